@@ -1,0 +1,124 @@
+//! Elementwise kernels: one function of `N` numbers, applied along `N` slices.
+
+use crate::Real;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::threads::{GRAIN, Shared, for_each_range};
+
+/// Whether a kernel sets its target's elements or adds to them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// Set every element; what stood there is unspecified.
+    Store,
+    /// Add to every element.
+    Add,
+}
+
+/// A function of `N` numbers that is compiled once for every level of vector instructions.
+pub trait Elementwise<T, const N: usize>: Copy + Sync {
+    /// The function; implementations are `#[inline(always)]` and free of branches.
+    fn apply<S: Simd>(self, x: [T; N]) -> T;
+}
+
+/// `out[i] = f(inputs[0][i], …)`, or `+=`.
+///
+/// # Panics
+/// If the lengths differ.
+#[track_caller]
+pub fn map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N], out: &mut [T], write: Write) {
+    for input in inputs {
+        assert!(input.len() == out.len(), "map: {} elements into {}", input.len(), out.len());
+    }
+    let len = out.len();
+    let out = Shared::new(out);
+    for_each_range(len, GRAIN, 64, &|range| {
+        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
+        let out = unsafe { out.range(range.clone()) };
+        dispatch(Map { f, inputs: inputs.map(|input| &input[range.clone()]), out, write });
+    });
+}
+
+/// `out[i] = a · x[i]`, or `+=`.
+#[track_caller]
+pub fn scale<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
+    map(Scale(a), [x], out, write);
+}
+
+/// `out[i] = a`, or `+=`.
+pub fn constant<T: Real>(a: T, out: &mut [T], write: Write) {
+    map(Constant(a), [], out, write);
+}
+
+#[derive(Clone, Copy)]
+struct Scale<T>(T);
+
+impl<T: Real> Elementwise<T, 1> for Scale<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
+        self.0 * x
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Constant<T>(T);
+
+impl<T: Real> Elementwise<T, 0> for Constant<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, []: [T; 0]) -> T {
+        self.0
+    }
+}
+
+/// `values[i] = f(values[i])`.
+pub fn map_in_place<T: Real, F: Elementwise<T, 1>>(f: F, values: &mut [T]) {
+    let len = values.len();
+    let values = Shared::new(values);
+    for_each_range(len, GRAIN, 64, &|range| {
+        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
+        dispatch(InPlace { f, values: unsafe { values.range(range) } });
+    });
+}
+
+struct InPlace<'a, T, F> {
+    f: F,
+    values: &'a mut [T],
+}
+
+impl<T: Real, F: Elementwise<T, 1>> Kernel for InPlace<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for value in self.values {
+            *value = self.f.apply::<S>([*value]);
+        }
+    }
+}
+
+struct Map<'a, T, F, const N: usize> {
+    f: F,
+    inputs: [&'a [T]; N],
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for Map<'_, T, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Map { f, inputs, out, write } = self;
+        let inputs = inputs.map(|input| &input[..out.len()]);
+        match write {
+            Write::Store => {
+                for i in 0..out.len() {
+                    out[i] = f.apply::<S>(inputs.map(|input| input[i]));
+                }
+            }
+            Write::Add => {
+                for i in 0..out.len() {
+                    out[i] += f.apply::<S>(inputs.map(|input| input[i]));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The two floating-point formats, as far as the elementary functions need to know them.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::log_softplus::Pieces;
+use super::{exp, ln, log_softplus};
+use crate::kernels::dispatch::Simd;
+
+/// An IEEE 754 binary format. Integers of its width stay inside, held as floats where the algorithms see them, so the
+/// algorithms are written once for both widths.
+pub trait Format:
+    Copy
+    + PartialOrd
+    + Neg<Output = Self>
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + 'static
+{
+    const ZERO: Self;
+    const HALF: Self;
+    const ONE: Self;
+    const TWO: Self;
+    const INFINITY: Self;
+    const NAN: Self;
+    /// The least positive normal number.
+    const NORMAL: Self;
+    /// 2ᵖ for a precision of p bits: it makes every subnormal number normal.
+    const LIFT: Self;
+    /// p, the exponent of [`LIFT`](Format::LIFT).
+    const LIFT_EXPONENT: Self;
+    /// 1.5 · 2ᵖ⁻¹. Adding it to a small number rounds to an integer, which then lies in the lowest bits.
+    const ROUND: Self;
+    const LOG2_E: Self;
+    /// ln 2, rounded to so few bits that its product with any exponent is exact.
+    const LN_2_HIGH: Self;
+    /// ln 2 − [`LN_2_HIGH`](Format::LN_2_HIGH).
+    const LN_2_LOW: Self;
+
+    /// See [`exp`](mod@exp).
+    const EXP: &'static [Self];
+    /// e to the power of this overflows, and of its negative is zero, both by a good way.
+    const EXP_LIMIT: Self;
+    /// See [`ln`](mod@ln).
+    const LN: &'static [Self];
+    /// See [`log_softplus`](mod@log_softplus).
+    const LOG_SOFTPLUS: Pieces<Self>;
+    /// tanh of this and above rounds to one.
+    const TANH_LIMIT: Self;
+
+    fn magnitude(self) -> Self;
+    fn square_root(self) -> Self;
+    fn with_sign_of(self, sign: Self) -> Self;
+    fn fused_mul_add(self, b: Self, c: Self) -> Self;
+
+    /// For an integer n, given as n + [`ROUND`](Format::ROUND): 2ᵃ, 2ᵇ and 2⁻ᵇ where a + b = n and a, b differ by at
+    /// most one. 2ⁿ itself need not be representable.
+    fn halved_powers(rounded: Self) -> (Self, Self, Self);
+
+    /// For a positive normal number: (m, k, 2¹⁻ᵏ) with self = m · 2ᵏ and 0.75 ≤ m < 1.5.
+    fn split(self) -> (Self, Self, Self);
+}
+
+macro_rules! format {
+    ($type:ident, $bits:ident, $table:ident, lift $lift:literal, ln2 $high:literal + $low:literal,
+     exp limit $exp_limit:literal, tanh limit $tanh_limit:literal) => {
+        const _: () = {
+            /// Where the exponent begins.
+            const SHIFT: u32 = $type::MANTISSA_DIGITS - 1;
+            /// What is added to an exponent before it is stored.
+            const BIAS: $bits = ($type::MAX_EXP - 1) as $bits;
+            /// 2ᵖ⁻¹: the lowest bit of numbers in [2ᵖ⁻¹, 2ᵖ) is the unit.
+            const UNIT: $type = 0.5 * $lift;
+
+            assert!($lift == (1u64 << $type::MANTISSA_DIGITS) as $type);
+
+            impl Format for $type {
+                const ZERO: Self = 0.0;
+                const HALF: Self = 0.5;
+                const ONE: Self = 1.0;
+                const TWO: Self = 2.0;
+                const INFINITY: Self = $type::INFINITY;
+                const NAN: Self = $type::NAN;
+                const NORMAL: Self = $type::MIN_POSITIVE;
+                const LIFT: Self = $lift;
+                const LIFT_EXPONENT: Self = $type::MANTISSA_DIGITS as $type;
+                const ROUND: Self = 1.5 * UNIT;
+                const LOG2_E: Self = std::$type::consts::LOG2_E;
+                const LN_2_HIGH: Self = $high;
+                const LN_2_LOW: Self = $low;
+
+                const EXP: &'static [Self] = &exp::$table;
+                const EXP_LIMIT: Self = $exp_limit;
+                const LN: &'static [Self] = &ln::$table;
+                const LOG_SOFTPLUS: Pieces<Self> = log_softplus::$table;
+                const TANH_LIMIT: Self = $tanh_limit;
+
+                #[inline(always)]
+                fn magnitude(self) -> Self {
+                    self.abs()
+                }
+
+                #[inline(always)]
+                fn square_root(self) -> Self {
+                    self.sqrt()
+                }
+
+                #[inline(always)]
+                fn with_sign_of(self, sign: Self) -> Self {
+                    self.copysign(sign)
+                }
+
+                #[inline(always)]
+                fn fused_mul_add(self, b: Self, c: Self) -> Self {
+                    self.mul_add(b, c)
+                }
+
+                #[inline(always)]
+                fn halved_powers(rounded: Self) -> (Self, Self, Self) {
+                    // Twice the bias keeps the sum positive: before AVX-512 no 64-bit lane shifts its sign in.
+                    let exponent = rounded.to_bits().wrapping_sub(Self::ROUND.to_bits()).wrapping_add(2 * BIAS);
+                    let a = exponent >> 1;
+                    let b = exponent.wrapping_sub(a);
+                    let power = |biased: $bits| Self::from_bits(biased << SHIFT);
+                    (power(a), power(b), power((2 * BIAS).wrapping_sub(b)))
+                }
+
+                #[inline(always)]
+                fn split(self) -> (Self, Self, Self) {
+                    // Half a unit of the exponent carries into it exactly where the significand is 1.5 or more.
+                    let bits = self.to_bits();
+                    let exponent = bits.wrapping_add(1 << (SHIFT - 1)) >> SHIFT;
+                    let m = bits.wrapping_sub(exponent << SHIFT).wrapping_add(BIAS << SHIFT);
+                    // An integer below the exponent of `UNIT` is converted by a subtraction.
+                    let k = Self::from_bits(UNIT.to_bits() | exponent) - (UNIT + BIAS as $type);
+                    let inverse = (2 * BIAS + 1).wrapping_sub(exponent) << SHIFT;
+                    (Self::from_bits(m), k, Self::from_bits(inverse))
+                }
+            }
+        };
+    };
+}
+
+format!(
+    f32, u32, F32, lift 16_777_216.0, ln2 0.693_115_234_375 + 3.194_618_329_871_446e-5,
+    exp limit 130.0, tanh limit 10.0
+);
+format!(
+    f64, u64, F64, lift 9_007_199_254_740_992.0, ln2 0.693_147_180_369_123_8 + 1.908_214_929_270_587_7e-10,
+    exp limit 800.0, tanh limit 20.0
+);
+
+/// `a * b + c`, fused where level `S` has the instruction.
+#[inline(always)]
+pub(crate) fn mul_add<S: Simd, T: Format>(a: T, b: T, c: T) -> T {
+    if S::FUSED { a.fused_mul_add(b, c) } else { a * b + c }
+}
+
+/// The polynomial with these coefficients, the constant first, by Horner's rule.
+#[inline(always)]
+pub(crate) fn polynomial<S: Simd, T: Format>(x: T, coefficients: &[T]) -> T {
+    let (&last, rest) = coefficients.split_last().expect("a polynomial has a coefficient");
+    rest.iter().rfold(last, |sum, &c| mul_add::<S, T>(sum, x, c))
+}
+
+/// ln 2 · `k` + `x` for an integer `k`, as accurate as `x`.
+#[inline(always)]
+pub(crate) fn add_exponent<S: Simd, T: Format>(k: T, x: T) -> T {
+    mul_add::<S, T>(k, T::LN_2_HIGH, mul_add::<S, T>(k, T::LN_2_LOW, x))
+}

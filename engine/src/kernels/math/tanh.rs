@@ -1,0 +1,21 @@
+//! tanh |x| = u / (u + 2) with u = e^2|x| − 1, which keeps its accuracy near zero.
+
+use super::exp_m1::exp_m1;
+use super::format::Format;
+use crate::kernels::dispatch::Simd;
+
+#[inline(always)]
+pub(super) fn tanh<S: Simd, T: Format>(x: T) -> T {
+    let size = x.magnitude();
+    // The comparison is false for NaN and lets it through.
+    let size = if T::TANH_LIMIT < size { T::TANH_LIMIT } else { size };
+    let u = exp_m1::<S, T>(size + size);
+    (u / (u + T::TWO)).with_sign_of(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Math, ulp::check};
+
+    check!(tanh, ulps 4, 4, f64::tanh);
+}

@@ -1,0 +1,190 @@
+//! Measures the errors of the functions in units in the last place, at every level of this processor.
+
+use std::marker::PhantomData;
+
+use super::Math;
+use super::format::Format;
+use crate::kernels::dispatch::{Kernel, Level, Simd, dispatch, with_level};
+
+/// A function of one number.
+pub(super) trait Function {
+    /// Its name, which is also its column in `table.txt`.
+    const NAME: &'static str;
+
+    fn apply<S: Simd, T: Math>(x: T) -> T;
+}
+
+/// Writes the tests of one function: `check!(name, ulps BOUND_F32, BOUND_F64, reference)`, where `reference` is the
+/// function in `f64`, right to about a unit.
+macro_rules! check {
+    ($name:ident, ulps $single:literal, $double:literal, $reference:expr) => {
+        struct Subject;
+
+        impl super::super::ulp::Function for Subject {
+            const NAME: &'static str = stringify!($name);
+
+            #[inline(always)]
+            fn apply<S: crate::kernels::dispatch::Simd, T: super::super::Math>(x: T) -> T {
+                x.$name::<S>()
+            }
+        }
+
+        #[test]
+        fn f32_is_right_at_every_4099th_bit_pattern() {
+            super::super::ulp::check_f32::<Subject>((0..=u32::MAX).step_by(4099), $single, $reference);
+        }
+
+        #[test]
+        #[ignore = "minutes: every f32 there is"]
+        fn f32_is_right_everywhere() {
+            super::super::ulp::check_f32::<Subject>(0..=u32::MAX, $single, $reference);
+        }
+
+        #[test]
+        fn f64_is_right_at_many_points() {
+            super::super::ulp::check_f64_samples::<Subject>($double, $reference);
+        }
+
+        #[test]
+        fn f64_is_right_where_the_table_knows() {
+            super::super::ulp::check_f64_table::<Subject>($double);
+        }
+    };
+}
+pub(super) use check;
+
+/// Compares with `reference` at all `inputs`, which are bit patterns.
+pub(super) fn check_f32<F: Function>(inputs: impl Iterator<Item = u32>, bound: f64, reference: impl Fn(f64) -> f64) {
+    let mut worst = Worst::new(bound);
+    let mut inputs = inputs.peekable();
+    while inputs.peek().is_some() {
+        let x: Vec<f32> = inputs.by_ref().take(1 << 16).map(f32::from_bits).collect();
+        let want: Vec<f64> = x.iter().map(|&x| reference(f64::from(x))).collect();
+        for level in levels() {
+            for ((&x, got), &want) in x.iter().zip(map::<F, f32>(level, &x)).zip(&want) {
+                worst.meet::<F>(level, f64::from(x), f64::from(got), want, error_f32(got, want));
+            }
+        }
+    }
+    println!("{} f32: at most {:.3} ULP, at {:e}", F::NAME, worst.error, worst.x);
+}
+
+/// Compares with `reference` at a million points: uniform ones in narrow and wide ranges, and random bits.
+pub(super) fn check_f64_samples<F: Function>(bound: f64, reference: impl Fn(f64) -> f64) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let points = (0..1_000_000).map(|i| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let uniform = (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
+        match i % 4 {
+            0 => uniform * 2.0,
+            1 => uniform * 40.0,
+            2 => uniform * 800.0,
+            _ => f64::from_bits(state),
+        }
+    });
+    let x: Vec<f64> = points.collect();
+    let want: Vec<f64> = x.iter().map(|&x| reference(x)).collect();
+    check_f64::<F>(&x, &want, bound);
+}
+
+/// Compares with the correctly rounded values of `table.txt`.
+pub(super) fn check_f64_table<F: Function>(bound: f64) {
+    let mut lines = include_str!("table.txt").lines();
+    let names = lines.by_ref().find(|line| line.starts_with("# x ")).expect("a line of names");
+    // The names begin with a `#`.
+    let column = names.split(' ').position(|name| name == F::NAME).expect("a column of the function") - 1;
+    let number = |bits: &str| f64::from_bits(u64::from_str_radix(bits, 16).expect("sixteen hexadecimal digits"));
+    let (x, want): (Vec<f64>, Vec<f64>) = lines
+        .map(|line| {
+            let numbers: Vec<f64> = line.split(' ').map(number).collect();
+            (numbers[0], numbers[column])
+        })
+        .unzip();
+    check_f64::<F>(&x, &want, bound);
+}
+
+fn check_f64<F: Function>(x: &[f64], want: &[f64], bound: f64) {
+    let mut worst = Worst::new(bound);
+    for level in levels() {
+        for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, x)).zip(want) {
+            worst.meet::<F>(level, x, got, want, error_f64(got, want));
+        }
+    }
+    println!("{} f64: at most {:.3} ULP, at {:e}", F::NAME, worst.error, worst.x);
+}
+
+fn levels() -> impl Iterator<Item = Level> {
+    Level::ALL.into_iter().filter(|level| level.is_supported())
+}
+
+/// `x` mapped through `F` at `level`.
+fn map<F: Function, T: Format>(level: Level, x: &[T]) -> Vec<T> {
+    struct Map<'a, T, F>(&'a [T], &'a mut [T], PhantomData<F>);
+
+    impl<F: Function, T: Format> Kernel for Map<'_, T, F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self) {
+            for (y, &x) in self.1.iter_mut().zip(self.0) {
+                *y = F::apply::<S, T>(x);
+            }
+        }
+    }
+
+    let mut y = x.to_vec();
+    with_level(level, || dispatch(Map(x, &mut y, PhantomData::<F>)));
+    y
+}
+
+/// The greatest error so far.
+struct Worst {
+    bound: f64,
+    error: f64,
+    x: f64,
+}
+
+impl Worst {
+    fn new(bound: f64) -> Worst {
+        Worst { bound, error: 0.0, x: 0.0 }
+    }
+
+    fn meet<F: Function>(&mut self, level: Level, x: f64, got: f64, want: f64, error: f64) {
+        if error > self.error {
+            (self.error, self.x) = (error, x);
+        }
+        assert!(error <= self.bound, "{}({x:e}) is {got:e} at {level:?}; right is {want:e}: {error:.2} ULP", F::NAME);
+    }
+}
+
+/// The error of `got` in units of the last place of `want` rounded to `f32`; the number after the greatest is infinity.
+fn error_f32(got: f32, want: f64) -> f64 {
+    let rounded = want as f32;
+    if got == rounded && rounded.is_infinite() || got.is_nan() && rounded.is_nan() {
+        return 0.0;
+    }
+    if got.is_infinite() || rounded.is_infinite() {
+        let next = got.abs().min(rounded.abs()) == f32::MAX && (got > 0.0) == (want > 0.0);
+        return if next { 1.0 } else { f64::INFINITY };
+    }
+    let error = (f64::from(got) - want).abs() / f64::from(place(rounded));
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
+fn place(x: f32) -> f32 {
+    let x = x.abs().min(f32::MAX.next_down());
+    x.next_up() - x
+}
+
+/// The same in `f64`, where `want` is rounded already.
+fn error_f64(got: f64, want: f64) -> f64 {
+    if got == want || got.is_nan() && want.is_nan() {
+        return 0.0;
+    }
+    // Neighbours of one sign have neighbouring bits, infinity included.
+    if (got < 0.0) == (want < 0.0) && !got.is_nan() && !want.is_nan() {
+        got.abs().to_bits().abs_diff(want.abs().to_bits()) as f64
+    } else {
+        f64::INFINITY
+    }
+}

@@ -1,0 +1,44 @@
+//! The engine under elbo: tensors, a reverse-mode tape, vectorised kernels, counter-based noise. It
+//! knows nothing Bayesian; a model is to it a walk over named [`Parameters`].
+//!
+//! ```
+//! use elbo_engine::{Gradients, Tape, Tensor};
+//!
+//! let w: Tensor<f64> = Tensor::new([1, 2], [0.5, -2.0]);
+//! let x = Tensor::new([3, 2], [1.0, 0.0, 0.0, 1.0, 2.0, 1.0]);
+//! let mut gradients = Gradients::of(&w);
+//! let mut tape = Tape::new();
+//! for _step in 0..3 {
+//!     tape.reset();
+//!     let y = tape.input(&x).linear(tape.param(&w)).tanh();
+//!     y.square().mean().backward(&mut gradients);
+//!     // … an optimiser uses the gradients, and clears them:
+//!     gradients.clear();
+//! }
+//! ```
+//!
+//! The way through: [`Tape`] and [`Var`] are what a forward is written in, [`Operation`] what a new
+//! operation implements, [`Gradients`] what comes back; [`kernels`] does the arithmetic, and
+//! [`random`] the noise.
+
+mod containers;
+mod memory;
+mod ops;
+mod parameters;
+mod real;
+mod shape;
+mod tape;
+mod tensor;
+mod threads;
+
+pub mod kernels;
+pub mod random;
+
+pub use ops::{Activation, Linear, Operand};
+pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
+pub use random::Key;
+pub use real::Real;
+pub use shape::Shape;
+pub use tape::{Adjoints, Evaluation, Gradients, NonFinite, Operation, Origin, Tape, Var, View};
+pub use tensor::Tensor;
+pub use threads::with_threads;

@@ -1,0 +1,52 @@
+//! Memory in lines of 64 bytes: what tensors and the tape's arena are made of.
+
+use std::marker::PhantomData;
+
+use crate::Real;
+
+/// Bytes of a cache line, and of the widest vector register.
+pub(crate) const LINE: usize = 64;
+
+/// One cache line. Being plain bytes of one alignment, lines can hold any number type.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line(pub(crate) [u8; LINE]);
+
+/// Numbers aligned to a cache line.
+#[derive(Clone)]
+pub(crate) struct Aligned<T> {
+    lines: Vec<Line>,
+    len: usize,
+    numbers: PhantomData<T>,
+}
+
+impl<T: Real> Aligned<T> {
+    /// `len` zeros.
+    pub(crate) fn zeros(len: usize) -> Self {
+        Aligned { lines: vec![Line([0; LINE]); Self::lines_for(len)], len, numbers: PhantomData }
+    }
+
+    /// Changes the length; allocates only to grow beyond the largest length so far.
+    pub(crate) fn resize(&mut self, len: usize) {
+        let lines = Self::lines_for(len);
+        if lines > self.lines.len() {
+            self.lines.resize(lines, Line([0; LINE]));
+        }
+        self.len = len;
+    }
+
+    fn lines_for(len: usize) -> usize {
+        len.checked_mul(size_of::<T>()).expect("a tensor larger than memory").div_ceil(LINE)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        // SAFETY: the lines hold at least `len` numbers (see `zeros` and `resize`), are aligned to 64 bytes, are
+        // initialised, and every bit pattern is a valid `f32` or `f64`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: as for `as_slice`; `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}

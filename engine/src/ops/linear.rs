@@ -1,0 +1,74 @@
+//! The seam of linear maps: a variable enters one as it is, a random weight in its own way.
+
+use crate::ops::affine::{Activation, affine};
+use crate::ops::matmul::matmul;
+use crate::{Real, Var};
+
+/// Something that stands for a value on the tape.
+pub trait Operand<'t, T: Real>: Copy {
+    /// The value.
+    fn var(self) -> Var<'t, T>;
+}
+
+/// The weight of a linear map. A [`Var`] multiplies; a random weight of another crate may sample
+/// itself, sample the map's output, or be perturbed per example, without the engine knowing.
+pub trait Linear<'t, T: Real>: Operand<'t, T> {
+    /// activation(x · selfᵀ + b), with this weight of shape (outputs, inputs).
+    #[track_caller]
+    fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
+        affine(x, self.var(), b.map(Operand::var), activation)
+    }
+
+    /// x · self.
+    #[track_caller]
+    fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
+        matmul(x, self.var())
+    }
+}
+
+impl<'t, T: Real> Operand<'t, T> for Var<'t, T> {
+    fn var(self) -> Var<'t, T> {
+        self
+    }
+}
+
+impl<'t, T: Real> Linear<'t, T> for Var<'t, T> {}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// x · wᵀ + b: x (.., inputs), `w` (outputs, inputs), `b` (outputs), result (.., outputs).
+    ///
+    /// # Panics
+    /// If the shapes differ from these: nothing is broadcast.
+    #[track_caller]
+    pub fn affine(self, w: impl Linear<'t, T>, b: impl Operand<'t, T>) -> Var<'t, T> {
+        w.affine(self, Some(b), Activation::Identity)
+    }
+
+    /// [`affine`](Var::affine) and an activation in one operation.
+    ///
+    /// # Panics
+    /// As [`affine`](Var::affine).
+    #[track_caller]
+    pub fn affine_activated(self, w: impl Linear<'t, T>, b: impl Operand<'t, T>, activation: Activation) -> Var<'t, T> {
+        w.affine(self, Some(b), activation)
+    }
+
+    /// x · wᵀ: [`affine`](Var::affine) without a bias.
+    ///
+    /// # Panics
+    /// As [`affine`](Var::affine).
+    #[track_caller]
+    pub fn linear(self, w: impl Linear<'t, T>) -> Var<'t, T> {
+        w.affine(self, None::<Var<'t, T>>, Activation::Identity)
+    }
+
+    /// The matrix product x · `w`, with numpy's rules: the last two axes are matrices, axes before
+    /// them are batches and broadcast; a vector is a row on the left and a column on the right.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn matmul(self, w: impl Linear<'t, T>) -> Var<'t, T> {
+        w.matmul(self)
+    }
+}

@@ -1,0 +1,117 @@
+//! A model as the engine knows it: a walk over named tensors, and nothing more.
+
+use std::fmt;
+
+use crate::{Real, Tensor};
+
+/// What a named tensor is to its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A posterior's location: learned.
+    Mean,
+    /// A posterior's spread, in whatever parametrisation: learned.
+    Scale,
+    /// A learned value that is certain.
+    Point,
+    /// A value that is saved with the model and not learned, such as a running mean.
+    Buffer,
+}
+
+impl Role {
+    /// Whether an optimiser moves it.
+    pub fn is_learned(self) -> bool {
+        self != Role::Buffer
+    }
+}
+
+/// Sees one named tensor after the other; `'a` is how long the tensors may be kept.
+pub type Visitor<'v, 'a, T> = dyn FnMut(&Path<'_>, Role, &'a Tensor<T>) + 'v;
+
+/// Sees one named tensor after the other and may change its elements.
+pub type VisitorMut<'v, T> = dyn FnMut(&Path<'_>, Role, &mut Tensor<T>) + 'v;
+
+/// Anything with parameters: models, layers, posterior families.
+///
+/// The two walks visit the same tensors under the same names in the same order. Optimisers,
+/// checkpoints, printing and [`Gradients`](crate::Gradients) are written on them.
+pub trait Parameters {
+    /// The number type of every parameter.
+    type Scalar: Real;
+
+    /// Calls `f` with every tensor below `path`.
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, Self::Scalar>);
+
+    /// Calls `f` with every tensor below `path`, to be changed in place.
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, Self::Scalar>);
+}
+
+#[derive(Clone, Copy)]
+enum Segment {
+    Name(&'static str),
+    Index(usize),
+}
+
+/// A parameter's dotted name, such as `hidden.0.weight`, as a list linked on the stack, so that a
+/// walk over a model allocates nothing.
+///
+/// ```
+/// use elbo_engine::Path;
+/// let hidden = Path::ROOT.at("hidden");
+/// assert_eq!(hidden.index(0).at("weight").to_string(), "hidden.0.weight");
+/// ```
+#[derive(Clone, Copy)]
+pub struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    segment: Option<Segment>,
+}
+
+impl<'a> Path<'a> {
+    /// The model itself: the empty name.
+    pub const ROOT: Path<'static> = Path { parent: None, segment: None };
+
+    /// The field `name` below.
+    pub fn at(&'a self, name: &'static str) -> Path<'a> {
+        self.child(Segment::Name(name))
+    }
+
+    /// Element `index` below.
+    pub fn index(&'a self, index: usize) -> Path<'a> {
+        self.child(Segment::Index(index))
+    }
+
+    /// Folds the segments from the root on: names with `name`, indices with `index`.
+    pub fn fold<A>(&self, start: A, name: fn(A, &str) -> A, index: fn(A, usize) -> A) -> A {
+        let so_far = match self.parent {
+            Some(parent) => parent.fold(start, name, index),
+            None => start,
+        };
+        match self.segment {
+            Some(Segment::Name(segment)) => name(so_far, segment),
+            Some(Segment::Index(segment)) => index(so_far, segment),
+            None => so_far,
+        }
+    }
+
+    fn child(&'a self, segment: Segment) -> Path<'a> {
+        Path { parent: Some(self), segment: Some(segment) }
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = self.parent.filter(|parent| parent.segment.is_some()) {
+            write!(f, "{parent}.")?;
+        }
+        match self.segment {
+            Some(Segment::Name(name)) => f.write_str(name),
+            Some(Segment::Index(index)) => write!(f, "{index}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
+    }
+}

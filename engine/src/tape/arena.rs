@@ -1,0 +1,183 @@
+//! The tape's memory: chunks that never move and are kept from step to step.
+
+use std::alloc::Layout;
+use std::cell::{Cell, RefCell};
+use std::ptr::NonNull;
+
+use crate::Real;
+use crate::memory::{LINE, Line};
+
+/// Lines of the first chunk (64 KiB); later ones at least double what is there.
+const FIRST_CHUNK: usize = 1024;
+
+/// A bump allocator. What it hands out stays where it is until [`Arena::reset`], which needs `&mut`:
+/// no reference into the arena can outlive its contents.
+#[derive(Default)]
+pub(crate) struct Arena {
+    chunks: RefCell<Vec<Chunk>>,
+    at: Cell<Mark>,
+}
+
+/// A position in the arena: the chunk, and the first free line of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Mark {
+    chunk: usize,
+    line: usize,
+}
+
+impl Arena {
+    /// `bytes` of initialised memory with unspecified contents, aligned to a cache line, that
+    /// nothing else refers to.
+    fn take(&self, bytes: usize) -> *mut u8 {
+        let lines = bytes.div_ceil(LINE);
+        let mut chunks = self.chunks.borrow_mut();
+        let mut at = self.at.get();
+        loop {
+            if at.chunk == chunks.len() {
+                let held: usize = chunks.iter().map(|chunk| chunk.lines).sum();
+                chunks.push(Chunk::zeroed(lines.max(held).max(FIRST_CHUNK)));
+            }
+            let chunk = &chunks[at.chunk];
+            if chunk.lines - at.line >= lines {
+                self.at.set(Mark { chunk: at.chunk, line: at.line + lines });
+                // SAFETY: `at.line + lines` is within the chunk.
+                return unsafe { chunk.memory.as_ptr().add(at.line).cast() };
+            }
+            at = Mark { chunk: at.chunk + 1, line: 0 };
+        }
+    }
+
+    /// `len` numbers with unspecified contents (NaN in debug builds, so that a kernel which does not
+    /// write all of its output is found).
+    pub(crate) fn numbers<T: Real>(&self, len: usize) -> *mut T {
+        let bytes = len.checked_mul(size_of::<T>()).expect("a value larger than memory");
+        let numbers = self.take(bytes).cast::<T>();
+        #[cfg(debug_assertions)]
+        for i in 0..len {
+            // SAFETY: `take` gave room for `len` numbers.
+            unsafe { numbers.add(i).write(T::from_f64(f64::NAN)) };
+        }
+        numbers
+    }
+
+    /// Moves `value` into the arena, where it is never dropped.
+    pub(crate) fn value<V>(&self, value: V) -> &V {
+        const {
+            assert!(!std::mem::needs_drop::<V>(), "the arena never drops what it holds");
+            assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
+        }
+        let place = self.take(size_of::<V>()).cast::<V>();
+        // SAFETY: `take` gave unshared memory of this size, aligned to a cache line, that lives as
+        // long as the borrow of `self`.
+        unsafe {
+            place.write(value);
+            &*place
+        }
+    }
+
+    /// A slice whose element `i` is `value(i)`; `value` may itself allocate here.
+    pub(crate) fn slice<V>(&self, len: usize, mut value: impl FnMut(usize) -> V) -> &[V] {
+        const {
+            assert!(!std::mem::needs_drop::<V>(), "the arena never drops what it holds");
+            assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
+        }
+        let bytes = len.checked_mul(size_of::<V>()).expect("a slice larger than memory");
+        let place = self.take(bytes).cast::<V>();
+        for i in 0..len {
+            let value = value(i);
+            // SAFETY: `take` gave unshared memory for `len` values; `i < len`.
+            unsafe { place.add(i).write(value) };
+        }
+        // SAFETY: all `len` values were written just now, and nothing else refers to them.
+        unsafe { std::slice::from_raw_parts(place, len) }
+    }
+
+    /// Where the next allocation will be looked for.
+    pub(crate) fn mark(&self) -> Mark {
+        self.at.get()
+    }
+
+    /// Gives back everything handed out since `mark`.
+    ///
+    /// # Safety
+    /// Nothing handed out since `mark` may be used again.
+    pub(crate) unsafe fn rewind(&self, mark: Mark) {
+        self.at.set(mark);
+    }
+
+    /// Gives everything back and keeps the memory.
+    pub(crate) fn reset(&mut self) {
+        self.at.set(Mark::default());
+    }
+
+    /// Bytes held, used or not.
+    pub(crate) fn capacity(&self) -> usize {
+        self.chunks.borrow().iter().map(|chunk| chunk.lines * LINE).sum()
+    }
+}
+
+/// Memory that the arena parcels out; held by pointer, because references into it live meanwhile.
+struct Chunk {
+    memory: NonNull<Line>,
+    lines: usize,
+}
+
+impl Chunk {
+    /// Straight from the allocator: fresh zero pages cost nothing until they are used.
+    fn zeroed(lines: usize) -> Self {
+        let layout = Self::layout(lines);
+        // SAFETY: chunks are never empty, so the layout has a size.
+        let memory = unsafe { std::alloc::alloc_zeroed(layout) };
+        match NonNull::new(memory.cast()) {
+            Some(memory) => Chunk { memory, lines },
+            None => std::alloc::handle_alloc_error(layout),
+        }
+    }
+
+    fn layout(lines: usize) -> Layout {
+        Layout::array::<Line>(lines).expect("a chunk larger than memory")
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `zeroed` with this layout, and freed once, here.
+        unsafe { std::alloc::dealloc(self.memory.as_ptr().cast(), Self::layout(self.lines)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allocations_are_aligned_and_apart() {
+        let arena = Arena::default();
+        let a = arena.slice(3, |i| i);
+        let b = arena.value(7u8);
+        assert_eq!((a, *b), (&[0, 1, 2][..], 7));
+        assert_eq!(std::ptr::from_ref(b) as usize % LINE, 0);
+    }
+
+    #[test]
+    fn the_second_round_needs_no_new_memory() {
+        let mut arena = Arena::default();
+        let round = |arena: &Arena| {
+            for len in [10, 100_000, 3, 1_000_000, 0] {
+                arena.numbers::<f32>(len);
+            }
+        };
+        round(&arena);
+        let held = arena.capacity();
+        arena.reset();
+        round(&arena);
+        assert_eq!(arena.capacity(), held);
+    }
+
+    #[test]
+    fn a_slice_may_allocate_while_it_is_filled() {
+        let arena = Arena::default();
+        let outer = arena.slice(3, |i| arena.slice(2, |j| 10 * i + j));
+        assert_eq!(outer[2], [20, 21]);
+    }
+}

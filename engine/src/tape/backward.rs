@@ -1,0 +1,87 @@
+//! The reverse sweep.
+
+use crate::Real;
+use crate::tape::gradients::Gradients;
+use crate::tape::operation::{Adjoints, NO_HOME, Place};
+use crate::tape::{Lists, Tape};
+use crate::{Role, Var};
+
+impl<T: Real> Tape<T> {
+    /// Adds the gradient of Σ coefficient · root, over scalar `roots`, to `gradients`, in one sweep.
+    ///
+    /// Adjoints of parameters are gathered in `gradients` directly; those of other values in the
+    /// arena, which takes them back at the end.
+    ///
+    /// # Panics
+    /// As [`Var::backward`].
+    #[track_caller]
+    pub fn backward(&self, roots: &[(Var<'_, T>, T)], gradients: &mut Gradients<T>) {
+        assert!(self.is_recording(), "backward: this tape does not record; make it with `Tape::new()`");
+        for (root, _) in roots {
+            self.check_same(*root);
+            assert!(
+                root.value().len() == 1,
+                "backward: the root has shape {:?}; take `.sum()` or `.mean()` of it first",
+                root.shape()
+            );
+        }
+        let mark = self.arena.mark();
+        let mut lists = self.lists.borrow_mut();
+        self.prepare(&mut lists, gradients);
+        let Lists { slots, inputs, nodes, places, homes, updates, .. } = &mut *lists;
+
+        let mut adjoints = |inputs: &[u32], outputs: (u32, u32), visit: &mut dyn FnMut(&mut Adjoints<'_, T>)| {
+            visit(&mut Adjoints {
+                slots,
+                places,
+                homes,
+                home_written: &mut gradients.written,
+                inputs,
+                outputs,
+                arena: &self.arena,
+            });
+        };
+        for &(root, coefficient) in roots {
+            adjoints(&[root.id], (0, 0), &mut |io| io.give(0, |_| coefficient));
+        }
+        for node in nodes.iter().rev() {
+            let inputs = &inputs[node.inputs.0 as usize..node.inputs.1 as usize];
+            adjoints(inputs, node.outputs, &mut |io| {
+                let outputs = (node.outputs.1 - node.outputs.0) as usize;
+                if (0..outputs).any(|k| io.upstream(k).is_some()) {
+                    // SAFETY: the operation lies in the arena, which is not reset while the tape is
+                    // borrowed.
+                    unsafe { (*node.operation).adjoint(io) }
+                }
+            });
+        }
+        for leaf in updates.iter() {
+            let entry = gradients.entry_of(leaf.address);
+            // SAFETY: the slot was made under this borrow of the tape.
+            gradients.set(entry, unsafe { slots[leaf.slot as usize].view() }.data);
+        }
+        gradients.fill_unwritten();
+        // SAFETY: since the mark, only adjoints and scratch memory were handed out; no reference to
+        // them leaves this function, and `prepare` forgets the places before they are used again.
+        unsafe { self.arena.rewind(mark) };
+    }
+
+    /// No adjoint stands anywhere yet, and a parameter's will be gathered in its gradient.
+    #[track_caller]
+    fn prepare(&self, lists: &mut Lists<T>, gradients: &mut Gradients<T>) {
+        let count = lists.slots.len();
+        lists.places.clear();
+        lists.places.resize(count, Place::NOWHERE);
+        lists.homes.clear();
+        lists.homes.resize(count, NO_HOME);
+        lists.pointers.clear();
+        // One pointer an entry: a parameter may stand on the tape several times.
+        lists.pointers.extend(gradients.entries.iter_mut().map(|entry| entry.gradient.data_mut().as_mut_ptr()));
+        for leaf in &lists.parameters {
+            let entry = gradients.entry_of(leaf.address);
+            debug_assert!(gradients.entries[entry].role != Role::Buffer);
+            lists.homes[leaf.slot as usize] = entry as u32;
+            lists.places[leaf.slot as usize].data = lists.pointers[entry];
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Gradients: owned, reusable, one entry for every tensor of a model.
+
+use std::fmt;
+
+use crate::tape::address;
+use crate::{Parameters, Path, Real, Role, Tensor};
+
+/// The gradients of a model's parameters, made once and filled by every backward sweep.
+///
+/// Sweeps add up until [`Gradients::clear`], which an optimiser's step calls when it has used them.
+pub struct Gradients<T: Real = f32> {
+    pub(crate) entries: Vec<Entry<T>>,
+    /// Whether an entry's gradient holds anything since the last `clear`.
+    pub(crate) written: Vec<bool>,
+    /// (address, entry), sorted by address.
+    by_address: Vec<(usize, usize)>,
+}
+
+pub(crate) struct Entry<T: Real> {
+    name: String,
+    pub(crate) role: Role,
+    pub(crate) gradient: Tensor<T>,
+}
+
+impl<T: Real> Gradients<T> {
+    /// Room for the gradients of `model`, in the order of its walk.
+    pub fn of<M: Parameters<Scalar = T> + ?Sized>(model: &M) -> Self {
+        let (mut entries, mut by_address) = (Vec::new(), Vec::new());
+        model.visit(&Path::ROOT, &mut |path, role, tensor| {
+            // Empty tensors share an address, and have no gradient to be found by it.
+            if !tensor.is_empty() {
+                by_address.push((address(tensor), entries.len()));
+            }
+            entries.push(Entry { name: path.to_string(), role, gradient: Tensor::zeros(tensor.shape()) });
+        });
+        by_address.sort_unstable();
+        Gradients { written: vec![false; entries.len()], entries, by_address }
+    }
+
+    /// The gradient of the parameter `name`, row by row; `None` if no sweep has filled it since the
+    /// last [`clear`](Gradients::clear), or if there is no such parameter.
+    pub fn get(&self, name: &str) -> Option<&[T]> {
+        let entry = self.entries.iter().position(|entry| entry.name == name)?;
+        self.written[entry].then(|| self.entries[entry].gradient.data())
+    }
+
+    /// (name, role, gradient) of every learned parameter, in the order of the model's walk.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> {
+        self.filled()
+            .filter(|entry| entry.role.is_learned())
+            .map(|entry| (&entry.name[..], entry.role, entry.gradient.data()))
+    }
+
+    /// The Euclidean norm of all gradients together.
+    pub fn norm(&self) -> f64 {
+        let squares = self.iter().flat_map(|(.., gradient)| gradient).map(|g| g.to_f64().powi(2));
+        squares.sum::<f64>().sqrt()
+    }
+
+    /// The name of the first parameter whose gradient is infinite or NaN.
+    pub fn first_non_finite(&self) -> Option<&str> {
+        self.iter().find(|(.., gradient)| !crate::kernels::reduce::all_finite(gradient)).map(|(name, ..)| name)
+    }
+
+    /// Forgets the gradients and keeps the memory.
+    pub fn clear(&mut self) {
+        self.written.fill(false);
+    }
+
+    /// The gradient of the `index`th tensor of the walk (of a buffer: its new value), if there is one.
+    #[doc(hidden)]
+    pub fn at(&self, index: usize) -> Option<&[T]> {
+        self.written[index].then(|| self.entries[index].gradient.data())
+    }
+
+    /// The name of the parameter whose elements stand at this address.
+    pub(crate) fn name_at(&self, address: usize) -> Option<&str> {
+        self.find(address).map(|entry| &self.entries[entry].name[..])
+    }
+
+    #[track_caller]
+    pub(crate) fn entry_of(&self, address: usize) -> usize {
+        self.find(address).expect(
+            "these gradients are of another model than the one on the tape; make them with \
+             `Gradients::of(&model)` after its last change of shape",
+        )
+    }
+
+    pub(crate) fn set(&mut self, entry: usize, value: &[T]) {
+        self.entries[entry].gradient.data_mut().copy_from_slice(value);
+        self.written[entry] = true;
+    }
+
+    /// What no root depends on has a gradient too: zero.
+    pub(crate) fn fill_unwritten(&mut self) {
+        for (entry, written) in self.entries.iter_mut().zip(&mut self.written) {
+            if entry.role.is_learned() && !*written {
+                entry.gradient.data_mut().fill(T::ZERO);
+                *written = true;
+            }
+        }
+    }
+
+    fn find(&self, address: usize) -> Option<usize> {
+        let place = self.by_address.binary_search_by_key(&address, |&(address, _)| address).ok()?;
+        Some(self.by_address[place].1)
+    }
+
+    fn filled(&self) -> impl Iterator<Item = &Entry<T>> {
+        let written = self.entries.iter().zip(&self.written);
+        written.filter(|(_, written)| **written).map(|(entry, _)| entry)
+    }
+}
+
+impl<T: Real> fmt::Debug for Gradients<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(name, _, gradient)| (name, gradient))).finish()
+    }
+}

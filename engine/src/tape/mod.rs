@@ -1,0 +1,302 @@
+//! The tape: an arena of values, the operations that made them, and the sweep back.
+
+pub(crate) mod arena;
+mod backward;
+mod diagnose;
+mod gradients;
+mod operation;
+mod var;
+
+use std::cell::RefCell;
+use std::panic::Location;
+
+pub use diagnose::{NonFinite, Origin};
+pub use gradients::Gradients;
+pub use operation::{Adjoints, Evaluation, Operation, View};
+pub use var::Var;
+
+use crate::shape::elements;
+use crate::{Real, Tensor};
+use arena::Arena;
+use operation::{Place, Slot};
+
+/// Owns everything of one step: values, adjoints, operations, and what draws put beside them.
+///
+/// Operations run as they are called; each leaves a value and, on a recording tape, a note of how to
+/// go back. [`Tape::reset`] forgets all of it and keeps the memory, so that from the second step on a
+/// training loop allocates nothing. It takes `&mut self`: a [`Var`] of the step before does not
+/// compile.
+///
+/// ```
+/// use elbo_engine::{Gradients, Tape, Tensor};
+///
+/// let w: Tensor = Tensor::new([2], [3.0, -1.0]);
+/// let mut gradients = Gradients::of(&w);
+/// let tape = Tape::new();
+/// let loss = tape.param(&w).square().sum();
+/// loss.backward(&mut gradients);
+/// assert_eq!(loss.item(), 10.0);
+/// assert_eq!(gradients.get("").unwrap(), [6.0, -2.0]);
+/// ```
+pub struct Tape<T: Real = f32> {
+    arena: Arena,
+    lists: RefCell<Lists<T>>,
+    recording: bool,
+}
+
+/// What grows with every operation; cleared, not freed, between steps.
+struct Lists<T> {
+    slots: Vec<Slot<T>>,
+    /// Slots of all operations' inputs, one operation after the other.
+    inputs: Vec<u32>,
+    nodes: Vec<Node<T>>,
+    parameters: Vec<Leaf>,
+    /// New values for buffers: (the buffer's address, the slot of the new value).
+    updates: Vec<Leaf>,
+    places: Vec<Place<T>>,
+    homes: Vec<u32>,
+    pointers: Vec<*mut T>,
+}
+
+/// A slot that stands for a tensor of the model, known by the address of its elements.
+#[derive(Clone, Copy)]
+struct Leaf {
+    slot: u32,
+    address: usize,
+}
+
+struct Node<T> {
+    operation: *const dyn Operation<T>,
+    inputs: (u32, u32),
+    outputs: (u32, u32),
+    caller: &'static Location<'static>,
+}
+
+impl<T: Real> Default for Tape<T> {
+    fn default() -> Self {
+        Tape::new()
+    }
+}
+
+impl<T: Real> Tape<T> {
+    /// An empty tape that records, for training.
+    pub fn new() -> Self {
+        Tape {
+            arena: Arena::default(),
+            lists: RefCell::new(Lists {
+                slots: Vec::new(),
+                inputs: Vec::new(),
+                nodes: Vec::new(),
+                parameters: Vec::new(),
+                updates: Vec::new(),
+                places: Vec::new(),
+                homes: Vec::new(),
+                pointers: Vec::new(),
+            }),
+            recording: true,
+        }
+    }
+
+    /// An empty tape that computes values only, for prediction: no way back is kept.
+    pub fn inference() -> Self {
+        Tape { recording: false, ..Tape::new() }
+    }
+
+    /// Whether there is a way back.
+    pub fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    /// Forgets every value and keeps the memory.
+    pub fn reset(&mut self) {
+        self.arena.reset();
+        let lists = self.lists.get_mut();
+        lists.slots.clear();
+        lists.inputs.clear();
+        lists.nodes.clear();
+        lists.parameters.clear();
+        lists.updates.clear();
+    }
+
+    /// The number of operations recorded since the last reset.
+    pub fn operations(&self) -> usize {
+        self.lists.borrow().nodes.len()
+    }
+
+    /// Bytes of the arena, used or not.
+    pub fn capacity(&self) -> usize {
+        self.arena.capacity()
+    }
+
+    /// Data that no gradient is asked for. The tape borrows it: nothing is copied.
+    pub fn input<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
+        self.leaf(x.data(), x.shape(), false)
+    }
+
+    /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
+    pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
+        let var = self.leaf(x.data(), x.shape(), self.recording);
+        if self.recording {
+            self.lists.borrow_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
+        }
+        var
+    }
+
+    /// A constant whose element `i`, counted row by row, is `value(i)`.
+    #[track_caller]
+    pub fn constant(&self, shape: impl AsRef<[usize]>, value: impl FnMut(usize) -> T) -> Var<'_, T> {
+        let axes = self.arena.slice(shape.as_ref().len(), |i| shape.as_ref()[i]);
+        let data = self.arena.slice(elements(axes), value);
+        self.leaf(data, axes, false)
+    }
+
+    /// Sets `buffer`, a saved tensor of the model, to `value` when the step is taken: the optimiser
+    /// applies it together with the update of the parameters.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn update<'t>(&'t self, buffer: &'t Tensor<T>, value: Var<'t, T>) {
+        self.check_same(value);
+        assert!(
+            buffer.shape() == value.shape(),
+            "update: a buffer of shape {:?} cannot take a value of shape {:?}",
+            buffer.shape(),
+            value.shape()
+        );
+        self.lists.borrow_mut().updates.push(Leaf { slot: value.id, address: address(buffer) });
+    }
+
+    /// Moves a value that needs no dropping into the arena, where it lives until the reset.
+    pub fn alloc<V>(&self, value: V) -> &V {
+        self.arena.value(value)
+    }
+
+    /// A slice in the arena whose element `i` is `value(i)`; `value` may use the tape.
+    pub fn alloc_slice<V>(&self, len: usize, value: impl FnMut(usize) -> V) -> &[V] {
+        self.arena.slice(len, value)
+    }
+
+    /// Runs `operation` on `inputs` and returns its outputs, one for each of `shapes`.
+    ///
+    /// # Panics
+    /// If an input is of another tape.
+    #[track_caller]
+    pub fn record<'t, O, S, const N: usize>(
+        &'t self,
+        operation: O,
+        inputs: &[Var<'t, T>],
+        shapes: [S; N],
+    ) -> [Var<'t, T>; N]
+    where
+        O: Operation<T> + Copy + 't,
+        S: AsRef<[usize]>,
+    {
+        for &input in inputs {
+            self.check_same(input);
+        }
+        let outputs = shapes.each_ref().map(|shape| self.allocate(shape.as_ref(), None));
+        let operation: &'t dyn Operation<T> = self.arena.value(operation);
+        let first = self.run(operation, inputs, outputs, Location::caller());
+        std::array::from_fn(|k| Var { tape: self, id: first + k as u32 })
+    }
+
+    /// Records an operation whose only output is its input's memory under another shape.
+    #[track_caller]
+    pub(crate) fn record_alias<'t, O: Operation<T> + Copy + 't>(
+        &'t self,
+        operation: O,
+        input: Var<'t, T>,
+        shape: &[usize],
+    ) -> Var<'t, T> {
+        self.check_same(input);
+        let output = self.allocate(shape, Some(input.value()));
+        let operation: &'t dyn Operation<T> = self.arena.value(operation);
+        let id = self.run(operation, &[input], [output], Location::caller());
+        Var { tape: self, id }
+    }
+
+    /// Evaluates, and notes the way back; returns the slot of the first output.
+    fn run<'t, const N: usize>(
+        &'t self,
+        operation: &'t dyn Operation<T>,
+        inputs: &[Var<'t, T>],
+        mut outputs: [Slot<T>; N],
+        caller: &'static Location<'static>,
+    ) -> u32 {
+        let mut lists = self.lists.borrow_mut();
+        let lists = &mut *lists;
+        let first_input = lists.inputs.len();
+        lists.inputs.extend(inputs.iter().map(|input| input.id));
+        let ids = &lists.inputs[first_input..];
+        let tracked = ids.iter().any(|&id| lists.slots[id as usize].tracked);
+        outputs.iter_mut().for_each(|output| output.tracked = tracked);
+
+        let mark = self.arena.mark();
+        operation.forward(&mut Evaluation { slots: &lists.slots, inputs: ids, outputs: &outputs, arena: &self.arena });
+        // SAFETY: since the mark only scratch memory was handed out, whose borrow ended with the
+        // evaluation.
+        unsafe { self.arena.rewind(mark) };
+
+        let first = lists.slots.len() as u32;
+        lists.slots.extend_from_slice(&outputs);
+        if tracked {
+            // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which
+            // overwrites it, clears the nodes too; what it borrows, it borrows for the tape's borrow.
+            let operation = unsafe {
+                std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
+            };
+            lists.nodes.push(Node {
+                operation,
+                inputs: (first_input as u32, lists.inputs.len() as u32),
+                outputs: (first, first + N as u32),
+                caller,
+            });
+        } else {
+            lists.inputs.truncate(first_input);
+        }
+        first
+    }
+
+    /// Room for a value, or another shape for one that exists and has as many elements.
+    #[track_caller]
+    fn allocate(&self, shape: &[usize], alias: Option<&[T]>) -> Slot<T> {
+        let axes = self.arena.slice(shape.len(), |i| shape[i]);
+        let len = elements(axes);
+        Slot {
+            data: match alias {
+                Some(data) => data.as_ptr().cast_mut(),
+                None => self.arena.numbers(len),
+            },
+            len,
+            axes: axes.as_ptr(),
+            rank: axes.len(),
+            tracked: false,
+        }
+    }
+
+    fn leaf<'t>(&'t self, data: &'t [T], axes: &'t [usize], tracked: bool) -> Var<'t, T> {
+        let mut lists = self.lists.borrow_mut();
+        lists.slots.push(Slot {
+            data: data.as_ptr().cast_mut(),
+            len: data.len(),
+            axes: axes.as_ptr(),
+            rank: axes.len(),
+            tracked,
+        });
+        Var { tape: self, id: lists.slots.len() as u32 - 1 }
+    }
+
+    #[track_caller]
+    fn check_same(&self, var: Var<'_, T>) {
+        assert!(
+            std::ptr::eq(var.tape, self),
+            "these variables are of two tapes; a value of one tape enters another as `tape.input(&tensor)`"
+        );
+    }
+}
+
+/// What a tensor of a model is known by: where its elements are, which no move of the model changes.
+fn address<T: Real>(tensor: &Tensor<T>) -> usize {
+    tensor.data().as_ptr() as usize
+}

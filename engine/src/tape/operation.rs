@@ -1,0 +1,241 @@
+//! What an operation is: a forward, its adjoint, and what each may see.
+
+use crate::Real;
+use crate::kernels::Write;
+use crate::tape::arena::Arena;
+
+/// One differentiable operation: a small `Copy` struct with a forward and an adjoint.
+///
+/// The set is open: a crate of its own may implement this and call
+/// [`Tape::record`](crate::Tape::record), and the operation is as good as a built-in one.
+///
+/// ```
+/// use elbo_engine::{Adjoints, Evaluation, Operation, Real, Tape, Tensor, Var};
+///
+/// #[derive(Clone, Copy)]
+/// struct Cube;
+///
+/// impl<T: Real> Operation<T> for Cube {
+///     fn name(&self) -> &'static str {
+///         "cube"
+///     }
+///     fn forward(&self, io: &mut Evaluation<'_, T>) {
+///         let x = io.input(0);
+///         for (y, &x) in io.output(0).iter_mut().zip(x.data) {
+///             *y = x * x * x;
+///         }
+///     }
+///     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+///         let (x, g) = (io.input(0).data, io.upstream(0).expect("one output"));
+///         io.give(0, |i| T::from_f64(3.0) * x[i] * x[i] * g[i]);
+///     }
+/// }
+///
+/// let x: Tensor = Tensor::new([2], [2.0, -1.0]);
+/// let tape = Tape::new();
+/// let x = tape.input(&x);
+/// let y = tape.record(Cube, &[x], [x.shape()])[0];
+/// assert_eq!(y.value(), [8.0, -1.0]);
+/// ```
+pub trait Operation<T: Real> {
+    /// The operation's name in messages and in a dump of the tape.
+    fn name(&self) -> &'static str;
+
+    /// Computes every element of every output from the inputs.
+    fn forward(&self, io: &mut Evaluation<'_, T>);
+
+    /// Passes the outputs' adjoints on to the inputs' (a vector-Jacobian product).
+    fn adjoint(&self, io: &mut Adjoints<'_, T>);
+}
+
+/// A value on the tape, looked at: its elements row by row, and its axes.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    /// The elements, row by row.
+    pub data: &'a [T],
+    /// The lengths of the axes, outermost first.
+    pub shape: &'a [usize],
+}
+
+/// A value's place. Raw, because arena and leaves are borrowed for the tape's lifetime, which a
+/// struct inside the tape cannot name; only [`Slot::view`] and the sweep turn it into references.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<T> {
+    pub(crate) data: *mut T,
+    pub(crate) len: usize,
+    pub(crate) axes: *const usize,
+    pub(crate) rank: usize,
+    /// Whether a gradient with respect to this value, or to one it came from, can be asked for.
+    pub(crate) tracked: bool,
+}
+
+impl<T> Slot<T> {
+    /// # Safety
+    /// `'a` must not outlive the borrow of the tape under which this slot was made.
+    pub(crate) unsafe fn view<'a>(&self) -> View<'a, T> {
+        // SAFETY: a slot's pointers describe initialised memory in the arena or in a borrowed leaf,
+        // which nothing writes after the slot's forward; the caller bounds the lifetime.
+        unsafe {
+            View {
+                data: std::slice::from_raw_parts(self.data, self.len),
+                shape: std::slice::from_raw_parts(self.axes, self.rank),
+            }
+        }
+    }
+}
+
+/// What a forward sees: the inputs' values, and its own outputs to be written.
+pub struct Evaluation<'a, T: Real> {
+    pub(crate) slots: &'a [Slot<T>],
+    pub(crate) inputs: &'a [u32],
+    pub(crate) outputs: &'a [Slot<T>],
+    pub(crate) arena: &'a Arena,
+}
+
+impl<'a, T: Real> Evaluation<'a, T> {
+    /// The value of input `k`.
+    pub fn input(&self, k: usize) -> View<'a, T> {
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
+        unsafe { self.slots[self.inputs[k] as usize].view() }
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The axes of output `k`.
+    pub fn output_shape(&self, k: usize) -> &'a [usize] {
+        let slot = &self.outputs[k];
+        // SAFETY: an output's axes were written to the arena before its forward runs.
+        unsafe { std::slice::from_raw_parts(slot.axes, slot.rank) }
+    }
+
+    /// The elements of output `k`, to be written: their contents are unspecified.
+    pub fn output(&mut self, k: usize) -> &mut [T] {
+        let slot = &self.outputs[k];
+        // SAFETY: the output was allocated for this forward; `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(slot.data, slot.len) }
+    }
+
+    /// All `N` outputs at once.
+    ///
+    /// # Panics
+    /// If the operation has not `N` outputs.
+    pub fn outputs<const N: usize>(&mut self) -> [&mut [T]; N] {
+        assert!(self.outputs.len() == N, "this operation has {} outputs, not {N}", self.outputs.len());
+        std::array::from_fn(|k| {
+            let slot = &self.outputs[k];
+            // SAFETY: as for `output`; every output has memory of its own.
+            unsafe { std::slice::from_raw_parts_mut(slot.data, slot.len) }
+        })
+    }
+
+    /// Working memory that is given back after this forward; its contents are unspecified.
+    pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
+        // SAFETY: `numbers` hands out unshared, initialised memory.
+        unsafe { std::slice::from_raw_parts_mut(self.arena.numbers(len), len) }
+    }
+}
+
+/// Where an adjoint is gathered, and whether anything stands there yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<T> {
+    pub(crate) data: *mut T,
+    pub(crate) written: bool,
+}
+
+impl<T> Place<T> {
+    pub(crate) const NOWHERE: Place<T> = Place { data: std::ptr::null_mut(), written: false };
+}
+
+/// What an adjoint sees: the values of its forward, and the adjoints on both sides.
+///
+/// Adjoints of inputs are handed out one at a time, so that in `x * x` no two `&mut` to one adjoint
+/// can exist. The first writer stores, later ones add: nothing is filled with zeros.
+pub struct Adjoints<'a, T: Real> {
+    pub(crate) slots: &'a [Slot<T>],
+    pub(crate) places: &'a mut [Place<T>],
+    /// For slots that are parameters: the entry of the gradients that they share.
+    pub(crate) homes: &'a [u32],
+    pub(crate) home_written: &'a mut [bool],
+    pub(crate) inputs: &'a [u32],
+    pub(crate) outputs: (u32, u32),
+    pub(crate) arena: &'a Arena,
+}
+
+/// A slot that is no parameter.
+pub(crate) const NO_HOME: u32 = u32::MAX;
+
+impl<'a, T: Real> Adjoints<'a, T> {
+    /// The value of input `k`.
+    pub fn input(&self, k: usize) -> View<'a, T> {
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
+        unsafe { self.slots[self.inputs[k] as usize].view() }
+    }
+
+    /// The number of inputs.
+    pub fn inputs(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The value of output `k`.
+    pub fn output(&self, k: usize) -> View<'a, T> {
+        // SAFETY: as for `input`.
+        unsafe { self.slots[self.outputs.0 as usize + k].view() }
+    }
+
+    /// The adjoint of output `k`, or `None` where nothing depends on that output.
+    pub fn upstream(&self, k: usize) -> Option<&'a [T]> {
+        let id = self.outputs.0 as usize + k;
+        let place = self.places[id];
+        // SAFETY: a written place holds an adjoint of its slot's length. It is complete, because
+        // operations are visited in reverse, and an operation's inputs precede its outputs: nothing
+        // will write to it again.
+        place.written.then(|| unsafe { std::slice::from_raw_parts(place.data, self.slots[id].len) })
+    }
+
+    /// Whether anybody asked for the adjoint of input `k`: where not, leave the work.
+    pub fn is_wanted(&self, k: usize) -> bool {
+        self.slots[self.inputs[k] as usize].tracked
+    }
+
+    /// Lets `write` add its part of input `k`'s adjoint: with [`Write::Store`] the contents are
+    /// unspecified and every element must be set, with [`Write::Add`] the part is added.
+    pub fn accumulate(&mut self, k: usize, write: impl FnOnce(&mut [T], Write)) {
+        let id = self.inputs[k] as usize;
+        if !self.slots[id].tracked {
+            return;
+        }
+        let len = self.slots[id].len;
+        let home = self.homes[id];
+        let place = &mut self.places[id];
+        let written = match home {
+            NO_HOME => &mut place.written,
+            entry => &mut self.home_written[entry as usize],
+        };
+        if place.data.is_null() {
+            place.data = self.arena.numbers(len);
+        }
+        // SAFETY: the place has room for `len` numbers; it is an input's, hence no output's of this
+        // operation, and `&mut self` forbids a second one at the same time.
+        let target = unsafe { std::slice::from_raw_parts_mut(place.data, len) };
+        let mode = if *written { Write::Add } else { Write::Store };
+        *written = true;
+        write(target, mode);
+    }
+
+    /// Adds `part(i)` to element `i` of input `k`'s adjoint.
+    pub fn give(&mut self, k: usize, part: impl Fn(usize) -> T) {
+        self.accumulate(k, |target, mode| match mode {
+            Write::Store => target.iter_mut().enumerate().for_each(|(i, t)| *t = part(i)),
+            Write::Add => target.iter_mut().enumerate().for_each(|(i, t)| *t += part(i)),
+        });
+    }
+
+    /// Working memory that is given back after the sweep; its contents are unspecified.
+    pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
+        // SAFETY: `numbers` hands out unshared, initialised memory.
+        unsafe { std::slice::from_raw_parts_mut(self.arena.numbers(len), len) }
+    }
+}

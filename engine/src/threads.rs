@@ -1,0 +1,125 @@
+//! Work split over the threads of the current rayon pool.
+//!
+//! Only work that is large enough to pay is split, and only in ways that leave the result the same
+//! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
+
+/// Elements below which elementwise work stays on one thread: waking another costs some
+/// microseconds, in which one thread does about this much.
+pub(crate) const GRAIN: usize = 1 << 15;
+
+/// How many threads the work may use here; 1 inside a pool of one.
+///
+/// Asking outside of any pool starts rayon's global one, so small work should not ask.
+pub(crate) fn available() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
+/// half a `grain`. Cuts fall on multiples of `unit`.
+pub(crate) fn for_each_range(len: usize, grain: usize, unit: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+    if len <= grain || available() == 1 {
+        work(0..len);
+        return;
+    }
+    let pieces = (len / grain).clamp(1, 4 * available());
+    let piece = len.div_ceil(pieces).next_multiple_of(unit);
+    split(0..len, piece, work);
+}
+
+fn split(range: std::ops::Range<usize>, piece: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+    let pieces = range.len().div_ceil(piece);
+    if pieces <= 1 {
+        work(range);
+        return;
+    }
+    let middle = range.start + pieces / 2 * piece;
+    rayon::join(|| split(range.start..middle, piece, work), || split(middle..range.end, piece, work));
+}
+
+/// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
+/// that any number of threads gives the same bits. Small sums run on one thread: `parallel` says.
+pub(crate) fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+    fn tree(from: usize, to: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+        match to - from {
+            0 => 0.0,
+            1 => part(from),
+            n => {
+                let middle = from + n / 2;
+                let (left, right) = if parallel {
+                    rayon::join(|| tree(from, middle, true, part), || tree(middle, to, true, part))
+                } else {
+                    (tree(from, middle, false, part), tree(middle, to, false, part))
+                };
+                left + right
+            }
+        }
+    }
+    tree(0, blocks, parallel && available() > 1, part)
+}
+
+/// A pointer that may be used from several threads, each on its own elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Shared<T>(*mut T);
+
+// SAFETY: the pointer is only used through `Shared::range`, whose callers keep ranges apart.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(slice: &mut [T]) -> Self {
+        Shared(slice.as_mut_ptr())
+    }
+
+    /// # Safety
+    /// The range is within the slice, which is still borrowed, and overlaps no other range in use.
+    pub(crate) unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
+        // SAFETY: required of the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
+    }
+}
+
+/// Runs `work` in a pool of `threads` threads, so that every operation within it uses at most these.
+///
+/// A training loop belongs in here as a whole: entering a pool costs some microseconds.
+///
+/// # Panics
+/// If `threads` is 0, or the system refuses to start them.
+#[track_caller]
+pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    assert!(threads > 0, "with_threads: at least one thread is needed, got 0");
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.unwrap_or_else(|error| panic!("cannot start {threads} threads: {error}")).install(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn ranges_cover_everything_once_for_any_thread_count() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for len in [0, 1, 99, 1000, 12_345] {
+                    let seen: Vec<AtomicUsize> = (0..len).map(|_| AtomicUsize::new(0)).collect();
+                    for_each_range(len, 100, 16, &|range| {
+                        for i in range {
+                            seen[i].fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                    assert!(seen.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_same_bits_for_any_thread_count() {
+        let part = |block: usize| (block as f64 * 0.7).sin() * 1e3;
+        let alone = sum_blocks(1001, false, &part);
+        for threads in [1, 2, 3] {
+            assert_eq!(with_threads(threads, || sum_blocks(1001, true, &part)).to_bits(), alone.to_bits());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What `#[bayesian]` writes: the traits of a model and of its draws.
+
+use std::cell::Cell;
+
+use crate::drawing::{Cx, Drawing, Mode};
+use crate::verdict::{ClosedForm, Verdict};
+use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
+
+/// A model with a distribution over its weights.
+///
+/// `#[bayesian]` on a struct implements this; the containers `[M; N]`, `Vec<M>`, `Option<M>`,
+/// `Box<M>` and tuples of models are models too.
+pub trait Bayesian: Parameters + 'static {
+    /// The model with its weights drawn: what `#[bayesian] impl` blocks are for.
+    type Draw<'t>: Copy + Drawn<'t, Self::Scalar>;
+
+    /// Whether examples of a batch are independent of each other given the weights.
+    type Batch: Verdict;
+
+    /// Whether the KL divergence has a closed form.
+    type Exact: Verdict;
+
+    /// Draws every field.
+    fn draw_in<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Self::Draw<'t>;
+
+    /// Calls `f` with the KL divergence of every random weight below `path`, in nats; NaN where it
+    /// has no closed form.
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
+
+    /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
+    fn draw<'t>(
+        &'t self,
+        tape: &'t Tape<Self::Scalar>,
+        how: impl Into<Drawing<'t, Self::Scalar>>,
+    ) -> Self::Draw<'t> {
+        let (key, mode) = how.into().mode();
+        self.draw_in(Cx::new(tape, key, mode))
+    }
+
+    /// The model with every weight at its posterior's mean.
+    fn mean<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Self::Draw<'t> {
+        self.draw_in(Cx::new(tape, Key::new(0), Mode::Mean))
+    }
+
+    /// The model with its random weights taken from `flat`, one after the other in the order of the
+    /// fields: a state of a Markov chain, say.
+    ///
+    /// # Panics
+    /// If `flat` has not exactly as many elements as the model has random weights.
+    #[track_caller]
+    fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, flat: &'t [Self::Scalar]) -> Self::Draw<'t> {
+        let used = tape.alloc(Cell::new(0));
+        let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { flat, used }));
+        assert!(
+            used.get() == flat.len(),
+            "at: {} numbers for a model of {} random weights",
+            flat.len(),
+            used.get()
+        );
+        draw
+    }
+
+    /// The KL divergence from the prior to the posterior, in nats, summed over all random weights:
+    /// before any forward pass, and without a tape. It does not compile for a model with a weight
+    /// whose divergence has no closed form.
+    fn kl(&self) -> f64
+    where
+        Self::Exact: ClosedForm,
+    {
+        let mut total = 0.0;
+        self.each_kl(&Path::ROOT, &mut |_, nats| total += nats);
+        total
+    }
+
+    /// The summands of [`kl`](Bayesian::kl) by name (`hidden.0.weight`), in nats.
+    fn kl_terms(&self) -> Vec<(String, f64)>
+    where
+        Self::Exact: ClosedForm,
+    {
+        let mut terms = Vec::new();
+        self.each_kl(&Path::ROOT, &mut |path, nats| terms.push((path.to_string(), nats)));
+        terms
+    }
+
+    /// The number of learned numbers: means and scales both.
+    fn parameters(&self) -> usize {
+        let mut count = 0;
+        self.visit(&Path::ROOT, &mut |_, role, tensor| count += if role.is_learned() { tensor.len() } else { 0 });
+        count
+    }
+
+    /// Draws every posterior mean anew: of matrices from N(0, 2/inputs) (He et al. 2015, eq. 10),
+    /// where a weight's axes after the first are its inputs, and zero for vectors. The noise depends
+    /// on the key and the parameter's name, so no two layers start alike. Scales are left alone.
+    fn initialise(&mut self, key: Key) {
+        self.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
+            if role == Role::Mean {
+                crate::posterior::he_normal(crate::drawing::key_at(key, path), tensor);
+            }
+        });
+    }
+
+    /// Copies every parameter and buffer from `other`, a model of the same shape.
+    ///
+    /// # Panics
+    /// If a tensor's shape differs.
+    fn copy_from(&mut self, other: &Self) {
+        let mut from: Vec<&Tensor<Self::Scalar>> = Vec::new();
+        other.visit(&Path::ROOT, &mut |_, _, tensor| from.push(tensor));
+        let mut from = from.into_iter();
+        self.visit_mut(&Path::ROOT, &mut |path, _, tensor| {
+            let source = from.next().filter(|source| source.shape() == tensor.shape());
+            let source = source.unwrap_or_else(|| panic!("copy_from: {path:?} has no counterpart of the same shape"));
+            tensor.data_mut().copy_from_slice(source.data());
+        });
+    }
+}
+
+/// A model whose weights are drawn.
+pub trait Drawn<'t, T: Real> {
+    /// Calls `f` with the KL divergence of every random weight below `path`, on the tape, in nats.
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>));
+
+    /// The KL divergence, summed over all random weights, in nats. It is the same before and after
+    /// the forward, however often a layer is used in it.
+    fn kl(&self) -> Kl<'t, T> {
+        let mut total: Option<Var<'t, T>> = None;
+        self.each_kl(&Path::ROOT, &mut |_, nats| {
+            total = Some(match total {
+                Some(sum) => sum + nats,
+                None => nats,
+            });
+        });
+        Kl(total)
+    }
+}
+
+/// A KL divergence on a tape: nats, summed over all weights of a model.
+///
+/// It has no arithmetic: added to the mean of a likelihood without a weight it would be wrong by a
+/// factor of the number of examples. [`Objective::loss`](crate::Objective::loss) joins the two.
+#[derive(Clone, Copy, Debug)]
+pub struct Kl<'t, T: Real = f32>(pub(crate) Option<Var<'t, T>>);
+
+impl<T: Real> Kl<'_, T> {
+    /// The value in nats.
+    pub fn nats(self) -> f64 {
+        self.0.map_or(0.0, Var::item)
+    }
+}

@@ -1,0 +1,156 @@
+//! Examples to learn from: inputs, and what each should be answered with.
+
+use super::targets::check_finite;
+use super::{DataError, Scaling, Targets, shuffle};
+use crate::{Key, Real, Tensor};
+
+/// Inputs with their targets, row by row: at least one, all finite.
+///
+/// The first axis of `inputs` counts the examples. Targets are labels (`Vec<usize>`) or numbers
+/// (`Tensor<T>`).
+#[derive(Clone, Debug)]
+pub struct Examples<T: Real = f32, Y: Targets = Vec<usize>> {
+    inputs: Tensor<T>,
+    targets: Y,
+}
+
+impl<T: Real, Y: Targets> Examples<T, Y> {
+    /// Pairs inputs with their targets.
+    ///
+    /// # Errors
+    /// If there are none, their numbers differ, or a value is NaN or infinite: [`DataError::Empty`],
+    /// [`DataError::RowsDiffer`], [`DataError::NotFinite`].
+    ///
+    /// # Panics
+    /// If `inputs` is a scalar.
+    #[track_caller]
+    pub fn new(inputs: Tensor<T>, targets: Y) -> Result<Self, DataError> {
+        let (rows, answers) = (inputs.rows(), targets.rows());
+        if rows != answers {
+            return Err(DataError::RowsDiffer { inputs: rows, targets: answers });
+        }
+        if inputs.is_empty() {
+            return Err(DataError::Empty { what: format!("inputs of shape {:?}", inputs.shape()) });
+        }
+        check_finite("inputs", &inputs)?;
+        targets.check()?;
+        Ok(Examples { inputs, targets })
+    }
+
+    /// The number of examples, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "there is no empty data set")]
+    pub fn len(&self) -> usize {
+        self.inputs.rows()
+    }
+
+    /// The inputs, examples first.
+    pub fn inputs(&self) -> &Tensor<T> {
+        &self.inputs
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &Y {
+        &self.targets
+    }
+
+    /// Two data sets: `fraction` of the examples, to the nearest, and the rest. They are shuffled
+    /// first; the same seed gives the same split on every machine.
+    ///
+    /// # Errors
+    /// [`DataError::Split`] if one of them would be empty.
+    pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
+        let rows = self.len();
+        let first = (fraction * rows as f64).round();
+        // Written so that a NaN fails too.
+        if !(first >= 1.0 && first <= (rows - 1) as f64) {
+            return Err(DataError::Split { rows, fraction });
+        }
+        let mut order: Vec<usize> = (0..rows).collect();
+        shuffle(&mut order, Key::new(seed).at("split"));
+        let (first, second) = order.split_at(first as usize);
+        Ok((self.select(first), self.select(second)))
+    }
+
+    /// The same examples with scaled inputs.
+    ///
+    /// # Panics
+    /// If `scaling` is of another number of columns.
+    #[track_caller]
+    pub fn scaled(mut self, scaling: &Scaling) -> Self {
+        scaling.apply(&mut self.inputs);
+        self
+    }
+
+    /// Not public: no rows would be a data set without examples.
+    fn select(&self, rows: &[usize]) -> Self {
+        let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
+        self.inputs.gather(rows, &mut inputs);
+        self.targets.gather(rows, &mut targets);
+        Examples { inputs, targets }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ten() -> Examples {
+        Examples::new(Tensor::from_fn([10, 1], |i| i as f64), (0..10).collect()).unwrap()
+    }
+
+    #[test]
+    fn a_split_keeps_every_example_once_and_paired() {
+        let (first, second) = ten().split(0.7, 5).unwrap();
+        assert_eq!((first.len(), second.len()), (7, 3));
+        let mut all: Vec<usize> = Vec::new();
+        for part in [&first, &second] {
+            for (x, &y) in part.inputs().data().iter().zip(part.targets()) {
+                assert_eq!(*x as usize, y);
+                all.push(y);
+            }
+        }
+        assert_ne!(all, (0..10).collect::<Vec<_>>(), "not shuffled");
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_split_depends_on_the_seed_alone() {
+        let of = |seed| ten().split(0.5, seed).unwrap().0.targets().clone();
+        assert_eq!(of(1), of(1));
+        assert_ne!(of(1), of(2));
+    }
+
+    #[test]
+    fn a_split_without_examples_is_refused() {
+        for fraction in [0.0, 0.01, 0.99, 1.0, -1.0, 2.0, f64::NAN] {
+            let error = ten().split(fraction, 1).unwrap_err();
+            assert!(matches!(error, DataError::Split { rows: 10, .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_nan_is_found_by_row_and_column() {
+        let mut x: Tensor = Tensor::zeros([3, 2]);
+        x.data_mut()[5] = f32::NAN;
+        let error = Examples::new(x, vec![0; 3]).unwrap_err().to_string();
+        assert!(error.starts_with("inputs, row 2, column 1 (both from 0): NaN is no finite number"), "{error}");
+        let y: Tensor = Tensor::new([2, 1], [0.0, f32::INFINITY]);
+        let error = Examples::new(Tensor::<f32>::zeros([2, 1]), y).unwrap_err().to_string();
+        assert!(error.starts_with("targets, row 1, column 0 (both from 0): inf"), "{error}");
+    }
+
+    #[test]
+    fn rows_must_pair_up() {
+        let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0; 4]).unwrap_err().to_string();
+        assert!(error.starts_with("3 rows of inputs, but 4 of targets"), "{error}");
+    }
+
+    #[test]
+    fn nothing_to_learn_from_is_refused() {
+        for shape in [[0, 4], [4, 0]] {
+            let error = Examples::new(Tensor::<f32>::zeros(shape), vec![0; shape[0]]).unwrap_err();
+            assert!(matches!(error, DataError::Empty { .. }), "{error}");
+        }
+    }
+}

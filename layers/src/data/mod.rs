@@ -1,0 +1,35 @@
+//! Data sets: [`Examples`] to learn from, and readers of the files they come in.
+//!
+//! Programming errors panic; what a file or a table may do wrong is a [`DataError`] that names the
+//! place, what was expected there and what was found.
+//!
+//! ```
+//! use elbo::data::{Examples, Scaling};
+//! use elbo::Tensor;
+//!
+//! let x: Tensor = Tensor::from_fn([10, 3], |i| i as f64);
+//! let labels = vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
+//! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
+//! assert_eq!((train.len(), test.len()), (8, 2));
+//! let scaling = Scaling::of(train.inputs());
+//! let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
+//! # Ok::<(), elbo::data::DataError>(())
+//! ```
+
+mod error;
+mod examples;
+mod images;
+mod scaling;
+mod shuffle;
+mod source;
+mod targets;
+
+pub mod digits;
+pub mod idx;
+
+pub use error::DataError;
+pub use examples::Examples;
+pub use images::Images;
+pub use scaling::Scaling;
+pub use shuffle::shuffle;
+pub use targets::Targets;

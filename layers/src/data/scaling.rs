@@ -1,0 +1,119 @@
+//! Bringing columns to a common scale, and back.
+
+use super::Targets;
+use crate::{Real, Tensor};
+
+/// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scaling {
+    shift: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Scaling {
+    /// What brings every column of `tensor` (rows first) to mean 0 and standard deviation 1 (divided
+    /// by N). A constant column is only moved.
+    ///
+    /// # Panics
+    /// If `tensor` is a scalar or has no rows.
+    #[track_caller]
+    pub fn of<T: Real>(tensor: &Tensor<T>) -> Scaling {
+        let rows = tensor.rows();
+        assert!(rows > 0, "Scaling::of: a tensor of shape {:?} has no rows to measure", tensor.shape());
+        let columns = tensor.len() / rows;
+        let column = |c: usize| tensor.data()[c..].iter().step_by(columns.max(1)).map(|x| x.to_f64());
+        let (mut shift, mut scale) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
+        for c in 0..columns {
+            let first = tensor.data()[c].to_f64();
+            // About the first value, so that a constant column has exactly no variance.
+            let mean = first + column(c).map(|x| x - first).sum::<f64>() / rows as f64;
+            let variance = column(c).map(|x| (x - mean).powi(2)).sum::<f64>() / rows as f64;
+            shift.push(mean);
+            scale.push(if variance > 0.0 { variance.sqrt() } else { 1.0 });
+        }
+        Scaling { shift, scale }
+    }
+
+    /// Divides each of `columns` by the same number, such as pixels by 255.
+    ///
+    /// # Panics
+    /// If `divisor` is not a positive number.
+    #[track_caller]
+    pub fn by(divisor: f64, columns: usize) -> Scaling {
+        assert!(divisor > 0.0 && divisor.is_finite(), "Scaling::by: {divisor} is no positive number");
+        Scaling { shift: vec![0.0; columns], scale: vec![divisor; columns] }
+    }
+
+    /// What is subtracted from each column.
+    pub fn shift(&self) -> &[f64] {
+        &self.shift
+    }
+
+    /// What each column is then divided by.
+    pub fn scale(&self) -> &[f64] {
+        &self.scale
+    }
+
+    /// Scales the columns of `tensor`.
+    ///
+    /// # Panics
+    /// If `tensor` has another number of columns.
+    #[track_caller]
+    pub fn apply<T: Real>(&self, tensor: &mut Tensor<T>) {
+        self.each(tensor, |x, shift, scale| (x - shift) / scale);
+    }
+
+    /// Brings scaled columns back to their own units: the inverse of [`apply`](Scaling::apply).
+    ///
+    /// # Panics
+    /// If `tensor` has another number of columns.
+    #[track_caller]
+    pub fn undo<T: Real>(&self, tensor: &mut Tensor<T>) {
+        self.each(tensor, |x, shift, scale| x * scale + shift);
+    }
+
+    #[track_caller]
+    fn each<T: Real>(&self, tensor: &mut Tensor<T>, change: impl Fn(f64, f64, f64) -> f64) {
+        let columns = tensor.len() / tensor.rows().max(1);
+        assert!(
+            columns == self.shift.len(),
+            "Scaling: measured on {} columns, but a tensor of shape {:?} has {columns}",
+            self.shift.len(),
+            tensor.shape()
+        );
+        for row in tensor.data_mut().chunks_exact_mut(columns.max(1)) {
+            for ((x, &shift), &scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
+                *x = T::from_f64(change(x.to_f64(), shift, scale));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_get_mean_zero_and_deviation_one() {
+        let mut x: Tensor<f64> = Tensor::new([2, 2], [1.0, 10.0, 3.0, 50.0]);
+        let scaling = Scaling::of(&x);
+        assert_eq!((scaling.shift(), scaling.scale()), (&[2.0, 30.0][..], &[1.0, 20.0][..]));
+        scaling.apply(&mut x);
+        assert_eq!(x.data(), [-1.0, -1.0, 1.0, 1.0]);
+        scaling.undo(&mut x);
+        assert_eq!(x.data(), [1.0, 10.0, 3.0, 50.0]);
+    }
+
+    #[test]
+    fn a_constant_column_is_only_moved() {
+        let mut x: Tensor<f64> = Tensor::full([7, 1], 0.1);
+        Scaling::of(&x).apply(&mut x);
+        assert_eq!(x.data(), [0.0; 7]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Scaling: measured on 3 columns, but a tensor of shape [2, 4] has 4")]
+    fn another_number_of_columns_is_refused() {
+        Scaling::by(255.0, 3).apply(&mut Tensor::<f32>::zeros([2, 4]));
+    }
+}

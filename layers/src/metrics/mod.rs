@@ -1,0 +1,47 @@
+//! How good, and how honest, a prediction is.
+//!
+//! Every metric is a function of plain slices, so it scores predictions of any origin:
+//! `probabilities` are row-major (N, C), one row an example, each row a distribution over the C
+//! classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C).
+//! Sums are taken in `f64`, logarithms are natural (nats). [`Probabilities`] holds what a Monte
+//! Carlo prediction leaves behind and has the same metrics as methods.
+//!
+//! Sizes that do not fit, a label that is no class and a row that is no distribution (logits, NaN,
+//! a transposed table) are mistakes of the caller: they panic at the caller's line.
+//!
+//! ```
+//! # use elbo::metrics;
+//! let probabilities = [0.9, 0.1, /* */ 0.4, 0.6, /* */ 0.7, 0.3];
+//! let labels = [0, 1, 1];
+//! assert_eq!(metrics::error(&probabilities, 2, &labels), 1.0 / 3.0);
+//! let nll = metrics::nll(&probabilities, 2, &labels);
+//! assert!((nll - -(0.9f64.ln() + 0.6f64.ln() + 0.3f64.ln()) / 3.0).abs() < 1e-15);
+//! ```
+
+mod accuracy;
+mod adaptive_ece;
+mod brier;
+mod classwise_ece;
+mod ece;
+mod entropy;
+mod mutual_information;
+mod nll;
+mod probabilities;
+mod reliability;
+mod rows;
+mod spread;
+mod variation_ratio;
+
+pub use accuracy::{accuracy, error};
+pub use adaptive_ece::adaptive_ece;
+pub use brier::brier;
+pub use classwise_ece::classwise_ece;
+pub use ece::{ece, mce};
+pub use entropy::{entropy, expected_entropy};
+pub use mutual_information::mutual_information;
+pub use nll::nll;
+pub use probabilities::Probabilities;
+pub use reliability::{Bin, Reliability};
+pub use rows::{confidence, mean_of_draws};
+pub use spread::spread;
+pub use variation_ratio::variation_ratio;

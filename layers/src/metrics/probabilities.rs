@@ -1,0 +1,182 @@
+//! What a Monte Carlo prediction of classes leaves behind.
+
+use super::mutual_information::information;
+use super::rows::{check_labelled, check_rows, labelled, top};
+use super::{Reliability, accuracy, brier, ece, entropy, error, nll};
+
+/// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
+/// draws had on average: enough for every metric of a classifier without keeping the draws.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probabilities {
+    mean: Vec<f64>,
+    expected_entropy: Vec<f64>,
+    classes: usize,
+    draws: usize,
+}
+
+impl Probabilities {
+    /// `mean` is (N, C) row-major, the mean over `draws` of the class probabilities;
+    /// `expected_entropy` the mean over draws of each example's entropy, in nats.
+    ///
+    /// # Panics
+    /// If the sizes do not fit, a row is no distribution or `draws` is 0.
+    #[track_caller]
+    pub fn new(mean: Vec<f64>, expected_entropy: Vec<f64>, classes: usize, draws: usize) -> Self {
+        let rows = check_rows("Probabilities::new", &mean, classes);
+        assert!(
+            rows == expected_entropy.len(),
+            "Probabilities::new: {rows} rows of {classes} probabilities, but {} entropies",
+            expected_entropy.len()
+        );
+        assert!(draws > 0, "Probabilities::new: a mean over 0 draws");
+        Probabilities { mean, expected_entropy, classes, draws }
+    }
+
+    /// The number of examples.
+    #[expect(clippy::len_without_is_empty, reason = "a prediction of no examples cannot be made")]
+    pub fn len(&self) -> usize {
+        self.expected_entropy.len()
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The number of posterior draws behind the mean.
+    pub fn draws(&self) -> usize {
+        self.draws
+    }
+
+    /// The probabilities, (N, C) row-major.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// One example's probabilities.
+    ///
+    /// # Panics
+    /// If there is no such example.
+    #[track_caller]
+    pub fn row(&self, example: usize) -> &[f64] {
+        assert!(example < self.len(), "Probabilities::row: example {example} of {}", self.len());
+        &self.mean[example * self.classes..][..self.classes]
+    }
+
+    /// Each example's most probable class, the first on ties.
+    pub fn labels(&self) -> Vec<usize> {
+        self.mean.chunks_exact(self.classes).map(|row| top(row).0).collect()
+    }
+
+    /// The share of examples predicted right: [`accuracy`].
+    ///
+    /// # Panics
+    /// If there is not one label an example, each of them a class. So do all metrics below.
+    #[track_caller]
+    pub fn accuracy(&self, labels: &[usize]) -> f64 {
+        accuracy(&self.mean, self.classes, labels)
+    }
+
+    /// The share of examples predicted wrong: [`error`].
+    #[track_caller]
+    pub fn error(&self, labels: &[usize]) -> f64 {
+        error(&self.mean, self.classes, labels)
+    }
+
+    /// The negative log-likelihood in nats per example: [`nll`].
+    #[track_caller]
+    pub fn nll(&self, labels: &[usize]) -> f64 {
+        nll(&self.mean, self.classes, labels)
+    }
+
+    /// The Brier score, 0 to 2: [`brier`].
+    #[track_caller]
+    pub fn brier(&self, labels: &[usize]) -> f64 {
+        brier(&self.mean, self.classes, labels)
+    }
+
+    /// The expected calibration error: [`ece`].
+    #[track_caller]
+    pub fn ece(&self, labels: &[usize], bins: usize) -> f64 {
+        ece(&self.mean, self.classes, labels, bins)
+    }
+
+    /// Accuracy against confidence, by confidence.
+    #[track_caller]
+    pub fn reliability(&self, labels: &[usize], bins: usize) -> Reliability {
+        Reliability::new(&self.mean, self.classes, labels, bins)
+    }
+
+    /// Each example's predictive entropy in nats: [`entropy`].
+    pub fn entropy(&self) -> Vec<f64> {
+        entropy(&self.mean, self.classes)
+    }
+
+    /// Each example's entropy in nats, averaged over the draws.
+    pub fn expected_entropy(&self) -> &[f64] {
+        &self.expected_entropy
+    }
+
+    /// Each example's [mutual information](super::mutual_information) of label and weights, in nats.
+    pub fn mutual_information(&self) -> Vec<f64> {
+        information(&self.mean, &self.expected_entropy, self.classes)
+    }
+
+    /// The mean predictive entropy in nats of the examples predicted right, and of those predicted
+    /// wrong; `None` where there are none. A model that knows when it does not know has more on
+    /// the wrong ones.
+    #[track_caller]
+    pub fn entropy_split(&self, labels: &[usize]) -> (Option<f64>, Option<f64>) {
+        check_labelled("entropy_split", &self.mean, self.classes, labels);
+        let mut sums = [(0usize, 0.0); 2];
+        for ((row, label), entropy) in
+            labelled(&self.mean, self.classes, labels).zip(self.entropy())
+        {
+            let (count, sum) = &mut sums[usize::from(top(row).0 != label)];
+            *count += 1;
+            *sum += entropy;
+        }
+        let [right, wrong] = sums.map(|(count, sum)| (count > 0).then(|| sum / count as f64));
+        (right, wrong)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_examples() -> Probabilities {
+        Probabilities::new(vec![1.0, 0.0, 0.5, 0.5], vec![0.0, 0.25], 2, 8)
+    }
+
+    #[test]
+    fn wrong_answers_are_told_from_right_ones() {
+        let p = two_examples();
+        assert_eq!(p.entropy_split(&[0, 1]), (Some(0.0), Some(2f64.ln())));
+        assert_eq!(p.entropy_split(&[0, 0]), (Some(2f64.ln() / 2.0), None));
+        assert_eq!(p.entropy_split(&[1, 1]), (None, Some(2f64.ln() / 2.0)));
+    }
+
+    #[test]
+    fn mutual_information_is_what_the_draws_do_not_explain() {
+        assert_eq!(two_examples().mutual_information(), [0.0, 2f64.ln() - 0.25]);
+    }
+
+    #[test]
+    fn a_row_is_one_example() {
+        assert_eq!(two_examples().row(1), [0.5, 0.5]);
+        assert_eq!(two_examples().labels(), [0, 0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "2 rows of 2 probabilities, but 3 labels")]
+    fn a_label_too_many_is_refused() {
+        two_examples().accuracy(&[0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 rows of 2 probabilities, but 2 entropies")]
+    fn an_entropy_too_many_is_refused() {
+        Probabilities::new(vec![0.5, 0.5], vec![0.0; 2], 2, 1);
+    }
+}
