@@ -29,11 +29,13 @@ mod real;
 mod shape;
 mod tape;
 mod tensor;
-mod threads;
 
+pub mod gradcheck;
 pub mod kernels;
 pub mod random;
+pub mod threads;
 
+pub use gradcheck::gradcheck;
 pub use ops::{Activation, Linear, Operand};
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;

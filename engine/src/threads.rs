@@ -5,18 +5,18 @@
 
 /// Elements below which elementwise work stays on one thread: waking another costs some
 /// microseconds, in which one thread does about this much.
-pub(crate) const GRAIN: usize = 1 << 15;
+pub const GRAIN: usize = 1 << 15;
 
 /// How many threads the work may use here; 1 inside a pool of one.
 ///
 /// Asking outside of any pool starts rayon's global one, so small work should not ask.
-pub(crate) fn available() -> usize {
+pub fn available() -> usize {
     rayon::current_num_threads()
 }
 
 /// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
 /// half a `grain`. Cuts fall on multiples of `unit`.
-pub(crate) fn for_each_range(len: usize, grain: usize, unit: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
     if len <= grain || available() == 1 {
         work(0..len);
         return;
@@ -38,7 +38,7 @@ fn split(range: std::ops::Range<usize>, piece: usize, work: &(impl Fn(std::ops::
 
 /// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
 /// that any number of threads gives the same bits. Small sums run on one thread: `parallel` says.
-pub(crate) fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+pub fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
     fn tree(from: usize, to: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
         match to - from {
             0 => 0.0,
@@ -58,8 +58,8 @@ pub(crate) fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -
 }
 
 /// A pointer that may be used from several threads, each on its own elements.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<T>(*mut T);
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<T>(*mut T);
 
 // SAFETY: the pointer is only used through `Shared::range`, whose callers keep ranges apart.
 unsafe impl<T: Send> Send for Shared<T> {}
@@ -67,13 +67,16 @@ unsafe impl<T: Send> Send for Shared<T> {}
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
-    pub(crate) fn new(slice: &mut [T]) -> Self {
+    /// A pointer to the slice's elements.
+    pub fn new(slice: &mut [T]) -> Self {
         Shared(slice.as_mut_ptr())
     }
 
+    /// The elements of `range`.
+    ///
     /// # Safety
     /// The range is within the slice, which is still borrowed, and overlaps no other range in use.
-    pub(crate) unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
+    pub unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
         // SAFETY: required of the caller.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
     }

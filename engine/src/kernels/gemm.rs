@@ -178,21 +178,33 @@ mod tests {
         }
     }
 
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len).map(|i| (i as f32 * 0.37).sin()).collect()
+    }
+
     #[test]
     fn a_product_has_the_same_bits_for_any_thread_count() {
-        for (m, k, n) in [(128, 784, 400), (400, 128, 784), (128, 400, 10), (96, 1200, 1200), (1000, 784, 10)] {
-            let numbers = |len: usize, f: f32| (0..len).map(|i| (i as f32 * f).sin()).collect::<Vec<_>>();
-            let (a, b) = (numbers(m * k, 0.37), numbers(k * n, 0.11));
-            let product = |threads| {
-                let mut out = vec![0.0; m * n];
-                threads::with_threads(threads, || {
-                    gemm(Matrix::new(&a, m, k), Matrix::new(&b, n, k).t(), &mut out, Write::Store);
-                });
-                out
-            };
-            let alone = product(1);
-            for threads in [2, 3] {
-                assert!(product(threads) == alone, "{m}×{k} times {k}×{n} on {threads} threads");
+        let lengths = [1, 2, 3, 10, 31, 128, 400, 1001];
+        let triples = lengths.iter().flat_map(|&m| lengths.iter().flat_map(move |&k| lengths.map(|n| (m, k, n))));
+        let (a, b) = (numbers(1001 * 1001), numbers(1001 * 1001));
+        // Large enough to be shared among threads; those of the smallest side are thin.
+        for (m, k, n) in triples.filter(|(m, k, n)| (100_000..20_000_000).contains(&(m * k * n))) {
+            let (a, b) = (&a[..m * k], &b[..k * n]);
+            let forms = [
+                (Matrix::new(a, m, k), Matrix::new(b, k, n)),
+                (Matrix::new(a, k, m).t(), Matrix::new(b, k, n)),
+                (Matrix::new(a, m, k), Matrix::new(b, n, k).t()),
+            ];
+            for (form, (a, b)) in forms.into_iter().enumerate() {
+                let product = |threads| {
+                    let mut out = vec![1.0; m * n];
+                    Gemm::product(a, b, &mut out, Write::Add, threads);
+                    out
+                };
+                let alone = product(1);
+                for threads in [2, 3] {
+                    assert!(product(threads) == alone, "{m}×{k} times {k}×{n}, form {form}, on {threads} threads");
+                }
             }
         }
     }

@@ -43,13 +43,9 @@ pub fn scale<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
     map(Scale(a), [x], out, write);
 }
 
-/// `out[i] = a`, or `+=`.
-pub fn constant<T: Real>(a: T, out: &mut [T], write: Write) {
-    map(Constant(a), [], out, write);
-}
-
-#[derive(Clone, Copy)]
-struct Scale<T>(T);
+/// x ↦ a · x.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale<T>(pub T);
 
 impl<T: Real> Elementwise<T, 1> for Scale<T> {
     #[inline(always)]
@@ -58,8 +54,9 @@ impl<T: Real> Elementwise<T, 1> for Scale<T> {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Constant<T>(T);
+/// The same everywhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Constant<T>(pub T);
 
 impl<T: Real> Elementwise<T, 0> for Constant<T> {
     #[inline(always)]
@@ -75,6 +72,24 @@ pub fn map_in_place<T: Real, F: Elementwise<T, 1>>(f: F, values: &mut [T]) {
     for_each_range(len, GRAIN, 64, &|range| {
         // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
         dispatch(InPlace { f, values: unsafe { values.range(range) } });
+    });
+}
+
+/// `values[r][c] = f(values[r][c], row[c])` for every row `r` of a matrix.
+///
+/// # Panics
+/// If the matrix has no whole number of rows.
+#[track_caller]
+pub fn map_rows<T: Real, F: Elementwise<T, 2>>(f: F, row: &[T], values: &mut [T]) {
+    let (len, columns) = (values.len(), row.len());
+    if len == 0 {
+        return;
+    }
+    assert!(columns > 0 && len.is_multiple_of(columns), "map_rows: {len} elements are no rows of {columns}");
+    let values = Shared::new(values);
+    for_each_range(len, GRAIN, columns, &|range| {
+        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
+        dispatch(InPlaceRows { f, row, values: unsafe { values.range(range) } });
     });
 }
 
@@ -94,6 +109,25 @@ impl<T: Real, F: Elementwise<T, 1>> Kernel for InPlace<'_, T, F> {
     }
 }
 
+struct InPlaceRows<'a, T, F> {
+    f: F,
+    row: &'a [T],
+    values: &'a mut [T],
+}
+
+impl<T: Real, F: Elementwise<T, 2>> Kernel for InPlaceRows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for values in self.values.chunks_exact_mut(self.row.len()) {
+            for (value, &x) in values.iter_mut().zip(self.row) {
+                *value = self.f.apply::<S>([*value, x]);
+            }
+        }
+    }
+}
+
 struct Map<'a, T, F, const N: usize> {
     f: F,
     inputs: [&'a [T]; N],
@@ -106,18 +140,31 @@ impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for Map<'_, T, F, N> 
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Map { f, inputs, out, write } = self;
-        let inputs = inputs.map(|input| &input[..out.len()]);
-        match write {
-            Write::Store => {
-                for i in 0..out.len() {
-                    out[i] = f.apply::<S>(inputs.map(|input| input[i]));
-                }
+        map_slices::<S, T, F, N>(self.f, self.inputs, self.out, self.write);
+    }
+}
+
+/// The loop of [`map`], for kernels that run it many times: on this thread, at the kernel's own level.
+///
+/// # Panics
+/// If an input is shorter than `out`.
+#[inline(always)]
+pub fn map_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(
+    f: F,
+    inputs: [&[T]; N],
+    out: &mut [T],
+    write: Write,
+) {
+    let inputs = inputs.map(|input| &input[..out.len()]);
+    match write {
+        Write::Store => {
+            for i in 0..out.len() {
+                out[i] = f.apply::<S>(inputs.map(|input| input[i]));
             }
-            Write::Add => {
-                for i in 0..out.len() {
-                    out[i] += f.apply::<S>(inputs.map(|input| input[i]));
-                }
+        }
+        Write::Add => {
+            for i in 0..out.len() {
+                out[i] += f.apply::<S>(inputs.map(|input| input[i]));
             }
         }
     }

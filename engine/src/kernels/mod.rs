@@ -1,9 +1,9 @@
 //! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
 
-pub(crate) mod dispatch;
-pub(crate) mod gemm;
-pub(crate) mod map;
-pub(crate) mod math;
-pub(crate) mod reduce;
+pub mod dispatch;
+pub mod gemm;
+pub mod map;
+pub mod math;
+pub mod reduce;
 
 pub use map::Write;

@@ -1,22 +1,26 @@
 //! Sums and other reductions over whole slices, the same bits for any number of threads.
 
 use crate::Real;
+use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::Elementwise;
-use crate::threads::{GRAIN, sum_blocks};
+use crate::threads::{GRAIN, Shared, for_each_range, sum_blocks};
 
 /// Elements that are summed in one go; sums of such blocks are added in a tree.
 const BLOCK: usize = 4096;
 
 /// Partial sums kept side by side, so that a sum vectorises: fixed, hence so is the result.
-const LANES: usize = 16;
+pub const LANES: usize = 16;
+
+/// Columns that are summed side by side.
+const WIDTH: usize = 32;
 
 /// Σ x, in double precision.
 pub fn sum<T: Real>(x: &[T]) -> f64 {
     sum_map(Same, [x])
 }
 
-/// Σᵢ f(inputs[0][i], …), in double precision.
+/// Σᵢ f(inputs\[0\]\[i\], …), in double precision.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -30,6 +34,27 @@ pub fn sum_map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T
         let range = block * BLOCK..len.min((block + 1) * BLOCK);
         dispatch(SumMap { f, inputs: inputs.map(|input| &input[range.clone()]) })
     })
+}
+
+/// `out[c] = a · Σᵣ x[r][c]`, or `+=`, for the rows of a matrix with as many columns as `out` has elements; the sums are
+/// taken in double precision, row after row.
+///
+/// # Panics
+/// If the matrix has no whole number of rows.
+#[track_caller]
+pub fn sum_columns<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
+    let columns = out.len();
+    if columns == 0 {
+        return;
+    }
+    let rows = x.len() / columns;
+    assert!(rows * columns == x.len(), "sum_columns: {} elements are no rows of {columns}", x.len());
+    let out = Shared::new(out);
+    for_each_range(columns, (GRAIN / rows.max(1)).max(WIDTH), WIDTH, &|range| {
+        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
+        let out = unsafe { out.range(range.clone()) };
+        dispatch(SumColumns { a: a.to_f64(), x, columns, first: range.start, out, write });
+    });
 }
 
 /// Whether no element is infinite or NaN.
@@ -57,20 +82,62 @@ impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for SumMap<'_, T, F, 
 
     #[inline(always)]
     fn run<S: Simd>(self) -> f64 {
-        let SumMap { f, inputs } = self;
-        let mut lanes = [0.0; LANES];
-        let len = inputs[0].len();
-        let inputs = inputs.map(|input| &input[..len]);
-        let whole = len - len % LANES;
-        for from in (0..whole).step_by(LANES) {
-            for (lane, total) in lanes.iter_mut().enumerate() {
-                *total += f.apply::<S>(inputs.map(|input| input[from + lane])).to_f64();
+        sum_slices::<S, T, F, N>(self.f, self.inputs)
+    }
+}
+
+/// The loop of [`sum_map`], for kernels that run it many times: on this thread, at the kernel's own level.
+///
+/// # Panics
+/// If an input is shorter than the first.
+#[inline(always)]
+pub fn sum_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N]) -> f64 {
+    let len = inputs[0].len();
+    let inputs = inputs.map(|input| &input[..len]);
+    let mut lanes = [0.0; LANES];
+    let whole = len - len % LANES;
+    for from in (0..whole).step_by(LANES) {
+        let inputs = inputs.map(|input| &input[from..from + LANES]);
+        for (lane, total) in lanes.iter_mut().enumerate() {
+            *total += f.apply::<S>(inputs.map(|input| input[lane])).to_f64();
+        }
+    }
+    for i in whole..len {
+        lanes[i - whole] += f.apply::<S>(inputs.map(|input| input[i])).to_f64();
+    }
+    fold(lanes)
+}
+
+struct SumColumns<'a, T> {
+    a: f64,
+    x: &'a [T],
+    columns: usize,
+    /// The column of `out`'s first element.
+    first: usize,
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for SumColumns<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let SumColumns { a, x, columns, first, out, write } = self;
+        for (chunk, out) in out.chunks_mut(WIDTH).enumerate() {
+            let at = first + chunk * WIDTH;
+            let mut totals = [0.0; WIDTH];
+            for row in x.chunks_exact(columns) {
+                match row[at..].first_chunk::<{ WIDTH }>() {
+                    Some(row) => totals.iter_mut().zip(row).for_each(|(total, x)| *total += x.to_f64()),
+                    None => totals.iter_mut().zip(&row[at..]).for_each(|(total, x)| *total += x.to_f64()),
+                }
+            }
+            for (out, total) in out.iter_mut().zip(totals) {
+                let part = T::from_f64(a * total);
+                *out = if write == Write::Store { part } else { *out + part };
             }
         }
-        for i in whole..len {
-            lanes[i - whole] += f.apply::<S>(inputs.map(|input| input[i])).to_f64();
-        }
-        fold(lanes)
     }
 }
 
@@ -85,6 +152,43 @@ pub(crate) fn fold(mut lanes: [f64; LANES]) -> f64 {
         width /= 2;
     }
     lanes[0]
+}
+
+/// ln Σ eˣ without overflow, as two summands, the largest x and the rest: to subtract them one by one from an x near the
+/// largest loses nothing. For kernels: on this thread, at the kernel's own level.
+#[inline(always)]
+pub fn log_sum_exp<S: Simd, T: Real>(x: &[T]) -> [T; 2] {
+    let nothing = T::from_f64(f64::NEG_INFINITY);
+    let mut largest = [nothing; LANES];
+    for chunk in x.chunks(LANES) {
+        for (largest, x) in largest.iter_mut().zip(padded(chunk, nothing)) {
+            *largest = if x <= *largest { *largest } else { x };
+        }
+    }
+    let mut max = nothing;
+    for x in largest {
+        max = if x <= max { max } else { x };
+    }
+    let mut sums = [T::ZERO; LANES];
+    for chunk in x.chunks(LANES) {
+        for (sum, x) in sums.iter_mut().zip(padded(chunk, nothing)) {
+            *sum += (x - max).exp::<S>();
+        }
+    }
+    [max, sums.into_iter().sum::<T>().ln::<S>()]
+}
+
+/// At most as many elements as there are lanes, and `filler` behind them: a short row is one vector too.
+#[inline(always)]
+pub fn padded<T: Real>(x: &[T], filler: T) -> [T; LANES] {
+    match x.first_chunk() {
+        Some(&whole) => whole,
+        None => {
+            let mut padded = [filler; LANES];
+            padded[..x.len()].copy_from_slice(x);
+            padded
+        }
+    }
 }
 
 struct AllFinite<'a, T>(&'a [T]);

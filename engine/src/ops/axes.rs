@@ -8,10 +8,24 @@ use crate::Shape;
 /// If there is no such axis, or one is named twice.
 #[track_caller]
 pub(crate) fn resolve(name: &str, axes: &[isize], shape: &[usize]) -> Shape {
-    let mut resolved: Shape = axes.iter().map(|&axis| resolve_one(name, axis, shape)).collect();
+    let mut resolved = resolve_each(name, axes, shape);
     resolved.sort_unstable();
     if let Some(pair) = resolved.windows(2).find(|pair| pair[0] == pair[1]) {
         panic!("{name}: axis {} is named twice in {axes:?}", pair[0]);
+    }
+    resolved
+}
+
+/// Axes counted from the front, in the order given.
+///
+/// # Panics
+/// If there is no such axis.
+#[track_caller]
+pub(crate) fn resolve_each(name: &str, axes: &[isize], shape: &[usize]) -> Shape {
+    let mut resolved = Shape::default();
+    // In a closure the caller's line would be lost.
+    for &axis in axes {
+        resolved.push(resolve_one(name, axis, shape));
     }
     resolved
 }

@@ -1,20 +1,22 @@
 //! How operands of different shapes are laid over one another: numpy's rules.
 
 use crate::Shape;
+use crate::ops::layout::{Axis, Layout};
 
-/// The shape of an elementwise operation of two operands, or `None` if they do not fit: axes are
-/// matched from the last, and an axis of length 1 or a missing one is repeated.
+/// The shape of an elementwise operation of two operands, or `None` if they do not fit: axes are matched from the
+/// last, and an axis of length 1 or a missing one is repeated.
 pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Shape> {
+    if a == b {
+        return Some(a.into());
+    }
     let rank = a.len().max(b.len());
-    (0..rank)
-        .map(|axis| match (length(a, axis, rank), length(b, axis, rank)) {
-            (m, n) if m == n => Some(m),
-            (1, n) => Some(n),
-            (m, 1) => Some(m),
-            _ => None,
-        })
-        .collect::<Option<Vec<_>>>()
-        .map(Shape::from)
+    let axes = (0..rank).map(|axis| match (length(a, axis, rank), length(b, axis, rank)) {
+        (m, n) if m == n => Some(m),
+        (1, n) => Some(n),
+        (m, 1) => Some(m),
+        _ => None,
+    });
+    axes.collect()
 }
 
 /// The length of an axis of an operand, counted from the front of a result with `rank` axes.
@@ -23,99 +25,22 @@ fn length(shape: &[usize], axis: usize, rank: usize) -> usize {
     if axis < missing { 1 } else { shape[axis - missing] }
 }
 
-/// A walk over a result and the `N` operands that are broadcast to it, row by row. A row is a run of
-/// the result along which each operand either goes on in steps of one or stays where it is.
-///
-/// Neighbouring axes are merged wherever all operands allow it, so that rows are as long as they can
-/// be: operands of equal shapes are a single row.
-#[derive(Debug)]
-pub(crate) struct Layout<const N: usize> {
-    outer: Shape,
-    outer_strides: [Shape; N],
-    /// The length of a row.
-    pub(crate) row: usize,
-    /// Whether an operand moves along a row.
-    pub(crate) moves: [bool; N],
-}
-
-/// Where a row begins.
-pub(crate) struct Row<const N: usize> {
-    /// The first element of the result's row.
-    pub(crate) start: usize,
-    /// The element of each operand there.
-    pub(crate) offsets: [usize; N],
-    /// Whether this row is the first to reach these elements of an operand.
-    pub(crate) first: [bool; N],
-}
-
-impl<const N: usize> Layout<N> {
-    /// `operands` broadcast to `result`, which they fit.
-    pub(crate) fn new(result: &[usize], operands: [&[usize]; N]) -> Self {
-        let rank = result.len();
-        let mut steps = [1; N];
-        // Merged axes from the innermost: (length, stride of each operand).
-        let mut axes: smallvec::SmallVec<[(usize, [usize; N]); 6]> = smallvec::SmallVec::new();
-        for axis in (0..rank).rev() {
-            let mut strides = [0; N];
-            for k in 0..N {
-                let own = length(operands[k], axis, rank);
-                if own == result[axis] && own != 1 {
-                    strides[k] = steps[k];
-                }
-                steps[k] *= own;
+/// The walk over a result of this shape and `operands` that are broadcast to it, which they fit. Along a row an
+/// operand has stride 1 or is repeated.
+pub(crate) fn broadcast<const N: usize>(result: &[usize], operands: [&[usize]; N]) -> Layout<N> {
+    let rank = result.len();
+    let mut steps = [1; N];
+    Layout::new((0..rank).rev().map(|axis| {
+        let mut strides = [0; N];
+        for k in 0..N {
+            let own = length(operands[k], axis, rank);
+            if own != 1 {
+                strides[k] = steps[k];
             }
-            if result[axis] == 1 {
-                continue;
-            }
-            match axes.last_mut() {
-                Some((inner, inner_strides)) if (0..N).all(|k| strides[k] == inner_strides[k] * *inner) => {
-                    *inner *= result[axis];
-                }
-                _ => axes.push((result[axis], strides)),
-            }
+            steps[k] *= own;
         }
-        let (row, strides) = axes.first().copied().unwrap_or((1, [0; N]));
-        axes.reverse();
-        axes.pop();
-        Layout {
-            outer: axes.iter().map(|(length, _)| *length).collect(),
-            outer_strides: std::array::from_fn(|k| axes.iter().map(|(_, strides)| strides[k]).collect()),
-            row,
-            moves: strides.map(|stride| stride != 0),
-        }
-    }
-
-    /// Calls `visit` for every row, in order.
-    pub(crate) fn for_each(&self, mut visit: impl FnMut(Row<N>)) {
-        let rows: usize = self.outer.iter().product();
-        if self.row == 0 {
-            return;
-        }
-        let mut index: Shape = self.outer.iter().map(|_| 0).collect();
-        let mut offsets = [0; N];
-        for row in 0..rows {
-            visit(Row {
-                start: row * self.row,
-                offsets,
-                first: std::array::from_fn(|k| {
-                    index.iter().zip(self.outer_strides[k].iter()).all(|(&i, &stride)| i == 0 || stride != 0)
-                }),
-            });
-            for axis in (0..index.len()).rev() {
-                index[axis] += 1;
-                for k in 0..N {
-                    offsets[k] += self.outer_strides[k][axis];
-                }
-                if index[axis] < self.outer[axis] {
-                    break;
-                }
-                for k in 0..N {
-                    offsets[k] -= self.outer_strides[k][axis] * index[axis];
-                }
-                index[axis] = 0;
-            }
-        }
-    }
+        Axis { length: result[axis], strides }
+    }))
 }
 
 #[cfg(test)]
@@ -134,8 +59,8 @@ mod tests {
 
     #[test]
     fn equal_shapes_are_one_row() {
-        let layout = Layout::new(&[2, 3, 4], [&[2, 3, 4], &[2, 3, 4]]);
-        assert_eq!((layout.row, layout.outer.len(), layout.moves), (24, 0, [true, true]));
+        let layout = broadcast(&[2, 3, 4], [&[2, 3, 4], &[2, 3, 4]]);
+        assert_eq!((layout.row, layout.rows, layout.strides), (24, 1, [1, 1]));
     }
 
     #[test]
@@ -144,16 +69,16 @@ mod tests {
         for a in shapes {
             for b in shapes {
                 let result = broadcast_shape(a, b).unwrap();
-                let layout = Layout::new(&result, [a, b]);
+                let layout = broadcast(&result, [a, b]);
                 let mut seen = 0;
-                layout.for_each(|row| {
+                for row in layout.all() {
                     for i in 0..layout.row {
-                        let at = |k: usize| row.offsets[k] + if layout.moves[k] { i } else { 0 };
+                        let at = |k: usize| row.offsets[k] + i * layout.strides[k];
                         assert_eq!(at(0), element(&result, a, row.start + i));
                         assert_eq!(at(1), element(&result, b, row.start + i));
                         seen += 1;
                     }
-                });
+                }
                 assert_eq!(seen, result.elements());
             }
         }

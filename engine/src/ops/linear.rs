@@ -1,8 +1,8 @@
 //! The seam of linear maps: a variable enters one as it is, a random weight in its own way.
 
-use crate::ops::affine::{Activation, affine};
+use crate::ops::affine::affine;
 use crate::ops::matmul::matmul;
-use crate::{Real, Var};
+use crate::{Activation, Real, Var};
 
 /// Something that stands for a value on the tape.
 pub trait Operand<'t, T: Real>: Copy {

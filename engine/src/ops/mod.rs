@@ -1,15 +1,20 @@
 //! The operations, a file each: forward and adjoint side by side.
 
+mod activation;
 mod affine;
 mod axes;
 mod binary;
 mod broadcast;
+mod cross_entropy;
+mod layout;
 mod linear;
+mod log_softmax;
 mod matmul;
 mod reduce;
+mod scalar;
 mod shape;
-mod softmax;
+mod stretched;
 mod unary;
 
-pub use affine::Activation;
+pub use activation::Activation;
 pub use linear::{Linear, Operand};

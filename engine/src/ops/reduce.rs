@@ -1,9 +1,15 @@
 //! Sums and means over all axes or some.
 
+use std::ops::Range;
+
 use crate::kernels::Write;
-use crate::kernels::reduce::sum;
-use crate::ops::axes::reduced_shape;
-use crate::ops::broadcast::Layout;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::map::{Constant, Scale, map_slices};
+use crate::kernels::reduce::{sum, sum_columns, sum_slices};
+use crate::ops::axes::{reduced_shape, resolve};
+use crate::ops::broadcast::broadcast;
+use crate::ops::layout::Layout;
+use crate::threads::{GRAIN, Shared, for_each_range};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -28,7 +34,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If there is no such axis, or one is named twice.
     #[track_caller]
     pub fn sum_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
-        let axes = crate::ops::axes::resolve("sum_axes", axes, self.shape());
+        let axes = resolve("sum_axes", axes, self.shape());
         reduce("sum", self, &axes, keep, 1.0)
     }
 
@@ -38,7 +44,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// As [`sum_axes`](Var::sum_axes).
     #[track_caller]
     pub fn mean_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
-        let axes = crate::ops::axes::resolve("mean_axes", axes, self.shape());
+        let axes = resolve("mean_axes", axes, self.shape());
         let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
         reduce("mean", self, &axes, keep, 1.0 / count as f64)
     }
@@ -69,37 +75,84 @@ impl<T: Real> Operation<T> for Reduce<'_, T> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
-        let layout = Layout::new(x.shape, [self.kept]);
+        let mut layout = broadcast(x.shape, [self.kept]);
         let out = io.output(0);
         if x.data.is_empty() {
             out.fill(T::ZERO * self.scale);
         }
-        layout.for_each(|row| {
-            let x = &x.data[row.start..][..layout.row];
-            let out = &mut out[row.offsets[0]..];
-            if layout.moves[0] {
-                let write = if row.first[0] { Write::Store } else { Write::Add };
-                crate::kernels::map::scale(self.scale, x, &mut out[..layout.row], write);
-            } else {
-                let sum = T::from_f64(sum(x) * self.scale.to_f64());
-                out[0] = if row.first[0] { sum } else { out[0] + sum };
-            }
-        });
+        if layout.strides[0] == 0 {
+            dispatch(RowSums { scale: self.scale, x: x.data, layout: &layout, out });
+            return;
+        }
+        let len = layout.row * layout.take_repeats();
+        for row in layout.all() {
+            let write = if row.first[0] { Write::Store } else { Write::Add };
+            sum_columns(self.scale, &x.data[row.start..][..len], &mut out[row.offsets[0]..][..layout.row], write);
+        }
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let layout = Layout::new(io.input(0).shape, [self.kept]);
+        let layout = broadcast(io.input(0).shape, [self.kept]);
         io.accumulate(0, |target, write| {
-            layout.for_each(|row| {
-                let target = &mut target[row.start..][..layout.row];
-                let g = &g[row.offsets[0]..];
-                if layout.moves[0] {
-                    crate::kernels::map::scale(self.scale, &g[..layout.row], target, write);
-                } else {
-                    crate::kernels::map::constant(self.scale * g[0], target, write);
-                }
+            let target = Shared::new(target);
+            for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
+                dispatch(Spread { scale: self.scale, g, layout: &layout, rows, target, write });
             });
         });
+    }
+}
+
+/// Sums along rows; the sum of every row is taken in double precision.
+struct RowSums<'a, T> {
+    scale: T,
+    x: &'a [T],
+    layout: &'a Layout<1>,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for RowSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let RowSums { scale, x, layout, out } = self;
+        for row in layout.all() {
+            let x = &x[row.start..][..layout.row];
+            // A long row is worth the other threads.
+            let total = if x.len() > GRAIN { sum(x) } else { sum_slices::<S, T, _, 1>(Scale(T::ONE), [x]) };
+            let part = T::from_f64(scale.to_f64() * total);
+            let out = &mut out[row.offsets[0]];
+            *out = if row.first[0] { part } else { *out + part };
+        }
+    }
+}
+
+/// The adjoint of a reduction, back to some rows of the input.
+struct Spread<'a, T> {
+    scale: T,
+    g: &'a [T],
+    layout: &'a Layout<1>,
+    rows: Range<usize>,
+    target: Shared<T>,
+    write: Write,
+}
+
+impl<T: Real> Kernel for Spread<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let len = self.layout.row;
+        for row in self.layout.rows(self.rows) {
+            // SAFETY: every row of the input is visited once, by one thread, while its adjoint is borrowed.
+            let target = unsafe { self.target.range(row.start..row.start + len) };
+            let g = &self.g[row.offsets[0]..];
+            if self.layout.strides[0] == 0 {
+                map_slices::<S, _, _, 0>(Constant(self.scale * g[0]), [], target, self.write);
+            } else {
+                map_slices::<S, _, _, 1>(Scale(self.scale), [&g[..len]], target, self.write);
+            }
+        }
     }
 }

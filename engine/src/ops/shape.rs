@@ -2,8 +2,10 @@
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
-use crate::ops::axes::resolve_one;
+use crate::ops::axes::resolve_each;
+use crate::ops::layout::{Axis, Layout};
 use crate::shape::elements;
+use crate::threads::{GRAIN, Shared, for_each_range};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -31,7 +33,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn permute(self, axes: &[isize]) -> Var<'t, T> {
         let shape = self.shape();
-        let order: Shape = axes.iter().map(|&axis| resolve_one("permute", axis, shape)).collect();
+        let order = resolve_each("permute", axes, shape);
         let is_permutation = order.len() == shape.len() && (0..shape.len()).all(|axis| order.contains(&axis));
         assert!(is_permutation, "permute: {axes:?} does not name each axis of the shape {shape:?} once");
         let tape = self.tape();
@@ -76,6 +78,17 @@ struct Permute<'t> {
     order: &'t [usize],
 }
 
+impl Permute<'_> {
+    /// The walk over the result, beside the input.
+    fn layout(self, input: &[usize]) -> Layout<1> {
+        let mut strides: Shape = input.iter().map(|_| 1).collect();
+        for axis in (1..input.len()).rev() {
+            strides[axis - 1] = strides[axis] * input[axis];
+        }
+        Layout::new(self.order.iter().rev().map(|&axis| Axis { length: input[axis], strides: [strides[axis]] }))
+    }
+}
+
 impl<T: Real> Operation<T> for Permute<'_> {
     fn name(&self) -> &'static str {
         "permute"
@@ -83,38 +96,34 @@ impl<T: Real> Operation<T> for Permute<'_> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
-        let out = io.output(0);
-        for_each_permuted(x.shape, self.order, |i, j| out[i] = x.data[j]);
+        let layout = self.layout(x.shape);
+        let out = Shared::new(io.output(0));
+        for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
+            for row in layout.rows(rows) {
+                // SAFETY: every row of the result is visited once, by one thread, while the result is borrowed.
+                let out = unsafe { out.range(row.start..row.start + layout.row) };
+                // A row has an element, so its last one bounds the others.
+                let from = &x.data[row.offsets[0]..=row.offsets[0] + (layout.row - 1) * layout.strides[0]];
+                match layout.strides[0] {
+                    1 => out.copy_from_slice(from),
+                    stride => out.iter_mut().zip(from.iter().step_by(stride.max(1))).for_each(|(y, &x)| *y = x),
+                }
+            }
+        });
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let shape = io.input(0).shape;
-        io.accumulate(0, |target, write| match write {
-            Write::Store => for_each_permuted(shape, self.order, |i, j| target[j] = g[i]),
-            Write::Add => for_each_permuted(shape, self.order, |i, j| target[j] += g[i]),
-        });
-    }
-}
-
-/// Calls `visit` with every element of the permuted array and the element of the original it is.
-fn for_each_permuted(shape: &[usize], order: &[usize], mut visit: impl FnMut(usize, usize)) {
-    let mut strides: Shape = shape.iter().map(|_| 1).collect();
-    for axis in (1..shape.len()).rev() {
-        strides[axis - 1] = strides[axis] * shape[axis];
-    }
-    let mut index: Shape = shape.iter().map(|_| 0).collect();
-    let mut from = 0;
-    for to in 0..elements(shape) {
-        visit(to, from);
-        for (place, &axis) in order.iter().enumerate().rev() {
-            index[place] += 1;
-            from += strides[axis];
-            if index[place] < shape[axis] {
-                break;
+        let layout = self.layout(io.input(0).shape);
+        io.accumulate(0, |target, write| {
+            for row in layout.all() {
+                let g = &g[row.start..][..layout.row];
+                let target = target[row.offsets[0]..].iter_mut().step_by(layout.strides[0].max(1));
+                match write {
+                    Write::Store => target.zip(g).for_each(|(t, &g)| *t = g),
+                    Write::Add => target.zip(g).for_each(|(t, &g)| *t += g),
+                }
             }
-            from -= strides[axis] * shape[axis];
-            index[place] = 0;
-        }
+        });
     }
 }

@@ -53,8 +53,6 @@ mod rules {
     use super::*;
 
     table! {
-        /// −x.
-        neg, Neg: |x, y| -x, -T::ONE;
         /// x².
         square, Square: |x, y| x * x, x + x;
         /// √x.

@@ -7,7 +7,7 @@ use super::Philox;
 /// Two different keys give independent sequences. A key is a plain value; nothing is consumed by drawing with it.
 ///
 /// ```
-/// # use elbo_engine::{Key, normals};
+/// # use elbo_engine::random::{Key, normals};
 /// let key = Key::new(7).at("hidden").index(0).at("weight");
 /// let (mut first, mut again) = ([0.0_f32; 100], [0.0_f32; 50]);
 /// normals(key.step(3), 0, &mut first);

@@ -10,6 +10,6 @@ mod philox;
 mod stream;
 
 pub use key::Key;
-pub use normal::{BLOCK, Noise, normals};
+pub use normal::{BLOCK, Block, Noise, normals};
 pub use philox::Philox;
 pub use stream::Stream;

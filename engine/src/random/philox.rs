@@ -6,7 +6,8 @@
 /// The counter of number `i` is (low half of `i`, high half of `i`, step, draw).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Philox {
-    key: [u32; 2],
+    /// The key of every round, in the width that [`words`](Philox::words) computes in.
+    keys: [[u64; 2]; ROUNDS],
     suffix: [u32; 2],
 }
 
@@ -23,7 +24,17 @@ impl Philox {
     #[inline]
     #[must_use]
     pub const fn new(key: [u32; 2], suffix: [u32; 2]) -> Philox {
-        Philox { key, suffix }
+        let mut keys = [[0; 2]; ROUNDS];
+        let mut round = 0;
+        while round < ROUNDS {
+            let grown = round as u32;
+            keys[round] = [
+                key[0].wrapping_add(WEYL[0].wrapping_mul(grown)) as u64,
+                key[1].wrapping_add(WEYL[1].wrapping_mul(grown)) as u64,
+            ];
+            round += 1;
+        }
+        Philox { keys, suffix }
     }
 
     /// The four words of counter `index`.
@@ -33,12 +44,10 @@ impl Philox {
         // The words stay in 64 bits, with rubbish above, which neither the 32-bit multiplication nor the exclusive or
         // lets down into the result: so a vector of them needs no shuffle before the last round.
         let mut x = [index, index >> 32, u64::from(self.suffix[0]), u64::from(self.suffix[1])];
-        let mut key = self.key;
-        for _ in 0..ROUNDS {
+        for key in &self.keys {
             let even = (x[0] & LOW) * MULTIPLIERS[0];
             let odd = (x[2] & LOW) * MULTIPLIERS[1];
-            x = [(odd >> 32) ^ x[1] ^ u64::from(key[0]), odd, (even >> 32) ^ x[3] ^ u64::from(key[1]), even];
-            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+            x = [(odd >> 32) ^ x[1] ^ key[0], odd, (even >> 32) ^ x[3] ^ key[1], even];
         }
         x.map(|word| word as u32)
     }
@@ -47,12 +56,9 @@ impl Philox {
     #[inline(always)]
     pub(super) fn lanes(&self, index: u64) -> [[u32; LANES]; 4] {
         let mut words = [[0; LANES]; 4];
+        let [first, second, third, fourth] = &mut words;
         for lane in 0..LANES {
-            let [a, b, c, d] = self.words(index.wrapping_add(lane as u64));
-            words[0][lane] = a;
-            words[1][lane] = b;
-            words[2][lane] = c;
-            words[3][lane] = d;
+            [first[lane], second[lane], third[lane], fourth[lane]] = self.words(index.wrapping_add(lane as u64));
         }
         words
     }

@@ -11,7 +11,7 @@ use super::{Key, Philox};
 /// It is independent of the normals of the same key. It is not for cryptography.
 ///
 /// ```
-/// # use elbo_engine::{Key, Stream};
+/// # use elbo_engine::random::{Key, Stream};
 /// use rand::seq::SliceRandom;
 ///
 /// let mut order: Vec<usize> = (0..100).collect();

@@ -12,6 +12,8 @@ pub struct Gradients<T: Real = f32> {
     pub(crate) entries: Vec<Entry<T>>,
     /// Whether an entry's gradient holds anything since the last `clear`.
     pub(crate) written: Vec<bool>,
+    /// Whether the entries hold the parameters' values before the last step, see `undo`.
+    pub(crate) previous: bool,
     /// (address, entry), sorted by address.
     by_address: Vec<(usize, usize)>,
 }
@@ -34,7 +36,7 @@ impl<T: Real> Gradients<T> {
             entries.push(Entry { name: path.to_string(), role, gradient: Tensor::zeros(tensor.shape()) });
         });
         by_address.sort_unstable();
-        Gradients { written: vec![false; entries.len()], entries, by_address }
+        Gradients { written: vec![false; entries.len()], previous: false, entries, by_address }
     }
 
     /// The gradient of the parameter `name`, row by row; `None` if no sweep has filled it since the
@@ -67,10 +69,38 @@ impl<T: Real> Gradients<T> {
         self.written.fill(false);
     }
 
-    /// The gradient of the `index`th tensor of the walk (of a buffer: its new value), if there is one.
-    #[doc(hidden)]
+    /// The gradient of the `index`th tensor of the model's walk (of a buffer: its new value), if there
+    /// is one.
     pub fn at(&self, index: usize) -> Option<&[T]> {
         self.written[index].then(|| self.entries[index].gradient.data())
+    }
+
+    /// For an optimiser: the gradient of the `index`th tensor of the model's walk (of a buffer: its
+    /// new value), if there is one. In its place it leaves the tensor's value before the step.
+    pub fn at_mut(&mut self, index: usize) -> Option<&mut [T]> {
+        self.written[index].then(|| self.entries[index].gradient.data_mut())
+    }
+
+    /// For an optimiser, at the end of a step: the gradients are used up, and in their places stand
+    /// the values before the step.
+    pub fn finish_step(&mut self) {
+        self.previous = self.written.iter().all(|&written| written);
+        self.clear();
+    }
+
+    /// Gives `model` the values back that it had before the last step, if nothing has been gathered
+    /// here since; says whether it could. So a step can be taken back without a copy of the model.
+    pub fn undo<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) -> bool {
+        if std::mem::take(&mut self.previous) {
+            let mut entries = self.entries.iter();
+            model.visit_mut(&Path::ROOT, &mut |path, _, tensor| {
+                let entry = entries.next().filter(|entry| entry.gradient.shape() == tensor.shape());
+                let entry = entry.unwrap_or_else(|| panic!("undo: {path:?} is of another model"));
+                tensor.data_mut().copy_from_slice(entry.gradient.data());
+            });
+            return true;
+        }
+        false
     }
 
     /// The name of the parameter whose elements stand at this address.

@@ -135,8 +135,10 @@ impl<T: Real> Tape<T> {
 
     /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
-        let var = self.leaf(x.data(), x.shape(), self.recording);
-        if self.recording {
+        // An empty tensor has no gradient, nor an address of its own to find one by.
+        let tracked = self.recording && !x.is_empty();
+        let var = self.leaf(x.data(), x.shape(), tracked);
+        if tracked {
             self.lists.borrow_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
         }
         var
@@ -293,6 +295,13 @@ impl<T: Real> Tape<T> {
             std::ptr::eq(var.tape, self),
             "these variables are of two tapes; a value of one tape enters another as `tape.input(&tensor)`"
         );
+    }
+}
+
+impl<T: Real> std::fmt::Debug for Tape<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (operations, bytes) = (self.operations(), self.capacity());
+        write!(f, "Tape<{}>({operations} operations, {bytes} bytes held)", T::NAME)
     }
 }
 

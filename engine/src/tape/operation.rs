@@ -203,26 +203,45 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// Lets `write` add its part of input `k`'s adjoint: with [`Write::Store`] the contents are
     /// unspecified and every element must be set, with [`Write::Add`] the part is added.
     pub fn accumulate(&mut self, k: usize, write: impl FnOnce(&mut [T], Write)) {
-        let id = self.inputs[k] as usize;
-        if !self.slots[id].tracked {
-            return;
+        if let Some((data, len, mode)) = self.target(k) {
+            // SAFETY: the target has room for `len` numbers; it is an input's, hence no output's of this
+            // operation, and `&mut self` forbids a second one at the same time.
+            write(unsafe { std::slice::from_raw_parts_mut(data, len) }, mode);
         }
-        let len = self.slots[id].len;
-        let home = self.homes[id];
+    }
+
+    /// [`accumulate`](Adjoints::accumulate) for two inputs in one pass over memory. Both must be
+    /// wanted.
+    ///
+    /// # Panics
+    /// If the two inputs are one and the same value, or one is not wanted.
+    pub fn accumulate_both(&mut self, inputs: [usize; 2], write: impl FnOnce([(&mut [T], Write); 2])) {
+        let targets = inputs.map(|k| self.target(k).expect("both adjoints are wanted"));
+        let [(a, ..), (b, ..)] = targets;
+        assert!(a != b, "accumulate_both: the two inputs are the same value");
+        // SAFETY: as in `accumulate`; different values have adjoints in different places.
+        write(targets.map(|(data, len, mode)| (unsafe { std::slice::from_raw_parts_mut(data, len) }, mode)));
+    }
+
+    /// Where the adjoint of input `k` is gathered, if it is wanted, now marked as written.
+    fn target(&mut self, k: usize) -> Option<(*mut T, usize, Write)> {
+        let id = self.inputs[k] as usize;
+        let Slot { tracked, len, .. } = self.slots[id];
+        if !tracked {
+            return None;
+        }
         let place = &mut self.places[id];
-        let written = match home {
-            NO_HOME => &mut place.written,
-            entry => &mut self.home_written[entry as usize],
-        };
         if place.data.is_null() {
             place.data = self.arena.numbers(len);
         }
-        // SAFETY: the place has room for `len` numbers; it is an input's, hence no output's of this
-        // operation, and `&mut self` forbids a second one at the same time.
-        let target = unsafe { std::slice::from_raw_parts_mut(place.data, len) };
+        let data = place.data;
+        let written = match self.homes[id] {
+            NO_HOME => &mut place.written,
+            entry => &mut self.home_written[entry as usize],
+        };
         let mode = if *written { Write::Add } else { Write::Store };
         *written = true;
-        write(target, mode);
+        Some((data, len, mode))
     }
 
     /// Adds `part(i)` to element `i` of input `k`'s adjoint.

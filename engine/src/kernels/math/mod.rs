@@ -10,6 +10,7 @@ mod exp_m1;
 mod format;
 mod ln;
 mod ln_1p;
+mod log_product;
 mod log_softplus;
 mod sigmoid;
 mod softplus;
@@ -19,7 +20,8 @@ mod ulp;
 
 use super::dispatch::Simd;
 pub(crate) use format::{Format, polynomial};
-pub(crate) use ln::ln_scaled;
+pub(crate) use ln::ln_1p_reduced;
+pub use log_product::LogProduct;
 
 /// Elementary functions of `f32` and `f64`, for use inside [`Kernel::run`](super::dispatch::Kernel::run).
 pub trait Math: Sized {
@@ -44,8 +46,15 @@ pub trait Math: Sized {
     /// ln(1 + x), accurate near zero.
     fn ln_1p<S: Simd>(self) -> Self;
 
+    /// (m, k) with `self` = m · 2ᵏ, 0.75 ≤ m < 1.5 and an integer k, of a positive normal number.
+    fn parts(self) -> (Self, Self);
+
     /// ln(1 + eˣ), the map from a free parameter ρ to a standard deviation.
     fn softplus<S: Simd>(self) -> Self;
+
+    /// [`softplus`](Math::softplus), given e^−|x|. A loop over both steps is too long for a processor to begin the next
+    /// element before this one is done; two short loops are faster.
+    fn softplus_with<S: Simd>(self, exponential: Self) -> Self;
 
     /// ln softplus(x), finite for every finite x: it tends to x where softplus itself underflows.
     fn log_softplus<S: Simd>(self) -> Self;
@@ -94,8 +103,19 @@ impl<T: Format> Math for T {
     }
 
     #[inline(always)]
+    fn parts(self) -> (Self, Self) {
+        let (m, k, _) = self.split();
+        (m, k)
+    }
+
+    #[inline(always)]
     fn softplus<S: Simd>(self) -> Self {
         softplus::softplus::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn softplus_with<S: Simd>(self, exponential: Self) -> Self {
+        softplus::softplus_with::<S, T>(self, exponential)
     }
 
     #[inline(always)]

@@ -1,0 +1,48 @@
+//! What the tape costs beside arithmetic: a graph of 100 operations on scalars, recorded, swept and reset.
+//!
+//! `cargo bench -p elbo-engine --bench tape`; criterion's "elem" is an operation.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use elbo_engine::{Gradients, Tape, Tensor, Var};
+
+const OPERATIONS: usize = 100;
+
+/// Alternating products and sums: a product of itself would not stay finite.
+fn graph<'t>(tape: &'t Tape, x: &'t Tensor) -> Var<'t> {
+    let x = tape.param(x);
+    (0..OPERATIONS / 2).fold(x, |y, _| y * x + x)
+}
+
+fn tape(criterion: &mut Criterion) {
+    let x = Tensor::full([], 0.5);
+    let mut gradients = Gradients::of(&x);
+    let mut group = criterion.benchmark_group("tape");
+    group.throughput(Throughput::Elements(OPERATIONS as u64));
+    let mut tape = Tape::new();
+    group.bench_function("record", |bencher| {
+        bencher.iter(|| {
+            tape.reset();
+            graph(&tape, &x).item()
+        });
+    });
+    group.bench_function("record and sweep", |bencher| {
+        bencher.iter(|| {
+            tape.reset();
+            let root = graph(&tape, &x);
+            root.backward(&mut gradients);
+            gradients.clear();
+            root.item()
+        });
+    });
+    let mut silent = Tape::inference();
+    group.bench_function("without recording", |bencher| {
+        bencher.iter(|| {
+            silent.reset();
+            graph(&silent, &x).item()
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, tape);
+criterion_main!(benches);

@@ -1,0 +1,154 @@
+//! Log-softmax along any axis.
+
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::reduce::{LANES, log_sum_exp};
+use crate::ops::axes::resolve_one;
+use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::{Adjoints, Evaluation, Operation, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// x − ln Σ eˣ along `axis` (negative: from the last): log-probabilities, without overflow.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn log_softmax(self, axis: isize) -> Var<'t, T> {
+        let axis = resolve_one("log_softmax", axis, self.shape());
+        let [length, inner] = [self.shape()[axis], self.shape()[axis + 1..].iter().product()];
+        self.tape().record(LogSoftmax { length, inner }, &[self], [self.shape()])[0]
+    }
+}
+
+/// Along runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
+#[derive(Clone, Copy)]
+struct LogSoftmax {
+    length: usize,
+    inner: usize,
+}
+
+impl LogSoftmax {
+    /// Calls `visit` with ranges of elements that are whole blocks, possibly at the same time.
+    fn for_each_part(self, elements: usize, visit: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+        if elements > 0 {
+            for_each_range(elements, GRAIN, self.length * self.inner, visit);
+        }
+    }
+}
+
+impl<T: Real> Operation<T> for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0).data;
+        let out = Shared::new(io.output(0));
+        self.for_each_part(x.len(), &|part| {
+            // SAFETY: the parts are disjoint, and the output is borrowed throughout.
+            let out = unsafe { out.range(part.clone()) };
+            dispatch(Forward { axis: *self, x: &x[part], out });
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let y = io.output(0).data;
+        let g = io.upstream(0).expect("the only output");
+        io.accumulate(0, |target, write| {
+            let target = Shared::new(target);
+            self.for_each_part(y.len(), &|part| {
+                // SAFETY: the parts are disjoint, and the target is borrowed throughout.
+                let target = unsafe { target.range(part.clone()) };
+                dispatch(Backward { axis: *self, y: &y[part.clone()], g: &g[part], target, write });
+            });
+        });
+    }
+}
+
+struct Forward<'a, T> {
+    axis: LogSoftmax,
+    x: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let LogSoftmax { length, inner } = self.axis;
+        if inner == 1 {
+            for (x, out) in self.x.chunks_exact(length).zip(self.out.chunks_exact_mut(length)) {
+                let [max, rest] = log_sum_exp::<S, T>(x);
+                x.iter().zip(out).for_each(|(&x, out)| *out = (x - max) - rest);
+            }
+            return;
+        }
+        for (x, out) in self.x.chunks_exact(length * inner).zip(self.out.chunks_exact_mut(length * inner)) {
+            for from in (0..inner).step_by(LANES) {
+                let to = inner.min(from + LANES);
+                let mut max = [T::from_f64(f64::NEG_INFINITY); LANES];
+                for x in x.chunks_exact(inner) {
+                    max.iter_mut().zip(&x[from..to]).for_each(|(max, &x)| *max = if x <= *max { *max } else { x });
+                }
+                let mut totals = [T::ZERO; LANES];
+                for x in x.chunks_exact(inner) {
+                    for ((total, &max), &x) in totals.iter_mut().zip(&max).zip(&x[from..to]) {
+                        *total += (x - max).exp::<S>();
+                    }
+                }
+                for total in &mut totals {
+                    *total = total.ln::<S>();
+                }
+                for (x, out) in x.chunks_exact(inner).zip(out.chunks_exact_mut(inner)) {
+                    let row = x[from..to].iter().zip(&max).zip(&totals);
+                    out[from..to].iter_mut().zip(row).for_each(|(y, ((&x, &max), &rest))| *y = (x - max) - rest);
+                }
+            }
+        }
+    }
+}
+
+/// g − eʸ Σ g.
+struct Backward<'a, T> {
+    axis: LogSoftmax,
+    y: &'a [T],
+    g: &'a [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { axis: LogSoftmax { length, inner }, y, g, target, write } = self;
+        let block = length * inner;
+        for ((y, g), target) in y.chunks_exact(block).zip(g.chunks_exact(block)).zip(target.chunks_exact_mut(block)) {
+            if inner == 1 {
+                let sum: T = g.iter().copied().sum();
+                for ((target, &y), &g) in target.iter_mut().zip(y).zip(g) {
+                    let part = g - y.exp::<S>() * sum;
+                    *target = if write == Write::Store { part } else { *target + part };
+                }
+                continue;
+            }
+            for from in (0..inner).step_by(LANES) {
+                let to = inner.min(from + LANES);
+                let mut sums = [T::ZERO; LANES];
+                for g in g.chunks_exact(inner) {
+                    sums.iter_mut().zip(&g[from..to]).for_each(|(sum, &g)| *sum += g);
+                }
+                let rows = y.chunks_exact(inner).zip(g.chunks_exact(inner)).zip(target.chunks_exact_mut(inner));
+                for ((y, g), target) in rows {
+                    let row = y[from..to].iter().zip(&g[from..to]).zip(&sums);
+                    for (target, ((&y, &g), &sum)) in target[from..to].iter_mut().zip(row) {
+                        let part = g - y.exp::<S>() * sum;
+                        *target = if write == Write::Store { part } else { *target + part };
+                    }
+                }
+            }
+        }
+    }
+}

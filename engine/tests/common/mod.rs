@@ -1,0 +1,84 @@
+//! What several tests need: reproducible random numbers and shapes, and the list of operations.
+
+// Each test binary uses a part of it.
+#![allow(dead_code)]
+
+pub(crate) mod net;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use elbo_engine::Tensor;
+
+/// A reproducible source of test data: S. Vigna's SplitMix64.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Random(seed)
+    }
+
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    }
+
+    /// An integer in `0..end`.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        (self.bits() % end as u64) as usize
+    }
+
+    /// A number in `from..to`.
+    pub(crate) fn between(&mut self, from: f64, to: f64) -> f64 {
+        from + (to - from) * (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A number of either sign, at least 0.2 and at most 1.5 in size: away from kinks and poles at zero.
+    pub(crate) fn signed(&mut self) -> f64 {
+        let size = self.between(0.2, 1.5);
+        if self.below(2) == 0 { size } else { -size }
+    }
+
+    /// A shape of rank 0 to 5. Axes have lengths 1 to 3, now and then 0.
+    pub(crate) fn shape(&mut self) -> Vec<usize> {
+        let rank = self.below(6);
+        (0..rank).map(|_| if self.below(20) == 0 { 0 } else { 1 + self.below(3) }).collect()
+    }
+
+    /// A shape that broadcasts to `shape`: some axes are 1, some leading ones are missing.
+    pub(crate) fn narrower(&mut self, shape: &[usize]) -> Vec<usize> {
+        let missing = self.below(shape.len() + 1) * self.below(2);
+        shape[missing..].iter().map(|&n| if self.below(3) == 0 { 1 } else { n }).collect()
+    }
+
+    pub(crate) fn tensor(&mut self, shape: &[usize]) -> Tensor<f64> {
+        Tensor::from_fn(shape, |_| self.signed())
+    }
+
+    pub(crate) fn positive(&mut self, shape: &[usize]) -> Tensor<f64> {
+        Tensor::from_fn(shape, |_| self.between(0.2, 2.5))
+    }
+}
+
+/// The names of all operations a variable has, read from the source: methods in `src/ops/`, rows of the tables that
+/// macros expand, and the traits of operators.
+pub(crate) fn operations() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
+    let mut names = BTreeSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap();
+        let methods = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(self"));
+        names.extend(methods.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('$')));
+        // A row of a table: `…, name, Rule: |x, y| value, slope;`
+        let rows = source.lines().filter_map(|line| line.split_once(": |"));
+        names.extend(rows.filter_map(|(head, _)| {
+            let mut words = head.trim().rsplit(", ");
+            let (_rule, name) = (words.next()?, words.next()?);
+            name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())
+        }));
+    }
+    names
+}

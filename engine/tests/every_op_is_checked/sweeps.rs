@@ -1,0 +1,83 @@
+//! Gradients where values, parameters or sweeps occur more than once.
+
+use elbo_engine::{Gradients, Tape, Tensor};
+
+use super::agree;
+use crate::common::Random;
+
+#[test]
+fn a_value_may_be_used_twice() {
+    let mut x = Random::new(1).tensor(&[3, 4]);
+    agree(&mut x, |tape, x| {
+        let x = tape.param(x);
+        x * x
+    });
+    agree(&mut x, |tape, x| {
+        let x = tape.param(x);
+        x + x
+    });
+    agree(&mut x, |tape, x| {
+        let x = tape.param(x).tanh();
+        x.transpose().matmul(x) / x.matmul(x.transpose()).exp().sum()
+    });
+}
+
+#[test]
+fn a_parameter_may_stand_on_the_tape_twice() {
+    let mut x = Random::new(2).tensor(&[3, 3]);
+    agree(&mut x, |tape, x| tape.param(x).matmul(tape.param(x)) * tape.param(x).sigmoid());
+}
+
+#[test]
+fn sweeps_add_up_until_they_are_cleared() {
+    let x = Random::new(3).tensor(&[5]);
+    let mut gradients = Gradients::of(&x);
+    let tape = Tape::new();
+    let loss = tape.param(&x).exp().sum();
+    for sweeps in 1..4 {
+        loss.backward(&mut gradients);
+        for (g, x) in gradients.get("").unwrap().iter().zip(x.data()) {
+            assert!((g - f64::from(sweeps) * x.exp()).abs() < 1e-13);
+        }
+    }
+    gradients.clear();
+    assert!(gradients.get("").is_none());
+    loss.backward(&mut gradients);
+    assert!((gradients.get("").unwrap()[0] - x.data()[0].exp()).abs() < 1e-14);
+}
+
+#[test]
+fn two_roots_in_one_sweep_are_their_weighted_sum() {
+    let model = [Random::new(4).tensor(&[4]), Random::new(5).tensor(&[4])];
+    let (mut once, mut apart) = (Gradients::of(&model), Gradients::of(&model));
+    let tape = Tape::new();
+    let [a, b] = [tape.param(&model[0]), tape.param(&model[1])];
+    let first = (a * b).tanh();
+    let (first, second) = (first.sum(), (first * a).mean());
+    tape.backward(&[(first, 2.0), (second, -0.5)], &mut once);
+    (first * 2.0).backward(&mut apart);
+    (second * -0.5).backward(&mut apart);
+    for ((name, _, once), (_, _, apart)) in once.iter().zip(apart.iter()) {
+        assert!(once.iter().zip(apart).all(|(x, y)| (x - y).abs() < 1e-14), "{name}: {once:?} and {apart:?}");
+    }
+}
+
+#[test]
+fn a_root_may_be_given_twice_and_may_be_a_parameter() {
+    let x: Tensor<f64> = Tensor::full([], 3.0);
+    let mut gradients = Gradients::of(&x);
+    let tape = Tape::new();
+    let x = tape.param(&x);
+    tape.backward(&[(x, 2.0), (x, 0.5), (x * x, 1.0)], &mut gradients);
+    assert_eq!(gradients.get("").unwrap(), [8.5]);
+}
+
+#[test]
+fn a_parameter_that_nothing_depends_on_has_gradient_zero() {
+    let model = [Tensor::full([2], 1.0), Tensor::full([3], 1.0)];
+    let mut gradients = Gradients::of(&model);
+    let tape: Tape<f64> = Tape::new();
+    let [used, _unused] = [tape.param(&model[0]), tape.param(&model[1])];
+    used.sum().backward(&mut gradients);
+    assert_eq!(gradients.get("1").unwrap(), [0.0; 3]);
+}

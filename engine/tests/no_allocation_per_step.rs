@@ -1,0 +1,111 @@
+//! From the second step on, a training loop allocates nothing.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::net::{batch, descend, logits, net};
+use elbo_engine::kernels::gemm::is_inside;
+use elbo_engine::{Gradients, Tape, Tensor, Var, with_threads};
+
+/// The system's allocator, counting: apart while a matrix product of the library runs, which has scratch of its own.
+struct Counting;
+
+static OURS: AtomicUsize = AtomicUsize::new(0);
+static PRODUCTS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread takes part in what is counted: a thread of an earlier pool may still be ending.
+    static COUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn count() {
+    if !COUNTED.get() {
+        return;
+    }
+    let counter = if is_inside() { &PRODUCTS } else { &OURS };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: required of the caller.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: required of the caller.
+        unsafe { System.dealloc(memory, layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: required of the caller.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of ours and of the products in each of some steps.
+fn steps(mut step: impl FnMut()) -> Vec<(usize, usize)> {
+    // Threads allocate as they start, and they may start late: only then do they count.
+    rayon::broadcast(|_| COUNTED.set(true));
+    let mut counts = Vec::with_capacity(20);
+    for _ in 0..20 {
+        let before = (OURS.load(Ordering::Relaxed), PRODUCTS.load(Ordering::Relaxed));
+        step();
+        let after = (OURS.load(Ordering::Relaxed), PRODUCTS.load(Ordering::Relaxed));
+        counts.push((after.0 - before.0, after.1 - before.1));
+    }
+    rayon::broadcast(|_| COUNTED.set(false));
+    counts
+}
+
+fn train(widths: &[usize], rows: usize) -> Vec<(usize, usize)> {
+    let mut model = net::<f32>(widths);
+    let (x, labels) = batch(rows, widths[0], widths[widths.len() - 1]);
+    let mut gradients = Gradients::of(&model);
+    let mut tape = Tape::new();
+    steps(|| {
+        tape.reset();
+        logits(&tape, &model, &x).cross_entropy(&labels).backward(&mut gradients);
+        descend(&mut model, &mut gradients, 0.01);
+    })
+}
+
+/// Every kind of operation, with broadcasting, in one step.
+fn everything() -> Vec<(usize, usize)> {
+    let mut model = [Tensor::full([6, 5], 0.5), Tensor::full([5], 0.3), Tensor::full([6, 1], 0.2)];
+    let mut gradients = Gradients::<f64>::of(&model);
+    let mut tape = Tape::new();
+    steps(|| {
+        tape.reset();
+        let [a, row, column] = [&model[0], &model[1], &model[2]].map(|tensor| tape.param(tensor));
+        let elementwise: Var<'_, f64> = (a + row) * column / (row.exp() + 1.0) - column.sigmoid();
+        let cube = elementwise.reshape([2, 3, 5]).permute(&[2, 0, 1]);
+        let reduced = cube.mean_axes(&[1], true) + cube.sum_axes(&[0, -1], true);
+        let products = cube.matmul(cube.transpose()).log_softmax(1) + cube.log_softmax(-1).sum().tanh();
+        let loss = reduced.softplus().ln().mean() + products.square().sum().sqrt() - a.linear(a).relu().mean();
+        loss.backward(&mut gradients);
+        descend(&mut model, &mut gradients, 1e-6);
+    })
+}
+
+#[test]
+fn no_allocation_from_the_second_step_on() {
+    for threads in [1, 2] {
+        let small = with_threads(threads, || train(&[64, 128, 128, 10], 64));
+        let large = with_threads(threads, || train(&[256, 600, 10], 128));
+        let mixed = with_threads(threads, everything);
+        for (name, counts) in [("64-128-128-10", small), ("256-600-10", large), ("every operation", mixed)] {
+            println!("{name}, {threads} threads: allocations (ours, matrix products') by step: {counts:?}");
+            assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name} allocates in later steps: {counts:?}");
+        }
+    }
+}
