@@ -1,0 +1,168 @@
+//! A model as it was written.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Path, Type, Visibility};
+
+use crate::attr::{self, FieldAttrs};
+use crate::errors::Errors;
+use crate::names;
+
+/// A struct or an enum of layers.
+pub(crate) struct Model {
+    /// The path of the crate elbo.
+    pub(crate) root: TokenStream,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) generics: Generics,
+    pub(crate) body: Body,
+    /// The attributes of the type and of an enum's variants, where none of ours belongs.
+    pub(crate) elsewhere: Vec<Attribute>,
+}
+
+pub(crate) enum Body {
+    Struct(Group),
+    Enum(Vec<(Ident, Group)>),
+}
+
+/// The fields of a struct or of a variant.
+pub(crate) struct Group {
+    pub(crate) style: Style,
+    pub(crate) fields: Vec<Field>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Style {
+    Named,
+    Tuple,
+    Unit,
+}
+
+pub(crate) struct Field {
+    pub(crate) member: Member,
+    pub(crate) vis: Visibility,
+    pub(crate) ty: Type,
+    pub(crate) attrs: FieldAttrs,
+    /// The segment of the parameter's path, unless it is the only field of a variant's tuple.
+    pub(crate) segment: Segment,
+}
+
+/// What a field adds to the paths of the parameters in it.
+#[derive(PartialEq)]
+pub(crate) enum Segment {
+    Name(String),
+    Index(usize),
+    /// `Block::Dense(layer)`: the variant is the layer.
+    Nothing,
+}
+
+impl Model {
+    /// Reads what the derive was given. A union never comes here: `#[bayesian]` refuses it.
+    pub(crate) fn read(input: DeriveInput, errors: &mut Errors) -> Self {
+        let mut elsewhere = input.attrs;
+        let said = elsewhere.iter().find(|attr| attr.path().is_ident(attr::CRATE));
+        let said = said.and_then(|attr| attr.parse_args_with(Path::parse_mod_style).ok());
+        let body = match input.data {
+            Data::Struct(data) => Body::Struct(Group::read(data.fields, false, errors)),
+            Data::Enum(data) => Body::Enum(
+                data.variants
+                    .into_iter()
+                    .map(|variant| {
+                        elsewhere.extend(variant.attrs);
+                        (variant.ident, Group::read(variant.fields, true, errors))
+                    })
+                    .collect(),
+            ),
+            Data::Union(_) => Body::Enum(Vec::new()),
+        };
+        let root = names::root(said.as_ref());
+        Model { root, vis: input.vis, name: input.ident, generics: input.generics, body, elsewhere }
+    }
+
+    /// Every field, whatever the variant.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.groups().flat_map(|group| &group.fields)
+    }
+
+    pub(crate) fn fields_mut(&mut self) -> impl Iterator<Item = &mut Field> {
+        let groups: Vec<&mut Group> = match &mut self.body {
+            Body::Struct(group) => vec![group],
+            Body::Enum(variants) => variants.iter_mut().map(|(_, group)| group).collect(),
+        };
+        groups.into_iter().flat_map(|group| &mut group.fields)
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        let (one, many) = match &self.body {
+            Body::Struct(group) => (Some(group), &[][..]),
+            Body::Enum(variants) => (None, &variants[..]),
+        };
+        one.into_iter().chain(many.iter().map(|(_, group)| group))
+    }
+}
+
+impl Group {
+    fn read(fields: Fields, variant: bool, errors: &mut Errors) -> Self {
+        let style = match &fields {
+            Fields::Named(_) => Style::Named,
+            Fields::Unnamed(_) => Style::Tuple,
+            Fields::Unit => Style::Unit,
+        };
+        let alone = variant && style == Style::Tuple && fields.len() == 1;
+        let fields = fields.into_iter().enumerate();
+        let fields = fields.map(|(i, field)| {
+            let attrs = FieldAttrs::read(&field.attrs, errors);
+            let segment = match (&attrs.name, &field.ident) {
+                (Some(name), _) => Segment::Name(name.value.value()),
+                // `r#type` is the parameter `type`.
+                (None, Some(ident)) => Segment::Name(ident.to_string().trim_start_matches("r#").to_owned()),
+                (None, None) if alone => Segment::Nothing,
+                (None, None) => Segment::Index(i),
+            };
+            let span = field.ty.span();
+            let member = field.ident.map_or_else(|| Member::Unnamed(Index { index: i as u32, span }), Member::Named);
+            Field { member, vis: field.vis, ty: field.ty, attrs, segment }
+        });
+        Group { style, fields: fields.collect() }
+    }
+}
+
+impl Field {
+    pub(crate) fn role(&self) -> Role<'_> {
+        match &self.attrs {
+            FieldAttrs { prior: Some(prior), kl, .. } => {
+                Role::Weight { prior: &prior.value, monte_carlo: kl.is_some() }
+            }
+            FieldAttrs { skip: Some(_), .. } => Role::Skipped,
+            _ => Role::Layer,
+        }
+    }
+
+    /// Where mistakes about the field's type are told.
+    pub(crate) fn span(&self) -> Span {
+        self.ty.span()
+    }
+
+    /// The field's member, placed at its type: what rustc finds wrong with the field stands there.
+    pub(crate) fn member_at_type(&self) -> Member {
+        let mut member = self.member.clone();
+        match &mut member {
+            Member::Named(ident) => ident.set_span(ident.span().located_at(self.ty.span())),
+            Member::Unnamed(_) => {}
+        }
+        member
+    }
+}
+
+/// What a field is to the model: the types say the rest.
+#[derive(Clone, Copy)]
+pub(crate) enum Role<'a> {
+    /// A weight with a prior: random, or a point estimate.
+    Weight {
+        prior: &'a syn::Expr,
+        monte_carlo: bool,
+    },
+    /// Anything that draws itself.
+    Layer,
+    Skipped,
+}

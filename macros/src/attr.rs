@@ -1,0 +1,186 @@
+//! Reads the attributes; each keeps its tokens, so that a mistake is told where it stands.
+
+use proc_macro2::TokenStream;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token};
+
+use crate::errors::Errors;
+
+/// The attributes that the hidden derive owns.
+pub(crate) const HELPERS: [&str; 4] = ["prior", "skip", "kl", "name"];
+
+/// How the hidden derive hears of `#[bayesian(crate = …)]`.
+pub(crate) const CRATE: &str = "elbo_crate";
+
+/// What is said at a field.
+#[derive(Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) prior: Option<Prior>,
+    pub(crate) skip: Option<Attribute>,
+    /// `#[kl(monte_carlo)]`.
+    pub(crate) kl: Option<Attribute>,
+    pub(crate) name: Option<Name>,
+}
+
+/// `#[prior(EXPR)]`.
+pub(crate) struct Prior {
+    pub(crate) attr: Attribute,
+    /// Nothing where the expression was wrong, and that was told.
+    pub(crate) value: Expr,
+}
+
+/// `#[name("…")]`.
+pub(crate) struct Name {
+    pub(crate) attr: Attribute,
+    pub(crate) value: LitStr,
+}
+
+impl FieldAttrs {
+    pub(crate) fn read(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut read = FieldAttrs::default();
+        for attr in attrs {
+            if attr.path().is_ident("prior") {
+                if read.prior.is_some() {
+                    errors.at(attr, "this field already has a prior; keep one `#[prior(..)]`");
+                } else {
+                    let value = errors.keep(prior(attr)).unwrap_or_else(|| Expr::Verbatim(TokenStream::new()));
+                    read.prior = Some(Prior { attr: attr.clone(), value });
+                }
+            } else if attr.path().is_ident("skip") {
+                if once(&read.skip, attr, errors) && errors.keep(skip(attr)).is_some() {
+                    read.skip = Some(attr.clone());
+                }
+            } else if attr.path().is_ident("kl") {
+                if once(&read.kl, attr, errors) && errors.keep(kl(attr)).is_some() {
+                    read.kl = Some(attr.clone());
+                }
+            } else if attr.path().is_ident("name")
+                && once(&read.name, attr, errors)
+                && let Some(value) = errors.keep(name(attr))
+            {
+                read.name = Some(Name { attr: attr.clone(), value });
+            }
+        }
+        read
+    }
+}
+
+/// Whether `attr` is the first of its kind.
+fn once<T>(before: &Option<T>, attr: &Attribute, errors: &mut Errors) -> bool {
+    if before.is_some() {
+        let name = &attr.path().segments[0].ident;
+        errors.at(attr, format_args!("`#[{name}]` is already written for this field; remove this one"));
+    }
+    before.is_none()
+}
+
+fn prior(attr: &Attribute) -> syn::Result<Expr> {
+    const HOW: &str = "write the prior in parentheses: `#[prior(Normal(0.0, 1.0))]`, or `#[prior(self.field)]`";
+    let Meta::List(list) = &attr.meta else {
+        return Err(syn::Error::new_spanned(attr, HOW));
+    };
+    if list.tokens.is_empty() {
+        return Err(syn::Error::new_spanned(attr, HOW));
+    }
+    let value = |input: ParseStream<'_>| {
+        let value = input.parse::<Expr>()?;
+        if !input.is_empty() {
+            let rest: TokenStream = input.parse()?;
+            return Err(syn::Error::new_spanned(
+                rest,
+                "`#[prior(..)]` takes one expression, the prior, and nothing else",
+            ));
+        }
+        Ok(value)
+    };
+    value.parse2(list.tokens.clone())
+}
+
+fn skip(attr: &Attribute) -> syn::Result<()> {
+    match &attr.meta {
+        Meta::Path(_) => Ok(()),
+        Meta::List(list) if !list.tokens.is_empty() => {
+            Err(syn::Error::new_spanned(&list.tokens, "`#[skip]` takes no options; write `#[skip]` alone"))
+        }
+        meta => Err(syn::Error::new_spanned(meta, "`#[skip]` takes no options; write `#[skip]` alone")),
+    }
+}
+
+fn kl(attr: &Attribute) -> syn::Result<()> {
+    let allowed = "the only option of `#[kl]` is `monte_carlo`";
+    match &attr.meta {
+        Meta::List(list) => {
+            let options = list.parse_args_with(syn::punctuated::Punctuated::<Meta, Token![,]>::parse_terminated)?;
+            let mut options = options.iter();
+            match options.next() {
+                None => {
+                    return Err(syn::Error::new_spanned(attr, format_args!("{allowed}: write `#[kl(monte_carlo)]`")));
+                }
+                Some(Meta::Path(path)) if path.is_ident("monte_carlo") => {}
+                Some(other) => return Err(unknown(other, allowed)),
+            }
+            options.next().map_or(Ok(()), |more| Err(unknown(more, allowed)))
+        }
+        meta => Err(syn::Error::new_spanned(meta, format_args!("{allowed}: write `#[kl(monte_carlo)]`"))),
+    }
+}
+
+fn unknown(option: &Meta, allowed: &str) -> syn::Error {
+    match option.path().get_ident() {
+        Some(name) => syn::Error::new_spanned(option, format_args!("unknown option `{name}`; {allowed}")),
+        None => syn::Error::new_spanned(option, format_args!("unknown option; {allowed}")),
+    }
+}
+
+fn name(attr: &Attribute) -> syn::Result<LitStr> {
+    const HOW: &str = "write the parameter's name as a string: `#[name(\"weight\")]`";
+    let Meta::List(list) = &attr.meta else {
+        return Err(syn::Error::new_spanned(attr, HOW));
+    };
+    let Ok(Lit::Str(value)) = syn::parse2::<Lit>(list.tokens.clone()) else {
+        return Err(syn::Error::new_spanned(attr, HOW));
+    };
+    let text = value.value();
+    // A checkpoint finds a parameter by its dotted path, in which a number is an index.
+    if text.is_empty() || text.contains('.') || text.starts_with(|c: char| c.is_ascii_digit()) {
+        let rule = "a parameter's name is not empty, has no dot, and does not begin with a digit";
+        return Err(syn::Error::new_spanned(value, rule));
+    }
+    Ok(value)
+}
+
+/// The options of `#[bayesian]` itself: `crate = path`, or `crate = "path"`.
+pub(crate) fn bayesian(options: TokenStream) -> syn::Result<Option<Path>> {
+    const ALLOWED: &str = "the only option of `#[bayesian]` is `crate = path`";
+    let read = |input: ParseStream<'_>| {
+        let mut root = None;
+        while !input.is_empty() {
+            if !input.peek(Token![crate]) {
+                let rest = input.fork();
+                let option = match input.parse::<Ident>() {
+                    Ok(name) => format!("unknown option `{name}`"),
+                    Err(_) => "unknown option".to_owned(),
+                };
+                let rest: TokenStream = rest.parse()?;
+                return Err(syn::Error::new_spanned(rest, format_args!("{option}; {ALLOWED}")));
+            }
+            let word = input.parse::<Token![crate]>()?;
+            if root.is_some() {
+                return Err(syn::Error::new_spanned(word, "`crate` is already said; keep one"));
+            }
+            if input.parse::<Token![=]>().is_err() {
+                return Err(syn::Error::new_spanned(word, "say where elbo is: `#[bayesian(crate = path)]`"));
+            }
+            root = Some(if input.peek(LitStr) {
+                input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?
+            } else {
+                input.call(Path::parse_mod_style)?
+            });
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(root)
+    };
+    read.parse2(options)
+}

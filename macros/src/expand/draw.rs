@@ -1,0 +1,161 @@
+//! The type of a model's draws, and how it is drawn.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::Member;
+
+use crate::ast::{Body, Field, Group, Model, Role, Style};
+use crate::expand::walk::{self, Borrow, Walk};
+use crate::expand::{scalar, with_tape};
+use crate::names;
+
+/// `NetDraw<'t, ..>`, of the model's own generics.
+pub(crate) fn of(model: &Model) -> TokenStream {
+    let name = names::draw(&model.name);
+    let generics = with_tape(&model.generics);
+    let (_, arguments, _) = generics.split_for_impl();
+    quote!(#name #arguments)
+}
+
+/// The type, `Copy` whatever the model's parameters are.
+pub(crate) fn declaration(model: &Model) -> TokenStream {
+    let (vis, name, draw) = (&model.vis, names::draw(&model.name), of(model));
+    let generics = with_tape(&model.generics);
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    // Defaults stay: `DenseDraw<'t>` is what `Dense` draws.
+    let parameters = &generics.params;
+    let doc = format!(" One draw of [`{0}`](type@{0}): the model with its weights known.", model.name);
+    let body = match &model.body {
+        Body::Struct(group) => {
+            let (member, ty, _) = last(group);
+            let fields = fields(model, group).chain([initialised(group.style, &member, ty)]);
+            match group.style {
+                Style::Named => quote!(struct #name<#parameters> #where_clause { #(#fields,)* }),
+                Style::Tuple | Style::Unit => quote!(struct #name<#parameters>(#(#fields,)*) #where_clause;),
+            }
+        }
+        Body::Enum(variants) => {
+            let variants = variants.iter().map(|(variant, group)| {
+                let doc = format!(" A draw of `{variant}`.");
+                let fields = delimited(group.style, fields(model, group));
+                quote!(#[doc = #doc] #variant #fields)
+            });
+            quote!(enum #name<#parameters> #where_clause { #(#variants,)* })
+        }
+    };
+    quote! {
+        #[doc = #doc]
+        #[allow(dead_code, missing_debug_implementations)]
+        #vis #body
+        #[automatically_derived]
+        impl #impl_generics ::core::clone::Clone for #draw #where_clause {
+            fn clone(&self) -> Self { *self }
+        }
+        #[automatically_derived]
+        impl #impl_generics ::core::marker::Copy for #draw #where_clause {}
+    }
+}
+
+/// The last field of a draw's struct, its type and its value.
+///
+/// rustc asks of a struct's last field whether the struct is sized, and does so wherever the draw is
+/// named. If that field were of a wrong type, each place would be an error of its own.
+fn last(group: &Group) -> (Member, TokenStream, TokenStream) {
+    let tape = names::tape();
+    let mut name = "_tape".to_owned();
+    while group.fields.iter().any(|field| matches!(&field.member, Member::Named(ident) if *ident == name)) {
+        name.insert(0, '_');
+    }
+    let member = Member::Named(syn::Ident::new(&name, proc_macro2::Span::call_site()));
+    let marker = quote!(::core::marker::PhantomData);
+    (member, quote!(#marker<&#tape ()>), marker)
+}
+
+fn fields<'a>(model: &'a Model, group: &'a Group) -> impl Iterator<Item = TokenStream> + use<'a> {
+    group.fields.iter().map(|field| {
+        let (vis, declared) = (&field.vis, initialised(group.style, &field.member, drawn_type(model, field)));
+        let doc = match field.role() {
+            Role::Weight { .. } => " This weight, drawn.",
+            Role::Layer => " The draw of this field.",
+            Role::Skipped => " The model's own.",
+        };
+        quote!(#[doc = #doc] #vis #declared)
+    })
+}
+
+fn drawn_type(model: &Model, field: &Field) -> TokenStream {
+    let (ty, span, tape) = (&field.ty, field.span(), names::tape());
+    let k = names::placed(&model.root, span);
+    match field.role() {
+        // Only the fallback meets it: what the field should be is not known.
+        Role::Weight { .. } if field.attrs.skip.is_some() => {
+            let scalar = scalar(model);
+            quote!(#k::Weight<#tape, #scalar>)
+        }
+        Role::Weight { .. } => quote_spanned!(span=> #k::Weight<#tape, <#ty as #k::Parameters>::Scalar>),
+        Role::Layer => quote_spanned!(span=> <#ty as #k::Bayesian>::Draw<#tape>),
+        Role::Skipped => quote!(&#tape #ty),
+    }
+}
+
+/// `draw_in`'s body.
+pub(crate) fn draw_in(model: &Model) -> Walk {
+    let name = names::draw(&model.name);
+    let uses_arguments = model.fields().any(|field| !matches!(field.role(), Role::Skipped));
+    let body = match &model.body {
+        Body::Struct(group) => {
+            let values = group.fields.iter().map(|field| {
+                let value = drawn(model, field, walk::field_of_self(model, field, Borrow::Shared));
+                initialised(group.style, &field.member_at_type(), value)
+            });
+            let (member, _, value) = last(group);
+            let last = initialised(group.style, &member, value);
+            let style = if group.style == Style::Unit { Style::Tuple } else { group.style };
+            let values = delimited(style, values.chain([last]));
+            quote!(#name #values)
+        }
+        Body::Enum(variants) => {
+            let arms = variants.iter().map(|(variant, group)| {
+                let pattern = walk::pattern(group, |_| true);
+                let values = group.fields.iter().enumerate().map(|(i, field)| {
+                    let binding = walk::binding(i);
+                    initialised(group.style, &field.member_at_type(), drawn(model, field, quote!(#binding)))
+                });
+                let values = delimited(group.style, values);
+                quote!(Self::#variant #pattern => #name::#variant #values,)
+            });
+            let this = walk::receiver(model);
+            quote!(match #this { #(#arms)* })
+        }
+    };
+    Walk { body, uses_arguments }
+}
+
+fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
+    let (span, cx) = (field.span(), walk::cx(field));
+    let k = names::placed(&model.root, span);
+    match field.role() {
+        Role::Weight { .. } => {
+            let prior = super::prior::value(model, field);
+            quote_spanned!(span=> #k::hidden::weight(#place, #prior, #cx))
+        }
+        Role::Layer => quote_spanned!(span=> #k::hidden::Walk::draw_in(#place, #cx)),
+        Role::Skipped => place,
+    }
+}
+
+/// `member: value`, or the value alone.
+fn initialised(style: Style, member: &Member, value: TokenStream) -> TokenStream {
+    match style {
+        Style::Named => quote!(#member: #value),
+        Style::Tuple | Style::Unit => value,
+    }
+}
+
+fn delimited(style: Style, fields: impl Iterator<Item = TokenStream>) -> TokenStream {
+    match style {
+        Style::Named => quote!({ #(#fields,)* }),
+        Style::Tuple => quote!((#(#fields,)*)),
+        Style::Unit => TokenStream::new(),
+    }
+}

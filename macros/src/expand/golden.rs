@@ -1,0 +1,134 @@
+//! The expansions, compared with files that the docs show: what changes them is seen in review.
+//! `UPDATE_GOLDEN=1 cargo test -p elbo-macros` writes them anew.
+
+use std::path::Path;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::errors::Errors;
+
+fn compare(name: &str, expanded: TokenStream) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let parsed = syn::parse2(expanded).expect("an expansion is Rust");
+    let printed = prettyplease::unparse(&parsed);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&file, &printed).expect("the golden file can be written");
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        printed == expected,
+        "the expansion differs from {}; if it is right, UPDATE_GOLDEN=1 writes it anew:\n{printed}",
+        file.display()
+    );
+}
+
+fn type_with_attribute(item: TokenStream) -> TokenStream {
+    crate::model(syn::parse2(item).expect("a struct or an enum"))
+}
+
+fn impl_with_attribute(item: TokenStream) -> TokenStream {
+    let mut errors = Errors::new();
+    let block = syn::parse2(item).expect("an impl block");
+    let expanded = super::implementation(&quote!(::elbo), block, &mut errors);
+    errors.finish().expect("no mistake");
+    expanded
+}
+
+#[test]
+fn a_struct_of_two_fields() {
+    let expanded = type_with_attribute(quote! {
+        pub struct Scaled {
+            #[prior(Normal(1.0, 0.1))]
+            scale: MeanField,
+            layer: Dense,
+        }
+    });
+    compare("struct.rs", expanded);
+}
+
+#[test]
+fn an_impl_moves_to_the_draw() {
+    let expanded = impl_with_attribute(quote! {
+        impl Scaled {
+            pub fn forward(&self, x: Var) -> Var {
+                self.layer.forward(x) * self.scale
+            }
+        }
+    });
+    compare("impl.rs", expanded);
+}
+
+#[test]
+fn a_generic_struct_with_its_prior_in_a_field() {
+    let expanded = type_with_attribute(quote! {
+        pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+            #[prior(self.prior)]
+            weight: Q,
+            #[prior(self.prior)]
+            #[kl(monte_carlo)]
+            #[name("offset")]
+            bias: Q,
+            #[skip]
+            prior: P,
+        }
+    });
+    compare("generic.rs", expanded);
+}
+
+#[test]
+fn a_recursive_tuple_struct() {
+    compare(
+        "recursive.rs",
+        type_with_attribute(quote!(
+            struct Chain(pub Dense, Option<Box<Chain>>);
+        )),
+    );
+}
+
+#[test]
+fn an_enum_of_layers() {
+    let expanded = type_with_attribute(quote! {
+        enum Block {
+            Dense(Dense),
+            Gated { gate: Dense, value: Dense, #[skip] sharp: bool },
+            Relu,
+        }
+    });
+    compare("enum.rs", expanded);
+}
+
+#[test]
+fn a_struct_with_nothing_in_it() {
+    compare(
+        "unit.rs",
+        type_with_attribute(quote!(
+            pub struct Relu;
+        )),
+    );
+}
+
+#[test]
+fn a_forward_of_borrowed_input() {
+    let expanded = impl_with_attribute(quote! {
+        impl<M: Layer> Stack<M> {
+            fn forward(self, (xs, state): (&[Var<M::Scalar>], Option<Var<M::Scalar>>)) -> (Var<M::Scalar>, Var<M::Scalar>) {
+                todo!()
+            }
+        }
+    });
+    compare("borrowed.rs", expanded);
+}
+
+#[test]
+fn stubs_in_place_of_a_model_with_mistakes() {
+    let expanded = type_with_attribute(quote! {
+        struct Wrong {
+            #[prior(Normal(0.0, 1.0))]
+            #[skip]
+            weight: MeanField,
+            shared: Vec<Rc<Dense>>,
+        }
+    });
+    compare("fallback.rs", expanded);
+}

@@ -1,0 +1,116 @@
+//! Writes the generated code. Each file writes one part, for structs and enums alike.
+
+mod draw;
+mod forward;
+mod implementation;
+mod kl;
+mod params;
+mod prior;
+mod signature;
+mod verdict;
+mod walk;
+
+#[cfg(test)]
+mod golden;
+
+pub(crate) use implementation::implementation;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Generics, parse_quote};
+
+use crate::ast::{Field, Model, Role};
+use crate::check::mentions;
+use crate::names;
+
+/// All that belongs to a model.
+pub(crate) fn model(model: &Model) -> TokenStream {
+    let declaration = draw::declaration(model);
+    let drawn = kl::drawn(model, kl::drawn_walk(model));
+    let parameters = params::parameters(model, params::walk(model), params::walk_mut(model));
+    let bayesian =
+        bayesian(model, verdict::batch(model), verdict::exact(model), draw::draw_in(model), kl::model_walk(model));
+    quote!(#declaration #drawn #parameters #bayesian)
+}
+
+/// What the fallback emits: the same types, and methods that are never called.
+pub(crate) fn stub(model: &Model) -> TokenStream {
+    let k = &model.root;
+    let declaration = draw::declaration(model);
+    let drawn = kl::drawn(model, walk::Walk::default());
+    let parameters = params::parameters(model, walk::Walk::default(), walk::Walk::default());
+    let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };
+    let bayesian = bayesian(model, quote!(#k::Yes), quote!(#k::Yes), never, walk::Walk::default());
+    quote!(#declaration #drawn #parameters #bayesian)
+}
+
+fn bayesian(
+    model: &Model,
+    batch: TokenStream,
+    exact: TokenStream,
+    draw_in: walk::Walk,
+    each_kl: walk::Walk,
+) -> TokenStream {
+    let (k, name) = (&model.root, &model.name);
+    let mut owned = model.generics.clone();
+    // Only the fallback meets lifetimes: they were refused. A model lives as long as it is wanted.
+    for parameter in model.generics.lifetimes() {
+        let lifetime = &parameter.lifetime;
+        owned.make_where_clause().predicates.push(parse_quote!(#lifetime: 'static));
+    }
+    let (impl_generics, type_generics, where_clause) = owned.split_for_impl();
+    let tape = names::tape();
+    let draw = names::placed(&draw::of(model), number_span(model));
+    let drawn = quote_spanned!(number_span(model)=> type Draw<#tape> = #draw;);
+    let (cx, this) = (draw_in.argument("cx"), walk::receiver(model));
+    let span = number_span(model);
+    let here = names::placed(k, span);
+    let signature = quote_spanned! {span=>
+        fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, Self::Scalar>) -> Self::Draw<#tape>
+    };
+    let draw_in = &draw_in.body;
+    let each_kl = kl::method(model, quote!(::core::primitive::f64), each_kl);
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #k::Bayesian for #name #type_generics #where_clause {
+            #drawn
+            type Batch = #batch;
+            type Exact = #exact;
+            #signature { #draw_in }
+            #each_kl
+        }
+    }
+}
+
+/// The field whose number type is the model's. All agree, so it is the first whose type is known best:
+/// a weight, else a layer; in a recursive model it is not asked of the model itself.
+fn numbered(model: &Model) -> Option<&Field> {
+    let weight = |field: &&Field| matches!(field.role(), Role::Weight { .. }) && field.attrs.skip.is_none();
+    let layer = |field: &&Field| matches!(field.role(), Role::Layer) && !mentions(&field.ty, &model.name);
+    model.fields().find(weight).or_else(|| model.fields().find(layer))
+}
+
+/// The number type.
+fn scalar(model: &Model) -> TokenStream {
+    match numbered(model) {
+        Some(field) => {
+            let (ty, k) = (&field.ty, names::placed(&model.root, field.span()));
+            quote_spanned!(field.span()=> <#ty as #k::Parameters>::Scalar)
+        }
+        None => quote!(::core::primitive::f32),
+    }
+}
+
+/// Where signatures with the number type are placed: should its field be of a wrong type, they are
+/// part of that mistake.
+fn number_span(model: &Model) -> Span {
+    numbered(model).map_or_else(Span::call_site, Field::span)
+}
+
+/// The model's generics, and before them the lifetime of the tape.
+fn with_tape(generics: &Generics) -> Generics {
+    let tape = names::tape();
+    let mut generics = generics.clone();
+    generics.params.insert(0, parse_quote!(#tape));
+    generics
+}

@@ -1,0 +1,117 @@
+//! A prior's value and its type.
+//!
+//! Whether a divergence is closed depends on the pair of types (posterior, prior), and `#[prior(..)]`
+//! holds an expression, whose type no attribute can ask for. So the type is read off the way the
+//! expression is written, and the generated `each_kl` holds it to that type: read wrongly, it does
+//! not compile, and a model that claims a closed form has one.
+//!
+//! | expression | type |
+//! |---|---|
+//! | `self.prior` | the field's |
+//! | `Normal(0.0, 1.0)`, `Flat`, `Normal { .. }`, `Normal::new(..)` | the path up to its first type: `Normal` |
+//! | `MonteCarlo(p)` | `MonteCarlo<P>`; where P is not known, its divergence is estimated anyway |
+//! | anything else | unknown: `each_kl` demands a closed form, which `self.prior` does not |
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Expr, Ident, Member, Path};
+
+use crate::ast::{Body, Field, Model, Role};
+use crate::names;
+
+/// What is known of a prior's type.
+pub(crate) enum PriorType {
+    /// It is a field of the model, and of this type.
+    Field(TokenStream),
+    /// The expression names its type.
+    Written(TokenStream),
+    /// It asks for Monte Carlo.
+    Estimated,
+    Unknown,
+}
+
+/// The prior of a weight, as an expression.
+pub(crate) fn value(model: &Model, field: &Field) -> TokenStream {
+    let Role::Weight { prior, monte_carlo } = field.role() else {
+        return TokenStream::new();
+    };
+    let (k, prior) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
+    if monte_carlo { quote!(#k::MonteCarlo(#prior)) } else { prior }
+}
+
+/// The type of the prior of a weight.
+pub(crate) fn of(model: &Model, field: &Field) -> PriorType {
+    let Role::Weight { prior, monte_carlo } = field.role() else {
+        return PriorType::Unknown;
+    };
+    let k = names::placed(&model.root, field.span());
+    let ty = of_expression(model, prior);
+    match ty {
+        PriorType::Field(ty) if monte_carlo => PriorType::Field(quote!(#k::MonteCarlo<#ty>)),
+        PriorType::Written(ty) if monte_carlo => PriorType::Written(quote!(#k::MonteCarlo<#ty>)),
+        _ if monte_carlo => PriorType::Estimated,
+        ty => ty,
+    }
+}
+
+fn of_expression(model: &Model, prior: &Expr) -> PriorType {
+    match prior {
+        Expr::Paren(inner) => of_expression(model, &inner.expr),
+        Expr::Group(inner) => of_expression(model, &inner.expr),
+        Expr::Field(access) if is_self(&access.base) => of_field(model, &access.member),
+        Expr::Struct(literal) if literal.qself.is_none() => of_path(model, &literal.path),
+        Expr::Path(path) if path.qself.is_none() => of_path(model, &path.path),
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) if path.qself.is_none() => match call.args.first() {
+                Some(inner) if is_monte_carlo(&path.path) => wrapped(model, &path.path, inner),
+                _ => of_path(model, &path.path),
+            },
+            _ => PriorType::Unknown,
+        },
+        _ => PriorType::Unknown,
+    }
+}
+
+fn is_self(base: &Expr) -> bool {
+    matches!(base, Expr::Path(path) if path.path.is_ident("self"))
+}
+
+fn of_field(model: &Model, member: &Member) -> PriorType {
+    let Body::Struct(group) = &model.body else { return PriorType::Unknown };
+    match group.fields.iter().find(|field| field.member == *member) {
+        Some(field) => PriorType::Field(field.ty.to_token_stream()),
+        None => PriorType::Unknown,
+    }
+}
+
+fn is_monte_carlo(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| last.ident == "MonteCarlo" && last.arguments.is_empty())
+}
+
+fn wrapped(model: &Model, path: &Path, inner: &Expr) -> PriorType {
+    match of_expression(model, inner) {
+        PriorType::Field(ty) => PriorType::Field(quote!(#path<#ty>)),
+        PriorType::Written(ty) => PriorType::Written(quote!(#path<#ty>)),
+        PriorType::Estimated | PriorType::Unknown => PriorType::Estimated,
+    }
+}
+
+/// The path up to its first segment that is written like a type.
+fn of_path(model: &Model, path: &Path) -> PriorType {
+    let Some(at) = path.segments.iter().position(|segment| is_type(model, &segment.ident)) else {
+        return PriorType::Unknown;
+    };
+    let mut path = path.clone();
+    path.segments = path.segments.into_iter().take(at + 1).collect();
+    // What an expression writes as `Scaled::<Normal>` is a type too.
+    PriorType::Written(path.into_token_stream())
+}
+
+/// `Normal`, or a parameter of the model; not `normal` (a function), `NORMAL` (a constant) or `Self`.
+fn is_type(model: &Model, name: &Ident) -> bool {
+    let text = name.to_string();
+    if model.generics.type_params().any(|parameter| parameter.ident == *name) {
+        return true;
+    }
+    text != "Self" && text.starts_with(char::is_uppercase) && text.contains(char::is_lowercase)
+}

@@ -1,0 +1,98 @@
+//! The tape's lifetime in signatures: `Var` is `Var<'t>`, however deep it stands.
+
+use proc_macro2::Span;
+use syn::visit_mut::{self, VisitMut};
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, Signature, Type, TypeImplTrait,
+    TypeParamBound, TypePath, TypeReference,
+};
+
+use crate::names;
+
+/// Gives every `Var` and `Weight` of a signature the tape's lifetime, unless one is written.
+pub(crate) fn on_tape(signature: &mut Signature) {
+    for input in &mut signature.inputs {
+        OnTape.visit_fn_arg_mut(input);
+    }
+    OnTape.visit_return_type_mut(&mut signature.output);
+    OnTape.visit_generics_mut(&mut signature.generics);
+}
+
+struct OnTape;
+
+impl VisitMut for OnTape {
+    fn visit_type_path_mut(&mut self, ty: &mut TypePath) {
+        visit_mut::visit_type_path_mut(self, ty);
+        let Some(last) = ty.path.segments.last_mut() else { return };
+        if last.ident != "Var" && last.ident != "Weight" {
+            return;
+        }
+        let written = matches!(&last.arguments, PathArguments::AngleBracketed(arguments)
+            if arguments.args.iter().any(|argument| matches!(argument, GenericArgument::Lifetime(_))));
+        if !written {
+            put_first(&mut last.arguments, names::tape());
+        }
+    }
+}
+
+/// `Net<A>` to `Net<'t, A>`.
+pub(crate) fn put_first(arguments: &mut PathArguments, lifetime: Lifetime) {
+    match arguments {
+        PathArguments::None => {
+            *arguments = PathArguments::AngleBracketed(AngleBracketedGenericArguments {
+                colon2_token: None,
+                lt_token: Default::default(),
+                args: [GenericArgument::Lifetime(lifetime)].into_iter().collect(),
+                gt_token: Default::default(),
+            });
+        }
+        PathArguments::AngleBracketed(written) => written.args.insert(0, GenericArgument::Lifetime(lifetime)),
+        PathArguments::Parenthesized(_) => {}
+    }
+}
+
+/// Names the lifetimes that a type leaves out, so that it can stand in an impl's header.
+///
+/// `None` if the type cannot stand there at all: it has an `impl Trait`.
+pub(crate) fn named_lifetimes(ty: &Type) -> Option<(Type, Vec<Lifetime>)> {
+    let mut named = ty.clone();
+    let mut naming = Naming { given: Vec::new(), unnameable: false };
+    naming.visit_type_mut(&mut named);
+    (!naming.unnameable).then_some((named, naming.given))
+}
+
+struct Naming {
+    given: Vec<Lifetime>,
+    unnameable: bool,
+}
+
+impl Naming {
+    fn next(&mut self) -> Lifetime {
+        let lifetime = Lifetime::new(&format!("'x{}", self.given.len()), Span::call_site());
+        self.given.push(lifetime.clone());
+        lifetime
+    }
+}
+
+impl VisitMut for Naming {
+    fn visit_type_reference_mut(&mut self, ty: &mut TypeReference) {
+        if ty.lifetime.is_none() {
+            ty.lifetime = Some(self.next());
+        }
+        visit_mut::visit_type_reference_mut(self, ty);
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if lifetime.ident == "_" {
+            *lifetime = self.next();
+        }
+    }
+
+    fn visit_type_impl_trait_mut(&mut self, _: &mut TypeImplTrait) {
+        self.unnameable = true;
+    }
+
+    fn visit_type_param_bound_mut(&mut self, _: &mut TypeParamBound) {
+        // `dyn Fn(&T)` has lifetimes of its own.
+    }
+}

@@ -1,0 +1,123 @@
+//! A method's body that does something for each field.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+
+use crate::ast::{Body, Field, Group, Model, Segment, Style};
+use crate::names;
+
+/// A method's body.
+#[derive(Default)]
+pub(crate) struct Walk {
+    pub(crate) body: TokenStream,
+    /// Whether the method's arguments are used; a model may have no field that needs them.
+    pub(crate) uses_arguments: bool,
+}
+
+impl Walk {
+    /// The name of an argument: `_` if it is not used.
+    pub(crate) fn argument(&self, name: &str) -> TokenStream {
+        if self.uses_arguments { names::local(name).into_token_stream() } else { quote!(_) }
+    }
+}
+
+/// How a walk borrows the fields of `self`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Borrow {
+    Shared,
+    Mutable,
+}
+
+/// Runs `statement` for each field; it gets an expression that is a reference to the field.
+pub(crate) fn each_field(
+    model: &Model,
+    borrow: Borrow,
+    mut statement: impl FnMut(&Field, TokenStream) -> Option<TokenStream>,
+) -> Walk {
+    let mut uses_arguments = false;
+    let mut statements = |group: &Group, place: &dyn Fn(usize, &Field) -> TokenStream| {
+        let fields = group.fields.iter().enumerate();
+        let written: Vec<_> = fields.map(|(i, field)| statement(field, place(i, field))).collect();
+        uses_arguments |= written.iter().any(Option::is_some);
+        written
+    };
+    let body = match &model.body {
+        Body::Struct(group) => {
+            let written = statements(group, &|_, field| field_of_self(model, field, borrow));
+            quote!(#(#written;)*)
+        }
+        Body::Enum(variants) => {
+            let arms: Vec<_> = variants
+                .iter()
+                .map(|(variant, group)| {
+                    let written = statements(group, &|i, _| binding(i).into_token_stream());
+                    let used = |i: usize| written[i].is_some();
+                    let pattern = pattern(group, used);
+                    quote!(Self::#variant #pattern => { #(#written;)* })
+                })
+                .collect();
+            let this = receiver(model);
+            quote!(match #this { #(#arms)* })
+        }
+    };
+    Walk { body, uses_arguments }
+}
+
+/// `self`, the receiver of a method.
+pub(crate) fn receiver(model: &Model) -> Ident {
+    names::this(&model.name, model.name.span())
+}
+
+/// `&self.field`, placed at the field's type.
+pub(crate) fn field_of_self(model: &Model, field: &Field, borrow: Borrow) -> TokenStream {
+    let this = names::this(&model.name, field.span());
+    let member = field.member_at_type();
+    match borrow {
+        Borrow::Shared => quote::quote_spanned!(field.span()=> &#this.#member),
+        Borrow::Mutable => quote::quote_spanned!(field.span()=> &mut #this.#member),
+    }
+}
+
+/// What field `i` of a variant is bound to.
+pub(crate) fn binding(i: usize) -> Ident {
+    names::local(&format_ident!("field{i}").to_string())
+}
+
+/// The fields of a variant's pattern; those not used are passed over.
+pub(crate) fn pattern(group: &Group, used: impl Fn(usize) -> bool) -> TokenStream {
+    let bindings = group.fields.iter().enumerate();
+    match group.style {
+        Style::Unit => TokenStream::new(),
+        Style::Tuple => {
+            let bindings = bindings.map(|(i, _)| if used(i) { binding(i).into_token_stream() } else { quote!(_) });
+            quote!((#(#bindings),*))
+        }
+        Style::Named => {
+            let bindings = bindings.filter(|(i, _)| used(*i)).map(|(i, field)| {
+                let (member, binding) = (&field.member, binding(i));
+                quote!(#member: #binding)
+            });
+            quote!({ #(#bindings,)* .. })
+        }
+    }
+}
+
+/// The path of the field's parameters, from `path`.
+pub(crate) fn path(field: &Field) -> TokenStream {
+    let path = names::local("path");
+    match &field.segment {
+        Segment::Name(name) => quote!(&#path.at(#name)),
+        Segment::Index(i) => quote!(&#path.index(#i)),
+        Segment::Nothing => quote!(#path),
+    }
+}
+
+/// The field's place in the draw, from `cx`: the same segments as of its path.
+pub(crate) fn cx(field: &Field) -> TokenStream {
+    let cx = names::local("cx");
+    match &field.segment {
+        Segment::Name(name) => quote!(#cx.at(#name)),
+        Segment::Index(i) => quote!(#cx.index(#i)),
+        Segment::Nothing => quote!(#cx),
+    }
+}

@@ -1,0 +1,80 @@
+//! Names in generated code, chosen so that they cannot clash with the user's.
+//!
+//! Local variables get `mixed_site` hygiene: an expression of the user's, such as the prior in
+//! `#[prior(path(1.0))]`, does not see them. Items are reached by absolute paths. What is left are
+//! the two names a user may write too: the tape's lifetime `'t`, and the draw's `…Draw`.
+
+use proc_macro_crate::FoundCrate;
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use syn::{Generics, Lifetime, Path};
+
+/// The path of the crate elbo: what the user said, or its name in the user's Cargo.toml.
+///
+/// elbo declares `extern crate self as elbo`, so `::elbo` is right inside elbo itself too.
+pub(crate) fn root(said: Option<&Path>) -> TokenStream {
+    if let Some(path) = said {
+        return quote!(#path);
+    }
+    match proc_macro_crate::crate_name("elbo") {
+        Ok(FoundCrate::Name(name)) => {
+            let name = Ident::new(&name, Span::call_site());
+            quote!(::#name)
+        }
+        Ok(FoundCrate::Itself) | Err(_) => quote!(::elbo),
+    }
+}
+
+/// The same tokens, placed at `span`: a path that fails is reported there as a whole.
+pub(crate) fn placed(tokens: &TokenStream, span: Span) -> TokenStream {
+    let at = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(at).collect()
+}
+
+/// The type that holds a draw of the model `name`.
+pub(crate) fn draw(name: &Ident) -> Ident {
+    format_ident!("{name}Draw", span = name.span())
+}
+
+/// The lifetime of the tape. Users write it too, in signatures such as `State<'t>`.
+pub(crate) fn tape() -> Lifetime {
+    Lifetime::new("'t", Span::call_site())
+}
+
+/// A lifetime for a method, by default `wanted`, that no lifetime of `generics` shadows.
+pub(crate) fn lifetime(wanted: &str, generics: &Generics) -> Lifetime {
+    let taken = |name: &str| generics.lifetimes().any(|parameter| parameter.lifetime.ident == name);
+    let mut name = wanted.to_owned();
+    while taken(&name) {
+        name.push('_');
+    }
+    Lifetime::new(&format!("'{name}"), Span::call_site())
+}
+
+/// A local variable that the user's expressions do not see.
+pub(crate) fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// `self`, shown at `span` in messages. Its hygiene is that of the model's name: a type may come into
+/// the model through a macro's `$t:ty`, and `self` has to be the same in all of the generated code.
+pub(crate) fn this(model: &Ident, span: Span) -> Ident {
+    Ident::new("self", model.span().located_at(span))
+}
+
+/// The same tokens, in which `self` is the generated code's.
+pub(crate) fn with_this(tokens: TokenStream, model: &Ident) -> TokenStream {
+    let same = |token| match token {
+        TokenTree::Ident(ident) if ident == "self" => this(model, ident.span()).into(),
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), with_this(group.stream(), model));
+            inner.set_span(group.span());
+            inner.into()
+        }
+        token => token,
+    };
+    tokens.into_iter().map(same).collect()
+}

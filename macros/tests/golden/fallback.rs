@@ -1,0 +1,63 @@
+::core::compile_error! {
+    "a skipped field is not random, so it cannot have a prior; remove `#[prior(..)]` or `#[skip]`"
+}
+::core::compile_error! {
+    "a layer is not shared through `Rc`: keep it as one field, and use that field twice in `forward`"
+}
+/// One draw of [`Wrong`](type@Wrong): the model with its weights known.
+#[allow(dead_code, missing_debug_implementations)]
+struct WrongDraw<'t> {
+    /// This weight, drawn.
+    weight: ::elbo::Weight<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>,
+    /// The draw of this field.
+    shared: <Vec<Dense> as ::elbo::Bayesian>::Draw<'t>,
+    _tape: ::core::marker::PhantomData<&'t ()>,
+}
+#[automatically_derived]
+impl<'t> ::core::clone::Clone for WrongDraw<'t> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+#[automatically_derived]
+impl<'t> ::core::marker::Copy for WrongDraw<'t> {}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>
+for WrongDraw<'t> {
+    fn each_kl(
+        &self,
+        _: &::elbo::Path<'_>,
+        _: &mut ::elbo::hidden::Each<
+            '_,
+            ::elbo::Var<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>,
+        >,
+    ) {}
+}
+#[automatically_derived]
+impl ::elbo::Parameters for Wrong {
+    type Scalar = <Vec<Dense> as ::elbo::Parameters>::Scalar;
+    fn visit<'a>(
+        &'a self,
+        _: &::elbo::Path<'_>,
+        _: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
+    ) {}
+    fn visit_mut(
+        &mut self,
+        _: &::elbo::Path<'_>,
+        _: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
+    ) {}
+}
+#[automatically_derived]
+impl ::elbo::Bayesian for Wrong {
+    type Draw<'t> = WrongDraw<'t>;
+    type Batch = ::elbo::Yes;
+    type Exact = ::elbo::Yes;
+    fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
+        ::core::unreachable!()
+    }
+    fn each_kl(
+        &self,
+        _: &::elbo::Path<'_>,
+        _: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
+    ) {}
+}
