@@ -10,6 +10,11 @@ use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
 ///
 /// `#[bayesian]` on a struct implements this; the containers `[M; N]`, `Vec<M>`, `Option<M>`,
 /// `Box<M>` and tuples of models are models too.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is neither random, learned, saved nor skipped",
+    label = "what is this field?",
+    note = "a random weight needs `#[prior(..)]`; a plain setting needs `#[skip]`; a layer needs `#[bayesian]` on its struct; a certain learned weight is a `Point`, a saved value a `Buffer`"
+)]
 pub trait Bayesian: Parameters + 'static {
     /// The model with its weights drawn: what `#[bayesian] impl` blocks are for.
     type Draw<'t>: Copy + Drawn<'t, Self::Scalar>;
@@ -28,11 +33,7 @@ pub trait Bayesian: Parameters + 'static {
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
 
     /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
-    fn draw<'t>(
-        &'t self,
-        tape: &'t Tape<Self::Scalar>,
-        how: impl Into<Drawing<'t, Self::Scalar>>,
-    ) -> Self::Draw<'t> {
+    fn draw<'t>(&'t self, tape: &'t Tape<Self::Scalar>, how: impl Into<Drawing<'t, Self::Scalar>>) -> Self::Draw<'t> {
         let (key, mode) = how.into().mode();
         self.draw_in(Cx::new(tape, key, mode))
     }
@@ -51,12 +52,7 @@ pub trait Bayesian: Parameters + 'static {
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, flat: &'t [Self::Scalar]) -> Self::Draw<'t> {
         let used = tape.alloc(Cell::new(0));
         let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { flat, used }));
-        assert!(
-            used.get() == flat.len(),
-            "at: {} numbers for a model of {} random weights",
-            flat.len(),
-            used.get()
-        );
+        assert!(used.get() == flat.len(), "at: {} numbers for a model of {} random weights", flat.len(), used.get());
         draw
     }
 
@@ -142,9 +138,14 @@ pub trait Drawn<'t, T: Real> {
 #[derive(Clone, Copy, Debug)]
 pub struct Kl<'t, T: Real = f32>(pub(crate) Option<Var<'t, T>>);
 
-impl<T: Real> Kl<'_, T> {
+impl<'t, T: Real> Kl<'t, T> {
     /// The value in nats.
     pub fn nats(self) -> f64 {
         self.0.map_or(0.0, Var::item)
+    }
+
+    /// The variable; `None` of a model without random weights.
+    pub fn var(self) -> Option<Var<'t, T>> {
+        self.0
     }
 }

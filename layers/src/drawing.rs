@@ -76,8 +76,8 @@ impl<T: Real> FixedNoise<T> {
     }
 
     fn get(&self, key: Key) -> Option<&Tensor<T>> {
-        let of = |(named, noise)| (named.path_hash() == key.path_hash()).then_some(noise);
-        self.tensors.iter().find_map(|(named, noise)| of((named, noise)))
+        let named = |(name, _): &&(Key, Tensor<T>)| name.path_hash() == key.path_hash();
+        self.tensors.iter().find(named).map(|(_, noise)| noise)
     }
 }
 

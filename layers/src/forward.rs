@@ -14,9 +14,7 @@ pub trait Forward<'t, X> {
 /// A [`Layer`] at one lifetime of the tape.
 pub trait LayerAt<'t>: Bayesian<Draw<'t> = <Self as LayerAt<'t>>::DrawAt> {
     /// The draw, known to have a forward.
-    type DrawAt: Copy
-        + Drawn<'t, Self::Scalar>
-        + Forward<'t, Var<'t, Self::Scalar>, Out = Var<'t, Self::Scalar>>;
+    type DrawAt: Copy + Drawn<'t, Self::Scalar> + Forward<'t, Var<'t, Self::Scalar>, Out = Var<'t, Self::Scalar>>;
 }
 
 impl<'t, M: Bayesian> LayerAt<'t> for M

@@ -6,12 +6,13 @@ use std::path::Path;
 use super::source::Source;
 use super::{DataError, Images};
 
+/// The number of classes: the digits 0 to 9.
+pub const CLASSES: usize = 10;
+
 /// Height and width of an image.
 const SIDE: usize = 8;
 /// The darkest pixel.
 const DARKEST: u8 = 16;
-/// The largest label.
-const NINE: u8 = 9;
 /// Far more than the table has; a gzip file that unpacks to more is something else.
 const LIMIT: u64 = 16 << 20;
 
@@ -35,7 +36,7 @@ fn parse(mut source: Source<'_>) -> Result<Images, DataError> {
     let bytes = source.read(LIMIT)?;
     let file = source.file();
     if !source.is_at_end()? {
-        return Err(DataError::TooLarge { file, shape: Vec::new(), limit: LIMIT });
+        return Err(DataError::TooLong { file, limit: LIMIT });
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
@@ -48,19 +49,15 @@ fn parse(mut source: Source<'_>) -> Result<Images, DataError> {
     })?;
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for (index, line) in text.trim_end().lines().enumerate() {
-        let wrong = |expected: String, found: String| DataError::Table {
-            file: file.clone(),
-            line: index + 1,
-            expected,
-            found,
-        };
+        let wrong =
+            |expected: String, found: String| DataError::Table { file: file.clone(), line: index + 1, expected, found };
         let cells: Vec<&str> = line.split(',').map(str::trim).collect();
         if cells.len() != SIDE * SIDE + 1 {
             let expected = format!("{} pixels and a digit, separated by commas", SIDE * SIDE);
             return Err(wrong(expected, format!("{} values", cells.len())));
         }
         for (column, cell) in cells.into_iter().enumerate() {
-            let (what, largest) = if column < SIDE * SIDE { ("pixel", DARKEST) } else { ("digit", NINE) };
+            let (what, largest) = if column < SIDE * SIDE { ("pixel", DARKEST) } else { ("digit", CLASSES as u8 - 1) };
             let value = cell.parse::<u8>().ok().filter(|&value| value <= largest).ok_or_else(|| {
                 wrong(format!("a {what} from 0 to {largest} in column {}", column + 1), format!("{cell:?}"))
             })?;

@@ -69,7 +69,10 @@ pub enum DataError {
     },
 
     /// The file begins as gzip does, but its compressed data are damaged or cut off.
-    #[error("{}: its gzip data break off or are damaged after {at} unpacked bytes ({source}); fetch the file again", file.display())]
+    #[error(
+        "{}: its gzip data break off or are damaged after {at} unpacked bytes ({source}); fetch the file again",
+        file.display()
+    )]
     Gzip {
         /// The file.
         file: PathBuf,
@@ -93,7 +96,10 @@ pub enum DataError {
     },
 
     /// An IDX file of something else than unsigned bytes.
-    #[error("{}: byte 2: elements of type 0x{found:02x} ({}), expected 0x08 (unsigned bytes)", file.display(), idx_type(*found))]
+    #[error(
+        "{}: byte 2: elements of type 0x{found:02x} ({}), expected 0x08 (unsigned bytes)",
+        file.display(), idx_type(*found)
+    )]
     ElementType {
         /// The file.
         file: PathBuf,
@@ -102,7 +108,10 @@ pub enum DataError {
     },
 
     /// An IDX file with another number of axes, such as labels where images are expected.
-    #[error("{}: byte 3: {found} axes, expected {expected}; images have 3 and labels 1, were the two files swapped?", file.display())]
+    #[error(
+        "{}: byte 3: {found} axes, expected {expected}; images have 3 and labels 1, were the two files swapped?",
+        file.display()
+    )]
     Axes {
         /// The file.
         file: PathBuf,
@@ -126,7 +135,10 @@ pub enum DataError {
     },
 
     /// The file goes on after the data that its header announces.
-    #[error("{}: goes on after the {expected} bytes{} that its header announces; fetch the file again", file.display(), for_shape(shape))]
+    #[error(
+        "{}: goes on after the {expected} bytes{} that its header announces; fetch the file again",
+        file.display(), for_shape(shape)
+    )]
     Oversized {
         /// The file.
         file: PathBuf,
@@ -137,18 +149,34 @@ pub enum DataError {
     },
 
     /// The header announces more than a file of this size can hold.
-    #[error("{}: its header announces {shape:?} elements, but a file of this size cannot unpack to more than {limit} bytes; fetch the file again", file.display())]
+    #[error(
+        "{}: its header announces {shape:?} elements, but a file of this size cannot unpack to more than {limit} bytes; \
+         fetch the file again",
+        file.display()
+    )]
     TooLarge {
         /// The file.
         file: PathBuf,
-        /// The axes its header announces; none for a table, which has no header.
+        /// The axes its header announces.
         shape: Vec<usize>,
-        /// The most bytes, unpacked, that were accepted.
+        /// The most bytes that the file can unpack to.
+        limit: u64,
+    },
+
+    /// Far more text than the table has.
+    #[error("{}: unpacks to more than {limit} bytes, far more than this table has; is it the right file?", file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+        /// The most bytes that were accepted.
         limit: u64,
     },
 
     /// A label that is no class.
-    #[error("{}: row {row} (from 0): label {label} is none of the {classes} classes, 0 to {}", file.display(), classes.saturating_sub(1))]
+    #[error(
+        "{}: row {row} (from 0): label {label} is none of the {classes} classes, 0 to {}",
+        file.display(), classes.saturating_sub(1)
+    )]
     Label {
         /// The file.
         file: PathBuf,

@@ -58,12 +58,15 @@ pub fn load(directory: impl AsRef<Path>, prefix: &str, classes: usize) -> Result
 
 /// The file of this name, with `.gz` or without.
 fn find(directory: &Path, name: &str) -> Result<PathBuf, DataError> {
-    let packed = directory.join(format!("{name}.gz"));
-    let plain = directory.join(name);
-    [&packed, &plain].into_iter().find(|file| file.exists()).cloned().ok_or_else(|| DataError::Missing {
-        file: packed,
-        hint: format!(", nor {name} without .gz; is {} the right folder?", directory.display()),
-    })
+    let (packed, plain) = (directory.join(format!("{name}.gz")), directory.join(name));
+    if packed.exists() {
+        Ok(packed)
+    } else if plain.exists() {
+        Ok(plain)
+    } else {
+        let hint = format!(", nor {name} without .gz; is {} the right folder?", directory.display());
+        Err(DataError::Missing { file: packed, hint })
+    }
 }
 
 /// A whole IDX file of unsigned bytes with `AXES` axes.

@@ -33,7 +33,7 @@ impl Source<'static> {
         };
         let file = File::open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
-        let size = metadata.is_file().then(|| metadata.len());
+        let size = metadata.is_file().then_some(metadata.len());
         Source::new(path, BufReader::new(file), size).map_err(fail)
     }
 }
@@ -48,11 +48,8 @@ impl<'a> Source<'a> {
 
     fn new(file: &Path, mut packed: impl BufRead + 'a, size: Option<u64>) -> io::Result<Self> {
         let gzip = packed.fill_buf()?.starts_with(&GZIP);
-        let (reader, ratio): (Box<dyn Read + 'a>, u64) = if gzip {
-            (Box::new(MultiGzDecoder::new(packed)), DEFLATE_RATIO)
-        } else {
-            (Box::new(packed), 1)
-        };
+        let (reader, ratio): (Box<dyn Read + 'a>, u64) =
+            if gzip { (Box::new(MultiGzDecoder::new(packed)), DEFLATE_RATIO) } else { (Box::new(packed), 1) };
         let limit = size.map(|size| size.saturating_mul(ratio));
         Ok(Source { file: file.to_owned(), reader, gzip, limit, at: 0 })
     }

@@ -18,12 +18,7 @@ use crate::Real;
 /// # Panics
 /// If the sizes do not fit, a label is no class, a row is no distribution or `groups` is 0.
 #[track_caller]
-pub fn adaptive_ece<T: Real>(
-    probabilities: &[T],
-    classes: usize,
-    labels: &[usize],
-    groups: usize,
-) -> f64 {
+pub fn adaptive_ece<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], groups: usize) -> f64 {
     check_labelled("adaptive_ece", probabilities, classes, labels);
     check_bins("adaptive_ece", groups);
     let mut sorted: Vec<(f64, bool)> = events(probabilities, classes, labels).collect();

@@ -14,17 +14,12 @@ use crate::Real;
 /// # Panics
 /// If the sizes do not fit, a label is no class, a row is no distribution or `bins` is 0.
 #[track_caller]
-pub fn classwise_ece<T: Real>(
-    probabilities: &[T],
-    classes: usize,
-    labels: &[usize],
-    bins: usize,
-) -> f64 {
+pub fn classwise_ece<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins: usize) -> f64 {
     check_labelled("classwise_ece", probabilities, classes, labels);
     check_bins("classwise_ece", bins);
     let of_class = |class: usize| {
-        let events = labelled(probabilities, classes, labels)
-            .map(move |(row, label)| (row[class].to_f64(), label == class));
+        let events =
+            labelled(probabilities, classes, labels).map(move |(row, label)| (row[class].to_f64(), label == class));
         Reliability::of(bins, events).ece()
     };
     (0..classes).map(of_class).sum::<f64>() / classes as f64

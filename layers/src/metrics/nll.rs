@@ -15,9 +15,7 @@ use crate::Real;
 #[track_caller]
 pub fn nll<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("nll", probabilities, classes, labels);
-    let sum: f64 = labelled(probabilities, classes, labels)
-        .map(|(row, label)| -row[label].to_f64().ln())
-        .sum();
+    let sum: f64 = labelled(probabilities, classes, labels).map(|(row, label)| -row[label].to_f64().ln()).sum();
     sum / labels.len() as f64
 }
 

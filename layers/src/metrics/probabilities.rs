@@ -129,9 +129,7 @@ impl Probabilities {
     pub fn entropy_split(&self, labels: &[usize]) -> (Option<f64>, Option<f64>) {
         check_labelled("entropy_split", &self.mean, self.classes, labels);
         let mut sums = [(0usize, 0.0); 2];
-        for ((row, label), entropy) in
-            labelled(&self.mean, self.classes, labels).zip(self.entropy())
-        {
+        for ((row, label), entropy) in labelled(&self.mean, self.classes, labels).zip(self.entropy()) {
             let (count, sum) = &mut sums[usize::from(top(row).0 != label)];
             *count += 1;
             *sum += entropy;

@@ -57,12 +57,7 @@ impl Reliability {
     /// # Panics
     /// If the sizes do not fit, a label is no class, a row is no distribution or `bins` is 0.
     #[track_caller]
-    pub fn new<T: Real>(
-        probabilities: &[T],
-        classes: usize,
-        labels: &[usize],
-        bins: usize,
-    ) -> Reliability {
+    pub fn new<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins: usize) -> Reliability {
         check_labelled("Reliability", probabilities, classes, labels);
         check_bins("Reliability", bins);
         Reliability::of(bins, events(probabilities, classes, labels))
@@ -94,10 +89,10 @@ impl Reliability {
 }
 
 /// Each example's confidence, and whether it was predicted right.
-pub(super) fn events<T: Real>(
-    probabilities: &[T],
+pub(super) fn events<'a, T: Real>(
+    probabilities: &'a [T],
     classes: usize,
-    labels: &[usize],
+    labels: &'a [usize],
 ) -> impl Iterator<Item = (f64, bool)> {
     labelled(probabilities, classes, labels).map(|(row, label)| {
         let (class, confidence) = top(row);

@@ -55,18 +55,9 @@ pub(super) fn labelled<'a, T: Real>(
 
 /// Panics unless there is one label a row, each of them a class, and each row is a distribution.
 #[track_caller]
-pub(super) fn check_labelled<T: Real>(
-    metric: &str,
-    probabilities: &[T],
-    classes: usize,
-    labels: &[usize],
-) {
+pub(super) fn check_labelled<T: Real>(metric: &str, probabilities: &[T], classes: usize, labels: &[usize]) {
     let rows = check_rows(metric, probabilities, classes);
-    assert!(
-        rows == labels.len(),
-        "{metric}: {rows} rows of {classes} probabilities, but {} labels",
-        labels.len()
-    );
+    assert!(rows == labels.len(), "{metric}: {rows} rows of {classes} probabilities, but {} labels", labels.len());
     for (row, &label) in labels.iter().enumerate() {
         assert!(
             label < classes,
@@ -78,12 +69,7 @@ pub(super) fn check_labelled<T: Real>(
 
 /// Panics unless these are `draws` tables of distributions; the size of one table.
 #[track_caller]
-pub(super) fn check_draws<T: Real>(
-    metric: &str,
-    probabilities: &[T],
-    draws: usize,
-    classes: usize,
-) -> usize {
+pub(super) fn check_draws<T: Real>(metric: &str, probabilities: &[T], draws: usize, classes: usize) -> usize {
     let rows = check_rows(metric, probabilities, classes);
     assert!(
         draws > 0 && rows.is_multiple_of(draws),
@@ -104,8 +90,7 @@ pub(super) fn check_rows<T: Real>(metric: &str, probabilities: &[T], classes: us
     );
     for (row, values) in probabilities.chunks_exact(classes).enumerate() {
         let sum: f64 = values.iter().map(|p| p.to_f64()).sum();
-        let distribution =
-            (sum - 1.0).abs() <= SUM_TOLERANCE && values.iter().all(|p| *p >= T::ZERO);
+        let distribution = (sum - 1.0).abs() <= SUM_TOLERANCE && values.iter().all(|p| *p >= T::ZERO);
         assert!(
             distribution,
             "{metric}: row {row} is no distribution over {classes} classes (sum {sum}): {:?}",

@@ -1,0 +1,150 @@
+//! The mean-field normal under a normal prior: the fused draw and divergence.
+//!
+//! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. One pass over
+//! memory reads μ and ρ, and writes the weight and the divergence; one pass back reads them and the
+//! weight's adjoint, derives the noise anew, and writes the gradients of both.
+
+mod backward;
+mod forward;
+mod noise;
+mod scale;
+#[cfg(test)]
+mod tests;
+
+use crate::engine::kernels::dispatch::dispatch;
+use crate::engine::random::BLOCK;
+use crate::engine::threads::{Shared, for_each_range, sum_blocks};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::{Cx, Divergence, MeanField, Normal, Real, Var, Yes};
+use backward::Backward;
+use forward::{Exact, Forward};
+use noise::Noise;
+
+/// Elements of a work item: whole blocks of noise, some ten microseconds of work.
+const ITEM: usize = 64 * BLOCK;
+
+/// Elements up to which a draw stays on one thread.
+const PARALLEL: usize = 2 * ITEM;
+
+/// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
+const VANISHING: f64 = -40.0;
+
+/// The draw alone.
+pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = Draw { noise: Noise::of(q, cx), prior: Scaled::unit(), weight: Some(0), kl: None };
+    let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
+    cx.tape().record(operation, &inputs, [q.mean.shape()])[0]
+}
+
+impl<T: Real> Divergence<Normal> for MeanField<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normal) -> f64 {
+        let (mean, rho) = (self.mean.data(), self.rho.data());
+        let prior = Scaled::<f64>::of(*prior);
+        sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
+    }
+
+    fn kl_on<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        let operation = Draw { noise: Noise::None, prior: Scaled::of(*prior), weight: None, kl: Some(0) };
+        let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
+        let scalar: &[usize] = &[];
+        cx.tape().record(operation, &inputs, [scalar])[0]
+    }
+
+    fn sample_with_kl<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>) -> Option<(Var<'t, T>, Var<'t, T>)> {
+        let operation = Draw { noise: Noise::of(self, cx), prior: Scaled::of(*prior), weight: Some(0), kl: Some(1) };
+        let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
+        let [weight, kl] = cx.tape().record(operation, &inputs, [self.mean.shape(), &[]]);
+        Some((weight, kl))
+    }
+}
+
+/// A normal prior N(m, s²), in the form the kernels use.
+#[derive(Clone, Copy)]
+struct Scaled<T> {
+    mean: T,
+    /// 1/s: its square may overflow where the divergence does not.
+    inverse_sd: T,
+    ln_sd: f64,
+}
+
+impl<T: Real> Scaled<T> {
+    fn of(prior: Normal) -> Self {
+        Scaled { mean: T::from_f64(prior.mean()), inverse_sd: T::from_f64(prior.sd().recip()), ln_sd: prior.sd().ln() }
+    }
+
+    fn unit() -> Self {
+        Scaled { mean: T::ZERO, inverse_sd: T::ONE, ln_sd: 0.0 }
+    }
+}
+
+/// w = μ + σε, its divergence, or both: the numbers say which output each is.
+#[derive(Clone, Copy)]
+struct Draw<'t, T> {
+    noise: Noise<'t, T>,
+    prior: Scaled<T>,
+    weight: Option<usize>,
+    kl: Option<usize>,
+}
+
+impl<T: Real> Operation<T> for Draw<'_, T> {
+    fn name(&self) -> &'static str {
+        match (self.weight, self.kl) {
+            (Some(_), Some(_)) => "draw with divergence",
+            (Some(_), None) => "draw",
+            _ => "divergence",
+        }
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let weight = self.weight.map(|k| Shared::new(io.output(k)));
+        let total = sum_items(mean.len(), |range| {
+            dispatch(Forward {
+                noise: &self.noise,
+                prior: self.prior,
+                start: range.start,
+                mean: &mean[range.clone()],
+                rho: &rho[range.clone()],
+                // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
+                weight: weight.map(|weight| unsafe { weight.range(range) }),
+                kl: self.kl.is_some(),
+            })
+        });
+        if let Some(k) = self.kl {
+            io.output(k)[0] = T::from_f64(total);
+        }
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let weight = self.weight.and_then(|k| io.upstream(k));
+        let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
+        io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
+            let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
+            for_each_range(mean.len(), PARALLEL, ITEM, &|range| {
+                dispatch(Backward {
+                    noise: &self.noise,
+                    prior: self.prior,
+                    start: range.start,
+                    mean: &mean[range.clone()],
+                    rho: &rho[range.clone()],
+                    weight: weight.map(|weight| &weight[range.clone()]),
+                    kl,
+                    // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed
+                    // throughout.
+                    to_mean: unsafe { to_mean.range(range.clone()) },
+                    // SAFETY: as above.
+                    to_rho: unsafe { to_rho.range(range) },
+                    writes: [mean_write, rho_write],
+                });
+            });
+        });
+    }
+}
+
+/// The sum of `part` over items of `0..len`: the same bits for any number of threads.
+fn sum_items(len: usize, part: impl Fn(std::ops::Range<usize>) -> f64 + Sync) -> f64 {
+    sum_blocks(len.div_ceil(ITEM), len > PARALLEL, &|item| part(item * ITEM..len.min((item + 1) * ITEM)))
+}

@@ -1,0 +1,92 @@
+//! The way back: the gradients of weight and divergence by mean and scale.
+
+use super::Scaled;
+use super::noise::{Noise, block_of};
+use super::scale::Slopes;
+use crate::Real;
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::random::{BLOCK, Block};
+
+/// One range of a draw.
+pub(super) struct Backward<'a, 't, T> {
+    pub(super) noise: &'a Noise<'t, T>,
+    pub(super) prior: Scaled<T>,
+    pub(super) start: usize,
+    pub(super) mean: &'a [T],
+    pub(super) rho: &'a [T],
+    /// ∂/∂w, where something depends on the weight.
+    pub(super) weight: Option<&'a [T]>,
+    /// ∂/∂KL.
+    pub(super) kl: T,
+    pub(super) to_mean: &'a mut [T],
+    pub(super) to_rho: &'a mut [T],
+    pub(super) writes: [Write; 2],
+}
+
+impl<T: Real> Kernel for Backward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let len = self.mean.len();
+        let zeros = Block::of(T::ZERO);
+        let [mut mean_end, mut rho_end, mut weight_end] = [zeros; 3];
+        let [mut by_mean, mut by_rho] = [zeros; 2];
+        for from in (0..len).step_by(BLOCK) {
+            let mean = block_of(self.mean, from, &mut mean_end);
+            let rho = block_of(self.rho, from, &mut rho_end);
+            let slopes = if self.kl == T::ZERO { Slopes::first::<S>(rho) } else { Slopes::of::<S>(rho) };
+            let (weight, noise) = match self.weight {
+                Some(weight) => (block_of(weight, from, &mut weight_end), self.noise.block(self.start + from)),
+                None => (&*zeros, zeros),
+            };
+            let (to_mean, to_rho) = (&mut self.to_mean[from..], &mut self.to_rho[from..]);
+            let parts = Parts { kl: self.kl, prior: self.prior, mean, slopes: &slopes, weight, noise: &noise };
+            match (self.writes, to_mean.first_chunk_mut(), to_rho.first_chunk_mut()) {
+                ([Write::Store, Write::Store], Some(to_mean), Some(to_rho)) => parts.compute::<S>(to_mean, to_rho),
+                _ => {
+                    parts.compute::<S>(&mut by_mean, &mut by_rho);
+                    put(to_mean, &by_mean, self.writes[0]);
+                    put(to_rho, &by_rho, self.writes[1]);
+                }
+            }
+        }
+    }
+}
+
+/// What a block's gradients are made of.
+struct Parts<'a, T> {
+    kl: T,
+    prior: Scaled<T>,
+    mean: &'a [T; BLOCK],
+    slopes: &'a Slopes<T>,
+    weight: &'a [T; BLOCK],
+    noise: &'a [T; BLOCK],
+}
+
+impl<T: Real> Parts<'_, T> {
+    #[inline(always)]
+    fn compute<S: Simd>(&self, by_mean: &mut [T; BLOCK], by_rho: &mut [T; BLOCK]) {
+        let Parts { kl, prior, mean, slopes, weight, noise } = *self;
+        // Zero times a divergence that overflows is to be zero.
+        let inverse = if kl == T::ZERO { T::ZERO } else { prior.inverse_sd };
+        let kl_inverse = kl * inverse;
+        for i in 0..BLOCK {
+            let (away, scale) = ((mean[i] - prior.mean) * inverse, slopes.sd[i] * inverse);
+            by_mean[i] = away.mul_add::<S>(kl_inverse, weight[i]);
+            let by_sd = scale.mul_add::<S>(kl_inverse, weight[i] * noise[i]);
+            by_rho[i] = slopes.slope[i].mul_add::<S>(by_sd, -(kl * slopes.log_slope[i]));
+        }
+    }
+}
+
+#[inline(always)]
+fn put<T: Real>(target: &mut [T], values: &[T; BLOCK], write: Write) {
+    let len = BLOCK.min(target.len());
+    let (target, values) = (&mut target[..len], &values[..len]);
+    match write {
+        Write::Store => target.copy_from_slice(values),
+        Write::Add => target.iter_mut().zip(values).for_each(|(target, &value)| *target += value),
+    }
+}

@@ -1,0 +1,68 @@
+//! Numbers with normal noise.
+
+use crate::likelihood::{Likelihood, MeanNll};
+use crate::{Real, Tensor, Var};
+
+/// p(y) = N(output, sd²), independently for every element of an example's target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gaussian {
+    sd: f64,
+}
+
+impl Gaussian {
+    /// With this standard deviation of the noise.
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    pub fn new(sd: f64) -> Self {
+        assert!(
+            sd > 0.0 && sd.is_finite(),
+            "Gaussian: the noise's standard deviation must be positive and finite, got {sd}"
+        );
+        Gaussian { sd }
+    }
+
+    /// The standard deviation of the noise.
+    pub fn sd(&self) -> f64 {
+        self.sd
+    }
+
+    /// ½((y − f)/s)² + ln s + ½ ln 2π, summed over an example's elements, as a mean over examples.
+    ///
+    /// # Panics
+    /// If the shapes of `output` and `targets` differ, or they are scalars or empty.
+    #[track_caller]
+    pub fn nll<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
+        assert!(
+            output.shape() == targets.shape(),
+            "Gaussian: outputs of shape {:?} and targets of shape {:?}; nothing is broadcast",
+            output.shape(),
+            targets.shape()
+        );
+        let &[examples, ref per_example @ ..] = output.shape() else {
+            panic!("Gaussian: outputs are scalars; expected (examples, ..)");
+        };
+        let elements: usize = per_example.iter().product();
+        let difference = output - output.tape().input(targets);
+        let normaliser = elements as f64 * (self.sd.ln() + 0.5 * std::f64::consts::TAU.ln());
+        let mean = difference.square().sum().scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
+        MeanNll::new(mean, examples)
+    }
+}
+
+impl<T: Real> Likelihood<T> for Gaussian {
+    type Targets = Tensor<T>;
+
+    fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
+        self.nll(output, targets)
+    }
+
+    fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {
+        if output.get(1..) == targets.shape().get(1..) {
+            Ok(())
+        } else {
+            Err(format!("the model's output has the shape {output:?}, and the targets have {:?}", targets.shape()))
+        }
+    }
+}

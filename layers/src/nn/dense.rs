@@ -1,0 +1,56 @@
+//! The fully connected layer.
+
+use crate::prelude::*;
+
+/// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// W, of shape (outputs, inputs).
+    #[prior(self.prior)]
+    pub weight: Q,
+    /// b, of shape (outputs).
+    #[prior(self.prior)]
+    pub bias: Q,
+    /// The prior of both.
+    #[skip]
+    pub prior: P,
+}
+
+#[bayesian]
+impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+    /// The layer's output.
+    ///
+    /// # Panics
+    /// If the last axis of `x` is not as long as the layer has inputs.
+    #[track_caller]
+    pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
+        x.affine(self.weight, self.bias)
+    }
+}
+
+impl Dense {
+    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    #[track_caller]
+    pub fn new(inputs: usize, outputs: usize) -> Self {
+        Dense::mean_field(inputs, outputs)
+    }
+}
+
+impl<T: Real> Dense<MeanField<T>> {
+    /// A layer in any number type under the prior N(0, 1), at the start of [`MeanField::new`].
+    #[track_caller]
+    pub fn mean_field(inputs: usize, outputs: usize) -> Self {
+        Dense { weight: MeanField::new([outputs, inputs]), bias: MeanField::new([outputs]), prior: Normal(0.0, 1.0) }
+    }
+}
+
+impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+    /// The same layer under another prior.
+    pub fn prior<R: Prior>(self, prior: R) -> Dense<Q, R>
+    where
+        Q: Divergence<R>,
+    {
+        Dense { weight: self.weight, bias: self.bias, prior }
+    }
+}

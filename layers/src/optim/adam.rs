@@ -1,0 +1,158 @@
+//! Adam.
+
+use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::threads::Shared;
+use crate::optim::{Optimizer, check_rate, over_ranges, state_of, walk};
+use crate::{Gradients, Parameters, Real, Tensor};
+
+/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
+/// memory.
+#[derive(Clone, Debug)]
+pub struct Adam<T: Real = f32> {
+    rate: f64,
+    decay: [f64; 2],
+    epsilon: f64,
+    steps: i32,
+    first: Vec<Tensor<T>>,
+    second: Vec<Tensor<T>>,
+}
+
+impl<T: Real> Adam<T> {
+    /// With this learning rate, and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    ///
+    /// # Panics
+    /// If the rate is not positive and finite.
+    #[track_caller]
+    pub fn new(rate: f64) -> Self {
+        check_rate("Adam", rate);
+        Adam { rate, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
+    }
+
+    /// With these decay rates of the moments' averages, β₁ and β₂.
+    ///
+    /// # Panics
+    /// If one is not in [0, 1).
+    #[track_caller]
+    pub fn decay(self, first: f64, second: f64) -> Self {
+        let fits = |decay: f64| (0.0..1.0).contains(&decay);
+        assert!(fits(first) && fits(second), "Adam: decay rates must be in [0, 1), got {first} and {second}");
+        Adam { decay: [first, second], ..self }
+    }
+}
+
+impl<T: Real> Optimizer<T> for Adam<T> {
+    #[track_caller]
+    fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
+        self.steps += 1;
+        let [first, second] = self.decay;
+        let number = T::from_f64;
+        let constants = Constants {
+            keep_first: number(first),
+            keep_second: number(second),
+            take_first: number(1.0 - first),
+            take_second: number(1.0 - second),
+            step: number(self.rate / (1.0 - first.powi(self.steps))),
+            unbias: number(1.0 / (1.0 - second.powi(self.steps)).sqrt()),
+            epsilon: number(self.epsilon),
+        };
+        let (firsts, seconds) = (&mut self.first, &mut self.second);
+        walk(model, gradients, |index, parameter, gradient| {
+            state_of(firsts, index, parameter);
+            state_of(seconds, index, parameter);
+            let first = Shared::new(firsts[index].data_mut());
+            let second = Shared::new(seconds[index].data_mut());
+            let parameter = Shared::new(parameter.data_mut());
+            let len = gradient.len();
+            let gradient = Shared::new(gradient);
+            over_ranges(len, |range| Update {
+                // SAFETY: ranges are disjoint parts of tensors that are borrowed throughout.
+                gradient: unsafe { gradient.range(range.clone()) },
+                // SAFETY: as above.
+                first: unsafe { first.range(range.clone()) },
+                // SAFETY: as above.
+                second: unsafe { second.range(range.clone()) },
+                // SAFETY: as above.
+                parameter: unsafe { parameter.range(range) },
+                constants,
+            });
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Constants<T> {
+    keep_first: T,
+    keep_second: T,
+    take_first: T,
+    take_second: T,
+    step: T,
+    unbias: T,
+    epsilon: T,
+}
+
+struct Update<'a, T> {
+    gradient: &'a mut [T],
+    first: &'a mut [T],
+    second: &'a mut [T],
+    parameter: &'a mut [T],
+    constants: Constants<T>,
+}
+
+impl<T: Real> Kernel for Update<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Update { gradient, first, second, parameter, constants: c } = self;
+        let moments = first.iter_mut().zip(second);
+        for ((p, place), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
+            let g = std::mem::replace(place, *p);
+            *m = c.keep_first.mul_add::<S>(*m, c.take_first * g);
+            *v = c.keep_second.mul_add::<S>(*v, c.take_second * g * g);
+            *p -= c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    /// Algorithm 1, written out.
+    fn by_the_paper(start: f64, gradient: impl Fn(f64) -> f64, rate: f64, steps: i32) -> f64 {
+        let (mut theta, mut m, mut v) = (start, 0.0, 0.0);
+        for t in 1..=steps {
+            let g = gradient(theta);
+            m = 0.9 * m + 0.1 * g;
+            v = 0.999 * v + 0.001 * g * g;
+            let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
+            theta -= rate * m_hat / (v_hat.sqrt() + 1e-8);
+        }
+        theta
+    }
+
+    #[test]
+    fn it_is_the_paper_s_algorithm() {
+        let mut w = Tensor::<f64>::new([2], [3.0, -0.5]);
+        let mut gradients = Gradients::of(&w);
+        let mut adam = Adam::new(0.05);
+        for _ in 0..50 {
+            let tape = Tape::new();
+            let x = tape.param(&w);
+            (x.square() * x).sum().backward(&mut gradients);
+            drop(tape);
+            adam.step(&mut w, &mut gradients);
+        }
+        for (i, start) in [3.0, -0.5].into_iter().enumerate() {
+            let expected = by_the_paper(start, |x| 3.0 * x * x, 0.05, 50);
+            assert!((w.data()[i] - expected).abs() < 1e-12, "{} {expected}", w.data()[i]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "the learning rate must be positive and finite, got 0")]
+    fn a_rate_of_zero_is_refused() {
+        Adam::<f32>::new(0.0);
+    }
+}

@@ -1,0 +1,103 @@
+//! Stochastic gradient descent.
+
+use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::threads::Shared;
+use crate::optim::{Optimizer, check_rate, over_ranges, state_of, walk};
+use crate::{Gradients, Parameters, Real, Tensor};
+
+/// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
+#[derive(Clone, Debug)]
+pub struct Sgd<T: Real = f32> {
+    rate: f64,
+    momentum: f64,
+    velocity: Vec<Tensor<T>>,
+}
+
+impl<T: Real> Sgd<T> {
+    /// With the learning rate η and no momentum.
+    ///
+    /// # Panics
+    /// If the rate is not positive and finite.
+    #[track_caller]
+    pub fn new(rate: f64) -> Self {
+        check_rate("Sgd", rate);
+        Sgd { rate, momentum: 0.0, velocity: Vec::new() }
+    }
+
+    /// With momentum μ.
+    ///
+    /// # Panics
+    /// If it is not in [0, 1).
+    #[track_caller]
+    pub fn momentum(self, momentum: f64) -> Self {
+        assert!((0.0..1.0).contains(&momentum), "Sgd: the momentum must be in [0, 1), got {momentum}");
+        Sgd { momentum, ..self }
+    }
+}
+
+impl<T: Real> Optimizer<T> for Sgd<T> {
+    #[track_caller]
+    fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
+        let (rate, momentum) = (T::from_f64(self.rate), T::from_f64(self.momentum));
+        let velocities = &mut self.velocity;
+        walk(model, gradients, |index, parameter, gradient| {
+            state_of(velocities, index, parameter);
+            let velocity = Shared::new(velocities[index].data_mut());
+            let parameter = Shared::new(parameter.data_mut());
+            let len = gradient.len();
+            let gradient = Shared::new(gradient);
+            over_ranges(len, |range| Update {
+                // SAFETY: ranges are disjoint parts of tensors that are borrowed throughout.
+                gradient: unsafe { gradient.range(range.clone()) },
+                // SAFETY: as above.
+                velocity: unsafe { velocity.range(range.clone()) },
+                // SAFETY: as above.
+                parameter: unsafe { parameter.range(range) },
+                rate,
+                momentum,
+            });
+        });
+    }
+}
+
+struct Update<'a, T> {
+    gradient: &'a mut [T],
+    velocity: &'a mut [T],
+    parameter: &'a mut [T],
+    rate: T,
+    momentum: T,
+}
+
+impl<T: Real> Kernel for Update<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for ((p, place), v) in self.parameter.iter_mut().zip(self.gradient).zip(self.velocity) {
+            let g = std::mem::replace(place, *p);
+            *v = self.momentum.mul_add::<S>(*v, g);
+            *p -= self.rate * *v;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    #[test]
+    fn momentum_carries_on() {
+        let mut w = Tensor::<f64>::new([1], [1.0]);
+        let mut gradients = Gradients::of(&w);
+        let mut sgd = Sgd::new(0.1).momentum(0.5);
+        for _ in 0..2 {
+            let tape = Tape::new();
+            tape.param(&w).sum().backward(&mut gradients);
+            drop(tape);
+            sgd.step(&mut w, &mut gradients);
+        }
+        // Velocities 1 and 1.5.
+        assert!((w.data()[0] - (1.0 - 0.1 - 0.15)).abs() < 1e-15);
+    }
+}

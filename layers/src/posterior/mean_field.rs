@@ -1,0 +1,124 @@
+//! The mean-field normal posterior.
+
+use crate::divergence::normal;
+use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::{Density, Posterior, he_normal, next_initial_key};
+use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+
+/// The standard deviation of every weight before training: softplus(−5).
+pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
+
+/// Independent normals N(μ, σ²) with σ = softplus(ρ) = ln(1 + e^ρ), one for every element of the
+/// weight (Blundell et al. 2015, section 3.2).
+#[derive(Clone, Debug)]
+pub struct MeanField<T: Real = f32> {
+    /// μ.
+    pub mean: Tensor<T>,
+    /// ρ = softplus⁻¹(σ).
+    pub rho: Tensor<T>,
+}
+
+impl<T: Real> MeanField<T> {
+    /// A weight of this shape, (outputs, inputs..), at its start: means from N(0, 2/inputs) (He et al.
+    /// 2015), zero for a vector; every standard deviation [`INITIAL_SD`].
+    ///
+    /// The means differ from weight to weight and not from run to run. Set them by a seed with
+    /// [`Bayesian::initialise`](crate::Bayesian::initialise).
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        let mut mean = Tensor::zeros(shape);
+        he_normal(next_initial_key(), &mut mean);
+        let rho = Tensor::full(mean.shape(), -5.0);
+        MeanField { mean, rho }
+    }
+
+    /// With these means, and the same standard deviation everywhere.
+    ///
+    /// # Panics
+    /// If `sd` is not positive and finite.
+    #[track_caller]
+    pub fn with_sd(mean: Tensor<T>, sd: f64) -> Self {
+        assert!(sd > 0.0 && sd.is_finite(), "MeanField: a standard deviation must be positive and finite, got {sd}");
+        let rho = Tensor::full(mean.shape(), inverse_softplus(sd));
+        MeanField { mean, rho }
+    }
+
+    /// The standard deviations σ = softplus(ρ).
+    pub fn sd(&self) -> Tensor<T> {
+        Tensor::from_fn(self.rho.shape(), |i| {
+            let rho = self.rho.data()[i].to_f64();
+            rho.max(0.0) + (-rho.abs()).exp().ln_1p()
+        })
+    }
+}
+
+/// ρ with softplus(ρ) = σ.
+fn inverse_softplus(sd: f64) -> f64 {
+    // ln(e^σ − 1) = σ + ln(1 − e^−σ), which neither overflows nor cancels.
+    sd + (-(-sd).exp_m1()).ln()
+}
+
+impl<T: Real> Parameters for MeanField<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        f(&path.at("mean"), Role::Mean, &self.mean);
+        f(&path.at("rho"), Role::Scale, &self.rho);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        f(&path.at("mean"), Role::Mean, &mut self.mean);
+        f(&path.at("rho"), Role::Scale, &mut self.rho);
+    }
+}
+
+impl<T: Real> Posterior for MeanField<T> {
+    fn shape(&self) -> &[usize] {
+        self.mean.shape()
+    }
+
+    fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        normal::sample(self, cx)
+    }
+
+    fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        tape.param(&self.mean)
+    }
+}
+
+impl<T: Real> Density for MeanField<T> {
+    fn log_density<'t>(&'t self, w: Var<'t, T>) -> Var<'t, T> {
+        let tape = w.tape();
+        let sd = tape.param(&self.rho).softplus();
+        let z = (w - tape.param(&self.mean)) / sd;
+        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.value().len() as f64;
+        -((z.square() * 0.5).sum() + sd.ln().sum() + half_log_tau)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_deviation_asked_for_is_the_one_there() {
+        for sd in [1e-30, INITIAL_SD, 0.05, 1.0, 30.0, 1e4] {
+            let q = MeanField::<f64>::with_sd(Tensor::zeros([3]), sd);
+            assert!((q.sd().data()[1] / sd - 1.0).abs() < 1e-12, "{sd}");
+        }
+        let started = MeanField::<f64>::new([2, 2]);
+        assert!((started.sd().data()[0] / INITIAL_SD - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn no_two_weights_start_alike() {
+        let (a, b) = (MeanField::<f32>::new([4, 4]), MeanField::<f32>::new([4, 4]));
+        assert_ne!(a.mean, b.mean);
+    }
+
+    #[test]
+    #[should_panic(expected = "must be positive and finite, got -1")]
+    fn a_negative_standard_deviation_is_refused() {
+        MeanField::<f32>::with_sd(Tensor::zeros([1]), -1.0);
+    }
+}

@@ -1,0 +1,54 @@
+//! Posterior families: distributions over a weight that are learned.
+
+mod buffer;
+mod mean_field;
+mod point;
+
+use std::cell::Cell;
+
+pub use buffer::{Buffer, Saved};
+pub use mean_field::{INITIAL_SD, MeanField};
+pub use point::Point;
+
+use crate::engine::random::normals;
+use crate::{Cx, Key, Parameters, Real, Tape, Tensor, Var};
+
+/// A distribution over one weight, with learned parameters.
+pub trait Posterior: Parameters + 'static {
+    /// The shape of the weight.
+    fn shape(&self) -> &[usize];
+
+    /// A sample, by reparameterisation: differentiable with respect to the parameters.
+    fn sample<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
+
+    /// The mean.
+    fn mean<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Var<'t, Self::Scalar>;
+}
+
+/// A posterior whose density is known at its own samples.
+pub trait Density: Posterior {
+    /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and to the
+    /// parameters.
+    fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
+}
+
+/// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from
+/// layer to layer under a rectifier (He et al. 2015, eq. 10); a vector or scalar with zeros.
+pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
+    let inputs: usize = match weight.shape() {
+        [] | [_] => return weight.data_mut().fill(T::ZERO),
+        [_, inputs @ ..] => inputs.iter().product(),
+    };
+    let sd = T::from_f64((2.0 / inputs.max(1) as f64).sqrt());
+    normals(key, 0, weight.data_mut());
+    weight.data_mut().iter_mut().for_each(|w| *w *= sd);
+}
+
+/// A key for the initial means of a new weight: one after the other on each thread, so that no two
+/// layers start alike and a program starts alike every time.
+fn next_initial_key() -> Key {
+    thread_local! {
+        static NEXT: Cell<usize> = const { Cell::new(0) };
+    }
+    Key::new(0).at("initial").index(NEXT.replace(NEXT.get() + 1))
+}

@@ -1,0 +1,67 @@
+//! Weights that are learned and certain.
+
+use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::{Posterior, he_normal, next_initial_key};
+use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
+
+/// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
+/// a prior it adds −ln p(w): its maximum a posteriori.
+#[derive(Clone, Debug)]
+pub struct Point<T: Real = f32>(
+    /// The value.
+    pub Tensor<T>,
+);
+
+impl<T: Real> Point<T> {
+    /// A weight of this shape, (outputs, inputs..), from N(0, 2/inputs) (He et al. 2015); zero for a
+    /// vector.
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        let mut value = Tensor::zeros(shape);
+        he_normal(next_initial_key(), &mut value);
+        Point(value)
+    }
+}
+
+impl<T: Real> Parameters for Point<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        f(path, Role::Point, &self.0);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        f(path, Role::Point, &mut self.0);
+    }
+}
+
+impl<T: Real> Bayesian for Point<T> {
+    type Draw<'t> = Var<'t, T>;
+    type Batch = Yes;
+    type Exact = Yes;
+
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.tape().param(&self.0)
+    }
+
+    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
+}
+
+impl<T: Real> Posterior for Point<T> {
+    fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.tape().param(&self.0)
+    }
+
+    fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        tape.param(&self.0)
+    }
+}
+
+/// The draw of a [`Point`]: nothing about it is random.
+impl<'t, T: Real> Drawn<'t, T> for Var<'t, T> {
+    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {}
+}

@@ -1,0 +1,16 @@
+//! Priors: values that say what a weight was believed to be before the data.
+
+mod monte_carlo;
+mod normal;
+
+pub use monte_carlo::MonteCarlo;
+pub use normal::Normal;
+
+use crate::{Real, Var};
+
+/// A distribution over each element of a weight, independently. A prior is a value: an expression in
+/// `#[prior(..)]`, or a field.
+pub trait Prior: Copy + Send + Sync + 'static {
+    /// ln p(w), summed over the elements of `w`: nats.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T>;
+}

@@ -1,0 +1,59 @@
+//! The normal prior.
+
+use crate::{Prior, Real, Var};
+
+/// N(mean, sd²) for every element.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normal {
+    mean: f64,
+    sd: f64,
+}
+
+/// The normal prior N(mean, sd²): the standard deviation, not the variance.
+///
+/// # Panics
+/// If `sd` is not positive and finite, or `mean` is not finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `Normal(0.0, 1.0)`")]
+#[track_caller]
+pub fn Normal(mean: f64, sd: f64) -> Normal {
+    assert!(mean.is_finite(), "Normal: the mean must be finite, got {mean}");
+    assert!(sd > 0.0 && sd.is_finite(), "Normal: the standard deviation must be positive and finite, got {sd}");
+    Normal { mean, sd }
+}
+
+impl Normal {
+    /// The mean.
+    pub fn mean(self) -> f64 {
+        self.mean
+    }
+
+    /// The standard deviation.
+    pub fn sd(self) -> f64 {
+        self.sd
+    }
+}
+
+impl Prior for Normal {
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        let z = w.scale_shift(1.0 / self.sd, -self.mean / self.sd);
+        let normaliser = (0.5 * std::f64::consts::TAU.ln() + self.sd.ln()) * w.value().len() as f64;
+        (z.square() * -0.5).sum() - normaliser
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the standard deviation must be positive and finite, got 0")]
+    fn a_standard_deviation_of_zero_is_refused() {
+        Normal(0.0, 0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "the mean must be finite, got NaN")]
+    fn a_mean_that_is_no_number_is_refused() {
+        Normal(f64::NAN, 1.0);
+    }
+}

@@ -1,0 +1,41 @@
+//! What can stop training.
+
+use thiserror::Error;
+
+/// Why training stopped or did not start.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The loss or a gradient is infinite or NaN. The model holds the parameters of the last step
+    /// whose loss was finite.
+    #[error(
+        "training stopped at step {step} (epoch {epoch}): {what} is not finite; it first appeared in {place}. \
+         The model keeps the parameters of the last good step; try a smaller learning rate, and look at the data there"
+    )]
+    NonFinite {
+        /// The step, from 0.
+        step: usize,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The loss or the gradient.
+        what: &'static str,
+        /// The first parameter and operation where it appeared.
+        place: String,
+    },
+
+    /// The training set has not as many examples as the objective was told.
+    #[error(
+        "the objective was made for N = {expected} examples and the training set has {found}; give `Elbo::new` the \
+         training set's length"
+    )]
+    Examples {
+        /// N.
+        expected: usize,
+        /// The training set's length.
+        found: usize,
+    },
+
+    /// The likelihood cannot explain the targets, whatever the model says.
+    #[error("{0}")]
+    Targets(String),
+}

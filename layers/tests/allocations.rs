@@ -1,0 +1,88 @@
+//! From the second training step on, elbo allocates nothing.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{classifier, examples, nested};
+use elbo::engine::kernels::gemm::is_inside;
+use elbo::prelude::*;
+
+/// Counts allocations: those of the GEMM library, which brings its own scratch memory, apart.
+struct Counting;
+
+static OURS: AtomicUsize = AtomicUsize::new(0);
+static GEMM: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread takes a step: the test harness, on other threads, allocates when it likes.
+    static STEPPING: Cell<bool> = const { Cell::new(false) };
+}
+
+// SAFETY: every call is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if STEPPING.get() {
+            let counter = if is_inside() { &GEMM } else { &OURS };
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as in `alloc`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Allocations of every step, (ours, the GEMM library's). Called inside a thread pool: entering one
+/// from outside allocates.
+fn per_step<M>(mut model: M, inputs: usize, classes: usize) -> Vec<(usize, usize)>
+where
+    M: Layer + Bayesian<Scalar = f32>,
+{
+    let (x, labels) = examples(64, inputs, classes);
+    let mut tape = Tape::new();
+    let mut gradients = Gradients::of(&model);
+    let mut adam = Adam::new(1e-3);
+    let objective = Objective::new(1000);
+    let mut counts = Vec::with_capacity(8);
+    let read = || (OURS.load(Ordering::Relaxed), GEMM.load(Ordering::Relaxed));
+    for step in 0..8 {
+        STEPPING.set(true);
+        let before = read();
+        tape.reset();
+        let net = model.draw(&tape, Key::new(1).step(step));
+        let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
+        let loss = objective.loss(nll, net.kl(), step);
+        loss.backward(&mut gradients);
+        assert!(loss.value().is_finite() && gradients.first_non_finite().is_none());
+        adam.step(&mut model, &mut gradients);
+        let after = read();
+        STEPPING.set(false);
+        counts.push((after.0 - before.0, after.1 - before.1));
+    }
+    counts
+}
+
+// One test: the counters are the process's.
+#[test]
+fn no_allocation_per_step() {
+    for threads in [1, 2] {
+        let digits = elbo::with_threads(threads, || per_step(classifier(64, 128, 10), 64, 10));
+        let wide = elbo::with_threads(threads, || per_step(classifier(64, 600, 10), 64, 10));
+        let containers = elbo::with_threads(threads, || per_step(nested(12, 16, 5), 12, 5));
+        let nets =
+            [("the digits' network", digits), ("a wide one", wide), ("Vec, Option, Box, tuple, nested", containers)];
+        for (name, counts) in nets {
+            println!("{threads} threads, {name}: (ours, the GEMM library's) per step {counts:?}");
+            assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name}: {counts:?}");
+        }
+    }
+}

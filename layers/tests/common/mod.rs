@@ -1,0 +1,132 @@
+//! What several tests need: the reference cases, and models to try things on.
+
+// Each test binary uses a part of it.
+#![allow(dead_code, unreachable_pub)]
+
+use elbo::prelude::*;
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+/// A manifest of reference cases and their tensors.
+pub struct Reference {
+    pub cases: Vec<Value>,
+    tensors: SafeTensors<'static>,
+}
+
+impl Reference {
+    pub fn new(manifest: &str, bytes: &'static [u8]) -> Self {
+        let manifest: Value = serde_json::from_str(manifest).unwrap();
+        Reference {
+            cases: manifest["cases"].as_array().unwrap().clone(),
+            tensors: SafeTensors::deserialize(bytes).unwrap(),
+        }
+    }
+
+    pub fn tensor(&self, name: &str) -> Tensor<f64> {
+        let view = self.tensors.tensor(name).unwrap_or_else(|_| panic!("no tensor {name}"));
+        let numbers: Vec<f64> = match view.dtype() {
+            safetensors::Dtype::F64 => {
+                view.data().chunks(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+            }
+            safetensors::Dtype::I64 => {
+                view.data().chunks(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as f64).collect()
+            }
+            other => panic!("{name} holds {other:?}"),
+        };
+        Tensor::new(view.shape().to_vec(), numbers)
+    }
+
+    pub fn scalar(&self, name: &str) -> f64 {
+        self.tensor(name).data()[0]
+    }
+}
+
+/// A weight on its own, with the prior given.
+#[bayesian]
+pub struct Single<T: Real> {
+    #[prior(self.prior)]
+    pub weight: MeanField<T>,
+    #[skip]
+    pub prior: Normal,
+}
+
+/// A classifier with everything a walk goes through.
+#[bayesian]
+pub struct Nested {
+    pub first: Dense,
+    pub hidden: Vec<Dense>,
+    pub maybe: Option<Dense>,
+    pub pair: (Dense, Box<Dense>),
+    pub gain: Point,
+    pub inner: Inner,
+}
+
+#[bayesian]
+pub struct Inner {
+    #[prior(Normal(0.0, 0.5))]
+    pub scale: MeanField,
+    pub head: [Dense; 1],
+}
+
+#[bayesian]
+impl Nested {
+    pub fn forward(&self, x: Var) -> Var {
+        let mut h = self.first.forward(x).tanh();
+        for layer in self.hidden {
+            h = layer.forward(h).relu();
+        }
+        if let Some(layer) = self.maybe {
+            h = layer.forward(h).softplus();
+        }
+        let (a, b) = self.pair;
+        let h = (a.forward(h) + b.forward(h).sigmoid()) * self.gain * self.inner.scale;
+        let [head] = self.inner.head;
+        head.forward(h)
+    }
+}
+
+pub fn nested(inputs: usize, width: usize, classes: usize) -> Nested {
+    let square = || Dense::new(width, width);
+    let mut model = Nested {
+        first: Dense::new(inputs, width),
+        hidden: vec![square(), square()],
+        maybe: Some(square()),
+        pair: (square(), Box::new(square())),
+        gain: Point(Tensor::full([width], 1.0)),
+        inner: Inner { scale: MeanField::with_sd(Tensor::full([width], 1.0), 0.1), head: [Dense::new(width, classes)] },
+    };
+    model.initialise(Key::new(17));
+    model
+}
+
+/// The network of the examples.
+#[bayesian]
+pub struct Classifier {
+    pub hidden: [Dense; 2],
+    pub head: Dense,
+}
+
+#[bayesian]
+impl Classifier {
+    pub fn forward(&self, x: Var) -> Var {
+        let [first, second] = self.hidden;
+        let x = first.forward(x).relu();
+        let x = second.forward(x).relu();
+        self.head.forward(x)
+    }
+}
+
+pub fn classifier(inputs: usize, width: usize, classes: usize) -> Classifier {
+    let mut model =
+        Classifier { hidden: [Dense::new(inputs, width), Dense::new(width, width)], head: Dense::new(width, classes) };
+    model.initialise(Key::new(3));
+    model
+}
+
+/// Reproducible inputs of this shape, with one label a row.
+pub fn examples(rows: usize, inputs: usize, classes: usize) -> (Tensor, Vec<usize>) {
+    let x: Tensor = Tensor::from_fn([rows, inputs], |i| (i as f64 * 0.731).sin());
+    let labels = x.data().chunks(inputs).map(|row| ((row[0] + row[1] + 2.0) * 1.7) as usize % classes);
+    let labels = labels.collect();
+    (x, labels)
+}

@@ -1,0 +1,10 @@
+//! A draw borrows its model: an optimiser cannot move the weights below it.
+use elbo::prelude::*;
+
+fn main() {
+    let mut layer = Dense::new(2, 2);
+    let tape = Tape::new();
+    let draw = layer.draw(&tape, Key::new(1));
+    layer.prior = Normal(0.0, 2.0);
+    println!("{}", draw.kl().nats());
+}

@@ -1,0 +1,17 @@
+use elbo::prelude::*;
+
+#[bayesian]
+struct Layer {
+    #[prior(Normal(0.0, 1.0))]
+    #[prior(Normal(0.0, 2.0))]
+    weight: MeanField,
+}
+
+#[bayesian]
+impl Layer {
+    fn forward(&self, x: Var) -> Var {
+        x * self.weight
+    }
+}
+
+fn main() {}

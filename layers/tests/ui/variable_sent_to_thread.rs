@@ -1,0 +1,11 @@
+//! A tape is one thread's, and so are its variables.
+use elbo::prelude::*;
+
+fn main() {
+    let tape: Tape = Tape::new();
+    let x = Tensor::full([1, 2], 1.0);
+    let variable = tape.input(&x);
+    std::thread::scope(|scope| {
+        scope.spawn(|| println!("{}", variable.item()));
+    });
+}
