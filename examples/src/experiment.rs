@@ -1,0 +1,56 @@
+//! Training a classifier, and looking at what it has learned.
+
+use elbo::data::Examples;
+use elbo::metrics::Probabilities;
+use elbo::prelude::*;
+use elbo::with_threads;
+
+use crate::cli::Training;
+use crate::summary::{Evaluation, Scores, Summary, terms};
+use crate::{Classifier, Failure, json, table};
+
+/// Trains a [`Classifier`] on `train`, tests it on `test`, and reports as the options say.
+pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<(), Failure> {
+    let summary = learn(train, test, classes, options)?;
+    print!("\n{}", table::render(&summary));
+    options.json.as_deref().map_or(Ok(()), |file| json::write(&summary, file))
+}
+
+fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<Summary, Failure> {
+    let mut model = Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd);
+    model.initialise(Key::new(options.seed));
+
+    let mut training = Elbo::new(Categorical, train.len())
+        .optimizer(Adam::new(options.lr))
+        .batch(options.batch)
+        .seed(options.seed)
+        .threads(options.threads());
+    let (mut epochs, mut history) = (Vec::with_capacity(options.epochs), Vec::new());
+    for stop in options.evaluations() {
+        epochs.extend(training.fit(&mut model, train, Epochs(stop - epochs.len()))?.epochs);
+        history.push(Evaluation { epoch: stop, scores: Scores::of(&predict(&model, test, options), test.targets()) });
+    }
+    if epochs.len() < options.epochs {
+        epochs.extend(training.fit(&mut model, train, Epochs(options.epochs - epochs.len()))?.epochs);
+    }
+
+    let predicted = predict(&model, test, options);
+    let (entropy_right, entropy_wrong) = predicted.entropy_split(test.targets());
+    Ok(Summary {
+        train_nll: epochs.last().map_or(f64::NAN, |epoch| epoch.nll) * train.len() as f64,
+        kl: model.kl(),
+        kl_terms: terms(&model, model.kl_terms()),
+        parameters: model.parameters(),
+        test: Scores::of(&predicted, test.targets()),
+        entropy_right,
+        entropy_wrong,
+        epochs: epochs.len(),
+        seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() / epochs.len() as f64,
+        history,
+    })
+}
+
+fn predict(model: &Classifier, test: &Examples, options: &Training) -> Probabilities {
+    let draws = Draws(options.draws).seed(options.seed);
+    with_threads(options.threads(), || Categorical.predict(model, test.inputs(), draws))
+}
