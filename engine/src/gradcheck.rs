@@ -174,7 +174,7 @@ where
 {
     let tape = Tape::new();
     let value = f(&tape, model);
-    let weights = match value.value().len() {
+    let weights = match value.len() {
         1 => vec![1.0],
         len => random(0, "the value", len),
     };

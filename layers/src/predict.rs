@@ -198,7 +198,7 @@ fn output_width<M: Predict + ?Sized>(model: &M, x: &Tensor<M::Scalar>) -> usize 
     let mut first = x.empty_like();
     x.gather(&[0], &mut first);
     let tape = Tape::inference();
-    model.mean(&tape).forward(tape.input(&first)).value().len()
+    model.mean(&tape).forward(tape.input(&first)).len()
 }
 
 /// Calls `visit` with every row's output under one draw of the weights, a part of the rows at a time.

@@ -24,7 +24,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn mean(self) -> Var<'t, T> {
         let all: Shape = (0..self.shape().len()).collect();
-        reduce("mean", self, &all, false, 1.0 / self.value().len() as f64)
+        reduce("mean", self, &all, false, 1.0 / self.len() as f64)
     }
 
     /// The sum over `axes`, negative ones counted from the last. The axes vanish, or stay with

@@ -17,10 +17,10 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn reshape(self, shape: impl AsRef<[usize]>) -> Var<'t, T> {
         let shape = shape.as_ref();
         assert!(
-            elements(shape) == self.value().len(),
+            elements(shape) == self.len(),
             "reshape: {:?} holds {} elements, {shape:?} holds {}",
             self.shape(),
-            self.value().len(),
+            self.len(),
             elements(shape)
         );
         self.tape().record_alias(Reshape, self, shape)

@@ -7,7 +7,8 @@ use crate::tape::{Lists, Tape};
 use crate::{Role, Var};
 
 impl<T: Real> Tape<T> {
-    /// Adds the gradient of Σ coefficient · root, over scalar `roots`, to `gradients`, in one sweep.
+    /// Adds the gradient of Σ coefficient · root, over scalar `roots`, to `gradients`, in one sweep. A root that
+    /// stands for several draws counts with their mean.
     ///
     /// Adjoints of parameters are gathered in `gradients` directly; those of other values in the
     /// arena, which takes them back at the end.
@@ -20,7 +21,7 @@ impl<T: Real> Tape<T> {
         for (root, _) in roots {
             self.check_same(*root);
             assert!(
-                root.value().len() == 1,
+                root.len() == 1,
                 "backward: the root has shape {:?}; take `.sum()` or `.mean()` of it first",
                 root.shape()
             );
@@ -30,23 +31,35 @@ impl<T: Real> Tape<T> {
         self.prepare(&mut lists, gradients);
         let Lists { slots, inputs, nodes, places, homes, updates, .. } = &mut *lists;
 
-        let mut adjoints = |inputs: &[u32], outputs: (u32, u32), visit: &mut dyn FnMut(&mut Adjoints<'_, T>)| {
-            visit(&mut Adjoints {
-                slots,
-                places,
-                homes,
-                home_written: &mut gradients.written,
-                inputs,
-                outputs,
-                arena: &self.arena,
-            });
+        let mut each_draw = |inputs: &[u32], outputs: (u32, u32), visit: &dyn Fn(&mut Adjoints<'_, T>)| {
+            let of = |id: u32| slots[id as usize].draws;
+            let draws = inputs.iter().copied().chain(outputs.0..outputs.1).map(of).max().unwrap_or(1);
+            for id in outputs.0 as usize..outputs.1 as usize {
+                if places[id].written > 0 {
+                    // SAFETY: a written place has memory, and no reference to it outlives a visit.
+                    unsafe { places[id].complete(&slots[id], slots[id].draws) };
+                }
+            }
+            for draw in 0..draws as usize {
+                visit(&mut Adjoints {
+                    slots,
+                    places,
+                    homes,
+                    home_written: &mut gradients.written,
+                    inputs,
+                    outputs,
+                    draw,
+                    arena: &self.arena,
+                });
+            }
         };
         for &(root, coefficient) in roots {
-            adjoints(&[root.id], (0, 0), &mut |io| io.give(0, |_| coefficient));
+            let share = coefficient / T::from_f64(f64::from(slots[root.id as usize].draws));
+            each_draw(&[root.id], (0, 0), &|io| io.give(0, |_| share));
         }
         for node in nodes.iter().rev() {
             let inputs = &inputs[node.inputs.0 as usize..node.inputs.1 as usize];
-            adjoints(inputs, node.outputs, &mut |io| {
+            each_draw(inputs, node.outputs, &|io| {
                 let outputs = (node.outputs.1 - node.outputs.0) as usize;
                 if (0..outputs).any(|k| io.upstream(k).is_some()) {
                     // SAFETY: the operation lies in the arena, which is not reset while the tape is
@@ -58,7 +71,7 @@ impl<T: Real> Tape<T> {
         for leaf in updates.iter() {
             let entry = gradients.entry_of(leaf.address);
             // SAFETY: the slot was made under this borrow of the tape.
-            gradients.set(entry, unsafe { slots[leaf.slot as usize].view() }.data);
+            gradients.set(entry, unsafe { slots[leaf.slot as usize].whole() });
         }
         gradients.fill_unwritten();
         // SAFETY: since the mark, only adjoints and scratch memory were handed out; no reference to

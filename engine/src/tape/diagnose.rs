@@ -41,7 +41,7 @@ impl<T: Real> Tape<T> {
         let lists = self.lists.borrow();
         let bad = (0..lists.slots.len()).find(|&id| {
             // SAFETY: the slot was made under this borrow of the tape.
-            !all_finite(unsafe { lists.slots[id].view() }.data)
+            !all_finite(unsafe { lists.slots[id].whole() })
         })?;
         let maker = lists.nodes.iter().find(|node| (node.outputs.0..node.outputs.1).contains(&(bad as u32)));
         let name = |slot: u32| {
@@ -50,7 +50,7 @@ impl<T: Real> Tape<T> {
         };
         let parameter = first_parameter(&lists.nodes, &lists.inputs, bad as u32, &name);
         // SAFETY: as above.
-        let shape = unsafe { lists.slots[bad].view() }.shape.into();
+        let shape = unsafe { lists.slots[bad].view(0) }.shape.into();
         let origin = match maker {
             // SAFETY: operations live in the arena until the reset, which needs `&mut`.
             Some(node) => Origin::Operation { name: unsafe { &*node.operation }.name(), caller: node.caller },

@@ -156,10 +156,11 @@ impl<T: Real> Tape<T> {
     /// applies it together with the update of the parameters.
     ///
     /// # Panics
-    /// If the shapes differ.
+    /// If the shapes differ, or the value stands for several draws.
     #[track_caller]
     pub fn update<'t>(&'t self, buffer: &'t Tensor<T>, value: Var<'t, T>) {
         self.check_same(value);
+        assert!(value.draws() == 1, "update: a buffer cannot take the {} draws of a value", value.draws());
         assert!(
             buffer.shape() == value.shape(),
             "update: a buffer of shape {:?} cannot take a value of shape {:?}",
@@ -194,13 +195,52 @@ impl<T: Real> Tape<T> {
         O: Operation<T> + Copy + 't,
         S: AsRef<[usize]>,
     {
-        for &input in inputs {
-            self.check_same(input);
-        }
-        let outputs = shapes.each_ref().map(|shape| self.allocate(shape.as_ref(), None));
+        self.record_draws(1, operation, inputs, shapes)
+    }
+
+    /// [`record`](Tape::record) for an operation that makes `draws` values of each output, which differ in what
+    /// [`Evaluation::draw`] says: samples of a weight, say.
+    ///
+    /// A value that stands for several draws has the shape of one. Every operation on it runs once a draw, so a
+    /// network is evaluated for many draws in one pass without knowing of it; what does not depend on the draw is
+    /// computed once. [`Var::value`] and [`Var::to_tensor`] show all draws, on a leading axis.
+    ///
+    /// # Panics
+    /// If an input is of another tape, or inputs stand for different numbers of draws.
+    #[track_caller]
+    pub fn record_draws<'t, O, S, const N: usize>(
+        &'t self,
+        draws: usize,
+        operation: O,
+        inputs: &[Var<'t, T>],
+        shapes: [S; N],
+    ) -> [Var<'t, T>; N]
+    where
+        O: Operation<T> + Copy + 't,
+        S: AsRef<[usize]>,
+    {
+        let draws = self.draws_of(draws, inputs);
+        let outputs = shapes.each_ref().map(|shape| self.allocate(shape.as_ref(), draws, None));
         let operation: &'t dyn Operation<T> = self.arena.value(operation);
         let first = self.run(operation, inputs, outputs, Location::caller());
         std::array::from_fn(|k| Var { tape: self, id: first + k as u32 })
+    }
+
+    /// The number of draws of an operation that makes `own` and has these inputs.
+    #[track_caller]
+    fn draws_of(&self, own: usize, inputs: &[Var<'_, T>]) -> u32 {
+        let mut draws = u32::try_from(own).expect("a number of draws has 32 bits");
+        assert!(draws > 0, "record: an operation makes at least one draw");
+        for &input in inputs {
+            self.check_same(input);
+            let others = input.draws() as u32;
+            assert!(
+                others == 1 || draws == 1 || others == draws,
+                "a value of {draws} draws meets one of {others}: on a tape all draw equally often"
+            );
+            draws = draws.max(others);
+        }
+        draws
     }
 
     /// Records an operation whose only output is its input's memory under another shape.
@@ -212,7 +252,7 @@ impl<T: Real> Tape<T> {
         shape: &[usize],
     ) -> Var<'t, T> {
         self.check_same(input);
-        let output = self.allocate(shape, Some(input.value()));
+        let output = self.allocate(shape, input.draws() as u32, Some(input.value()));
         let operation: &'t dyn Operation<T> = self.arena.value(operation);
         let id = self.run(operation, &[input], [output], Location::caller());
         Var { tape: self, id }
@@ -234,11 +274,14 @@ impl<T: Real> Tape<T> {
         let tracked = ids.iter().any(|&id| lists.slots[id as usize].tracked);
         outputs.iter_mut().for_each(|output| output.tracked = tracked);
 
-        let mark = self.arena.mark();
-        operation.forward(&mut Evaluation { slots: &lists.slots, inputs: ids, outputs: &outputs, arena: &self.arena });
-        // SAFETY: since the mark only scratch memory was handed out, whose borrow ended with the
-        // evaluation.
-        unsafe { self.arena.rewind(mark) };
+        for draw in 0..outputs.iter().map(|output| output.draws as usize).max().unwrap_or(1) {
+            let mark = self.arena.mark();
+            let (slots, arena) = (&lists.slots, &self.arena);
+            operation.forward(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw, arena });
+            // SAFETY: since the mark only scratch memory was handed out, whose borrow ended with the
+            // evaluation.
+            unsafe { self.arena.rewind(mark) };
+        }
 
         let first = lists.slots.len() as u32;
         lists.slots.extend_from_slice(&outputs);
@@ -262,17 +305,18 @@ impl<T: Real> Tape<T> {
 
     /// Room for a value, or another shape for one that exists and has as many elements.
     #[track_caller]
-    fn allocate(&self, shape: &[usize], alias: Option<&[T]>) -> Slot<T> {
+    fn allocate(&self, shape: &[usize], draws: u32, alias: Option<&[T]>) -> Slot<T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);
         let len = elements(axes);
         Slot {
             data: match alias {
                 Some(data) => data.as_ptr().cast_mut(),
-                None => self.arena.numbers(len),
+                None => self.arena.numbers(len.checked_mul(draws as usize).expect("draws larger than memory")),
             },
             len,
             axes: axes.as_ptr(),
             rank: axes.len(),
+            draws,
             tracked: false,
         }
     }
@@ -284,6 +328,7 @@ impl<T: Real> Tape<T> {
             len: data.len(),
             axes: axes.as_ptr(),
             rank: axes.len(),
+            draws: 1,
             tracked,
         });
         Var { tape: self, id: lists.slots.len() as u32 - 1 }

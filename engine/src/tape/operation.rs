@@ -6,6 +6,9 @@ use crate::tape::arena::Arena;
 
 /// One differentiable operation: a small `Copy` struct with a forward and an adjoint.
 ///
+/// Where an input stands for several draws (see [`Tape::record_draws`](crate::Tape::record_draws)), the tape runs both
+/// once for every draw: neither need know of it.
+///
 /// The set is open: a crate of its own may implement this and call
 /// [`Tape::record`](crate::Tape::record), and the operation is as good as a built-in one.
 ///
@@ -65,22 +68,45 @@ pub(crate) struct Slot<T> {
     pub(crate) len: usize,
     pub(crate) axes: *const usize,
     pub(crate) rank: usize,
+    /// How many values of `len` elements stand one behind the other: 1, or one for each draw.
+    pub(crate) draws: u32,
     /// Whether a gradient with respect to this value, or to one it came from, can be asked for.
     pub(crate) tracked: bool,
 }
 
 impl<T> Slot<T> {
+    /// The value in this draw; the same in every draw where there is only one.
+    ///
     /// # Safety
     /// `'a` must not outlive the borrow of the tape under which this slot was made.
-    pub(crate) unsafe fn view<'a>(&self) -> View<'a, T> {
+    pub(crate) unsafe fn view<'a>(&self, draw: usize) -> View<'a, T> {
         // SAFETY: a slot's pointers describe initialised memory in the arena or in a borrowed leaf,
         // which nothing writes after the slot's forward; the caller bounds the lifetime.
         unsafe {
             View {
-                data: std::slice::from_raw_parts(self.data, self.len),
+                data: std::slice::from_raw_parts(self.data.add(self.offset(draw)), self.len),
                 shape: std::slice::from_raw_parts(self.axes, self.rank),
             }
         }
+    }
+
+    /// The elements of every draw, one behind the other.
+    ///
+    /// # Safety
+    /// As for [`Slot::view`].
+    pub(crate) unsafe fn whole<'a>(&self) -> &'a [T] {
+        // SAFETY: as in `view`.
+        unsafe { std::slice::from_raw_parts(self.data, self.elements()) }
+    }
+
+    /// The number of elements, those of every draw.
+    pub(crate) fn elements(&self) -> usize {
+        self.len * self.draws as usize
+    }
+
+    /// Where the value in this draw begins.
+    pub(crate) fn offset(&self, draw: usize) -> usize {
+        if self.draws == 1 { 0 } else { draw * self.len }
     }
 }
 
@@ -89,6 +115,7 @@ pub struct Evaluation<'a, T: Real> {
     pub(crate) slots: &'a [Slot<T>],
     pub(crate) inputs: &'a [u32],
     pub(crate) outputs: &'a [Slot<T>],
+    pub(crate) draw: usize,
     pub(crate) arena: &'a Arena,
 }
 
@@ -96,7 +123,12 @@ impl<'a, T: Real> Evaluation<'a, T> {
     /// The value of input `k`.
     pub fn input(&self, k: usize) -> View<'a, T> {
         // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
-        unsafe { self.slots[self.inputs[k] as usize].view() }
+        unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
+    }
+
+    /// Which draw this is: 0, unless something stands for several.
+    pub fn draw(&self) -> usize {
+        self.draw
     }
 
     /// The number of inputs.
@@ -114,8 +146,9 @@ impl<'a, T: Real> Evaluation<'a, T> {
     /// The elements of output `k`, to be written: their contents are unspecified.
     pub fn output(&mut self, k: usize) -> &mut [T] {
         let slot = &self.outputs[k];
-        // SAFETY: the output was allocated for this forward; `&mut self` makes the access unique.
-        unsafe { std::slice::from_raw_parts_mut(slot.data, slot.len) }
+        // SAFETY: the output was allocated for this forward, with room for every draw; `&mut self`
+        // makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(slot.data.add(slot.offset(self.draw)), slot.len) }
     }
 
     /// All `N` outputs at once.
@@ -127,7 +160,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
         std::array::from_fn(|k| {
             let slot = &self.outputs[k];
             // SAFETY: as for `output`; every output has memory of its own.
-            unsafe { std::slice::from_raw_parts_mut(slot.data, slot.len) }
+            unsafe { std::slice::from_raw_parts_mut(slot.data.add(slot.offset(self.draw)), slot.len) }
         })
     }
 
@@ -138,15 +171,31 @@ impl<'a, T: Real> Evaluation<'a, T> {
     }
 }
 
-/// Where an adjoint is gathered, and whether anything stands there yet.
+/// Where an adjoint is gathered, and how much stands there yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<T> {
     pub(crate) data: *mut T,
-    pub(crate) written: bool,
+    /// The number of draws, from the first on, whose adjoint holds something. Draws are visited in
+    /// order, so they are first written in order.
+    pub(crate) written: u32,
 }
 
-impl<T> Place<T> {
-    pub(crate) const NOWHERE: Place<T> = Place { data: std::ptr::null_mut(), written: false };
+impl<T: Real> Place<T> {
+    pub(crate) const NOWHERE: Place<T> = Place { data: std::ptr::null_mut(), written: 0 };
+
+    /// Sets what nothing wrote in the draws before `draws` to zero.
+    ///
+    /// # Safety
+    /// The place has memory for `slot`, to which there is no reference.
+    pub(crate) unsafe fn complete(&mut self, slot: &Slot<T>, draws: u32) {
+        if self.written < draws {
+            let from = self.written as usize * slot.len;
+            let rest = draws as usize * slot.len - from;
+            // SAFETY: required of the caller; the range ends within the slot's draws.
+            unsafe { std::slice::from_raw_parts_mut(self.data.add(from), rest) }.fill(T::ZERO);
+            self.written = draws;
+        }
+    }
 }
 
 /// What an adjoint sees: the values of its forward, and the adjoints on both sides.
@@ -161,6 +210,7 @@ pub struct Adjoints<'a, T: Real> {
     pub(crate) home_written: &'a mut [bool],
     pub(crate) inputs: &'a [u32],
     pub(crate) outputs: (u32, u32),
+    pub(crate) draw: usize,
     pub(crate) arena: &'a Arena,
 }
 
@@ -171,7 +221,7 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// The value of input `k`.
     pub fn input(&self, k: usize) -> View<'a, T> {
         // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
-        unsafe { self.slots[self.inputs[k] as usize].view() }
+        unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
     }
 
     /// The number of inputs.
@@ -179,20 +229,26 @@ impl<'a, T: Real> Adjoints<'a, T> {
         self.inputs.len()
     }
 
+    /// Which draw this is: 0, unless something stands for several.
+    pub fn draw(&self) -> usize {
+        self.draw
+    }
+
     /// The value of output `k`.
     pub fn output(&self, k: usize) -> View<'a, T> {
         // SAFETY: as for `input`.
-        unsafe { self.slots[self.outputs.0 as usize + k].view() }
+        unsafe { self.slots[self.outputs.0 as usize + k].view(self.draw) }
     }
 
     /// The adjoint of output `k`, or `None` where nothing depends on that output.
     pub fn upstream(&self, k: usize) -> Option<&'a [T]> {
         let id = self.outputs.0 as usize + k;
-        let place = self.places[id];
-        // SAFETY: a written place holds an adjoint of its slot's length. It is complete, because
-        // operations are visited in reverse, and an operation's inputs precede its outputs: nothing
-        // will write to it again.
-        place.written.then(|| unsafe { std::slice::from_raw_parts(place.data, self.slots[id].len) })
+        let (place, slot) = (self.places[id], &self.slots[id]);
+        // SAFETY: a written place holds an adjoint of its slot's length for every draw, which the sweep
+        // completed. It stays, because operations are visited in reverse, and an operation's inputs
+        // precede its outputs: nothing will write to it again.
+        (place.written > 0)
+            .then(|| unsafe { std::slice::from_raw_parts(place.data.add(slot.offset(self.draw)), slot.len) })
     }
 
     /// Whether anybody asked for the adjoint of input `k`: where not, leave the work.
@@ -226,22 +282,28 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// Where the adjoint of input `k` is gathered, if it is wanted, now marked as written.
     fn target(&mut self, k: usize) -> Option<(*mut T, usize, Write)> {
         let id = self.inputs[k] as usize;
-        let Slot { tracked, len, .. } = self.slots[id];
-        if !tracked {
+        let slot = &self.slots[id];
+        if !slot.tracked {
             return None;
         }
         let place = &mut self.places[id];
         if place.data.is_null() {
-            place.data = self.arena.numbers(len);
+            place.data = self.arena.numbers(slot.elements());
         }
-        let data = place.data;
         let written = match self.homes[id] {
-            NO_HOME => &mut place.written,
-            entry => &mut self.home_written[entry as usize],
+            NO_HOME => {
+                let draw = if slot.draws == 1 { 0 } else { self.draw as u32 };
+                // SAFETY: the place is an input's and was given its memory above.
+                unsafe { place.complete(slot, draw) };
+                let written = place.written > draw;
+                place.written = place.written.max(draw + 1);
+                written
+            }
+            entry => std::mem::replace(&mut self.home_written[entry as usize], true),
         };
-        let mode = if *written { Write::Add } else { Write::Store };
-        *written = true;
-        Some((data, len, mode))
+        let mode = if written { Write::Add } else { Write::Store };
+        // SAFETY: the place has room for every draw.
+        Some((unsafe { place.data.add(slot.offset(self.draw)) }, slot.len, mode))
     }
 
     /// Adds `part(i)` to element `i` of input `k`'s adjoint.

@@ -33,31 +33,45 @@ impl<'t, T: Real> Var<'t, T> {
     pub fn shape(self) -> &'t [usize] {
         let slot = self.tape.lists.borrow().slots[self.id as usize];
         // SAFETY: the tape is borrowed for `'t`, so neither its arena nor a leaf moves or changes.
-        unsafe { slot.view() }.shape
+        unsafe { slot.view(0) }.shape
     }
 
-    /// The elements, row by row.
+    /// The elements, row by row; where the value stands for several draws, those of all, one draw behind the other.
     pub fn value(self) -> &'t [T] {
         let slot = self.tape.lists.borrow().slots[self.id as usize];
         // SAFETY: as in `shape`.
-        unsafe { slot.view() }.data
+        unsafe { slot.whole() }
     }
 
-    /// The only element, in double precision.
+    /// The number of elements: the product of the axes, in each draw.
+    #[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]
+    pub fn len(self) -> usize {
+        self.tape.lists.borrow().slots[self.id as usize].len
+    }
+
+    /// How many draws the value stands for: 1, unless it depends on a weight that was drawn more often.
+    pub fn draws(self) -> usize {
+        self.tape.lists.borrow().slots[self.id as usize].draws as usize
+    }
+
+    /// The only element, in double precision; where the value stands for several draws, their mean.
     ///
     /// # Panics
     /// If there is not exactly one.
     #[track_caller]
     pub fn item(self) -> f64 {
-        match self.value() {
-            [x] => x.to_f64(),
-            _ => panic!("item: the value has shape {:?}, not one element", self.shape()),
-        }
+        assert!(self.len() == 1, "item: the value has shape {:?}, not one element", self.shape());
+        let draws = self.value();
+        draws.iter().map(|x| x.to_f64()).sum::<f64>() / draws.len() as f64
     }
 
-    /// A copy that outlives the tape.
+    /// A copy that outlives the tape; where the value stands for several draws, their axis leads.
     pub fn to_tensor(self) -> Tensor<T> {
-        Tensor::new(self.shape(), self.value())
+        let mut shape = crate::Shape::from(self.shape());
+        if self.draws() > 1 {
+            shape = [self.draws()].into_iter().chain(shape.iter().copied()).collect();
+        }
+        Tensor::new(shape, self.value())
     }
 
     /// Adds this scalar's gradient with respect to every parameter to `gradients`.

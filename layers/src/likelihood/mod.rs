@@ -40,7 +40,7 @@ impl<'t, T: Real> MeanNll<'t, T> {
     /// If `mean` is not one element, or there are no examples.
     #[track_caller]
     pub fn new(mean: Var<'t, T>, examples: usize) -> Self {
-        assert!(mean.value().len() == 1, "MeanNll: a mean is one element, got the shape {:?}", mean.shape());
+        assert!(mean.len() == 1, "MeanNll: a mean is one element, got the shape {:?}", mean.shape());
         assert!(examples > 0, "MeanNll: a mean over no examples");
         MeanNll { mean, examples }
     }

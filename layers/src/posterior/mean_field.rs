@@ -91,7 +91,7 @@ impl<T: Real> Density for MeanField<T> {
         let tape = w.tape();
         let sd = tape.param(&self.rho).softplus();
         let z = (w - tape.param(&self.mean)) / sd;
-        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.value().len() as f64;
+        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
         -((z.square() * 0.5).sum() + sd.ln().sum() + half_log_tau)
     }
 }

@@ -36,7 +36,7 @@ impl Normal {
 impl Prior for Normal {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         let z = w.scale_shift(1.0 / self.sd, -self.mean / self.sd);
-        let normaliser = (0.5 * std::f64::consts::TAU.ln() + self.sd.ln()) * w.value().len() as f64;
+        let normaliser = (0.5 * std::f64::consts::TAU.ln() + self.sd.ln()) * w.len() as f64;
         (z.square() * -0.5).sum() - normaliser
     }
 }
