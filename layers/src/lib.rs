@@ -43,6 +43,7 @@ mod bayesian;
 mod containers;
 mod divergence;
 mod drawing;
+mod estimate;
 mod forward;
 mod likelihood;
 mod objective;
@@ -60,7 +61,7 @@ pub mod nn;
 
 pub use bayesian::{Bayesian, Drawn, Kl};
 pub use divergence::{Divergence, Sampled};
-pub use drawing::{Cx, Drawing, Estimator, FixedNoise};
+pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
 pub use elbo_engine as engine;
 pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
@@ -71,7 +72,7 @@ pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
 pub use nn::Dense;
 pub use objective::{Loss, Objective};
 pub use optim::{Adam, Optimizer, Sgd};
-pub use posterior::{Buffer, Density, INITIAL_SD, MeanField, Point, Posterior, Saved};
+pub use posterior::{Buffer, Density, INITIAL_SD, MeanField, Point, Posterior, Saved, Variance};
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{MonteCarlo, Normal, Prior};
 pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
@@ -83,8 +84,8 @@ pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
         Adam, Bayesian, Buffer, Categorical, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Forward, Gaussian, Gradients, Key, Layer, Likelihood, MeanField, MonteCarlo, Normal, Objective, Optimizer,
-        Parameters, Point, Posterior, Predict, Prior, Real, Sgd, Tape, Tensor, Var, Weight, bayesian,
+        Estimators, Forward, Gaussian, Gradients, Key, Layer, Likelihood, MeanField, MonteCarlo, Normal, Objective,
+        Optimizer, Parameters, Point, Posterior, Predict, Prior, Real, Sgd, Tape, Tensor, Var, Weight, bayesian,
     };
 }
 

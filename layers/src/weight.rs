@@ -1,11 +1,12 @@
 //! A random weight in a draw.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
 use crate::drawing::{Cx, Estimator, Mode};
-use crate::engine::{Linear, Operand};
-use crate::{Divergence, Drawn, Path, Prior, Real, Var};
+use crate::engine::{Activation, Linear, Operand};
+use crate::estimate::{self, Grid};
+use crate::{Divergence, Drawn, Path, Prior, Real, Var, Variance};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -29,8 +30,23 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
 
 /// What a handle needs of the pair (posterior, prior), whose types it does not name.
 trait Source<'t, T: Real> {
+    fn cx(&self) -> Cx<'t, T>;
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
+    fn mean(&self) -> Var<'t, T>;
+    fn variance(&self) -> Variance<'t, T>;
+    fn perturbation(&self) -> Option<Var<'t, T>>;
+    fn used(&self) -> &Cell<Used>;
+}
+
+/// How a weight was used in its draw.
+#[derive(Clone, Copy, PartialEq)]
+enum Used {
+    Never,
+    /// A sample of it was used.
+    Sampled,
+    /// The outputs of a linear map were sampled, which was another weight for every one of them.
+    Locally,
 }
 
 /// A field of a draw, in the tape's arena: what was asked of it is kept, so that a weight is sampled
@@ -41,15 +57,25 @@ struct Pair<'t, Q: Divergence<P>, P: Prior> {
     cx: Cx<'t, Q::Scalar>,
     value: OnceCell<Var<'t, Q::Scalar>>,
     kl: OnceCell<Var<'t, Q::Scalar>>,
+    mean: OnceCell<Var<'t, Q::Scalar>>,
+    variance: OnceCell<Variance<'t, Q::Scalar>>,
+    perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
+    used: Cell<Used>,
 }
 
 impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
+    fn cx(&self) -> Cx<'t, Q::Scalar> {
+        self.cx
+    }
+
     fn value(&self) -> &Var<'t, Q::Scalar> {
         self.value.get_or_init(|| match self.cx.mode {
-            Mode::Mean => self.posterior.mean(self.cx.tape()),
+            Mode::Mean => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
-            Mode::Random { estimator: Estimator::Sample, .. } => {
-                if self.kl.get().is_none()
+            Mode::Random(how) => {
+                // Of several draws a closed form is computed once, and so apart.
+                if how.draws == 1
+                    && self.kl.get().is_none()
                     && let Some((value, kl)) = self.posterior.sample_with_kl(&self.prior, self.cx)
                 {
                     let _ = self.kl.set(kl);
@@ -62,11 +88,27 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn kl(&self) -> Var<'t, Q::Scalar> {
-        if matches!(self.cx.mode, Mode::Random { estimator: Estimator::Sample, .. }) {
+        if matches!(self.cx.mode, Mode::Random(how) if how.draws == 1 && how.estimator == Estimator::Sample) {
             // One pass over memory gives both.
             self.value();
         }
         *self.kl.get_or_init(|| self.posterior.kl_on(&self.prior, self.cx, &|| *self.value()))
+    }
+
+    fn mean(&self) -> Var<'t, Q::Scalar> {
+        *self.mean.get_or_init(|| self.posterior.mean(self.cx.tape()))
+    }
+
+    fn variance(&self) -> Variance<'t, Q::Scalar> {
+        *self.variance.get_or_init(|| self.posterior.variance(self.cx.tape()))
+    }
+
+    fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
+        *self.perturbation.get_or_init(|| self.posterior.perturbation(self.cx))
+    }
+
+    fn used(&self) -> &Cell<Used> {
+        &self.used
     }
 }
 
@@ -82,14 +124,119 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
         let flat = Cx::take(flat, used, shape);
         let _ = value.set(cx.tape().constant(shape, |i| flat[i]));
     }
-    Weight(cx.tape().alloc(Pair { posterior, prior, cx, value, kl: OnceCell::new() }))
+    Weight(cx.tape().alloc(Pair {
+        posterior,
+        prior,
+        cx,
+        value,
+        kl: OnceCell::new(),
+        mean: OnceCell::new(),
+        variance: OnceCell::new(),
+        perturbation: OnceCell::new(),
+        used: Cell::new(Used::Never),
+    }))
+}
+
+impl<'t, T: Real> Weight<'t, T> {
+    /// How it enters a linear map.
+    fn estimator(self) -> Estimator {
+        match self.0.cx().mode {
+            Mode::Random(how) => how.estimator,
+            Mode::Mean | Mode::At { .. } => Estimator::Sample,
+        }
+    }
+
+    /// A sample of the weight is used.
+    #[track_caller]
+    fn sampled(&self) -> &Var<'t, T> {
+        let before = self.0.used().replace(Used::Sampled);
+        assert!(before != Used::Locally, "{}", SecondUse(self.0.cx().path()));
+        self.0.value()
+    }
+
+    /// Mean and variance, to sample outputs with, for the only use in the draw; nothing of a certain weight.
+    #[track_caller]
+    fn locally(&self) -> Option<[Var<'t, T>; 2]> {
+        match self.0.variance() {
+            Variance::Zero => None,
+            Variance::Independent(variance) => {
+                let before = self.0.used().replace(Used::Locally);
+                assert!(before == Used::Never, "{}", SecondUse(self.0.cx().path()));
+                Some([self.0.mean(), variance])
+            }
+            Variance::Joint => panic!(
+                "local reparameterisation of `{path}`: it needs a posterior whose elements are independent, with known \
+                 variances; use another posterior, or another estimator for this weight: \
+                 `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`",
+                path = self.0.cx().path()
+            ),
+        }
+    }
+
+    /// Mean and perturbation, to flip by example; nothing of a certain weight.
+    #[track_caller]
+    fn flipped(&self) -> Option<[Var<'t, T>; 2]> {
+        if let Some(perturbation) = self.0.perturbation() {
+            return Some([self.0.mean(), perturbation]);
+        }
+        let path = self.0.cx().path();
+        assert!(
+            matches!(self.0.variance(), Variance::Zero),
+            "Flipout of `{path}`: it needs a posterior that is symmetric about its mean in every element; use another \
+             posterior, or another estimator for this weight: \
+             `Estimators::all(Estimator::Flipout).set(\"{path}\", Estimator::Sample)`"
+        );
+        None
+    }
+
+    /// The linear map `map` of x by this weight, in the way of its estimator.
+    #[track_caller]
+    fn enter(
+        self,
+        x: Var<'t, T>,
+        bias: Option<impl Operand<'t, T>>,
+        layout: fn(&[usize]) -> Grid,
+        map: impl Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        let cx = self.0.cx();
+        match self.estimator() {
+            Estimator::Local => {
+                if let Some(moments) = self.locally() {
+                    return estimate::local(map, x, moments, bias, cx);
+                }
+            }
+            Estimator::Flipout => {
+                if let Some(parts) = self.flipped() {
+                    return estimate::flipout(map, x, parts, bias, layout, cx);
+                }
+            }
+            Estimator::Sample => {}
+        }
+        map(x, *self.sampled(), bias.map(Operand::var))
+    }
+}
+
+/// Why a weight whose outputs are sampled cannot be used again.
+struct SecondUse<'a>(Path<'a>);
+
+impl std::fmt::Display for SecondUse<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "local reparameterisation of `{path}`: it is used twice in this draw, and its outputs would come from two \
+             different weights; use Flipout, or sample this weight: \
+             `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`",
+            path = self.0
+        )
+    }
 }
 
 impl<'t, T: Real> Deref for Weight<'t, T> {
     type Target = Var<'t, T>;
 
+    #[track_caller]
     fn deref(&self) -> &Var<'t, T> {
-        self.0.value()
+        self.sampled()
     }
 }
 
@@ -100,13 +247,37 @@ impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
 }
 
 impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
+    #[track_caller]
     fn var(self) -> Var<'t, T> {
-        *self
+        *self.sampled()
+    }
+
+    #[track_caller]
+    fn moments(self) -> Option<[Var<'t, T>; 2]> {
+        if self.estimator() == Estimator::Local { self.locally() } else { None }
     }
 }
 
-/// Sampled weights multiply as they are.
-impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {}
+impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
+    #[track_caller]
+    fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
+        if self.estimator() == Estimator::Sample {
+            return Linear::affine(*self.sampled(), x, b, activation);
+        }
+        let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
+        self.enter(x, b, estimate::features_last, map).activate(activation)
+    }
+
+    #[track_caller]
+    fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
+        // Outputs of a matrix are features; of anything else there is no telling which axis is what.
+        if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
+            return Linear::matmul(*self.sampled(), x);
+        }
+        let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
+        self.enter(x, None::<Var<'t, T>>, estimate::features_last, map)
+    }
+}
 
 macro_rules! arithmetic {
     ($($trait:ident $name:ident),*) => {$(

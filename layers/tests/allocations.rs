@@ -43,7 +43,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// Allocations of every step, (ours, the GEMM library's). Called inside a thread pool: entering one
 /// from outside allocates.
-fn per_step<M>(mut model: M, inputs: usize, classes: usize) -> Vec<(usize, usize)>
+fn per_step<M>(mut model: M, inputs: usize, classes: usize, how: Drawing<'static>) -> Vec<(usize, usize)>
 where
     M: Layer + Bayesian<Scalar = f32>,
 {
@@ -58,7 +58,7 @@ where
         STEPPING.set(true);
         let before = read();
         tape.reset();
-        let net = model.draw(&tape, Key::new(1).step(step));
+        let net = model.draw(&tape, how.key(Key::new(1).step(step)));
         let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
         let loss = objective.loss(nll, net.kl(), step);
         loss.backward(&mut gradients);
@@ -74,12 +74,19 @@ where
 // One test: the counters are the process's.
 #[test]
 fn no_allocation_per_step() {
+    let plain = Drawing::new(Key::new(1));
     for threads in [1, 2] {
-        let digits = elbo::with_threads(threads, || per_step(classifier(64, 128, 10), 64, 10));
-        let wide = elbo::with_threads(threads, || per_step(classifier(64, 600, 10), 64, 10));
-        let containers = elbo::with_threads(threads, || per_step(nested(12, 16, 5), 12, 5));
-        let nets =
-            [("the digits' network", digits), ("a wide one", wide), ("Vec, Option, Box, tuple, nested", containers)];
+        let classified =
+            |width: usize, how| elbo::with_threads(threads, || per_step(classifier(64, width, 10), 64, 10, how));
+        let containers = elbo::with_threads(threads, || per_step(nested(12, 16, 5), 12, 5, plain));
+        let nets = [
+            ("the digits' network", classified(128, plain)),
+            ("a wide one", classified(600, plain)),
+            ("Vec, Option, Box, tuple, nested", containers),
+            ("local reparameterisation", classified(128, plain.estimator(Estimator::Local))),
+            ("Flipout", classified(128, plain.estimator(Estimator::Flipout))),
+            ("four draws in antithetic pairs", classified(128, plain.antithetic_pairs(2))),
+        ];
         for (name, counts) in nets {
             println!("{threads} threads, {name}: (ours, the GEMM library's) per step {counts:?}");
             assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name}: {counts:?}");

@@ -5,8 +5,8 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::Reference;
+use elbo::FixedNoise;
 use elbo::prelude::*;
-use elbo::{FixedNoise, Kl};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
@@ -21,94 +21,145 @@ fn left_out(attrs: &Value) -> Option<&'static str> {
         Some("there is no LSTM yet")
     } else if attrs["prior"]["type"] != "normal" {
         Some("there is no mixture prior yet")
-    } else if attrs["estimator"] != "reparam" {
-        Some("the estimator is not there yet")
     } else {
         None
     }
 }
 
+/// A layer of the references' networks.
 #[bayesian]
-struct Mlp<P: Prior>
+enum Block<P: Prior>
 where
     MeanField<f64>: Divergence<P>,
 {
-    l1: Dense<MeanField<f64>, P>,
-    l2: Dense<MeanField<f64>, P>,
-    #[skip]
-    activation: String,
+    Dense(Dense<MeanField<f64>, P>),
+    Tanh,
+    Relu,
+    Softplus,
 }
 
 #[bayesian]
-impl<P: Prior> Mlp<P>
+impl<P: Prior> Block<P>
 where
     MeanField<f64>: Divergence<P>,
 {
     fn forward(&self, x: Var<f64>) -> Var<f64> {
-        let h = self.l1.forward(x);
-        let h = match &self.activation[..] {
-            "tanh" => h.tanh(),
-            "relu" => h.relu(),
-            "softplus" => h.softplus(),
-            other => panic!("{other}"),
-        };
-        self.l2.forward(h)
+        match self {
+            Self::Dense(layer) => layer.forward(x),
+            Self::Tanh => x.tanh(),
+            Self::Relu => x.relu(),
+            Self::Softplus => x.softplus(),
+        }
     }
 }
 
-struct Network<'r> {
+#[bayesian]
+struct Network<P: Prior>
+where
+    MeanField<f64>: Divergence<P>,
+{
+    layers: Vec<Block<P>>,
+}
+
+#[bayesian]
+impl<P: Prior> Network<P>
+where
+    MeanField<f64>: Divergence<P>,
+{
+    fn forward(&self, x: Var<f64>) -> Var<f64> {
+        self.layers.iter().fold(x, |x, layer| layer.forward(x))
+    }
+}
+
+/// A network of the references, with all that belongs to it.
+struct Case<'r> {
     reference: &'r Reference,
     name: String,
     attrs: Value,
+    /// The weights' names, ours and theirs.
+    weights: Vec<(String, String)>,
 }
 
-impl Network<'_> {
+impl<'r> Case<'r> {
+    fn new(reference: &'r Reference, name: &str, attrs: &Value) -> Self {
+        let mut weights = Vec::new();
+        for (i, layer) in attrs["layers"].as_array().unwrap().iter().enumerate() {
+            if let Some(name) = layer["name"].as_str() {
+                for (ours, theirs) in [("weight", "w"), ("bias", "b")] {
+                    weights.push((format!("layers.{i}.{ours}"), format!("{name}_{theirs}")));
+                }
+            }
+        }
+        Case { reference, name: name.to_owned(), attrs: attrs.clone(), weights }
+    }
+
     fn shared(&self, name: &str) -> Tensor<f64> {
         self.reference.tensor(&format!("shared/{}.{name}", self.name))
     }
 
-    fn model<P: Prior>(&self, prior: P) -> Mlp<P>
+    fn has(&self, name: &str) -> bool {
+        self.reference.has(&format!("shared/{}.{name}", self.name))
+    }
+
+    fn model<P: Prior>(&self, prior: P) -> Network<P>
     where
         MeanField<f64>: Divergence<P>,
     {
-        let weight = |name: &str| MeanField {
+        let weight = |name: String| MeanField {
             mean: self.shared(&format!("{name}_mu")),
             rho: self.shared(&format!("{name}_rho")),
         };
-        Mlp {
-            l1: Dense { weight: weight("l1_w"), bias: weight("l1_b"), prior },
-            l2: Dense { weight: weight("l2_w"), bias: weight("l2_b"), prior },
-            activation: self.attrs["layers"][1]["type"].as_str().unwrap().to_owned(),
-        }
+        let layers = self.attrs["layers"].as_array().unwrap().iter().map(|layer| {
+            let name = layer["name"].as_str().unwrap_or_default();
+            let [w, b] = ["w", "b"].map(|part| format!("{name}_{part}"));
+            match layer["type"].as_str().unwrap() {
+                "linear" => Block::Dense(Dense { weight: weight(w), bias: weight(b), prior }),
+                "tanh" => Block::Tanh,
+                "relu" => Block::Relu,
+                "softplus" => Block::Softplus,
+                other => panic!("{other}"),
+            }
+        });
+        Network { layers: layers.collect() }
     }
 
-    /// The noise of draw `s` of `draws`.
-    fn noise(&self, s: usize, draws: usize) -> FixedNoise<f64> {
-        let names = [("l1.weight", "l1_w"), ("l1.bias", "l1_b"), ("l2.weight", "l2_w"), ("l2.bias", "l2_b")];
-        names.iter().fold(FixedNoise::new(), |noise, (ours, theirs)| {
-            let eps = self.shared(&format!("{theirs}_eps"));
-            let (mut shape, mut data) = (eps.shape().to_vec(), eps.data());
-            if draws > 1 {
-                assert_eq!(shape.remove(0), draws);
-                let each = data.len() / draws;
-                data = &data[s * each..][..each];
+    /// All noise there is: of the weights, or of outputs, and signs.
+    fn noise(&self) -> FixedNoise<f64> {
+        let mut noise = FixedNoise::new();
+        for (ours, theirs) in &self.weights {
+            let layer = theirs.split('_').next().unwrap();
+            let kinds = [
+                (format!("{theirs}_eps"), ours.clone()),
+                (format!("{layer}_act_eps"), format!("{ours}.output")),
+                (format!("{layer}_sign_in"), format!("{ours}.signs_in")),
+                (format!("{layer}_sign_out"), format!("{ours}.signs_out")),
+            ];
+            for (theirs, ours) in kinds {
+                if self.has(&theirs) {
+                    noise = noise.set(&ours, self.shared(&theirs));
+                }
             }
-            noise.set(ours, Tensor::new(shape, data))
-        })
+        }
+        noise
+    }
+
+    fn number(&self, key: &str) -> usize {
+        self.attrs[key].as_u64().unwrap() as usize
     }
 
     /// Compares a value and the gradients that a sweep left.
-    fn check(&self, term: &str, value: f64, gradients: &Gradients<f64>, cotangent: f64) {
+    fn check(&self, term: &str, value: f64, gradients: &Gradients<f64>, kind: &str) {
         let case = format!("{}.{term}", self.name);
-        let expected = self.reference.scalar(&format!("{case}/{term}"));
+        let cotangent = self.reference.scalar(&format!("{case}/g_{kind}"));
+        let expected = self.reference.scalar(&format!("{case}/{kind}"));
         close(&format!("{case} value"), value, expected, expected.abs());
-        for ours in ["l1.weight", "l1.bias", "l2.weight", "l2.bias"] {
-            let (layer, field) = ours.split_once('.').unwrap();
+        for (ours, theirs) in &self.weights {
             for (part, role) in [("mean", "mu"), ("rho", "rho")] {
-                let name = format!("{case}/d_{layer}_{}_{role}", &field[..1]);
+                let name = format!("{case}/d_{theirs}_{role}");
                 let expected = self.reference.tensor(&name);
                 let scale = expected.data().iter().fold(0.0f64, |max, x| max.max(x.abs()));
                 let actual = gradients.get(&format!("{ours}.{part}")).unwrap();
+                assert_eq!(actual.len(), expected.len(), "{name}");
                 for (actual, expected) in actual.iter().zip(expected.data()) {
                     close(&name, actual * cotangent, *expected, scale);
                 }
@@ -121,39 +172,39 @@ impl Network<'_> {
         MeanField<f64>: Divergence<P>,
     {
         let model = self.model(prior);
-        let draws = self.attrs["S"].as_u64().unwrap() as usize;
         let (x, target) = (self.shared("x"), self.shared("target"));
         let labels: Vec<usize> = target.data().iter().map(|&label| label as usize).collect();
-        let noise: Vec<_> = (0..draws).map(|s| self.noise(s, draws)).collect();
-        let cotangent = |term: &str| self.reference.scalar(&format!("{0}.{term}/g_{term}", self.name));
+        let noise = self.noise();
+        let estimator = match self.attrs["estimator"].as_str().unwrap() {
+            "reparam" => Estimator::Sample,
+            "local" => Estimator::Local,
+            "flipout" => Estimator::Flipout,
+            other => panic!("{other}"),
+        };
+        let drawing = Drawing::new(Key::new(0)).estimator(estimator).draws(self.number("S")).noise(&noise);
 
         let tape = Tape::new();
-        let (mut nlls, mut kls) = (Vec::new(), Vec::new());
-        for noise in &noise {
-            let draw = model.draw(&tape, Drawing::new(Key::new(0)).noise(noise));
-            let nll = self.nll(draw.forward(tape.input(&x)), &labels, &target);
-            nlls.push((nll, 1.0 / draws as f64));
-            kls.push((draw.kl(), 1.0 / draws as f64));
-        }
-        let nll: f64 = nlls.iter().map(|(nll, weight)| nll.item() * weight).sum();
+        let draw = model.draw(&tape, drawing);
+        let nll = self.nll(draw.forward(tape.input(&x)), &labels, &target);
+        let kl = draw.kl();
         let mut gradients = Gradients::of(&model);
-        tape.backward(&nlls, &mut gradients);
-        self.check("nll", nll, &gradients, cotangent("nll"));
-
-        let kl: f64 = kls.iter().map(|(kl, weight): &(Kl<'_, f64>, f64)| kl.nats() * weight).sum();
+        nll.backward(&mut gradients);
+        self.check("nll", nll.item(), &gradients, "nll");
         gradients.clear();
-        let roots: Vec<_> = kls.iter().map(|(kl, weight)| (kl.var().unwrap(), *weight)).collect();
-        tape.backward(&roots, &mut gradients);
-        self.check("kl", kl, &gradients, cotangent("kl"));
+        kl.var().unwrap().backward(&mut gradients);
+        self.check("kl", kl.nats(), &gradients, "kl");
+        if self.reference.has(&format!("{}.kl_stl/g_kl", self.name)) {
+            gradients.clear();
+            let kl = model.draw(&tape, drawing.path_derivative()).kl();
+            kl.var().unwrap().backward(&mut gradients);
+            self.check("kl_stl", kl.nats(), &gradients, "kl");
+        }
 
         // nll/batch + kl/N, as the objective joins them.
-        let attrs = |key: &str| self.attrs[key].as_u64().unwrap() as usize;
-        if draws == 1 {
-            let mean = elbo::MeanNll::new(nlls[0].0 * (1.0 / x.shape()[0] as f64), x.shape()[0]);
-            let loss = Objective::new(attrs("N")).loss(mean, kls[0].0, 0);
-            let expected = self.reference.scalar(&format!("{}.loss/loss_per_datum", self.name));
-            close(&format!("{}.loss per datum", self.name), loss.value(), expected, expected.abs());
-        }
+        let mean = elbo::MeanNll::new(nll * (1.0 / x.shape()[0] as f64), x.shape()[0]);
+        let loss = Objective::new(self.number("N")).loss(mean, kl, 0);
+        let expected = self.reference.scalar(&format!("{}.loss/loss_per_datum", self.name));
+        close(&format!("{}.loss per datum", self.name), loss.value(), expected, expected.abs());
     }
 
     /// Summed over the batch, from our likelihoods' means where we have the likelihood.
@@ -190,7 +241,7 @@ fn both_terms_and_their_gradients_are_pytorch_s() {
         let Some(name) = case["name"].as_str().unwrap().strip_suffix(".nll") else {
             continue;
         };
-        let network = Network { reference: &reference, name: name.to_owned(), attrs: case["attrs"].clone() };
+        let network = Case::new(&reference, name, &case["attrs"]);
         if let Some(reason) = left_out(&network.attrs) {
             left.entry(reason).or_default().push(name.to_owned());
             continue;
@@ -208,6 +259,6 @@ fn both_terms_and_their_gradients_are_pytorch_s() {
         println!("left out, {reason}: {}", names.join(", "));
     }
     println!("{checked} networks checked");
-    assert_eq!(checked, 6);
+    assert_eq!(checked, 9);
     assert_eq!(checked + left.values().map(Vec::len).sum::<usize>(), 18);
 }

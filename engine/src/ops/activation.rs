@@ -1,9 +1,9 @@
 //! What may follow an affine map in the same operation.
 
-use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, map_in_place, map_rows, scale};
+use crate::{Real, Var};
 
 /// What follows an affine map in the same operation. All have derivatives in terms of their value, so that the
 /// argument need not be kept.
@@ -39,6 +39,19 @@ impl Activation {
             Activation::Relu => map(PullBack(Relu), [y, g], inner, Write::Store),
             Activation::Tanh => map(PullBack(Tanh), [y, g], inner, Write::Store),
             Activation::Sigmoid => map(PullBack(Sigmoid), [y, g], inner, Write::Store),
+        }
+    }
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The activation of every element, as an operation of its own.
+    #[track_caller]
+    pub fn activate(self, activation: Activation) -> Var<'t, T> {
+        match activation {
+            Activation::Identity => self,
+            Activation::Relu => self.relu(),
+            Activation::Tanh => self.tanh(),
+            Activation::Sigmoid => self.sigmoid(),
         }
     }
 }

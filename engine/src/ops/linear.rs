@@ -8,6 +8,12 @@ use crate::{Activation, Real, Var};
 pub trait Operand<'t, T: Real>: Copy {
     /// The value.
     fn var(self) -> Var<'t, T>;
+
+    /// Mean and variance of every element, where this is a random variable with independent elements that wishes to
+    /// enter a sum by these instead of by its value.
+    fn moments(self) -> Option<[Var<'t, T>; 2]> {
+        None
+    }
 }
 
 /// The weight of a linear map. A [`Var`] multiplies; a random weight of another crate may sample

@@ -7,9 +7,11 @@ mod circle;
 mod key;
 mod normal;
 mod philox;
+mod signs;
 mod stream;
 
 pub use key::Key;
 pub use normal::{BLOCK, Block, Noise, normals};
 pub use philox::Philox;
+pub use signs::signs;
 pub use stream::Stream;

@@ -1,6 +1,6 @@
 //! Functions of one and of two variables.
 
-use elbo_engine::Var;
+use elbo_engine::{Activation, Var};
 
 use super::{Check, agree};
 use crate::common::Random;
@@ -19,6 +19,11 @@ pub(crate) const CHECKS: &[Check] = &[
     ("softplus", |random| unary(random, |x| x.softplus())),
     ("sqrt", |random| unary_of_positive(random, |x| x.sqrt())),
     ("ln", |random| unary_of_positive(random, |x| x.ln())),
+    ("activate", |random| {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Sigmoid] {
+            unary(random, |x| x.activate(activation));
+        }
+    }),
     ("scale_shift", |random| {
         let (scale, shift) = (random.signed(), random.signed());
         unary(random, |x| x.scale_shift(scale, shift));

@@ -4,7 +4,7 @@ use crate::posterior::Density;
 use crate::{Cx, Divergence, MonteCarlo, No, Prior, Var};
 
 /// ln q(w) − ln p(w) at the weight drawn: unbiased, with the gradient through the weight and through
-/// q's own parameters.
+/// q's own parameters (or through the weight alone: [`Drawing::path_derivative`](crate::Drawing::path_derivative)).
 impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
     type Exact = No<(Q, MonteCarlo<P>)>;
 
@@ -15,10 +15,10 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
     fn kl_on<'t>(
         &'t self,
         prior: &MonteCarlo<P>,
-        _: Cx<'t, Q::Scalar>,
+        cx: Cx<'t, Q::Scalar>,
         weight: &dyn Fn() -> Var<'t, Q::Scalar>,
     ) -> Var<'t, Q::Scalar> {
         let w = weight();
-        self.log_density(w) - prior.log_density(w)
+        self.log_density(w, cx) - prior.log_density(w)
     }
 }

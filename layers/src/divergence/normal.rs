@@ -5,20 +5,22 @@
 //! weight's adjoint, derives the noise anew, and writes the gradients of both.
 
 mod backward;
+mod block;
 mod forward;
-mod noise;
+mod perturbation;
 mod scale;
 #[cfg(test)]
 mod tests;
 
+use crate::drawing::{Cx, Noise};
 use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Cx, Divergence, MeanField, Normal, Real, Var, Yes};
+use crate::{Divergence, MeanField, Normal, Real, Var, Yes};
 use backward::Backward;
 use forward::{Exact, Forward};
-use noise::Noise;
+pub(crate) use perturbation::perturbation;
 
 /// Elements of a work item: whole blocks of noise, some ten microseconds of work.
 const ITEM: usize = 64 * BLOCK;
@@ -31,9 +33,9 @@ const VANISHING: f64 = -40.0;
 
 /// The draw alone.
 pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation = Draw { noise: Noise::of(q, cx), prior: Scaled::unit(), weight: Some(0), kl: None };
+    let operation = Draw { noise: cx.source(q.mean.shape()), prior: Scaled::unit(), weight: Some(0), kl: None };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
-    cx.tape().record(operation, &inputs, [q.mean.shape()])[0]
+    cx.tape().record_draws(cx.draws(), operation, &inputs, [q.mean.shape()])[0]
 }
 
 impl<T: Real> Divergence<Normal> for MeanField<T> {
@@ -46,14 +48,15 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        let operation = Draw { noise: Noise::None, prior: Scaled::of(*prior), weight: None, kl: Some(0) };
+        let operation = Draw { noise: Noise::NONE, prior: Scaled::of(*prior), weight: None, kl: Some(0) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]
     }
 
     fn sample_with_kl<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>) -> Option<(Var<'t, T>, Var<'t, T>)> {
-        let operation = Draw { noise: Noise::of(self, cx), prior: Scaled::of(*prior), weight: Some(0), kl: Some(1) };
+        let noise = cx.source(self.mean.shape());
+        let operation = Draw { noise, prior: Scaled::of(*prior), weight: Some(0), kl: Some(1) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let [weight, kl] = cx.tape().record(operation, &inputs, [self.mean.shape(), &[]]);
         Some((weight, kl))
@@ -100,9 +103,10 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let weight = self.weight.map(|k| Shared::new(io.output(k)));
+        let noise = self.noise.of_draw(io.draw());
         let total = sum_items(mean.len(), |range| {
             dispatch(Forward {
-                noise: &self.noise,
+                noise: &noise,
                 prior: self.prior,
                 start: range.start,
                 mean: &mean[range.clone()],
@@ -121,11 +125,12 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let weight = self.weight.and_then(|k| io.upstream(k));
         let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
+        let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
             let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
             for_each_range(mean.len(), PARALLEL, ITEM, &|range| {
                 dispatch(Backward {
-                    noise: &self.noise,
+                    noise: &noise,
                     prior: self.prior,
                     start: range.start,
                     mean: &mean[range.clone()],

@@ -2,7 +2,7 @@
 
 use crate::divergence::normal;
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, Posterior, he_normal, next_initial_key};
+use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
 use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every weight before training: softplus(−5).
@@ -84,13 +84,20 @@ impl<T: Real> Posterior for MeanField<T> {
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         tape.param(&self.mean)
     }
+
+    fn variance<'t>(&'t self, tape: &'t Tape<T>) -> Variance<'t, T> {
+        Variance::Independent(tape.param(&self.rho).softplus().square())
+    }
+
+    fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(normal::perturbation(self, cx))
+    }
 }
 
 impl<T: Real> Density for MeanField<T> {
-    fn log_density<'t>(&'t self, w: Var<'t, T>) -> Var<'t, T> {
-        let tape = w.tape();
-        let sd = tape.param(&self.rho).softplus();
-        let z = (w - tape.param(&self.mean)) / sd;
+    fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let sd = cx.density_param(&self.rho).softplus();
+        let z = (w - cx.density_param(&self.mean)) / sd;
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
         -((z.square() * 0.5).sum() + sd.ln().sum() + half_log_tau)
     }

@@ -23,13 +23,38 @@ pub trait Posterior: Parameters + 'static {
 
     /// The mean.
     fn mean<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Var<'t, Self::Scalar>;
+
+    /// The variance of every element, where the elements are independent: what
+    /// [`Estimator::Local`](crate::Estimator::Local) needs.
+    fn variance<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Variance<'t, Self::Scalar> {
+        let _ = tape;
+        Variance::Joint
+    }
+
+    /// The sample without its mean, where any signs of its elements are equally likely: what
+    /// [`Estimator::Flipout`](crate::Estimator::Flipout) needs. Its noise is that of [`sample`](Posterior::sample).
+    fn perturbation<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Option<Var<'t, Self::Scalar>> {
+        let _ = cx;
+        None
+    }
+}
+
+/// What is known of the variances of a weight's elements.
+#[derive(Clone, Copy, Debug)]
+pub enum Variance<'t, T: Real = f32> {
+    /// The weight is certain.
+    Zero,
+    /// The elements are independent, with these variances.
+    Independent(Var<'t, T>),
+    /// The elements depend on each other, or their variances have no simple form.
+    Joint,
 }
 
 /// A posterior whose density is known at its own samples.
 pub trait Density: Posterior {
-    /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and to the
-    /// parameters.
-    fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
+    /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and, by
+    /// [`Cx::density_param`], to the parameters.
+    fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
 }
 
 /// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from

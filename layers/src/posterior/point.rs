@@ -1,7 +1,7 @@
 //! Weights that are learned and certain.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Posterior, he_normal, next_initial_key};
+use crate::posterior::{Posterior, Variance, he_normal, next_initial_key};
 use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
 
 /// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
@@ -58,6 +58,10 @@ impl<T: Real> Posterior for Point<T> {
 
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         tape.param(&self.0)
+    }
+
+    fn variance<'t>(&'t self, _: &'t Tape<T>) -> Variance<'t, T> {
+        Variance::Zero
     }
 }
 

@@ -36,6 +36,10 @@ impl Reference {
         Tensor::new(view.shape().to_vec(), numbers)
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
     pub fn scalar(&self, name: &str) -> f64 {
         self.tensor(name).data()[0]
     }

@@ -1,16 +1,17 @@
 //! The way back: the gradients of weight and divergence by mean and scale.
 
 use super::Scaled;
-use super::noise::{Noise, block_of};
+use super::block::block_of;
 use super::scale::Slopes;
 use crate::Real;
+use crate::drawing::DrawNoise;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::random::{BLOCK, Block};
 
 /// One range of a draw.
 pub(super) struct Backward<'a, 't, T> {
-    pub(super) noise: &'a Noise<'t, T>,
+    pub(super) noise: &'a DrawNoise<'t, T>,
     pub(super) prior: Scaled<T>,
     pub(super) start: usize,
     pub(super) mean: &'a [T],

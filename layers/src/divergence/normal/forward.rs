@@ -1,9 +1,10 @@
 //! The way there: the weight, and the divergence.
 
-use super::noise::{Noise, block_of};
+use super::block::block_of;
 use super::scale::{exponentials, scales};
 use super::{ITEM, Scaled, VANISHING};
 use crate::Real;
+use crate::drawing::DrawNoise;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::kernels::math::LogProduct;
 use crate::engine::random::{BLOCK, Block};
@@ -13,7 +14,7 @@ const LANES: usize = 16;
 
 /// One item of a draw; the result is its divergence, or nothing to go by where that is not asked for.
 pub(super) struct Forward<'a, 't, T> {
-    pub(super) noise: &'a Noise<'t, T>,
+    pub(super) noise: &'a DrawNoise<'t, T>,
     pub(super) prior: Scaled<T>,
     pub(super) start: usize,
     pub(super) mean: &'a [T],

@@ -1,0 +1,77 @@
+//! How random weights enter linear maps.
+
+use crate::{Key, Path};
+
+/// How a random weight enters a linear map. Every estimator has the same expectation, of the loss and of its gradient,
+/// where a weight has one linear use per example; they differ in variance and cost.
+///
+/// Anything but a linear map (`affine`, `linear`, `matmul`, a convolution) samples the weight, once per draw, whatever
+/// the estimator; so does a bias, unless it belongs to a linear map whose outputs are sampled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Estimator {
+    /// The weight is sampled once per draw, by reparameterisation (Kingma and Welling 2014; Blundell et al. 2015), and
+    /// shared by all examples.
+    #[default]
+    Sample,
+    /// The outputs are sampled instead of the weight, from their normal distribution given the inputs (local
+    /// reparameterisation: Kingma, Salimans and Welling 2015, eq. 6). Exact for one use per example; over positions (a
+    /// convolution, a dense layer over time) it is the published approximation, which treats positions as independent.
+    ///
+    /// It needs a posterior with independent elements, and a weight that is used once in a draw.
+    Local,
+    /// Every example has a perturbation of its own: the shared one with random signs by example, input and output (Wen
+    /// et al. 2018, eq. 4). The signs belong to the example, so a weight that is used again is the same weight.
+    ///
+    /// It needs a posterior that is symmetric about its mean in every element.
+    Flipout,
+}
+
+/// Estimators by name: for weights that are to be estimated otherwise than the rest of their model.
+///
+/// ```
+/// # use elbo::{Estimator, Estimators};
+/// let estimators = Estimators::all(Estimator::Flipout).set("head", Estimator::Sample);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Estimators {
+    others: Estimator,
+    named: Vec<(Key, Estimator)>,
+}
+
+impl Estimators {
+    /// The same for every weight.
+    pub fn all(estimator: Estimator) -> Self {
+        Estimators { others: estimator, named: Vec::new() }
+    }
+
+    /// Another for the weight `name` (`hidden.0.weight`), or for all weights of the part `name` (`hidden`). The
+    /// innermost name counts.
+    pub fn set(mut self, name: &str, estimator: Estimator) -> Self {
+        self.named.push((key_of(name), estimator));
+        self
+    }
+
+    pub(super) fn others(&self) -> Estimator {
+        self.others
+    }
+
+    /// What was said of exactly this place.
+    pub(super) fn at(&self, place: Key) -> Option<Estimator> {
+        let named = self.named.iter().rev().find(|(key, _)| key.path_hash() == place.path_hash());
+        named.map(|&(_, estimator)| estimator)
+    }
+}
+
+/// The key of the place `name` in a model, of which only the path counts.
+pub(super) fn key_of(name: &str) -> Key {
+    name.split('.').fold(Key::new(0), |key, segment| match segment.parse::<usize>() {
+        Ok(index) => key.index(index),
+        Err(_) => key.at(segment),
+    })
+}
+
+/// The key of the parameter at `path`: what [`Cx`](crate::Cx) gives the field there.
+pub(crate) fn key_at(key: Key, path: &Path<'_>) -> Key {
+    path.fold(key, Key::at, Key::index)
+}

@@ -1,0 +1,105 @@
+//! How a model's weights are drawn.
+
+mod cx;
+mod estimator;
+mod noise;
+
+pub use cx::Cx;
+pub(crate) use cx::{Mode, Random};
+pub(crate) use estimator::key_at;
+pub use estimator::{Estimator, Estimators};
+pub use noise::{DrawNoise, FixedNoise, Noise};
+
+use crate::{Key, Real};
+
+/// How to draw: the key of the noise, and what is chosen beside it. A [`Key`] alone will do where nothing is.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// # let model = Dense::new(3, 2);
+/// # let x = Tensor::full([5, 3], 1.0);
+/// let tape = Tape::new();
+/// let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(8).estimator(Estimator::Flipout));
+/// let y = net.forward(tape.input(&x)); // as ever: (5, 2)
+/// assert_eq!(y.to_tensor().shape(), [8, 5, 2]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Drawing<'n, T: Real = f32> {
+    key: Key,
+    how: Random<'n, T>,
+}
+
+impl<'n, T: Real> Drawing<'n, T> {
+    /// With noise from `key`.
+    pub fn new(key: Key) -> Self {
+        let how = Random {
+            estimator: Estimator::default(),
+            estimators: None,
+            noise: None,
+            draws: 1,
+            antithetic: false,
+            path_derivative: false,
+        };
+        Drawing { key, how }
+    }
+
+    /// The same with noise from another key: of the next step, say.
+    pub fn key(self, key: Key) -> Self {
+        Drawing { key, ..self }
+    }
+
+    /// With this estimator for every weight.
+    pub fn estimator(self, estimator: Estimator) -> Self {
+        Drawing { how: Random { estimator, estimators: None, ..self.how }, ..self }
+    }
+
+    /// With these estimators, by the weights' names.
+    pub fn estimators(self, estimators: &'n Estimators) -> Self {
+        let how = Random { estimator: estimators.others(), estimators: Some(estimators), ..self.how };
+        Drawing { how, ..self }
+    }
+
+    /// So many draws of every weight at once. The forward is the same, and every value in it stands for all draws; a
+    /// loss is their mean. Draw i has the noise of `key.draw(i)`, counted from the key's own draw.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn draws(self, draws: usize) -> Self {
+        assert!(draws > 0, "Drawing: at least one draw is needed, got 0");
+        Drawing { how: Random { draws, antithetic: false, ..self.how }, ..self }
+    }
+
+    /// Two draws for each of `pairs`, the second with the first's noise of the other sign: what is odd in the noise
+    /// cancels in their mean.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn antithetic_pairs(self, pairs: usize) -> Self {
+        let Drawing { key, how } = self.draws(2 * pairs);
+        Drawing { key, how: Random { antithetic: true, ..how } }
+    }
+
+    /// With gradients of a Monte Carlo divergence through the weights drawn alone: the parameters of ln q are held
+    /// constant, which leaves the expectation as it is and makes the variance vanish as q approaches the true posterior
+    /// ("sticking the landing": Roeder, Wu and Duvenaud 2017). Closed forms are not concerned.
+    pub fn path_derivative(self) -> Self {
+        Drawing { how: Random { path_derivative: true, ..self.how }, ..self }
+    }
+
+    /// With the noise given instead of drawn, for tests and replay; the backward reads the same.
+    pub fn noise(self, noise: &'n FixedNoise<T>) -> Self {
+        Drawing { how: Random { noise: Some(noise), ..self.how }, ..self }
+    }
+
+    pub(crate) fn mode(self) -> (Key, Mode<'n, T>) {
+        (self.key, Mode::Random(self.how))
+    }
+}
+
+impl<T: Real> From<Key> for Drawing<'_, T> {
+    fn from(key: Key) -> Self {
+        Drawing::new(key)
+    }
+}

@@ -1,0 +1,192 @@
+//! Where a draw's noise comes from: a key, or tensors that were given instead.
+
+use super::estimator::key_of;
+use super::{Cx, Mode};
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::random::{BLOCK, Block, Philox};
+use crate::engine::{Adjoints, Evaluation, Operation, Shape};
+use crate::{Key, Real, Tensor, Var};
+
+/// Standard normal noise by name, to be used in a draw instead of a key's.
+///
+/// A weight's noise has the weight's name, as [`Bayesian::kl_terms`](crate::Bayesian::kl_terms) writes it
+/// (`hidden.0.weight`), and its shape. What else is random about a weight stands below its name: with
+/// [`Estimator::Local`](crate::Estimator::Local) the noise of the outputs (`hidden.0.weight.output`, of the output's
+/// shape), with [`Estimator::Flipout`](crate::Estimator::Flipout) the signs (`….signs_in` of shape (examples, inputs)
+/// and `….signs_out` of shape (examples, outputs)), and what a posterior's documentation says. Where a weight is drawn
+/// several times at once, the axis of draws leads.
+#[derive(Clone, Debug, Default)]
+pub struct FixedNoise<T: Real = f32> {
+    tensors: Vec<(Key, Tensor<T>)>,
+}
+
+impl<T: Real> FixedNoise<T> {
+    /// No noise for any weight yet.
+    pub fn new() -> Self {
+        FixedNoise { tensors: Vec::new() }
+    }
+
+    /// The noise called `name`.
+    pub fn set(mut self, name: &str, noise: Tensor<T>) -> Self {
+        self.tensors.push((key_of(name), noise));
+        self
+    }
+
+    fn get(&self, key: Key) -> Option<&Tensor<T>> {
+        let named = |(name, _): &&(Key, Tensor<T>)| name.path_hash() == key.path_hash();
+        self.tensors.iter().find(named).map(|(_, noise)| noise)
+    }
+}
+
+/// Standard normal noise, the same in the forward and in the adjoint of whatever holds this: it is never stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Noise<'t, T> {
+    source: Source<'t, T>,
+    antithetic: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'t, T> {
+    Zero,
+    Key(Key),
+    /// The elements of every draw, and how many each has.
+    Given(&'t [T], usize),
+}
+
+impl<'t, T: Real> Noise<'t, T> {
+    /// No noise: zero.
+    pub(crate) const NONE: Noise<'static, T> = Noise { source: Source::Zero, antithetic: false };
+
+    /// The noise of a draw, as [`Evaluation::draw`] and [`Adjoints::draw`](crate::engine::Adjoints::draw) number them.
+    pub fn of_draw(&self, draw: usize) -> DrawNoise<'t, T> {
+        // Of an antithetic pair the second has the first's noise with the other sign.
+        let (number, negative) = if self.antithetic { (draw / 2, draw % 2 == 1) } else { (draw, false) };
+        let source = match self.source {
+            Source::Zero => DrawSource::Zero,
+            Source::Key(key) => DrawSource::Philox(key.draw(key.current_draw() as usize + number).philox()),
+            Source::Given(all, each) => DrawSource::Given(all.get(number * each..).map_or(all, |all| &all[..each])),
+        };
+        DrawNoise { source, negative }
+    }
+}
+
+/// The noise of one draw.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawNoise<'t, T> {
+    source: DrawSource<'t, T>,
+    negative: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum DrawSource<'t, T> {
+    Zero,
+    Philox(Philox),
+    Given(&'t [T]),
+}
+
+impl<T: Real> DrawNoise<'_, T> {
+    /// The block from element `start` on, a multiple of [`BLOCK`]: for use inside a kernel, at whose level it is
+    /// compiled. Past the end of given noise it is zero.
+    #[inline(always)]
+    pub fn block(&self, start: usize) -> Block<T> {
+        let mut block = match self.source {
+            DrawSource::Zero => Block::of(T::ZERO),
+            DrawSource::Philox(source) => T::block(&source, (start / BLOCK) as u64),
+            DrawSource::Given(noise) => {
+                let mut block = Block::of(T::ZERO);
+                let rest = &noise[start..];
+                let len = BLOCK.min(rest.len());
+                block[..len].copy_from_slice(&rest[..len]);
+                block
+            }
+        };
+        if self.negative {
+            block.iter_mut().for_each(|x| *x = -*x);
+        }
+        block
+    }
+}
+
+impl<'t, T: Real> Cx<'t, T> {
+    /// The noise of a weight of this shape at this place: for an operation that derives it anew on the way back.
+    ///
+    /// # Panics
+    /// If noise was given, but not for this weight, or not of its shape.
+    #[track_caller]
+    pub fn source(self, shape: &[usize]) -> Noise<'t, T> {
+        let Mode::Random(how) = self.mode else {
+            return Noise::NONE;
+        };
+        let source = match self.fixed_noise(shape) {
+            Some(noise) => Source::Given(noise.data(), shape.iter().product()),
+            None => Source::Key(self.key),
+        };
+        Noise { source, antithetic: how.antithetic }
+    }
+
+    /// Standard normal noise of this shape at this place, as a value on the tape: one for each draw.
+    ///
+    /// # Panics
+    /// As [`Cx::source`].
+    #[track_caller]
+    pub fn noise(self, shape: &[usize]) -> Var<'t, T> {
+        let noise = self.source(shape);
+        self.tape().record_draws(self.draws(), Ready(noise), &[], [shape])[0]
+    }
+
+    /// The noise given for this place, if noise was given at all.
+    #[track_caller]
+    pub(crate) fn fixed_noise(self, shape: &[usize]) -> Option<&'t Tensor<T>> {
+        let Mode::Random(how) = self.mode else {
+            return None;
+        };
+        let fixed = how.noise?;
+        let Some(noise) = fixed.get(self.key) else {
+            panic!("the given noise has nothing called `{}`, of shape {shape:?}", self.path);
+        };
+        let given = if how.antithetic { self.draws() / 2 } else { self.draws() };
+        let leading: Shape = if given > 1 { [given].into() } else { Shape::default() };
+        let expected: Shape = leading.iter().chain(shape).copied().collect();
+        assert!(
+            noise.shape() == &expected[..],
+            "the noise given for `{}` has the shape {:?}, and {expected:?} is needed",
+            self.path,
+            noise.shape()
+        );
+        Some(noise)
+    }
+}
+
+/// The noise itself.
+#[derive(Clone, Copy)]
+struct Ready<'t, T>(Noise<'t, T>);
+
+impl<T: Real> Operation<T> for Ready<'_, T> {
+    fn name(&self) -> &'static str {
+        "noise"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let noise = self.0.of_draw(io.draw());
+        dispatch(Fill { noise, out: io.output(0) });
+    }
+
+    /// It has no inputs.
+    fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
+}
+
+struct Fill<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Fill<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            out.copy_from_slice(&self.noise.block(i * BLOCK)[..out.len()]);
+        }
+    }
+}

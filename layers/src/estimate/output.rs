@@ -1,0 +1,118 @@
+//! Sampling a linear map's outputs.
+
+use crate::drawing::{DrawNoise, Noise};
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::kernels::map::scale;
+use crate::engine::random::BLOCK;
+use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::{Cx, Real, Var};
+
+/// mean + √variance · ε, with an ε of its own for every element.
+#[track_caller]
+pub(crate) fn sample_output<'t, T: Real>(mean: Var<'t, T>, variance: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = SampleOutput { noise: cx.source(mean.shape()) };
+    cx.tape().record_draws(cx.draws(), operation, &[mean, variance], [mean.shape()])[0]
+}
+
+#[derive(Clone, Copy)]
+struct SampleOutput<'t, T> {
+    noise: Noise<'t, T>,
+}
+
+impl<T: Real> Operation<T> for SampleOutput<'_, T> {
+    fn name(&self) -> &'static str {
+        "sample of an output"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (mean, variance) = (io.input(0).data, io.input(1).data);
+        let noise = self.noise.of_draw(io.draw());
+        let out = Shared::new(io.output(0));
+        for_each_range(mean.len(), GRAIN, BLOCK, &|range| {
+            dispatch(Forward {
+                noise,
+                start: range.start,
+                mean: &mean[range.clone()],
+                variance: &variance[range.clone()],
+                // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
+                out: unsafe { out.range(range) },
+            });
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, variance) = (io.upstream(0).expect("the only output"), io.input(1).data);
+        let noise = self.noise.of_draw(io.draw());
+        io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
+        io.accumulate(1, |target, write| {
+            let target = Shared::new(target);
+            for_each_range(g.len(), GRAIN, BLOCK, &|range| {
+                dispatch(ToVariance {
+                    noise,
+                    start: range.start,
+                    g: &g[range.clone()],
+                    variance: &variance[range.clone()],
+                    // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
+                    target: unsafe { target.range(range) },
+                    write,
+                });
+            });
+        });
+    }
+}
+
+struct Forward<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    start: usize,
+    mean: &'a [T],
+    variance: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            let from = i * BLOCK;
+            let noise = self.noise.block(self.start + from);
+            let inputs = self.mean[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
+            for (out, ((&mean, variance), &e)) in out.iter_mut().zip(inputs) {
+                *out = variance.sqrt().mul_add::<S>(e, mean);
+            }
+        }
+    }
+}
+
+struct ToVariance<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    start: usize,
+    g: &'a [T],
+    variance: &'a [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for ToVariance<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, target) in self.target.chunks_mut(BLOCK).enumerate() {
+            let from = i * BLOCK;
+            let noise = self.noise.block(self.start + from);
+            let inputs = self.g[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
+            for (target, ((&g, &variance), &e)) in target.iter_mut().zip(inputs) {
+                // A variance of zero is that of an output without random inputs, and nothing is learned from it: what
+                // it is multiplied with on the way to a weight is zero too.
+                let certain = variance <= T::ZERO;
+                let sd = if certain { T::ONE } else { variance.sqrt() };
+                let part = if certain { T::ZERO } else { T::from_f64(0.5) * g * e / sd };
+                *target = if self.write == Write::Store { part } else { *target + part };
+            }
+        }
+    }
+}
