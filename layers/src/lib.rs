@@ -74,7 +74,7 @@ pub use objective::{Loss, Objective};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{Buffer, Density, INITIAL_SD, MeanField, Point, Posterior, Saved, Variance};
 pub use predict::{Draws, Predict, Predictive};
-pub use prior::{MonteCarlo, Normal, Prior};
+pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior};
 pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
 pub use verdict::{ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
@@ -95,7 +95,7 @@ pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     use crate::engine::{Visitor, VisitorMut};
-    use crate::{Bayesian, Cx, Divergence, Path, Prior, Verdict, Weight, Yes};
+    use crate::{Bayesian, Cx, Divergence, Given, Path, Prior, Verdict, Weight, Yes};
 
     /// Sees the divergence of one weight after the other: nats, as a number or on a tape.
     pub type Each<'f, Nats> = dyn FnMut(&Path<'_>, Nats) + 'f;
@@ -132,19 +132,24 @@ pub mod hidden {
 
     pub fn weight<'t, Q: Divergence<P>, P: Prior>(
         posterior: &'t Q,
-        prior: P,
+        prior: &'t P,
         cx: Cx<'t, Q::Scalar>,
     ) -> Weight<'t, Q::Scalar> {
-        crate::weight::weight(posterior, prior, cx)
+        crate::weight::weight(posterior, Given::fixed(prior), cx)
     }
 
-    pub fn kl<Q: Divergence<P>, P: Prior>(posterior: &Q, prior: P) -> f64 {
-        posterior.kl(&prior)
+    /// A prior that an expression made, kept for the draw. One that is not `Copy` is kept in a field.
+    pub fn kept<T: crate::Real, P: Prior + Copy>(prior: P, cx: Cx<'_, T>) -> &P {
+        cx.tape().alloc(prior)
+    }
+
+    pub fn kl<Q: Divergence<P>, P: Prior>(posterior: &Q, prior: &P) -> f64 {
+        posterior.kl(prior)
     }
 
     /// The divergence of a pair whose verdict the macro could not read off the prior's expression.
-    pub fn closed_kl<Q: Divergence<P, Exact: Known>, P: Prior>(posterior: &Q, prior: P) -> f64 {
-        posterior.kl(&prior)
+    pub fn closed_kl<Q: Divergence<P, Exact: Known>, P: Prior>(posterior: &Q, prior: &P) -> f64 {
+        posterior.kl(prior)
     }
 
     /// A closed form, where the prior's type is known to rustc alone.

@@ -32,7 +32,7 @@ enum Block<P: Prior>
 where
     MeanField<f64>: Divergence<P>,
 {
-    Dense(Dense<MeanField<f64>, P>),
+    Dense(Box<Dense<MeanField<f64>, P>>),
     Tanh,
     Relu,
     Softplus,
@@ -101,7 +101,7 @@ impl<'r> Case<'r> {
         self.reference.has(&format!("shared/{}.{name}", self.name))
     }
 
-    fn model<P: Prior>(&self, prior: P) -> Network<P>
+    fn model<P: Prior + Copy>(&self, prior: P) -> Network<P>
     where
         MeanField<f64>: Divergence<P>,
     {
@@ -113,7 +113,7 @@ impl<'r> Case<'r> {
             let name = layer["name"].as_str().unwrap_or_default();
             let [w, b] = ["w", "b"].map(|part| format!("{name}_{part}"));
             match layer["type"].as_str().unwrap() {
-                "linear" => Block::Dense(Dense { weight: weight(w), bias: weight(b), prior }),
+                "linear" => Block::Dense(Box::new(Dense { weight: weight(w), bias: weight(b), prior })),
                 "tanh" => Block::Tanh,
                 "relu" => Block::Relu,
                 "softplus" => Block::Softplus,
@@ -167,7 +167,7 @@ impl<'r> Case<'r> {
         }
     }
 
-    fn run<P: Prior>(&self, prior: P)
+    fn run<P: Prior + Copy>(&self, prior: P)
     where
         MeanField<f64>: Divergence<P>,
     {

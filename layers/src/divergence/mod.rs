@@ -4,7 +4,7 @@ mod monte_carlo;
 pub(crate) mod normal;
 mod point;
 
-use crate::{Cx, Posterior, Prior, Var, Verdict};
+use crate::{Cx, Given, Posterior, Prior, Var, Verdict};
 
 /// A weight drawn, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
@@ -28,13 +28,17 @@ pub trait Divergence<P: Prior>: Posterior {
     /// the divergence be estimated from it.
     fn kl_on<'t>(
         &'t self,
-        prior: &P,
+        prior: Given<'t, P, Self::Scalar>,
         cx: Cx<'t, Self::Scalar>,
         weight: &dyn Fn() -> Var<'t, Self::Scalar>,
     ) -> Var<'t, Self::Scalar>;
 
     /// A sample and the divergence in one pass over memory, where the pair has one.
-    fn sample_with_kl<'t>(&'t self, prior: &P, cx: Cx<'t, Self::Scalar>) -> Option<Sampled<'t, Self::Scalar>> {
+    fn sample_with_kl<'t>(
+        &'t self,
+        prior: Given<'t, P, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
         None
     }

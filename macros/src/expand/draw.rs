@@ -136,7 +136,7 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     let k = names::placed(&model.root, span);
     match field.role() {
         Role::Weight { .. } => {
-            let prior = super::prior::value(model, field);
+            let prior = super::prior::drawn(model, field);
             quote_spanned!(span=> #k::hidden::weight(#place, #prior, #cx))
         }
         Role::Layer => quote_spanned!(span=> #k::hidden::Walk::draw_in(#place, #cx)),

@@ -60,7 +60,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
             Role::Skipped => None,
             Role::Layer => Some(quote_spanned!(span=> #k::hidden::Walk::each_kl(#place, #path, #f))),
             Role::Weight { .. } => {
-                let prior = prior::value(model, field);
+                let prior = prior::borrowed(model, field);
                 let kl = match prior::of(model, field) {
                     // The verdict was read off this type, so the prior has to be of it.
                     PriorType::Written(ty) => quote_spanned!(span=> #k::hidden::kl::<_, #ty>(#place, #prior)),

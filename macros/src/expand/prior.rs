@@ -30,13 +30,41 @@ pub(crate) enum PriorType {
     Unknown,
 }
 
-/// The prior of a weight, as an expression.
-pub(crate) fn value(model: &Model, field: &Field) -> TokenStream {
+/// The prior of a weight, borrowed: a field where it stands, anything else for the expression's duration.
+pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
     let Role::Weight { prior, monte_carlo } = field.role() else {
         return TokenStream::new();
     };
-    let (k, prior) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
-    if monte_carlo { quote!(#k::MonteCarlo(#prior)) } else { prior }
+    let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
+    match (is_place(prior), monte_carlo) {
+        (true, true) => quote!(#k::MonteCarlo::of(&#value)),
+        (false, true) => quote!(&#k::MonteCarlo(#value)),
+        (_, false) => quote!(&#value),
+    }
+}
+
+/// The prior of a weight as its draw keeps it: a field where it stands, anything else in the tape's arena.
+pub(crate) fn drawn(model: &Model, field: &Field) -> TokenStream {
+    let Role::Weight { prior, monte_carlo } = field.role() else {
+        return TokenStream::new();
+    };
+    if is_place(prior) {
+        return borrowed(model, field);
+    }
+    let (k, cx) = (&model.root, names::local("cx"));
+    let value = names::with_this(prior.to_token_stream(), &model.name);
+    let value = if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value };
+    quote!(#k::hidden::kept(#value, #cx))
+}
+
+/// `self.prior`, or a place within it.
+fn is_place(prior: &Expr) -> bool {
+    match prior {
+        Expr::Paren(inner) => is_place(&inner.expr),
+        Expr::Group(inner) => is_place(&inner.expr),
+        Expr::Field(access) => is_self(&access.base) || is_place(&access.base),
+        _ => false,
+    }
 }
 
 /// The type of the prior of a weight.

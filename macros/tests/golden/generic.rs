@@ -63,10 +63,10 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     >;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
-            weight: ::elbo::hidden::weight(&self.weight, self.prior, cx.at("weight")),
+            weight: ::elbo::hidden::weight(&self.weight, &self.prior, cx.at("weight")),
             bias: ::elbo::hidden::weight(
                 &self.bias,
-                ::elbo::MonteCarlo(self.prior),
+                ::elbo::MonteCarlo::of(&self.prior),
                 cx.at("offset"),
             ),
             prior: &self.prior,
@@ -78,10 +78,10 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         path: &::elbo::Path<'_>,
         f: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
     ) {
-        f(&path.at("weight"), ::elbo::hidden::kl(&self.weight, self.prior));
+        f(&path.at("weight"), ::elbo::hidden::kl(&self.weight, &self.prior));
         f(
             &path.at("offset"),
-            ::elbo::hidden::kl(&self.bias, ::elbo::MonteCarlo(self.prior)),
+            ::elbo::hidden::kl(&self.bias, ::elbo::MonteCarlo::of(&self.prior)),
         );
     }
 }

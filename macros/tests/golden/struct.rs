@@ -59,7 +59,11 @@ impl ::elbo::Bayesian for Scaled {
     >>::Exact as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
-            scale: ::elbo::hidden::weight(&self.scale, Normal(1.0, 0.1), cx.at("scale")),
+            scale: ::elbo::hidden::weight(
+                &self.scale,
+                ::elbo::hidden::kept(Normal(1.0, 0.1), cx),
+                cx.at("scale"),
+            ),
             layer: ::elbo::hidden::Walk::draw_in(&self.layer, cx.at("layer")),
             _tape: ::core::marker::PhantomData,
         }
@@ -71,7 +75,7 @@ impl ::elbo::Bayesian for Scaled {
     ) {
         f(
             &path.at("scale"),
-            ::elbo::hidden::kl::<_, Normal>(&self.scale, Normal(1.0, 0.1)),
+            ::elbo::hidden::kl::<_, Normal>(&self.scale, &Normal(1.0, 0.1)),
         );
         ::elbo::hidden::Walk::each_kl(&self.layer, &path.at("layer"), f);
     }
