@@ -59,7 +59,7 @@ pub mod data;
 pub mod metrics;
 pub mod nn;
 
-pub use bayesian::{Bayesian, Drawn, Kl};
+pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate};
 pub use divergence::{Divergence, Sampled};
 pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
 pub use elbo_engine as engine;
