@@ -11,7 +11,7 @@ const PASSES: usize = 400;
 const UNPAIRED_PASSES: usize = 12 * PASSES;
 
 /// What a standard normal exceeds in size with a probability of 1e-4 for the largest of all comparisons here (of which
-/// there are 32, so each has 3e-6).
+/// there are 40, so each has 2.5e-6).
 const CRITICAL: f64 = 4.71;
 
 #[bayesian]
