@@ -13,7 +13,7 @@
 //! | anything else | unknown: `each_kl` demands a closed form, which `self.prior` does not |
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, Member, Path};
 
 use crate::ast::{Body, Field, Model, Role};
@@ -37,6 +37,17 @@ pub(crate) fn value(model: &Model, field: &Field) -> TokenStream {
     };
     let (k, prior) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
     if monte_carlo { quote!(#k::MonteCarlo(#prior)) } else { prior }
+}
+
+/// The trait of the pair of a weight's posterior and its prior. Where the type of the prior was read, the prior has to be
+/// of it, because the verdict is read off the same type.
+pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
+    let k = names::placed(&model.root, field.span());
+    let prior = match of(model, field) {
+        PriorType::Field(ty) | PriorType::Written(ty) => ty,
+        PriorType::Estimated | PriorType::Unknown => quote_spanned!(field.span()=> _),
+    };
+    quote_spanned!(field.span()=> #k::Divergence<#prior>)
 }
 
 /// The type of the prior of a weight.
