@@ -34,6 +34,10 @@ pub type VisitorMut<'v, T> = dyn FnMut(&Path<'_>, Role, &mut Tensor<T>) + 'v;
 ///
 /// The two walks visit the same tensors under the same names in the same order. Optimisers,
 /// checkpoints, printing and [`Gradients`](crate::Gradients) are written on them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no model: it has no parameters",
+    label = "neither a model nor a distribution over a weight"
+)]
 pub trait Parameters {
     /// The number type of every parameter.
     type Scalar: Real;

@@ -49,10 +49,9 @@ pub struct Row {
 /// Measures every batch size at this standard deviation of the weights, with `draws` draws each.
 pub fn measure(sd: f64, draws: usize, seed: u64) -> Vec<Row> {
     let model = network(sd, seed);
-    let independent: f64 = (0..EXAMPLES)
-        .map(|example| Setting::new(seed, &[example]).variance(&model, draws, |key| Drawing::new(key)))
-        .sum::<f64>()
-        / EXAMPLES as f64;
+    let independent: f64 =
+        (0..EXAMPLES).map(|example| Setting::new(seed, &[example]).variance(&model, draws, Drawing::new)).sum::<f64>()
+            / EXAMPLES as f64;
     let row = |&batch: &usize| {
         let examples: Vec<usize> = (0..batch).map(|i| i % EXAMPLES).collect();
         let setting = Setting::new(seed, &examples);

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::drawing::{Cx, Drawing, Mode};
+use crate::engine::{Visitor, VisitorMut};
 use crate::verdict::{ClosedForm, Verdict};
 use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
@@ -31,6 +32,34 @@ pub trait Bayesian: Parameters + 'static {
     /// Calls `f` with the KL divergence of every random weight below `path`, in nats; NaN where it
     /// has no closed form.
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
+
+    /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one
+    /// trait, wherever it looks; of a field of another number type, it says so.
+    #[doc(hidden)]
+    fn draw_part<'t, T: Real>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t>
+    where
+        Self: Parameters<Scalar = T>,
+    {
+        self.draw_in(cx)
+    }
+
+    /// [`Parameters::visit`], likewise.
+    #[doc(hidden)]
+    fn visit_in<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>)
+    where
+        Self: Parameters<Scalar = T>,
+    {
+        self.visit(path, f);
+    }
+
+    /// [`Parameters::visit_mut`], likewise.
+    #[doc(hidden)]
+    fn visit_mut_in<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>)
+    where
+        Self: Parameters<Scalar = T>,
+    {
+        self.visit_mut(path, f);
+    }
 
     /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
     fn draw<'t>(&'t self, tape: &'t Tape<Self::Scalar>, how: impl Into<Drawing<'t, Self::Scalar>>) -> Self::Draw<'t> {

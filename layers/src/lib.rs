@@ -79,6 +79,10 @@ pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
 pub use verdict::{ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
 
+// What walks are given, under names short enough for an expansion to be read.
+#[doc(hidden)]
+pub use hidden::{Each, EachKl, EachMut};
+
 /// What most programs use.
 pub mod prelude {
     pub use crate::data::Examples;
@@ -95,62 +99,19 @@ pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     use crate::engine::{Visitor, VisitorMut};
-    use crate::{Bayesian, Cx, Divergence, Given, Path, Prior, Verdict, Weight, Yes};
+    use crate::{Parameters, Path, Var, Verdict, Yes};
 
-    /// Sees the divergence of one weight after the other: nats, as a number or on a tape.
-    pub type Each<'f, Nats> = dyn FnMut(&Path<'_>, Nats) + 'f;
+    /// Sees one tensor of a model `M` after the other.
+    pub type Each<'f, 'a, M> = Visitor<'f, 'a, <M as Parameters>::Scalar>;
 
-    /// A field that is a model, with everything that generated code asks of it. It is a trait of its
-    /// own, of one bound, so that a field of a wrong type is few messages and not one for each trait.
-    pub trait Walk<T: crate::Real>: 'static {
-        type Draw<'t>;
-        fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t>;
-        fn each_kl(&self, path: &Path<'_>, f: &mut Each<'_, f64>);
-        fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>);
-        fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>);
-    }
+    /// Sees one tensor of a model `M` after the other, to change it.
+    pub type EachMut<'f, M> = VisitorMut<'f, <M as Parameters>::Scalar>;
 
-    impl<T: crate::Real, M: Bayesian<Scalar = T>> Walk<T> for M {
-        type Draw<'t> = M::Draw<'t>;
+    /// Sees the divergence of one weight of a draw of `M` after the other, on the tape.
+    pub type EachKl<'f, 't, M> = dyn FnMut(&Path<'_>, Var<'t, <M as Parameters>::Scalar>) + 'f;
 
-        fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> M::Draw<'t> {
-            Bayesian::draw_in(self, cx)
-        }
-
-        fn each_kl(&self, path: &Path<'_>, f: &mut Each<'_, f64>) {
-            Bayesian::each_kl(self, path, f);
-        }
-
-        fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
-            crate::Parameters::visit(self, path, f);
-        }
-
-        fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
-            crate::Parameters::visit_mut(self, path, f);
-        }
-    }
-
-    pub fn weight<'t, Q: Divergence<P>, P: Prior>(
-        posterior: &'t Q,
-        prior: &'t P,
-        cx: Cx<'t, Q::Scalar>,
-    ) -> Weight<'t, Q::Scalar> {
-        crate::weight::weight(posterior, Given::fixed(prior), cx)
-    }
-
-    /// A prior that an expression made, kept for the draw. One that is not `Copy` is kept in a field.
-    pub fn kept<T: crate::Real, P: Prior + Copy>(prior: P, cx: Cx<'_, T>) -> &P {
-        cx.tape().alloc(prior)
-    }
-
-    pub fn kl<Q: Divergence<P>, P: Prior>(posterior: &Q, prior: &P) -> f64 {
-        posterior.kl(prior)
-    }
-
-    /// The divergence of a pair whose verdict the macro could not read off the prior's expression.
-    pub fn closed_kl<Q: Divergence<P, Exact: Known>, P: Prior>(posterior: &Q, prior: &P) -> f64 {
-        posterior.kl(prior)
-    }
+    /// Sees the divergence of one weight after the other, as a number.
+    pub type Nats<'f> = dyn FnMut(&Path<'_>, f64) + 'f;
 
     /// A closed form, where the prior's type is known to rustc alone.
     #[diagnostic::on_unimplemented(

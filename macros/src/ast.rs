@@ -143,12 +143,12 @@ impl Field {
         self.ty.span()
     }
 
-    /// The field's member, placed at its type: what rustc finds wrong with the field stands there.
-    pub(crate) fn member_at_type(&self) -> Member {
+    /// The field's member, placed at its type, where what rustc finds wrong with the field stands.
+    pub(crate) fn member_at(&self, place: Span) -> Member {
         let mut member = self.member.clone();
         match &mut member {
-            Member::Named(ident) => ident.set_span(ident.span().located_at(self.ty.span())),
-            Member::Unnamed(_) => {}
+            Member::Named(ident) => ident.set_span(ident.span().located_at(place)),
+            Member::Unnamed(index) => index.span = place,
         }
         member
     }

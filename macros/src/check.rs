@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
-use syn::{GenericArgument, PathArguments, PathSegment, Type};
+use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
 
 use crate::ast::{Body, Field, Model, Role, Segment};
 use crate::attr::{self, FieldAttrs};
@@ -18,6 +18,7 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
         attributes(&field.attrs, errors);
     }
     names(model, errors);
+    priors(model, errors);
     if let Body::Enum(variants) = &model.body {
         layers(&model.name, variants.iter().flat_map(|(_, group)| &group.fields), errors);
     }
@@ -84,6 +85,34 @@ fn names(model: &Model, errors: &mut Errors) {
                     format_args!("another field's parameters are already named `{text}`; choose another name"),
                 );
             }
+        }
+    }
+}
+
+/// What is no prior whatever is implemented: a literal, and a field that is not there.
+fn priors(model: &Model, errors: &mut Errors) {
+    for field in model.fields().filter(|field| field.attrs.skip.is_none()) {
+        let Some(prior) = &field.attrs.prior else { continue };
+        match &prior.value {
+            Expr::Lit(literal) => {
+                let why =
+                    "a prior is a distribution, such as `Normal(0.0, 1.0)`, or a field that holds one, `self.prior`";
+                errors.at(literal, why);
+            }
+            Expr::Field(access) => {
+                let Body::Struct(group) = &model.body else { continue };
+                let of_self = matches!(&*access.base, Expr::Path(path) if path.path.is_ident("self"));
+                if !of_self || group.fields.iter().any(|field| field.member == access.member) {
+                    continue;
+                }
+                let (name, missing) = (&model.name, access.member.to_token_stream());
+                let why = format_args!(
+                    "`{name}` has no field `{missing}` to hold the prior; \
+                     add `#[skip] {missing}: Normal`, or write the prior here: `#[prior(Normal(0.0, 1.0))]`"
+                );
+                errors.at(&access.member, why);
+            }
+            _ => {}
         }
     }
 }

@@ -6,8 +6,8 @@
 
 use proc_macro_crate::FoundCrate;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
-use syn::{Generics, Lifetime, Path};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Generics, Lifetime, Path, Type};
 
 /// The path of the crate elbo: what the user said, or its name in the user's Cargo.toml.
 ///
@@ -25,13 +25,45 @@ pub(crate) fn root(said: Option<&Path>) -> TokenStream {
     }
 }
 
-/// The same tokens, placed at `span`: a path that fails is reported there as a whole.
+/// The same tokens, placed at `span`: a path that fails is reported there as a whole. The arguments of a call stay in
+/// their places.
 pub(crate) fn placed(tokens: &TokenStream, span: Span) -> TokenStream {
     let at = |mut token: TokenTree| {
         token.set_span(span);
         token
     };
     tokens.clone().into_iter().map(at).collect()
+}
+
+/// `<ty as of>::item`, from the beginning of the type to its end: rustc says of all such paths of one field the
+/// same thing at the same place, which it then says once.
+pub(crate) fn qualified(ty: &Type, of: &TokenStream, item: TokenStream) -> TokenStream {
+    let (first, last) = ends(ty);
+    let item = placed(&quote!(::#item), last);
+    let open = quote_spanned!(first=> <);
+    quote_spanned!(first=> #open #ty as #of> #item)
+}
+
+/// Tokens that span `ty`: all at its beginning, and the last of them at its end.
+pub(crate) fn across(tokens: &TokenStream, ty: &Type) -> TokenStream {
+    let (first, last) = ends(ty);
+    let mut placed: Vec<TokenTree> = placed(tokens, first).into_iter().collect();
+    if let Some(token) = placed.last_mut() {
+        token.set_span(last);
+    }
+    placed.into_iter().collect()
+}
+
+/// Where a type begins and where it ends: together they are the whole type, for which stable Rust has no span.
+pub(crate) fn ends(ty: &Type) -> (Span, Span) {
+    let mut tokens = ty.to_token_stream().into_iter();
+    let Some(first) = tokens.next() else { return (Span::call_site(), Span::call_site()) };
+    let last = match tokens.last() {
+        Some(TokenTree::Group(group)) => group.span_close(),
+        Some(token) => token.span(),
+        None => first.span(),
+    };
+    (first.span(), last)
 }
 
 /// The type that holds a draw of the model `name`.
@@ -57,6 +89,11 @@ pub(crate) fn lifetime(wanted: &str, generics: &Generics) -> Lifetime {
 /// A local variable that the user's expressions do not see.
 pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
+}
+
+/// The same, shown at `span` in messages.
+pub(crate) fn local_at(name: &str, span: Span) -> Ident {
+    Ident::new(name, Span::mixed_site().located_at(span))
 }
 
 /// `self`, shown at `span` in messages. Its hygiene is that of the model's name: a type may come into

@@ -4,7 +4,8 @@ mod monte_carlo;
 pub(crate) mod normal;
 mod point;
 
-use crate::{Cx, Given, Posterior, Prior, Var, Verdict};
+use crate::hidden::{Known, Nats};
+use crate::{Cx, Given, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};
 
 /// A weight drawn, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
@@ -15,7 +16,7 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
     message = "no closed-form KL divergence of the posterior `{Self}` from the prior `{P}`",
     label = "this pair is not declared",
     note = "write `#[kl(monte_carlo)]` on the field, or wrap the prior as `MonteCarlo(..)`, to estimate it from the weights drawn",
-    note = "or implement `Divergence<{P}>` for `{Self}`"
+    note = "or implement `Divergence<{P}>` for `{Self}`; a field that is no posterior family takes no `#[prior(..)]`"
 )]
 pub trait Divergence<P: Prior>: Posterior {
     /// Whether [`kl`](Divergence::kl) is exact.
@@ -41,5 +42,39 @@ pub trait Divergence<P: Prior>: Posterior {
     ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
         None
+    }
+
+    /// Draws a field under a prior that is a field too, for generated code.
+    #[doc(hidden)]
+    fn weight<'t, T: Real>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized + Parameters<Scalar = T>,
+    {
+        crate::weight::weight(self, Given::fixed(prior), cx)
+    }
+
+    /// Draws a field under a prior that an expression made, for generated code.
+    #[doc(hidden)]
+    fn weight_of<'t, T: Real>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized + Parameters<Scalar = T>,
+        P: Copy,
+    {
+        self.weight(cx.tape().alloc(prior), cx)
+    }
+
+    /// The divergence of a field, for generated code.
+    #[doc(hidden)]
+    fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
+        f(path, self.kl(prior));
+    }
+
+    /// The divergence of a field whose verdict the macro could not read off the prior's expression.
+    #[doc(hidden)]
+    fn closed_term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>)
+    where
+        Self::Exact: Known,
+    {
+        self.term(prior, path, f);
     }
 }

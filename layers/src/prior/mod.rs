@@ -14,6 +14,11 @@ use crate::{Real, Var};
 ///
 /// Most priors have no parameters that are learned. One that has says so by [`own`](Prior::own) and
 /// [`own_mut`](Prior::own_mut), and keeps its place in a field that is not skipped.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no prior",
+    label = "a prior is a distribution, such as `Normal(0.0, 1.0)`",
+    note = "a type of yours is one where it implements `Prior`, by its log-density"
+)]
 pub trait Prior: Send + Sync + 'static {
     /// ln p(w), summed over the elements of `w`: nats. A prior with parameters of its own takes them as they are, as
     /// constants.

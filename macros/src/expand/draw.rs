@@ -5,8 +5,9 @@ use quote::{quote, quote_spanned};
 use syn::Member;
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
+use crate::expand::prior::Drawn;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{scalar, with_tape};
+use crate::expand::{of_numbers, scalar, with_tape};
 use crate::names;
 
 /// `NetDraw<'t, ..>`, of the model's own generics.
@@ -43,16 +44,21 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
             quote!(enum #name<#parameters> #where_clause { #(#variants,)* })
         }
     };
+    // The body of `clone` is checked once more when the fields' types are known. Of an only layer, what is wrong with it
+    // is then told at its type again, and so once.
+    let layers: Vec<_> = model.fields().filter(|field| matches!(field.role(), Role::Layer)).collect();
+    let drawn = match layers[..] {
+        [only] => names::across(&draw, &only.ty),
+        _ => draw.clone(),
+    };
     quote! {
         #[doc = #doc]
         #[allow(dead_code, missing_debug_implementations)]
         #vis #body
-        #[automatically_derived]
-        impl #impl_generics ::core::clone::Clone for #draw #where_clause {
-            fn clone(&self) -> Self { *self }
-        }
-        #[automatically_derived]
         impl #impl_generics ::core::marker::Copy for #draw #where_clause {}
+        impl #impl_generics ::core::clone::Clone for #draw #where_clause {
+            fn clone(&self) -> #drawn { *self }
+        }
     }
 }
 
@@ -87,13 +93,14 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
     let (ty, span, tape) = (&field.ty, field.span(), names::tape());
     let k = names::placed(&model.root, span);
     match field.role() {
-        // Only the fallback meets it: what the field should be is not known.
-        Role::Weight { .. } if field.attrs.skip.is_some() => {
-            let scalar = scalar(model);
-            quote!(#k::Weight<#tape, #scalar>)
+        // All weights are of the model's number type. Were it asked of this one, a wrong type would be a mistake of
+        // every line that uses the field.
+        Role::Weight { .. } => {
+            let (scalar, close) = (scalar(model), of_numbers(model, quote!(>)));
+            let weight = of_numbers(model, quote!(#k::Weight<));
+            quote!(#weight #tape, #scalar #close)
         }
-        Role::Weight { .. } => quote_spanned!(span=> #k::Weight<#tape, <#ty as #k::Parameters>::Scalar>),
-        Role::Layer => quote_spanned!(span=> <#ty as #k::Bayesian>::Draw<#tape>),
+        Role::Layer => names::qualified(ty, &quote!(#k::Bayesian), quote!(Draw<#tape>)),
         Role::Skipped => quote!(&#tape #ty),
     }
 }
@@ -106,7 +113,7 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
         Body::Struct(group) => {
             let values = group.fields.iter().map(|field| {
                 let value = drawn(model, field, walk::field_of_self(model, field, Borrow::Shared));
-                initialised(group.style, &field.member_at_type(), value)
+                initialised(group.style, &field.member_at(field.span()), value)
             });
             let (member, _, value) = last(group);
             let last = initialised(group.style, &member, value);
@@ -119,7 +126,7 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
                 let pattern = walk::pattern(group, |_| true);
                 let values = group.fields.iter().enumerate().map(|(i, field)| {
                     let binding = walk::binding(i);
-                    initialised(group.style, &field.member_at_type(), drawn(model, field, quote!(#binding)))
+                    initialised(group.style, &field.member_at(field.span()), drawn(model, field, quote!(#binding)))
                 });
                 let values = delimited(group.style, values);
                 quote!(Self::#variant #pattern => #name::#variant #values,)
@@ -136,10 +143,17 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     let k = names::placed(&model.root, span);
     match field.role() {
         Role::Weight { .. } => {
-            let prior = super::prior::drawn(model, field);
-            quote_spanned!(span=> #k::hidden::weight(#place, #prior, #cx))
+            let pair = super::prior::pair(model, field);
+            let weight = match super::prior::drawn(model, field) {
+                Drawn::Borrowed(prior) => quote_spanned!(span=> weight(#place, #prior, #cx)),
+                Drawn::Owned(prior) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
+            };
+            names::qualified(&field.ty, &pair, weight)
         }
-        Role::Layer => quote_spanned!(span=> #k::hidden::Walk::draw_in(#place, #cx)),
+        Role::Layer => {
+            let ty = &field.ty;
+            names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> draw_part(#place, #cx)))
+        }
         Role::Skipped => place,
     }
 }

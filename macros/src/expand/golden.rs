@@ -109,6 +109,104 @@ fn a_struct_with_nothing_in_it() {
 }
 
 #[test]
+fn a_tuple_struct_over_a_number_type_a_length_and_a_where_clause() {
+    let expanded = type_with_attribute(quote! {
+        pub(crate) struct Stack<M, T: Real = f32, const N: usize = 2>(
+            pub [M; N],
+            #[prior(self.2)] MeanField<T>,
+            #[skip] pub(super) Normal,
+        )
+        where
+            M: Layer<Scalar = T>;
+    });
+    compare("where_clause.rs", expanded);
+}
+
+#[test]
+fn containers_of_containers() {
+    let expanded = type_with_attribute(quote! {
+        struct Ensemble {
+            members: Vec<[Option<Dense>; 2]>,
+            heads: (Dense, Box<Ensemble>),
+            temperature: Point,
+            #[skip]
+            classes: usize,
+        }
+    });
+    compare("containers.rs", expanded);
+}
+
+#[test]
+fn names_that_clash_and_names_that_are_set() {
+    let expanded = type_with_attribute(quote! {
+        struct Odd {
+            #[name("kernel")]
+            #[prior(path(1.0))]
+            path: MeanField,
+            cx: Dense,
+            f: Dense,
+            r#type: Dense,
+            #[skip]
+            _tape: usize,
+        }
+    });
+    compare("names.rs", expanded);
+}
+
+#[test]
+fn priors_however_they_are_written() {
+    let expanded = type_with_attribute(quote! {
+        struct Priors<P: Prior> {
+            #[prior(standard())]
+            computed: MeanField,
+            #[prior(MonteCarlo(self.own))]
+            wrapped: MeanField,
+            #[prior(Mixture::new(0.5, 1.0))]
+            #[kl(monte_carlo)]
+            estimated: MeanField,
+            #[prior(priors::Normal { mean: 0.0, sd: 1.0 })]
+            literal: Point,
+            #[skip]
+            own: P,
+        }
+    });
+    compare("priors.rs", expanded);
+}
+
+#[test]
+fn the_crate_under_another_path() {
+    let expanded = type_with_attribute(quote! {
+        #[elbo_crate(crate::bayes)]
+        enum Either {
+            Left(Dense),
+            #[cfg(feature = "right")]
+            Right { layer: Dense },
+        }
+    });
+    compare("crate.rs", expanded);
+}
+
+#[test]
+fn the_struct_itself_stays_as_it_was_written() {
+    let written = quote! {
+        /// A network, in the user's words.
+        #[derive(Clone, Debug)]
+        #[cfg_attr(feature = "serde", derive(Serialize))]
+        pub(crate) struct Network<M: Layer>
+        where
+            M: Clone,
+        {
+            /// The body.
+            #[cfg(not(feature = "small"))]
+            pub body: [M; 2],
+            #[name("head")]
+            pub(crate) head: M,
+        }
+    };
+    compare("attribute.rs", crate::attribute(TokenStream::new(), written));
+}
+
+#[test]
 fn a_forward_of_borrowed_input() {
     let expanded = impl_with_attribute(quote! {
         impl<M: Layer> Stack<M> {

@@ -16,7 +16,7 @@ mod golden;
 pub(crate) use implementation::implementation;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Generics, parse_quote};
 
 use crate::ast::{Field, Model, Role};
@@ -60,34 +60,37 @@ fn bayesian(
     }
     let (impl_generics, type_generics, where_clause) = owned.split_for_impl();
     let tape = names::tape();
-    let draw = names::placed(&draw::of(model), number_span(model));
+    let draw = of_numbers(model, draw::of(model));
     let drawn = quote_spanned!(number_span(model)=> type Draw<#tape> = #draw;);
     let (cx, this) = (draw_in.argument("cx"), walk::receiver(model));
     let span = number_span(model);
     let here = names::placed(k, span);
+    let (number, given) = (of_numbers(model, quote!(Self::Scalar)), of_numbers(model, quote!(Self::Draw<#tape>)));
+    let close = of_numbers(model, quote!(>));
     let signature = quote_spanned! {span=>
-        fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, Self::Scalar>) -> Self::Draw<#tape>
+        fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, #number #close) -> #given
     };
-    let draw_in = &draw_in.body;
-    let each_kl = kl::method(model, quote!(::core::primitive::f64), each_kl);
+    let draw_in = walk::method(model, signature, &draw_in.body);
+    let each_kl = kl::method(model, quote!(#k::hidden::Nats<'_>), each_kl);
     quote! {
         #[automatically_derived]
         impl #impl_generics #k::Bayesian for #name #type_generics #where_clause {
             #drawn
             type Batch = #batch;
             type Exact = #exact;
-            #signature { #draw_in }
+            #draw_in
             #each_kl
         }
     }
 }
 
 /// The field whose number type is the model's. All agree, so it is the first whose type is known best:
-/// a weight, else a layer; in a recursive model it is not asked of the model itself.
+/// a weight, else a layer, of a plain name if there is one; in a recursive model it is not asked of the model itself.
 fn numbered(model: &Model) -> Option<&Field> {
     let weight = |field: &&Field| matches!(field.role(), Role::Weight { .. }) && field.attrs.skip.is_none();
     let layer = |field: &&Field| matches!(field.role(), Role::Layer) && !mentions(&field.ty, &model.name);
-    model.fields().find(weight).or_else(|| model.fields().find(layer))
+    let plain = |field: &&Field| layer(field) && !field.ty.to_token_stream().to_string().contains('<');
+    model.fields().find(weight).or_else(|| model.fields().find(plain)).or_else(|| model.fields().find(layer))
 }
 
 /// The number type.
@@ -95,7 +98,7 @@ fn scalar(model: &Model) -> TokenStream {
     match numbered(model) {
         Some(field) => {
             let (ty, k) = (&field.ty, names::placed(&model.root, field.span()));
-            quote_spanned!(field.span()=> <#ty as #k::Parameters>::Scalar)
+            names::qualified(ty, &quote!(#k::Parameters), quote!(Scalar))
         }
         None => quote!(::core::primitive::f32),
     }
@@ -105,6 +108,11 @@ fn scalar(model: &Model) -> TokenStream {
 /// part of that mistake.
 fn number_span(model: &Model) -> Span {
     numbered(model).map_or_else(Span::call_site, Field::span)
+}
+
+/// A type with the number type in it, placed there as a whole.
+fn of_numbers(model: &Model, ty: TokenStream) -> TokenStream {
+    numbered(model).map_or_else(|| ty.clone(), |field| names::across(&ty, &field.ty))
 }
 
 /// The model's generics, and before them the lifetime of the tape.

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use crate::ast::{Model, Role};
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{number_span, scalar};
+use crate::expand::{number_span, of_numbers, scalar};
 use crate::names;
 
 /// `impl Parameters`.
@@ -14,44 +14,50 @@ pub(crate) fn parameters(model: &Model, visit: Walk, visit_mut: Walk) -> TokenSt
     let (impl_generics, type_generics, where_clause) = model.generics.split_for_impl();
     let (this, span) = (walk::receiver(model), number_span(model));
     let (here, long) = (names::placed(k, span), names::lifetime("a", &model.generics));
+    let each = of_numbers(model, quote!(#k::Each<'_, #long, Self>));
+    let each_mut = of_numbers(model, quote!(#k::EachMut<'_, Self>));
     let (path, f, body) = (visit.argument("path"), visit.argument("f"), visit.body);
     let (path_mut, f_mut, body_mut) = (visit_mut.argument("path"), visit_mut.argument("f"), visit_mut.body);
     let visit = quote_spanned! {span=>
-        fn visit<#long>(&#long #this, #path: &#here::Path<'_>, #f: &mut #here::engine::Visitor<'_, #long, Self::Scalar>)
+        fn visit<#long>(&#long #this, #path: &#here::Path<'_>, #f: &mut #each)
     };
     let visit_mut = quote_spanned! {span=>
-        fn visit_mut(&mut #this, #path_mut: &#here::Path<'_>, #f_mut: &mut #here::engine::VisitorMut<'_, Self::Scalar>)
+        fn visit_mut(&mut #this, #path_mut: &#here::Path<'_>, #f_mut: &mut #each_mut)
     };
+    let (visit, visit_mut) = (walk::method(model, visit, &body), walk::method(model, visit_mut, &body_mut));
     quote! {
         #[automatically_derived]
         impl #impl_generics #k::Parameters for #name #type_generics #where_clause {
             type Scalar = #scalar;
-            #visit { #body }
-            #visit_mut { #body_mut }
+            #visit
+            #visit_mut
         }
     }
 }
 
 /// `visit`'s body.
 pub(crate) fn walk(model: &Model) -> Walk {
-    visit(model, Borrow::Shared, "visit")
+    visit(model, Borrow::Shared, "visit", "visit_in")
 }
 
 /// `visit_mut`'s body.
 pub(crate) fn walk_mut(model: &Model) -> Walk {
-    visit(model, Borrow::Mutable, "visit_mut")
+    visit(model, Borrow::Mutable, "visit_mut", "visit_mut_in")
 }
 
-fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
-    let f = names::local("f");
+fn visit(model: &Model, borrow: Borrow, method: &str, part: &str) -> Walk {
     walk::each_field(model, borrow, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
-        let (k, method) = (names::placed(&model.root, span), Ident::new(method, span));
+        let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
+        let (method, part) = (Ident::new(method, span), Ident::new(part, span));
         match field.role() {
             Role::Skipped => None,
             Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#method(#place, #path, #f))),
             // Of a field that is no model, rustc then says one thing, not one for each trait.
-            Role::Layer => Some(quote_spanned!(span=> #k::hidden::Walk::#method(#place, #path, #f))),
+            Role::Layer => {
+                let ty = &field.ty;
+                Some(names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> #part(#place, #path, #f))))
+            }
         }
     })
 }

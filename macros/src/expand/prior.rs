@@ -13,7 +13,7 @@
 //! | anything else | unknown: `each_kl` demands a closed form, which `self.prior` does not |
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, Member, Path};
 
 use crate::ast::{Body, Field, Model, Role};
@@ -43,18 +43,23 @@ pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
     }
 }
 
-/// The prior of a weight as its draw keeps it: a field where it stands, anything else in the tape's arena.
-pub(crate) fn drawn(model: &Model, field: &Field) -> TokenStream {
+/// The prior of a weight as its draw takes it.
+pub(crate) enum Drawn {
+    /// A field, where it stands.
+    Borrowed(TokenStream),
+    /// What an expression makes, to be kept for the draw.
+    Owned(TokenStream),
+}
+
+pub(crate) fn drawn(model: &Model, field: &Field) -> Drawn {
     let Role::Weight { prior, monte_carlo } = field.role() else {
-        return TokenStream::new();
+        return Drawn::Owned(TokenStream::new());
     };
     if is_place(prior) {
-        return borrowed(model, field);
+        return Drawn::Borrowed(borrowed(model, field));
     }
-    let (k, cx) = (&model.root, names::local("cx"));
-    let value = names::with_this(prior.to_token_stream(), &model.name);
-    let value = if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value };
-    quote!(#k::hidden::kept(#value, #cx))
+    let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
+    Drawn::Owned(if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value })
 }
 
 /// `self.prior`, or a place within it.
@@ -65,6 +70,17 @@ fn is_place(prior: &Expr) -> bool {
         Expr::Field(access) => is_self(&access.base) || is_place(&access.base),
         _ => false,
     }
+}
+
+/// The trait of the pair of a weight's posterior and its prior. Where the type of the prior was read, the prior has to be
+/// of it, because the verdict is read off the same type.
+pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
+    let k = names::placed(&model.root, field.span());
+    let prior = match of(model, field) {
+        PriorType::Field(ty) | PriorType::Written(ty) => ty,
+        PriorType::Estimated | PriorType::Unknown => quote_spanned!(field.span()=> _),
+    };
+    quote_spanned!(field.span()=> #k::Divergence<#prior>)
 }
 
 /// The type of the prior of a weight.

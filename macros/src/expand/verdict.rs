@@ -1,7 +1,7 @@
 //! What the compiler knows of a model: verdicts, combined from its fields.
 
 use proc_macro2::TokenStream;
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 
 use crate::ast::{Field, Model, Role};
 use crate::check::mentions;
@@ -11,10 +11,7 @@ use crate::names;
 /// Whether the examples of a batch are independent of each other: weights never couple them.
 pub(crate) fn batch(model: &Model) -> TokenStream {
     combined(model, |field, k| match field.role() {
-        Role::Layer => {
-            let ty = &field.ty;
-            Some(quote_spanned!(field.span()=> <#ty as #k::Bayesian>::Batch))
-        }
+        Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Batch))),
         Role::Weight { .. } | Role::Skipped => None,
     })
 }
@@ -24,11 +21,11 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
     combined(model, |field, k| {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
-            Role::Layer => Some(quote_spanned!(span=> <#ty as #k::Bayesian>::Exact)),
+            Role::Layer => Some(names::qualified(ty, &quote!(#k::Bayesian), quote!(Exact))),
             Role::Skipped => None,
             Role::Weight { .. } => match prior::of(model, field) {
-                PriorType::Field(prior) | PriorType::Written(prior) => {
-                    Some(quote_spanned!(span=> <#ty as #k::Divergence<#prior>>::Exact))
+                PriorType::Field(_) | PriorType::Written(_) => {
+                    Some(names::qualified(ty, &prior::pair(model, field), quote!(Exact)))
                 }
                 PriorType::Estimated => Some(quote_spanned!(span=> #k::No<#ty>)),
                 // `each_kl` demands a closed form.
@@ -48,13 +45,13 @@ fn combined(model: &Model, verdict: impl Fn(&Field, &TokenStream) -> Option<Toke
         verdicts = verdicts.chunks(2).map(|pair| and(model, pair)).collect();
     }
     let k = &model.root;
-    verdicts.pop().unwrap_or_else(|| quote::quote!(#k::Yes))
+    verdicts.pop().unwrap_or_else(|| quote!(#k::Yes))
 }
 
 fn and(model: &Model, pair: &[TokenStream]) -> TokenStream {
     let k = &model.root;
     match pair {
-        [a, b] => quote::quote!(<#a as #k::Verdict>::And<#b>),
+        [a, b] => quote!(<#a as #k::Verdict>::And<#b>),
         _ => pair.iter().cloned().collect(),
     }
 }

@@ -1,9 +1,10 @@
 //! A method's body that does something for each field.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, format_ident, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::ast::{Body, Field, Group, Model, Segment, Style};
+use crate::expand::of_numbers;
 use crate::names;
 
 /// A method's body.
@@ -19,6 +20,13 @@ impl Walk {
     pub(crate) fn argument(&self, name: &str) -> TokenStream {
         if self.uses_arguments { names::local(name).into_token_stream() } else { quote!(_) }
     }
+}
+
+/// A method with the number type in its signature, which is placed there as a whole: rustc may tell what is wrong with a
+/// method at any of its tokens.
+pub(crate) fn method(model: &Model, signature: TokenStream, body: &TokenStream) -> TokenStream {
+    let (signature, body) = (of_numbers(model, signature), of_numbers(model, quote!({ #body })));
+    quote!(#signature #body)
 }
 
 /// How a walk borrows the fields of `self`.
@@ -70,11 +78,11 @@ pub(crate) fn receiver(model: &Model) -> Ident {
 
 /// `&self.field`, placed at the field's type.
 pub(crate) fn field_of_self(model: &Model, field: &Field, borrow: Borrow) -> TokenStream {
-    let this = names::this(&model.name, field.span());
-    let member = field.member_at_type();
+    let (first, last) = names::ends(&field.ty);
+    let (this, member) = (names::this(&model.name, first), field.member_at(last));
     match borrow {
-        Borrow::Shared => quote::quote_spanned!(field.span()=> &#this.#member),
-        Borrow::Mutable => quote::quote_spanned!(field.span()=> &mut #this.#member),
+        Borrow::Shared => quote_spanned!(field.span()=> &#this.#member),
+        Borrow::Mutable => quote_spanned!(field.span()=> &mut #this.#member),
     }
 }
 
@@ -104,20 +112,22 @@ pub(crate) fn pattern(group: &Group, used: impl Fn(usize) -> bool) -> TokenStrea
 
 /// The path of the field's parameters, from `path`.
 pub(crate) fn path(field: &Field) -> TokenStream {
-    let path = names::local("path");
+    let span = field.span();
+    let path = names::local_at("path", span);
     match &field.segment {
-        Segment::Name(name) => quote!(&#path.at(#name)),
-        Segment::Index(i) => quote!(&#path.index(#i)),
+        Segment::Name(name) => quote_spanned!(span=> &#path.at(#name)),
+        Segment::Index(i) => quote_spanned!(span=> &#path.index(#i)),
         Segment::Nothing => quote!(#path),
     }
 }
 
 /// The field's place in the draw, from `cx`: the same segments as of its path.
 pub(crate) fn cx(field: &Field) -> TokenStream {
-    let cx = names::local("cx");
+    let span = field.span();
+    let cx = names::local_at("cx", span);
     match &field.segment {
-        Segment::Name(name) => quote!(#cx.at(#name)),
-        Segment::Index(i) => quote!(#cx.index(#i)),
+        Segment::Name(name) => quote_spanned!(span=> #cx.at(#name)),
+        Segment::Index(i) => quote_spanned!(span=> #cx.index(#i)),
         Segment::Nothing => quote!(#cx),
     }
 }

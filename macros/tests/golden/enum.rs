@@ -18,24 +18,15 @@ enum BlockDraw<'t> {
     /// A draw of `Relu`.
     Relu,
 }
-#[automatically_derived]
+impl<'t> ::core::marker::Copy for BlockDraw<'t> {}
 impl<'t> ::core::clone::Clone for BlockDraw<'t> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> BlockDraw<'t> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t> ::core::marker::Copy for BlockDraw<'t> {}
-#[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Dense as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<
-            '_,
-            ::elbo::Var<'t, <Dense as ::elbo::Parameters>::Scalar>,
-        >,
-    ) {
+impl<'t> ::elbo::Drawn<'t, <Block as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Block>) {
         match self {
             Self::Dense(field0) => {
                 ::elbo::Drawn::each_kl(field0, path, f);
@@ -51,34 +42,26 @@ impl<'t> ::elbo::Drawn<'t, <Dense as ::elbo::Parameters>::Scalar> for BlockDraw<
 #[automatically_derived]
 impl ::elbo::Parameters for Block {
     type Scalar = <Dense as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(
-        &'a self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         match self {
             Self::Dense(field0) => {
-                ::elbo::hidden::Walk::visit(field0, path, f);
+                <Dense as ::elbo::Bayesian>::visit_in(field0, path, f);
             }
             Self::Gated { gate: field0, value: field1, .. } => {
-                ::elbo::hidden::Walk::visit(field0, &path.at("gate"), f);
-                ::elbo::hidden::Walk::visit(field1, &path.at("value"), f);
+                <Dense as ::elbo::Bayesian>::visit_in(field0, &path.at("gate"), f);
+                <Dense as ::elbo::Bayesian>::visit_in(field1, &path.at("value"), f);
             }
             Self::Relu => {}
         }
     }
-    fn visit_mut(
-        &mut self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         match self {
             Self::Dense(field0) => {
-                ::elbo::hidden::Walk::visit_mut(field0, path, f);
+                <Dense as ::elbo::Bayesian>::visit_mut_in(field0, path, f);
             }
             Self::Gated { gate: field0, value: field1, .. } => {
-                ::elbo::hidden::Walk::visit_mut(field0, &path.at("gate"), f);
-                ::elbo::hidden::Walk::visit_mut(field1, &path.at("value"), f);
+                <Dense as ::elbo::Bayesian>::visit_mut_in(field0, &path.at("gate"), f);
+                <Dense as ::elbo::Bayesian>::visit_mut_in(field1, &path.at("value"), f);
             }
             Self::Relu => {}
         }
@@ -96,30 +79,29 @@ impl ::elbo::Bayesian for Block {
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         match self {
             Self::Dense(field0) => {
-                BlockDraw::Dense(::elbo::hidden::Walk::draw_in(field0, cx))
+                BlockDraw::Dense(<Dense as ::elbo::Bayesian>::draw_part(field0, cx))
             }
             Self::Gated { gate: field0, value: field1, sharp: field2, .. } => {
                 BlockDraw::Gated {
-                    gate: ::elbo::hidden::Walk::draw_in(field0, cx.at("gate")),
-                    value: ::elbo::hidden::Walk::draw_in(field1, cx.at("value")),
+                    gate: <Dense as ::elbo::Bayesian>::draw_part(field0, cx.at("gate")),
+                    value: <Dense as ::elbo::Bayesian>::draw_part(
+                        field1,
+                        cx.at("value"),
+                    ),
                     sharp: field2,
                 }
             }
             Self::Relu => BlockDraw::Relu,
         }
     }
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
         match self {
             Self::Dense(field0) => {
-                ::elbo::hidden::Walk::each_kl(field0, path, f);
+                <Dense as ::elbo::Bayesian>::each_kl(field0, path, f);
             }
             Self::Gated { gate: field0, value: field1, .. } => {
-                ::elbo::hidden::Walk::each_kl(field0, &path.at("gate"), f);
-                ::elbo::hidden::Walk::each_kl(field1, &path.at("value"), f);
+                <Dense as ::elbo::Bayesian>::each_kl(field0, &path.at("gate"), f);
+                <Dense as ::elbo::Bayesian>::each_kl(field1, &path.at("value"), f);
             }
             Self::Relu => {}
         }

@@ -13,39 +13,21 @@ struct WrongDraw<'t> {
     shared: <Vec<Dense> as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
-#[automatically_derived]
+impl<'t> ::core::marker::Copy for WrongDraw<'t> {}
 impl<'t> ::core::clone::Clone for WrongDraw<'t> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> WrongDraw<'t> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t> ::core::marker::Copy for WrongDraw<'t> {}
-#[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>
-for WrongDraw<'t> {
-    fn each_kl(
-        &self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::hidden::Each<
-            '_,
-            ::elbo::Var<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>,
-        >,
-    ) {}
+impl<'t> ::elbo::Drawn<'t, <Wrong as ::elbo::Parameters>::Scalar> for WrongDraw<'t> {
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Wrong>) {}
 }
 #[automatically_derived]
 impl ::elbo::Parameters for Wrong {
     type Scalar = <Vec<Dense> as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(
-        &'a self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {}
-    fn visit_mut(
-        &mut self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {}
+    fn visit<'a>(&'a self, _: &::elbo::Path<'_>, _: &mut ::elbo::Each<'_, 'a, Self>) {}
+    fn visit_mut(&mut self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachMut<'_, Self>) {}
 }
 #[automatically_derived]
 impl ::elbo::Bayesian for Wrong {
@@ -55,9 +37,5 @@ impl ::elbo::Bayesian for Wrong {
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ::core::unreachable!()
     }
-    fn each_kl(
-        &self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {}
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
 }

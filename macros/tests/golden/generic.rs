@@ -9,24 +9,23 @@ pub struct DenseDraw<'t, Q: Divergence<P> = MeanField, P: Prior = Normal> {
     prior: &'t P,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
-#[automatically_derived]
+impl<'t, Q: Divergence<P>, P: Prior> ::core::marker::Copy for DenseDraw<'t, Q, P> {}
 impl<'t, Q: Divergence<P>, P: Prior> ::core::clone::Clone for DenseDraw<'t, Q, P> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> DenseDraw<'t, Q, P> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t, Q: Divergence<P>, P: Prior> ::core::marker::Copy for DenseDraw<'t, Q, P> {}
-#[automatically_derived]
-impl<'t, Q: Divergence<P>, P: Prior> ::elbo::Drawn<'t, <Q as ::elbo::Parameters>::Scalar>
+impl<
+    't,
+    Q: Divergence<P>,
+    P: Prior,
+> ::elbo::Drawn<'t, <Dense<Q, P> as ::elbo::Parameters>::Scalar>
 for DenseDraw<'t, Q, P> {
     fn each_kl(
         &self,
         path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<
-            '_,
-            ::elbo::Var<'t, <Q as ::elbo::Parameters>::Scalar>,
-        >,
+        f: &mut ::elbo::EachKl<'_, 't, Dense<Q, P>>,
     ) {
         ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
         ::elbo::Drawn::each_kl(&self.bias, &path.at("offset"), f);
@@ -35,19 +34,11 @@ for DenseDraw<'t, Q, P> {
 #[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
     type Scalar = <Q as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(
-        &'a self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit(&self.weight, &path.at("weight"), f);
         ::elbo::Parameters::visit(&self.bias, &path.at("offset"), f);
     }
-    fn visit_mut(
-        &mut self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         ::elbo::Parameters::visit_mut(&mut self.weight, &path.at("weight"), f);
         ::elbo::Parameters::visit_mut(&mut self.bias, &path.at("offset"), f);
     }
@@ -63,25 +54,22 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     >;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
-            weight: ::elbo::hidden::weight(&self.weight, &self.prior, cx.at("weight")),
-            bias: ::elbo::hidden::weight(
-                &self.bias,
-                ::elbo::MonteCarlo::of(&self.prior),
-                cx.at("offset"),
-            ),
+            weight: <Q as ::elbo::Divergence<
+                P,
+            >>::weight(&self.weight, &self.prior, cx.at("weight")),
+            bias: <Q as ::elbo::Divergence<
+                ::elbo::MonteCarlo<P>,
+            >>::weight(&self.bias, ::elbo::MonteCarlo::of(&self.prior), cx.at("offset")),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
     }
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {
-        f(&path.at("weight"), ::elbo::hidden::kl(&self.weight, &self.prior));
-        f(
-            &path.at("offset"),
-            ::elbo::hidden::kl(&self.bias, ::elbo::MonteCarlo::of(&self.prior)),
-        );
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <Q as ::elbo::Divergence<
+            P,
+        >>::term(&self.weight, &self.prior, &path.at("weight"), f);
+        <Q as ::elbo::Divergence<
+            ::elbo::MonteCarlo<P>,
+        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.prior), &path.at("offset"), f);
     }
 }

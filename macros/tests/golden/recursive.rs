@@ -7,24 +7,15 @@ struct ChainDraw<'t>(
     <Option<Box<Chain>> as ::elbo::Bayesian>::Draw<'t>,
     ::core::marker::PhantomData<&'t ()>,
 );
-#[automatically_derived]
+impl<'t> ::core::marker::Copy for ChainDraw<'t> {}
 impl<'t> ::core::clone::Clone for ChainDraw<'t> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> ChainDraw<'t> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t> ::core::marker::Copy for ChainDraw<'t> {}
-#[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Dense as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<
-            '_,
-            ::elbo::Var<'t, <Dense as ::elbo::Parameters>::Scalar>,
-        >,
-    ) {
+impl<'t> ::elbo::Drawn<'t, <Chain as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Chain>) {
         ::elbo::Drawn::each_kl(&self.0, &path.index(0usize), f);
         ::elbo::Drawn::each_kl(&self.1, &path.index(1usize), f);
     }
@@ -32,21 +23,17 @@ impl<'t> ::elbo::Drawn<'t, <Dense as ::elbo::Parameters>::Scalar> for ChainDraw<
 #[automatically_derived]
 impl ::elbo::Parameters for Chain {
     type Scalar = <Dense as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(
-        &'a self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {
-        ::elbo::hidden::Walk::visit(&self.0, &path.index(0usize), f);
-        ::elbo::hidden::Walk::visit(&self.1, &path.index(1usize), f);
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
+        <Dense as ::elbo::Bayesian>::visit_in(&self.0, &path.index(0usize), f);
+        <Option<
+            Box<Chain>,
+        > as ::elbo::Bayesian>::visit_in(&self.1, &path.index(1usize), f);
     }
-    fn visit_mut(
-        &mut self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {
-        ::elbo::hidden::Walk::visit_mut(&mut self.0, &path.index(0usize), f);
-        ::elbo::hidden::Walk::visit_mut(&mut self.1, &path.index(1usize), f);
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
+        <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.0, &path.index(0usize), f);
+        <Option<
+            Box<Chain>,
+        > as ::elbo::Bayesian>::visit_mut_in(&mut self.1, &path.index(1usize), f);
     }
 }
 #[automatically_derived]
@@ -56,17 +43,17 @@ impl ::elbo::Bayesian for Chain {
     type Exact = <Dense as ::elbo::Bayesian>::Exact;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ChainDraw(
-            ::elbo::hidden::Walk::draw_in(&self.0, cx.index(0usize)),
-            ::elbo::hidden::Walk::draw_in(&self.1, cx.index(1usize)),
+            <Dense as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),
+            <Option<
+                Box<Chain>,
+            > as ::elbo::Bayesian>::draw_part(&self.1, cx.index(1usize)),
             ::core::marker::PhantomData,
         )
     }
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {
-        ::elbo::hidden::Walk::each_kl(&self.0, &path.index(0usize), f);
-        ::elbo::hidden::Walk::each_kl(&self.1, &path.index(1usize), f);
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <Dense as ::elbo::Bayesian>::each_kl(&self.0, &path.index(0usize), f);
+        <Option<
+            Box<Chain>,
+        > as ::elbo::Bayesian>::each_kl(&self.1, &path.index(1usize), f);
     }
 }

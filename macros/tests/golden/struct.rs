@@ -7,25 +7,15 @@ pub struct ScaledDraw<'t> {
     layer: <Dense as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
-#[automatically_derived]
+impl<'t> ::core::marker::Copy for ScaledDraw<'t> {}
 impl<'t> ::core::clone::Clone for ScaledDraw<'t> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> ScaledDraw<'t> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t> ::core::marker::Copy for ScaledDraw<'t> {}
-#[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <MeanField as ::elbo::Parameters>::Scalar>
-for ScaledDraw<'t> {
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<
-            '_,
-            ::elbo::Var<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-        >,
-    ) {
+impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Scaled>) {
         ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
         ::elbo::Drawn::each_kl(&self.layer, &path.at("layer"), f);
     }
@@ -33,21 +23,13 @@ for ScaledDraw<'t> {
 #[automatically_derived]
 impl ::elbo::Parameters for Scaled {
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(
-        &'a self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit(&self.scale, &path.at("scale"), f);
-        ::elbo::hidden::Walk::visit(&self.layer, &path.at("layer"), f);
+        <Dense as ::elbo::Bayesian>::visit_in(&self.layer, &path.at("layer"), f);
     }
-    fn visit_mut(
-        &mut self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         ::elbo::Parameters::visit_mut(&mut self.scale, &path.at("scale"), f);
-        ::elbo::hidden::Walk::visit_mut(&mut self.layer, &path.at("layer"), f);
+        <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.layer, &path.at("layer"), f);
     }
 }
 #[automatically_derived]
@@ -59,24 +41,17 @@ impl ::elbo::Bayesian for Scaled {
     >>::Exact as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
-            scale: ::elbo::hidden::weight(
-                &self.scale,
-                ::elbo::hidden::kept(Normal(1.0, 0.1), cx),
-                cx.at("scale"),
-            ),
-            layer: ::elbo::hidden::Walk::draw_in(&self.layer, cx.at("layer")),
+            scale: <MeanField as ::elbo::Divergence<
+                Normal,
+            >>::weight_of(&self.scale, Normal(1.0, 0.1), cx.at("scale")),
+            layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, cx.at("layer")),
             _tape: ::core::marker::PhantomData,
         }
     }
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {
-        f(
-            &path.at("scale"),
-            ::elbo::hidden::kl::<_, Normal>(&self.scale, &Normal(1.0, 0.1)),
-        );
-        ::elbo::hidden::Walk::each_kl(&self.layer, &path.at("layer"), f);
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <MeanField as ::elbo::Divergence<
+            Normal,
+        >>::term(&self.scale, &Normal(1.0, 0.1), &path.at("scale"), f);
+        <Dense as ::elbo::Bayesian>::each_kl(&self.layer, &path.at("layer"), f);
     }
 }

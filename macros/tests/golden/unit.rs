@@ -1,35 +1,21 @@
 /// One draw of [`Relu`](type@Relu): the model with its weights known.
 #[allow(dead_code, missing_debug_implementations)]
 pub struct ReluDraw<'t>(::core::marker::PhantomData<&'t ()>);
-#[automatically_derived]
+impl<'t> ::core::marker::Copy for ReluDraw<'t> {}
 impl<'t> ::core::clone::Clone for ReluDraw<'t> {
-    fn clone(&self) -> Self {
+    fn clone(&self) -> ReluDraw<'t> {
         *self
     }
 }
 #[automatically_derived]
-impl<'t> ::core::marker::Copy for ReluDraw<'t> {}
-#[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, ::core::primitive::f32> for ReluDraw<'t> {
-    fn each_kl(
-        &self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::hidden::Each<'_, ::elbo::Var<'t, ::core::primitive::f32>>,
-    ) {}
+impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Relu>) {}
 }
 #[automatically_derived]
 impl ::elbo::Parameters for Relu {
     type Scalar = ::core::primitive::f32;
-    fn visit<'a>(
-        &'a self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::engine::Visitor<'_, 'a, Self::Scalar>,
-    ) {}
-    fn visit_mut(
-        &mut self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::engine::VisitorMut<'_, Self::Scalar>,
-    ) {}
+    fn visit<'a>(&'a self, _: &::elbo::Path<'_>, _: &mut ::elbo::Each<'_, 'a, Self>) {}
+    fn visit_mut(&mut self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachMut<'_, Self>) {}
 }
 #[automatically_derived]
 impl ::elbo::Bayesian for Relu {
@@ -39,9 +25,5 @@ impl ::elbo::Bayesian for Relu {
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ReluDraw(::core::marker::PhantomData)
     }
-    fn each_kl(
-        &self,
-        _: &::elbo::Path<'_>,
-        _: &mut ::elbo::hidden::Each<'_, ::core::primitive::f64>,
-    ) {}
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
 }

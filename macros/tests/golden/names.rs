@@ -1,0 +1,76 @@
+/// One draw of [`Odd`](type@Odd): the model with its weights known.
+#[allow(dead_code, missing_debug_implementations)]
+struct OddDraw<'t> {
+    /// This weight, drawn.
+    path: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// The draw of this field.
+    cx: <Dense as ::elbo::Bayesian>::Draw<'t>,
+    /// The draw of this field.
+    f: <Dense as ::elbo::Bayesian>::Draw<'t>,
+    /// The draw of this field.
+    r#type: <Dense as ::elbo::Bayesian>::Draw<'t>,
+    /// The model's own.
+    _tape: &'t usize,
+    __tape: ::core::marker::PhantomData<&'t ()>,
+}
+impl<'t> ::core::marker::Copy for OddDraw<'t> {}
+impl<'t> ::core::clone::Clone for OddDraw<'t> {
+    fn clone(&self) -> OddDraw<'t> {
+        *self
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Odd as ::elbo::Parameters>::Scalar> for OddDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Odd>) {
+        ::elbo::Drawn::each_kl(&self.path, &path.at("kernel"), f);
+        ::elbo::Drawn::each_kl(&self.cx, &path.at("cx"), f);
+        ::elbo::Drawn::each_kl(&self.f, &path.at("f"), f);
+        ::elbo::Drawn::each_kl(&self.r#type, &path.at("type"), f);
+    }
+}
+#[automatically_derived]
+impl ::elbo::Parameters for Odd {
+    type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
+        ::elbo::Parameters::visit(&self.path, &path.at("kernel"), f);
+        <Dense as ::elbo::Bayesian>::visit_in(&self.cx, &path.at("cx"), f);
+        <Dense as ::elbo::Bayesian>::visit_in(&self.f, &path.at("f"), f);
+        <Dense as ::elbo::Bayesian>::visit_in(&self.r#type, &path.at("type"), f);
+    }
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
+        ::elbo::Parameters::visit_mut(&mut self.path, &path.at("kernel"), f);
+        <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.cx, &path.at("cx"), f);
+        <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.f, &path.at("f"), f);
+        <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.r#type, &path.at("type"), f);
+    }
+}
+#[automatically_derived]
+impl ::elbo::Bayesian for Odd {
+    type Draw<'t> = OddDraw<'t>;
+    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+        <Dense as ::elbo::Bayesian>::Batch,
+    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Batch>;
+    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+        <Dense as ::elbo::Bayesian>::Exact,
+    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
+        OddDraw {
+            path: <MeanField as ::elbo::Divergence<
+                _,
+            >>::weight_of(&self.path, path(1.0), cx.at("kernel")),
+            cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, cx.at("cx")),
+            f: <Dense as ::elbo::Bayesian>::draw_part(&self.f, cx.at("f")),
+            r#type: <Dense as ::elbo::Bayesian>::draw_part(&self.r#type, cx.at("type")),
+            _tape: &self._tape,
+            __tape: ::core::marker::PhantomData,
+        }
+    }
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <MeanField as ::elbo::Divergence<
+            _,
+        >>::closed_term(&self.path, &path(1.0), &path.at("kernel"), f);
+        <Dense as ::elbo::Bayesian>::each_kl(&self.cx, &path.at("cx"), f);
+        <Dense as ::elbo::Bayesian>::each_kl(&self.f, &path.at("f"), f);
+        <Dense as ::elbo::Bayesian>::each_kl(&self.r#type, &path.at("type"), f);
+    }
+}

@@ -1,0 +1,117 @@
+/// One draw of [`Priors`](type@Priors): the model with its weights known.
+#[allow(dead_code, missing_debug_implementations)]
+struct PriorsDraw<'t, P: Prior> {
+    /// This weight, drawn.
+    computed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This weight, drawn.
+    wrapped: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This weight, drawn.
+    estimated: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This weight, drawn.
+    literal: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// The model's own.
+    own: &'t P,
+    _tape: ::core::marker::PhantomData<&'t ()>,
+}
+impl<'t, P: Prior> ::core::marker::Copy for PriorsDraw<'t, P> {}
+impl<'t, P: Prior> ::core::clone::Clone for PriorsDraw<'t, P> {
+    fn clone(&self) -> PriorsDraw<'t, P> {
+        *self
+    }
+}
+#[automatically_derived]
+impl<'t, P: Prior> ::elbo::Drawn<'t, <Priors<P> as ::elbo::Parameters>::Scalar>
+for PriorsDraw<'t, P> {
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Priors<P>>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.computed, &path.at("computed"), f);
+        ::elbo::Drawn::each_kl(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Drawn::each_kl(&self.estimated, &path.at("estimated"), f);
+        ::elbo::Drawn::each_kl(&self.literal, &path.at("literal"), f);
+    }
+}
+#[automatically_derived]
+impl<P: Prior> ::elbo::Parameters for Priors<P> {
+    type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
+        ::elbo::Parameters::visit(&self.computed, &path.at("computed"), f);
+        ::elbo::Parameters::visit(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit(&self.estimated, &path.at("estimated"), f);
+        ::elbo::Parameters::visit(&self.literal, &path.at("literal"), f);
+    }
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
+        ::elbo::Parameters::visit_mut(&mut self.computed, &path.at("computed"), f);
+        ::elbo::Parameters::visit_mut(&mut self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_mut(&mut self.estimated, &path.at("estimated"), f);
+        ::elbo::Parameters::visit_mut(&mut self.literal, &path.at("literal"), f);
+    }
+}
+#[automatically_derived]
+impl<P: Prior> ::elbo::Bayesian for Priors<P> {
+    type Draw<'t> = PriorsDraw<'t, P>;
+    type Batch = ::elbo::Yes;
+    type Exact = <<<MeanField as ::elbo::Divergence<
+        MonteCarlo<P>,
+    >>::Exact as ::elbo::Verdict>::And<
+        <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<Mixture>>>::Exact,
+    > as ::elbo::Verdict>::And<<Point as ::elbo::Divergence<priors::Normal>>::Exact>;
+    fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
+        PriorsDraw {
+            computed: <MeanField as ::elbo::Divergence<
+                _,
+            >>::weight_of(&self.computed, standard(), cx.at("computed")),
+            wrapped: <MeanField as ::elbo::Divergence<
+                MonteCarlo<P>,
+            >>::weight_of(&self.wrapped, MonteCarlo(self.own), cx.at("wrapped")),
+            estimated: <MeanField as ::elbo::Divergence<
+                ::elbo::MonteCarlo<Mixture>,
+            >>::weight_of(
+                &self.estimated,
+                ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
+                cx.at("estimated"),
+            ),
+            literal: <Point as ::elbo::Divergence<
+                priors::Normal,
+            >>::weight_of(
+                &self.literal,
+                priors::Normal {
+                    mean: 0.0,
+                    sd: 1.0,
+                },
+                cx.at("literal"),
+            ),
+            own: &self.own,
+            _tape: ::core::marker::PhantomData,
+        }
+    }
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <MeanField as ::elbo::Divergence<
+            _,
+        >>::closed_term(&self.computed, &standard(), &path.at("computed"), f);
+        <MeanField as ::elbo::Divergence<
+            MonteCarlo<P>,
+        >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
+        <MeanField as ::elbo::Divergence<
+            ::elbo::MonteCarlo<Mixture>,
+        >>::term(
+            &self.estimated,
+            &::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
+            &path.at("estimated"),
+            f,
+        );
+        <Point as ::elbo::Divergence<
+            priors::Normal,
+        >>::term(
+            &self.literal,
+            &priors::Normal {
+                mean: 0.0,
+                sd: 1.0,
+            },
+            &path.at("literal"),
+            f,
+        );
+    }
+}
