@@ -5,6 +5,9 @@ mod affine;
 mod axes;
 mod binary;
 mod broadcast;
+mod convolution;
+mod convolve;
+mod convolve_transposed;
 mod cross_entropy;
 mod layout;
 mod linear;
@@ -17,4 +20,5 @@ mod stretched;
 mod unary;
 
 pub use activation::Activation;
+pub use convolution::{Convolution, Transposed};
 pub use linear::{Linear, Operand};
