@@ -14,8 +14,8 @@ use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
-use crate::kernels::map::{Elementwise, map, map_slices};
-use crate::kernels::reduce::{sum, sum_columns};
+use crate::kernels::map::{map, map_slices};
+use crate::kernels::reduce::{Same, sum, sum_columns};
 use crate::kernels::window::{Axis, for_each_run, sizes};
 use crate::threads::{Shared, for_each_range, for_each_with, pieces};
 
@@ -404,16 +404,6 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
             *target = if write == Write::Store { part } else { *target + part };
         }
     });
-}
-
-#[derive(Clone, Copy)]
-struct Same;
-
-impl<T: Real> Elementwise<T, 1> for Same {
-    #[inline(always)]
-    fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
-        x
-    }
 }
 
 /// Elements, places and taps.

@@ -111,6 +111,32 @@ pub(crate) fn for_each_run(axes: [Axis; 3], channels: usize, places: Range<usize
     }
 }
 
+/// Calls `visit(place, element, len)` for every tap with its lines of `len` places that lie on elements: of the places of
+/// one channel from `place` on, and of its elements from `element` on in steps of the last axis's stride. For each
+/// place, its taps come in their order.
+#[inline(always)]
+pub(crate) fn for_each_line(axes: [Axis; 3], mut visit: impl FnMut(usize, usize, usize)) {
+    let [z, y, x] = axes;
+    for tap_z in 0..z.kernel {
+        for tap_y in 0..y.kernel {
+            for tap_x in 0..x.kernel {
+                let (inside_y, inside) = (y.places(tap_y), x.places(tap_x));
+                if inside.is_empty() {
+                    continue;
+                }
+                let first = x.element(inside.start, tap_x);
+                for at_z in z.places(tap_z) {
+                    for at_y in inside_y.clone() {
+                        let line = z.element(at_z, tap_z) * y.input + y.element(at_y, tap_y);
+                        let place = (at_z * y.output + at_y) * x.output + inside.start;
+                        visit(place, line * x.input + first, inside.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

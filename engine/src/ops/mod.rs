@@ -1,6 +1,7 @@
 //! The operations, a file each: forward and adjoint side by side.
 
 mod activation;
+mod adaptive_mean_pool;
 mod affine;
 mod axes;
 mod binary;
@@ -13,6 +14,9 @@ mod layout;
 mod linear;
 mod log_softmax;
 mod matmul;
+mod max_pool;
+mod mean_pool;
+mod pooling;
 mod reduce;
 mod scalar;
 mod shape;
@@ -22,3 +26,4 @@ mod unary;
 pub use activation::Activation;
 pub use convolution::{Convolution, Transposed};
 pub use linear::{Linear, Operand};
+pub use pooling::Pooling;

@@ -1,6 +1,6 @@
 //! Mistakes in what networks are made of.
 
-use elbo_engine::{Convolution, Tape, Var};
+use elbo_engine::{Convolution, Pooling, Tape, Var};
 
 use super::{panics, zeros};
 
@@ -46,7 +46,26 @@ fn transposed_convolutions_that_do_not_fit() {
 }
 
 #[test]
+fn pools_that_do_not_fit() {
+    let [x, empty] = [zeros(&[2, 4, 5, 6]), zeros(&[2, 4, 0, 6])];
+    let tape = Tape::new();
+    let [x, empty] = [&x, &empty].map(|tensor| tape.input(tensor));
+    panics(&["max_pool", "[2, 4, 5, 6]", "1 spatial axes"], || x.max_pool(Pooling::new([2])));
+    panics(&["mean_pool", "[2, 4, 5, 6]", "3 spatial axes"], || x.mean_pool(Pooling::new([2, 2, 2])));
+    panics(&["max_pool", "axis 0", "spans 7", "has 5"], || x.max_pool(Pooling::new([4, 1]).dilation([2, 1])));
+    panics(&["mean_pool", "axis 1", "window 0", "padding alone"], || x.mean_pool(Pooling::new([1, 2]).padding([0, 2])));
+    panics(&["max_pool", "axis 0", "padding alone"], || empty.max_pool(Pooling::new([2, 2]).padding([1, 0])));
+    panics(&["max_pool", "memory"], || x.max_pool(Pooling::new([2, 2]).padding([usize::MAX, 0])));
+    panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[3]", "1 spatial axes"], || x.adaptive_mean_pool([3]));
+    panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[0, 1]"], || x.adaptive_mean_pool([0, 1]));
+    panics(&["adaptive_mean_pool", "[2, 4, 0, 6]", "at least 1"], || empty.adaptive_mean_pool([2, 1]));
+}
+
+#[test]
 fn settings_that_make_no_sense() {
+    panics(&["Pooling", "[2, 0]"], || Pooling::new([2, 0]));
+    panics(&["Pooling", "stride", "[0]"], || Pooling::new([2]).stride([0]));
+    panics(&["Pooling", "dilation", "[0]"], || Pooling::new([2]).dilation([0]));
     panics(&["Convolution", "stride", "[1, 0]"], || Convolution::new().stride([1, 0]));
     panics(&["Convolution", "dilation", "[0]"], || Convolution::new().dilation([0]));
     panics(&["Convolution", "0 groups"], || Convolution::<3>::new().groups(0));

@@ -1,6 +1,6 @@
 //! The reference cases of what networks are made of: convolutions, pools, normalisation, attention.
 
-use elbo_engine::{Convolution, Real, Tape, Transposed, Var};
+use elbo_engine::{Convolution, Pooling, Real, Tape, Transposed, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -24,6 +24,14 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("conv_transpose3d", &[x, w, ref b @ ..]) => {
             x.convolve_transposed(w, b.first().copied(), transposed::<3>(attrs))
         }
+        ("max_pool1d", &[x]) => x.max_pool(pooling::<1>(attrs).dilation(each(&attrs["dilation"]))),
+        ("max_pool2d", &[x]) => x.max_pool(pooling::<2>(attrs).dilation(each(&attrs["dilation"]))),
+        ("max_pool3d", &[x]) => x.max_pool(pooling::<3>(attrs).dilation(each(&attrs["dilation"]))),
+        ("avg_pool1d", &[x]) => x.mean_pool(pooling::<1>(attrs)),
+        ("avg_pool2d", &[x]) => x.mean_pool(pooling::<2>(attrs)),
+        ("avg_pool3d", &[x]) => x.mean_pool(pooling::<3>(attrs)),
+        ("adaptive_avg_pool1d", &[x]) => x.adaptive_mean_pool::<1>(each(&attrs["output"])),
+        ("adaptive_avg_pool3d", &[x]) => x.adaptive_mean_pool::<3>(each(&attrs["output"])),
         _ => return None,
     })
 }
@@ -41,4 +49,9 @@ fn convolution<const D: usize>(attrs: &Value) -> Convolution<D> {
 
 fn transposed<const D: usize>(attrs: &Value) -> Transposed<D> {
     convolution(attrs).transposed().output_padding(each(&attrs["output_padding"]))
+}
+
+fn pooling<const D: usize>(attrs: &Value) -> Pooling<D> {
+    let settings = Pooling::new(each(&attrs["kernel"])).stride(each(&attrs["stride"])).padding(each(&attrs["padding"]));
+    settings.ceil(attrs["ceil_mode"] == true).count_padding(attrs["count_include_pad"] != false)
 }
