@@ -1,15 +1,22 @@
 //! The operations, a file each: forward and adjoint side by side.
 
 mod activation;
+mod adaptive_mean_pool;
 mod affine;
 mod axes;
 mod binary;
 mod broadcast;
+mod convolution;
+mod convolve;
+mod convolve_transposed;
 mod cross_entropy;
 mod layout;
 mod linear;
 mod log_softmax;
 mod matmul;
+mod max_pool;
+mod mean_pool;
+mod pooling;
 mod reduce;
 mod scalar;
 mod shape;
@@ -17,4 +24,6 @@ mod stretched;
 mod unary;
 
 pub use activation::Activation;
+pub use convolution::{Convolution, Transposed};
 pub use linear::{Linear, Operand};
+pub use pooling::Pooling;

@@ -70,8 +70,11 @@ pub(crate) fn operations() -> BTreeSet<String> {
     for file in std::fs::read_dir(folder).unwrap() {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
-        let methods = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(self"));
-        names.extend(methods.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('$')));
+        let methods = source.split("pub fn ").skip(1).filter_map(|method| {
+            let (head, arguments) = method.split_once('(')?;
+            arguments.trim_start().starts_with("self").then(|| head.split('<').next().unwrap_or(head))
+        });
+        names.extend(methods.map(str::to_owned).filter(|name| !name.starts_with('$')));
         // A row of a table: `…, name, Rule: |x, y| value, slope;`
         let rows = source.lines().filter_map(|line| line.split_once(": |"));
         names.extend(rows.filter_map(|(head, _)| {

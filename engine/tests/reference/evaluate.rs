@@ -3,6 +3,9 @@
 use elbo_engine::{Real, Tape, Var};
 use serde_json::Value;
 
+#[path = "networks.rs"]
+mod networks;
+
 /// Reference operations without a counterpart, and the name that a method for each would have: where a variable has
 /// such a method, the operation must be checked.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
@@ -61,20 +64,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("triangular_solve", "triangular_solve"),
     ("cholesky_solve", "cholesky_solve"),
     ("eigvalsh", "eigenvalues"),
-    ("conv1d", "convolve"),
-    ("conv2d", "convolve"),
-    ("conv3d", "convolve"),
-    ("conv_transpose1d", "convolve_transposed"),
-    ("conv_transpose2d", "convolve_transposed"),
-    ("conv_transpose3d", "convolve_transposed"),
-    ("max_pool1d", "max_pool"),
-    ("max_pool2d", "max_pool"),
-    ("max_pool3d", "max_pool"),
-    ("avg_pool1d", "mean_pool"),
-    ("avg_pool2d", "mean_pool"),
-    ("avg_pool3d", "mean_pool"),
-    ("adaptive_avg_pool1d", "adaptive_mean_pool"),
-    ("adaptive_avg_pool3d", "adaptive_mean_pool"),
     ("batch_norm", "batch_norm"),
     ("group_norm", "group_norm"),
     ("instance_norm", "instance_norm"),
@@ -108,6 +97,9 @@ pub(crate) fn evaluate<'t, T: Real>(
     x: &[Var<'t, T>],
     integers: &[&[i64]],
 ) -> Option<Var<'t, T>> {
+    if let Some(value) = networks::evaluate(tape, case, x, integers) {
+        return Some(value);
+    }
     let attrs = &case["attrs"];
     if is_variant(case) {
         return None;
