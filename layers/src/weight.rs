@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
 use crate::drawing::{Cx, Estimator, Mode};
-use crate::engine::{Activation, Linear, Operand};
+use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::estimate::{self, Grid};
 use crate::{Divergence, Drawn, Given, Path, Prior, Real, Var, Variance};
 
@@ -276,6 +276,26 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, estimate::features_last, map)
+    }
+
+    #[track_caller]
+    fn convolve<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Convolution<D>,
+    ) -> Var<'t, T> {
+        self.enter(x, b, estimate::features_second, |x, w, b| Linear::convolve(w, x, b, settings))
+    }
+
+    #[track_caller]
+    fn convolve_transposed<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Transposed<D>,
+    ) -> Var<'t, T> {
+        self.enter(x, b, estimate::features_second, |x, w, b| Linear::convolve_transposed(w, x, b, settings))
     }
 }
 
