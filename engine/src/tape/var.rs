@@ -43,6 +43,11 @@ impl<'t, T: Real> Var<'t, T> {
         unsafe { slot.view() }.data
     }
 
+    /// The same value without its past: no gradient passes. Nothing is copied.
+    pub(crate) fn as_constant(self) -> Var<'t, T> {
+        self.tape.leaf(self.value(), self.shape(), false)
+    }
+
     /// The only element, in double precision.
     ///
     /// # Panics
