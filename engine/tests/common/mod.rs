@@ -57,6 +57,16 @@ impl Random {
         Tensor::from_fn(shape, |_| self.signed())
     }
 
+    /// Numbers at least 0.2 apart from each other, in any order: no two are near a tie.
+    pub(crate) fn apart(&mut self, shape: &[usize]) -> Tensor<f64> {
+        let elements: usize = shape.iter().product();
+        let mut places: Vec<usize> = (0..elements).collect();
+        for i in (1..elements).rev() {
+            places.swap(i, self.below(i + 1));
+        }
+        Tensor::from_fn(shape, |i| 0.3 * places[i] as f64 - 0.15 * elements as f64 + self.between(-0.05, 0.05))
+    }
+
     pub(crate) fn positive(&mut self, shape: &[usize]) -> Tensor<f64> {
         Tensor::from_fn(shape, |_| self.between(0.2, 2.5))
     }
@@ -80,7 +90,7 @@ pub(crate) fn operations() -> BTreeSet<String> {
         names.extend(rows.filter_map(|(head, _)| {
             let mut words = head.trim().rsplit(", ");
             let (_rule, name) = (words.next()?, words.next()?);
-            name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())
+            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_').then(|| name.to_owned())
         }));
     }
     names

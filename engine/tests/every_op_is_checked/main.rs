@@ -9,6 +9,8 @@ mod pools;
 mod products;
 mod rearranging;
 mod reductions;
+mod runs;
+mod special;
 mod sweeps;
 
 use std::collections::BTreeSet;
@@ -29,6 +31,8 @@ const CHECKS: &[&[Check]] = &[
     rearranging::CHECKS,
     convolutions::CHECKS,
     pools::CHECKS,
+    runs::CHECKS,
+    special::CHECKS,
 ];
 
 #[test]
