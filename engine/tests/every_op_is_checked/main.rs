@@ -5,6 +5,7 @@ mod common;
 
 mod convolutions;
 mod elementwise;
+mod norms;
 mod pools;
 mod products;
 mod rearranging;
@@ -29,6 +30,7 @@ const CHECKS: &[&[Check]] = &[
     rearranging::CHECKS,
     convolutions::CHECKS,
     pools::CHECKS,
+    norms::CHECKS,
 ];
 
 #[test]

@@ -64,9 +64,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("triangular_solve", "triangular_solve"),
     ("cholesky_solve", "cholesky_solve"),
     ("eigvalsh", "eigenvalues"),
-    ("batch_norm", "batch_norm"),
-    ("group_norm", "group_norm"),
-    ("instance_norm", "instance_norm"),
     ("embedding", "embedding"),
     ("lstm", "lstm"),
     ("gru", "gru"),
@@ -153,18 +150,6 @@ pub(crate) fn evaluate<'t, T: Real>(
             reduced((variance.ln() + (target - mean).square() / variance) * 0.5, attrs)
         }
         ("poisson_nll", &[x, target]) => reduced(x.exp() - target * x, attrs),
-        ("layer_norm", &[x, ref affine @ ..]) => {
-            let over: Vec<isize> = last_axes(attrs);
-            let centred = x - x.mean_axes(&over, true);
-            let y = centred / (centred.square().mean_axes(&over, true) + attrs["eps"].as_f64()?).sqrt();
-            match *affine {
-                [weight, bias] => y * weight + bias,
-                _ => y,
-            }
-        }
-        ("rms_norm", &[x, weight]) => {
-            x / (x.square().mean_axes(&last_axes(attrs), true) + attrs["eps"].as_f64()?).sqrt() * weight
-        }
         ("scaled_dot_product_attention", &[q, k, v]) => {
             let scale = 1.0 / (*q.shape().last()? as f64).sqrt();
             (q.matmul(k.transpose()) * scale).log_softmax(-1).exp().matmul(v)
@@ -187,10 +172,6 @@ fn axes<T: Real>(attrs: &Value, x: Var<'_, T>) -> Vec<isize> {
 
 fn keep(attrs: &Value) -> bool {
     attrs["keepdims"] == true
-}
-
-fn last_axes(attrs: &Value) -> Vec<isize> {
-    (1..=sizes(&attrs["normalized_shape"]).len() as isize).map(|axis| -axis).collect()
 }
 
 fn variance<'t, T: Real>(x: Var<'t, T>, attrs: &Value) -> Var<'t, T> {

@@ -32,6 +32,17 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("avg_pool3d", &[x]) => x.mean_pool(pooling::<3>(attrs)),
         ("adaptive_avg_pool1d", &[x]) => x.adaptive_mean_pool::<1>(each(&attrs["output"])),
         ("adaptive_avg_pool3d", &[x]) => x.adaptive_mean_pool::<3>(each(&attrs["output"])),
+        ("batch_norm", &[x, weight, bias, mean, variance]) => match attrs["training"] == true {
+            true => x.batch_norm((weight, bias), None, eps(attrs)),
+            false => x.batch_norm_with((weight, bias), mean, variance, eps(attrs)),
+        },
+        ("group_norm", &[x, weight, bias]) => {
+            x.group_norm(attrs["groups"].as_u64()? as usize, (weight, bias), eps(attrs))
+        }
+        ("instance_norm", &[x, weight, bias]) => x.instance_norm((weight, bias), eps(attrs)),
+        ("layer_norm", &[x]) => x.layer_norm(attrs["normalized_shape"].as_array()?.len(), (), eps(attrs)),
+        ("layer_norm", &[x, weight, bias]) => x.layer_norm(weight.shape().len(), (weight, bias), eps(attrs)),
+        ("rms_norm", &[x, weight]) => x.rms_norm(weight.shape().len(), (weight,), eps(attrs)),
         _ => return None,
     })
 }
@@ -54,4 +65,8 @@ fn transposed<const D: usize>(attrs: &Value) -> Transposed<D> {
 fn pooling<const D: usize>(attrs: &Value) -> Pooling<D> {
     let settings = Pooling::new(each(&attrs["kernel"])).stride(each(&attrs["stride"])).padding(each(&attrs["padding"]));
     settings.ceil(attrs["ceil_mode"] == true).count_padding(attrs["count_include_pad"] != false)
+}
+
+fn eps(attrs: &Value) -> f64 {
+    attrs["eps"].as_f64().unwrap()
 }
