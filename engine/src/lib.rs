@@ -37,7 +37,7 @@ pub mod threads;
 
 pub use gradcheck::gradcheck;
 pub use ops::{Activation, Linear, Operand};
-pub use ops::{Convolution, Pooling, Running, Scaling, Transposed};
+pub use ops::{Attention, Convolution, Pooling, Running, Scaling, Transposed};
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;

@@ -3,6 +3,7 @@
 mod activation;
 mod adaptive_mean_pool;
 mod affine;
+mod attention;
 mod axes;
 mod batch_norm;
 mod binary;
@@ -27,6 +28,7 @@ mod stretched;
 mod unary;
 
 pub use activation::Activation;
+pub use attention::Attention;
 pub use batch_norm::Running;
 pub use convolution::{Convolution, Transposed};
 pub use linear::{Linear, Operand};

@@ -1,6 +1,6 @@
 //! Mistakes in what networks are made of.
 
-use elbo_engine::{Convolution, Pooling, Running, Tape, Var};
+use elbo_engine::{Attention, Convolution, Pooling, Running, Tape, Var};
 
 use super::{panics, zeros};
 
@@ -88,6 +88,25 @@ fn normalisations_that_do_not_fit() {
     let running = Running { mean: &mean, variance: &mean, momentum: 1.5 };
     panics(&["batch_norm", "momentum is 1.5"], || x.batch_norm((), Some(running), 1e-5));
     panics(&["batch_norm_with", "variance [5]"], || x.batch_norm_with((), w, b, 1e-5));
+}
+
+#[test]
+fn attention_that_does_not_fit() {
+    let [q, k, v] = [zeros(&[2, 3, 4]), zeros(&[2, 5, 4]), zeros(&[2, 5, 6])];
+    let [other, line, narrow, mask] = [zeros(&[1, 5, 4]), zeros(&[4]), zeros(&[2, 3, 0]), zeros(&[3, 3, 5])];
+    let tape = Tape::new();
+    let [q, k, v, other, line, narrow, mask] =
+        [&q, &k, &v, &other, &line, &narrow, &mask].map(|tensor| tape.input(tensor));
+    let plain = Attention::new();
+    panics(&["attention", "[2, 3, 4]", "[2, 5, 6]", "(.., keys, d)"], || q.attention(v, v, plain));
+    panics(&["attention", "[2, 5, 4]", "[2, 3, 4]"], || q.attention(k, q, plain));
+    panics(&["attention", "[1, 5, 4]", "equal axes"], || q.attention(other, v, plain));
+    panics(&["attention", "[4]"], || line.attention(line, line, plain));
+    panics(&["attention", "[2, 3, 0]", "no features"], || narrow.attention(narrow, narrow, plain));
+    panics(&["attention", "mask of shape [3, 3, 5]", "[3, 5]", "batch [2]"], || q.attention(k, v, plain.bias(mask)));
+    panics(&["attention", "mask of shape [4]", "[3, 5]"], || q.attention(k, v, plain.allow(line)));
+    panics(&["Attention", "a mask already"], || plain.bias(mask).allow(mask));
+    panics(&["Attention", "scale", "NaN"], || plain.scale(f64::NAN));
 }
 
 #[test]

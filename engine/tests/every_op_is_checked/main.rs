@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attention;
 mod convolutions;
 mod elementwise;
 mod norms;
@@ -31,6 +32,7 @@ const CHECKS: &[&[Check]] = &[
     convolutions::CHECKS,
     pools::CHECKS,
     norms::CHECKS,
+    attention::CHECKS,
 ];
 
 #[test]

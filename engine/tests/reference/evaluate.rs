@@ -68,7 +68,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("lstm", "lstm"),
     ("gru", "gru"),
     ("rnn", "slice"),
-    ("multi_head_attention", "slice"),
 ];
 
 /// Whether a case asks for something else of an operation that exists.
@@ -83,8 +82,7 @@ pub(crate) fn is_variant(case: &Value) -> bool {
         && (attrs["label_smoothing"] != 0.0
             || attrs["reduction"] == "none"
             || case["name"].as_str().unwrap().contains("ignore"));
-    let masked = is("scaled_dot_product_attention") && attrs.get("mask").is_some();
-    uncommon_norm || uncommon_power || other_inputs || uncommon_loss || masked
+    uncommon_norm || uncommon_power || other_inputs || uncommon_loss
 }
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -150,10 +148,6 @@ pub(crate) fn evaluate<'t, T: Real>(
             reduced((variance.ln() + (target - mean).square() / variance) * 0.5, attrs)
         }
         ("poisson_nll", &[x, target]) => reduced(x.exp() - target * x, attrs),
-        ("scaled_dot_product_attention", &[q, k, v]) => {
-            let scale = 1.0 / (*q.shape().last()? as f64).sqrt();
-            (q.matmul(k.transpose()) * scale).log_softmax(-1).exp().matmul(v)
-        }
         _ => return None,
     })
 }
