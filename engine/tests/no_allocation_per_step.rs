@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::net::{batch, descend, logits, net};
 use elbo_engine::kernels::gemm::is_inside;
-use elbo_engine::{Gradients, Tape, Tensor, Var, with_threads};
+use elbo_engine::{Attention, Convolution, Gradients, Pooling, Running, Tape, Tensor, Var, with_threads};
 
 /// The system's allocator, counting: apart while a matrix product of the library runs, which has scratch of its own.
 struct Counting;
@@ -102,13 +102,38 @@ fn everything() -> Vec<(usize, usize)> {
     })
 }
 
+/// Convolutions, pools, normalisation and attention, large enough to be split.
+fn network() -> Vec<(usize, usize)> {
+    let of = |shape: &[usize]| Tensor::from_fn(shape, |i| 0.1 * (i as f64).sin());
+    let mut model = [of(&[8, 3, 3, 3]), of(&[8]), of(&[8, 6, 2, 2]), of(&[6]), of(&[6]), of(&[6])];
+    let x: Tensor = of(&[4, 3, 40, 40]);
+    let mut gradients = Gradients::of(&model);
+    let mut tape = Tape::new();
+    steps(|| {
+        tape.reset();
+        let [w, b, back, bias, ..] = model.each_ref().map(|tensor| tape.param(tensor));
+        let x = tape.input(&x).convolve(w, Some(b), Convolution::new().padding([1, 1]));
+        let x = x.group_norm(2, (b, b), 1e-5).max_pool(Pooling::new([2, 2]));
+        let running = Running { mean: &model[4], variance: &model[5], momentum: 0.1 };
+        let x = x.convolve_transposed(back, Some(bias), Convolution::new().stride([2, 2]));
+        let x = x.batch_norm((bias, bias), Some(running), 1e-5).mean_pool(Pooling::new([2, 2]));
+        let x = x.adaptive_mean_pool([16, 8]).instance_norm((), 1e-5).reshape([4, 6, 128]);
+        let rows = x.layer_norm(1, (), 1e-5) + x.rms_norm(2, (), 1e-5);
+        rows.attention(x, rows, Attention::new().causal()).square().mean().backward(&mut gradients);
+        descend(&mut model, &mut gradients, 1e-6);
+    })
+}
+
 #[test]
 fn no_allocation_from_the_second_step_on() {
     for threads in [1, 2] {
         let small = with_threads(threads, || train(&[64, 128, 128, 10], 64));
         let large = with_threads(threads, || train(&[256, 600, 10], 128));
         let mixed = with_threads(threads, everything);
-        for (name, counts) in [("64-128-128-10", small), ("256-600-10", large), ("every operation", mixed)] {
+        let network = with_threads(threads, network);
+        for (name, counts) in
+            [("64-128-128-10", small), ("256-600-10", large), ("every operation", mixed), ("network", network)]
+        {
             println!("{name}, {threads} threads: allocations (ours, matrix products') by step: {counts:?}");
             assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name} allocates in later steps: {counts:?}");
         }

@@ -7,7 +7,7 @@ mod evaluate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use elbo_engine::{Gradients, Real, Shape, Tape, Tensor};
+use elbo_engine::{Gradients, Real, Running, Shape, Tape, Tensor};
 use evaluate::{LEFT_OUT, evaluate, indices};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
@@ -204,4 +204,27 @@ fn values_and_gradients_are_the_references() {
     println!("left out, because the engine has no such operation: {left_out:?}");
     println!("left out, because its operation has no such option: {variants:?}");
     assert!(checked >= 80, "only {checked} cases were checked");
+}
+
+#[test]
+fn running_statistics_are_the_references() {
+    let family = Family::read("nn");
+    let mut checked = 0;
+    for case in family.cases.iter().filter(|case| case["op"] == "batch_norm" && case["attrs"]["training"] == true) {
+        let [x, _, _, mean, variance] = std::array::from_fn(|k| family.numbers(&case["inputs"][k]));
+        let buffers = [mean.clone(), variance.clone()];
+        let mut gradients = Gradients::of(&buffers);
+        let momentum = case["attrs"]["momentum"].as_f64().unwrap();
+        let tape = Tape::new();
+        let running = Running { mean: &buffers[0], variance: &buffers[1], momentum };
+        let y = tape.input(x).batch_norm((), Some(running), case["attrs"]["eps"].as_f64().unwrap());
+        y.sum().backward(&mut gradients);
+        for (k, name) in ["0", "1"].iter().enumerate() {
+            let tolerance = Tolerance { relative: 1e-12, absolute: 0.0, elementwise: true };
+            let reference = family.numbers(&case["outputs"][1 + k]).data();
+            tolerance.check(&case["name"].to_string(), gradients.get(name).unwrap(), reference, reference);
+        }
+        checked += 1;
+    }
+    assert!(checked >= 3, "only {checked} cases were checked");
 }

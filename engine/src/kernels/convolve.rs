@@ -410,10 +410,12 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
 #[track_caller]
 fn check<T>(g: &Geometry, x: &[T], w: &[T], y: &[T]) -> [usize; 3] {
     let [elements, places, taps] = sizes(g.axes);
+    // Counts that overflow are those of no slice.
+    let is = |len: usize, factors: [usize; 4]| factors.into_iter().try_fold(1, usize::checked_mul) == Some(len);
     assert!(
-        x.len() == g.batch * g.groups * g.channels * elements
-            && w.len() == g.weight_len()
-            && y.len() == g.batch * g.groups * g.outputs * places,
+        is(x.len(), [g.batch, g.groups, g.channels, elements])
+            && is(w.len(), [g.groups, g.outputs, g.channels, taps])
+            && is(y.len(), [g.batch, g.groups, g.outputs, places]),
         "convolve: {} elements with a weight of {} and an output of {} in {g:?}",
         x.len(),
         w.len(),

@@ -104,6 +104,8 @@ impl<'a, T> MatrixMut<'a, T> {
     /// The rows are within the slice behind `data`, which is borrowed for `'a`, do not overlap each other, and nothing
     /// else uses their elements meanwhile.
     pub unsafe fn part(data: Shared<T>, start: usize, rows: usize, columns: usize, row_stride: usize) -> Self {
+        // Of an empty matrix the start need not be within the slice.
+        let start = if rows == 0 || columns == 0 { 0 } else { start };
         // SAFETY: required of the caller.
         let data = unsafe { data.range(start..start) }.as_mut_ptr();
         MatrixMut { data, rows, columns, row_stride, borrowed: PhantomData }
@@ -131,7 +133,7 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: W
     product(a, b, MatrixMut::new(out, a.rows, b.columns), write, threads);
 }
 
-/// [`gemm`] on this thread alone, for work that is split already, into a matrix whose rows may lie apart.
+/// [`gemm()`] on this thread alone, for work that is split already, into a matrix whose rows may lie apart.
 ///
 /// # Panics
 /// If the shapes do not fit.

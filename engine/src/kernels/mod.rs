@@ -5,6 +5,7 @@ pub mod dispatch;
 pub mod gemm;
 pub mod map;
 pub mod math;
+pub(crate) mod normalize;
 pub mod reduce;
 pub mod window;
 

@@ -1,6 +1,6 @@
 //! Mistakes in what networks are made of.
 
-use elbo_engine::{Convolution, Pooling, Tape, Var};
+use elbo_engine::{Attention, Convolution, Pooling, Running, Tape, Var};
 
 use super::{panics, zeros};
 
@@ -59,6 +59,54 @@ fn pools_that_do_not_fit() {
     panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[3]", "1 spatial axes"], || x.adaptive_mean_pool([3]));
     panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[0, 1]"], || x.adaptive_mean_pool([0, 1]));
     panics(&["adaptive_mean_pool", "[2, 4, 0, 6]", "at least 1"], || empty.adaptive_mean_pool([2, 1]));
+}
+
+#[test]
+fn normalisations_that_do_not_fit() {
+    let [x, w, b] = [zeros(&[2, 4, 5]), zeros(&[4]), zeros(&[5])];
+    let [line, point, example] = [zeros(&[4]), zeros(&[3, 4, 1]), zeros(&[1, 4])];
+    let (mean, variance) = (w.clone(), b.clone());
+    let tape = Tape::new();
+    let [x, w, b, line, point, example] = [&x, &w, &b, &line, &point, &example].map(|tensor| tape.input(tensor));
+    panics(&["layer_norm", "[2, 4, 5]", "weight", "shape [5]", "[4]"], || x.layer_norm(1, (w,), 1e-5));
+    panics(&["layer_norm", "bias", "shape [5]", "[4]"], || x.layer_norm(1, (b, w), 1e-5));
+    panics(&["layer_norm", "[2, 4, 5]", "last 0 axes"], || x.layer_norm(0, (), 1e-5));
+    panics(&["rms_norm", "[2, 4, 5]", "last 4 axes", "at most 3"], || x.rms_norm(4, (), 1e-5));
+    panics(&["rms_norm", "eps", "-1"], || x.rms_norm(1, (), -1.0));
+    panics(&["group_norm", "[2, 4, 5]", "4 channels", "3 group"], || x.group_norm(3, (), 1e-5));
+    panics(&["group_norm", "0 group"], || x.group_norm(0, (), 1e-5));
+    panics(&["group_norm", "[4]", "(batch, channels, ..)"], || line.group_norm(1, (), 1e-5));
+    panics(&["group_norm", "bias", "[4]", "[5]"], || x.group_norm(2, (w, b), 1e-5));
+    panics(&["group_norm", "eps", "NaN"], || x.group_norm(2, (), f64::NAN));
+    panics(&["instance_norm", "[3, 4, 1]", "more than one"], || point.instance_norm((), 1e-5));
+    panics(&["instance_norm", "weight", "[4]", "[5]"], || x.instance_norm((b,), 1e-5));
+    panics(&["batch_norm", "[4]", "(batch, channels, ..)"], || line.batch_norm((), None, 1e-5));
+    panics(&["batch_norm", "[1, 4]", "at least 2"], || example.batch_norm((), None, 1e-5));
+    panics(&["batch_norm", "weight", "[4]", "[5]"], || x.batch_norm((b,), None, 1e-5));
+    let running = Running { mean: &mean, variance: &variance, momentum: 0.1 };
+    panics(&["batch_norm", "[4]", "variance [5]"], || x.batch_norm((), Some(running), 1e-5));
+    let running = Running { mean: &mean, variance: &mean, momentum: 1.5 };
+    panics(&["batch_norm", "momentum is 1.5"], || x.batch_norm((), Some(running), 1e-5));
+    panics(&["batch_norm_with", "variance [5]"], || x.batch_norm_with((), w, b, 1e-5));
+}
+
+#[test]
+fn attention_that_does_not_fit() {
+    let [q, k, v] = [zeros(&[2, 3, 4]), zeros(&[2, 5, 4]), zeros(&[2, 5, 6])];
+    let [other, line, narrow, mask] = [zeros(&[1, 5, 4]), zeros(&[4]), zeros(&[2, 3, 0]), zeros(&[3, 3, 5])];
+    let tape = Tape::new();
+    let [q, k, v, other, line, narrow, mask] =
+        [&q, &k, &v, &other, &line, &narrow, &mask].map(|tensor| tape.input(tensor));
+    let plain = Attention::new();
+    panics(&["attention", "[2, 3, 4]", "[2, 5, 6]", "(.., keys, d)"], || q.attention(v, v, plain));
+    panics(&["attention", "[2, 5, 4]", "[2, 3, 4]"], || q.attention(k, q, plain));
+    panics(&["attention", "[1, 5, 4]", "equal axes"], || q.attention(other, v, plain));
+    panics(&["attention", "[4]"], || line.attention(line, line, plain));
+    panics(&["attention", "[2, 3, 0]", "no features"], || narrow.attention(narrow, narrow, plain));
+    panics(&["attention", "mask of shape [3, 3, 5]", "[3, 5]", "batch [2]"], || q.attention(k, v, plain.bias(mask)));
+    panics(&["attention", "mask of shape [4]", "[3, 5]"], || q.attention(k, v, plain.allow(line)));
+    panics(&["Attention", "a mask already"], || plain.bias(mask).allow(mask));
+    panics(&["Attention", "scale", "NaN"], || plain.scale(f64::NAN));
 }
 
 #[test]

@@ -3,8 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attention;
 mod convolutions;
 mod elementwise;
+mod norms;
 mod pools;
 mod products;
 mod rearranging;
@@ -33,6 +35,8 @@ const CHECKS: &[&[Check]] = &[
     pools::CHECKS,
     runs::CHECKS,
     special::CHECKS,
+    norms::CHECKS,
+    attention::CHECKS,
 ];
 
 #[test]

@@ -52,14 +52,10 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("triangular_solve", "triangular_solve"),
     ("cholesky_solve", "cholesky_solve"),
     ("eigvalsh", "eigenvalues"),
-    ("batch_norm", "batch_norm"),
-    ("group_norm", "group_norm"),
-    ("instance_norm", "instance_norm"),
     ("embedding", "embedding"),
     ("lstm", "lstm"),
     ("gru", "gru"),
     ("rnn", "slice"),
-    ("multi_head_attention", "slice"),
 ];
 
 /// Whether a case asks for something else of an operation that exists.
@@ -73,8 +69,7 @@ pub(crate) fn is_variant(case: &Value) -> bool {
         && (attrs["label_smoothing"] != 0.0
             || attrs["reduction"] == "none"
             || case["name"].as_str().unwrap().contains("ignore"));
-    let masked = is("scaled_dot_product_attention") && attrs.get("mask").is_some();
-    uncommon_power || other_inputs || uncommon_loss || masked
+    uncommon_power || other_inputs || uncommon_loss
 }
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -135,22 +130,6 @@ pub(crate) fn evaluate<'t, T: Real>(
             reduced((variance.ln() + (target - mean).square() / variance) * 0.5, attrs)
         }
         ("poisson_nll", &[x, target]) => reduced(x.exp() - target * x, attrs),
-        ("layer_norm", &[x, ref affine @ ..]) => {
-            let over: Vec<isize> = last_axes(attrs);
-            let centred = x - x.mean_axes(&over, true);
-            let y = centred / (centred.square().mean_axes(&over, true) + attrs["eps"].as_f64()?).sqrt();
-            match *affine {
-                [weight, bias] => y * weight + bias,
-                _ => y,
-            }
-        }
-        ("rms_norm", &[x, weight]) => {
-            x / (x.square().mean_axes(&last_axes(attrs), true) + attrs["eps"].as_f64()?).sqrt() * weight
-        }
-        ("scaled_dot_product_attention", &[q, k, v]) => {
-            let scale = 1.0 / (*q.shape().last()? as f64).sqrt();
-            (q.matmul(k.transpose()) * scale).softmax(-1).matmul(v)
-        }
         _ => return None,
     })
 }
@@ -169,10 +148,6 @@ pub(crate) fn axes<T: Real>(attrs: &Value, x: Var<'_, T>) -> Vec<isize> {
 
 pub(crate) fn keep(attrs: &Value) -> bool {
     attrs["keepdims"] == true
-}
-
-fn last_axes(attrs: &Value) -> Vec<isize> {
-    (1..=sizes(&attrs["normalized_shape"]).len() as isize).map(|axis| -axis).collect()
 }
 
 pub(crate) fn reduced<'t, T: Real>(losses: Var<'t, T>, attrs: &Value) -> Var<'t, T> {

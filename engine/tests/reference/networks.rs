@@ -1,14 +1,14 @@
 //! The reference cases of what networks are made of: convolutions, pools, normalisation, attention.
 
-use elbo_engine::{Convolution, Pooling, Real, Tape, Transposed, Var};
+use elbo_engine::{Attention, Convolution, Pooling, Real, Tape, Transposed, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it.
 pub(crate) fn evaluate<'t, T: Real>(
-    _tape: &'t Tape<T>,
+    tape: &'t Tape<T>,
     case: &Value,
     x: &[Var<'t, T>],
-    _integers: &[&[i64]],
+    integers: &[&[i64]],
 ) -> Option<Var<'t, T>> {
     let attrs = &case["attrs"];
     Some(match (case["op"].as_str()?, x) {
@@ -32,6 +32,42 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("avg_pool3d", &[x]) => x.mean_pool(pooling::<3>(attrs)),
         ("adaptive_avg_pool1d", &[x]) => x.adaptive_mean_pool::<1>(each(&attrs["output"])),
         ("adaptive_avg_pool3d", &[x]) => x.adaptive_mean_pool::<3>(each(&attrs["output"])),
+        ("batch_norm", &[x, weight, bias, mean, variance]) => match attrs["training"] == true {
+            true => x.batch_norm((weight, bias), None, eps(attrs)),
+            false => x.batch_norm_with((weight, bias), mean, variance, eps(attrs)),
+        },
+        ("group_norm", &[x, weight, bias]) => {
+            x.group_norm(attrs["groups"].as_u64()? as usize, (weight, bias), eps(attrs))
+        }
+        ("instance_norm", &[x, weight, bias]) => x.instance_norm((weight, bias), eps(attrs)),
+        ("layer_norm", &[x]) => x.layer_norm(attrs["normalized_shape"].as_array()?.len(), (), eps(attrs)),
+        ("layer_norm", &[x, weight, bias]) => x.layer_norm(weight.shape().len(), (weight, bias), eps(attrs)),
+        ("rms_norm", &[x, weight]) => x.rms_norm(weight.shape().len(), (weight,), eps(attrs)),
+        ("scaled_dot_product_attention", &[q, k, v]) => {
+            let settings = match integers {
+                [mask] => {
+                    let shape = [q, k].map(|x| x.shape()[x.shape().len() - 2]);
+                    Attention::new().allow(tape.constant(shape, |i| T::from_f64(mask[i] as f64)))
+                }
+                _ => Attention::new(),
+            };
+            q.attention(k, v, if attrs["causal"] == true { settings.causal() } else { settings })
+        }
+        ("multi_head_attention", &[query, key, value, w_in, b_in, w_out, b_out]) => {
+            let heads = attrs["heads"].as_u64()? as usize;
+            let settings = if attrs["causal"] == true { Attention::new().causal() } else { Attention::new() };
+            // Rows of w_in project to q, to k and to v, each to all heads.
+            let features = w_out.shape()[0];
+            let [w_in, b_in] = [w_in.reshape([3, features * features]), b_in.reshape([3, features])];
+            let [q, k, v] = std::array::from_fn(|i| {
+                let one = tape.constant([1, 3], |j| if i == j { T::ONE } else { T::ZERO });
+                let w = one.matmul(w_in).reshape([features, features]);
+                let x = [query, key, value][i].affine(w, one.matmul(b_in).reshape([features]));
+                let &[batch, length, _] = x.shape() else { unreachable!("sequences in batches") };
+                x.reshape([batch, length, heads, features / heads]).permute(&[0, 2, 1, 3])
+            });
+            q.attention(k, v, settings).permute(&[0, 2, 1, 3]).reshape(query.shape()).affine(w_out, b_out)
+        }
         _ => return None,
     })
 }
@@ -54,4 +90,8 @@ fn transposed<const D: usize>(attrs: &Value) -> Transposed<D> {
 fn pooling<const D: usize>(attrs: &Value) -> Pooling<D> {
     let settings = Pooling::new(each(&attrs["kernel"])).stride(each(&attrs["stride"])).padding(each(&attrs["padding"]));
     settings.ceil(attrs["ceil_mode"] == true).count_padding(attrs["count_include_pad"] != false)
+}
+
+fn eps(attrs: &Value) -> f64 {
+    attrs["eps"].as_f64().unwrap()
 }

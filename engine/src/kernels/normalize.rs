@@ -1,0 +1,341 @@
+//! The inner functions of normalisation: subtract a mean, scale, shift; and the way back.
+//!
+//! A mean is held in two summands, the nearest number to it and the rest: the difference from an x near the mean loses
+//! nothing, however large both are. The variance is the mean square of these differences, not a difference of squares.
+
+use std::ops::Range;
+
+use crate::Real;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::map::Elementwise;
+use crate::kernels::reduce::{Same, sum_slices};
+use crate::threads::{GRAIN, Shared, for_each_range};
+
+/// Channels that are summed side by side where neighbouring elements are of different channels.
+pub(crate) const WIDTH: usize = 32;
+
+/// Mean (in two summands) and the reciprocal of the standard deviation.
+#[derive(Clone, Copy)]
+pub(crate) struct Statistics<T> {
+    pub(crate) high: T,
+    pub(crate) low: T,
+    pub(crate) factor: T,
+}
+
+impl<T: Real> Statistics<T> {
+    /// With a mean in double precision, and a factor that is not known yet.
+    #[inline(always)]
+    pub(crate) fn around(mean: f64) -> Self {
+        let high = T::from_f64(mean);
+        Statistics { high, low: T::from_f64(mean - high.to_f64()), factor: T::ONE }
+    }
+
+    /// The factor for a variance to which `eps` is added.
+    #[inline(always)]
+    pub(crate) fn scaled(self, variance: f64, eps: f64) -> Self {
+        Statistics { factor: T::from_f64(1.0 / (variance + eps).sqrt()), ..self }
+    }
+
+    /// x minus the mean.
+    #[inline(always)]
+    pub(crate) fn centre(self, x: T) -> T {
+        (x - self.high) - self.low
+    }
+}
+
+/// Statistics of several sets of elements: all first summands, all second ones, all factors.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a, T> {
+    pub(crate) high: &'a [T],
+    pub(crate) low: &'a [T],
+    pub(crate) factor: &'a [T],
+}
+
+impl<'a, T: Real> Kept<'a, T> {
+    pub(crate) fn new(all: &'a [T]) -> Self {
+        let (high, rest) = all.split_at(all.len() / 3);
+        let (low, factor) = rest.split_at(high.len());
+        Kept { high, low, factor }
+    }
+
+    #[inline(always)]
+    pub(crate) fn at(self, i: usize) -> Statistics<T> {
+        Statistics { high: self.high[i], low: self.low[i], factor: self.factor[i] }
+    }
+}
+
+/// Where statistics are written, of which several threads write each its own sets.
+#[derive(Clone, Copy)]
+pub(crate) struct Keep<T> {
+    data: Shared<T>,
+    sets: usize,
+}
+
+impl<T: Real> Keep<T> {
+    pub(crate) fn new(all: &mut [T]) -> Self {
+        Keep { sets: all.len() / 3, data: Shared::new(all) }
+    }
+
+    /// # Safety
+    /// The memory is still borrowed, `i` is one of its sets, and nobody else writes or reads that set meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn set(self, i: usize, of: Statistics<T>) {
+        for (k, value) in [of.high, of.low, of.factor].into_iter().enumerate() {
+            let at = k * self.sets + i;
+            // SAFETY: within the memory, and this thread's alone: required of the caller.
+            unsafe { self.data.range(at..at + 1)[0] = value };
+        }
+    }
+}
+
+/// x ↦ (x − mean)².
+#[derive(Clone, Copy)]
+pub(crate) struct Square<T>(pub(crate) Statistics<T>);
+
+impl<T: Real> Elementwise<T, 1> for Square<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
+        let centred = self.0.centre(x);
+        centred * centred
+    }
+}
+
+/// x ↦ (x − mean) · factor · w + b.
+#[derive(Clone, Copy)]
+pub(crate) struct Normalized<T> {
+    pub(crate) of: Statistics<T>,
+    pub(crate) w: T,
+    pub(crate) b: T,
+}
+
+impl<T: Real> Elementwise<T, 1> for Normalized<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
+        self.of.centre(x) * self.of.factor * self.w + self.b
+    }
+}
+
+/// With a weight for each element.
+impl<T: Real> Elementwise<T, 2> for Normalized<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x, w]: [T; 2]) -> T {
+        self.of.centre(x) * self.of.factor * w + self.b
+    }
+}
+
+/// With a weight and a bias for each element.
+impl<T: Real> Elementwise<T, 3> for Normalized<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x, w, b]: [T; 3]) -> T {
+        self.of.centre(x) * self.of.factor * w + b
+    }
+}
+
+/// [`Normalized`] with everything for each element: x, both summands of the mean, factor times weight, bias.
+#[derive(Clone, Copy)]
+pub(crate) struct NormalizedEach;
+
+impl<T: Real> Elementwise<T, 5> for NormalizedEach {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [x, high, low, a, b]: [T; 5]) -> T {
+        ((x - high) - low) * a + b
+    }
+}
+
+/// g · w.
+#[derive(Clone, Copy)]
+pub(crate) struct Product;
+
+impl<T: Real> Elementwise<T, 2> for Product {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, w]: [T; 2]) -> T {
+        g * w
+    }
+}
+
+/// g · (x − mean), perhaps with a weight for each element.
+#[derive(Clone, Copy)]
+pub(crate) struct Correlation<T>(pub(crate) Statistics<T>);
+
+impl<T: Real> Elementwise<T, 2> for Correlation<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, x]: [T; 2]) -> T {
+        g * self.0.centre(x)
+    }
+}
+
+impl<T: Real> Elementwise<T, 3> for Correlation<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, w, x]: [T; 3]) -> T {
+        g * w * self.0.centre(x)
+    }
+}
+
+/// The way back to x, where g · w is the adjoint of the normalised value: factor · (g w − mean(g w) − x̂ mean(g w x̂)),
+/// as a linear function of g and x.
+#[derive(Clone, Copy)]
+pub(crate) struct Back<T> {
+    pub(crate) of: Statistics<T>,
+    /// What g is multiplied with.
+    pub(crate) a: T,
+    /// What x − mean is multiplied with.
+    pub(crate) slope: T,
+    pub(crate) shift: T,
+}
+
+impl<T: Real> Elementwise<T, 2> for Back<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, x]: [T; 2]) -> T {
+        self.a * g + self.slope * self.of.centre(x) + self.shift
+    }
+}
+
+/// With a weight for each element.
+impl<T: Real> Elementwise<T, 3> for Back<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, w, x]: [T; 3]) -> T {
+        self.a * (g * w) + self.slope * self.of.centre(x) + self.shift
+    }
+}
+
+/// [`Back`] with everything for each element: g, x, both summands of the mean, a, slope, shift.
+#[derive(Clone, Copy)]
+pub(crate) struct BackEach;
+
+impl<T: Real> Elementwise<T, 7> for BackEach {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, x, high, low, a, slope, shift]: [T; 7]) -> T {
+        a * g + slope * ((x - high) - low) + shift
+    }
+}
+
+/// Which statistics an element was normalised with.
+#[derive(Clone, Copy)]
+pub(crate) enum Per {
+    /// Those of its channel.
+    Channel,
+    /// Those of its example and its group of so many channels.
+    Group(usize),
+}
+
+/// An array (batch, channels, spatial).
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    pub(crate) batch: usize,
+    pub(crate) channels: usize,
+    pub(crate) spatial: usize,
+}
+
+impl Extent {
+    /// Calls `visit` with ranges of channels, possibly at the same time.
+    pub(crate) fn for_each_part(self, visit: &(impl Fn(Range<usize>) + Sync)) {
+        let (unit, each) = if self.spatial == 1 { (WIDTH, self.batch) } else { (1, self.batch * self.spatial) };
+        for_each_range(self.channels, GRAIN.div_ceil(each.max(1)).max(unit), unit, visit);
+    }
+
+    /// The elements of one example and channel.
+    #[inline(always)]
+    pub(crate) fn segment(self, n: usize, channel: usize) -> Range<usize> {
+        let start = (n * self.channels + channel) * self.spatial;
+        start..start + self.spatial
+    }
+}
+
+/// The adjoints of bias and weight: `sums` is Σ g for every channel, and then Σ g x̂ for every channel.
+pub(crate) fn channel_sums<T: Real>(extent: Extent, per: Per, kept: Kept<'_, T>, x: &[T], g: &[T], sums: &mut [T]) {
+    let sums = Shared::new(sums);
+    extent.for_each_part(&|channels| {
+        // SAFETY: the ranges are disjoint, and the sums, two for each channel, are borrowed throughout.
+        let (plain, scaled) = unsafe {
+            let start = extent.channels;
+            (sums.range(channels.clone()), sums.range(start + channels.start..start + channels.end))
+        };
+        dispatch(ChannelSums { extent, per, kept, x, g, first: channels.start, plain, scaled });
+    });
+}
+
+struct ChannelSums<'a, T> {
+    extent: Extent,
+    per: Per,
+    kept: Kept<'a, T>,
+    x: &'a [T],
+    g: &'a [T],
+    /// The channel of the first sum.
+    first: usize,
+    plain: &'a mut [T],
+    scaled: &'a mut [T],
+}
+
+impl<T: Real> Kernel for ChannelSums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        if self.extent.spatial == 1 {
+            self.side_by_side();
+            return;
+        }
+        let ChannelSums { extent, per, kept, x, g, first, plain, scaled } = self;
+        for (i, (plain, scaled)) in plain.iter_mut().zip(scaled).enumerate() {
+            let channel = first + i;
+            let (mut sum, mut correlation) = (0.0, 0.0);
+            for n in 0..extent.batch {
+                let of = kept.at(match per {
+                    Per::Channel => channel,
+                    Per::Group(size) => n * (extent.channels / size) + channel / size,
+                });
+                let segment = extent.segment(n, channel);
+                let (x, g) = (&x[segment.clone()], &g[segment]);
+                sum += sum_slices::<S, T, _, 1>(Same, [g]);
+                correlation += of.factor.to_f64() * sum_slices::<S, T, _, 2>(Correlation(of), [g, x]);
+            }
+            (*plain, *scaled) = (T::from_f64(sum), T::from_f64(correlation));
+        }
+    }
+}
+
+impl<T: Real> ChannelSums<'_, T> {
+    #[inline(always)]
+    fn side_by_side(self) {
+        let ChannelSums { extent, per, kept, x, g, first, plain, scaled } = self;
+        let channels = extent.channels;
+        let mut done = 0;
+        while done < plain.len() {
+            let start = first + done;
+            // Within one group.
+            let group = match per {
+                Per::Channel => channels,
+                Per::Group(size) => size,
+            };
+            let len = WIDTH.min(plain.len() - done).min(group - start % group);
+            let columns = start..start + len;
+            let (mut sums, mut correlations) = ([0.0; WIDTH], [0.0; WIDTH]);
+            for n in 0..extent.batch {
+                let row = n * channels;
+                let pairs = x[row..][columns.clone()].iter().zip(&g[row..][columns.clone()]);
+                let totals = sums.iter_mut().zip(&mut correlations);
+                match per {
+                    Per::Channel => {
+                        let means = kept.high[columns.clone()].iter().zip(&kept.low[columns.clone()]);
+                        let each = means.zip(&kept.factor[columns.clone()]);
+                        for (((sum, correlation), (&x, &g)), ((&high, &low), &factor)) in totals.zip(pairs).zip(each) {
+                            *sum += g.to_f64();
+                            *correlation += (g * (((x - high) - low) * factor)).to_f64();
+                        }
+                    }
+                    Per::Group(size) => {
+                        let of = kept.at(n * (channels / size) + start / size);
+                        for ((sum, correlation), (&x, &g)) in totals.zip(pairs) {
+                            *sum += g.to_f64();
+                            *correlation += (g * (of.centre(x) * of.factor)).to_f64();
+                        }
+                    }
+                }
+            }
+            for i in 0..len {
+                (plain[done + i], scaled[done + i]) = (T::from_f64(sums[i]), T::from_f64(correlations[i]));
+            }
+            done += len;
+        }
+    }
+}

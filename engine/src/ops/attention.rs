@@ -1,0 +1,533 @@
+//! Scaled dot-product attention: softmax(q · kᵀ / √d + mask) · v, a block of queries at a time.
+
+use std::ops::Range;
+
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
+use crate::kernels::map::scale;
+use crate::kernels::reduce::{LANES, padded};
+use crate::threads::{Shared, for_each_with, pieces};
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+
+/// Elements of a block of scores: a quarter of a megabyte in single precision, within a second-level cache.
+const BLOCK: usize = 1 << 16;
+
+/// At most so many queries make a block, and at least so many, however many keys there are.
+const QUERIES: [usize; 2] = [8, 64];
+
+/// Multiply-adds below which attention stays on one thread.
+const PARALLEL: usize = 1 << 20;
+
+/// How attention goes: which keys a query may attend to, what is added to the scores, and their scale. Unless set, every
+/// query attends to every key, and the scale is 1/√d.
+///
+/// ```
+/// use elbo_engine::{Attention, Tape, Tensor};
+///
+/// let x: Tensor = Tensor::from_fn([2, 5, 8], |i| (i as f64).sin());
+/// let tape = Tape::new();
+/// let x = tape.input(&x);
+/// assert_eq!(x.attention(x, x, Attention::new().causal()).shape(), [2, 5, 8]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'t, T: Real = f32> {
+    causal: bool,
+    mask: Option<(Kind, Var<'t, T>)>,
+    scale: Option<f64>,
+}
+
+impl<'t, T: Real> Attention<'t, T> {
+    /// Every query attends to every key.
+    pub const fn new() -> Self {
+        Attention { causal: false, mask: None, scale: None }
+    }
+
+    /// Query i attends to keys 0 to i alone.
+    pub const fn causal(mut self) -> Self {
+        self.causal = true;
+        self
+    }
+
+    /// Adds `mask` to the scores, before the softmax. It is (queries, keys), or has axes before these that are each 1 or
+    /// as long as the batch's; it may be learned.
+    ///
+    /// # Panics
+    /// If there is a mask already.
+    #[track_caller]
+    pub fn bias(mut self, mask: Var<'t, T>) -> Self {
+        self.set(Kind::Added, mask);
+        self
+    }
+
+    /// Lets a query attend to a key where `mask`, of a shape as in [`bias`](Attention::bias), is not 0. A query that may
+    /// attend to nothing has the value 0. Nothing is passed back to the mask.
+    ///
+    /// # Panics
+    /// If there is a mask already.
+    #[track_caller]
+    pub fn allow(mut self, mask: Var<'t, T>) -> Self {
+        self.set(Kind::Allowed, mask);
+        self
+    }
+
+    /// What q · kᵀ is multiplied with, instead of 1/√d.
+    ///
+    /// # Panics
+    /// If it is no finite number.
+    #[track_caller]
+    pub fn scale(mut self, scale: f64) -> Self {
+        assert!(scale.is_finite(), "Attention: the scale is {scale}; it must be a finite number");
+        self.scale = Some(scale);
+        self
+    }
+
+    #[track_caller]
+    fn set(&mut self, kind: Kind, mask: Var<'t, T>) {
+        assert!(self.mask.is_none(), "Attention: there is a mask already; multiply or add the two");
+        self.mask = Some((kind, mask));
+    }
+}
+
+impl<T: Real> Default for Attention<'_, T> {
+    fn default() -> Self {
+        Attention::new()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Added,
+    Allowed,
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// Attention of queries, this (.., queries, d), to keys `k` (.., keys, d) with values `v` (.., keys, e): the mean of
+    /// the values, weighted with softmax(q · kᵀ / √d + mask), (.., queries, e) (Vaswani et al. 2017). The scores of a
+    /// block of queries exist at a time, never all; the adjoint computes them again.
+    ///
+    /// # Panics
+    /// If the shapes differ from these: the axes before the last two must be equal, and of a mask as
+    /// [`Attention::bias`] says.
+    #[track_caller]
+    pub fn attention(self, k: Var<'t, T>, v: Var<'t, T>, settings: Attention<'t, T>) -> Var<'t, T> {
+        let [q_shape, k_shape, v_shape] = [self, k, v].map(Var::shape);
+        let ([batch @ .., queries, d], [k_batch @ .., keys, k_d], [v_batch @ .., v_keys, e]) =
+            (q_shape, k_shape, v_shape)
+        else {
+            misfit([q_shape, k_shape, v_shape]);
+        };
+        if batch != k_batch || batch != v_batch || d != k_d || keys != v_keys {
+            misfit([q_shape, k_shape, v_shape]);
+        }
+        assert!(*d > 0, "attention: q of shape {q_shape:?} and k of shape {k_shape:?} have no features to compare");
+        let shape: Shape = batch.iter().copied().chain([*queries, *e]).collect();
+        let examples = batch.iter().product();
+        let operation = Operator {
+            batch: examples,
+            queries: *queries,
+            keys: *keys,
+            d: *d,
+            e: *e,
+            causal: settings.causal,
+            kind: settings.mask.map(|(kind, _)| kind),
+            scale: settings.scale.unwrap_or(1.0 / (*d as f64).sqrt()),
+        };
+        let kept = [2, examples, *queries];
+        match settings.mask {
+            None => self.tape().record(operation, &[self, k, v], [&shape[..], &kept])[0],
+            Some((_, mask)) => {
+                check_mask(mask.shape(), batch, [*queries, *keys]);
+                self.tape().record(operation, &[self, k, v, mask], [&shape[..], &kept])[0]
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn misfit([q, k, v]: [&[usize]; 3]) -> ! {
+    panic!(
+        "attention: q of shape {q:?}, k of shape {k:?} and v of shape {v:?}; expected (.., queries, d), (.., keys, d) and \
+         (.., keys, e) with equal axes before these"
+    );
+}
+
+#[track_caller]
+fn check_mask(mask: &[usize], batch: &[usize], scores: [usize; 2]) {
+    let fits = mask.split_last_chunk::<2>().is_some_and(|(outer, last)| {
+        let pairs = outer.iter().rev().zip(batch.iter().rev());
+        *last == scores && outer.len() <= batch.len() && pairs.clone().all(|(mask, batch)| mask == batch || *mask == 1)
+    });
+    assert!(
+        fits,
+        "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or axes before these that are each 1 \
+         or as in the batch {batch:?}"
+    );
+}
+
+/// The second output, each query's largest score and the logarithm of the sum of exponentials relative to it, is kept for
+/// the adjoint.
+#[derive(Clone, Copy)]
+struct Operator {
+    batch: usize,
+    queries: usize,
+    keys: usize,
+    d: usize,
+    e: usize,
+    causal: bool,
+    kind: Option<Kind>,
+    scale: f64,
+}
+
+impl Operator {
+    /// Queries of a block.
+    fn block(&self) -> usize {
+        let [least, most] = QUERIES;
+        (BLOCK / self.keys.max(1)).clamp(least, most).min(self.queries).max(1)
+    }
+
+    fn blocks(&self) -> usize {
+        self.queries.div_ceil(self.block())
+    }
+
+    /// The queries of block `i`, and how many keys at most they attend to.
+    fn part(&self, i: usize) -> (Range<usize>, usize) {
+        let queries = i * self.block()..self.queries.min((i + 1) * self.block());
+        let keys = if self.causal { self.keys.min(queries.end) } else { self.keys };
+        (queries, keys)
+    }
+
+    fn pieces(&self, tasks: usize) -> usize {
+        let factors = [self.batch, self.queries, self.keys, self.d + self.e];
+        pieces(tasks, factors.into_iter().fold(1, usize::saturating_mul) >= PARALLEL)
+    }
+
+    /// The first element of example `b`'s part of a mask.
+    fn mask_start(&self, mask: &[usize], batch: &[usize], mut b: usize) -> usize {
+        let (outer, _) = mask.split_at(mask.len() - 2);
+        let (mut start, mut stride) = (0, self.queries * self.keys);
+        for (i, &length) in batch.iter().rev().enumerate() {
+            let place = b % length;
+            b /= length;
+            match outer.len().checked_sub(i + 1).map(|axis| outer[axis]) {
+                Some(1) | None => {}
+                Some(own) => {
+                    start += place * stride;
+                    stride *= own;
+                }
+            }
+        }
+        start
+    }
+
+    /// The mask of some queries of an example.
+    fn mask<'a, T>(&self, mask: &'a [T], start: usize, queries: &Range<usize>) -> Mask<'a, T> {
+        let rows = || &mask[start + queries.start * self.keys..start + queries.end * self.keys];
+        match self.kind {
+            None => Mask::None,
+            Some(Kind::Added) => Mask::Added(rows()),
+            Some(Kind::Allowed) => Mask::Allowed(rows()),
+        }
+    }
+
+    /// The products of some queries with the first `keys` keys, into `scores`.
+    fn products<T: Real>(&self, q: &[T], k: &[T], keys: usize, scores: &mut [T]) {
+        let queries = q.len() / self.d;
+        let k = Matrix::new(&k[..keys * self.d], keys, self.d).t();
+        gemm_alone(Matrix::new(q, queries, self.d), k, MatrixMut::new(scores, queries, keys), Write::Store);
+    }
+}
+
+/// The elements of example `b`, of so many rows and columns each.
+fn example<T>(x: &[T], b: usize, rows: usize, columns: usize) -> &[T] {
+    &x[b * rows * columns..][..rows * columns]
+}
+
+impl<T: Real> Operation<T> for Operator {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let &Operator { batch, queries, keys, d, e, .. } = self;
+        let [q, k, v] = [0, 1, 2].map(|i| io.input(i));
+        let outer = &q.shape[..q.shape.len() - 2];
+        let mask = self.kind.map(|_| io.input(3));
+        let tasks = batch * self.blocks();
+        let pieces = self.pieces(tasks);
+        let scratch = io.scratch(pieces * self.block() * keys);
+        let [out, kept] = io.outputs();
+        let (out, kept) = (Shared::new(out), Shared::new(kept));
+        for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
+            for task in tasks {
+                let (b, (part, keys)) = (task / self.blocks(), self.part(task % self.blocks()));
+                let place = b * queries + part.start..b * queries + part.end;
+                // SAFETY: the queries of a block are one task's, and the outputs are borrowed throughout.
+                let (out, largest, rest) = unsafe {
+                    let second = batch * queries;
+                    let rest = kept.range(second + place.start..second + place.end);
+                    (out.range(place.start * e..place.end * e), kept.range(place.clone()), rest)
+                };
+                let (k, v) = (example(k.data, b, self.keys, d), example(v.data, b, self.keys, e));
+                let scores = &mut scratch[..part.len() * keys];
+                self.products(&q.data[place.start * d..place.end * d], k, keys, scores);
+                let mask =
+                    mask.map_or(Mask::None, |mask| self.mask(mask.data, self.mask_start(mask.shape, outer, b), &part));
+                dispatch(Softmax { of: self, first: part.start, keys, mask, scores, largest, rest });
+                let v = Matrix::new(&v[..keys * e], keys, e);
+                let weights = Matrix::new(scores, part.len(), keys);
+                gemm_alone(weights, v, MatrixMut::new(out, part.len(), e), Write::Store);
+            }
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let &Operator { batch, queries, keys, d, e, .. } = self;
+        let [q, k, v] = [0, 1, 2].map(|i| io.input(i));
+        let outer = &q.shape[..q.shape.len() - 2];
+        let mask = self.kind.map(|_| io.input(3));
+        let y = io.output(0).data;
+        let (largest, rest) = io.output(1).data.split_at(batch * queries);
+        let Some(g) = io.upstream(0) else {
+            unreachable!("nobody else has the second output");
+        };
+        let to_mask = self.kind == Some(Kind::Added) && io.is_wanted(3);
+        let wanted = [io.is_wanted(0), io.is_wanted(1), io.is_wanted(2), to_mask];
+        let sizes = [q.data.len(), k.data.len(), v.data.len(), mask.map_or(0, |mask| mask.data.len())];
+        // Of their own, because q, k and v may be one and the same value.
+        let mut targets: [&mut [T]; 4] = std::array::from_fn(|i| io.scratch(if wanted[i] { sizes[i] } else { 0 }));
+        targets[1..].iter_mut().for_each(|target| target.fill(T::ZERO));
+        let block = self.block() * keys;
+        // Examples may share a mask, whose adjoint is then added up in their order.
+        let pieces = if to_mask { 1 } else { self.pieces(batch) };
+        let scratch = io.scratch(pieces * (2 * block + self.block()));
+        let shared = targets.each_mut().map(|target| Shared::new(target));
+        for_each_with(pieces, 0..batch, scratch, &|scratch, examples| {
+            let (weights, rest_of_scratch) = scratch.split_at_mut(block);
+            let (changes, means) = rest_of_scratch.split_at_mut(block);
+            for b in examples {
+                let [q, k, v] =
+                    [example(q.data, b, queries, d), example(k.data, b, keys, d), example(v.data, b, keys, e)];
+                let [y, g] = [y, g].map(|x| example(x, b, queries, e));
+                let (largest, rest) = (example(largest, b, queries, 1), example(rest, b, queries, 1));
+                let of_example = |i: usize, len: usize| if wanted[i] { b * len..(b + 1) * len } else { 0..0 };
+                let start = mask.map_or(0, |mask| self.mask_start(mask.shape, outer, b));
+                let of_mask = if to_mask { start..start + queries * keys } else { 0..0 };
+                // SAFETY: each example's adjoints are one task's, a mask's are added by one thread, and the targets are
+                // borrowed throughout.
+                let [to_q, to_k, to_v, to_mask] = unsafe {
+                    [
+                        shared[0].range(of_example(0, queries * d)),
+                        shared[1].range(of_example(1, keys * d)),
+                        shared[2].range(of_example(2, keys * e)),
+                        shared[3].range(of_mask),
+                    ]
+                };
+                for i in 0..self.blocks() {
+                    let (part, some) = self.part(i);
+                    let rows = part.len();
+                    let (weights, changes) = (&mut weights[..rows * some], &mut changes[..rows * some]);
+                    let (q, g) = (&q[part.start * d..part.end * d], &g[part.start * e..part.end * e]);
+                    self.products(q, k, some, weights);
+                    let masked = mask.map_or(Mask::None, |mask| self.mask(mask.data, start, &part));
+                    let (largest, rest) = (&largest[part.clone()], &rest[part.clone()]);
+                    let y = &y[part.start * e..part.end * e];
+                    let means = &mut means[..rows];
+                    dispatch(Again { of: self, first: part.start, keys: some, mask: masked, weights, largest, rest });
+                    dispatch(Means { y, g, width: e, means });
+                    let g = Matrix::new(g, rows, e);
+                    if !to_v.is_empty() {
+                        let into = MatrixMut::new(&mut to_v[..some * e], some, e);
+                        gemm_alone(Matrix::new(weights, rows, some).t(), g, into, Write::Add);
+                    }
+                    let v = Matrix::new(&v[..some * e], some, e).t();
+                    gemm_alone(g, v, MatrixMut::new(changes, rows, some), Write::Store);
+                    let to_mask = to_mask.get_mut(part.start * keys..part.end * keys).unwrap_or_default();
+                    dispatch(Changes { of: self, keys: some, weights, means, changes, to_mask });
+                    let changes = Matrix::new(changes, rows, some);
+                    if !to_q.is_empty() {
+                        let into = MatrixMut::new(&mut to_q[part.start * d..part.end * d], rows, d);
+                        gemm_alone(changes, Matrix::new(&k[..some * d], some, d), into, Write::Store);
+                    }
+                    if !to_k.is_empty() {
+                        let into = MatrixMut::new(&mut to_k[..some * d], some, d);
+                        gemm_alone(changes.t(), Matrix::new(q, rows, d), into, Write::Add);
+                    }
+                }
+            }
+        });
+        for (i, target) in targets.iter().enumerate().filter(|&(i, _)| wanted[i]) {
+            io.accumulate(i, |into, write| scale(T::ONE, target, into, write));
+        }
+    }
+}
+
+/// The mask of some queries, all keys in a row.
+#[derive(Clone, Copy)]
+enum Mask<'a, T> {
+    None,
+    Added(&'a [T]),
+    Allowed(&'a [T]),
+}
+
+impl<T: Real> Mask<'_, T> {
+    /// The scores of query `i`, of `all` keys, from their products: scaled, and masked.
+    #[inline(always)]
+    fn apply(self, i: usize, all: usize, scale: T, scores: &mut [T]) {
+        match self {
+            Mask::None => scores.iter_mut().for_each(|score| *score *= scale),
+            Mask::Added(mask) => {
+                let mask = &mask[i * all..][..scores.len()];
+                scores.iter_mut().zip(mask).for_each(|(score, &mask)| *score = *score * scale + mask);
+            }
+            Mask::Allowed(mask) => {
+                let (mask, never) = (&mask[i * all..][..scores.len()], T::from_f64(f64::NEG_INFINITY));
+                for (score, &mask) in scores.iter_mut().zip(mask) {
+                    *score = if mask == T::ZERO { never } else { *score * scale };
+                }
+            }
+        }
+    }
+}
+
+impl Operator {
+    /// Of `keys` keys, how many query `query` attends to at most.
+    #[inline(always)]
+    fn attended(&self, query: usize, keys: usize) -> usize {
+        if self.causal { keys.min(query + 1) } else { keys }
+    }
+}
+
+/// From products to weights, row by row, and what the adjoint needs to find them again.
+struct Softmax<'a, T> {
+    of: &'a Operator,
+    /// The number of the first query.
+    first: usize,
+    keys: usize,
+    mask: Mask<'a, T>,
+    scores: &'a mut [T],
+    largest: &'a mut [T],
+    rest: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Softmax<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Softmax { of, first, keys, mask, scores, largest, rest } = self;
+        let never = T::from_f64(f64::NEG_INFINITY);
+        let scale = T::from_f64(of.scale);
+        for (i, (largest, rest)) in largest.iter_mut().zip(rest).enumerate() {
+            let row = &mut scores[i * keys..][..keys];
+            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
+            beyond.fill(T::ZERO);
+            mask.apply(i, of.keys, scale, row);
+            let mut lanes = [never; LANES];
+            for chunk in row.chunks(LANES) {
+                for (max, x) in lanes.iter_mut().zip(padded(chunk, never)) {
+                    *max = if x <= *max { *max } else { x };
+                }
+            }
+            let max = lanes.into_iter().fold(never, |max, x| if x <= max { max } else { x });
+            if max == never {
+                // A query that may attend to nothing; (−∞ − 0) − ∞ gives the adjoint the weight 0 too.
+                row.fill(T::ZERO);
+                (*largest, *rest) = (T::ZERO, T::from_f64(f64::INFINITY));
+                continue;
+            }
+            let mut sums = [T::ZERO; LANES];
+            for chunk in row.chunks_mut(LANES) {
+                let mut weights = padded(chunk, never);
+                for (sum, weight) in sums.iter_mut().zip(&mut weights) {
+                    *weight = (*weight - max).exp::<S>();
+                    *sum += *weight;
+                }
+                chunk.iter_mut().zip(weights).for_each(|(out, weight)| *out = weight);
+            }
+            let sum: T = sums.into_iter().sum();
+            row.iter_mut().for_each(|weight| *weight /= sum);
+            (*largest, *rest) = (max, sum.ln::<S>());
+        }
+    }
+}
+
+/// The weights again, from the products and what the forward kept.
+struct Again<'a, T> {
+    of: &'a Operator,
+    first: usize,
+    keys: usize,
+    mask: Mask<'a, T>,
+    weights: &'a mut [T],
+    largest: &'a [T],
+    rest: &'a [T],
+}
+
+impl<T: Real> Kernel for Again<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Again { of, first, keys, mask, weights, largest, rest } = self;
+        let scale = T::from_f64(of.scale);
+        for (i, (&largest, &rest)) in largest.iter().zip(rest).enumerate() {
+            let row = &mut weights[i * keys..][..keys];
+            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
+            beyond.fill(T::ZERO);
+            mask.apply(i, of.keys, scale, row);
+            row.iter_mut().for_each(|weight| *weight = ((*weight - largest) - rest).exp::<S>());
+        }
+    }
+}
+
+/// Σ g y for every query: the mean of the weights' adjoints.
+struct Means<'a, T> {
+    y: &'a [T],
+    g: &'a [T],
+    width: usize,
+    means: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Means<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, mean) in self.means.iter_mut().enumerate() {
+            let [y, g] = [self.y, self.g].map(|x| &x[i * self.width..][..self.width]);
+            *mean = y.iter().zip(g).map(|(&y, &g)| y * g).sum();
+        }
+    }
+}
+
+/// The products' adjoints, weight · (its adjoint − their mean) · scale, from the weights' in `changes`; an added mask's
+/// are the same without the scale.
+struct Changes<'a, T> {
+    of: &'a Operator,
+    keys: usize,
+    weights: &'a [T],
+    means: &'a [T],
+    changes: &'a mut [T],
+    /// For all keys of every query, or empty.
+    to_mask: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Changes<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Changes { of, keys, weights, means, changes, to_mask } = self;
+        let scale = T::from_f64(of.scale);
+        for (i, &mean) in means.iter().enumerate() {
+            let weights = &weights[i * keys..][..keys];
+            let changes = &mut changes[i * keys..][..keys];
+            changes.iter_mut().zip(weights).for_each(|(change, &weight)| *change = weight * (*change - mean));
+            if !to_mask.is_empty() {
+                let to_mask = &mut to_mask[i * of.keys..][..keys];
+                to_mask.iter_mut().zip(&*changes).for_each(|(target, &change)| *target += change);
+            }
+            changes.iter_mut().for_each(|change| *change *= scale);
+        }
+    }
+}
