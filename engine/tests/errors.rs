@@ -1,5 +1,8 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
+#[path = "errors/moving.rs"]
+mod moving;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;

@@ -71,7 +71,13 @@ pub(crate) fn operations() -> BTreeSet<String> {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
         let methods = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(self"));
-        names.extend(methods.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('$')));
+        let methods = methods.map(|(name, _)| name.split('<').next().unwrap_or(name).to_owned());
+        names.extend(methods.filter(|name| !name.starts_with('$')));
+        // A function of several variables: `pub fn name(parts: &[Var<'t, T>], ..`.
+        let of_several = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
+        names.extend(
+            of_several.filter_map(|line| Some(line.trim().strip_prefix("pub fn ")?.split_once('(')?.0.to_owned())),
+        );
         // A row of a table: `…, name, Rule: |x, y| value, slope;`
         let rows = source.lines().filter_map(|line| line.split_once(": |"));
         names.extend(rows.filter_map(|(head, _)| {

@@ -4,6 +4,8 @@
 mod common;
 
 mod elementwise;
+mod indexing;
+mod moving;
 mod products;
 mod rearranging;
 mod reductions;
@@ -20,7 +22,8 @@ const ROUNDS: u64 = 30;
 /// One check: an operation's name, and what compares its gradient at random inputs.
 type Check = (&'static str, fn(&mut Random));
 
-const CHECKS: &[&[Check]] = &[elementwise::CHECKS, products::CHECKS, reductions::CHECKS, rearranging::CHECKS];
+const CHECKS: &[&[Check]] =
+    &[elementwise::CHECKS, products::CHECKS, reductions::CHECKS, rearranging::CHECKS, moving::CHECKS, indexing::CHECKS];
 
 #[test]
 fn every_op_is_checked() {

@@ -3,6 +3,9 @@
 use elbo_engine::{Real, Tape, Var};
 use serde_json::Value;
 
+#[path = "moving.rs"]
+mod moving;
+
 /// Reference operations without a counterpart, and the name that a method for each would have: where a variable has
 /// such a method, the operation must be checked.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
@@ -32,25 +35,8 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("cumprod", "cumprod"),
     ("argmax", "argmax"),
     ("einsum", "einsum"),
-    ("repeat", "repeat"),
-    ("slice", "slice"),
-    ("select", "select"),
-    ("concat", "concat"),
-    ("stack", "stack"),
-    ("split", "split"),
-    ("pad", "pad"),
-    ("gather", "gather"),
-    ("scatter_add", "scatter_add"),
-    ("index_add", "index_add"),
-    ("index_select", "index_select"),
     ("where", "select_by"),
     ("masked_fill", "masked_fill"),
-    ("tril", "tril"),
-    ("triu", "triu"),
-    ("flip", "flip"),
-    ("roll", "roll"),
-    ("diag_embed", "diag_embed"),
-    ("nll_loss", "nll"),
     ("huber_loss", "huber"),
     ("l1_loss", "abs"),
     ("cholesky", "cholesky"),
@@ -78,11 +64,10 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("batch_norm", "batch_norm"),
     ("group_norm", "group_norm"),
     ("instance_norm", "instance_norm"),
-    ("embedding", "embedding"),
     ("lstm", "lstm"),
     ("gru", "gru"),
-    ("rnn", "slice"),
-    ("multi_head_attention", "slice"),
+    ("rnn", "rnn"),
+    ("multi_head_attention", "multi_head_attention"),
 ];
 
 /// Whether a case asks for something else of an operation that exists.
@@ -108,6 +93,9 @@ pub(crate) fn evaluate<'t, T: Real>(
     x: &[Var<'t, T>],
     integers: &[&[i64]],
 ) -> Option<Var<'t, T>> {
+    if let Some(value) = moving::evaluate(tape, case, x, integers) {
+        return Some(value);
+    }
     let attrs = &case["attrs"];
     if is_variant(case) {
         return None;
@@ -138,7 +126,6 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("linear", &[x, w]) => x.linear(w),
         ("linear", &[x, w, b]) => x.affine(w, b),
         ("reshape", &[x]) => x.reshape(sizes(&attrs["shape"])),
-        ("broadcast_to", &[x]) => x + tape.constant(sizes(&attrs["shape"]), |_| T::ZERO),
         ("sum", &[x]) => x.sum_axes(&axes(attrs, x), keep(attrs)),
         ("mean", &[x]) => x.mean_axes(&axes(attrs, x), keep(attrs)),
         ("logsumexp", &[x]) => x.exp().sum_axes(&axes(attrs, x), keep(attrs)).ln(),
