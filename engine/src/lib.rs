@@ -36,7 +36,10 @@ pub mod random;
 pub mod threads;
 
 pub use gradcheck::gradcheck;
-pub use ops::{Activation, Attention, Comparand, Convolution, Linear, Operand, Pooling, Running, Scaling, Transposed};
+pub use ops::{
+    Activation, Attention, Comparand, Convolution, Indices, Linear, Operand, Padding, Pooling, Running, Scaling,
+    Transposed,
+};
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;

@@ -10,7 +10,7 @@ use crate::ops::axes::{reduced_shape, resolve};
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
 use crate::threads::{GRAIN, Shared, for_each_range};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The sum of all elements, a scalar.
@@ -75,32 +75,40 @@ impl<T: Real> Operation<T> for Reduce<'_, T> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
-        let mut layout = broadcast(x.shape, [self.kept]);
-        let out = io.output(0);
-        if x.data.is_empty() {
-            out.fill(T::ZERO * self.scale);
-        }
-        if layout.strides[0] == 0 {
-            dispatch(RowSums { scale: self.scale, x: x.data, layout: &layout, out });
-            return;
-        }
-        let len = layout.row * layout.take_repeats();
-        for row in layout.all() {
-            let write = if row.first[0] { Write::Store } else { Write::Add };
-            sum_columns(self.scale, &x.data[row.start..][..len], &mut out[row.offsets[0]..][..layout.row], write);
-        }
+        sum_over(self.scale, x, self.kept, io.output(0), Write::Store);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let layout = broadcast(io.input(0).shape, [self.kept]);
-        io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
-                dispatch(Spread { scale: self.scale, g, layout: &layout, rows, target, write });
-            });
-        });
+        let shape = io.input(0).shape;
+        io.accumulate(0, |target, write| spread(self.scale, View { data: g, shape: self.kept }, shape, target, write));
     }
+}
+
+/// `out = scale · Σ x` over the axes that are 1 or missing in `kept`, a shape that broadcasts to x's; or `+=`.
+pub(crate) fn sum_over<T: Real>(scale: T, x: View<'_, T>, kept: &[usize], out: &mut [T], write: Write) {
+    let mut layout = broadcast(x.shape, [kept]);
+    if x.data.is_empty() && write == Write::Store {
+        out.fill(T::ZERO * scale);
+    }
+    if layout.strides[0] == 0 {
+        dispatch(RowSums { scale, x: x.data, layout: &layout, out, write });
+        return;
+    }
+    let len = layout.row * layout.take_repeats();
+    for row in layout.all() {
+        let write = if row.first[0] { write } else { Write::Add };
+        sum_columns(scale, &x.data[row.start..][..len], &mut out[row.offsets[0]..][..layout.row], write);
+    }
+}
+
+/// `out = scale · g` with g broadcast to `shape`, which is `out`'s; or `+=`.
+pub(crate) fn spread<T: Real>(scale: T, g: View<'_, T>, shape: &[usize], out: &mut [T], write: Write) {
+    let layout = broadcast(shape, [g.shape]);
+    let target = Shared::new(out);
+    for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
+        dispatch(Spread { scale, g: g.data, layout: &layout, rows, target, write });
+    });
 }
 
 /// Sums along rows; the sum of every row is taken in double precision.
@@ -109,6 +117,7 @@ struct RowSums<'a, T> {
     x: &'a [T],
     layout: &'a Layout<1>,
     out: &'a mut [T],
+    write: Write,
 }
 
 impl<T: Real> Kernel for RowSums<'_, T> {
@@ -116,19 +125,19 @@ impl<T: Real> Kernel for RowSums<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let RowSums { scale, x, layout, out } = self;
+        let RowSums { scale, x, layout, out, write } = self;
         for row in layout.all() {
             let x = &x[row.start..][..layout.row];
             // A long row is worth the other threads.
             let total = if x.len() > GRAIN { sum(x) } else { sum_slices::<S, T, _, 1>(Scale(T::ONE), [x]) };
             let part = T::from_f64(scale.to_f64() * total);
             let out = &mut out[row.offsets[0]];
-            *out = if row.first[0] { part } else { *out + part };
+            *out = if row.first[0] && write == Write::Store { part } else { *out + part };
         }
     }
 }
 
-/// The adjoint of a reduction, back to some rows of the input.
+/// What is broadcast, to some rows of the result.
 struct Spread<'a, T> {
     scale: T,
     g: &'a [T],

@@ -85,6 +85,11 @@ pub(crate) fn operations() -> BTreeSet<String> {
             arguments.trim_start().starts_with("self").then(|| head.split('<').next().unwrap_or(head))
         });
         names.extend(methods.map(str::to_owned).filter(|name| !name.starts_with('$')));
+        // A function of several variables: `pub fn name(parts: &[Var<'t, T>], ..`.
+        let of_several = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
+        names.extend(
+            of_several.filter_map(|line| Some(line.trim().strip_prefix("pub fn ")?.split_once('(')?.0.to_owned())),
+        );
         // A row of a table: `…, name, Rule: |x, y| value, slope;`
         let rows = source.lines().filter_map(|line| line.split_once(": |"));
         names.extend(rows.filter_map(|(head, _)| {

@@ -6,6 +6,8 @@ mod common;
 mod attention;
 mod convolutions;
 mod elementwise;
+mod indexing;
+mod moving;
 mod norms;
 mod pools;
 mod products;
@@ -37,6 +39,8 @@ const CHECKS: &[&[Check]] = &[
     special::CHECKS,
     norms::CHECKS,
     attention::CHECKS,
+    moving::CHECKS,
+    indexing::CHECKS,
 ];
 
 #[test]

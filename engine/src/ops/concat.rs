@@ -1,0 +1,175 @@
+//! Values one behind the other along an axis, and back into parts.
+
+use smallvec::SmallVec;
+
+use crate::kernels::Write;
+use crate::ops::along::Along;
+use crate::ops::axes::resolve_one;
+use crate::ops::blocks::Window;
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The `parts` one behind the other along `axis`.
+    ///
+    /// # Panics
+    /// If there are no parts, no such axis, or their other axes differ.
+    #[track_caller]
+    pub fn concat(parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
+        concat("concat", parts, axis)
+    }
+
+    /// The `parts`, all of one shape, one behind the other along a new axis: `axis` of the result.
+    ///
+    /// # Panics
+    /// If there are no parts, their shapes differ, or the result has no such axis.
+    #[track_caller]
+    pub fn stack(parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
+        let Some(first) = parts.first() else {
+            panic!("stack: there is nothing to stack; expected at least one value");
+        };
+        for (i, part) in parts.iter().enumerate() {
+            assert!(
+                part.shape() == first.shape(),
+                "stack: value {i} has the shape {:?}, and the first has {:?}; expected the same",
+                part.shape(),
+                first.shape()
+            );
+        }
+        let mut shape = Shape::from(first.shape());
+        shape.push(1);
+        let place = resolve_one("stack", axis, &shape);
+        shape[place..].rotate_right(1);
+        let mut layers: SmallVec<[Var<'t, T>; 8]> = SmallVec::new();
+        // In a closure the caller's line would be lost.
+        for part in parts {
+            layers.push(part.reshape(&shape));
+        }
+        concat("stack", &layers, place as isize)
+    }
+
+    /// Parts of these `sizes` along `axis`, one behind the other: the inverse of [`concat`](Var::concat).
+    ///
+    /// # Panics
+    /// If there is no such axis, or the sizes do not add up to its length.
+    #[track_caller]
+    pub fn split<const N: usize>(self, axis: isize, sizes: [usize; N]) -> [Var<'t, T>; N] {
+        let shape = self.shape();
+        let axis = resolve_one("split", axis, shape);
+        let total = sizes.iter().try_fold(0usize, |total, &size| total.checked_add(size));
+        assert!(
+            total == Some(shape[axis]),
+            "split: the sizes {sizes:?} do not add up to {}, the length of axis {axis} of the shape {shape:?}",
+            shape[axis]
+        );
+        let part = |size| {
+            let mut part = Shape::from(shape);
+            part[axis] = size;
+            part
+        };
+        self.tape().record(Split::<N> { axis }, &[self], sizes.map(part))
+    }
+}
+
+#[track_caller]
+fn concat<'t, T: Real>(name: &'static str, parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
+    let Some(first) = parts.first() else {
+        panic!("{name}: there is nothing to join; expected at least one value");
+    };
+    let mut shape = Shape::from(first.shape());
+    let axis = resolve_one(name, axis, &shape);
+    let mut total = 0usize;
+    for (i, part) in parts.iter().enumerate() {
+        let found = part.shape();
+        let fits = found.len() == shape.len()
+            && (0..shape.len()).all(|other| other == axis || found[other] == first.shape()[other]);
+        assert!(
+            fits,
+            "{name}: value {i} has the shape {found:?}, and the first has {:?}; they may differ in axis {axis} only",
+            first.shape()
+        );
+        total = total.checked_add(found[axis]).unwrap_or_else(|| overflow(name, axis));
+    }
+    shape[axis] = total;
+    first.tape().record(Concat { name, axis }, parts, [shape])[0]
+}
+
+#[track_caller]
+fn overflow(name: &str, axis: usize) -> ! {
+    panic!("{name}: axis {axis} of the result is longer than memory can address")
+}
+
+#[derive(Clone, Copy)]
+struct Concat {
+    name: &'static str,
+    axis: usize,
+}
+
+impl<T: Real> Operation<T> for Concat {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let block = Along::new(io.output_shape(0), self.axis).block();
+        let mut start = 0;
+        for k in 0..io.inputs() {
+            let x = io.input(k);
+            let len = Along::new(x.shape, self.axis).block();
+            Window::whole(len).copy(x.data, len, Window { block, start }, io.output(0), Write::Store);
+            start += len;
+        }
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let g = io.upstream(0).expect("the only output");
+        let block = Along::new(io.output(0).shape, self.axis).block();
+        let mut start = 0;
+        for k in 0..io.inputs() {
+            let len = Along::new(io.input(k).shape, self.axis).block();
+            io.accumulate(k, |target, write| {
+                Window { block, start }.copy(g, len, Window::whole(len), target, write);
+            });
+            start += len;
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Split<const N: usize> {
+    axis: usize,
+}
+
+impl<T: Real, const N: usize> Operation<T> for Split<N> {
+    fn name(&self) -> &'static str {
+        "split"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0);
+        let block = Along::new(x.shape, self.axis).block();
+        let mut start = 0;
+        for k in 0..N {
+            let len = Along::new(io.output_shape(k), self.axis).block();
+            Window { block, start }.copy(x.data, len, Window::whole(len), io.output(k), Write::Store);
+            start += len;
+        }
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let block = Along::new(io.input(0).shape, self.axis).block();
+        let parts: [_; N] =
+            std::array::from_fn(|k| (io.upstream(k), Along::new(io.output(k).shape, self.axis).block()));
+        io.accumulate(0, |target, write| {
+            let mut start = 0;
+            for (g, len) in parts {
+                let window = Window { block, start };
+                match g {
+                    Some(g) => Window::whole(len).copy(g, len, window, target, write),
+                    None if write == Write::Store => window.clear(len, target),
+                    None => {}
+                }
+                start += len;
+            }
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! Axes backwards, and axes turned round.
+
+use crate::kernels::Write;
+use crate::ops::along::Along;
+use crate::ops::axes::{resolve, resolve_one};
+use crate::{Adjoints, Evaluation, Operation, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The same elements in the opposite order along each of `axes`, an operation an axis.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn flip(self, axes: &[isize]) -> Var<'t, T> {
+        let mut flipped = self;
+        // In a closure the caller's line would be lost.
+        for &axis in resolve("flip", axes, self.shape()).iter() {
+            flipped = flipped.tape().record(Flip { axis }, &[flipped], [flipped.shape()])[0];
+        }
+        flipped
+    }
+
+    /// What stands at position i of `axis` moves to position i + `shift`; what leaves at one end comes in at the other.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn roll(self, axis: isize, shift: isize) -> Var<'t, T> {
+        let axis = resolve_one("roll", axis, self.shape());
+        let length = self.shape()[axis].max(1);
+        let shift = shift.rem_euclid(length as isize) as usize;
+        self.tape().record(Roll { axis, shift }, &[self], [self.shape()])[0]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Flip {
+    axis: usize,
+}
+
+impl Flip {
+    /// A flip is its own way back.
+    fn apply<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
+        let along = Along::new(shape, self.axis);
+        along.pick(x, along.length, |i| along.length - 1 - i, out, write);
+    }
+}
+
+impl<T: Real> Operation<T> for Flip {
+    fn name(&self) -> &'static str {
+        "flip"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0);
+        self.apply(x.data, x.shape, io.output(0), Write::Store);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
+        io.accumulate(0, |target, write| self.apply(g, shape, target, write));
+    }
+}
+
+/// A shift by less than the axis's length.
+#[derive(Clone, Copy)]
+struct Roll {
+    axis: usize,
+    shift: usize,
+}
+
+impl Roll {
+    /// Position i gets what stands `ahead` positions further on.
+    fn apply<T: Real>(self, x: &[T], shape: &[usize], ahead: usize, out: &mut [T], write: Write) {
+        let along = Along::new(shape, self.axis);
+        let source = |i: usize| if i + ahead < along.length { i + ahead } else { i + ahead - along.length };
+        along.pick(x, along.length, source, out, write);
+    }
+}
+
+impl<T: Real> Operation<T> for Roll {
+    fn name(&self) -> &'static str {
+        "roll"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0);
+        let ahead = x.shape[self.axis].saturating_sub(self.shift);
+        self.apply(x.data, x.shape, ahead, io.output(0), Write::Store);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
+        io.accumulate(0, |target, write| self.apply(g, shape, self.shift, target, write));
+    }
+}

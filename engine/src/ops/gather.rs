@@ -1,0 +1,147 @@
+//! Elements picked, and added, by an index for each.
+
+use crate::kernels::Write;
+use crate::kernels::map::scale;
+use crate::ops::along::Along;
+use crate::ops::axes::resolve_one;
+use crate::ops::blocks::for_each_part;
+use crate::{Adjoints, Evaluation, Indices, Operation, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// Element by element: along `axis` the result has what stands at the position that `index` says, along the other
+    /// axes what stands in the same place. For a matrix and axis 1, y\[i\]\[j\] = x\[i\]\[index\[i\]\[j\]\].
+    ///
+    /// The index may be of any length along `axis`; the result has its shape.
+    ///
+    /// # Panics
+    /// If there is no such axis, another axis of the index differs from this value's, or an index is no position.
+    #[track_caller]
+    pub fn gather(self, axis: isize, index: impl Into<Indices<'t>>) -> Var<'t, T> {
+        let index = index.into();
+        let axis = check("gather", self, axis, &index);
+        self.tape().record(Gather(Places { axis, index: index.values }), &[self], [&index.shape])[0]
+    }
+
+    /// This plus each element of `source` at the position along `axis` that `index` says: the way back of
+    /// [`gather`](Var::gather). For a matrix and axis 1, `source`\[i\]\[j\] is added to element \[i\]\[index\[i\]\[j\]\].
+    ///
+    /// # Panics
+    /// As [`gather`](Var::gather), and if the shapes of `source` and `index` differ.
+    #[track_caller]
+    pub fn scatter_add(self, axis: isize, index: impl Into<Indices<'t>>, source: Var<'t, T>) -> Var<'t, T> {
+        let index = index.into();
+        let axis = check("scatter_add", self, axis, &index);
+        assert!(
+            source.shape() == &index.shape[..],
+            "scatter_add: a source of shape {:?} and an index of shape {:?}; expected the same",
+            source.shape(),
+            index.shape
+        );
+        self.tape().record(ScatterAdd(Places { axis, index: index.values }), &[self, source], [self.shape()])[0]
+    }
+}
+
+#[track_caller]
+fn check<T: Real>(name: &str, x: Var<'_, T>, axis: isize, index: &Indices<'_>) -> usize {
+    let shape = x.shape();
+    let axis = resolve_one(name, axis, shape);
+    let others_agree = index.shape.len() == shape.len()
+        && (0..shape.len()).all(|other| other == axis || index.shape[other] == shape[other]);
+    assert!(
+        others_agree,
+        "{name}: an index of shape {:?} for a value of shape {shape:?}; they may differ in axis {axis} only",
+        index.shape
+    );
+    index.check(name, shape[axis], &format_args!("axis {axis} of the shape {shape:?}"));
+    axis
+}
+
+/// A position along an axis for every element of an array.
+#[derive(Clone, Copy)]
+struct Places<'t> {
+    axis: usize,
+    index: &'t [usize],
+}
+
+impl Places<'_> {
+    /// `out[i] = x[place of i]`, or `+=`; x has this `shape`, `out` an element an index.
+    fn gather<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
+        let along = Along::new(shape, self.axis);
+        let per_block = self.per_block(shape);
+        for_each_part(out, per_block, &|first, part| {
+            for (block, out) in part.chunks_exact_mut(per_block).enumerate() {
+                let block = first + block;
+                let x = &x[block * along.block()..][..along.block()];
+                for (i, out) in (block * per_block..).zip(out) {
+                    let value = x[self.index[i] * along.inner + i % along.inner];
+                    *out = if write == Write::Store { value } else { *out + value };
+                }
+            }
+        });
+    }
+
+    /// `target[place of i] += g[i]`; the target has this `shape`, `g` an element an index.
+    fn scatter<T: Real>(self, g: &[T], shape: &[usize], target: &mut [T]) {
+        let along = Along::new(shape, self.axis);
+        let per_block = self.per_block(shape);
+        for_each_part(target, along.block(), &|first, part| {
+            for (block, target) in part.chunks_exact_mut(along.block()).enumerate() {
+                let from = (first + block) * per_block;
+                for i in from..from + per_block {
+                    target[self.index[i] * along.inner + i % along.inner] += g[i];
+                }
+            }
+        });
+    }
+
+    /// How many indices a block of the value has.
+    fn per_block(self, shape: &[usize]) -> usize {
+        self.index.len().checked_div(shape[..self.axis].iter().product()).unwrap_or(0)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Gather<'t>(Places<'t>);
+
+impl<T: Real> Operation<T> for Gather<'_> {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0);
+        self.0.gather(x.data, x.shape, io.output(0), Write::Store);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
+        io.accumulate(0, |target, write| {
+            if write == Write::Store {
+                target.fill(T::ZERO);
+            }
+            self.0.scatter(g, shape, target);
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct ScatterAdd<'t>(Places<'t>);
+
+impl<T: Real> Operation<T> for ScatterAdd<'_> {
+    fn name(&self) -> &'static str {
+        "scatter_add"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (x, source) = (io.input(0), io.input(1));
+        let out = io.output(0);
+        out.copy_from_slice(x.data);
+        self.0.scatter(source.data, x.shape, out);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
+        io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
+        io.accumulate(1, |target, write| self.0.gather(g, shape, target, write));
+    }
+}
