@@ -55,6 +55,7 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
         #[allow(dead_code, missing_debug_implementations)]
         #vis #body
         impl #impl_generics ::core::marker::Copy for #draw #where_clause {}
+        #[automatically_derived]
         impl #impl_generics ::core::clone::Clone for #draw #where_clause {
             fn clone(&self) -> #drawn { *self }
         }
