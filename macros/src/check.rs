@@ -200,9 +200,8 @@ fn kind(field: &mut Field, errors: &mut Errors) {
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
         }
         (None, None) => {
-            if !owned(&mut field.ty, errors) {
-                field.attrs.skip = Some(syn::parse_quote!(#[skip]));
-            }
+            let is_layer = owned(&mut field.ty, errors);
+            field.attrs.skip = (!is_layer).then(|| syn::parse_quote!(#[skip]));
         }
         _ => {}
     }
