@@ -36,7 +36,7 @@ pub mod random;
 pub mod threads;
 
 pub use gradcheck::gradcheck;
-pub use ops::{Activation, Linear, Operand};
+pub use ops::{Activation, Comparand, Convolution, Linear, Operand, Pooling, Transposed};
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;

@@ -52,6 +52,9 @@ pub trait Real:
 
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
+
+    /// Not a number.
+    fn is_nan(self) -> bool;
 }
 
 macro_rules! real {
@@ -74,6 +77,11 @@ macro_rules! real {
             #[inline(always)]
             fn is_finite(self) -> bool {
                 <$type>::is_finite(self)
+            }
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                <$type>::is_nan(self)
             }
         }
     };

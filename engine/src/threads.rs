@@ -57,6 +57,38 @@ pub fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -> f64 +
     tree(0, blocks, parallel && available() > 1, part)
 }
 
+/// Into how many pieces [`for_each_with`] should cut so many tasks.
+pub fn pieces(tasks: usize, parallel: bool) -> usize {
+    if !parallel || tasks <= 1 {
+        return 1;
+    }
+    match available() {
+        1 => 1,
+        threads => tasks.min(4 * threads),
+    }
+}
+
+/// Calls `work` with ranges that cover `tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
+/// itself. What a task computes must not depend on the range it is in, nor on what it finds in its scratch.
+pub fn for_each_with<T: Send>(
+    pieces: usize,
+    tasks: std::ops::Range<usize>,
+    scratch: &mut [T],
+    work: &(impl Fn(&mut [T], std::ops::Range<usize>) + Sync),
+) {
+    if pieces <= 1 {
+        work(scratch, tasks);
+        return;
+    }
+    let left = pieces / 2;
+    let middle = tasks.start + tasks.len() * left / pieces;
+    let (first, second) = scratch.split_at_mut(scratch.len() / pieces * left);
+    rayon::join(
+        || for_each_with(left, tasks.start..middle, first, work),
+        || for_each_with(pieces - left, middle..tasks.end, second, work),
+    );
+}
+
 /// A pointer that may be used from several threads, each on its own elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<T>(*mut T);
@@ -112,6 +144,29 @@ mod tests {
                         }
                     });
                     assert!(seen.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn tasks_are_done_once_each_in_scratch_of_their_own() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for tasks in [0, 1, 5, 64, 1001] {
+                    let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                    let pieces = pieces(tasks, true);
+                    let mut scratch = vec![usize::MAX; 3 * pieces];
+                    for_each_with(pieces, 0..tasks, &mut scratch, &|scratch, range| {
+                        assert_eq!(scratch.len(), 3);
+                        for task in range {
+                            scratch.fill(task);
+                            std::thread::yield_now();
+                            assert_eq!(scratch, [task; 3]);
+                            done[task].fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                    assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
                 }
             });
         }

@@ -1,5 +1,8 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
+#[path = "errors/networks.rs"]
+mod networks;
+
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;
@@ -136,4 +139,39 @@ fn values_of_two_tapes() {
 fn arguments_that_make_no_sense() {
     panics(&["[2, 3]", "6", "5"], || Tensor::<f32>::new([2, 3], [0.0; 5]));
     panics(&["with_threads", "0"], || with_threads(0, || ()));
+}
+
+#[test]
+fn choices_that_do_not_fit() {
+    let [a, b] = [zeros(&[2, 3]), zeros(&[4])];
+    let tape = Tape::new();
+    let [a, b] = [tape.input(&a), tape.input(&b)];
+    panics(&["maximum", "[2, 3]", "[4]"], || a.maximum(b));
+    panics(&["minimum", "[4]", "[2, 3]"], || b.minimum(a));
+    panics(&["gt", "[2, 3]", "[4]"], || a.gt(b));
+    panics(&["eq", "[2, 3]", "[4]"], || a.eq(b));
+    panics(&["select", "mask", "[4]", "[2, 3]"], || b.select(a, a));
+    panics(&["select", "[2, 3]", "[4]"], || a.select(a, b));
+    panics(&["clamp", "1", "-1"], || a.clamp(1.0, -1.0));
+    panics(&["clamp", "NaN"], || a.clamp(f64::NAN, 1.0));
+    panics(&["leaky_relu", "inf"], || a.leaky_relu(f64::INFINITY));
+    panics(&["elu", "NaN"], || a.elu(f64::NAN));
+}
+
+#[test]
+fn runs_that_are_too_short() {
+    let [x, empty] = [zeros(&[2, 3]), zeros(&[2, 0])];
+    let tape = Tape::new();
+    let [x, empty] = [tape.input(&x), tape.input(&empty)];
+    panics(&["max", "[2, 0]", "no element"], || empty.max());
+    panics(&["min_axes", "[2, 0]", "[1]"], || empty.min_axes(&[-1], true));
+    panics(&["argmax", "[2, 0]", "axis 1"], || empty.argmax(1));
+    panics(&["variance_axes", "[2, 3]", "3 elements", "[1]", "ddof 3"], || x.variance_axes(&[1], false, 3));
+    panics(&["std", "[2, 0]", "0 elements"], || empty.std(0));
+    panics(&["prod_axes", "axis 2", "[2, 3]"], || x.prod_axes(&[2], false));
+    panics(&["log_sum_exp_axes", "twice"], || x.log_sum_exp_axes(&[0, -2], false));
+    panics(&["norm_axes", "axis -3"], || x.norm_axes(&[-3], false));
+    panics(&["softmax", "axis 2"], || x.softmax(2));
+    panics(&["cumsum", "axis 2"], || x.cumsum(2));
+    panics(&["cumprod", "axis -3"], || x.cumprod(-3));
 }

@@ -91,7 +91,12 @@ fn everything() -> Vec<(usize, usize)> {
         let cube = elementwise.reshape([2, 3, 5]).permute(&[2, 0, 1]);
         let reduced = cube.mean_axes(&[1], true) + cube.sum_axes(&[0, -1], true);
         let products = cube.matmul(cube.transpose()).log_softmax(1) + cube.log_softmax(-1).sum().tanh();
-        let loss = reduced.softplus().ln().mean() + products.square().sum().sqrt() - a.linear(a).relu().mean();
+        let chosen = cube.gt(0.1).select(cube.abs().rsqrt(), cube.maximum(cube * 0.5)).clamp(-1.0, 9.0);
+        let gathered = chosen.max_axes(&[0, 2], true) + chosen.std_axes(&[1], true, 1) + chosen.prod_axes(&[-1], true);
+        let runs = gathered.norm() + chosen.cumsum(1).log_sum_exp() + chosen.softmax(0).cumprod(-1).mean();
+        assert!(cube.argmax(1).iter().all(|&index| index < 3));
+        let loss =
+            runs * 1e-3 + reduced.softplus().ln().mean() + products.square().sum().sqrt() - a.linear(a).relu().mean();
         loss.backward(&mut gradients);
         descend(&mut model, &mut gradients, 1e-6);
     })

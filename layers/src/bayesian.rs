@@ -107,6 +107,26 @@ pub trait Bayesian: Parameters + 'static {
         terms
     }
 
+    /// The KL divergence in nats, for any model: closed forms as they are, the others estimated as the mean of
+    /// ln q(w) − ln p(w) over `draws` draws of the weights (Blundell et al. 2015, eq. 2).
+    ///
+    /// # Panics
+    /// If there are fewer than two draws: a single one says nothing of its error.
+    #[track_caller]
+    fn kl_estimate(&self, key: Key, draws: usize) -> KlEstimate {
+        assert!(draws >= 2, "kl_estimate: at least two draws are needed for a standard error, got {draws}");
+        let mut tape = Tape::inference();
+        let nats: Vec<f64> = (0..draws)
+            .map(|draw| {
+                tape.reset();
+                self.draw(&tape, key.draw(draw)).kl().nats()
+            })
+            .collect();
+        let mean = nats.iter().sum::<f64>() / draws as f64;
+        let squares: f64 = nats.iter().map(|nats| (nats - mean).powi(2)).sum();
+        KlEstimate { mean, standard_error: (squares / (draws * (draws - 1)) as f64).sqrt() }
+    }
+
     /// The number of learned numbers: means and scales both.
     fn parameters(&self) -> usize {
         let mut count = 0;
@@ -158,6 +178,15 @@ pub trait Drawn<'t, T: Real> {
         });
         Kl(total)
     }
+}
+
+/// A KL divergence as an average over draws, in nats.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KlEstimate {
+    /// The mean over draws.
+    pub mean: f64,
+    /// The standard error of the mean; 0 where every divergence is a closed form.
+    pub standard_error: f64,
 }
 
 /// A KL divergence on a tape: nats, summed over all weights of a model.

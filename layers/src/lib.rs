@@ -59,7 +59,7 @@ pub mod data;
 pub mod metrics;
 pub mod nn;
 
-pub use bayesian::{Bayesian, Drawn, Kl};
+pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate};
 pub use divergence::{Divergence, Sampled};
 pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
 pub use elbo_engine as engine;
@@ -74,7 +74,7 @@ pub use objective::{Loss, Objective};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{Buffer, Density, INITIAL_SD, MeanField, Point, Posterior, Saved, Variance};
 pub use predict::{Draws, Predict, Predictive};
-pub use prior::{MonteCarlo, Normal, Prior};
+pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior};
 pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
 pub use verdict::{ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;

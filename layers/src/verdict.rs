@@ -38,7 +38,7 @@ impl Independent for Yes {}
 #[diagnostic::on_unimplemented(
     message = "the KL divergence of this model has no closed form: `{Self}`",
     label = "`kl()` without a tape needs a closed form for every weight",
-    note = "the draw's `kl()` estimates it from the weights drawn"
+    note = "`kl_estimate(key, draws)` gives it with its standard error, and the draw's `kl()` estimates it from the weights drawn"
 )]
 pub trait ClosedForm: Verdict {}
 

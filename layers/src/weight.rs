@@ -4,9 +4,9 @@ use std::cell::{Cell, OnceCell};
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
 use crate::drawing::{Cx, Estimator, Mode};
-use crate::engine::{Activation, Linear, Operand};
+use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::estimate::{self, Grid};
-use crate::{Divergence, Drawn, Path, Prior, Real, Var, Variance};
+use crate::{Divergence, Drawn, Given, Path, Prior, Real, Var, Variance};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -53,7 +53,7 @@ enum Used {
 /// once and its divergence is the same before and after the forward.
 struct Pair<'t, Q: Divergence<P>, P: Prior> {
     posterior: &'t Q,
-    prior: P,
+    prior: Given<'t, P, Q::Scalar>,
     cx: Cx<'t, Q::Scalar>,
     value: OnceCell<Var<'t, Q::Scalar>>,
     kl: OnceCell<Var<'t, Q::Scalar>>,
@@ -76,7 +76,7 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
                 // Of several draws a closed form is computed once, and so apart.
                 if how.draws == 1
                     && self.kl.get().is_none()
-                    && let Some((value, kl)) = self.posterior.sample_with_kl(&self.prior, self.cx)
+                    && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
                 {
                     let _ = self.kl.set(kl);
                     value
@@ -92,7 +92,7 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
             // One pass over memory gives both.
             self.value();
         }
-        *self.kl.get_or_init(|| self.posterior.kl_on(&self.prior, self.cx, &|| *self.value()))
+        *self.kl.get_or_init(|| self.posterior.kl_on(self.prior, self.cx, &|| *self.value()))
     }
 
     fn mean(&self) -> Var<'t, Q::Scalar> {
@@ -115,7 +115,7 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
 /// Draws a field.
 pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
     posterior: &'t Q,
-    prior: P,
+    prior: Given<'t, P, Q::Scalar>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Weight<'t, Q::Scalar> {
     let value = OnceCell::new();
@@ -276,6 +276,26 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, estimate::features_last, map)
+    }
+
+    #[track_caller]
+    fn convolve<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Convolution<D>,
+    ) -> Var<'t, T> {
+        self.enter(x, b, estimate::features_second, |x, w, b| Linear::convolve(w, x, b, settings))
+    }
+
+    #[track_caller]
+    fn convolve_transposed<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Transposed<D>,
+    ) -> Var<'t, T> {
+        self.enter(x, b, estimate::features_second, |x, w, b| Linear::convolve_transposed(w, x, b, settings))
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) struct Field {
     pub(crate) vis: Visibility,
     pub(crate) ty: Type,
     pub(crate) attrs: FieldAttrs,
-    /// The segment of the parameter's path, unless it is the only field of a variant's tuple.
+    /// The segment of the parameter's path.
     pub(crate) segment: Segment,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Field {
 pub(crate) enum Segment {
     Name(String),
     Index(usize),
-    /// `Block::Dense(layer)`: the variant is the layer.
+    /// `Block::Dense(layer)`: the variant is the layer; or `#[name("")]`, which says so of a struct.
     Nothing,
 }
 
@@ -113,6 +113,7 @@ impl Group {
         let fields = fields.map(|(i, field)| {
             let attrs = FieldAttrs::read(&field.attrs, errors);
             let segment = match (&attrs.name, &field.ident) {
+                (Some(name), _) if name.value.value().is_empty() => Segment::Nothing,
                 (Some(name), _) => Segment::Name(name.value.value()),
                 // `r#type` is the parameter `type`.
                 (None, Some(ident)) => Segment::Name(ident.to_string().trim_start_matches("r#").to_owned()),

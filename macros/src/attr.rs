@@ -143,8 +143,8 @@ fn name(attr: &Attribute) -> syn::Result<LitStr> {
     };
     let text = value.value();
     // A checkpoint finds a parameter by its dotted path, in which a number is an index.
-    if text.is_empty() || text.contains('.') || text.starts_with(|c: char| c.is_ascii_digit()) {
-        let rule = "a parameter's name is not empty, has no dot, and does not begin with a digit";
+    if text.contains('.') || text.starts_with(|c: char| c.is_ascii_digit()) {
+        let rule = "a parameter's name has no dot, and does not begin with a digit";
         return Err(syn::Error::new_spanned(value, rule));
     }
     Ok(value)

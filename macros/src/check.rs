@@ -70,8 +70,13 @@ fn names(model: &Model, errors: &mut Errors) {
             Segment::Name(name) if !matches!(field.role(), Role::Skipped) => Some(name.clone()),
             _ => None,
         };
+        let kept = group.fields.iter().filter(|field| !matches!(field.role(), Role::Skipped)).count();
         for (i, field) in group.fields.iter().enumerate() {
             let Some(attr) = &field.attrs.name else { continue };
+            if field.segment == Segment::Nothing && kept > 1 {
+                let why = "only the one field of a struct that is not skipped goes without a name of its own";
+                errors.at(&attr.value, why);
+            }
             let twice = |other: &Field| named(other).is_some() && named(other) == named(field);
             // Of two fields that were both given the name, the later one is wrong.
             let clash = group

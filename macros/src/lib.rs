@@ -59,7 +59,8 @@ use crate::errors::Errors;
 ///
 /// On a field, `#[prior(EXPR)]` makes a posterior family a random weight; `#[skip]` leaves the field
 /// out of the model; `#[kl(monte_carlo)]` estimates the divergence where the pair has no closed form;
-/// `#[name("…")]` names the parameter otherwise than the field. Every other field draws itself.
+/// `#[name("…")]` names the parameter otherwise than the field, and `#[name("")]` leaves the only field of a struct without
+/// a name of its own: its parameters have the struct's. Every other field draws itself.
 ///
 /// `#[bayesian(crate = path)]` says where elbo is, if it is not a dependency in Cargo.toml.
 #[proc_macro_attribute]

@@ -1,10 +1,11 @@
 //! Matrix products, behind one function. The `gemm` crate does the work; `docs/decisions/` says why.
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::threads;
+use crate::threads::{self, Shared};
 
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL: usize = 1 << 20;
@@ -30,6 +31,20 @@ impl<'a, T> Matrix<'a, T> {
         Matrix { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
+    /// Rows of `columns` elements that begin `row_stride` elements apart.
+    ///
+    /// # Panics
+    /// If the slice ends before the last row does.
+    #[track_caller]
+    pub fn strided(data: &'a [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(
+            span(rows, columns, row_stride) <= data.len(),
+            "{} elements hold no {rows}×{columns} matrix whose rows are {row_stride} apart",
+            data.len()
+        );
+        Matrix { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
     /// The transpose.
     pub fn t(self) -> Self {
         Matrix {
@@ -42,33 +57,111 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
+/// From the first element of a matrix to behind its last.
+fn span(rows: usize, columns: usize, row_stride: usize) -> usize {
+    if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + columns }
+}
+
+/// A matrix that is written: rows of elements side by side, which may begin further apart than they are long.
+#[derive(Debug)]
+pub struct MatrixMut<'a, T> {
+    data: *mut T,
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    borrowed: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T> MatrixMut<'a, T> {
+    /// Row-major, without gaps.
+    ///
+    /// # Panics
+    /// If the size is not `rows · columns`.
+    #[track_caller]
+    pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> Self {
+        assert!(data.len() == rows * columns, "{} elements are no {rows}×{columns} matrix", data.len());
+        MatrixMut { data: data.as_mut_ptr(), rows, columns, row_stride: columns, borrowed: PhantomData }
+    }
+
+    /// Rows of `columns` elements that begin `row_stride` elements apart.
+    ///
+    /// # Panics
+    /// If the slice ends before the last row does, or the rows overlap.
+    #[track_caller]
+    pub fn strided(data: &'a mut [T], rows: usize, columns: usize, row_stride: usize) -> Self {
+        assert!(
+            span(rows, columns, row_stride) <= data.len() && columns <= row_stride,
+            "{} elements hold no {rows}×{columns} matrix whose rows are {row_stride} apart",
+            data.len()
+        );
+        MatrixMut { data: data.as_mut_ptr(), rows, columns, row_stride, borrowed: PhantomData }
+    }
+
+    /// A part of a matrix that several threads write, each its own columns: rows of `columns` elements from element
+    /// `start` on, `row_stride` elements apart.
+    ///
+    /// # Safety
+    /// The rows are within the slice behind `data`, which is borrowed for `'a`, do not overlap each other, and nothing
+    /// else uses their elements meanwhile.
+    pub unsafe fn part(data: Shared<T>, start: usize, rows: usize, columns: usize, row_stride: usize) -> Self {
+        // SAFETY: required of the caller.
+        let data = unsafe { data.range(start..start) }.as_mut_ptr();
+        MatrixMut { data, rows, columns, row_stride, borrowed: PhantomData }
+    }
+
+    /// Row `i`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn row(&mut self, i: usize) -> &mut [T] {
+        assert!(i < self.rows, "row {i} of {}", self.rows);
+        // SAFETY: the matrix's rows are its own, by construction, and `&mut self` makes the access unique.
+        unsafe { std::slice::from_raw_parts_mut(self.data.add(i * self.row_stride), self.columns) }
+    }
+}
+
 /// `out = a · b` or `out += a · b`, with `out` row-major.
 ///
 /// # Panics
 /// If the shapes do not fit.
 #[track_caller]
 pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: Write) {
+    let work = a.rows.saturating_mul(b.columns).saturating_mul(a.columns);
+    let threads = if work < PARALLEL { 1 } else { threads::available() };
+    product(a, b, MatrixMut::new(out, a.rows, b.columns), write, threads);
+}
+
+/// [`gemm`] on this thread alone, for work that is split already, into a matrix whose rows may lie apart.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+pub fn gemm_alone<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: MatrixMut<'_, T>, write: Write) {
+    product(a, b, out, write, 1);
+}
+
+#[track_caller]
+fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T>, write: Write, threads: usize) {
     assert!(
-        a.columns == b.rows && out.len() == a.rows * b.columns,
-        "gemm: {}×{} times {}×{} into {} elements",
+        a.columns == b.rows && out.rows == a.rows && out.columns == b.columns,
+        "gemm: {}×{} times {}×{} into {}×{}",
         a.rows,
         a.columns,
         b.rows,
         b.columns,
-        out.len()
+        out.rows,
+        out.columns
     );
-    if out.is_empty() {
+    if out.rows == 0 || out.columns == 0 {
         return;
     }
     if a.columns == 0 {
         // An empty sum.
         if write == Write::Store {
-            out.fill(T::ZERO);
+            (0..out.rows).for_each(|i| out.row(i).fill(T::ZERO));
         }
         return;
     }
-    let work = a.rows.saturating_mul(b.columns).saturating_mul(a.columns);
-    let threads = if work < PARALLEL { 1 } else { threads::available() };
     let _inside = Inside::enter();
     T::product(a, b, out, write, threads);
 }
@@ -76,28 +169,33 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: W
 /// A number type that the library multiplies matrices of.
 pub trait Gemm: Sized {
     #[doc(hidden)]
-    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: &mut [Self], write: Write, threads: usize);
+    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
 }
 
 macro_rules! product {
     ($type:ty) => {
         impl Gemm for $type {
-            fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: &mut [Self], write: Write, threads: usize) {
+            fn product(
+                a: Matrix<'_, Self>,
+                b: Matrix<'_, Self>,
+                out: MatrixMut<'_, Self>,
+                write: Write,
+                threads: usize,
+            ) {
                 let parallelism = match threads {
                     1 => ::gemm::Parallelism::None,
                     n => ::gemm::Parallelism::Rayon(n),
                 };
-                let n = b.columns;
-                // SAFETY: `gemm` above checked that the shapes agree; a `Matrix` covers its slice by
-                // construction, and `out` holds rows · columns elements, row-major.
+                // SAFETY: `product` above checked that the shapes agree; a `Matrix` is within its slice by
+                // construction, and `out` has its rows for itself.
                 unsafe {
                     ::gemm::gemm(
                         a.rows,
-                        n,
+                        b.columns,
                         a.columns,
-                        out.as_mut_ptr(),
+                        out.data,
                         1,
-                        n as isize,
+                        out.row_stride as isize,
                         write == Write::Add,
                         a.data.as_ptr(),
                         a.column_stride as isize,
@@ -178,6 +276,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rows_that_lie_apart_leave_what_is_between_them() {
+        let x: Vec<f64> = (0..100).map(f64::from).collect();
+        let (a, b) = (Matrix::strided(&x, 3, 2, 7), Matrix::strided(&x[50..], 2, 4, 10));
+        let mut out = vec![-1.0; 3 * 9];
+        gemm_alone(a, b, MatrixMut::strided(&mut out[2..], 3, 4, 9), Write::Store);
+        let expected = definition(a, b);
+        for (i, &value) in out.iter().enumerate() {
+            let (row, column) = (i / 9, i % 9);
+            let inside = (2..6).contains(&column);
+            assert_eq!(value, if inside { expected[row * 4 + column - 2] } else { -1.0 });
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no 3×4 matrix whose rows are 9 apart")]
+    fn rows_beyond_the_end_are_refused() {
+        Matrix::strided(&[0.0; 21], 3, 4, 9);
+    }
+
     fn numbers(len: usize) -> Vec<f32> {
         (0..len).map(|i| (i as f32 * 0.37).sin()).collect()
     }
@@ -198,7 +316,7 @@ mod tests {
             for (form, (a, b)) in forms.into_iter().enumerate() {
                 let product = |threads| {
                     let mut out = vec![1.0; m * n];
-                    Gemm::product(a, b, &mut out, Write::Add, threads);
+                    Gemm::product(a, b, MatrixMut::new(&mut out, m, n), Write::Add, threads);
                     out
                 };
                 let alone = product(1);

@@ -62,8 +62,9 @@ pub fn all_finite<T: Real>(x: &[T]) -> bool {
     x.chunks(GRAIN).all(|chunk| dispatch(AllFinite(chunk)))
 }
 
+/// x ↦ x.
 #[derive(Clone, Copy)]
-struct Same;
+pub(crate) struct Same;
 
 impl<T: Real> Elementwise<T, 1> for Same {
     #[inline(always)]

@@ -3,30 +3,38 @@
 use std::ops::{Add, Div, Mul, Sub};
 
 use crate::kernels::Write;
+use crate::kernels::dispatch::Simd;
 use crate::kernels::map::map;
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::stretched::{self, Backward, Binary, Part, Value};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
-macro_rules! table {
-    ($($(#[$doc:meta])* $trait:ident, $name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, [$da:expr, $db:expr];)*) => {$(
+macro_rules! rule {
+    ($name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr) => {
         #[derive(Clone, Copy)]
         struct $rule;
 
+        // A variable that a rule does not use is bound all the same: the tables stay readable.
         #[allow(unused_variables)]
         impl<T: Real> Binary<T> for $rule {
             const NAME: &'static str = stringify!($name);
 
             #[inline(always)]
-            fn value(self, $a: T, $b: T) -> T {
+            fn value<S: Simd>(self, $a: T, $b: T) -> T {
                 $value
             }
 
             #[inline(always)]
-            fn slopes(self, $a: T, $b: T) -> [T; 2] {
-                [$da, $db]
+            fn slopes<S: Simd>(self, $a: T, $b: T) -> [T; 2] {
+                $slopes
             }
         }
+    };
+}
+
+macro_rules! operators {
+    ($($(#[$doc:meta])* $trait:ident, $name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr;)*) => {$(
+        rule! { $name, $rule: |$a, $b| $value, $slopes }
 
         $(#[$doc])*
         impl<'t, T: Real> $trait for Var<'t, T> {
@@ -40,7 +48,7 @@ macro_rules! table {
     )*};
 }
 
-table! {
+operators! {
     /// Elementwise, with broadcasting.
     Add, add, Sum: |a, b| a + b, [T::ONE, T::ONE];
     /// Elementwise, with broadcasting.
@@ -51,17 +59,70 @@ table! {
     Div, div, Quotient: |a, b| a / b, [T::ONE / b, -(a / b) / b];
 }
 
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr;)*) => {
+        $(rule! { $name, $rule: |$a, $b| $value, $slopes })*
+
+        impl<'t, T: Real> Var<'t, T> {
+            $(
+                $(#[$doc])*
+                ///
+                /// # Panics
+                /// If the shapes do not fit.
+                #[track_caller]
+                pub fn $name(self, other: Var<'t, T>) -> Var<'t, T> {
+                    combine($rule, self, other)
+                }
+            )*
+        }
+    };
+}
+
+methods! {
+    /// The greater of the two, elementwise, with broadcasting; NaN if one is. Where they are equal, each gets half of the
+    /// gradient.
+    maximum, Maximum: |a, b| greater(a, b), shares(a, b);
+    /// The lesser of the two, elementwise, with broadcasting; NaN if one is. Where they are equal, each gets half of the
+    /// gradient.
+    minimum, Minimum: |a, b| -greater(-a, -b), shares(b, a);
+}
+
+#[inline(always)]
+fn greater<T: Real>(a: T, b: T) -> T {
+    // The comparison is false if b is NaN, which is the result then; so is a.
+    let greater = if a > b { a } else { b };
+    if a.is_nan() { a } else { greater }
+}
+
+/// The parts of the gradient that go to a and to b, of which the greater one gets all.
+#[inline(always)]
+fn shares<T: Real>(a: T, b: T) -> [T; 2] {
+    let half = T::from_f64(0.5);
+    let not_less = if a > b { T::ONE } else { half };
+    let a_share = if a < b { T::ZERO } else { not_less };
+    [a_share, T::ONE - a_share]
+}
+
 #[track_caller]
 fn combine<'t, T: Real, F: Binary<T> + 't>(f: F, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+    let shape = fitting_shape(F::NAME, a, b);
+    a.tape().record(Combine(f), &[a, b], [shape])[0]
+}
+
+/// The shape that two operands of `name` are broadcast to.
+///
+/// # Panics
+/// If they do not fit.
+#[track_caller]
+pub(crate) fn fitting_shape<T: Real>(name: &str, a: Var<'_, T>, b: Var<'_, T>) -> Shape {
     let Some(shape) = broadcast_shape(a.shape(), b.shape()) else {
         panic!(
-            "{}: the shapes {:?} and {:?} do not fit; from the last axis on, lengths must be equal or one of them 1",
-            F::NAME,
+            "{name}: the shapes {:?} and {:?} do not fit; from the last axis on, lengths must be equal or one of them 1",
             a.shape(),
             b.shape()
         );
     };
-    a.tape().record(Combine(f), &[a, b], [shape])[0]
+    shape
 }
 
 #[derive(Clone, Copy)]

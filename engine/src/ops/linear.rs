@@ -1,8 +1,10 @@
 //! The seam of linear maps: a variable enters one as it is, a random weight in its own way.
 
 use crate::ops::affine::affine;
+use crate::ops::convolve::convolve;
+use crate::ops::convolve_transposed::convolve_transposed;
 use crate::ops::matmul::matmul;
-use crate::{Activation, Real, Var};
+use crate::{Activation, Convolution, Real, Transposed, Var};
 
 /// Something that stands for a value on the tape.
 pub trait Operand<'t, T: Real>: Copy {
@@ -29,6 +31,29 @@ pub trait Linear<'t, T: Real>: Operand<'t, T> {
     #[track_caller]
     fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
         matmul(x, self.var())
+    }
+
+    /// The convolution of x with this weight, (outputs, channels / groups, kernel ..); see [`Var::convolve`].
+    #[track_caller]
+    fn convolve<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Convolution<D>,
+    ) -> Var<'t, T> {
+        convolve(x, self.var(), b.map(Operand::var), settings)
+    }
+
+    /// The transposed convolution of x with this weight, (channels, outputs / groups, kernel ..); see
+    /// [`Var::convolve_transposed`].
+    #[track_caller]
+    fn convolve_transposed<const D: usize>(
+        self,
+        x: Var<'t, T>,
+        b: Option<impl Operand<'t, T>>,
+        settings: Transposed<D>,
+    ) -> Var<'t, T> {
+        convolve_transposed(x, self.var(), b.map(Operand::var), settings)
     }
 }
 

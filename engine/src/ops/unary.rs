@@ -5,7 +5,7 @@ use crate::kernels::map::{Elementwise, map};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// A function and its derivative, which may use the function's value.
-trait Unary<T: Real>: Copy + Sync {
+pub(crate) trait Unary<T: Real>: Copy + Sync {
     const NAME: &'static str;
 
     fn value<S: Simd>(self, x: T) -> T;
@@ -55,24 +55,69 @@ mod rules {
     table! {
         /// x².
         square, Square: |x, y| x * x, x + x;
+        /// |x|, with derivative 0 at 0.
+        abs, Abs: |x, y| x.abs(), sign(x);
+        /// −1, 0 or 1 as x is negative, zero or positive, with derivative 0; NaN of NaN.
+        sign, Sign: |x, y| sign(x), T::ZERO;
         /// √x.
         sqrt, Sqrt: |x, y| x.sqrt(), T::from_f64(0.5) / y;
+        /// 1/√x.
+        rsqrt, Rsqrt: |x, y| T::ONE / x.sqrt(), T::from_f64(-0.5) * y / x;
         /// 1/x.
         recip, Recip: |x, y| T::ONE / x, -(y * y);
         /// eˣ.
         exp, Exp: |x, y| x.exp::<S>(), y;
+        /// eˣ − 1, without cancellation for small x.
+        exp_m1, ExpM1: |x, y| x.exp_m1::<S>(), x.exp::<S>();
         /// The natural logarithm: −∞ at 0, NaN below.
         ln, Ln: |x, y| x.ln::<S>(), T::ONE / x;
+        /// ln(1 + x), without cancellation for small x.
+        ln_1p, Ln1p: |x, y| x.ln_1p::<S>(), T::ONE / (T::ONE + x);
         /// max(x, 0), with derivative 0 at 0.
         relu, Relu: |x, y| if x <= T::ZERO { T::ZERO } else { x }, if x <= T::ZERO { T::ZERO } else { T::ONE };
         /// The hyperbolic tangent.
         tanh, Tanh: |x, y| x.tanh::<S>(), T::ONE - y * y;
         /// The logistic function 1/(1 + e⁻ˣ).
         sigmoid, Sigmoid: |x, y| x.sigmoid::<S>(), y * (T::ONE - y);
+        /// ln(1/(1 + e⁻ˣ)), finite wherever x is.
+        log_sigmoid, LogSigmoid: |x, y| -(-x).softplus::<S>(), (-x).sigmoid::<S>();
         /// ln(1 + eˣ), without overflow for large x and without cancellation for small.
         softplus, Softplus: |x, y| x.softplus::<S>(), x.sigmoid::<S>();
+        /// x/(1 + e⁻ˣ), also called swish (Elfwing et al. 2018).
+        silu, Silu: |x, y| x * x.sigmoid::<S>(), x.sigmoid::<S>() * (T::ONE + x * (-x).sigmoid::<S>());
+        /// x Φ(x) with tanh in Φ's place: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))) (Hendrycks & Gimpel 2016).
+        gelu_tanh, GeluTanh: |x, y| x * doubled(x).sigmoid::<S>(), gelu_tanh_slope::<S, T>(x);
     }
 }
+
+#[inline(always)]
+fn sign<T: Real>(x: T) -> T {
+    let negative = if x < T::ZERO { -T::ONE } else { x };
+    if x > T::ZERO { T::ONE } else { negative }
+}
+
+/// 2u where the approximate Φ(x) is ½(1 + tanh u), which is the logistic function of 2u: it does not cancel where Φ is
+/// small.
+#[inline(always)]
+fn doubled<T: Real>(x: T) -> T {
+    T::from_f64(GELU) * (x + T::from_f64(GELU_CUBE) * (x * x * x))
+}
+
+#[inline(always)]
+fn gelu_tanh_slope<S: Simd, T: Real>(x: T) -> T {
+    let u = doubled(x);
+    let slope = T::from_f64(GELU) * (T::ONE + T::from_f64(3.0 * GELU_CUBE) * (x * x));
+    let falling = (-u).sigmoid::<S>();
+    // Where the cube overflows the logistic function is 0 or 1 all the same.
+    let change = if falling == T::ZERO || falling == T::ONE { T::ZERO } else { x * slope * falling };
+    u.sigmoid::<S>() * (T::ONE + change)
+}
+
+/// 2 √(2/π).
+const GELU: f64 = 1.595_769_121_605_730_7;
+
+/// The weight of the cube in the approximation of Φ.
+const GELU_CUBE: f64 = 0.044_715;
 
 /// a·x + b.
 #[derive(Clone, Copy)]
@@ -104,7 +149,7 @@ impl<'t, T: Real> Var<'t, T> {
 }
 
 #[track_caller]
-fn apply<'t, T: Real, F: Unary<T> + 't>(f: F, x: Var<'t, T>) -> Var<'t, T> {
+pub(crate) fn apply<'t, T: Real, F: Unary<T> + 't>(f: F, x: Var<'t, T>) -> Var<'t, T> {
     x.tape().record(Apply(f), &[x], [x.shape()])[0]
 }
 

@@ -334,6 +334,14 @@ impl<T: Real> Tape<T> {
         Var { tape: self, id: lists.slots.len() as u32 - 1 }
     }
 
+    /// The same value, of as many draws, as a leaf that no gradient passes.
+    fn without_past<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
+        let mut lists = self.lists.borrow_mut();
+        let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
+        lists.slots.push(slot);
+        Var { tape: self, id: lists.slots.len() as u32 - 1 }
+    }
+
     #[track_caller]
     fn check_same(&self, var: Var<'_, T>) {
         assert!(

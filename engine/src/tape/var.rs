@@ -43,6 +43,11 @@ impl<'t, T: Real> Var<'t, T> {
         unsafe { slot.whole() }
     }
 
+    /// The same value without its past: no gradient passes. Nothing is copied.
+    pub(crate) fn as_constant(self) -> Var<'t, T> {
+        self.tape.without_past(self)
+    }
+
     /// The number of elements: the product of the axes, in each draw.
     #[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]
     pub fn len(self) -> usize {

@@ -57,6 +57,16 @@ impl Random {
         Tensor::from_fn(shape, |_| self.signed())
     }
 
+    /// Numbers at least 0.2 apart from each other, in any order: no two are near a tie.
+    pub(crate) fn apart(&mut self, shape: &[usize]) -> Tensor<f64> {
+        let elements: usize = shape.iter().product();
+        let mut places: Vec<usize> = (0..elements).collect();
+        for i in (1..elements).rev() {
+            places.swap(i, self.below(i + 1));
+        }
+        Tensor::from_fn(shape, |i| 0.3 * places[i] as f64 - 0.15 * elements as f64 + self.between(-0.05, 0.05))
+    }
+
     pub(crate) fn positive(&mut self, shape: &[usize]) -> Tensor<f64> {
         Tensor::from_fn(shape, |_| self.between(0.2, 2.5))
     }
@@ -70,14 +80,17 @@ pub(crate) fn operations() -> BTreeSet<String> {
     for file in std::fs::read_dir(folder).unwrap() {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
-        let methods = source.lines().filter_map(|line| line.trim().strip_prefix("pub fn ")?.split_once("(self"));
-        names.extend(methods.map(|(name, _)| name.to_owned()).filter(|name| !name.starts_with('$')));
+        let methods = source.split("pub fn ").skip(1).filter_map(|method| {
+            let (head, arguments) = method.split_once('(')?;
+            arguments.trim_start().starts_with("self").then(|| head.split('<').next().unwrap_or(head))
+        });
+        names.extend(methods.map(str::to_owned).filter(|name| !name.starts_with('$')));
         // A row of a table: `…, name, Rule: |x, y| value, slope;`
         let rows = source.lines().filter_map(|line| line.split_once(": |"));
         names.extend(rows.filter_map(|(head, _)| {
             let mut words = head.trim().rsplit(", ");
             let (_rule, name) = (words.next()?, words.next()?);
-            name.chars().all(|c| c.is_ascii_lowercase() || c == '_').then(|| name.to_owned())
+            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_').then(|| name.to_owned())
         }));
     }
     names

@@ -34,20 +34,20 @@ pub(crate) const CHECKS: &[Check] = &[
 ];
 
 /// Of numbers of both signs, away from zero; many elements, so that vectors and remainders both occur.
-fn unary(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
+pub(crate) fn unary(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
     let shape = random.shape();
     agree(&mut random.tensor(&shape), |tape, x| f(tape.param(x)));
     agree(&mut random.tensor(&[37]), |tape, x| f(tape.param(x)));
 }
 
-fn unary_of_positive(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
+pub(crate) fn unary_of_positive(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
     let shape = random.shape();
     agree(&mut random.positive(&shape), |tape, x| f(tape.param(x)));
     agree(&mut random.positive(&[37]), |tape, x| f(tape.param(x)));
 }
 
 /// Scalar, row, column, leading axis, both stretched, empty.
-const PAIRS: [(&[usize], &[usize]); 12] = [
+pub(crate) const PAIRS: [(&[usize], &[usize]); 12] = [
     (&[2, 3], &[2, 3]),
     (&[], &[]),
     (&[2, 3], &[]),
@@ -62,7 +62,7 @@ const PAIRS: [(&[usize], &[usize]); 12] = [
     (&[2, 0], &[2, 1]),
 ];
 
-fn binary(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>) {
+pub(crate) fn binary(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>) {
     let shape = random.shape();
     let pair = (random.narrower(&shape), random.narrower(&shape));
     let given = PAIRS[random.below(PAIRS.len())];

@@ -3,10 +3,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod convolutions;
 mod elementwise;
+mod pools;
 mod products;
 mod rearranging;
 mod reductions;
+mod runs;
+mod special;
 mod sweeps;
 
 use std::collections::BTreeSet;
@@ -20,7 +24,16 @@ const ROUNDS: u64 = 30;
 /// One check: an operation's name, and what compares its gradient at random inputs.
 type Check = (&'static str, fn(&mut Random));
 
-const CHECKS: &[&[Check]] = &[elementwise::CHECKS, products::CHECKS, reductions::CHECKS, rearranging::CHECKS];
+const CHECKS: &[&[Check]] = &[
+    elementwise::CHECKS,
+    products::CHECKS,
+    reductions::CHECKS,
+    rearranging::CHECKS,
+    convolutions::CHECKS,
+    pools::CHECKS,
+    runs::CHECKS,
+    special::CHECKS,
+];
 
 #[test]
 fn every_op_is_checked() {

@@ -3,6 +3,13 @@
 use elbo_engine::{Real, Tape, Var};
 use serde_json::Value;
 
+#[path = "elementwise.rs"]
+mod elementwise;
+#[path = "networks.rs"]
+mod networks;
+
+pub(crate) use elementwise::indices;
+
 /// Reference operations without a counterpart, and the name that a method for each would have: where a variable has
 /// such a method, the operation must be checked.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
@@ -13,28 +20,15 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("erf", "erf"),
     ("erfc", "erfc"),
     ("gelu_erf", "gelu"),
-    ("log1p", "ln_1p"),
-    ("expm1", "exp_m1"),
     ("lgamma", "ln_gamma"),
     ("digamma", "digamma"),
-    ("elu", "elu"),
-    ("leaky_relu", "leaky_relu"),
-    ("clamp", "clamp"),
-    ("maximum", "maximum"),
-    ("minimum", "minimum"),
     ("pow", "pow"),
     ("logaddexp", "ln_add_exp"),
     ("atan2", "atan2"),
-    ("max", "max"),
-    ("min", "min"),
-    ("prod", "prod"),
-    ("cumsum", "cumsum"),
-    ("cumprod", "cumprod"),
-    ("argmax", "argmax"),
     ("einsum", "einsum"),
     ("repeat", "repeat"),
     ("slice", "slice"),
-    ("select", "select"),
+    ("select", "slice"),
     ("concat", "concat"),
     ("stack", "stack"),
     ("split", "split"),
@@ -43,8 +37,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("scatter_add", "scatter_add"),
     ("index_add", "index_add"),
     ("index_select", "index_select"),
-    ("where", "select_by"),
-    ("masked_fill", "masked_fill"),
     ("tril", "tril"),
     ("triu", "triu"),
     ("flip", "flip"),
@@ -52,7 +44,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("diag_embed", "diag_embed"),
     ("nll_loss", "nll"),
     ("huber_loss", "huber"),
-    ("l1_loss", "abs"),
     ("cholesky", "cholesky"),
     ("inverse", "inverse"),
     ("slogdet", "ln_det"),
@@ -61,20 +52,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("triangular_solve", "triangular_solve"),
     ("cholesky_solve", "cholesky_solve"),
     ("eigvalsh", "eigenvalues"),
-    ("conv1d", "convolve"),
-    ("conv2d", "convolve"),
-    ("conv3d", "convolve"),
-    ("conv_transpose1d", "convolve_transposed"),
-    ("conv_transpose2d", "convolve_transposed"),
-    ("conv_transpose3d", "convolve_transposed"),
-    ("max_pool1d", "max_pool"),
-    ("max_pool2d", "max_pool"),
-    ("max_pool3d", "max_pool"),
-    ("avg_pool1d", "mean_pool"),
-    ("avg_pool2d", "mean_pool"),
-    ("avg_pool3d", "mean_pool"),
-    ("adaptive_avg_pool1d", "adaptive_mean_pool"),
-    ("adaptive_avg_pool3d", "adaptive_mean_pool"),
     ("batch_norm", "batch_norm"),
     ("group_norm", "group_norm"),
     ("instance_norm", "instance_norm"),
@@ -89,7 +66,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
 pub(crate) fn is_variant(case: &Value) -> bool {
     let attrs = &case["attrs"];
     let is = |op: &str| case["op"] == op;
-    let uncommon_norm = is("norm") && attrs["p"] != 2;
     let uncommon_power =
         is("pow_scalar") && attrs["exponent"].as_f64().is_some_and(|e| ![0.5, 1.0, 2.0, 3.0].contains(&e));
     let other_inputs = case["inputs"].as_array().unwrap().len() > 2 && (is("bce_with_logits") || is("cross_entropy"));
@@ -98,7 +74,7 @@ pub(crate) fn is_variant(case: &Value) -> bool {
             || attrs["reduction"] == "none"
             || case["name"].as_str().unwrap().contains("ignore"));
     let masked = is("scaled_dot_product_attention") && attrs.get("mask").is_some();
-    uncommon_norm || uncommon_power || other_inputs || uncommon_loss || masked
+    uncommon_power || other_inputs || uncommon_loss || masked
 }
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -108,17 +84,20 @@ pub(crate) fn evaluate<'t, T: Real>(
     x: &[Var<'t, T>],
     integers: &[&[i64]],
 ) -> Option<Var<'t, T>> {
+    if let Some(value) = networks::evaluate(tape, case, x, integers) {
+        return Some(value);
+    }
     let attrs = &case["attrs"];
     if is_variant(case) {
         return None;
     }
+    if let Some(value) = elementwise::evaluate(tape, case, x, integers) {
+        return Some(value);
+    }
     Some(match (case["op"].as_str()?, x) {
         ("tanh", &[x]) => x.tanh(),
         ("sigmoid", &[x]) => x.sigmoid(),
-        ("logsigmoid", &[x]) => -(-x).softplus(),
-        ("silu", &[x]) => x * x.sigmoid(),
         ("sqrt", &[x]) => x.sqrt(),
-        ("rsqrt", &[x]) => x.sqrt().recip(),
         ("square", &[x]) => x.square(),
         ("exp", &[x]) => x.exp(),
         ("softplus", &[x]) => x.softplus(),
@@ -141,11 +120,6 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("broadcast_to", &[x]) => x + tape.constant(sizes(&attrs["shape"]), |_| T::ZERO),
         ("sum", &[x]) => x.sum_axes(&axes(attrs, x), keep(attrs)),
         ("mean", &[x]) => x.mean_axes(&axes(attrs, x), keep(attrs)),
-        ("logsumexp", &[x]) => x.exp().sum_axes(&axes(attrs, x), keep(attrs)).ln(),
-        ("norm", &[x]) => x.square().sum_axes(&axes(attrs, x), keep(attrs)).sqrt(),
-        ("var", &[x]) => variance(x, attrs),
-        ("std", &[x]) => variance(x, attrs).sqrt(),
-        ("softmax", &[x]) => x.log_softmax(attrs["axis"].as_i64()? as isize).exp(),
         ("log_softmax", &[x]) => x.log_softmax(attrs["axis"].as_i64()? as isize),
         ("cross_entropy", &[logits]) => {
             let labels = tape.alloc_slice(integers[0].len(), |i| integers[0][i] as usize);
@@ -175,7 +149,7 @@ pub(crate) fn evaluate<'t, T: Real>(
         }
         ("scaled_dot_product_attention", &[q, k, v]) => {
             let scale = 1.0 / (*q.shape().last()? as f64).sqrt();
-            (q.matmul(k.transpose()) * scale).log_softmax(-1).exp().matmul(v)
+            (q.matmul(k.transpose()) * scale).softmax(-1).matmul(v)
         }
         _ => return None,
     })
@@ -186,14 +160,14 @@ fn sizes(value: &Value) -> Vec<usize> {
 }
 
 /// The axes of a reduction; none given are all.
-fn axes<T: Real>(attrs: &Value, x: Var<'_, T>) -> Vec<isize> {
+pub(crate) fn axes<T: Real>(attrs: &Value, x: Var<'_, T>) -> Vec<isize> {
     match attrs["axes"].as_array() {
         Some(axes) => axes.iter().map(|axis| axis.as_i64().unwrap() as isize).collect(),
         None => (0..x.shape().len() as isize).collect(),
     }
 }
 
-fn keep(attrs: &Value) -> bool {
+pub(crate) fn keep(attrs: &Value) -> bool {
     attrs["keepdims"] == true
 }
 
@@ -201,14 +175,7 @@ fn last_axes(attrs: &Value) -> Vec<isize> {
     (1..=sizes(&attrs["normalized_shape"]).len() as isize).map(|axis| -axis).collect()
 }
 
-fn variance<'t, T: Real>(x: Var<'t, T>, attrs: &Value) -> Var<'t, T> {
-    let over = axes(attrs, x);
-    let squares = (x - x.mean_axes(&over, true)).square().sum_axes(&over, keep(attrs));
-    let count = x.value().len() / squares.value().len();
-    squares / (count as f64 - attrs["ddof"].as_f64().unwrap())
-}
-
-fn reduced<'t, T: Real>(losses: Var<'t, T>, attrs: &Value) -> Var<'t, T> {
+pub(crate) fn reduced<'t, T: Real>(losses: Var<'t, T>, attrs: &Value) -> Var<'t, T> {
     match attrs["reduction"].as_str() {
         Some("mean") => losses.mean(),
         Some("sum") => losses.sum(),

@@ -5,7 +5,7 @@ pub(crate) mod normal;
 mod point;
 
 use crate::hidden::{Known, Nats};
-use crate::{Cx, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};
+use crate::{Cx, Given, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};
 
 /// A weight drawn, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
@@ -29,35 +29,49 @@ pub trait Divergence<P: Prior>: Posterior {
     /// the divergence be estimated from it.
     fn kl_on<'t>(
         &'t self,
-        prior: &P,
+        prior: Given<'t, P, Self::Scalar>,
         cx: Cx<'t, Self::Scalar>,
         weight: &dyn Fn() -> Var<'t, Self::Scalar>,
     ) -> Var<'t, Self::Scalar>;
 
     /// A sample and the divergence in one pass over memory, where the pair has one.
-    fn sample_with_kl<'t>(&'t self, prior: &P, cx: Cx<'t, Self::Scalar>) -> Option<Sampled<'t, Self::Scalar>> {
+    fn sample_with_kl<'t>(
+        &'t self,
+        prior: Given<'t, P, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
         None
     }
 
-    /// Draws a field, for generated code.
+    /// Draws a field under a prior that is a field too, for generated code.
     #[doc(hidden)]
-    fn weight<'t, T: Real>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight<'t, T: Real>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized + Parameters<Scalar = T>,
     {
-        crate::weight::weight(self, prior, cx)
+        crate::weight::weight(self, Given::fixed(prior), cx)
+    }
+
+    /// Draws a field under a prior that an expression made, for generated code.
+    #[doc(hidden)]
+    fn weight_of<'t, T: Real>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized + Parameters<Scalar = T>,
+        P: Copy,
+    {
+        self.weight(cx.tape().alloc(prior), cx)
     }
 
     /// The divergence of a field, for generated code.
     #[doc(hidden)]
-    fn term(&self, prior: P, path: &Path<'_>, f: &mut Nats<'_>) {
-        f(path, self.kl(&prior));
+    fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
+        f(path, self.kl(prior));
     }
 
     /// The divergence of a field whose verdict the macro could not read off the prior's expression.
     #[doc(hidden)]
-    fn closed_term(&self, prior: P, path: &Path<'_>, f: &mut Nats<'_>)
+    fn closed_term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>)
     where
         Self::Exact: Known,
     {

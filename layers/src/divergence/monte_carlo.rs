@@ -1,7 +1,7 @@
 //! The divergence of any posterior with a density from any prior, estimated.
 
 use crate::posterior::Density;
-use crate::{Cx, Divergence, MonteCarlo, No, Prior, Var};
+use crate::{Cx, Divergence, Given, MonteCarlo, No, Prior, Var};
 
 /// ln q(w) − ln p(w) at the weight drawn: unbiased, with the gradient through the weight and through
 /// q's own parameters (or through the weight alone: [`Drawing::path_derivative`](crate::Drawing::path_derivative)).
@@ -14,7 +14,7 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
 
     fn kl_on<'t>(
         &'t self,
-        prior: &MonteCarlo<P>,
+        prior: Given<'t, MonteCarlo<P>, Q::Scalar>,
         cx: Cx<'t, Q::Scalar>,
         weight: &dyn Fn() -> Var<'t, Q::Scalar>,
     ) -> Var<'t, Q::Scalar> {

@@ -12,12 +12,13 @@ mod scale;
 #[cfg(test)]
 mod tests;
 
+use crate::divergence::Sampled;
 use crate::drawing::{Cx, Noise};
 use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Divergence, MeanField, Normal, Real, Var, Yes};
+use crate::{Divergence, Given, MeanField, Normal, Real, Var, Yes};
 use backward::Backward;
 use forward::{Exact, Forward};
 pub(crate) use perturbation::perturbation;
@@ -47,14 +48,14 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
         sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
     }
 
-    fn kl_on<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         let operation = Draw { noise: Noise::NONE, prior: Scaled::of(*prior), weight: None, kl: Some(0) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]
     }
 
-    fn sample_with_kl<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>) -> Option<(Var<'t, T>, Var<'t, T>)> {
+    fn sample_with_kl<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
         let noise = cx.source(self.mean.shape());
         let operation = Draw { noise, prior: Scaled::of(*prior), weight: Some(0), kl: Some(1) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];

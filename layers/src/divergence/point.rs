@@ -1,6 +1,6 @@
 //! A certain weight under a prior: maximum a posteriori.
 
-use crate::{Cx, Divergence, Normal, Point, Prior, Real, Tape, Var, Yes};
+use crate::{Cx, Divergence, Given, Normal, Point, Prior, Real, Tape, Var, Yes};
 
 /// −ln p(w). (The entropy of a point is no number; it does not depend on where the point is, and is
 /// left out.)
@@ -12,7 +12,7 @@ impl<T: Real> Divergence<Normal> for Point<T> {
         -prior.log_density(tape.input(&self.0.cast())).item()
     }
 
-    fn kl_on<'t>(&'t self, prior: &Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         -prior.log_density(cx.tape().param(&self.0))
     }
 }

@@ -23,7 +23,7 @@ pub enum Estimator {
     /// Every example has a perturbation of its own: the shared one with random signs by example, input and output (Wen
     /// et al. 2018, eq. 4). The signs belong to the example, so a weight that is used again is the same weight.
     ///
-    /// It needs a posterior that is symmetric about its mean in every element.
+    /// A bias is drawn once for all examples. It needs a posterior that is symmetric about its mean in every element.
     Flipout,
 }
 

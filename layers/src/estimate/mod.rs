@@ -58,3 +58,13 @@ pub(crate) fn features_last(shape: &[usize]) -> Grid {
         }
     }
 }
+
+/// (examples, features, space..): the values of a convolution. A sign is the same all over space.
+pub(crate) fn features_second(shape: &[usize]) -> Grid {
+    match *shape {
+        [examples, features, ref space @ ..] => {
+            Grid { examples, positions: 1, features, space: space.iter().product() }
+        }
+        _ => features_last(shape),
+    }
+}

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::Member;
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
+use crate::expand::prior::Drawn;
 use crate::expand::walk::{self, Borrow, Walk};
 use crate::expand::{of_numbers, scalar, with_tape};
 use crate::names;
@@ -146,9 +147,12 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     let k = names::placed(&model.root, span);
     match field.role() {
         Role::Weight { .. } => {
-            let prior = super::prior::value(model, field);
             let pair = super::prior::pair(model, field);
-            names::qualified(&field.ty, &pair, quote_spanned!(span=> weight(#place, #prior, #cx)))
+            let weight = match super::prior::drawn(model, field) {
+                Drawn::Borrowed(prior) => quote_spanned!(span=> weight(#place, #prior, #cx)),
+                Drawn::Owned(prior) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
+            };
+            names::qualified(&field.ty, &pair, weight)
         }
         Role::Layer => {
             let ty = &field.ty;

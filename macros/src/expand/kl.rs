@@ -63,7 +63,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
                 Some(names::qualified(&field.ty, &quote!(#k::Bayesian), method))
             }
             Role::Weight { .. } => {
-                let prior = prior::value(model, field);
+                let prior = prior::borrowed(model, field);
                 let method = match prior::of(model, field) {
                     PriorType::Unknown => quote_spanned!(span=> closed_term(#place, #prior, #path, #f)),
                     _ => quote_spanned!(span=> term(#place, #prior, #path, #f)),

@@ -30,13 +30,46 @@ pub(crate) enum PriorType {
     Unknown,
 }
 
-/// The prior of a weight, as an expression.
-pub(crate) fn value(model: &Model, field: &Field) -> TokenStream {
+/// The prior of a weight, borrowed: a field where it stands, anything else for the expression's duration.
+pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
     let Role::Weight { prior, monte_carlo } = field.role() else {
         return TokenStream::new();
     };
-    let (k, prior) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
-    if monte_carlo { quote!(#k::MonteCarlo(#prior)) } else { prior }
+    let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
+    match (is_place(prior), monte_carlo) {
+        (true, true) => quote!(#k::MonteCarlo::of(&#value)),
+        (false, true) => quote!(&#k::MonteCarlo(#value)),
+        (_, false) => quote!(&#value),
+    }
+}
+
+/// The prior of a weight as its draw takes it.
+pub(crate) enum Drawn {
+    /// A field, where it stands.
+    Borrowed(TokenStream),
+    /// What an expression makes, to be kept for the draw.
+    Owned(TokenStream),
+}
+
+pub(crate) fn drawn(model: &Model, field: &Field) -> Drawn {
+    let Role::Weight { prior, monte_carlo } = field.role() else {
+        return Drawn::Owned(TokenStream::new());
+    };
+    if is_place(prior) {
+        return Drawn::Borrowed(borrowed(model, field));
+    }
+    let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
+    Drawn::Owned(if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value })
+}
+
+/// `self.prior`, or a place within it.
+fn is_place(prior: &Expr) -> bool {
+    match prior {
+        Expr::Paren(inner) => is_place(&inner.expr),
+        Expr::Group(inner) => is_place(&inner.expr),
+        Expr::Field(access) => is_self(&access.base) || is_place(&access.base),
+        _ => false,
+    }
 }
 
 /// The trait of the pair of a weight's posterior and its prior. Where the type of the prior was read, the prior has to be

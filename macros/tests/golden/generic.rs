@@ -57,10 +57,10 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<
                 P,
-            >>::weight(&self.weight, self.prior, cx.at("weight")),
+            >>::weight(&self.weight, &self.prior, cx.at("weight")),
             bias: <Q as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight(&self.bias, ::elbo::MonteCarlo(self.prior), cx.at("offset")),
+            >>::weight(&self.bias, ::elbo::MonteCarlo::of(&self.prior), cx.at("offset")),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
@@ -68,9 +68,9 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
         <Q as ::elbo::Divergence<
             P,
-        >>::term(&self.weight, self.prior, &path.at("weight"), f);
+        >>::term(&self.weight, &self.prior, &path.at("weight"), f);
         <Q as ::elbo::Divergence<
             ::elbo::MonteCarlo<P>,
-        >>::term(&self.bias, ::elbo::MonteCarlo(self.prior), &path.at("offset"), f);
+        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.prior), &path.at("offset"), f);
     }
 }

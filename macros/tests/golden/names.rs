@@ -58,7 +58,7 @@ impl ::elbo::Bayesian for Odd {
         OddDraw {
             path: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight(&self.path, path(1.0), cx.at("kernel")),
+            >>::weight_of(&self.path, path(1.0), cx.at("kernel")),
             cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, cx.at("cx")),
             f: <Dense as ::elbo::Bayesian>::draw_part(&self.f, cx.at("f")),
             r#type: <Dense as ::elbo::Bayesian>::draw_part(&self.r#type, cx.at("type")),
@@ -69,7 +69,7 @@ impl ::elbo::Bayesian for Odd {
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
         <MeanField as ::elbo::Divergence<
             _,
-        >>::closed_term(&self.path, path(1.0), &path.at("kernel"), f);
+        >>::closed_term(&self.path, &path(1.0), &path.at("kernel"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.cx, &path.at("cx"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.f, &path.at("f"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.r#type, &path.at("type"), f);

@@ -63,20 +63,20 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight(&self.computed, standard(), cx.at("computed")),
+            >>::weight_of(&self.computed, standard(), cx.at("computed")),
             wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
-            >>::weight(&self.wrapped, MonteCarlo(self.own), cx.at("wrapped")),
+            >>::weight_of(&self.wrapped, MonteCarlo(self.own), cx.at("wrapped")),
             estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
-            >>::weight(
+            >>::weight_of(
                 &self.estimated,
                 ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
                 cx.at("estimated"),
             ),
             literal: <Point as ::elbo::Divergence<
                 priors::Normal,
-            >>::weight(
+            >>::weight_of(
                 &self.literal,
                 priors::Normal {
                     mean: 0.0,
@@ -91,15 +91,15 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
         <MeanField as ::elbo::Divergence<
             _,
-        >>::closed_term(&self.computed, standard(), &path.at("computed"), f);
+        >>::closed_term(&self.computed, &standard(), &path.at("computed"), f);
         <MeanField as ::elbo::Divergence<
             MonteCarlo<P>,
-        >>::term(&self.wrapped, MonteCarlo(self.own), &path.at("wrapped"), f);
+        >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
         <MeanField as ::elbo::Divergence<
             ::elbo::MonteCarlo<Mixture>,
         >>::term(
             &self.estimated,
-            ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
+            &::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
             &path.at("estimated"),
             f,
         );
@@ -107,7 +107,7 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
             priors::Normal,
         >>::term(
             &self.literal,
-            priors::Normal {
+            &priors::Normal {
                 mean: 0.0,
                 sd: 1.0,
             },

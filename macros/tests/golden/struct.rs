@@ -44,7 +44,7 @@ impl ::elbo::Bayesian for Scaled {
         ScaledDraw {
             scale: <MeanField as ::elbo::Divergence<
                 Normal,
-            >>::weight(&self.scale, Normal(1.0, 0.1), cx.at("scale")),
+            >>::weight_of(&self.scale, Normal(1.0, 0.1), cx.at("scale")),
             layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, cx.at("layer")),
             _tape: ::core::marker::PhantomData,
         }
@@ -52,7 +52,7 @@ impl ::elbo::Bayesian for Scaled {
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
         <MeanField as ::elbo::Divergence<
             Normal,
-        >>::term(&self.scale, Normal(1.0, 0.1), &path.at("scale"), f);
+        >>::term(&self.scale, &Normal(1.0, 0.1), &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.layer, &path.at("layer"), f);
     }
 }

@@ -74,7 +74,7 @@ where
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),
             <MeanField<
                 T,
-            > as ::elbo::Divergence<Normal>>::weight(&self.1, self.2, cx.index(1usize)),
+            > as ::elbo::Divergence<Normal>>::weight(&self.1, &self.2, cx.index(1usize)),
             &self.2,
             ::core::marker::PhantomData,
         )
@@ -83,6 +83,6 @@ where
         <[M; N] as ::elbo::Bayesian>::each_kl(&self.0, &path.index(0usize), f);
         <MeanField<
             T,
-        > as ::elbo::Divergence<Normal>>::term(&self.1, self.2, &path.index(1usize), f);
+        > as ::elbo::Divergence<Normal>>::term(&self.1, &self.2, &path.index(1usize), f);
     }
 }

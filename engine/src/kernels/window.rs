@@ -1,0 +1,162 @@
+//! Windows that slide over up to three spatial axes: what convolutions and pools have in common.
+
+use std::ops::Range;
+
+/// A window along one spatial axis: `kernel` taps that are `dilation` apart, at `output` places that are `stride` apart,
+/// over `input` elements between `padding` imagined ones on either side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// Elements along the axis.
+    pub input: usize,
+    /// Places of the window.
+    pub output: usize,
+    /// Taps of the window.
+    pub kernel: usize,
+    /// From one place to the next.
+    pub stride: usize,
+    /// Imagined elements before the first one.
+    pub padding: usize,
+    /// From one tap to the next.
+    pub dilation: usize,
+}
+
+impl Axis {
+    /// An axis that is not there: one element under a window of one tap.
+    pub const NONE: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, padding: 0, dilation: 1 };
+
+    /// Whether every element is its own window.
+    pub fn is_trivial(self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.padding == 0 && self.output == self.input
+    }
+
+    /// The places at which `tap` lies on an element, not on padding.
+    #[inline(always)]
+    pub fn places(self, tap: usize) -> Range<usize> {
+        let shift = tap * self.dilation;
+        let end = (self.input + self.padding).saturating_sub(shift).div_ceil(self.stride).min(self.output);
+        let start = self.padding.saturating_sub(shift).div_ceil(self.stride);
+        start.min(end)..end
+    }
+
+    /// The taps that lie on elements, not on padding, when the window is at `place`.
+    #[inline(always)]
+    pub fn taps(self, place: usize) -> Range<usize> {
+        let start = place * self.stride;
+        let end = (self.input + self.padding).saturating_sub(start).div_ceil(self.dilation).min(self.kernel);
+        let first = self.padding.saturating_sub(start).div_ceil(self.dilation);
+        first.min(end)..end
+    }
+
+    /// The element under `tap` at `place`, which must be one of [`places`](Axis::places).
+    #[inline(always)]
+    pub fn element(self, place: usize, tap: usize) -> usize {
+        place * self.stride + tap * self.dilation - self.padding
+    }
+}
+
+/// The number of elements, places and taps of all three axes together.
+pub fn sizes(axes: [Axis; 3]) -> [usize; 3] {
+    let product = |length: fn(Axis) -> usize| axes.into_iter().map(length).product();
+    [product(|axis| axis.input), product(|axis| axis.output), product(|axis| axis.kernel)]
+}
+
+/// Neighbouring places of one tap, along the last axis.
+pub(crate) struct Run {
+    /// The first place's element of the patches: a row for each channel and tap, a column for each place.
+    pub(crate) start: usize,
+    /// The number of places.
+    pub(crate) len: usize,
+    /// Those of them at which the tap lies on elements.
+    pub(crate) inside: Range<usize>,
+    /// The first of these elements; the others follow in steps of the last axis's stride.
+    pub(crate) element: usize,
+}
+
+/// Calls `visit` with all runs of the patches of `channels` channels at `places`, a range of all places of the three
+/// axes: the one walk of packing patches and of adding them back.
+#[inline(always)]
+pub(crate) fn for_each_run(axes: [Axis; 3], channels: usize, places: Range<usize>, mut visit: impl FnMut(Run)) {
+    let [z, y, x] = axes;
+    let [elements, _, taps] = sizes(axes);
+    if places.is_empty() {
+        return;
+    }
+    let first_row = places.start / x.output;
+    let first = [first_row / y.output, first_row % y.output, places.start % x.output];
+    for row in 0..channels * taps {
+        let (channel, tap) = (row / taps, row % taps);
+        let [tap_z, tap_y, tap_x] = [tap / (x.kernel * y.kernel), tap / x.kernel % y.kernel, tap % x.kernel];
+        let [inside_z, inside_y, inside_x] = [z.places(tap_z), y.places(tap_y), x.places(tap_x)];
+        let [mut at_z, mut at_y, mut at_x] = first;
+        let mut column = 0;
+        while column < places.len() {
+            let len = (x.output - at_x).min(places.len() - column);
+            let mut run = Run { start: row * places.len() + column, len, inside: 0..0, element: 0 };
+            if inside_z.contains(&at_z) && inside_y.contains(&at_y) {
+                let (from, to) = (inside_x.start.max(at_x), inside_x.end.min(at_x + len));
+                if from < to {
+                    run.inside = from - at_x..to - at_x;
+                    let line = z.element(at_z, tap_z) * y.input + y.element(at_y, tap_y);
+                    run.element = channel * elements + line * x.input + x.element(from, tap_x);
+                }
+            }
+            visit(run);
+            column += len;
+            at_x = 0;
+            at_y += 1;
+            if at_y == y.output {
+                (at_y, at_z) = (0, at_z + 1);
+            }
+        }
+    }
+}
+
+/// Calls `visit(place, element, len)` for every tap with its lines of `len` places that lie on elements: of the places of
+/// one channel from `place` on, and of its elements from `element` on in steps of the last axis's stride. For each
+/// place, its taps come in their order.
+#[inline(always)]
+pub(crate) fn for_each_line(axes: [Axis; 3], mut visit: impl FnMut(usize, usize, usize)) {
+    let [z, y, x] = axes;
+    for tap_z in 0..z.kernel {
+        for tap_y in 0..y.kernel {
+            for tap_x in 0..x.kernel {
+                let (inside_y, inside) = (y.places(tap_y), x.places(tap_x));
+                if inside.is_empty() {
+                    continue;
+                }
+                let first = x.element(inside.start, tap_x);
+                for at_z in z.places(tap_z) {
+                    for at_y in inside_y.clone() {
+                        let line = z.element(at_z, tap_z) * y.input + y.element(at_y, tap_y);
+                        let place = (at_z * y.output + at_y) * x.output + inside.start;
+                        visit(place, line * x.input + first, inside.len());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_taps_are_those_that_lie_on_elements() {
+        for (input, kernel, stride, padding, dilation) in
+            [(5, 3, 1, 1, 1), (1, 3, 1, 2, 2), (7, 2, 3, 0, 1), (0, 2, 1, 3, 1), (4, 4, 2, 5, 3), (9, 1, 4, 2, 7)]
+        {
+            let output = (input + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+            let axis = Axis { input, output, kernel, stride, padding, dilation };
+            for place in 0..output {
+                for tap in 0..kernel {
+                    let at = (place * stride + tap * dilation) as isize - padding as isize;
+                    let lies_inside = (0..input as isize).contains(&at);
+                    assert_eq!(axis.places(tap).contains(&place), lies_inside, "{axis:?}, {place}, {tap}");
+                    assert_eq!(axis.taps(place).contains(&tap), lies_inside, "{axis:?}, {place}, {tap}");
+                    assert!(!lies_inside || axis.element(place, tap) == at as usize);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Means over windows that are as long as they must be for a given number of them.
+
+use std::ops::Range;
+
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::map::{Constant, map_slices};
+use crate::kernels::reduce::{Same, sum_slices};
+use crate::threads::{GRAIN, Shared, for_each_with, pieces};
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// x (batch, channels, `D` spatial axes) as `output` means along every spatial axis: of n elements, the i-th of m
+    /// windows covers those from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉. One window is global mean pooling.
+    ///
+    /// # Panics
+    /// If x has not this shape, a spatial axis of it is empty, or no window is asked for.
+    #[track_caller]
+    pub fn adaptive_mean_pool<const D: usize>(self, output: [usize; D]) -> Var<'t, T> {
+        const { assert!(1 <= D && D <= 3, "a pool has one, two or three spatial axes") }
+        let x = self.shape();
+        assert!(
+            x.len() == D + 2,
+            "adaptive_mean_pool: x of shape {x:?} to {output:?} windows; expected (batch, channels, {D} spatial axes)"
+        );
+        assert!(
+            !output.contains(&0) && !x[2..].contains(&0),
+            "adaptive_mean_pool: x of shape {x:?} to {output:?} windows; along every spatial axis both must be at least 1"
+        );
+        let mut pool = AdaptiveMeanPool { planes: x[0].saturating_mul(x[1]), input: [1; 3], output: [1; 3] };
+        pool.input[3 - D..].copy_from_slice(&x[2..]);
+        pool.output[3 - D..].copy_from_slice(&output);
+        let shape: Shape = x[..2].iter().chain(&output).copied().collect();
+        self.tape().record(pool, &[self], [shape])[0]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct AdaptiveMeanPool {
+    planes: usize,
+    input: [usize; 3],
+    output: [usize; 3],
+}
+
+impl AdaptiveMeanPool {
+    fn sizes(&self) -> [usize; 2] {
+        [self.input.iter().product(), self.output.iter().product()]
+    }
+
+    fn pieces(&self) -> usize {
+        pieces(self.planes, self.planes.saturating_mul(self.sizes().into_iter().sum()) > GRAIN)
+    }
+
+    fn window(&self, axis: usize, place: usize) -> Range<usize> {
+        let (elements, places) = (self.input[axis], self.output[axis]);
+        place * elements / places..((place + 1) * elements).div_ceil(places)
+    }
+
+    /// Calls `visit` with every line of every window: the place, the line's elements, and the window's size.
+    #[inline(always)]
+    fn for_each_line(&self, mut visit: impl FnMut(usize, Range<usize>, usize)) {
+        let [_, height, width] = self.input;
+        let mut place = 0;
+        for at_z in 0..self.output[0] {
+            for at_y in 0..self.output[1] {
+                for at_x in 0..self.output[2] {
+                    let [z, y, x] = [self.window(0, at_z), self.window(1, at_y), self.window(2, at_x)];
+                    let size = z.len() * y.len() * x.len();
+                    for z in z {
+                        for y in y.clone() {
+                            let line = (z * height + y) * width;
+                            visit(place, line + x.start..line + x.end, size);
+                        }
+                    }
+                    place += 1;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Real> Operation<T> for AdaptiveMeanPool {
+    fn name(&self) -> &'static str {
+        "adaptive_mean_pool"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let [elements, places] = self.sizes();
+        let x = io.input(0).data;
+        let out = Shared::new(io.output(0));
+        for_each_with(self.pieces(), 0..self.planes, &mut [(); 0], &|_, planes| {
+            // SAFETY: the ranges of planes are disjoint, and the output is borrowed throughout.
+            let out = unsafe { out.range(planes.start * places..planes.end * places) };
+            dispatch(Forward { pool: *self, x: &x[planes.start * elements..planes.end * elements], out });
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let [elements, places] = self.sizes();
+        let g = io.upstream(0).expect("the only output");
+        io.accumulate(0, |target, write| {
+            let target = Shared::new(target);
+            for_each_with(self.pieces(), 0..self.planes, &mut [(); 0], &|_, planes| {
+                // SAFETY: the ranges of planes are disjoint, and the target is borrowed throughout.
+                let target = unsafe { target.range(planes.start * elements..planes.end * elements) };
+                let g = &g[planes.start * places..planes.end * places];
+                dispatch(Backward { pool: *self, g, target, write });
+            });
+        });
+    }
+}
+
+struct Forward<'a, T> {
+    pool: AdaptiveMeanPool,
+    x: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let [elements, places] = self.pool.sizes();
+        for (x, out) in self.x.chunks_exact(elements).zip(self.out.chunks_exact_mut(places)) {
+            let (mut sum, mut lines) = (0.0, 0);
+            self.pool.for_each_line(|place, line, size| {
+                lines += line.len();
+                sum += sum_slices::<S, T, _, 1>(Same, [&x[line]]);
+                if lines == size {
+                    out[place] = T::from_f64(sum / size as f64);
+                    (sum, lines) = (0.0, 0);
+                }
+            });
+        }
+    }
+}
+
+struct Backward<'a, T> {
+    pool: AdaptiveMeanPool,
+    g: &'a [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { pool, g, target, write } = self;
+        let [elements, places] = pool.sizes();
+        for (target, g) in target.chunks_exact_mut(elements).zip(g.chunks_exact(places)) {
+            if write == Write::Store {
+                target.fill(T::ZERO);
+            }
+            pool.for_each_line(|place, line, size| {
+                let part = g[place] / T::from_f64(size as f64);
+                map_slices::<S, T, _, 0>(Constant(part), [], &mut target[line], Write::Add);
+            });
+        }
+    }
+}

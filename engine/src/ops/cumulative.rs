@@ -1,0 +1,137 @@
+//! Sums and products of everything up to each element along an axis.
+
+use std::iter::StepBy;
+use std::ops::Range;
+
+use crate::kernels::Write;
+use crate::ops::axes::resolve_one;
+use crate::ops::runs::Runs;
+use crate::threads::Shared;
+use crate::{Adjoints, Evaluation, Operation, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The sums of all elements up to and with each along `axis` (negative: from the last).
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn cumsum(self, axis: isize) -> Var<'t, T> {
+        let axis = resolve_one("cumsum", axis, self.shape());
+        self.tape().record(CumulativeSum { runs: Runs::along(self.shape(), axis) }, &[self], [self.shape()])[0]
+    }
+
+    /// The products of all elements up to and with each along `axis` (negative: from the last). The gradient is right
+    /// where elements are zero, too.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn cumprod(self, axis: isize) -> Var<'t, T> {
+        let axis = resolve_one("cumprod", axis, self.shape());
+        self.tape().record(CumulativeProduct { runs: Runs::along(self.shape(), axis) }, &[self], [self.shape()])[0]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct CumulativeSum {
+    runs: Runs,
+}
+
+impl<T: Real> Operation<T> for CumulativeSum {
+    fn name(&self) -> &'static str {
+        "cumsum"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0).data;
+        for_each_run(self.runs, io.output(0), &|start, places, out| {
+            let mut sum = 0.0;
+            for i in places {
+                sum += x[start + i].to_f64();
+                out[i] = T::from_f64(sum);
+            }
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let g = io.upstream(0).expect("the only output");
+        io.accumulate(0, |target, write| {
+            for_each_run(self.runs, target, &|start, places, target| {
+                let mut sum = 0.0;
+                for i in places.rev() {
+                    sum += g[start + i].to_f64();
+                    put(&mut target[i], T::from_f64(sum), write);
+                }
+            });
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct CumulativeProduct {
+    runs: Runs,
+}
+
+impl<T: Real> Operation<T> for CumulativeProduct {
+    fn name(&self) -> &'static str {
+        "cumprod"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = io.input(0).data;
+        for_each_run(self.runs, io.output(0), &|start, places, out| {
+            let mut product = 1.0;
+            for i in places {
+                product *= x[start + i].to_f64();
+                out[i] = T::from_f64(product);
+            }
+        });
+    }
+
+    /// The element i is a factor of all products from i on: its part is yᵢ₋₁ (gᵢ + xᵢ₊₁ (gᵢ₊₁ + xᵢ₊₂ (…))), which
+    /// divides by nothing.
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (x, y) = (io.input(0).data, io.output(0).data);
+        let g = io.upstream(0).expect("the only output");
+        let inner = self.runs.inner;
+        io.accumulate(0, |target, write| {
+            for_each_run(self.runs, target, &|start, places, target| {
+                let first = places.clone().next();
+                let mut behind = 0.0;
+                for i in places.rev() {
+                    let at = start + i;
+                    let tail = g[at].to_f64() + behind;
+                    behind = x[at].to_f64() * tail;
+                    let before = if Some(i) == first { 1.0 } else { y[at - inner].to_f64() };
+                    put(&mut target[i], T::from_f64(before * tail), write);
+                }
+            });
+        });
+    }
+}
+
+fn put<T: Real>(target: &mut T, part: T, write: Write) {
+    *target = if write == Write::Store { part } else { *target + part };
+}
+
+/// The places of a run's elements.
+type Places = StepBy<Range<usize>>;
+
+/// Calls `visit` for every run of an array, possibly at the same time: with a part of the array, the place in the array
+/// where the part begins, and the places of the run in the part.
+fn for_each_run<T: Real>(runs: Runs, array: &mut [T], visit: &(impl Fn(usize, Places, &mut [T]) + Sync)) {
+    if array.is_empty() {
+        return;
+    }
+    let Runs { length, inner } = runs;
+    let (count, array) = (array.len() / length, Shared::new(array));
+    runs.for_each_blocks(count, &|blocks| {
+        let elements = runs.elements(&blocks);
+        // SAFETY: the ranges are disjoint parts of `array`, which is borrowed throughout.
+        let part = unsafe { array.range(elements.clone()) };
+        for run in 0..runs.runs(&blocks).len() {
+            let first = run / inner * length * inner + run % inner;
+            visit(elements.start, (first..first + (length - 1) * inner + 1).step_by(inner), part);
+        }
+    });
+}

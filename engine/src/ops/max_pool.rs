@@ -1,0 +1,159 @@
+//! The largest element of every window.
+
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::window::{for_each_line, sizes};
+use crate::ops::pooling::Windows;
+use crate::threads::{Shared, for_each_with};
+use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The largest element of every window over x (batch, channels, `D` spatial axes); of several equal ones the first
+    /// has the gradient. Of a window with a NaN it is NaN.
+    ///
+    /// # Panics
+    /// If x has not this shape, or a window does not fit or lies on padding alone.
+    #[track_caller]
+    pub fn max_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
+        let (windows, shape) = settings.over("max_pool", self.shape());
+        self.tape().record(MaxPool { windows }, &[self], [shape])[0]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct MaxPool {
+    windows: Windows,
+}
+
+impl<T: Real> Operation<T> for MaxPool {
+    fn name(&self) -> &'static str {
+        "max_pool"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let windows = self.windows;
+        let [elements, places, _] = sizes(windows.axes);
+        let x = io.input(0).data;
+        let out = Shared::new(io.output(0));
+        for_each_with(windows.pieces(), 0..windows.planes, &mut [(); 0], &|_, planes| {
+            // SAFETY: the ranges of planes are disjoint, and the output is borrowed throughout.
+            let out = unsafe { out.range(planes.start * places..planes.end * places) };
+            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out });
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let windows = self.windows;
+        let [elements, places, _] = sizes(windows.axes);
+        let (x, y) = (io.input(0).data, io.output(0).data);
+        let g = io.upstream(0).expect("the only output");
+        let pieces = windows.pieces();
+        let scratch = io.scratch(pieces * places);
+        io.accumulate(0, |target, write| {
+            let target = Shared::new(target);
+            for_each_with(pieces, 0..windows.planes, scratch, &|left, planes| {
+                let (part, out) =
+                    (planes.start * elements..planes.end * elements, planes.start * places..planes.end * places);
+                // SAFETY: the ranges of planes are disjoint, and the target is borrowed throughout.
+                let target = unsafe { target.range(part.clone()) };
+                dispatch(Backward { windows, x: &x[part], y: &y[out.clone()], g: &g[out], left, target, write });
+            });
+        });
+    }
+}
+
+struct Forward<'a, T> {
+    windows: Windows,
+    x: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let axes = self.windows.axes;
+        let [elements, places, _] = sizes(axes);
+        let stride = axes[2].stride;
+        for (x, out) in self.x.chunks_exact(elements).zip(self.out.chunks_exact_mut(places)) {
+            out.fill(T::from_f64(f64::NEG_INFINITY));
+            for_each_line(axes, |place, element, len| {
+                let out = &mut out[place..place + len];
+                let line = &x[element..=element + (len - 1) * stride];
+                // A stride that the compiler knows lets it vectorise.
+                match stride {
+                    1 => out.iter_mut().zip(line).for_each(|(best, &x)| *best = larger(*best, x)),
+                    2 => out.iter_mut().zip(line.chunks(2)).for_each(|(best, x)| *best = larger(*best, x[0])),
+                    _ => {
+                        out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(best, &x)| *best = larger(*best, x));
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// The larger of two numbers, or a NaN.
+#[inline(always)]
+#[expect(clippy::eq_op, reason = "x != x says that it is NaN, and vectorises")]
+fn larger<T: Real>(best: T, x: T) -> T {
+    if (x > best) | (x != x) { x } else { best }
+}
+
+/// Every window's adjoint goes to the first element that equals its value.
+struct Backward<'a, T> {
+    windows: Windows,
+    x: &'a [T],
+    y: &'a [T],
+    g: &'a [T],
+    /// Adjoints of a plane that did not find their element yet.
+    left: &'a mut [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { windows, x, y, g, left, target, write } = self;
+        let axes = windows.axes;
+        let [elements, places, _] = sizes(axes);
+        let stride = axes[2].stride;
+        let inputs = x.chunks_exact(elements).zip(target.chunks_exact_mut(elements));
+        let outputs = y.chunks_exact(places).zip(g.chunks_exact(places));
+        for ((x, target), (y, g)) in inputs.zip(outputs) {
+            if write == Write::Store {
+                target.fill(T::ZERO);
+            }
+            let left = &mut left[..places];
+            left.copy_from_slice(g);
+            for_each_line(axes, |place, element, len| {
+                let (y, left) = (&y[place..place + len], &mut left[place..place + len]);
+                let line = element..element + (len - 1) * stride + 1;
+                let (x, target) = (&x[line.clone()], &mut target[line]);
+                let windows = y.iter().zip(left);
+                match stride {
+                    1 => x.iter().zip(target).zip(windows).for_each(|((&x, target), (&y, left))| {
+                        give(x, y, left, target);
+                    }),
+                    _ => x.iter().step_by(stride).zip(target.iter_mut().step_by(stride)).zip(windows).for_each(
+                        |((&x, target), (&y, left))| {
+                            give(x, y, left, target);
+                        },
+                    ),
+                }
+            });
+        }
+    }
+}
+
+#[inline(always)]
+#[expect(clippy::eq_op, reason = "x != x says that it is NaN, and vectorises")]
+fn give<T: Real>(x: T, y: T, left: &mut T, target: &mut T) {
+    let is_it = (x == y) | (x != x);
+    *target += if is_it { *left } else { T::ZERO };
+    *left = if is_it { T::ZERO } else { *left };
+}

@@ -1,0 +1,143 @@
+//! The mean of every window.
+
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::window::{for_each_line, sizes};
+use crate::ops::pooling::Windows;
+use crate::threads::{Shared, for_each_with};
+use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The mean of every window over x (batch, channels, `D` spatial axes). Padding counts as zeros, or not at all:
+    /// [`Pooling::count_padding`].
+    ///
+    /// # Panics
+    /// If x has not this shape, or a window does not fit or lies on padding alone.
+    #[track_caller]
+    pub fn mean_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
+        let (windows, shape) = settings.over("mean_pool", self.shape());
+        self.tape().record(MeanPool { windows }, &[self], [shape])[0]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct MeanPool {
+    windows: Windows,
+}
+
+impl<T: Real> Operation<T> for MeanPool {
+    fn name(&self) -> &'static str {
+        "mean_pool"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let windows = self.windows;
+        let [elements, places, _] = sizes(windows.axes);
+        let x = io.input(0).data;
+        let out = Shared::new(io.output(0));
+        for_each_with(windows.pieces(), 0..windows.planes, &mut [(); 0], &|_, planes| {
+            // SAFETY: the ranges of planes are disjoint, and the output is borrowed throughout.
+            let out = unsafe { out.range(planes.start * places..planes.end * places) };
+            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out });
+        });
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let windows = self.windows;
+        let [elements, places, _] = sizes(windows.axes);
+        let g = io.upstream(0).expect("the only output");
+        let pieces = windows.pieces();
+        let scratch = io.scratch(pieces * places);
+        io.accumulate(0, |target, write| {
+            let target = Shared::new(target);
+            for_each_with(pieces, 0..windows.planes, scratch, &|parts, planes| {
+                // SAFETY: the ranges of planes are disjoint, and the target is borrowed throughout.
+                let target = unsafe { target.range(planes.start * elements..planes.end * elements) };
+                let g = &g[planes.start * places..planes.end * places];
+                dispatch(Backward { windows, g, parts, target, write });
+            });
+        });
+    }
+}
+
+/// Divides what belongs to every window of a plane by its taps.
+#[inline(always)]
+fn divide<T: Real>(windows: &Windows, equal: Option<usize>, plane: &mut [T]) {
+    match equal {
+        Some(taps) => {
+            let taps = T::from_f64(taps as f64);
+            plane.iter_mut().for_each(|x| *x /= taps);
+        }
+        None => windows.for_each_place(|place, taps| plane[place] /= T::from_f64(taps as f64)),
+    }
+}
+
+struct Forward<'a, T> {
+    windows: Windows,
+    x: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let axes = self.windows.axes;
+        let [elements, places, _] = sizes(axes);
+        let stride = axes[2].stride;
+        let equal = self.windows.equal_taps();
+        for (x, out) in self.x.chunks_exact(elements).zip(self.out.chunks_exact_mut(places)) {
+            out.fill(T::ZERO);
+            for_each_line(axes, |place, element, len| {
+                let out = &mut out[place..place + len];
+                let line = &x[element..=element + (len - 1) * stride];
+                // A stride that the compiler knows lets it vectorise.
+                match stride {
+                    1 => out.iter_mut().zip(line).for_each(|(sum, &x)| *sum += x),
+                    2 => out.iter_mut().zip(line.chunks(2)).for_each(|(sum, x)| *sum += x[0]),
+                    _ => out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(sum, &x)| *sum += x),
+                }
+            });
+            divide(&self.windows, equal, out);
+        }
+    }
+}
+
+struct Backward<'a, T> {
+    windows: Windows,
+    g: &'a [T],
+    /// The part of each element of a window, for one plane.
+    parts: &'a mut [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Backward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Backward { windows, g, parts, target, write } = self;
+        let axes = windows.axes;
+        let [elements, places, _] = sizes(axes);
+        let stride = axes[2].stride;
+        let equal = windows.equal_taps();
+        for (target, g) in target.chunks_exact_mut(elements).zip(g.chunks_exact(places)) {
+            if write == Write::Store {
+                target.fill(T::ZERO);
+            }
+            let parts = &mut parts[..places];
+            parts.copy_from_slice(g);
+            divide(&windows, equal, parts);
+            for_each_line(axes, |place, element, len| {
+                let parts = &parts[place..place + len];
+                let line = &mut target[element..=element + (len - 1) * stride];
+                match stride {
+                    1 => line.iter_mut().zip(parts).for_each(|(target, &part)| *target += part),
+                    _ => line.iter_mut().step_by(stride).zip(parts).for_each(|(target, &part)| *target += part),
+                }
+            });
+        }
+    }
+}

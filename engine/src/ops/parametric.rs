@@ -1,0 +1,84 @@
+//! Elementwise functions of one variable that take a number or two, in one table.
+
+use crate::kernels::dispatch::Simd;
+use crate::ops::unary::{Unary, apply};
+use crate::{Real, Var};
+
+macro_rules! table {
+    ($($rule:ident($name:literal: $($number:ident),+) |$x:ident, $y:ident| $value:expr, $slope:expr;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $rule<T> {
+            $($number: T,)+
+        }
+
+        // A variable that a rule does not use is bound all the same: the table stays readable.
+        #[allow(unused_variables)]
+        impl<T: Real> Unary<T> for $rule<T> {
+            const NAME: &'static str = $name;
+
+            #[inline(always)]
+            fn value<S: Simd>(self, $x: T) -> T {
+                let $rule { $($number),+ } = self;
+                $value
+            }
+
+            #[inline(always)]
+            fn slope<S: Simd>(self, $x: T, $y: T) -> T {
+                let $rule { $($number),+ } = self;
+                $slope
+            }
+        }
+    )*};
+}
+
+table! {
+    LeakyRelu("leaky_relu": negative)
+        |x, y| if x < T::ZERO { negative * x } else { x },
+        if x <= T::ZERO { negative } else { T::ONE };
+    Elu("elu": alpha)
+        |x, y| if x <= T::ZERO { alpha * x.exp_m1::<S>() } else { x },
+        if x <= T::ZERO { alpha * x.exp::<S>() } else { T::ONE };
+    Clamp("clamp": low, high)
+        |x, y| clamped(x, low, high),
+        if x <= low || x >= high { T::ZERO } else { T::ONE };
+}
+
+#[inline(always)]
+fn clamped<T: Real>(x: T, low: T, high: T) -> T {
+    // Both comparisons are false for NaN and let it through.
+    let x = if x < low { low } else { x };
+    if x > high { high } else { x }
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// x for positive x and `slope` · x for negative, with derivative `slope` at 0.
+    ///
+    /// # Panics
+    /// If the slope is NaN or infinite.
+    #[track_caller]
+    pub fn leaky_relu(self, slope: f64) -> Var<'t, T> {
+        assert!(slope.is_finite(), "leaky_relu: the slope is {slope}; expected a finite number");
+        apply(LeakyRelu { negative: T::from_f64(slope) }, self)
+    }
+
+    /// x for positive x and `alpha` (eˣ − 1) for negative (Clevert et al. 2016), with derivative `alpha` at 0.
+    ///
+    /// # Panics
+    /// If `alpha` is NaN or infinite.
+    #[track_caller]
+    pub fn elu(self, alpha: f64) -> Var<'t, T> {
+        assert!(alpha.is_finite(), "elu: alpha is {alpha}; expected a finite number");
+        apply(Elu { alpha: T::from_f64(alpha) }, self)
+    }
+
+    /// The nearest number to x in \[`low`, `high`\], either of which may be infinite. The derivative is 1 between the
+    /// bounds, and 0 on them and outside.
+    ///
+    /// # Panics
+    /// If `low` is greater than `high`, or one of them NaN.
+    #[track_caller]
+    pub fn clamp(self, low: f64, high: f64) -> Var<'t, T> {
+        assert!(low <= high, "clamp: there is no number from {low} to {high}");
+        apply(Clamp { low: T::from_f64(low), high: T::from_f64(high) }, self)
+    }
+}

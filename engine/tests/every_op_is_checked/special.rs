@@ -1,0 +1,144 @@
+//! The larger set of elementwise functions: kinks from both sides, comparisons, choices.
+
+use elbo_engine::{Gradients, Tape, Tensor, Var};
+
+use super::elementwise::{binary, unary, unary_of_positive};
+use super::{Check, agree};
+use crate::common::Random;
+
+pub(crate) const CHECKS: &[Check] = &[
+    ("abs", |random| unary(random, |x| x.abs())),
+    ("sign", |random| unary(random, |x| x.sign() * x)),
+    ("rsqrt", |random| unary_of_positive(random, |x| x.rsqrt())),
+    ("exp_m1", |random| unary(random, |x| x.exp_m1())),
+    ("ln_1p", |random| unary_of_positive(random, |x| x.ln_1p() + (x * -0.3).ln_1p())),
+    ("log_sigmoid", |random| unary(random, |x| x.log_sigmoid())),
+    ("silu", |random| unary(random, |x| x.silu())),
+    ("gelu_tanh", |random| unary(random, |x| x.gelu_tanh())),
+    ("leaky_relu", |random| unary(random, |x| x.leaky_relu(0.1))),
+    ("elu", |random| unary(random, |x| x.elu(0.7))),
+    ("clamp", clamp),
+    ("maximum", |random| apart(random, |a, b| a.maximum(b))),
+    ("minimum", |random| apart(random, |a, b| a.minimum(b))),
+    ("select", select),
+    ("gt", |random| mask(random, |a, b| a.gt(b), |a, n| a.gt(n), |a, b| a > b)),
+    ("ge", |random| mask(random, |a, b| a.ge(b), |a, n| a.ge(n), |a, b| a >= b)),
+    ("lt", |random| mask(random, |a, b| a.lt(b), |a, n| a.lt(n), |a, b| a < b)),
+    ("le", |random| mask(random, |a, b| a.le(b), |a, n| a.le(n), |a, b| a <= b)),
+    ("eq", |random| mask(random, |a, b| a.eq(b), |a, n| a.eq(n), |a, b| a == b)),
+    ("ne", |random| mask(random, |a, b| a.ne(b), |a, n| a.ne(n), |a, b| a != b)),
+];
+
+/// The elements are away from both bounds, on all sides of them.
+fn clamp(random: &mut Random) {
+    let shape = random.shape();
+    let mut x = Tensor::from_fn(shape.clone(), |_| [-1.2, -0.2, 0.4, 1.5][random.below(4)] + random.between(-0.1, 0.1));
+    agree(&mut x, |tape, x| tape.param(x).clamp(-0.6, 1.0));
+    agree(&mut x, |tape, x| tape.param(x).clamp(-0.6, f64::INFINITY));
+    agree(&mut x, |tape, x| tape.param(x).clamp(f64::NEG_INFINITY, 1.0).square());
+}
+
+/// Operands that differ by at least 0.2 in every pair of elements.
+fn apart(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>) {
+    binary(random, |a, b| f(a.sign() * 2.0 + a, b.sign() * 0.7 + b * 0.1));
+}
+
+/// A mask against the definition, with broadcasting and ties among small integers; and no gradient passes through it.
+fn mask(
+    random: &mut Random,
+    with_var: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>,
+    with_number: impl for<'t> Fn(Var<'t, f64>, f64) -> Var<'t, f64>,
+    holds: impl Fn(f64, f64) -> bool,
+) {
+    let shape = random.shape();
+    let mut integers = |shape: &[usize]| Tensor::from_fn(shape, |_| [-1.0, 0.0, 1.0, f64::NAN][random.below(4)]);
+    let (a, b, row) = (integers(&shape), integers(&shape), integers(&[1]));
+    let tape = Tape::new();
+    let expected = |a: f64, b: f64| if holds(a, b) { 1.0 } else { 0.0 };
+    let pairs = a.data().iter().zip(b.data());
+    let both: Vec<f64> = pairs.map(|(&a, &b)| expected(a, b)).collect();
+    assert_eq!(with_var(tape.input(&a), tape.input(&b)).value(), both);
+    let one: Vec<f64> = a.data().iter().map(|&a| expected(a, row.data()[0])).collect();
+    assert_eq!(with_var(tape.input(&a), tape.input(&row)).value(), one);
+    let number: Vec<f64> = a.data().iter().map(|&a| expected(a, 1.0)).collect();
+    assert_eq!(with_number(tape.input(&a), 1.0).value(), number);
+
+    agree(&mut random.tensor(&[5]), |tape, x| {
+        let x = tape.param(x);
+        with_var(x, x.sign() * 3.0) * x + with_number(x, 0.0)
+    });
+}
+
+fn select(random: &mut Random) {
+    let shape = random.shape();
+    for _ in 0..4 {
+        let parts = [random.narrower(&shape), random.narrower(&shape), random.narrower(&shape)];
+        let mask = Tensor::from_fn(parts[0].clone(), |_| random.below(2) as f64);
+        let mut model = [random.tensor(&parts[1]), random.tensor(&parts[2])];
+        let mask = &mask;
+        agree(&mut model, |tape, [a, b]| {
+            let mask = tape.constant(mask.shape(), |i| mask.data()[i]);
+            mask.select(tape.param(a), tape.param(b)).square()
+        });
+        agree(&mut model, |tape, [a, b]| {
+            let (a, b) = (tape.param(a), tape.param(b));
+            a.gt(0.0).select(a + b, b) + a.gt(-9.0).select(b.exp(), a)
+        });
+    }
+}
+
+fn gradient(x: &Tensor<f64>, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) -> Vec<f64> {
+    let mut gradients = Gradients::of(x);
+    let tape = Tape::new();
+    f(tape.param(x)).sum().backward(&mut gradients);
+    gradients.get("").unwrap().to_vec()
+}
+
+#[test]
+fn derivatives_at_kinks_are_what_the_documentation_says() {
+    let zero = Tensor::zeros([1]);
+    assert_eq!(gradient(&zero, |x| x.abs()), [0.0]);
+    assert_eq!(gradient(&zero, |x| x.sign()), [0.0]);
+    assert_eq!(gradient(&zero, |x| x.relu()), [0.0]);
+    assert_eq!(gradient(&zero, |x| x.leaky_relu(0.1)), [0.1]);
+    assert_eq!(gradient(&zero, |x| x.elu(0.7)), [0.7]);
+    let bounds = Tensor::new([6], [-1.0, 1.0, -1.1, 1.1, -0.9, 0.9]);
+    assert_eq!(gradient(&bounds, |x| x.clamp(-1.0, 1.0)), [0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+    assert_eq!(gradient(&zero, |x| x.maximum(x.sign() * 2.0)), [0.5]);
+    assert_eq!(gradient(&zero, |x| x.minimum(x.sign() * 2.0)), [0.5]);
+}
+
+#[test]
+fn nan_comes_through_where_a_comparison_could_lose_it() {
+    let x = Tensor::new([2], [f64::NAN, 1.0]);
+    let swapped = Tensor::new([2], [1.0, f64::NAN]);
+    let tape = Tape::new();
+    let (x, y) = (tape.input(&x), tape.input(&swapped));
+    assert!(x.maximum(y).value().iter().chain(x.minimum(y).value()).all(|x| x.is_nan()));
+    let through = [x.sign(), x.abs(), x.clamp(0.0, 1.0), x.leaky_relu(0.1), x.elu(1.0), x.relu()];
+    assert!(through.iter().all(|y| y.value()[0].is_nan() && !y.value()[1].is_nan()));
+}
+
+#[test]
+fn what_is_not_selected_may_be_nan() {
+    let x = Tensor::new([2], [4.0, -1.0]);
+    assert_eq!(gradient(&x, |x| x.gt(0.0).select(x.square(), x.tape().constant([2], |_| f64::NAN))), [8.0, 0.0]);
+    let tape = Tape::new();
+    let x = tape.input(&x);
+    assert_eq!(x.gt(0.0).select(x.sqrt(), x).value(), [2.0, -1.0]);
+}
+
+#[test]
+fn tails_are_not_lost() {
+    let x = Tensor::new([4], [-700.0, -30.0, 30.0, 700.0]);
+    let tape = Tape::new();
+    let x = tape.input(&x);
+    let close = |ours: &[f64], expected: [f64; 4]| {
+        let pairs = ours.iter().zip(expected);
+        assert!(pairs.clone().all(|(x, y)| (x - y).abs() <= 1e-14 * y.abs()), "{ours:?}, expected {expected:?}");
+    };
+    let tail = [(-700f64).exp(), (-30f64).exp()];
+    close(x.log_sigmoid().value(), [-700.0, -30.0 - tail[1].ln_1p(), -tail[1].ln_1p(), -tail[0]]);
+    close(x.silu().value(), [-700.0 * tail[0], -30.0 * tail[1] / (1.0 + tail[1]), 30.0 / (1.0 + tail[1]), 700.0]);
+    close(x.elu(2.0).value(), [-2.0, 2.0 * (-30f64).exp_m1(), 30.0, 700.0]);
+}

@@ -1,0 +1,19 @@
+//! The bounds that theory sets to the estimators' variances.
+
+use elbo_examples::variance::{log_log_slope, measure};
+
+#[test]
+fn variances_fall_as_they_should() {
+    let rows = measure(0.05, 400, 1);
+    let slope = log_log_slope(rows.iter().map(|row| (row.batch as f64, row.local)));
+    assert!((slope + 1.0).abs() <= 0.05, "local reparameterisation falls with slope {slope}");
+    for row in &rows {
+        assert!(row.local <= row.independent, "{row:?}");
+        assert!(row.antithetic <= row.shared / 4.0, "{row:?}");
+        // Three percent for chance: in theory it is never below one.
+        let ratio = row.flipout / row.independent;
+        assert!(row.batch > 256 || (0.97..=1.3).contains(&ratio), "{row:?}");
+    }
+    let last = rows.last().unwrap();
+    assert!(last.flipout <= last.shared / 15.0, "{last:?}");
+}

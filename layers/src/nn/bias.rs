@@ -1,0 +1,16 @@
+//! What a layer adds, if it adds anything.
+
+use crate::prelude::*;
+
+/// The bias of a layer that may have none: as an `Option` in a field `bias`, it is the parameter `bias`.
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Bias<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// One number for every output.
+    #[name("")]
+    #[prior(self.prior)]
+    pub value: Q,
+    /// Its prior.
+    #[skip]
+    pub prior: P,
+}

@@ -1,0 +1,109 @@
+//! Convolutions over one, two and three spatial axes.
+
+use crate::engine::Convolution;
+use crate::nn::Bias;
+use crate::prelude::*;
+
+/// A convolution over `D` spatial axes: (examples, channels, space ..) to (examples, outputs, space ..), with any posterior
+/// family and any prior.
+///
+/// ```
+/// use elbo::nn::Conv2d;
+/// use elbo::prelude::*;
+///
+/// let layer = Conv2d::new(1, 6, [5, 5]).padding([2, 2]);
+/// let (tape, x) = (Tape::new(), Tensor::full([8, 1, 28, 28], 1.0));
+/// let y = layer.draw(&tape, Key::new(1)).forward(tape.input(&x));
+/// assert_eq!(y.shape(), [8, 6, 28, 28]);
+/// ```
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// Of shape (outputs, channels / groups, kernel ..).
+    #[prior(self.prior)]
+    pub weight: Q,
+    /// One number for every output, or nothing.
+    pub bias: Option<Bias<Q, P>>,
+    /// The prior of the weight.
+    #[skip]
+    pub prior: P,
+    /// Stride, padding, dilation and groups.
+    #[skip]
+    pub settings: Convolution<D>,
+}
+
+/// A [`Conv`] over (examples, channels, length).
+pub type Conv1d<Q = MeanField, P = Normal> = Conv<1, Q, P>;
+/// A [`Conv`] over (examples, channels, height, width).
+pub type Conv2d<Q = MeanField, P = Normal> = Conv<2, Q, P>;
+/// A [`Conv`] over (examples, channels, depth, height, width).
+pub type Conv3d<Q = MeanField, P = Normal> = Conv<3, Q, P>;
+
+#[bayesian]
+impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+    /// The layer's output.
+    ///
+    /// # Panics
+    /// If `x` has other axes than these, or its channels are not the layer's.
+    #[track_caller]
+    pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
+        x.convolve(self.weight, self.bias.map(|bias| bias.value), *self.settings)
+    }
+}
+
+impl<const D: usize> Conv<D> {
+    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`], with stride 1 and no padding.
+    #[track_caller]
+    pub fn new(channels: usize, outputs: usize, kernel: [usize; D]) -> Self {
+        Conv::of(channels, outputs, kernel, |shape| MeanField::new(shape), Normal(0.0, 1.0))
+    }
+}
+
+impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
+    /// A layer of any posterior family, whose weights `weight` makes of their shapes, under any prior.
+    #[track_caller]
+    pub fn of(channels: usize, outputs: usize, kernel: [usize; D], weight: impl Fn(&[usize]) -> Q, prior: P) -> Self {
+        let shape: Vec<usize> = [outputs, channels].into_iter().chain(kernel).collect();
+        let bias = Some(Bias { value: weight(&[outputs]), prior: prior.clone() });
+        Conv { weight: weight(&shape), bias, prior, settings: Convolution::new() }
+    }
+
+    /// The same layer under another prior.
+    pub fn prior<R: Prior + Clone>(self, prior: R) -> Conv<D, Q, R>
+    where
+        Q: Divergence<R>,
+    {
+        let bias = self.bias.map(|bias| Bias { value: bias.value, prior: prior.clone() });
+        Conv { weight: self.weight, bias, prior, settings: self.settings }
+    }
+}
+
+impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+    /// The same layer without a bias.
+    pub fn without_bias(self) -> Self {
+        Conv { bias: None, ..self }
+    }
+
+    /// With this stride along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn stride(self, stride: [usize; D]) -> Self {
+        Conv { settings: self.settings.stride(stride), ..self }
+    }
+
+    /// With so many zeros before the first and behind the last element of every axis.
+    pub fn padding(self, padding: [usize; D]) -> Self {
+        Conv { settings: self.settings.padding(padding), ..self }
+    }
+
+    /// With taps of the kernel so far apart along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn dilation(self, dilation: [usize; D]) -> Self {
+        Conv { settings: self.settings.dilation(dilation), ..self }
+    }
+}

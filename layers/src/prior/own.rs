@@ -1,0 +1,98 @@
+//! Priors with a parameter of their own, which is learned with the model.
+
+use std::ops::Deref;
+
+use crate::engine::{Visitor, VisitorMut};
+use crate::{Cx, Drawn, Path, Prior, Real, Var, Weight};
+
+/// A prior's own parameter: learned and certain (empirical Bayes), or with a posterior of its own (hierarchical).
+pub trait Own<T: Real> {
+    /// Calls `f` with every tensor below `path`.
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>);
+
+    /// Calls `f` with every tensor below `path`, to be changed in place.
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>);
+
+    /// The parameter on the tape.
+    fn draw<'t>(&'t self, cx: Cx<'t, T>) -> OwnDraw<'t, T>;
+
+    /// Calls `f` with the divergence of the parameter's own posterior, if it has one: nats, NaN without a closed form.
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
+}
+
+/// A prior's own parameter in a draw.
+#[derive(Clone, Copy, Debug)]
+pub enum OwnDraw<'t, T: Real = f32> {
+    /// It is certain.
+    Certain(Var<'t, T>),
+    /// It was drawn from a posterior of its own, whose divergence counts.
+    Random(Weight<'t, T>),
+}
+
+/// A prior in a draw. It derefs to the prior.
+#[derive(Debug)]
+pub struct Given<'t, P, T: Real = f32> {
+    prior: &'t P,
+    own: Option<OwnDraw<'t, T>>,
+}
+
+impl<P, T: Real> Clone for Given<'_, P, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, T: Real> Copy for Given<'_, P, T> {}
+
+impl<P, T: Real> Deref for Given<'_, P, T> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        self.prior
+    }
+}
+
+impl<'t, P: Prior, T: Real> Given<'t, P, T> {
+    /// A prior that is no field of the model, or a skipped one: nothing of it is learned.
+    ///
+    /// # Panics
+    /// If it has a parameter of its own: nobody would learn it.
+    #[track_caller]
+    pub fn fixed(prior: &'t P) -> Self {
+        assert!(
+            prior.own::<T>().is_none(),
+            "the prior has a parameter of its own, which is learned: keep it in a field, without `#[skip]`, and write \
+             `#[prior(self.field)]`"
+        );
+        Given { prior, own: None }
+    }
+
+    /// A prior that is a field of the model.
+    pub fn field(prior: &'t P, cx: Cx<'t, T>) -> Self {
+        Given { prior, own: prior.own::<T>().map(|own| own.draw(cx)) }
+    }
+
+    /// The value of its own parameter, if it has one.
+    pub fn own(self) -> Option<Var<'t, T>> {
+        self.own.map(|own| match own {
+            OwnDraw::Certain(value) => value,
+            OwnDraw::Random(weight) => *weight,
+        })
+    }
+
+    /// ln p(w), summed over the elements of `w`: nats.
+    pub fn log_density(self, w: Var<'t, T>) -> Var<'t, T> {
+        match self.own() {
+            Some(own) => self.prior.log_density_given(w, own),
+            None => self.prior.log_density(w),
+        }
+    }
+}
+
+impl<'t, P: Prior, T: Real> Drawn<'t, T> for Given<'t, P, T> {
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+        if let Some(OwnDraw::Random(weight)) = self.own {
+            weight.each_kl(path, f);
+        }
+    }
+}
