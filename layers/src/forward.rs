@@ -3,6 +3,11 @@
 use crate::{Bayesian, Drawn, Var};
 
 /// A draw with a `forward` from `X`: `#[bayesian] impl` writes it where there is `fn forward(&self, x: X)`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `forward` from `{X}`",
+    label = "a draw without this `forward`",
+    note = "`#[bayesian]` on the model's `impl` writes it, where there is `fn forward(&self, x: {X})` of that one argument"
+)]
 pub trait Forward<'t, X> {
     /// What the forward gives.
     type Out;

@@ -1,4 +1,5 @@
-//! What must not compile does not, and says why: the messages are compared with `ui/*.stderr`.
+//! What must not compile does not, and says why: the messages are compared with `ui/*/*.stderr`, a
+//! folder for each kind of mistake.
 //! `TRYBUILD=overwrite cargo test -p elbo --test compile_fail` writes them anew; read them as a
 //! newcomer would before committing.
 
@@ -19,5 +20,5 @@ fn mistakes_do_not_compile_and_say_why() {
         let _ = writeln!(std::io::stderr(), "\n{why}\n");
         return;
     }
-    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+    trybuild::TestCases::new().compile_fail("tests/ui/*/*.rs");
 }

@@ -47,7 +47,8 @@ impl FieldAttrs {
                     read.prior = Some(Prior { attr: attr.clone(), value });
                 }
             } else if attr.path().is_ident("skip") {
-                if once(&read.skip, attr, errors) && errors.keep(skip(attr)).is_some() {
+                if once(&read.skip, attr, errors) {
+                    errors.keep(skip(attr));
                     read.skip = Some(attr.clone());
                 }
             } else if attr.path().is_ident("kl") {

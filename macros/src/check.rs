@@ -3,12 +3,12 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::visit_mut::{self, VisitMut};
-use syn::{Expr, GenericArgument, PathArguments, PathSegment, Type};
+use syn::{Expr, GenericArgument, Generics, PathArguments, PathSegment, Type};
 
 use crate::ast::{Body, Field, Model, Role, Segment};
 use crate::attr::{self, FieldAttrs};
 use crate::errors::Errors;
+use crate::names;
 
 /// Tells every mistake. Types are left as the fallback should read them: of `Rc<M>`, `M`.
 pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
@@ -22,6 +22,7 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     if let Body::Enum(variants) = &model.body {
         layers(&model.name, variants.iter().flat_map(|(_, group)| &group.fields), errors);
     }
+    parameters(model, errors);
     for field in model.fields_mut() {
         kind(field, errors);
     }
@@ -94,7 +95,7 @@ fn names(model: &Model, errors: &mut Errors) {
     }
 }
 
-/// What is no prior whatever is implemented: a literal, and a field that is not there.
+/// What is no prior whatever is implemented: a literal, a field that is not there, and one that holds a plain value.
 fn priors(model: &Model, errors: &mut Errors) {
     for field in model.fields().filter(|field| field.attrs.skip.is_none()) {
         let Some(prior) = &field.attrs.prior else { continue };
@@ -106,11 +107,20 @@ fn priors(model: &Model, errors: &mut Errors) {
             }
             Expr::Field(access) => {
                 let Body::Struct(group) = &model.body else { continue };
-                let of_self = matches!(&*access.base, Expr::Path(path) if path.path.is_ident("self"));
-                if !of_self || group.fields.iter().any(|field| field.member == access.member) {
+                if !matches!(&*access.base, Expr::Path(path) if path.path.is_ident("self")) {
                     continue;
                 }
                 let (name, missing) = (&model.name, access.member.to_token_stream());
+                if let Some(found) = group.fields.iter().find(|field| field.member == access.member) {
+                    if is_plain(&found.ty) {
+                        let why = format_args!(
+                            "`{missing}` is a `{}`, and a prior is a distribution: say which, as in `Normal(0.0, self.{missing})`",
+                            names::shown(&found.ty)
+                        );
+                        errors.at(&prior.value, why);
+                    }
+                    continue;
+                }
                 let why = format_args!(
                     "`{name}` has no field `{missing}` to hold the prior; \
                      add `#[skip] {missing}: Normal`, or write the prior here: `#[prior(Normal(0.0, 1.0))]`"
@@ -120,6 +130,38 @@ fn priors(model: &Model, errors: &mut Errors) {
             _ => {}
         }
     }
+}
+
+/// A field of a type parameter of which nothing is known: the bound that it needs goes where the parameter is declared.
+fn parameters(model: &mut Model, errors: &mut Errors) {
+    let name = model.name.clone();
+    let bounded = |parameter: &Ident, generics: &Generics| {
+        let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+        predicates.into_iter().any(|predicate| mentions_tokens(predicate.to_token_stream(), parameter))
+    };
+    let unknown: Vec<Ident> = model
+        .generics
+        .type_params()
+        .filter(|parameter| parameter.bounds.is_empty() && !bounded(&parameter.ident, &model.generics))
+        .map(|parameter| parameter.ident.clone())
+        .collect();
+    for field in model.fields_mut().filter(|field| field.attrs.skip.is_none()) {
+        let Some(parameter) = unknown.iter().find(|parameter| is_named(&field.ty, parameter)) else { continue };
+        let (what, bound) = match &field.attrs.prior {
+            Some(_) => ("random weight", "Divergence<Normal>"),
+            None => ("layer", "Layer"),
+        };
+        let why = format_args!(
+            "`{parameter}` may be any type, and this field is a {what}: declare `{name}<{parameter}: {bound}>`"
+        );
+        errors.at(&field.ty, why);
+        field.attrs.prior = None;
+        field.attrs.skip = Some(syn::parse_quote!(#[skip]));
+    }
+}
+
+fn is_named(ty: &Type, name: &Ident) -> bool {
+    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
 fn layers<'a>(name: &Ident, fields: impl Iterator<Item = &'a Field>, errors: &mut Errors) {
@@ -154,7 +196,7 @@ fn kind(field: &mut Field, errors: &mut Errors) {
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
         }
         (None, None) if plain => {
-            let name = field.ty.to_token_stream();
+            let name = names::shown(&field.ty);
             let why = format_args!(
                 "`{name}` is neither random, learned, saved nor skipped: a plain setting needs `#[skip]`; \
                  a random weight is a `MeanField` with `#[prior(..)]`, a learned one a `Point`, a saved value a `Buffer`"
@@ -162,7 +204,10 @@ fn kind(field: &mut Field, errors: &mut Errors) {
             errors.at(&field.ty, why);
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
         }
-        (None, None) => owned(&mut field.ty, errors),
+        (None, None) => {
+            let is_layer = owned(&mut field.ty, errors);
+            field.attrs.skip = (!is_layer).then(|| syn::parse_quote!(#[skip]));
+        }
         _ => {}
     }
 }
@@ -186,7 +231,8 @@ fn is_plain(ty: &Type) -> bool {
             _ => false,
         },
         Type::Array(array) => is_plain(&array.elem),
-        Type::Tuple(tuple) => !tuple.elems.is_empty() && tuple.elems.iter().all(is_plain),
+        Type::Tuple(tuple) => tuple.elems.iter().all(is_plain),
+        Type::FnPtr(_) | Type::Ptr(_) => true,
         Type::Reference(reference) => is_plain(&reference.elem),
         Type::Group(group) => is_plain(&group.elem),
         Type::Paren(paren) => is_plain(&paren.elem),
@@ -194,30 +240,60 @@ fn is_plain(ty: &Type) -> bool {
     }
 }
 
-fn owned(ty: &mut Type, errors: &mut Errors) {
-    struct Own<'e>(&'e mut Errors);
-    impl VisitMut for Own<'_> {
-        fn visit_type_mut(&mut self, ty: &mut Type) {
-            if let Some((pointer, inner)) = shared(ty) {
-                let why = format_args!(
-                    "a layer is not shared through `{pointer}`: keep it as one field, and use that field twice in `forward`"
-                );
-                self.0.at(&*ty, why);
-                *ty = inner;
-            }
-            visit_mut::visit_type_mut(self, ty);
-        }
+/// Layers that the model does not own, or not as what they are; `false` if nothing is left to be a layer.
+fn owned(ty: &mut Type, errors: &mut Errors) -> bool {
+    if let Some((pointer, inner)) = within(ty, &["Rc", "Arc"]) {
+        let why = format_args!(
+            "a layer is not shared through `{pointer}`: keep it as one field, and use that field twice in `forward`"
+        );
+        errors.at(&*ty, why);
+        *ty = inner;
+    } else if let Some((cell, inner)) = within(ty, &["Cell", "RefCell", "OnceCell", "Mutex", "RwLock"]) {
+        let why = format_args!(
+            "a layer does not change behind a `{cell}`: keep it as a field; an optimiser has the model as `&mut`"
+        );
+        errors.at(&*ty, why);
+        *ty = inner;
     }
-    Own(errors).visit_type_mut(ty);
+    match ty {
+        Type::Reference(reference) => {
+            errors
+                .at(reference.and_token, "a model owns its layers, because an optimiser changes them: remove the `&`");
+            *ty = (*reference.elem).clone();
+            owned(ty, errors)
+        }
+        Type::TraitObject(object) => {
+            let why = "the draw of a layer behind `dyn` has no known type: \
+                       write an enum of the layers that it may be, with `#[bayesian]`";
+            errors.at(object, why);
+            false
+        }
+        Type::Array(array) => owned(&mut array.elem, errors),
+        Type::Tuple(tuple) => tuple.elems.iter_mut().all(|elem| owned(elem, errors)),
+        Type::Group(group) => owned(&mut group.elem, errors),
+        Type::Paren(paren) => owned(&mut paren.elem, errors),
+        Type::Path(path) => match path.path.segments.last_mut() {
+            Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(arguments) })
+                if ["Vec", "Option", "Box"].iter().any(|name| ident == name) =>
+            {
+                arguments.args.iter_mut().all(|argument| match argument {
+                    GenericArgument::Type(ty) => owned(ty, errors),
+                    _ => true,
+                })
+            }
+            _ => true,
+        },
+        _ => true,
+    }
 }
 
-/// `Rc<M>` or `Arc<M>`, by whatever path.
-fn shared(ty: &Type) -> Option<(Ident, Type)> {
+/// The container and what it holds, if it is called one of `names`, by whatever path.
+fn within(ty: &Type, names: &[&str]) -> Option<(Ident, Type)> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
     match arguments.args.first()? {
-        GenericArgument::Type(inner) if last.ident == "Rc" || last.ident == "Arc" => {
+        GenericArgument::Type(inner) if names.iter().any(|name| last.ident == name) => {
             Some((last.ident.clone(), inner.clone()))
         }
         _ => None,
@@ -226,12 +302,13 @@ fn shared(ty: &Type) -> Option<(Ident, Type)> {
 
 /// Whether `name` stands anywhere in the type: in a recursive model its own name does.
 pub(crate) fn mentions(ty: &Type, name: &Ident) -> bool {
-    fn anywhere(tokens: TokenStream, name: &Ident) -> bool {
-        tokens.into_iter().any(|token| match token {
-            TokenTree::Ident(ident) => ident == *name,
-            TokenTree::Group(group) => anywhere(group.stream(), name),
-            _ => false,
-        })
-    }
-    anywhere(ty.to_token_stream(), name)
+    mentions_tokens(ty.to_token_stream(), name)
+}
+
+fn mentions_tokens(tokens: TokenStream, name: &Ident) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == *name,
+        TokenTree::Group(group) => mentions_tokens(group.stream(), name),
+        _ => false,
+    })
 }

@@ -11,7 +11,7 @@ use crate::ast::Model;
 use crate::expand;
 
 /// The mistakes, and stubs.
-pub(crate) fn fallback(model: &Model, mistakes: syn::Error) -> TokenStream {
+pub(crate) fn fallback(model: &mut Model, mistakes: syn::Error) -> TokenStream {
     let told = mistakes.into_compile_error();
     // A draw of `Net<'t>` would need two lifetimes of one name.
     if model.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "t") {

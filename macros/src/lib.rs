@@ -130,7 +130,7 @@ fn model(input: DeriveInput) -> Tokens {
     check::check(&mut model, &mut errors);
     match errors.finish() {
         Ok(()) => expand::model(&model),
-        Err(mistakes) => fallback::fallback(&model, mistakes),
+        Err(mistakes) => fallback::fallback(&mut model, mistakes),
     }
 }
 

@@ -54,6 +54,17 @@ pub(crate) fn across(tokens: &TokenStream, ty: &Type) -> TokenStream {
     placed.into_iter().collect()
 }
 
+/// Tokens as a user would write them.
+pub(crate) fn shown(tokens: impl ToTokens) -> String {
+    let mut text = tokens.to_token_stream().to_string();
+    for (spaced, close) in
+        [(" :: ", "::"), (" < ", "<"), (" >", ">"), ("& ", "&"), (" ,", ","), (" (", "("), ("Fn (", "Fn(")]
+    {
+        text = text.replace(spaced, close);
+    }
+    text
+}
+
 /// Where a type begins and where it ends: together they are the whole type, for which stable Rust has no span.
 pub(crate) fn ends(ty: &Type) -> (Span, Span) {
     let mut tokens = ty.to_token_stream().into_iter();

@@ -51,6 +51,10 @@ pub enum Variance<'t, T: Real = f32> {
 }
 
 /// A posterior whose density is known at its own samples.
+#[diagnostic::on_unimplemented(
+    message = "the density of `{Self}` is not known",
+    label = "so its divergence cannot be estimated from the weights drawn"
+)]
 pub trait Density: Posterior {
     /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and, by
     /// [`Cx::density_param`], to the parameters.

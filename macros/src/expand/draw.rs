@@ -41,7 +41,10 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
                 let fields = delimited(group.style, fields(model, group));
                 quote!(#[doc = #doc] #variant #fields)
             });
-            quote!(enum #name<#parameters> #where_clause { #(#variants,)* })
+            // Only the fallback meets an enum without fields: it was refused, and nothing in it names the tape.
+            let tape = names::tape();
+            let marker = model.fields().next().is_none().then(|| quote!(_Tape(::core::marker::PhantomData<&#tape ()>)));
+            quote!(enum #name<#parameters> #where_clause { #(#variants,)* #marker })
         }
     };
     // The body of `clone` is checked once more when the fields' types are known. Of an only layer, what is wrong with it
@@ -56,6 +59,7 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
         #[allow(dead_code, missing_debug_implementations)]
         #vis #body
         impl #impl_generics ::core::marker::Copy for #draw #where_clause {}
+        #[automatically_derived]
         impl #impl_generics ::core::clone::Clone for #draw #where_clause {
             fn clone(&self) -> #drawn { *self }
         }

@@ -12,7 +12,8 @@ use crate::names;
 /// stays on the model.
 pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut Errors) -> TokenStream {
     let Some(target) = draw_of(&block, errors) else {
-        return block.into_token_stream();
+        // A block of a trait is good Rust without the attribute; any other is good for nothing.
+        return if block.trait_.is_some() { block.into_token_stream() } else { TokenStream::new() };
     };
     let original = block.clone();
     let mut stay = Vec::new();
@@ -41,7 +42,7 @@ pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut 
 fn draw_of(block: &ItemImpl, errors: &mut Errors) -> Option<Type> {
     if let Some((path, _)) = &block.trait_ {
         let name = last_name(&block.self_ty);
-        let shown = path.to_token_stream().to_string().replace(" :: ", "::");
+        let shown = names::shown(path);
         let why = format_args!(
             "`#[bayesian]` goes on the model's own `impl {name}` block; \
              for a trait, write `impl<'t> {shown} for {name}Draw<'t>` without the attribute"

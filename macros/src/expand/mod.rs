@@ -34,9 +34,14 @@ pub(crate) fn model(model: &Model) -> TokenStream {
 }
 
 /// What the fallback emits: the same types, and methods that are never called.
-pub(crate) fn stub(model: &Model) -> TokenStream {
-    let k = &model.root;
+pub(crate) fn stub(model: &mut Model) -> TokenStream {
     let declaration = draw::declaration(model);
+    // A parameter without a bound was told; that it has to live long enough would be told again.
+    let parameters: Vec<_> = model.generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+    for parameter in parameters {
+        model.generics.make_where_clause().predicates.push(parse_quote!(#parameter: 'static));
+    }
+    let (model, k) = (&*model, &model.root);
     let drawn = kl::drawn(model, walk::Walk::default());
     let parameters = params::parameters(model, walk::Walk::default(), walk::Walk::default());
     let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };

@@ -12,6 +12,7 @@ struct EnsembleDraw<'t> {
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t> ::core::marker::Copy for EnsembleDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for EnsembleDraw<'t> {
     fn clone(&self) -> EnsembleDraw<'t> {
         *self

@@ -13,6 +13,7 @@ enum EitherDraw<'t> {
     },
 }
 impl<'t> ::core::marker::Copy for EitherDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for EitherDraw<'t> {
     fn clone(&self) -> EitherDraw<'t> {
         *self

@@ -19,6 +19,7 @@ enum BlockDraw<'t> {
     Relu,
 }
 impl<'t> ::core::marker::Copy for BlockDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for BlockDraw<'t> {
     fn clone(&self) -> BlockDraw<'t> {
         *self

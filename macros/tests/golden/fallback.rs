@@ -14,6 +14,7 @@ struct WrongDraw<'t> {
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t> ::core::marker::Copy for WrongDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for WrongDraw<'t> {
     fn clone(&self) -> WrongDraw<'t> {
         *self

@@ -10,6 +10,7 @@ pub struct DenseDraw<'t, Q: Divergence<P> = MeanField, P: Prior = Normal> {
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t, Q: Divergence<P>, P: Prior> ::core::marker::Copy for DenseDraw<'t, Q, P> {}
+#[automatically_derived]
 impl<'t, Q: Divergence<P>, P: Prior> ::core::clone::Clone for DenseDraw<'t, Q, P> {
     fn clone(&self) -> DenseDraw<'t, Q, P> {
         *self

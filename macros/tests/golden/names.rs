@@ -14,6 +14,7 @@ struct OddDraw<'t> {
     __tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t> ::core::marker::Copy for OddDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for OddDraw<'t> {
     fn clone(&self) -> OddDraw<'t> {
         *self

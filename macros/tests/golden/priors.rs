@@ -14,6 +14,7 @@ struct PriorsDraw<'t, P: Prior> {
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t, P: Prior> ::core::marker::Copy for PriorsDraw<'t, P> {}
+#[automatically_derived]
 impl<'t, P: Prior> ::core::clone::Clone for PriorsDraw<'t, P> {
     fn clone(&self) -> PriorsDraw<'t, P> {
         *self

@@ -8,6 +8,7 @@ struct ChainDraw<'t>(
     ::core::marker::PhantomData<&'t ()>,
 );
 impl<'t> ::core::marker::Copy for ChainDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for ChainDraw<'t> {
     fn clone(&self) -> ChainDraw<'t> {
         *self

@@ -8,6 +8,7 @@ pub struct ScaledDraw<'t> {
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t> ::core::marker::Copy for ScaledDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for ScaledDraw<'t> {
     fn clone(&self) -> ScaledDraw<'t> {
         *self

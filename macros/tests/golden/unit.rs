@@ -2,6 +2,7 @@
 #[allow(dead_code, missing_debug_implementations)]
 pub struct ReluDraw<'t>(::core::marker::PhantomData<&'t ()>);
 impl<'t> ::core::marker::Copy for ReluDraw<'t> {}
+#[automatically_derived]
 impl<'t> ::core::clone::Clone for ReluDraw<'t> {
     fn clone(&self) -> ReluDraw<'t> {
         *self

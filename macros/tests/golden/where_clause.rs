@@ -15,6 +15,7 @@ impl<'t, M, T: Real, const N: usize> ::core::marker::Copy for StackDraw<'t, M, T
 where
     M: Layer<Scalar = T>,
 {}
+#[automatically_derived]
 impl<'t, M, T: Real, const N: usize> ::core::clone::Clone for StackDraw<'t, M, T, N>
 where
     M: Layer<Scalar = T>,

@@ -1,0 +1,44 @@
+//! A layer, written as elbo's own are.
+
+use bayes::prelude::*;
+
+use crate::{Isotropic, LogCosh};
+
+/// ln cosh of an affine map: (.., inputs) to (.., outputs), with any posterior family and any prior.
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Smooth<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// W, of shape (outputs, inputs).
+    #[prior(self.prior)]
+    pub weight: Q,
+    /// b, of shape (outputs).
+    #[prior(self.prior)]
+    pub bias: Q,
+    /// The prior of both.
+    #[skip]
+    pub prior: P,
+}
+
+#[bayesian]
+impl<Q: Divergence<P>, P: Prior> Smooth<Q, P> {
+    /// The layer's output.
+    ///
+    /// # Panics
+    /// If the last axis of `x` is not as long as the layer has inputs.
+    #[track_caller]
+    #[must_use]
+    pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
+        x.affine(self.weight, self.bias).log_cosh()
+    }
+}
+
+impl<T: Real, P: Prior> Smooth<Isotropic<T>, P>
+where
+    Isotropic<T>: Divergence<P>,
+{
+    /// A layer in which every standard deviation is 0.1 to begin with.
+    #[track_caller]
+    pub fn new(inputs: usize, outputs: usize, prior: P) -> Self {
+        Smooth { weight: Isotropic::new([outputs, inputs], 0.1), bias: Isotropic::new([outputs], 0.1), prior }
+    }
+}

@@ -1,0 +1,37 @@
+//! A crate of a user's, with elbo as its only dependency of that house, and under another name. What it defines works
+//! wherever elbo's own does: an [operation](LogCosh), a [prior](Gumbel), a [posterior](Isotropic), the closed-form
+//! divergences of both, and a [layer](Smooth).
+//!
+//! ```
+//! use bayes::prelude::*;
+//! use outside::{Gumbel, Isotropic, Smooth};
+//!
+//! #[bayesian]
+//! struct Network {
+//!     body: Smooth<Isotropic, Gumbel>,
+//!     head: Dense<Isotropic, Gumbel>,
+//! }
+//!
+//! #[bayesian]
+//! impl Network {
+//!     fn forward(&self, x: Var) -> Var {
+//!         self.head.forward(self.body.forward(x))
+//!     }
+//! }
+//!
+//! let prior = Gumbel(1.0);
+//! let head = Dense { weight: Isotropic::new([2, 4], 0.1), bias: Isotropic::new([2], 0.1), prior };
+//! let network = Network { body: Smooth::new(3, 4, prior), head };
+//! assert!(network.kl() > 0.0);
+//! ```
+
+mod divergence;
+mod layer;
+mod operation;
+mod posterior;
+mod prior;
+
+pub use layer::{Smooth, SmoothDraw};
+pub use operation::LogCosh;
+pub use posterior::Isotropic;
+pub use prior::Gumbel;

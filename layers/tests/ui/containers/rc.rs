@@ -1,0 +1,18 @@
+//! A shared layer is one field, used twice in the forward.
+use elbo::prelude::*;
+
+use std::rc::Rc;
+
+#[bayesian]
+struct Network {
+    embedding: Rc<Dense>,
+}
+
+#[bayesian]
+impl Network {
+    fn forward(&self, x: Var) -> Var {
+        self.embedding.forward(self.embedding.forward(x))
+    }
+}
+
+fn main() {}

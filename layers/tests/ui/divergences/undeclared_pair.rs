@@ -1,0 +1,26 @@
+//! A divergence is an implementation for the pair of types, or no divergence.
+use elbo::prelude::*;
+
+#[derive(Clone, Copy)]
+struct Uniform;
+
+impl Prior for Uniform {
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        w.sum() * 0.0
+    }
+}
+
+#[bayesian]
+struct Network {
+    #[prior(Uniform)]
+    weight: MeanField,
+}
+
+#[bayesian]
+impl Network {
+    fn forward(&self, x: Var) -> Var {
+        x * self.weight
+    }
+}
+
+fn main() {}

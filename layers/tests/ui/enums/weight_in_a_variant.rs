@@ -1,0 +1,10 @@
+//! The variants of an enum hold layers.
+use elbo::prelude::*;
+
+#[bayesian]
+enum Block {
+    Dense(Dense),
+    Scale(#[prior(Normal(0.0, 1.0))] MeanField),
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+//! Weights that are drawn do not change.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    layer: Dense,
+}
+
+#[bayesian]
+impl Network {
+    fn widen(&mut self) {
+        self.layer = Dense::new(2, 4);
+    }
+}
+
+fn main() {
+    Network { layer: Dense::new(2, 2) }.widen();
+}

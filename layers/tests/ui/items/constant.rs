@@ -1,0 +1,7 @@
+//! A constant is no model.
+use elbo::prelude::*;
+
+#[bayesian]
+const WIDTH: usize = 64;
+
+fn main() {}

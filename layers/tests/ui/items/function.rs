@@ -1,0 +1,9 @@
+//! A function is no model.
+use elbo::prelude::*;
+
+#[bayesian]
+pub fn forward(x: Var) -> Var {
+    x.relu()
+}
+
+fn main() {}

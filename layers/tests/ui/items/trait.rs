@@ -1,0 +1,7 @@
+//! A trait is no model.
+use elbo::prelude::*;
+
+#[bayesian]
+trait Network {}
+
+fn main() {}

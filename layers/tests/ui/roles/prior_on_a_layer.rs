@@ -1,0 +1,11 @@
+//! A layer has the priors of its weights.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    first: Dense,
+    #[prior(Normal(0.0, 1.0))]
+    second: Dense,
+}
+
+fn main() {}

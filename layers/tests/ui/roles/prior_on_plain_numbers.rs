@@ -1,0 +1,11 @@
+//! A random weight is of a posterior family.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    layer: Dense,
+    #[prior(Normal(0.0, 1.0))]
+    weight: Vec<f64>,
+}
+
+fn main() {}

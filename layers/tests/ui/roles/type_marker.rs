@@ -1,0 +1,12 @@
+//! A marker is a setting.
+use std::marker::PhantomData;
+
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    layer: Dense,
+    marker: PhantomData<usize>,
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! A random weight without a prior would have no divergence.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    weight: MeanField,
+}
+
+#[bayesian]
+impl Network {
+    fn forward(&self, x: Var) -> Var {
+        x * self.weight
+    }
+}
+
+fn main() {}
