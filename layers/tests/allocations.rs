@@ -71,6 +71,18 @@ where
     counts
 }
 
+/// A layer of every posterior family.
+fn families() -> Vec<(&'static str, Vec<(usize, usize)>)> {
+    let (plain, prior) = (Drawing::new(Key::new(1)), Normal(0.0, 1.0));
+    vec![
+        ("low rank", per_step(Dense::of(64, 10, |shape| LowRank::new(shape, 3), prior), 64, 10, plain)),
+        (
+            "low rank, estimated",
+            per_step(Dense::of(64, 10, |shape| LowRank::new(shape, 3), MonteCarlo(prior)), 64, 10, plain),
+        ),
+    ]
+}
+
 // One test: the counters are the process's.
 #[test]
 fn no_allocation_per_step() {
@@ -87,7 +99,8 @@ fn no_allocation_per_step() {
             ("Flipout", classified(128, plain.estimator(Estimator::Flipout))),
             ("four draws in antithetic pairs", classified(128, plain.antithetic_pairs(2))),
         ];
-        for (name, counts) in nets {
+        let families = elbo::with_threads(threads, families);
+        for (name, counts) in nets.into_iter().chain(families) {
             println!("{threads} threads, {name}: (ours, the GEMM library's) per step {counts:?}");
             assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name}: {counts:?}");
         }

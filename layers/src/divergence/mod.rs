@@ -1,5 +1,7 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
+mod exact;
+mod low_rank;
 mod monte_carlo;
 pub(crate) mod normal;
 mod point;

@@ -46,6 +46,19 @@ impl<T: Real> Dense<MeanField<T>> {
 }
 
 impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+    /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first the weight
+    /// of shape (outputs, inputs), then the bias of shape (outputs).
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let layer = Dense::of(64, 10, |shape| LowRank::new(shape, 4), Normal(0.0, 1.0));
+    /// # let _: Dense<LowRank> = layer;
+    /// ```
+    #[track_caller]
+    pub fn of(inputs: usize, outputs: usize, mut posterior: impl FnMut(&[usize]) -> Q, prior: P) -> Self {
+        Dense { weight: posterior(&[outputs, inputs]), bias: posterior(&[outputs]), prior }
+    }
+
     /// The same layer under another prior.
     pub fn prior<R: Prior>(self, prior: R) -> Dense<Q, R>
     where

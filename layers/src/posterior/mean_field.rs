@@ -2,6 +2,7 @@
 
 use crate::divergence::normal;
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::log_scale::{inverse_softplus, softplus};
 use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
 use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
@@ -43,19 +44,34 @@ impl<T: Real> MeanField<T> {
         MeanField { mean, rho }
     }
 
+    /// With these means and standard deviations.
+    ///
+    /// # Panics
+    /// If the shapes differ, or a standard deviation is not positive and finite.
+    #[track_caller]
+    pub fn with_sds(mean: Tensor<T>, sd: &Tensor<T>) -> Self {
+        assert!(
+            mean.shape() == sd.shape(),
+            "MeanField: means of shape {:?} and standard deviations of shape {:?}",
+            mean.shape(),
+            sd.shape()
+        );
+        let mut rho = Tensor::zeros(sd.shape());
+        for (rho, sd) in rho.data_mut().iter_mut().zip(sd.data()) {
+            let sd = sd.to_f64();
+            assert!(
+                sd > 0.0 && sd.is_finite(),
+                "MeanField: a standard deviation must be positive and finite, got {sd}"
+            );
+            *rho = T::from_f64(inverse_softplus(sd));
+        }
+        MeanField { mean, rho }
+    }
+
     /// The standard deviations σ = softplus(ρ).
     pub fn sd(&self) -> Tensor<T> {
-        Tensor::from_fn(self.rho.shape(), |i| {
-            let rho = self.rho.data()[i].to_f64();
-            rho.max(0.0) + (-rho.abs()).exp().ln_1p()
-        })
+        Tensor::from_fn(self.rho.shape(), |i| softplus(self.rho.data()[i].to_f64()))
     }
-}
-
-/// ρ with softplus(ρ) = σ.
-fn inverse_softplus(sd: f64) -> f64 {
-    // ln(e^σ − 1) = σ + ln(1 − e^−σ), which neither overflows nor cancels.
-    sd + (-(-sd).exp_m1()).ln()
 }
 
 impl<T: Real> Parameters for MeanField<T> {
@@ -121,6 +137,21 @@ mod tests {
     fn no_two_weights_start_alike() {
         let (a, b) = (MeanField::<f32>::new([4, 4]), MeanField::<f32>::new([4, 4]));
         assert_ne!(a.mean, b.mean);
+    }
+
+    #[test]
+    fn each_weight_may_have_its_own() {
+        let sd = Tensor::<f64>::new([4], [1e-6, 0.3, 1.0, 1e3]);
+        let q = MeanField::with_sds(Tensor::zeros([4]), &sd);
+        for (found, asked) in q.sd().data().iter().zip(sd.data()) {
+            assert!((found / asked - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "means of shape [2] and standard deviations of shape [3]")]
+    fn as_many_standard_deviations_as_means_are_needed() {
+        MeanField::<f32>::with_sds(Tensor::zeros([2]), &Tensor::full([3], 1.0));
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Posterior families: distributions over a weight that are learned.
 
 mod buffer;
+mod log_scale;
+mod low_rank;
 mod mean_field;
 mod point;
 
 use std::cell::Cell;
 
 pub use buffer::{Buffer, Saved};
+pub(crate) use log_scale::softplus;
+pub use low_rank::LowRank;
 pub use mean_field::{INITIAL_SD, MeanField};
 pub use point::Point;
 

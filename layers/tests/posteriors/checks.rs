@@ -1,0 +1,197 @@
+//! What every family is checked for.
+
+#![allow(unreachable_pub)]
+
+use elbo::engine::gradcheck;
+use elbo::prelude::*;
+use elbo::{Density, FixedNoise};
+
+use crate::common::Reference;
+
+/// A weight on its own, of any family under any prior.
+#[bayesian]
+#[derive(Clone)]
+pub struct One<Q: Divergence<P>, P: Prior> {
+    #[prior(self.prior)]
+    pub weight: Q,
+    #[skip]
+    pub prior: P,
+}
+
+const DRAWS: usize = 20_000;
+
+/// Standard errors within which an estimate has to lie.
+const ERRORS: f64 = 4.0;
+
+/// Numbers without a pattern, between −1 and 1.
+pub fn number(i: usize) -> f64 {
+    (i as f64 * 1.7 + 0.4).sin()
+}
+
+/// A fixed, uneven combination of the elements.
+pub fn combined<'t>(w: Var<'t, f64>) -> Var<'t, f64> {
+    (w * w.tape().constant(w.shape(), |i| (i as f64 * 0.9 + 1.0).cos())).sum()
+}
+
+/// Samples, one behind the other.
+pub fn samples<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) -> Vec<f64> {
+    let tape = Tape::inference();
+    let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(DRAWS));
+    net.weight.value().to_vec()
+}
+
+/// The mean of `values` is `expected`, as far as so many can say.
+pub fn assert_mean(values: impl Iterator<Item = f64> + Clone, expected: f64, what: &str) {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
+    let error = (values.map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+    assert!((mean - expected).abs() <= ERRORS * error, "{what}: {mean} ± {error}, exactly {expected}");
+}
+
+/// Samples have this mean and this covariance.
+pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
+    model: &One<Q, P>,
+    mean: impl Fn(usize) -> f64,
+    covariance: impl Fn(usize, usize) -> f64,
+) {
+    let samples = samples(model);
+    let n = samples.len() / DRAWS;
+    let rows = || samples.chunks_exact(n);
+    for i in 0..n {
+        assert_mean(rows().map(|w| w[i]), mean(i), &format!("mean of element {i}"));
+        for j in 0..=i {
+            let products = rows().map(|w| (w[i] - mean(i)) * (w[j] - mean(j)));
+            assert_mean(products, covariance(i, j), &format!("covariance of elements {i} and {j}"));
+        }
+    }
+    let tape = Tape::inference();
+    let at_mean = model.mean(&tape).weight.value();
+    assert!((0..n).all(|i| (at_mean[i] - mean(i)).abs() < 1e-12), "the mean itself");
+}
+
+/// ln q(w) − ln p(w) over samples has the closed form for its mean.
+pub fn check_divergence<Q, P>(model: &One<Q, P>)
+where
+    Q: Divergence<P, Scalar = f64> + Density + Clone,
+    P: Prior + Clone,
+    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
+{
+    let estimated = One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
+    let tape = Tape::inference();
+    let net = estimated.draw(&tape, Drawing::new(Key::new(2)).draws(DRAWS));
+    let kl = net.kl().var().unwrap().value();
+    assert_eq!(kl.len(), DRAWS);
+    assert_mean(kl.iter().copied(), model.kl(), "the divergence");
+}
+
+/// The closed form is the same with a tape and without, to the tape's precision, in both formats.
+pub fn check_closed_form<Q, P, R>(double: &One<Q, P>, single: &One<R, P>)
+where
+    Q: Divergence<P, Scalar = f64>,
+    R: Divergence<P, Scalar = f32>,
+    P: Prior,
+    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
+    One<R, P>: Bayesian<Scalar = f32, Exact = elbo::Yes>,
+{
+    let tape = Tape::new();
+    let (on_tape, exact) = (double.draw(&tape, Key::new(1)).kl().nats(), double.kl());
+    assert!((on_tape - exact).abs() <= 1e-13 * exact.abs(), "{on_tape} {exact}");
+    let tape = Tape::new();
+    let (on_tape, exact) = (single.draw(&tape, Key::new(1)).kl().nats(), single.kl());
+    assert!((on_tape - exact).abs() <= 1e-5 * exact.abs(), "{on_tape} {exact}");
+}
+
+/// Gradients of sample and divergence agree with differences, with the noise given and with a key's.
+pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
+    model: &mut One<Q, P>,
+    noise: FixedNoise<f64>,
+    tolerance: f64,
+) {
+    // A check's closure is for a tape of any lifetime.
+    let noise: &'static FixedNoise<f64> = Box::leak(Box::new(noise));
+    let key = Key::new(3);
+    for how in [Drawing::new(key).noise(noise), key.into()] {
+        gradcheck(model, |tape, model| combined(model.draw(tape, how).weight.tanh())).assert_within(tolerance);
+        gradcheck(model, |tape, model| model.draw(tape, how).kl().var().unwrap()).assert_within(tolerance);
+        gradcheck(model, |tape, model| {
+            let net = model.draw(tape, how);
+            combined(*net.weight) + net.kl().var().unwrap() * 0.3
+        })
+        .assert_within(tolerance);
+    }
+}
+
+/// The same of the density, by way of an estimated divergence.
+pub fn check_density_gradients<Q, P>(model: &One<Q, P>, tolerance: f64)
+where
+    Q: Divergence<P, Scalar = f64> + Density + Clone,
+    P: Prior + Clone,
+{
+    let mut estimated =
+        One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
+    gradcheck(&mut estimated, |tape, model| model.draw(tape, Key::new(4)).kl().var().unwrap()).assert_within(tolerance);
+    check_draws(&estimated);
+}
+
+/// Several draws at once are the draws one by one, bit for bit, and their gradients the mean of these draws'; of an
+/// antithetic pair the second is another draw than the first.
+pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) {
+    const AT_ONCE: usize = 3;
+    fn loss<'t>(weight: Var<'t, f64>, kl: elbo::Kl<'t, f64>) -> Var<'t, f64> {
+        combined(weight.tanh()) + kl.var().unwrap() * 0.3
+    }
+    let (tape, key) = (Tape::new(), Key::new(5).draw(2));
+    let net = model.draw(&tape, Drawing::new(key).draws(AT_ONCE));
+    let together = net.weight.value();
+    let mut gradients = Gradients::of(model);
+    loss(*net.weight, net.kl()).backward(&mut gradients);
+    let mut one_by_one = Gradients::of(model);
+    for (i, together) in together.chunks_exact(together.len() / AT_ONCE).enumerate() {
+        let tape = Tape::new();
+        let net = model.draw(&tape, key.draw(2 + i));
+        assert_eq!(net.weight.value(), together);
+        tape.backward(&[(loss(*net.weight, net.kl()), 1.0 / AT_ONCE as f64)], &mut one_by_one);
+    }
+    for ((name, _, together), (_, _, one_by_one)) in gradients.iter().zip(one_by_one.iter()) {
+        assert_close(together, one_by_one, 1e-12, name);
+    }
+    let pair = model.draw(&tape, Drawing::new(key).antithetic_pairs(1)).weight.value();
+    let (first, second) = pair.split_at(pair.len() / 2);
+    assert_eq!(first, &together[..first.len()]);
+    assert_ne!(first, second);
+}
+
+/// The largest of |a − b| relative to the largest |b|.
+pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
+    assert_eq!(a.len(), b.len(), "{what}");
+    let largest = b.iter().fold(0.0, |largest: f64, b| largest.max(b.abs()));
+    for (a, b) in a.iter().zip(b) {
+        assert!((a - b).abs() <= tolerance * largest, "{what}: {a} instead of {b}");
+    }
+}
+
+/// The value and the gradients of a divergence, against a reference case's: by parameter, the gradient as it is, and
+/// as the case has it.
+pub fn check_reference<Q, P>(model: &One<Q, P>, expected: f64, cotangent: f64) -> Gradients<f64>
+where
+    Q: Divergence<P, Scalar = f64>,
+    P: Prior,
+    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
+{
+    assert!((model.kl() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", model.kl());
+    let mut gradients = Gradients::of(model);
+    let tape = Tape::new();
+    let kl = model.draw(&tape, Key::new(1)).kl().var().unwrap();
+    assert!((kl.item() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", kl.item());
+    (kl * cotangent).backward(&mut gradients);
+    gradients
+}
+
+pub fn reference() -> Reference {
+    Reference::new(include_str!("../reference/divergence.json"), include_bytes!("../reference/divergence.safetensors"))
+}
+
+/// sigmoid(ρ): what a gradient by a standard deviation becomes by ρ.
+pub fn slope(rho: f64) -> f64 {
+    1.0 / (1.0 + (-rho).exp())
+}

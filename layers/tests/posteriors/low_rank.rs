@@ -1,0 +1,162 @@
+//! The low-rank normal.
+
+use elbo::FixedNoise;
+use elbo::prelude::*;
+
+use crate::checks::*;
+
+const ELEMENTS: usize = 6;
+const RANK: usize = 2;
+
+fn sd(i: usize) -> f64 {
+    0.4 + 0.1 * i as f64
+}
+
+/// B, element by direction.
+fn factor(i: usize) -> f64 {
+    number(i + 7)
+}
+
+fn model<T: Real>() -> One<LowRank<T>, Normal> {
+    let weight = LowRank::with_covariance(
+        Tensor::from_fn([2, 3], number),
+        &Tensor::from_fn([2, 3], sd),
+        &Tensor::from_fn([ELEMENTS, RANK], factor),
+    );
+    One { weight, prior: Normal(0.2, 0.8) }
+}
+
+fn covariance(i: usize, j: usize) -> f64 {
+    let together: f64 = (0..RANK).map(|k| factor(i * RANK + k) * factor(j * RANK + k)).sum();
+    together + if i == j { sd(i).powi(2) } else { 0.0 }
+}
+
+#[test]
+fn samples_have_the_mean_and_the_covariance() {
+    check_moments(&model(), number, covariance);
+}
+
+#[test]
+fn a_sample_is_made_of_the_noise_given() {
+    let model = model::<f64>();
+    let (diagonal, directions) = ([0.3, -1.0, 0.5, 2.0, -0.2, 0.0], [0.7, -1.3]);
+    let noise = FixedNoise::new()
+        .set("weight", Tensor::new([2, 3], diagonal))
+        .set("weight.factor", Tensor::new([RANK], directions));
+    let tape = Tape::new();
+    let w = model.draw(&tape, Drawing::new(Key::new(0)).noise(&noise)).weight.value();
+    for i in 0..ELEMENTS {
+        let together: f64 = (0..RANK).map(|k| factor(i * RANK + k) * directions[k]).sum();
+        assert!((w[i] - (number(i) + sd(i) * diagonal[i] + together)).abs() < 1e-14, "{i}");
+    }
+}
+
+#[test]
+fn the_divergence_is_the_mean_of_its_estimates() {
+    check_divergence(&model());
+    check_closed_form(&model::<f64>(), &model::<f32>());
+}
+
+#[test]
+fn gradients_agree_with_differences() {
+    let noise = FixedNoise::new()
+        .set("weight", Tensor::from_fn([2, 3], |i| 2.0 * number(i + 3)))
+        .set("weight.factor", Tensor::from_fn([RANK], |i| 2.0 * number(i + 1)));
+    check_gradients(&mut model(), noise, 1e-7);
+    check_density_gradients(&model(), 1e-7);
+}
+
+#[test]
+fn draws_at_once_are_the_draws_one_by_one() {
+    check_draws(&model());
+}
+
+/// ln N(w; μ, diag(σ²) + B Bᵀ) for two elements and one direction, with the matrix inverted by hand.
+#[test]
+fn the_density_is_that_of_the_covariance() {
+    let (mean, [a, b], [u, v], w) = ([0.5, -1.0], [0.3, 0.9], [1.2, -0.7], [1.1, 0.4]);
+    let [xx, xy, yy] = [a * a + u * u, u * v, b * b + v * v];
+    let determinant: f64 = xx * yy - xy * xy;
+    let [x, y] = [w[0] - mean[0], w[1] - mean[1]];
+    let square = (yy * x * x - 2.0 * xy * x * y + xx * y * y) / determinant;
+    let expected = -0.5 * square - 0.5 * determinant.ln() - std::f64::consts::TAU.ln();
+
+    let weight =
+        LowRank::with_covariance(Tensor::new([2], mean), &Tensor::new([2], [a, b]), &Tensor::new([2, 1], [u, v]));
+    let model = One { weight, prior: MonteCarlo(Normal(0.0, 1.0)) };
+    let tape = Tape::new();
+    // At given weights the estimate is ln q − ln p.
+    let net = model.at(&tape, &w);
+    let prior: f64 = w.iter().map(|w| -0.5 * w * w).sum::<f64>() - std::f64::consts::TAU.ln();
+    assert!((net.kl().nats() + prior - expected).abs() < 1e-13);
+}
+
+#[test]
+fn the_reference_agrees() {
+    let reference = reference();
+    let of = |name: &str| reference.tensor(&format!("kl_lowrank_mvn__diag#a/{name}"));
+    // A prior with a mean and a standard deviation for every element is N(0, 1) of (w − mean)/sd.
+    let (loc, scale) = (of("p_loc"), of("p_scale"));
+    let n = loc.len();
+    let scaled = |i: usize, x: f64| x / scale.data()[i];
+    let mean = Tensor::from_fn([n], |i| scaled(i, of("q_loc").data()[i] - loc.data()[i]));
+    let sd = Tensor::from_fn([n], |i| scaled(i, of("q_diag").data()[i].sqrt()));
+    let factor = Tensor::from_fn([n, 2], |i| scaled(i / 2, of("q_factor").data()[i]));
+    let model = One { weight: LowRank::with_covariance(mean, &sd, &factor), prior: Normal(0.0, 1.0) };
+    let gradients = check_reference(&model, of("kl").data()[0], of("g_kl").data()[0]);
+    let by = |name: &str| gradients.get(&format!("weight.{name}")).unwrap();
+
+    let (by_mean, by_factor, by_variance) = (of("d_q_loc"), of("d_q_factor"), of("d_q_diag"));
+    let expected: Vec<f64> = (0..n).map(|i| by_mean.data()[i] * scale.data()[i]).collect();
+    assert_close(by("mean"), &expected, 1e-8, "mean");
+    // Loadings are relative to the standard deviation: ∂/∂V = σ ∂/∂B, and σ moves B with it.
+    let by_scaled_factor = |i: usize, k: usize| by_factor.data()[i * 2 + k] * scale.data()[i];
+    let expected: Vec<f64> = (0..2 * n).map(|i| by_scaled_factor(i % n, i / n) * sd.data()[i % n]).collect();
+    assert_close(by("loadings"), &expected, 1e-8, "loadings");
+    let expected: Vec<f64> = (0..n)
+        .map(|i| {
+            let sd = sd.data()[i];
+            let by_sd = by_variance.data()[i] * scale.data()[i].powi(2) * 2.0 * sd;
+            let through_factor: f64 = (0..2).map(|k| factor.data()[i * 2 + k] / sd * by_scaled_factor(i, k)).sum();
+            (by_sd + through_factor) * slope(model.weight.diagonal.rho.data()[i])
+        })
+        .collect();
+    assert_close(by("rho"), &expected, 1e-8, "rho");
+}
+
+#[test]
+fn extreme_scales_and_means_stay_finite() {
+    for rho in [-1e4, -100.0, 0.0, 1e4] {
+        for mean in [0.0, 1e4, -1e4] {
+            let mut model = model::<f64>();
+            model.weight.diagonal.rho.data_mut().fill(rho);
+            model.weight.diagonal.mean.data_mut().fill(0.2 + mean * 0.8);
+            let mut gradients = Gradients::of(&model);
+            let tape = Tape::new();
+            let net = model.draw(&tape, Key::new(1));
+            (net.kl().var().unwrap() + combined(*net.weight)).backward(&mut gradients);
+            assert!(model.kl().is_finite() && net.kl().nats().is_finite(), "ρ {rho}, μ {mean}");
+            assert!(gradients.first_non_finite().is_none(), "ρ {rho}, μ {mean}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "local reparameterisation of `weight`: it needs a posterior whose elements are independent")]
+fn outputs_cannot_be_sampled_alone() {
+    let model = model::<f64>();
+    let tape = Tape::new();
+    let net = model.draw(&tape, Drawing::new(Key::new(1)).estimator(Estimator::Local));
+    tape.constant([1, 3], |_| 1.0).linear(net.weight);
+}
+
+#[test]
+#[should_panic(
+    expected = "Flipout of `weight`: it needs a posterior that is symmetric about its mean in every element"
+)]
+fn signs_cannot_be_flipped() {
+    let model = model::<f64>();
+    let tape = Tape::new();
+    let net = model.draw(&tape, Drawing::new(Key::new(1)).estimator(Estimator::Flipout));
+    tape.constant([1, 3], |_| 1.0).linear(net.weight);
+}

@@ -1,0 +1,8 @@
+//! The posterior families: their samples against their moments, their densities and divergences against each other,
+//! against differences and against the reference cases.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod checks;
+mod low_rank;
