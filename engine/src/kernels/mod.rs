@@ -5,5 +5,6 @@ pub mod gemm;
 pub mod map;
 pub mod math;
 pub mod reduce;
+pub mod special;
 
 pub use map::Write;

@@ -16,12 +16,14 @@ mod log_sum_exp;
 mod matmul;
 mod moments;
 mod parametric;
+mod power;
 mod product;
 mod reduce;
 mod runs;
 mod scalar;
 mod select;
 mod shape;
+mod special;
 mod stretched;
 mod unary;
 
