@@ -6,6 +6,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
+use crate::kernels::special::Special;
 use crate::random::Noise;
 
 /// A floating-point number: `f32` (the default everywhere) or `f64` (what gradients are checked in).
@@ -16,6 +17,7 @@ pub trait Real:
     Math
     + Noise
     + Gemm
+    + Special
     + Copy
     + Default
     + PartialEq

@@ -7,6 +7,7 @@ pub mod map;
 pub mod math;
 pub(crate) mod normalize;
 pub mod reduce;
+pub mod special;
 pub mod window;
 
 pub use map::Write;

@@ -3,7 +3,6 @@
 use std::ops::{Add, Div, Mul, Sub};
 
 use crate::kernels::Write;
-use crate::kernels::dispatch::Simd;
 use crate::kernels::map::map;
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::stretched::{self, Backward, Binary, Part, Value};
@@ -20,12 +19,12 @@ macro_rules! rule {
             const NAME: &'static str = stringify!($name);
 
             #[inline(always)]
-            fn value<S: Simd>(self, $a: T, $b: T) -> T {
+            fn value(self, $a: T, $b: T) -> T {
                 $value
             }
 
             #[inline(always)]
-            fn slopes<S: Simd>(self, $a: T, $b: T) -> [T; 2] {
+            fn slopes(self, $a: T, $b: T) -> [T; 2] {
                 $slopes
             }
         }

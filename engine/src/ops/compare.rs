@@ -50,12 +50,12 @@ macro_rules! table {
                 const NAME: &'static str = stringify!($name);
 
                 #[inline(always)]
-                fn value<S: Simd>(self, $a: T, $b: T) -> T {
+                fn value(self, $a: T, $b: T) -> T {
                     if $holds { T::ONE } else { T::ZERO }
                 }
 
                 #[inline(always)]
-                fn slopes<S: Simd>(self, _: T, _: T) -> [T; 2] {
+                fn slopes(self, _: T, _: T) -> [T; 2] {
                     [T::ZERO; 2]
                 }
             }
@@ -122,7 +122,7 @@ struct With<F, T>(F, T);
 impl<T: Real, F: Binary<T>> Elementwise<T, 1> for With<F, T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
-        self.0.value::<S>(x, self.1)
+        self.0.value(x, self.1)
     }
 }
 

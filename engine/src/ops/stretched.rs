@@ -14,10 +14,10 @@ use crate::threads::{GRAIN, Shared, for_each_range};
 pub(crate) trait Binary<T: Real>: Copy + Sync {
     const NAME: &'static str;
 
-    fn value<S: Simd>(self, a: T, b: T) -> T;
+    fn value(self, a: T, b: T) -> T;
 
     /// ∂/∂a and ∂/∂b.
-    fn slopes<S: Simd>(self, a: T, b: T) -> [T; 2];
+    fn slopes(self, a: T, b: T) -> [T; 2];
 }
 
 /// `out = f(operands)`, over an output that both operands were laid over.
@@ -50,7 +50,7 @@ impl<T: Real, F: Binary<T>> Kernel for Forward<'_, F, T> {
                 [Each(a), Each(b)] => map_slices::<S, _, _, 2>(value, [a, b], out, Write::Store),
                 [Each(a), All(b)] => map_slices::<S, _, _, 1>(WithSecond(value, b), [a], out, Write::Store),
                 [All(a), Each(b)] => map_slices::<S, _, _, 1>(WithFirst(value, a), [b], out, Write::Store),
-                [All(a), All(b)] => out.fill(self.f.value::<S>(a, b)),
+                [All(a), All(b)] => out.fill(self.f.value(a, b)),
             }
         }
     }
@@ -149,7 +149,7 @@ pub(crate) struct Value<F>(pub(crate) F);
 impl<T: Real, F: Binary<T>> Elementwise<T, 2> for Value<F> {
     #[inline(always)]
     fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
-        self.0.value::<S>(a, b)
+        self.0.value(a, b)
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) struct Part<F, const K: usize>(pub(crate) F);
 impl<T: Real, F: Binary<T>, const K: usize> Elementwise<T, 3> for Part<F, K> {
     #[inline(always)]
     fn apply<S: Simd>(self, [g, a, b]: [T; 3]) -> T {
-        g * self.0.slopes::<S>(a, b)[K]
+        g * self.0.slopes(a, b)[K]
     }
 }
 

@@ -85,7 +85,8 @@ mod rules {
         softplus, Softplus: |x, y| x.softplus::<S>(), x.sigmoid::<S>();
         /// x/(1 + e⁻ˣ), also called swish (Elfwing et al. 2018).
         silu, Silu: |x, y| x * x.sigmoid::<S>(), x.sigmoid::<S>() * (T::ONE + x * (-x).sigmoid::<S>());
-        /// x Φ(x) with tanh in Φ's place: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))) (Hendrycks & Gimpel 2016).
+        /// x Φ(x) with tanh in Φ's place: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))), as [`gelu`](Var::gelu)
+        /// to 0.0005.
         gelu_tanh, GeluTanh: |x, y| x * doubled(x).sigmoid::<S>(), gelu_tanh_slope::<S, T>(x);
     }
 }

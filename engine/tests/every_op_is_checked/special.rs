@@ -15,6 +15,30 @@ pub(crate) const CHECKS: &[Check] = &[
     ("log_sigmoid", |random| unary(random, |x| x.log_sigmoid())),
     ("silu", |random| unary(random, |x| x.silu())),
     ("gelu_tanh", |random| unary(random, |x| x.gelu_tanh())),
+    ("gelu", |random| unary(random, |x| x.gelu())),
+    ("sin", |random| unary(random, |x| (x * 3.0).sin())),
+    ("cos", |random| unary(random, |x| (x * 3.0).cos())),
+    ("erf", |random| unary(random, |x| x.erf())),
+    ("erfc", |random| unary(random, |x| (x * 2.0).erfc())),
+    ("ln_gamma", |random| {
+        unary_of_positive(random, |x| (x * x * 2.0).ln_gamma());
+        // Between the poles of negative numbers.
+        unary(random, |x| (x.sigmoid() - 3.0).ln_gamma());
+    }),
+    ("digamma", |random| {
+        unary_of_positive(random, |x| (x * x * 2.0 + 0.2).digamma());
+        unary(random, |x| (x.sigmoid() * 0.6 - 2.8).digamma());
+    }),
+    ("pow", |random| {
+        binary(random, |a, b| (a.square() + 0.3).pow(b * 2.0));
+        // A negative base has a derivative by itself, not by the exponent, and masks take none.
+        binary(random, |a, b| a.pow(b.gt(0.0) * 2.0 + 1.0));
+    }),
+    ("powf", |random| {
+        unary_of_positive(random, |x| x.powf(-1.5) + x.powf(0.5));
+        unary(random, |x| x.powf(2.0) + x.powf(3.0) * x.powf(0.0) + x.powf(1.0));
+    }),
+    ("powi", |random| unary(random, |x| x.powi(4) + x.powi(-3) + x.powi(0) + x.powi(1))),
     ("leaky_relu", |random| unary(random, |x| x.leaky_relu(0.1))),
     ("elu", |random| unary(random, |x| x.elu(0.7))),
     ("clamp", clamp),
@@ -141,4 +165,34 @@ fn tails_are_not_lost() {
     close(x.log_sigmoid().value(), [-700.0, -30.0 - tail[1].ln_1p(), -tail[1].ln_1p(), -tail[0]]);
     close(x.silu().value(), [-700.0 * tail[0], -30.0 * tail[1] / (1.0 + tail[1]), 30.0 / (1.0 + tail[1]), 700.0]);
     close(x.elu(2.0).value(), [-2.0, 2.0 * (-30f64).exp_m1(), 30.0, 700.0]);
+}
+
+#[test]
+fn powers_at_zero_have_the_right_gradients() {
+    let x = Tensor::zeros([1]);
+    assert_eq!(gradient(&x, |x| x.powf(1.0)), [1.0]);
+    assert_eq!(gradient(&x, |x| x.powi(3)), [0.0]);
+    assert_eq!(gradient(&x, |x| x.powi(0)), [0.0]);
+    assert_eq!(gradient(&x, |x| x.powf(0.5)), [f64::INFINITY]);
+    assert_eq!(gradient(&x, |exponent| (exponent * 0.0).pow(exponent + 2.0)), [0.0]);
+    let negative = Tensor::new([1], [-2.0]);
+    assert_eq!(gradient(&negative, |x| x.powi(-1)), [-0.25]);
+    assert_eq!(gradient(&negative, |x| x.powi(5)), [80.0]);
+}
+
+#[test]
+fn a_sine_of_a_large_number_is_right() {
+    let large = [1e6, 1.000_001e6, -1e22, 1e300, f64::MAX, -1e9];
+    let x = Tensor::new([6], large);
+    let tape = Tape::new();
+    let (sin, cos) = (tape.input(&x).sin().value(), tape.input(&x).cos().value());
+    let slopes = [gradient(&x, |x| x.sin()), gradient(&x, |x| x.cos())];
+    for (i, x) in large.iter().enumerate() {
+        assert!((sin[i] - x.sin()).abs() < 1e-15 && (cos[i] - x.cos()).abs() < 1e-15, "{x:e}");
+        assert!((slopes[0][i] - x.cos()).abs() < 1e-15 && (slopes[1][i] + x.sin()).abs() < 1e-15, "{x:e}");
+    }
+    let single: Tensor = Tensor::new([2], [2e6, f32::INFINITY]);
+    let tape = Tape::new();
+    let sin = tape.input(&single).sin().value();
+    assert!((f64::from(sin[0]) - 2e6f64.sin()).abs() < 1e-7 && sin[1].is_nan());
 }

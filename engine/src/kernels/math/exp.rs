@@ -47,5 +47,5 @@ pub(super) fn reduced<S: Simd, T: Format>(x: T) -> (T, T) {
 mod tests {
     use super::super::ulp::check;
 
-    check!(exp, ulps 2.0, 4.0, f64::exp);
+    check!(exp, ulps 2.0, 4.0, f64::exp, hash 0xd070_374c_b555_0d9d);
 }

@@ -3,7 +3,7 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::log_softplus::Pieces;
-use super::{exp, ln, log_softplus};
+use super::{erf, erfc, exp, ln, log_softplus};
 use crate::kernels::dispatch::Simd;
 
 /// An IEEE 754 binary format. Integers of its width stay inside, held as floats where the algorithms see them, so the
@@ -32,6 +32,9 @@ pub trait Format:
     const LIFT_EXPONENT: Self;
     /// 1.5 · 2ᵖ⁻¹. Adding it to a small number rounds to an integer, which then lies in the lowest bits.
     const ROUND: Self;
+    /// 2 to half the precision, and one: it cuts a significand into halves.
+    const SPLIT: Self;
+    const SQRT_HALF: Self;
     const LOG2_E: Self;
     /// ln 2, rounded to so few bits that its product with any exponent is exact.
     const LN_2_HIGH: Self;
@@ -48,7 +51,15 @@ pub trait Format:
     const LOG_SOFTPLUS: Pieces<Self>;
     /// tanh of this and above rounds to one.
     const TANH_LIMIT: Self;
+    /// See [`erf`](mod@erf).
+    const ERF: &'static [Self];
+    /// See [`erfc`](mod@erfc).
+    const ERFC: erfc::Pieces<Self>;
+    /// Φ of the negative of this and below rounds to zero.
+    const NORMAL_CDF_LIMIT: Self;
 
+    fn to_double(self) -> f64;
+    fn of_double(x: f64) -> Self;
     fn magnitude(self) -> Self;
     fn square_root(self) -> Self;
     fn with_sign_of(self, sign: Self) -> Self;
@@ -64,7 +75,8 @@ pub trait Format:
 
 macro_rules! format {
     ($type:ident, $bits:ident, $table:ident, lift $lift:literal, ln2 $high:literal + $low:literal,
-     exp limit $exp_limit:literal, tanh limit $tanh_limit:literal) => {
+     split $split:literal, exp limit $exp_limit:literal, tanh limit $tanh_limit:literal,
+     normal limit $normal_limit:literal) => {
         const _: () = {
             /// Where the exponent begins.
             const SHIFT: u32 = $type::MANTISSA_DIGITS - 1;
@@ -86,6 +98,8 @@ macro_rules! format {
                 const LIFT: Self = $lift;
                 const LIFT_EXPONENT: Self = $type::MANTISSA_DIGITS as $type;
                 const ROUND: Self = 1.5 * UNIT;
+                const SPLIT: Self = $split;
+                const SQRT_HALF: Self = std::$type::consts::FRAC_1_SQRT_2;
                 const LOG2_E: Self = std::$type::consts::LOG2_E;
                 const LN_2_HIGH: Self = $high;
                 const LN_2_LOW: Self = $low;
@@ -95,6 +109,19 @@ macro_rules! format {
                 const LN: &'static [Self] = &ln::$table;
                 const LOG_SOFTPLUS: Pieces<Self> = log_softplus::$table;
                 const TANH_LIMIT: Self = $tanh_limit;
+                const ERF: &'static [Self] = &erf::$table;
+                const ERFC: erfc::Pieces<Self> = erfc::$table;
+                const NORMAL_CDF_LIMIT: Self = $normal_limit;
+
+                #[inline(always)]
+                fn to_double(self) -> f64 {
+                    f64::from(self)
+                }
+
+                #[inline(always)]
+                fn of_double(x: f64) -> Self {
+                    x as $type
+                }
 
                 #[inline(always)]
                 fn magnitude(self) -> Self {
@@ -144,11 +171,11 @@ macro_rules! format {
 
 format!(
     f32, u32, F32, lift 16_777_216.0, ln2 0.693_115_23 + 3.194_618_3e-5,
-    exp limit 130.0, tanh limit 10.0
+    split 4_097.0, exp limit 130.0, tanh limit 10.0, normal limit 14.8
 );
 format!(
     f64, u64, F64, lift 9_007_199_254_740_992.0, ln2 0.693_147_180_369_123_8 + 1.908_214_929_270_587_7e-10,
-    exp limit 800.0, tanh limit 20.0
+    split 134_217_729.0, exp limit 800.0, tanh limit 20.0, normal limit 38.8
 );
 
 /// `a * b + c`, fused where level `S` has the instruction.

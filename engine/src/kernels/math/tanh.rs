@@ -17,5 +17,5 @@ pub(super) fn tanh<S: Simd, T: Format>(x: T) -> T {
 mod tests {
     use super::super::ulp::check;
 
-    check!(tanh, ulps 4.0, 4.0, f64::tanh);
+    check!(tanh, ulps 4.0, 4.0, f64::tanh, hash 0x0401_d7e3_f569_7c39);
 }

@@ -12,12 +12,39 @@ pub(super) trait Function {
     const NAME: &'static str;
 
     fn apply<S: Simd, T: Math>(x: T) -> T;
+
+    /// Whether the bound is for this argument.
+    fn covers(x: f64) -> bool;
 }
 
 /// Writes the tests of one function: `check!(name, ulps BOUND_F32, BOUND_F64, reference)`, where `reference` is the
-/// function in `f64`, right to about a unit.
+/// function in `f64`, right to about a unit; `where` may leave out arguments. What `f64` is measured by at many points
+/// follows: the reference, if nothing does; `hash 0x…`, correctly rounded values with this hash; `table only`, nothing,
+/// where the reference is the function itself in `f64`.
 macro_rules! check {
-    ($name:ident, ulps $single:literal, $double:literal, $reference:expr) => {
+    ($name:ident, ulps $single:literal, $double:literal, $reference:expr $(, where $covered:expr)?) => {
+        super::super::ulp::check!(@both $name, $single, $double, $reference $(, $covered)?);
+
+        #[test]
+        fn f64_is_right_at_many_points() {
+            super::super::ulp::check_f64_samples::<Subject>($double, $reference);
+        }
+    };
+    ($name:ident, ulps $single:literal, $double:literal, $reference:expr, hash $hash:literal) => {
+        super::super::ulp::check!(@both $name, $single, $double, $reference);
+
+        #[test]
+        fn f64_is_right_at_a_million_points() {
+            super::super::ulp::check_f64_exactly::<Subject>($double, super::super::double_double::$name, $hash);
+        }
+    };
+    ($name:ident, ulps $single:literal, $double:literal, $reference:expr, table only $(, where $covered:expr)?) => {
+        super::super::ulp::check!(@both $name, $single, $double, $reference $(, $covered)?);
+    };
+    (@both $name:ident, $single:literal, $double:literal, $reference:expr) => {
+        super::super::ulp::check!(@both $name, $single, $double, $reference, |_| true);
+    };
+    (@both $name:ident, $single:literal, $double:literal, $reference:expr, $covered:expr) => {
         struct Subject;
 
         impl super::super::ulp::Function for Subject {
@@ -26,6 +53,11 @@ macro_rules! check {
             #[inline(always)]
             fn apply<S: crate::kernels::dispatch::Simd, T: super::super::Math>(x: T) -> T {
                 x.$name::<S>()
+            }
+
+            fn covers(x: f64) -> bool {
+                let covered: fn(f64) -> bool = $covered;
+                covered(x)
             }
         }
 
@@ -41,11 +73,6 @@ macro_rules! check {
         }
 
         #[test]
-        fn f64_is_right_at_many_points() {
-            super::super::ulp::check_f64_samples::<Subject>($double, $reference);
-        }
-
-        #[test]
         fn f64_is_right_where_the_table_knows() {
             super::super::ulp::check_f64_table::<Subject>($double);
         }
@@ -58,7 +85,8 @@ pub(super) fn check_f32<F: Function>(inputs: impl Iterator<Item = u32>, bound: f
     let mut worst = Worst::new(bound);
     let mut inputs = inputs.peekable();
     while inputs.peek().is_some() {
-        let x: Vec<f32> = inputs.by_ref().take(1 << 16).map(f32::from_bits).collect();
+        let chunk = inputs.by_ref().take(1 << 16).map(f32::from_bits);
+        let x: Vec<f32> = chunk.filter(|&x| F::covers(f64::from(x))).collect();
         let want: Vec<f64> = x.iter().map(|&x| reference(f64::from(x))).collect();
         for level in levels() {
             for ((&x, got), &want) in x.iter().zip(map::<F, f32>(level, &x)).zip(&want) {
@@ -69,10 +97,26 @@ pub(super) fn check_f32<F: Function>(inputs: impl Iterator<Item = u32>, bound: f
     println!("{} f32: at most {:.3} ULP, at {:e}", F::NAME, worst.error, worst.x);
 }
 
-/// Compares with `reference` at a million points: uniform ones in narrow and wide ranges, and random bits.
+/// Compares with `reference` at a million points.
 pub(super) fn check_f64_samples<F: Function>(bound: f64, reference: impl Fn(f64) -> f64) {
+    let x: Vec<f64> = points().filter(|&x| F::covers(x)).collect();
+    let want: Vec<f64> = x.iter().map(|&x| reference(x)).collect();
+    check_f64::<F>(&x, &want, bound);
+}
+
+/// Compares with correctly rounded values at a million points. That they are, their hash says.
+pub(super) fn check_f64_exactly<F: Function>(bound: f64, exact: impl Fn(f64) -> f64, hash: u64) {
+    let x: Vec<f64> = points().collect();
+    let want: Vec<f64> = x.iter().map(|&x| exact(x)).collect();
+    let found = super::double_double::hash(&want);
+    assert_eq!(found, hash, "the values of {} are not what mpmath has found; their hash is {found:#x}", F::NAME);
+    check_f64::<F>(&x, &want, bound);
+}
+
+/// A million numbers: uniform ones in narrow and wide ranges, and random bits.
+fn points() -> impl Iterator<Item = f64> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let points = (0..1_000_000).map(|i| {
+    (0..1_000_000).map(move |i| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let uniform = (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0;
         match i % 4 {
@@ -81,26 +125,41 @@ pub(super) fn check_f64_samples<F: Function>(bound: f64, reference: impl Fn(f64)
             2 => uniform * 800.0,
             _ => f64::from_bits(state),
         }
-    });
-    let x: Vec<f64> = points.collect();
-    let want: Vec<f64> = x.iter().map(|&x| reference(x)).collect();
+    })
+}
+
+/// Compares with the correctly rounded values of the tables.
+pub(super) fn check_f64_table<F: Function>(bound: f64) {
+    let (x, want): (Vec<f64>, Vec<f64>) = known::<F>().filter(|&(x, _)| F::covers(x)).unzip();
     check_f64::<F>(&x, &want, bound);
 }
 
-/// Compares with the correctly rounded values of `table.txt`.
-pub(super) fn check_f64_table<F: Function>(bound: f64) {
-    let mut lines = include_str!("table.txt").lines();
-    let names = lines.by_ref().find(|line| line.starts_with("# x ")).expect("a line of names");
-    // The names begin with a `#`.
-    let column = names.split(' ').position(|name| name == F::NAME).expect("a column of the function") - 1;
+/// The same for negative arguments, in units in the last place of the greater of value and one: for functions with zeros
+/// close to their poles.
+pub(super) fn check_f64_below_zero<F: Function>(bound: f64) {
+    let (x, want): (Vec<f64>, Vec<f64>) = known::<F>().filter(|&(x, _)| x < 0.0).unzip();
+    for level in levels() {
+        for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, &x)).zip(&want) {
+            let error = (got - want).abs() / (want.abs().max(1.0) * f64::EPSILON);
+            let same = got == want || got.is_nan() && want.is_nan();
+            assert!(same || error <= bound, "{}({x:e}) is {got:e}; right is {want:e}: {error:.2} ULP", F::NAME);
+        }
+    }
+}
+
+/// The arguments and values that the tables have of a function.
+fn known<F: Function>() -> impl Iterator<Item = (f64, f64)> {
     let number = |bits: &str| f64::from_bits(u64::from_str_radix(bits, 16).expect("sixteen hexadecimal digits"));
-    let (x, want): (Vec<f64>, Vec<f64>) = lines
-        .map(|line| {
+    [include_str!("table.txt"), include_str!("special.txt")].into_iter().flat_map(move |table| {
+        let mut lines = table.lines();
+        let names = lines.by_ref().find(|line| line.starts_with("# x ")).expect("a line of names");
+        // The names begin with a `#`.
+        let column = names.split(' ').position(|name| name == F::NAME).map(|place| place - 1);
+        lines.filter_map(move |line| {
             let numbers: Vec<f64> = line.split(' ').map(number).collect();
-            (numbers[0], numbers[column])
+            Some((numbers[0], numbers[column?]))
         })
-        .unzip();
-    check_f64::<F>(&x, &want, bound);
+    })
 }
 
 fn check_f64<F: Function>(x: &[f64], want: &[f64], bound: f64) {

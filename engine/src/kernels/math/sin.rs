@@ -1,0 +1,21 @@
+//! sin x, up to a size of x that exact reduction by four numbers allows.
+
+use super::format::Format;
+use super::quadrant::{REDUCIBLE, reduce, sin_from};
+use crate::kernels::dispatch::Simd;
+
+#[inline(always)]
+pub(super) fn sin<S: Simd, T: Format>(x: T) -> T {
+    let x = x.to_double();
+    let (quadrant, r) = reduce::<S>(x);
+    // −0 is its own sine.
+    let value = if x == 0.0 { x } else { sin_from::<S>(quadrant, r) };
+    T::of_double(if x.magnitude() <= REDUCIBLE { value } else { f64::NAN })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ulp::check;
+
+    check!(sin, ulps 1.0, 1.0, f64::sin, where |x: f64| x.abs() <= super::REDUCIBLE);
+}
