@@ -1,5 +1,7 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
+#[path = "errors/factorisations.rs"]
+mod factorisations;
 #[path = "errors/moving.rs"]
 mod moving;
 

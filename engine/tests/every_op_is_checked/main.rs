@@ -4,6 +4,7 @@
 mod common;
 
 mod elementwise;
+mod factorisations;
 mod indexing;
 mod moving;
 mod products;
@@ -22,8 +23,15 @@ const ROUNDS: u64 = 30;
 /// One check: an operation's name, and what compares its gradient at random inputs.
 type Check = (&'static str, fn(&mut Random));
 
-const CHECKS: &[&[Check]] =
-    &[elementwise::CHECKS, products::CHECKS, reductions::CHECKS, rearranging::CHECKS, moving::CHECKS, indexing::CHECKS];
+const CHECKS: &[&[Check]] = &[
+    elementwise::CHECKS,
+    products::CHECKS,
+    reductions::CHECKS,
+    rearranging::CHECKS,
+    moving::CHECKS,
+    indexing::CHECKS,
+    factorisations::CHECKS,
+];
 
 #[test]
 fn every_op_is_checked() {

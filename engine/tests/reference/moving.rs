@@ -1,6 +1,6 @@
 //! Reference cases of shapes, indices, linear algebra and losses.
 
-use elbo_engine::{Indices, Padding, Real, Tape, Var};
+use elbo_engine::{Indices, Padding, Real, Tape, Triangle, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it. Of several outputs, all elements one behind
@@ -66,6 +66,21 @@ pub(crate) fn evaluate<'t, T: Real>(
             let labels = tape.alloc_slice(integers[0].len(), |i| integers[0][i].max(0) as usize);
             let losses = -x.gather(1, Indices::new([labels.len(), 1], labels)).at(1, 0) * kept;
             if attrs["reduction"] == "mean" { losses.sum() / kept.sum() } else { losses }
+        }
+        ("cholesky", &[a]) => a.cholesky(),
+        ("inverse", &[a]) => a.inverse(),
+        ("logdet", &[a]) => a.logdet(),
+        ("slogdet", &[a]) => Var::concat(&a.slogdet().map(|part| part.reshape([part.value().len()])), 0),
+        ("solve", &[a, b]) => a.solve(b),
+        ("triangular_solve", &[a, b]) => {
+            let triangle = if attrs["upper"] == true { Triangle::UPPER } else { Triangle::LOWER };
+            let triangle = if attrs["transpose"] == true { triangle.transposed() } else { triangle };
+            let triangle = if attrs["unit_diagonal"] == true { triangle.unit_diagonal() } else { triangle };
+            a.triangular_solve(b, triangle)
+        }
+        ("cholesky_solve", &[b, l]) => {
+            let half = l.triangular_solve(b, Triangle::LOWER);
+            l.triangular_solve(half, Triangle::LOWER.transposed())
         }
         _ => return None,
     })
