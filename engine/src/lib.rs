@@ -37,7 +37,7 @@ pub mod threads;
 
 pub use gradcheck::gradcheck;
 pub use ops::{Activation, Linear, Operand};
-pub use ops::{Indices, Padding, Triangle};
+pub use ops::{CrossEntropy, Indices, Padding, Reduction, Triangle};
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;

@@ -2,6 +2,8 @@
 
 #[path = "errors/factorisations.rs"]
 mod factorisations;
+#[path = "errors/losses.rs"]
+mod losses;
 #[path = "errors/moving.rs"]
 mod moving;
 

@@ -6,6 +6,7 @@ mod common;
 mod elementwise;
 mod factorisations;
 mod indexing;
+mod losses;
 mod moving;
 mod products;
 mod rearranging;
@@ -31,6 +32,7 @@ const CHECKS: &[&[Check]] = &[
     moving::CHECKS,
     indexing::CHECKS,
     factorisations::CHECKS,
+    losses::CHECKS,
 ];
 
 #[test]

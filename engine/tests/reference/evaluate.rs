@@ -37,8 +37,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("einsum", "einsum"),
     ("where", "select_by"),
     ("masked_fill", "masked_fill"),
-    ("huber_loss", "huber"),
-    ("l1_loss", "abs"),
     ("eigvalsh", "eigenvalues"),
     ("conv1d", "convolve"),
     ("conv2d", "convolve"),
@@ -70,13 +68,8 @@ pub(crate) fn is_variant(case: &Value) -> bool {
     let uncommon_norm = is("norm") && attrs["p"] != 2;
     let uncommon_power =
         is("pow_scalar") && attrs["exponent"].as_f64().is_some_and(|e| ![0.5, 1.0, 2.0, 3.0].contains(&e));
-    let other_inputs = case["inputs"].as_array().unwrap().len() > 2 && (is("bce_with_logits") || is("cross_entropy"));
-    let uncommon_loss = is("cross_entropy")
-        && (attrs["label_smoothing"] != 0.0
-            || attrs["reduction"] == "none"
-            || case["name"].as_str().unwrap().contains("ignore"));
     let masked = is("scaled_dot_product_attention") && attrs.get("mask").is_some();
-    uncommon_norm || uncommon_power || other_inputs || uncommon_loss || masked
+    uncommon_norm || uncommon_power || masked
 }
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -127,20 +120,6 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("std", &[x]) => variance(x, attrs).sqrt(),
         ("softmax", &[x]) => x.log_softmax(attrs["axis"].as_i64()? as isize).exp(),
         ("log_softmax", &[x]) => x.log_softmax(attrs["axis"].as_i64()? as isize),
-        ("cross_entropy", &[logits]) => {
-            let labels = tape.alloc_slice(integers[0].len(), |i| integers[0][i] as usize);
-            // Classes last; any axes behind them are more rows.
-            let rank = logits.shape().len() as isize;
-            let order: Vec<isize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-            let mean = logits.permute(&order).reshape([labels.len(), logits.shape()[1]]).cross_entropy(labels);
-            if attrs["reduction"] == "sum" { mean * labels.len() as f64 } else { mean }
-        }
-        ("bce_with_logits", &[x, target]) => reduced(x.softplus() - x * target, attrs),
-        ("mse_loss", &[x, target]) => reduced((x - target).square(), attrs),
-        ("gaussian_nll", &[mean, target, variance]) => {
-            reduced((variance.ln() + (target - mean).square() / variance) * 0.5, attrs)
-        }
-        ("poisson_nll", &[x, target]) => reduced(x.exp() - target * x, attrs),
         ("layer_norm", &[x, ref affine @ ..]) => {
             let over: Vec<isize> = last_axes(attrs);
             let centred = x - x.mean_axes(&over, true);
@@ -186,12 +165,4 @@ fn variance<'t, T: Real>(x: Var<'t, T>, attrs: &Value) -> Var<'t, T> {
     let squares = (x - x.mean_axes(&over, true)).square().sum_axes(&over, keep(attrs));
     let count = x.value().len() / squares.value().len();
     squares / (count as f64 - attrs["ddof"].as_f64().unwrap())
-}
-
-fn reduced<'t, T: Real>(losses: Var<'t, T>, attrs: &Value) -> Var<'t, T> {
-    match attrs["reduction"].as_str() {
-        Some("mean") => losses.mean(),
-        Some("sum") => losses.sum(),
-        _ => losses,
-    }
 }
