@@ -1,5 +1,9 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
+#[path = "errors/factorisations.rs"]
+mod factorisations;
+#[path = "errors/losses.rs"]
+mod losses;
 #[path = "errors/moving.rs"]
 mod moving;
 #[path = "errors/networks.rs"]

@@ -1,13 +1,16 @@
 //! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
 
+pub mod cholesky;
 pub mod convolve;
 pub mod dispatch;
 pub mod gemm;
+pub mod lu;
 pub mod map;
 pub mod math;
 pub(crate) mod normalize;
 pub mod reduce;
 pub mod special;
+pub mod triangular;
 pub mod window;
 
 pub use map::Write;

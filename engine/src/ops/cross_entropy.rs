@@ -5,8 +5,71 @@ use std::ops::Range;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp, padded};
+use crate::ops::loss::Reduction;
 use crate::threads::{GRAIN, Shared, for_each_range};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
+
+/// How the losses of single rows are weighted and put together in [`Var::cross_entropy_with`].
+///
+/// ```
+/// use elbo_engine::{CrossEntropy, Reduction};
+///
+/// let smooth = CrossEntropy::new().label_smoothing(0.1).ignore(0).reduction(Reduction::Sum);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CrossEntropy<'t> {
+    reduction: Reduction,
+    smoothing: f64,
+    ignored: Option<usize>,
+    weights: Option<&'t [f64]>,
+}
+
+impl<'t> CrossEntropy<'t> {
+    /// The mean over all rows, with nothing smoothed, ignored or weighted.
+    #[must_use]
+    pub fn new() -> Self {
+        CrossEntropy::default()
+    }
+
+    /// What becomes of the losses of the rows. The mean divides by the weights of the labels that are not ignored: by
+    /// their number, where there are no weights.
+    #[must_use]
+    pub fn reduction(mut self, reduction: Reduction) -> Self {
+        self.reduction = reduction;
+        self
+    }
+
+    /// Takes so much of a row's probability from its label and gives it to all classes alike (C. Szegedy et al.,
+    /// "Rethinking the Inception architecture", 2016).
+    ///
+    /// # Panics
+    /// If it is not within 0 and 1.
+    #[must_use]
+    #[track_caller]
+    pub fn label_smoothing(mut self, smoothing: f64) -> Self {
+        assert!((0.0..=1.0).contains(&smoothing), "label_smoothing: expected a part of 1, got {smoothing}");
+        self.smoothing = smoothing;
+        self
+    }
+
+    /// Rows with this label have no loss; it may be none of the classes.
+    #[must_use]
+    pub fn ignore(mut self, label: usize) -> Self {
+        self.ignored = Some(label);
+        self
+    }
+
+    /// −ln p of each class counts so many times.
+    #[must_use]
+    pub fn class_weights(mut self, weights: &'t [f64]) -> Self {
+        self.weights = Some(weights);
+        self
+    }
+
+    fn weight(&self, class: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[class])
+    }
+}
 
 impl<'t, T: Real> Var<'t, T> {
     /// The mean over rows of −ln softmax(row)\[label\]: logits (rows, classes), one label a row.
@@ -17,6 +80,16 @@ impl<'t, T: Real> Var<'t, T> {
     /// of the classes.
     #[track_caller]
     pub fn cross_entropy(self, labels: &'t [usize]) -> Var<'t, T> {
+        self.cross_entropy_with(labels, CrossEntropy::new())
+    }
+
+    /// [`cross_entropy`](Var::cross_entropy) with label smoothing, an ignored label, class weights, or another reduction
+    /// than the mean.
+    ///
+    /// # Panics
+    /// As [`cross_entropy`](Var::cross_entropy), and if there is not one weight a class.
+    #[track_caller]
+    pub fn cross_entropy_with(self, labels: &'t [usize], options: CrossEntropy<'t>) -> Var<'t, T> {
         let &[rows, classes] = self.shape() else {
             panic!("cross_entropy: logits of shape {:?}; expected (rows, classes)", self.shape());
         };
@@ -26,28 +99,55 @@ impl<'t, T: Real> Var<'t, T> {
             self.shape(),
             labels.len()
         );
-        if let Some(row) = labels.iter().position(|&label| label >= classes) {
+        if let Some(row) = labels.iter().position(|&label| label >= classes && Some(label) != options.ignored) {
             panic!("cross_entropy: row {row} has the label {}, and there are {classes} classes", labels[row]);
         }
-        let none: &[usize] = &[];
-        self.tape().record(CrossEntropy { labels }, &[self], [none, &[rows, 2]])[0]
+        if let Some(weights) = options.weights {
+            assert!(
+                weights.len() == classes,
+                "cross_entropy: {} class weights for logits of shape {:?}; expected one for each of {classes} classes",
+                weights.len(),
+                self.shape()
+            );
+        }
+        let each = options.reduction.shape(&[rows]);
+        self.tape().record(Fused { labels, options }, &[self], [&each[..], &[rows, 2]])[0]
     }
 }
 
-/// Mean cross-entropy; its second output, ln Σ eˣ of every row in two summands, is kept for the adjoint.
+/// The loss; its second output, ln Σ eˣ of every row in two summands, is kept for the adjoint.
 #[derive(Clone, Copy)]
-struct CrossEntropy<'t> {
+struct Fused<'t> {
     labels: &'t [usize],
+    options: CrossEntropy<'t>,
 }
 
-impl CrossEntropy<'_> {
+impl Fused<'_> {
     /// Calls `visit` with ranges of rows, possibly at the same time.
     fn for_each_part(self, classes: usize, visit: &(impl Fn(Range<usize>) + Sync)) {
         for_each_range(self.labels.len(), GRAIN.div_ceil(classes.max(1)), 1, visit);
     }
+
+    /// The label of a row and how often its −ln p counts, unless it is ignored.
+    fn target(&self, row: usize) -> Option<(usize, f64)> {
+        let label = self.labels[row];
+        let weight = || (1.0 - self.options.smoothing) * self.options.weight(label);
+        (self.options.ignored != Some(label)).then(|| (label, weight()))
+    }
+
+    /// How often −ln p of a class counts in every row, times the class's weight.
+    fn spread(&self, classes: usize) -> f64 {
+        self.options.smoothing / classes as f64
+    }
+
+    /// What the mean divides by.
+    fn divisor(&self) -> f64 {
+        let kept = self.labels.iter().filter(|&&label| self.options.ignored != Some(label));
+        kept.map(|&label| self.options.weight(label)).sum()
+    }
 }
 
-impl<T: Real> Operation<T> for CrossEntropy<'_> {
+impl<T: Real> Operation<T> for Fused<'_> {
     fn name(&self) -> &'static str {
         "cross_entropy"
     }
@@ -55,7 +155,7 @@ impl<T: Real> Operation<T> for CrossEntropy<'_> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
         let classes = x.shape[1];
-        let [mean, totals] = io.outputs();
+        let [loss, totals] = io.outputs();
         let shared = Shared::new(totals);
         self.for_each_part(classes, &|rows| {
             // SAFETY: the ranges are disjoint, and the output is borrowed throughout.
@@ -63,29 +163,48 @@ impl<T: Real> Operation<T> for CrossEntropy<'_> {
             dispatch(Totals { x: &x.data[rows.start * classes..rows.end * classes], totals });
         });
         let (totals, _) = totals.as_chunks();
+        let spread = self.spread(classes);
         let mut sum = 0.0;
-        for (i, (&[max, rest], &label)) in totals.iter().zip(self.labels).enumerate() {
-            sum += (rest + (max - x.data[i * classes + label])).to_f64();
+        for (row, &[max, rest]) in totals.iter().enumerate() {
+            let x = &x.data[row * classes..][..classes];
+            let surprise = |class: usize| (rest + (max - x[class])).to_f64();
+            let own = self.target(row).map_or(0.0, |(label, weight)| {
+                let own = weight * surprise(label);
+                if spread == 0.0 {
+                    return own;
+                }
+                own + spread * (0..classes).map(|class| self.options.weight(class) * surprise(class)).sum::<f64>()
+            });
+            sum += own;
+            if self.options.reduction == Reduction::Each {
+                loss[row] = T::from_f64(own);
+            }
         }
-        mean[0] = T::from_f64(sum / self.labels.len() as f64);
+        match self.options.reduction {
+            Reduction::Mean => loss[0] = T::from_f64(sum / self.divisor()),
+            Reduction::Sum => loss[0] = T::from_f64(sum),
+            Reduction::Each => {}
+        }
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let x = io.input(0);
         let classes = x.shape[1];
         let (totals, _) = io.output(1).data.as_chunks();
-        let Some(&[g]) = io.upstream(0) else {
-            unreachable!("nobody else has the second output");
+        let g = io.upstream(0).expect("nobody else has the second output");
+        let of_all = match self.options.reduction {
+            Reduction::Mean => Some(g[0] / T::from_f64(self.divisor())),
+            Reduction::Sum => Some(g[0]),
+            Reduction::Each => None,
         };
-        let g = g / T::from_f64(self.labels.len() as f64);
         io.accumulate(0, |target, write| {
             let target = Shared::new(target);
             self.for_each_part(classes, &|rows| {
                 let part = rows.start * classes..rows.end * classes;
                 // SAFETY: the ranges are disjoint, and the target is borrowed throughout.
                 let target = unsafe { target.range(part.clone()) };
-                let labels = &self.labels[rows.clone()];
-                dispatch(Softmax { x: &x.data[part], totals: &totals[rows], labels, g, target, write });
+                let x = &x.data[part];
+                dispatch(Softmax { of: *self, x, totals, g, of_all, rows, target, write });
             });
         });
     }
@@ -110,12 +229,15 @@ impl<T: Real> Kernel for Totals<'_, T> {
     }
 }
 
-/// g (softmax(row) − 1 at the label) for every row.
+/// g (m · softmax(row) − what counts at each class) for some rows, where m is the sum of what counts.
 struct Softmax<'a, T> {
+    of: Fused<'a>,
     x: &'a [T],
     totals: &'a [[T; 2]],
-    labels: &'a [usize],
-    g: T,
+    /// The loss's adjoint: one for each row, if there is none of all.
+    g: &'a [T],
+    of_all: Option<T>,
+    rows: Range<usize>,
     target: &'a mut [T],
     write: Write,
 }
@@ -125,20 +247,39 @@ impl<T: Real> Kernel for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Softmax { x, totals, labels, g, target, write } = self;
-        let classes = x.len().checked_div(labels.len()).unwrap_or(0);
-        for (i, (&[max, rest], &label)) in totals.iter().zip(labels).enumerate() {
+        let Softmax { of, x, totals, g, of_all, rows, target, write } = self;
+        let classes = x.len().checked_div(rows.len()).unwrap_or(0);
+        let spread = of.spread(classes);
+        let spread_mass = match spread {
+            0.0 => 0.0,
+            _ => spread * (0..classes).map(|class| of.options.weight(class)).sum::<f64>(),
+        };
+        for (i, row) in rows.enumerate() {
             let (x, target) = (&x[i * classes..][..classes], &mut target[i * classes..][..classes]);
+            let Some((label, weight)) = of.target(row) else {
+                if write == Write::Store {
+                    target.fill(T::ZERO);
+                }
+                continue;
+            };
+            let [max, rest] = totals[row];
+            let g = of_all.unwrap_or_else(|| g[row]);
+            let mass = g * T::from_f64(weight + spread_mass);
             for (target, x) in target.chunks_mut(LANES).zip(x.chunks(LANES)) {
                 let mut parts = padded(x, max);
                 for part in &mut parts {
-                    *part = g * ((*part - max) - rest).exp::<S>();
+                    *part = mass * ((*part - max) - rest).exp::<S>();
                 }
                 for (target, part) in target.iter_mut().zip(parts) {
                     *target = if write == Write::Store { part } else { *target + part };
                 }
             }
-            target[label] -= g;
+            if spread != 0.0 {
+                for (class, target) in target.iter_mut().enumerate() {
+                    *target -= g * T::from_f64(spread * of.options.weight(class));
+                }
+            }
+            target[label] -= g * T::from_f64(weight);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
-use crate::ops::broadcast::{broadcast, broadcast_shape};
+use crate::ops::batch::for_each_pair;
+use crate::ops::broadcast::broadcast_shape;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 /// `a · b`; see [`Var::matmul`].
@@ -64,14 +65,7 @@ impl Product {
     /// Calls `visit` with the number of every product, and of the matrices it multiplies; the flags
     /// say whether this is the first product of each.
     fn for_each(&self, mut visit: impl FnMut(usize, [usize; 2], [bool; 2])) {
-        let layout = broadcast(&self.batch, [&self.a_batch, &self.b_batch]);
-        for row in layout.all() {
-            for i in 0..layout.row {
-                let at = |k: usize| row.offsets[k] + i * layout.strides[k];
-                let first = |k: usize| row.first[k] && (layout.strides[k] != 0 || i == 0);
-                visit(row.start + i, [at(0), at(1)], [first(0), first(1)]);
-            }
-        }
+        for_each_pair(&self.batch, [&self.a_batch, &self.b_batch], &mut visit);
     }
 }
 

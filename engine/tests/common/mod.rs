@@ -76,7 +76,7 @@ impl Random {
 /// macros expand, and the traits of operators.
 pub(crate) fn operations() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
-    let mut names = BTreeSet::new();
+    let mut names = operations_of_several(&folder);
     for file in std::fs::read_dir(folder).unwrap() {
         let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
@@ -85,11 +85,6 @@ pub(crate) fn operations() -> BTreeSet<String> {
             arguments.trim_start().starts_with("self").then(|| head.split('<').next().unwrap_or(head))
         });
         names.extend(methods.map(str::to_owned).filter(|name| !name.starts_with('$')));
-        // A function of several variables: `pub fn name(parts: &[Var<'t, T>], ..`.
-        let of_several = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
-        names.extend(
-            of_several.filter_map(|line| Some(line.trim().strip_prefix("pub fn ")?.split_once('(')?.0.to_owned())),
-        );
         // A row of a table: `…, name, Rule: |x, y| value, slope;`
         let rows = source.lines().filter_map(|line| line.split_once(": |"));
         names.extend(rows.filter_map(|(head, _)| {
@@ -99,4 +94,15 @@ pub(crate) fn operations() -> BTreeSet<String> {
         }));
     }
     names
+}
+
+/// The names of functions of a list of variables: `pub fn name(parts: &[Var<'t, T>], ..`.
+fn operations_of_several(folder: &Path) -> BTreeSet<String> {
+    let sources = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let names = sources.flat_map(|source| {
+        let lines = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
+        let names = lines.filter_map(|line| Some(line.trim().strip_prefix("pub fn ")?.split_once('(')?.0.to_owned()));
+        names.collect::<Vec<_>>()
+    });
+    names.collect()
 }

@@ -6,7 +6,9 @@ mod common;
 mod attention;
 mod convolutions;
 mod elementwise;
+mod factorisations;
 mod indexing;
+mod losses;
 mod moving;
 mod norms;
 mod pools;
@@ -41,6 +43,8 @@ const CHECKS: &[&[Check]] = &[
     attention::CHECKS,
     moving::CHECKS,
     indexing::CHECKS,
+    factorisations::CHECKS,
+    losses::CHECKS,
 ];
 
 #[test]

@@ -21,31 +21,11 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("atan2", "atan2"),
     ("einsum", "einsum"),
     ("masked_fill", "masked_fill"),
-    ("huber_loss", "huber"),
-    ("cholesky", "cholesky"),
-    ("inverse", "inverse"),
-    ("slogdet", "ln_det"),
-    ("logdet", "ln_det"),
-    ("solve", "solve"),
-    ("triangular_solve", "triangular_solve"),
-    ("cholesky_solve", "cholesky_solve"),
     ("eigvalsh", "eigenvalues"),
     ("lstm", "lstm"),
     ("gru", "gru"),
     ("rnn", "rnn"),
 ];
-
-/// Whether a case asks for something else of an operation that exists.
-pub(crate) fn is_variant(case: &Value) -> bool {
-    let attrs = &case["attrs"];
-    let is = |op: &str| case["op"] == op;
-    let other_inputs = case["inputs"].as_array().unwrap().len() > 2 && (is("bce_with_logits") || is("cross_entropy"));
-    let uncommon_loss = is("cross_entropy")
-        && (attrs["label_smoothing"] != 0.0
-            || attrs["reduction"] == "none"
-            || case["name"].as_str().unwrap().contains("ignore"));
-    other_inputs || uncommon_loss
-}
 
 /// The value of a case's operation, or `None` if nothing here computes it.
 pub(crate) fn evaluate<'t, T: Real>(
@@ -61,9 +41,6 @@ pub(crate) fn evaluate<'t, T: Real>(
         return Some(value);
     }
     let attrs = &case["attrs"];
-    if is_variant(case) {
-        return None;
-    }
     if let Some(value) = elementwise::evaluate(tape, case, x, integers) {
         return Some(value);
     }
@@ -87,20 +64,6 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("sum", &[x]) => x.sum_axes(&axes(attrs, x), keep(attrs)),
         ("mean", &[x]) => x.mean_axes(&axes(attrs, x), keep(attrs)),
         ("log_softmax", &[x]) => x.log_softmax(attrs["axis"].as_i64()? as isize),
-        ("cross_entropy", &[logits]) => {
-            let labels = tape.alloc_slice(integers[0].len(), |i| integers[0][i] as usize);
-            // Classes last; any axes behind them are more rows.
-            let rank = logits.shape().len() as isize;
-            let order: Vec<isize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-            let mean = logits.permute(&order).reshape([labels.len(), logits.shape()[1]]).cross_entropy(labels);
-            if attrs["reduction"] == "sum" { mean * labels.len() as f64 } else { mean }
-        }
-        ("bce_with_logits", &[x, target]) => reduced(x.softplus() - x * target, attrs),
-        ("mse_loss", &[x, target]) => reduced((x - target).square(), attrs),
-        ("gaussian_nll", &[mean, target, variance]) => {
-            reduced((variance.ln() + (target - mean).square() / variance) * 0.5, attrs)
-        }
-        ("poisson_nll", &[x, target]) => reduced(x.exp() - target * x, attrs),
         _ => return None,
     })
 }

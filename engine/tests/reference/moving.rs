@@ -1,6 +1,6 @@
 //! Reference cases of shapes, indices, linear algebra and losses.
 
-use elbo_engine::{Indices, Padding, Real, Tape, Var};
+use elbo_engine::{CrossEntropy, Indices, Padding, Real, Reduction, Tape, Triangle, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it. Of several outputs, all elements one behind
@@ -67,8 +67,68 @@ pub(crate) fn evaluate<'t, T: Real>(
             let losses = -x.gather(1, Indices::new([labels.len(), 1], labels)).at(1, 0) * kept;
             if attrs["reduction"] == "mean" { losses.sum() / kept.sum() } else { losses }
         }
+        ("cholesky", &[a]) => a.cholesky(),
+        ("inverse", &[a]) => a.inverse(),
+        ("logdet", &[a]) => a.logdet(),
+        ("slogdet", &[a]) => Var::concat(&a.slogdet().map(|part| part.reshape([part.value().len()])), 0),
+        ("solve", &[a, b]) => a.solve(b),
+        ("triangular_solve", &[a, b]) => {
+            let triangle = if attrs["upper"] == true { Triangle::UPPER } else { Triangle::LOWER };
+            let triangle = if attrs["transpose"] == true { triangle.transposed() } else { triangle };
+            let triangle = if attrs["unit_diagonal"] == true { triangle.unit_diagonal() } else { triangle };
+            a.triangular_solve(b, triangle)
+        }
+        ("cholesky_solve", &[b, l]) => {
+            let half = l.triangular_solve(b, Triangle::LOWER);
+            l.triangular_solve(half, Triangle::LOWER.transposed())
+        }
+        ("cross_entropy", &[logits, ..]) => {
+            // Classes last; any axes behind them are more rows.
+            let rank = logits.shape().len() as isize;
+            let order: Vec<isize> = [0].into_iter().chain(2..rank).chain([1]).collect();
+            let rows = logits.permute(&order).reshape([integers[0].len(), logits.shape()[1]]);
+            let options = CrossEntropy::new()
+                .reduction(reduction(attrs))
+                .label_smoothing(attrs["label_smoothing"].as_f64()?)
+                .ignore(attrs["ignore_index"].as_i64()? as usize);
+            match x.get(1) {
+                Some(weights) => {
+                    let weights = tape.alloc_slice(weights.value().len(), |i| weights.value()[i].to_f64());
+                    rows.cross_entropy_with(index(0), options.class_weights(weights))
+                }
+                None => rows.cross_entropy_with(index(0), options),
+            }
+        }
+        ("mse_loss", &[x, y]) => x.mse(y, reduction(attrs)),
+        ("l1_loss", &[x, y]) => x.l1(y, reduction(attrs)),
+        ("huber_loss", &[x, y]) => x.huber(y, attrs["delta"].as_f64()?, reduction(attrs)),
+        ("bce_with_logits", &[x, y]) => x.bce_with_logits(y, reduction(attrs)),
+        ("bce_with_logits", &[x, y, weights]) => {
+            let weights: Vec<f64> = weights.value().iter().map(|weight| weight.to_f64()).collect();
+            x.bce_with_logits_weighted(y, &weights, reduction(attrs))
+        }
+        // The references leave the constants of the densities out.
+        ("gaussian_nll", &[mean, y, variance]) => {
+            let left_out = 0.5 * std::f64::consts::TAU.ln();
+            let count = if attrs["reduction"] == "sum" { y.value().len() as f64 } else { 1.0 };
+            mean.gaussian_nll(y, variance, reduction(attrs)) - count * left_out
+        }
+        ("poisson_nll", &[x, y]) => {
+            let factorial = |y: f64| (2..=y as u32).map(|k| f64::from(k).ln()).sum::<f64>();
+            let left_out: f64 = y.value().iter().map(|y| factorial(y.to_f64())).sum();
+            assert_eq!(reduction(attrs), Reduction::Mean);
+            x.poisson_nll(y, Reduction::Mean) - left_out / y.value().len() as f64
+        }
         _ => return None,
     })
+}
+
+fn reduction(attrs: &Value) -> Reduction {
+    match attrs["reduction"].as_str().unwrap() {
+        "mean" => Reduction::Mean,
+        "sum" => Reduction::Sum,
+        _ => Reduction::Each,
+    }
 }
 
 fn counts(value: &Value) -> Vec<usize> {

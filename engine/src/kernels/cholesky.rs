@@ -1,0 +1,136 @@
+//! The Cholesky factor of a symmetric positive-definite matrix, block by block: most of the work is matrix products.
+
+use std::cmp::Ordering;
+
+use crate::Real;
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::gemm::{Matrix, gemm};
+use crate::kernels::triangular::BLOCK;
+
+/// How many numbers of working memory [`cholesky`] needs for `n` rows.
+pub fn scratch(n: usize) -> usize {
+    // A panel, the negative of its coefficients, and what they multiply: at most n²/4.
+    2 * BLOCK * n + n * n / 4
+}
+
+/// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 and zeros above the diagonal. Where that is
+/// not positive definite to working precision, L is NaN on and below the diagonal.
+///
+/// # Panics
+/// If a size does not fit.
+pub fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T]) {
+    assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements are no {n}×{n} matrix", a.len());
+    l.fill(T::ZERO);
+    let (panel, rest) = scratch.split_at_mut(BLOCK * n);
+    let (coefficients, done) = rest.split_at_mut(BLOCK * n);
+    let half = T::from_f64(0.5);
+    for start in (0..n).step_by(BLOCK) {
+        let (columns, rows) = (BLOCK.min(n - start), n - start);
+        // Columns of L from the diagonal down, each as a row: so the loops run along memory.
+        let panel = &mut panel[..columns * rows];
+        for (j, column) in (start..).zip(panel.chunks_exact_mut(rows)) {
+            (start..).zip(column).for_each(|(i, x)| *x = half * a[i * n + j] + half * a[j * n + i]);
+        }
+        if start > 0 {
+            let done = &mut done[..rows * start];
+            for (i, row) in (start..).zip(done.chunks_exact_mut(start)) {
+                row.copy_from_slice(&l[i * n..i * n + start]);
+            }
+            let coefficients = &mut coefficients[..columns * start];
+            coefficients.iter_mut().zip(&*done).for_each(|(coefficient, &x)| *coefficient = -x);
+            let done = Matrix::new(done, rows, start);
+            gemm(Matrix::new(coefficients, columns, start), done.t(), panel, Write::Add);
+        }
+        if !dispatch(Panel { rows, panel }) {
+            for (i, row) in l.chunks_exact_mut(n).enumerate() {
+                row[..=i].fill(T::from_f64(f64::NAN));
+            }
+            return;
+        }
+        for (j, column) in panel.chunks_exact(rows).enumerate() {
+            (start + j..n).for_each(|i| l[i * n + start + j] = column[i - start]);
+        }
+    }
+}
+
+/// Columns of the factor that depend on each other only; whether all pivots are positive.
+struct Panel<'a, T> {
+    rows: usize,
+    panel: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Panel<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> bool {
+        let Panel { rows, panel } = self;
+        for j in 0..panel.len() / rows {
+            let (done, rest) = panel.split_at_mut(j * rows);
+            let column = &mut rest[j..rows];
+            for done in done.chunks_exact(rows) {
+                let coefficient = done[j];
+                column.iter_mut().zip(&done[j..]).for_each(|(x, &done)| *x -= coefficient * done);
+            }
+            if column[0].partial_cmp(&T::ZERO) != Some(Ordering::Greater) {
+                return false;
+            }
+            let pivot = column[0].sqrt();
+            column.iter_mut().for_each(|x| *x /= pivot);
+            column[0] = pivot;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn factor(a: &[f64], n: usize) -> Vec<f64> {
+        let mut l = vec![7.0; n * n];
+        cholesky(a, n, &mut l, &mut vec![f64::NAN; scratch(n)]);
+        l
+    }
+
+    /// M · Mᵀ/n + 1, symmetric to rounding only.
+    fn positive_definite(n: usize) -> Vec<f64> {
+        let m: Vec<f64> = (0..n * n).map(|i| (i as f64 * 0.7).sin()).collect();
+        let at = |i: usize, j: usize| (0..n).map(|k| m[i * n + k] * m[j * n + k]).sum::<f64>() / n as f64;
+        (0..n * n).map(|i| at(i / n, i % n) + f64::from(i / n == i % n)).collect()
+    }
+
+    #[test]
+    fn the_factor_times_its_transpose_is_the_matrix() {
+        for n in [0, 1, 2, 47, 48, 49, 97, 150] {
+            let a = positive_definite(n);
+            let l = factor(&a, n);
+            for i in 0..n {
+                for j in 0..n {
+                    let product: f64 = (0..n).map(|k| l[i * n + k] * l[j * n + k]).sum();
+                    assert!((product - a[i * n + j]).abs() < 1e-13, "{n}: {i}, {j}");
+                    assert!(j <= i || l[i * n + j] == 0.0);
+                }
+                assert!(l[i * n + i] > 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_positive_definite_has_no_factor() {
+        for n in [1, 5, 60, 100] {
+            for bad in [0, n / 2, n - 1] {
+                for value in [-1e-3, 0.0, f64::NAN] {
+                    let mut a = positive_definite(n);
+                    for i in 0..n {
+                        (a[bad * n + i], a[i * n + bad]) = (0.0, 0.0);
+                    }
+                    a[bad * n + bad] = value;
+                    let l = factor(&a, n);
+                    assert!((0..n * n).all(|i| if i % n <= i / n { l[i].is_nan() } else { l[i] == 0.0 }));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Batches of matrices: the last two axes are a matrix, the ones before say which.
+
+use std::ops::Range;
+
+use crate::ops::broadcast::broadcast;
+
+/// Calls `visit` with the number of every pair of two batches that are broadcast to `batch`, and of the matrices it is
+/// made of; the flags say whether this is the first pair of each.
+pub(crate) fn for_each_pair(
+    batch: &[usize],
+    operands: [&[usize]; 2],
+    visit: &mut impl FnMut(usize, [usize; 2], [bool; 2]),
+) {
+    let layout = broadcast(batch, operands);
+    for row in layout.all() {
+        for i in 0..layout.row {
+            let at = |k: usize| row.offsets[k] + i * layout.strides[k];
+            let first = |k: usize| row.first[k] && (layout.strides[k] != 0 || i == 0);
+            visit(row.start + i, [at(0), at(1)], [first(0), first(1)]);
+        }
+    }
+}
+
+/// The number of rows of square matrices (.., n, n).
+///
+/// # Panics
+/// If they are not square.
+#[track_caller]
+pub(crate) fn square(name: &str, shape: &[usize]) -> usize {
+    match shape {
+        [.., rows, columns] if rows == columns => *rows,
+        _ => panic!("{name}: a value of shape {shape:?}; expected square matrices (.., n, n)"),
+    }
+}
+
+/// Where in memory each square matrix of an array of this shape stands.
+pub(crate) fn squares(shape: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    let [batch @ .., n, _] = shape else {
+        unreachable!("checked when it was recorded");
+    };
+    let (count, len) = (batch.iter().product::<usize>(), n * n);
+    (0..count).map(move |i| i * len..(i + 1) * len)
+}
+
+/// Sets the n×n matrix `out` to the transpose of `a`.
+pub(crate) fn transpose<T: Copy>(a: &[T], n: usize, out: &mut [T]) {
+    for i in 0..n {
+        (0..n).for_each(|j| out[j * n + i] = a[i * n + j]);
+    }
+}

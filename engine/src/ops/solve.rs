@@ -1,0 +1,292 @@
+//! Systems of linear equations, triangular and general, and the inverse.
+
+use crate::kernels::Write;
+use crate::kernels::gemm::{Matrix, gemm};
+use crate::kernels::lu;
+use crate::kernels::triangular::Triangular;
+use crate::ops::batch::{for_each_pair, square, squares, transpose};
+use crate::ops::blocks::put;
+use crate::ops::broadcast::broadcast_shape;
+use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
+
+/// Which part of a square matrix a triangular system is made of; the rest is not read.
+///
+/// ```
+/// use elbo_engine::{Tape, Tensor, Triangle};
+///
+/// let l: Tensor = Tensor::new([2, 2], [2.0, f32::NAN, 1.0, 4.0]);
+/// let b = Tensor::new([2, 1], [2.0, 9.0]);
+/// let tape = Tape::new();
+/// let x = tape.input(&l).triangular_solve(tape.input(&b), Triangle::LOWER);
+/// assert_eq!(x.value(), [1.0, 2.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Triangle {
+    upper: bool,
+    transposed: bool,
+    unit_diagonal: bool,
+}
+
+impl Triangle {
+    /// The diagonal and what is below.
+    pub const LOWER: Triangle = Triangle { upper: false, transposed: false, unit_diagonal: false };
+
+    /// The diagonal and what is above.
+    pub const UPPER: Triangle = Triangle { upper: true, ..Triangle::LOWER };
+
+    /// The transpose of this triangle: `Triangle::LOWER.transposed()` solves Lᵀ x = b.
+    #[must_use]
+    pub const fn transposed(self) -> Self {
+        Triangle { transposed: !self.transposed, ..self }
+    }
+
+    /// The same with ones on the diagonal, whatever stands there.
+    #[must_use]
+    pub const fn unit_diagonal(self) -> Self {
+        Triangle { unit_diagonal: true, ..self }
+    }
+
+    fn of<T>(self, data: &[T], n: usize) -> Triangular<'_, T> {
+        let Triangle { upper, transposed, unit_diagonal } = self;
+        Triangular { data, stride: n, n, upper, transposed, unit_diagonal }
+    }
+
+    /// Whether element (i, j) of the matrix is read.
+    fn reads(self, i: usize, j: usize) -> bool {
+        if i == j { !self.unit_diagonal } else { self.upper == (i < j) }
+    }
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// The x that solves A x = `b`, with A a triangle of this square matrix. `b` is a matrix (n, columns) or a vector
+    /// (n); axes before the last two are batches and broadcast, as in [`matmul`](Var::matmul).
+    ///
+    /// What is outside of the triangle is not read, and its gradient is zero. Where the diagonal holds a zero, x is
+    /// infinite or NaN.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn triangular_solve(self, b: Var<'t, T>, triangle: Triangle) -> Var<'t, T> {
+        solve(System::Triangular(triangle), self, b)
+    }
+
+    /// The x that solves A x = `b`, with A this square matrix, by elimination with row exchanges. Shapes are those of
+    /// [`triangular_solve`](Var::triangular_solve). Where A is singular, x is infinite or NaN.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn solve(self, b: Var<'t, T>) -> Var<'t, T> {
+        solve(System::General, self, b)
+    }
+
+    /// The inverse of a square matrix, or of each in a batch (.., n, n). Where one is singular, its inverse is infinite
+    /// or NaN.
+    ///
+    /// To multiply a vector by an inverse, [`solve`](Var::solve) is cheaper and more accurate.
+    ///
+    /// # Panics
+    /// If the last two axes are not of one length.
+    #[track_caller]
+    pub fn inverse(self) -> Var<'t, T> {
+        square("inverse", self.shape());
+        self.tape().record(Inverse, &[self], [self.shape()])[0]
+    }
+}
+
+/// What is known of the matrix.
+#[derive(Clone, Copy)]
+enum System {
+    General,
+    Triangular(Triangle),
+}
+
+impl System {
+    fn name(self) -> &'static str {
+        match self {
+            System::General => "solve",
+            System::Triangular(_) => "triangular_solve",
+        }
+    }
+
+    fn scratch(self, n: usize) -> usize {
+        match self {
+            System::General => n * n + lu::scratch(n),
+            System::Triangular(_) => Triangular::<f64>::scratch(n),
+        }
+    }
+
+    /// Replaces b by the solution, of the system with the transposed matrix if so.
+    fn apply<T: Real>(self, a: &[T], n: usize, transposed: bool, columns: usize, x: &mut [T], scratch: &mut [T]) {
+        match self {
+            System::General => {
+                let (factors, working) = scratch.split_at_mut(n * n);
+                if transposed {
+                    transpose(a, n, factors)
+                } else {
+                    factors.copy_from_slice(a)
+                }
+                lu::eliminate(factors, n, columns, x, working);
+            }
+            System::Triangular(triangle) => {
+                let triangle = if transposed { triangle.transposed() } else { triangle };
+                triangle.of(a, n).solve(columns, x, scratch);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn solve<'t, T: Real>(system: System, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+    let name = system.name();
+    let n = square(name, a.shape());
+    if b.shape() == [n] {
+        let x = solve(system, a, b.reshape([n, 1]));
+        return x.reshape(&x.shape()[..x.shape().len() - 1]);
+    }
+    let Some(sizes) = Sizes::new(a.shape(), b.shape()) else {
+        panic!(
+            "{name}: matrices of shape {:?} and right-hand sides of shape {:?}; expected (.., {n}, {n}) and \
+             (.., {n}, columns) or ({n}), and axes before them broadcast",
+            a.shape(),
+            b.shape()
+        );
+    };
+    let shape: Shape = sizes.batch.iter().copied().chain([n, sizes.columns]).collect();
+    a.tape().record(Solve { system }, &[a, b], [shape])[0]
+}
+
+/// How matrices and right-hand sides meet.
+struct Sizes<'a> {
+    n: usize,
+    columns: usize,
+    batch: Shape,
+    batches: [&'a [usize]; 2],
+}
+
+impl<'a> Sizes<'a> {
+    fn new(a: &'a [usize], b: &'a [usize]) -> Option<Self> {
+        let ([a_batch @ .., n, _], [b_batch @ .., rows, columns]) = (a, b) else {
+            return None;
+        };
+        let batch = broadcast_shape(a_batch, b_batch)?;
+        (rows == n).then_some(Sizes { n: *n, columns: *columns, batch, batches: [a_batch, b_batch] })
+    }
+
+    fn of<T>(a: View<'a, T>, b: View<'a, T>) -> Self {
+        Sizes::new(a.shape, b.shape).expect("checked when it was recorded")
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Solve {
+    system: System,
+}
+
+impl<T: Real> Operation<T> for Solve {
+    fn name(&self) -> &'static str {
+        self.system.name()
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (a, b) = (io.input(0), io.input(1));
+        let Sizes { n, columns, batch, batches } = Sizes::of(a, b);
+        let (square, len) = (n * n, n * columns);
+        let working = io.scratch(self.system.scratch(n));
+        let out = io.output(0);
+        for_each_pair(&batch, batches, &mut |i, [j, k], _| {
+            let x = &mut out[i * len..][..len];
+            x.copy_from_slice(&b.data[k * len..][..len]);
+            self.system.apply(&a.data[j * square..][..square], n, false, columns, x, working);
+        });
+    }
+
+    /// The adjoint of b is u = A⁻ᵀ g, that of A is −u xᵀ (M. Giles, "Collected matrix derivative results", 2008).
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (a, b, x) = (io.input(0), io.input(1), io.output(0).data);
+        let g = io.upstream(0).expect("the only output");
+        let Sizes { n, columns, batch, batches } = Sizes::of(a, b);
+        let (square, len) = (n * n, n * columns);
+        let working = io.scratch(self.system.scratch(n));
+        let u = io.scratch(g.len());
+        u.copy_from_slice(g);
+        for_each_pair(&batch, batches, &mut |i, [j, _], _| {
+            self.system.apply(&a.data[j * square..][..square], n, true, columns, &mut u[i * len..][..len], working);
+        });
+        let clear = |target: &mut [T], write| {
+            // Of an empty product no part of the target is reached.
+            if g.is_empty() && write == Write::Store {
+                target.fill(T::ZERO);
+            }
+        };
+        io.accumulate(1, |target, write| {
+            clear(target, write);
+            for_each_pair(&batch, batches, &mut |i, [_, k], [_, first]| {
+                let write = if first { write } else { Write::Add };
+                put(&u[i * len..][..len], &mut target[k * len..][..len], write);
+            });
+        });
+        if !io.is_wanted(0) {
+            return;
+        }
+        let outer = io.scratch(square);
+        io.accumulate(0, |target, write| {
+            clear(target, write);
+            for_each_pair(&batch, batches, &mut |i, [j, _], [first, _]| {
+                let [x, u] = [x, &*u].map(|part| Matrix::new(&part[i * len..][..len], n, columns));
+                let target = &mut target[j * square..][..square];
+                let write = if first { write } else { Write::Add };
+                match self.system {
+                    System::Triangular(triangle) if triangle.transposed => gemm(x, u.t(), outer, Write::Store),
+                    _ => gemm(u, x.t(), outer, Write::Store),
+                }
+                for (place, (target, &part)) in target.iter_mut().zip(&*outer).enumerate() {
+                    let is_read = match self.system {
+                        System::General => true,
+                        System::Triangular(triangle) => triangle.reads(place / n, place % n),
+                    };
+                    let part = if is_read { -part } else { T::ZERO };
+                    *target = if write == Write::Store { part } else { *target + part };
+                }
+            });
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Inverse;
+
+impl<T: Real> Operation<T> for Inverse {
+    fn name(&self) -> &'static str {
+        "inverse"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let a = io.input(0);
+        let n = square("inverse", a.shape);
+        let working = io.scratch(System::General.scratch(n));
+        let out = io.output(0);
+        for matrix in squares(a.shape) {
+            let x = &mut out[matrix.clone()];
+            x.fill(T::ZERO);
+            x.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
+            System::General.apply(&a.data[matrix], n, false, n, x, working);
+        }
+    }
+
+    /// −A⁻ᵀ g A⁻ᵀ.
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (y, g) = (io.output(0), io.upstream(0).expect("the only output"));
+        let n = square("inverse", y.shape);
+        let left = io.scratch(n * n);
+        io.accumulate(0, |target, write| {
+            for matrix in squares(y.shape) {
+                let y = Matrix::new(&y.data[matrix.clone()], n, n);
+                gemm(y.t(), Matrix::new(&g[matrix.clone()], n, n), left, Write::Store);
+                left.iter_mut().for_each(|x| *x = -*x);
+                gemm(Matrix::new(left, n, n), y.t(), &mut target[matrix], write);
+            }
+        });
+    }
+}
