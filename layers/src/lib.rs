@@ -72,7 +72,10 @@ pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
 pub use nn::Dense;
 pub use objective::{Loss, Objective};
 pub use optim::{Adam, Optimizer, Sgd};
-pub use posterior::{Buffer, Density, INITIAL_SD, LowRank, MeanField, Point, Posterior, Saved, Variance};
+pub use posterior::{
+    Buffer, Density, FullCovariance, INITIAL_SD, LowRank, MatrixNormal, MeanField, Point, Posterior, Saved, Triangle,
+    Variance,
+};
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior};
 pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
@@ -88,9 +91,9 @@ pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
         Adam, Bayesian, Buffer, Categorical, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Estimators, Forward, Gaussian, Gradients, Key, Layer, Likelihood, LowRank, MeanField, MonteCarlo, Normal,
-        Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Real, Sgd, Tape, Tensor, Var, Weight,
-        bayesian,
+        Estimators, Forward, FullCovariance, Gaussian, Gradients, Key, Layer, Likelihood, LowRank, MatrixNormal,
+        MeanField, MonteCarlo, Normal, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Real, Sgd,
+        Tape, Tensor, Var, Weight, bayesian,
     };
 }
 

@@ -77,9 +77,13 @@ fn families() -> Vec<(&'static str, Vec<(usize, usize)>)> {
     vec![
         ("low rank", per_step(Dense::of(64, 10, |shape| LowRank::new(shape, 3), prior), 64, 10, plain)),
         (
-            "low rank, estimated",
+            "the same, estimated",
             per_step(Dense::of(64, 10, |shape| LowRank::new(shape, 3), MonteCarlo(prior)), 64, 10, plain),
         ),
+        ("full covariance", per_step(Dense::of(16, 10, FullCovariance::new, prior), 16, 10, plain)),
+        ("the same, estimated", per_step(Dense::of(16, 10, FullCovariance::new, MonteCarlo(prior)), 16, 10, plain)),
+        ("matrix normal", per_step(Dense::of(64, 10, MatrixNormal::new, prior), 64, 10, plain)),
+        ("the same, estimated", per_step(Dense::of(64, 10, MatrixNormal::new, MonteCarlo(prior)), 64, 10, plain)),
     ]
 }
 

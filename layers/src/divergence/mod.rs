@@ -1,6 +1,7 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
-mod exact;
+pub(crate) mod exact;
+mod full_covariance;
 mod low_rank;
 mod monte_carlo;
 pub(crate) mod normal;

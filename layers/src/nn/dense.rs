@@ -1,5 +1,6 @@
 //! The fully connected layer.
 
+use crate::Shape;
 use crate::prelude::*;
 
 /// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.
@@ -51,12 +52,12 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
     ///
     /// ```
     /// # use elbo::prelude::*;
-    /// let layer = Dense::of(64, 10, |shape| LowRank::new(shape, 4), Normal(0.0, 1.0));
-    /// # let _: Dense<LowRank> = layer;
+    /// let layer: Dense<MatrixNormal> = Dense::of(64, 10, MatrixNormal::new, Normal(0.0, 1.0));
+    /// let layer: Dense<LowRank> = Dense::of(64, 10, |shape| LowRank::new(shape, 4), Normal(0.0, 1.0));
     /// ```
     #[track_caller]
-    pub fn of(inputs: usize, outputs: usize, mut posterior: impl FnMut(&[usize]) -> Q, prior: P) -> Self {
-        Dense { weight: posterior(&[outputs, inputs]), bias: posterior(&[outputs]), prior }
+    pub fn of(inputs: usize, outputs: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
+        Dense { weight: posterior([outputs, inputs].into()), bias: posterior([outputs].into()), prior }
     }
 
     /// The same layer under another prior.

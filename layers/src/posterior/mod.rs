@@ -1,18 +1,24 @@
 //! Posterior families: distributions over a weight that are learned.
 
 mod buffer;
+mod full_covariance;
 mod log_scale;
 mod low_rank;
+mod matrix_normal;
 mod mean_field;
 mod point;
+mod triangle;
 
 use std::cell::Cell;
 
 pub use buffer::{Buffer, Saved};
+pub use full_covariance::FullCovariance;
 pub(crate) use log_scale::softplus;
 pub use low_rank::LowRank;
+pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
 pub use point::Point;
+pub use triangle::Triangle;
 
 use crate::engine::random::normals;
 use crate::{Cx, Key, Parameters, Real, Tape, Tensor, Var};

@@ -72,9 +72,8 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
 /// ln q(w) − ln p(w) over samples has the closed form for its mean.
 pub fn check_divergence<Q, P>(model: &One<Q, P>)
 where
-    Q: Divergence<P, Scalar = f64> + Density + Clone,
+    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
     P: Prior + Clone,
-    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
 {
     let estimated = One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
     let tape = Tape::inference();
@@ -87,11 +86,9 @@ where
 /// The closed form is the same with a tape and without, to the tape's precision, in both formats.
 pub fn check_closed_form<Q, P, R>(double: &One<Q, P>, single: &One<R, P>)
 where
-    Q: Divergence<P, Scalar = f64>,
-    R: Divergence<P, Scalar = f32>,
+    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
+    R: Divergence<P, Scalar = f32, Exact = elbo::Yes>,
     P: Prior,
-    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
-    One<R, P>: Bayesian<Scalar = f32, Exact = elbo::Yes>,
 {
     let tape = Tape::new();
     let (on_tape, exact) = (double.draw(&tape, Key::new(1)).kl().nats(), double.kl());
@@ -174,9 +171,8 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 /// as the case has it.
 pub fn check_reference<Q, P>(model: &One<Q, P>, expected: f64, cotangent: f64) -> Gradients<f64>
 where
-    Q: Divergence<P, Scalar = f64>,
+    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
     P: Prior,
-    One<Q, P>: Bayesian<Scalar = f64, Exact = elbo::Yes>,
 {
     assert!((model.kl() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", model.kl());
     let mut gradients = Gradients::of(model);
@@ -194,4 +190,30 @@ pub fn reference() -> Reference {
 /// sigmoid(ρ): what a gradient by a standard deviation becomes by ρ.
 pub fn slope(rho: f64) -> f64 {
     1.0 / (1.0 + (-rho).exp())
+}
+
+/// Values and gradients of sample and divergence stay finite where every ρ and every mean is far out.
+pub fn check_extremes<Q, P>(model: &One<Q, P>, sd: f64)
+where
+    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Clone,
+    P: Prior + Clone,
+{
+    for rho in [-1e4, -100.0, 0.0, 1e4] {
+        for mean in [0.0, 1e4, -1e4] {
+            let mut model = One { weight: model.weight.clone(), prior: model.prior.clone() };
+            model.visit_mut(&elbo::Path::ROOT, &mut |path, role, tensor| {
+                if path.to_string().ends_with("rho") {
+                    tensor.data_mut().fill(rho);
+                } else if role == elbo::Role::Mean {
+                    tensor.data_mut().fill(mean * sd);
+                }
+            });
+            let mut gradients = Gradients::of(&model);
+            let tape = Tape::new();
+            let net = model.draw(&tape, Key::new(1));
+            (net.kl().var().unwrap() + combined(*net.weight)).backward(&mut gradients);
+            assert!(model.kl().is_finite() && net.kl().nats().is_finite(), "ρ {rho}, μ {mean}");
+            assert!(gradients.first_non_finite().is_none(), "ρ {rho}, μ {mean}");
+        }
+    }
 }

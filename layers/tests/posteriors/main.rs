@@ -5,4 +5,6 @@
 mod common;
 
 mod checks;
+mod full_covariance;
 mod low_rank;
+mod matrix_normal;

@@ -1,0 +1,46 @@
+//! Normals with any covariance under a normal prior.
+//!
+//! KL(N(μ, Σ) ‖ N(m, s²I)) = (tr Σ + ‖μ − m‖²)/(2s²) − n/2 + n ln s − ½ ln det Σ over n elements. With Σ = L Lᵀ the
+//! trace is ‖L‖² and ½ ln det Σ = ln det L. With Σ = A Aᵀ ⊗ B Bᵀ, of a matrix normal of r rows and c columns, the trace
+//! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
+
+use crate::divergence::exact::{away, away_on};
+use crate::{Cx, Divergence, FullCovariance, Given, MatrixNormal, Normal, Real, Var, Yes};
+
+impl<T: Real> Divergence<Normal> for FullCovariance<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normal) -> f64 {
+        let trace = self.factor.squares() / prior.sd().powi(2);
+        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
+        0.5 * (trace + away(&self.mean, *prior)) + constant - self.factor.log_det()
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        let factor = self.factor.param(cx);
+        let trace = factor.squares() * prior.sd().recip() * prior.sd().recip();
+        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
+        (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
+    }
+}
+
+impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normal) -> f64 {
+        let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
+        let trace = self.rows.squares() / prior.sd() * (self.columns.squares() / prior.sd());
+        let log_det = columns * self.rows.log_det() + rows * self.columns.log_det();
+        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
+        0.5 * (trace + away(&self.mean, *prior)) + constant - log_det
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
+        let [a, b] = [&self.rows, &self.columns].map(|factor| factor.param(cx));
+        let trace = (a.squares() * prior.sd().recip()) * (b.squares() * prior.sd().recip());
+        let log_det = a.log_det() * columns + b.log_det() * rows;
+        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
+        (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det
+    }
+}

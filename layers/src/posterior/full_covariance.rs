@@ -1,0 +1,112 @@
+//! The normal posterior with any covariance.
+
+use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, next_initial_key};
+use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+
+/// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
+/// as many multiplications a draw. For heads and small layers.
+///
+/// A sample is μ + L ε, with the noise ε by the weight's name and of its shape. Elements depend on each other, so
+/// neither local reparameterisation nor Flipout applies.
+#[derive(Clone, Debug)]
+pub struct FullCovariance<T: Real = f32> {
+    /// μ.
+    pub mean: Tensor<T>,
+    /// L.
+    pub factor: Triangle<T>,
+}
+
+impl<T: Real> FullCovariance<T> {
+    /// A weight of this shape at its start, that of [`MeanField::new`](crate::MeanField::new): independent elements with
+    /// the standard deviation [`INITIAL_SD`].
+    ///
+    /// # Panics
+    /// If the weight has more than 16,384 elements: of so many, [`LowRank`](crate::LowRank) holds what matters.
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        // Before anything is allocated.
+        let factor = Triangle::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
+        let mut mean = Tensor::zeros(shape);
+        he_normal(next_initial_key(), &mut mean);
+        FullCovariance { mean, factor }
+    }
+
+    /// With these means and the covariance L Lᵀ: L, the `factor`, of shape (elements, elements) and lower-triangular
+    /// with a positive diagonal.
+    ///
+    /// # Panics
+    /// If L is not that.
+    #[track_caller]
+    pub fn with_factor(mean: Tensor<T>, factor: &Tensor<T>) -> Self {
+        let factor = Triangle::of(factor);
+        assert!(
+            factor.rows() == mean.len(),
+            "FullCovariance: a weight of shape {:?} has {} elements, and the factor {} rows",
+            mean.shape(),
+            mean.len(),
+            factor.rows()
+        );
+        FullCovariance { mean, factor }
+    }
+}
+
+impl<T: Real> Parameters for FullCovariance<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        f(&path.at("mean"), Role::Mean, &self.mean);
+        self.factor.visit(&path.at("factor"), f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        f(&path.at("mean"), Role::Mean, &mut self.mean);
+        self.factor.visit_mut(&path.at("factor"), f);
+    }
+}
+
+impl<T: Real> Posterior for FullCovariance<T> {
+    fn shape(&self) -> &[usize] {
+        self.mean.shape()
+    }
+
+    fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        let noise = cx.noise(self.shape()).reshape([self.mean.len()]);
+        cx.tape().param(&self.mean) + self.factor.param(cx).times(noise).reshape(self.shape())
+    }
+
+    fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        tape.param(&self.mean)
+    }
+}
+
+impl<T: Real> Density for FullCovariance<T> {
+    fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let (mean, factor) = (cx.density_param(&self.mean), self.factor.density_param(cx));
+        let z = factor.solve((w - mean).reshape([w.len()]));
+        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
+        z.square().sum() * -0.5 - (factor.log_det() + half_log_tau)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(
+        expected = "FullCovariance: a weight of shape [4000, 4000] needs a covariance of 16000000 rows, and \
+                               128000008000000 numbers to hold it; at most 16384 rows are allowed"
+    )]
+    fn a_covariance_that_nobody_can_hold_is_refused() {
+        FullCovariance::<f32>::new([4000, 4000]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a weight of shape [2, 2] has 4 elements, and the factor 3 rows")]
+    fn a_factor_of_another_size_is_refused() {
+        let identity = Tensor::from_fn([3, 3], |i| f64::from(u8::from(i % 4 == 0)));
+        FullCovariance::<f32>::with_factor(Tensor::zeros([2, 2]), &identity);
+    }
+}

@@ -1,0 +1,279 @@
+//! Lower-triangular factors of covariances.
+
+mod below;
+mod dense;
+mod solve;
+
+use crate::divergence::exact::sum;
+use crate::engine::{Visitor, VisitorMut};
+use crate::posterior::log_scale::{inverse_softplus, log_scales, log_softplus, softplus};
+use crate::{Cx, Parameters, Path, Real, Role, Tensor, Var};
+
+/// Rows up to which a triangle is allowed: above, its numbers alone would fill half a gigabyte in `f32`, and training
+/// keeps four of each.
+const MOST_ROWS: usize = 1 << 14;
+
+/// L, a lower-triangular matrix with a positive diagonal: the Cholesky factor of the covariance L Lᵀ.
+///
+/// The diagonal is softplus(ρ), so any ρ makes a covariance, and its determinant needs no factorisation.
+#[derive(Clone, Debug)]
+pub struct Triangle<T: Real = f32> {
+    /// ρ = softplus⁻¹ of the diagonal, of shape (rows).
+    pub rho: Tensor<T>,
+    /// What is below the diagonal, row by row: of shape (rows · (rows − 1) / 2).
+    pub lower: Tensor<T>,
+}
+
+impl<T: Real> Triangle<T> {
+    /// The diagonal matrix with `sd` everywhere; `family` asks for it, for a weight of shape `shape`.
+    #[track_caller]
+    pub(crate) fn diagonal(rows: usize, sd: f64, family: &str, shape: &[usize]) -> Self {
+        assert!(
+            rows <= MOST_ROWS,
+            "{family}: a weight of shape {shape:?} needs a covariance of {rows} rows, and {} numbers to hold it; at most \
+             {MOST_ROWS} rows are allowed",
+            rows as u128 * (rows as u128 + 1) / 2,
+        );
+        let lower = Tensor::zeros([rows * rows.saturating_sub(1) / 2]);
+        Triangle { rho: Tensor::full([rows], inverse_softplus(sd)), lower }
+    }
+
+    /// The triangle that this square matrix is.
+    ///
+    /// # Panics
+    /// If it is not square, if it is not zero above the diagonal, or if the diagonal is not positive and finite.
+    #[track_caller]
+    pub fn of(factor: &Tensor<T>) -> Self {
+        let rows = match *factor.shape() {
+            [rows, columns] if rows == columns && rows <= MOST_ROWS => rows,
+            _ => panic!("Triangle: a square matrix of at most {MOST_ROWS} rows is needed, got {:?}", factor.shape()),
+        };
+        let at = |i: usize, j: usize| factor.data()[i * rows + j].to_f64();
+        for i in 0..rows {
+            let sd = at(i, i);
+            assert!(
+                sd > 0.0 && sd.is_finite(),
+                "Triangle: the diagonal must be positive and finite, got {sd} in row {i}"
+            );
+            for j in i + 1..rows {
+                assert!(
+                    at(i, j) == 0.0,
+                    "Triangle: a lower-triangular factor L of the covariance L Lᵀ is needed, and above the diagonal, at \
+                     ({i}, {j}), is {}",
+                    at(i, j)
+                );
+            }
+        }
+        let rho = Tensor::from_fn([rows], |i| inverse_softplus(at(i, i)));
+        let mut below = (0..rows).flat_map(|i| (0..i).map(move |j| (i, j)));
+        let lower = Tensor::from_fn([rows * rows.saturating_sub(1) / 2], |_| {
+            let (i, j) = below.next().expect("as many as there are");
+            at(i, j)
+        });
+        Triangle { rho, lower }
+    }
+
+    /// The number of rows, and of columns.
+    pub fn rows(&self) -> usize {
+        self.rho.len()
+    }
+
+    /// Σ Lᵢⱼ², in double precision.
+    pub(crate) fn squares(&self) -> f64 {
+        let (rho, lower) = (self.rho.data(), self.lower.data());
+        sum(rho.len(), |i| softplus(rho[i].to_f64()).powi(2)) + sum(lower.len(), |i| lower[i].to_f64().powi(2))
+    }
+
+    /// ln det L, in double precision.
+    pub(crate) fn log_det(&self) -> f64 {
+        let rho = self.rho.data();
+        sum(rho.len(), |i| log_softplus(rho[i].to_f64()))
+    }
+
+    /// On the tape, to be learned.
+    pub(crate) fn param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
+        OnTape::new(cx.tape().param(&self.rho), cx.tape().param(&self.lower))
+    }
+
+    /// On the tape, for a density.
+    pub(crate) fn density_param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
+        OnTape::new(cx.density_param(&self.rho), cx.density_param(&self.lower))
+    }
+}
+
+impl<T: Real> Parameters for Triangle<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        f(&path.at("rho"), Role::Scale, &self.rho);
+        f(&path.at("lower"), Role::Scale, &self.lower);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        f(&path.at("rho"), Role::Scale, &mut self.rho);
+        f(&path.at("lower"), Role::Scale, &mut self.lower);
+    }
+}
+
+/// A [`Triangle`] on the tape.
+#[derive(Clone, Copy)]
+pub(crate) struct OnTape<'t, T: Real> {
+    rho: Var<'t, T>,
+    diagonal: Var<'t, T>,
+    lower: Var<'t, T>,
+}
+
+impl<'t, T: Real> OnTape<'t, T> {
+    fn new(rho: Var<'t, T>, lower: Var<'t, T>) -> Self {
+        OnTape { rho, diagonal: rho.softplus(), lower }
+    }
+
+    /// L x, of a vector.
+    pub(crate) fn times(self, x: Var<'t, T>) -> Var<'t, T> {
+        self.diagonal * x + below::below(self.lower, x)
+    }
+
+    /// L, with its zeros.
+    pub(crate) fn dense(self) -> Var<'t, T> {
+        dense::dense(self.diagonal, self.lower)
+    }
+
+    /// L⁻¹ y, of a vector or of each column of a matrix.
+    pub(crate) fn solve(self, y: Var<'t, T>) -> Var<'t, T> {
+        solve::solve(self.diagonal, self.lower, y)
+    }
+
+    /// Σ Lᵢⱼ².
+    pub(crate) fn squares(self) -> Var<'t, T> {
+        self.diagonal.square().sum() + self.lower.square().sum()
+    }
+
+    /// ln det L.
+    pub(crate) fn log_det(self) -> Var<'t, T> {
+        log_scales(self.rho)
+    }
+}
+
+/// Row `i` of what is below a diagonal.
+#[inline(always)]
+fn row<T>(lower: &[T], i: usize) -> &[T] {
+    &lower[i * i.saturating_sub(1) / 2..][..i]
+}
+
+/// The elements of rows `rows` of what is below a diagonal.
+fn elements(rows: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    let before = |row: usize| row * row.saturating_sub(1) / 2;
+    before(rows.start)..before(rows.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::gradcheck;
+    use crate::{Drawing, Key, Tape};
+
+    const ROWS: [usize; 4] = [1, 2, 5, 40];
+
+    fn triangle<T: Real>(rows: usize) -> Triangle<T> {
+        Triangle {
+            rho: Tensor::from_fn([rows], |i| (i as f64 * 1.3).sin()),
+            lower: Tensor::from_fn([rows * (rows - 1) / 2], |i| (i as f64 * 0.7).cos() / (rows as f64).sqrt()),
+        }
+    }
+
+    fn cx<T: Real>(tape: &Tape<T>) -> Cx<'_, T> {
+        let (key, mode) = Drawing::new(Key::new(0)).mode();
+        Cx::new(tape, key, mode)
+    }
+
+    /// L, written out.
+    fn written_out(l: &Triangle<f64>) -> Vec<Vec<f64>> {
+        let n = l.rows();
+        let at = |i: usize, j: usize| match j {
+            _ if j < i => l.lower.data()[i * (i - 1) / 2 + j],
+            _ if j == i => l.rho.data()[i].exp().ln_1p(),
+            _ => 0.0,
+        };
+        (0..n).map(|i| (0..n).map(|j| at(i, j)).collect()).collect()
+    }
+
+    #[test]
+    fn every_form_is_the_matrix_written_out() {
+        for n in ROWS {
+            let l = triangle::<f64>(n);
+            let (x, written) = (Tensor::from_fn([n], |i| (i as f64 + 0.5).sin()), written_out(&l));
+            let tape = Tape::new();
+            let (on_tape, x) = (l.param(cx(&tape)), tape.input(&x));
+            assert!(on_tape.dense().value().iter().zip(written.concat()).all(|(a, b)| (a - b).abs() < 1e-15));
+            let product = on_tape.times(x);
+            for (row, y) in written.iter().zip(product.value()) {
+                let exact: f64 = row.iter().zip(x.value()).map(|(l, x)| l * x).sum();
+                assert!((y - exact).abs() < 1e-14, "{n}");
+            }
+            let again = on_tape.solve(product).value();
+            assert!(again.iter().zip(x.value()).all(|(a, b)| (a - b).abs() < 1e-10), "{n}");
+            let squares: f64 = written.concat().iter().map(|l| l * l).sum();
+            assert!((on_tape.squares().item() / squares - 1.0).abs() < 1e-14);
+            assert!((l.squares() / squares - 1.0).abs() < 1e-14);
+            let log_det: f64 = (0..n).map(|i| written[i][i].ln()).sum();
+            assert!((on_tape.log_det().item() - log_det).abs() < 1e-13 && (l.log_det() - log_det).abs() < 1e-13);
+            let held = Triangle::of(&Tensor::new([n, n], written.concat()));
+            let close =
+                |a: &Tensor<f64>, b: &Tensor<f64>| a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-14);
+            assert!(close(&held.rho, &l.rho) && close(&held.lower, &l.lower));
+        }
+    }
+
+    #[test]
+    fn columns_are_solved_one_by_one() {
+        let (n, columns) = (7, 3);
+        let l = triangle::<f64>(n);
+        let y = Tensor::from_fn([n, columns], |i| (i as f64 * 0.9).sin());
+        let tape = Tape::new();
+        let on_tape = l.param(cx(&tape));
+        let together = on_tape.solve(tape.input(&y)).value();
+        for column in 0..columns {
+            let alone = on_tape.solve(tape.constant([n], |i| y.data()[i * columns + column])).value();
+            for i in 0..n {
+                assert!((together[i * columns + column] - alone[i]).abs() < 1e-13);
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        for n in [1, 2, 6] {
+            let vector = Tensor::from_fn([n], |i| (i as f64 + 0.5).sin());
+            let matrix = Tensor::from_fn([n, 3], |i| (i as f64 + 0.5).cos());
+            let Triangle { rho, lower } = triangle::<f64>(n);
+            let mut model = [rho, lower, vector, matrix];
+            fn on_tape<'t>(tape: &'t Tape<f64>, model: &'t [Tensor<f64>; 4]) -> OnTape<'t, f64> {
+                OnTape::new(tape.param(&model[0]), tape.param(&model[1]))
+            }
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).times(tape.param(&m[2]))).assert_within(1e-8);
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).solve(tape.param(&m[2]))).assert_within(1e-8);
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).solve(tape.param(&m[3]))).assert_within(1e-8);
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).dense().square()).assert_within(1e-8);
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).squares() + on_tape(tape, m).log_det())
+                .assert_within(1e-8);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "above the diagonal, at (0, 1), is 0.5")]
+    fn a_covariance_in_place_of_its_factor_is_refused() {
+        Triangle::<f64>::of(&Tensor::new([2, 2], [1.0, 0.5, 0.5, 1.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "the diagonal must be positive and finite, got -1 in row 1")]
+    fn a_negative_diagonal_is_refused() {
+        Triangle::<f64>::of(&Tensor::new([2, 2], [1.0, 0.0, 0.5, -1.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "a square matrix of at most 16384 rows is needed, got [2, 3]")]
+    fn a_matrix_that_is_not_square_is_refused() {
+        Triangle::<f64>::of(&Tensor::zeros([2, 3]));
+    }
+}
