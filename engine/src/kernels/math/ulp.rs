@@ -107,7 +107,8 @@ pub(super) fn check_f64_samples<F: Function>(bound: f64, reference: impl Fn(f64)
 /// Compares with correctly rounded values at a million points. That they are, their hash says.
 pub(super) fn check_f64_exactly<F: Function>(bound: f64, exact: impl Fn(f64) -> f64, hash: u64) {
     let x: Vec<f64> = points().collect();
-    let want: Vec<f64> = x.iter().map(|&x| exact(x)).collect();
+    // Arithmetic in two parts is made for numbers.
+    let want: Vec<f64> = x.iter().map(|&x| if x.is_nan() { x } else { exact(x) }).collect();
     let found = super::double_double::hash(&want);
     assert_eq!(found, hash, "the values of {} are not what mpmath has found; their hash is {found:#x}", F::NAME);
     check_f64::<F>(&x, &want, bound);
