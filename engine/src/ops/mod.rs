@@ -13,6 +13,7 @@ mod cholesky;
 mod concat;
 mod count_losses;
 mod cross_entropy;
+mod einsum;
 mod flip;
 mod gather;
 mod index_select;

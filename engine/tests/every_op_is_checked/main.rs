@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod einsum;
 mod elementwise;
 mod factorisations;
 mod indexing;
@@ -33,6 +34,7 @@ const CHECKS: &[&[Check]] = &[
     indexing::CHECKS,
     factorisations::CHECKS,
     losses::CHECKS,
+    einsum::CHECKS,
 ];
 
 #[test]

@@ -34,7 +34,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("cumsum", "cumsum"),
     ("cumprod", "cumprod"),
     ("argmax", "argmax"),
-    ("einsum", "einsum"),
     ("where", "select_by"),
     ("masked_fill", "masked_fill"),
     ("eigvalsh", "eigenvalues"),
