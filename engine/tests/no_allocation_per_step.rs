@@ -79,6 +79,45 @@ fn train(widths: &[usize], rows: usize) -> Vec<(usize, usize)> {
     })
 }
 
+/// Moves, indices, linear algebra and losses, of values large enough to be split over threads.
+fn tensors() -> Vec<(usize, usize)> {
+    use elbo_engine::{CrossEntropy, Indices, Padding, Reduction, Triangle};
+    let mut model = [Tensor::from_fn([600, 96], |i| (i as f64).sin()), Tensor::from_fn([96, 96], |i| (i as f64).cos())];
+    let mut gradients = Gradients::<f64>::of(&model);
+    let mut tape = Tape::new();
+    let rows: Vec<usize> = (0..600).map(|i| 7 * i % 600).collect();
+    let labels: Vec<usize> = rows.iter().map(|row| row % 96).collect();
+    steps(|| {
+        tape.reset();
+        let [x, square] = [tape.param(&model[0]), tape.param(&model[1])];
+        let [left, right] = x.split(1, [40, 56]);
+        let joined = Var::concat(&[right.flip(&[0]), left.roll(0, 5)], 1);
+        let stacked = Var::stack(&[joined, x.index_select(0, &rows)], 0).slice(1, 1.., 2).at(0, 1);
+        let padded = stacked.pad(&[[1, 2], [0, 0]], Padding::Constant(0.5)).pad(&[[2, 2], [0, 0]], Padding::Reflect);
+        let looked_up = x.embedding_padded(Indices::new([60, 10], &rows), 3).repeat(&[1, 2, 1]);
+        let picked = x.gather(1, Indices::new([600, 1], &labels));
+        let added = x.scatter_add(1, Indices::new([600, 1], &labels), picked).index_add(0, &rows, x);
+        let regular =
+            square.matmul(square.transpose()) + tape.constant([96, 96], |i| f64::from(i / 96 == i % 96) * 96.0);
+        let l = regular.cholesky();
+        let algebra = l.triangular_solve(x.transpose(), Triangle::LOWER).mean()
+            + regular.solve(l.tril(-1) + l.triu(0)).mean()
+            + regular.inverse().diagonal().sum()
+            + regular.logdet()
+            + regular.logdet_positive_definite();
+        let sums = Var::einsum("ij,jk,ik->i", &[x, square, added]).mean() + Var::einsum("ij,ij->", &[x, added]);
+        let labelled = x.cross_entropy_with(&labels, CrossEntropy::new().label_smoothing(0.1).ignore(1));
+        let positive = x.square() + 0.1;
+        let losses = x.huber(added, 1.0, Reduction::Mean)
+            + x.bce_with_logits_weighted(joined.sigmoid(), &[1.5; 96], Reduction::Mean)
+            + x.student_t_nll(added, positive, 4.0, Reduction::Each).mean()
+            + x.poisson_nll(tape.one_hot(&labels, 96), Reduction::Mean);
+        let moved = padded.mean() + looked_up.square().mean() + added.broadcast_to([2, 600, 96]).mean();
+        ((algebra + sums + labelled + losses + moved) * 1e-3).backward(&mut gradients);
+        descend(&mut model, &mut gradients, 1e-6);
+    })
+}
+
 /// Every kind of operation, with broadcasting, in one step.
 fn everything() -> Vec<(usize, usize)> {
     let mut model = [Tensor::full([6, 5], 0.5), Tensor::full([5], 0.3), Tensor::full([6, 1], 0.2)];
@@ -126,6 +165,10 @@ fn network() -> Vec<(usize, usize)> {
 
 #[test]
 fn no_allocation_from_the_second_step_on() {
+    for threads in [1, 2] {
+        let counts = with_threads(threads, tensors);
+        assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "tensors allocate in later steps: {counts:?}");
+    }
     for threads in [1, 2] {
         let small = with_threads(threads, || train(&[64, 128, 128, 10], 64));
         let large = with_threads(threads, || train(&[256, 600, 10], 128));

@@ -21,6 +21,7 @@ mod convolve_transposed;
 mod count_losses;
 mod cross_entropy;
 mod cumulative;
+mod einsum;
 mod extremes;
 mod flip;
 mod gather;

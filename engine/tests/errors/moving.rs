@@ -73,3 +73,19 @@ fn indices_out_of_range() {
     panics(&["Indices::new", "[2, 2]", "4", "3"], || Indices::new([2, 2], &[0; 3]));
     panics(&["one_hot", "index 3", "length 3"], || tape.one_hot(&[3], 3));
 }
+
+#[test]
+fn equations_that_cannot_be_read() {
+    let [a, b] = [zeros(&[2, 3]), zeros(&[4, 2])];
+    let tape = Tape::<f64>::new();
+    let [a, b] = [&a, &b].map(|x| tape.input(x));
+    panics(&["einsum", "`ij,jk`", "arrow"], || Var::einsum("ij,jk", &[a, b]));
+    panics(&["einsum", "`.`", "letters"], || Var::einsum("...i->i", &[a]));
+    panics(&["einsum", "of 2 operands", "there are 1"], || Var::einsum("ij,jk->ik", &[a]));
+    panics(&["einsum", "of 1 operands", "there are 0"], || Var::<f64>::einsum("->", &[]));
+    panics(&["einsum", "operand 1", "3 letters", "[4, 2]"], || Var::einsum("ij,jkl->i", &[a, b]));
+    panics(&["einsum", "`j` is 3 long", "[2, 3]", "4 long", "[4, 2]"], || Var::einsum("ij,jk->ik", &[a, b]));
+    panics(&["einsum", "`i` is 2 long", "3 long", "[2, 3]"], || Var::einsum("ii->i", &[a]));
+    panics(&["einsum", "`i` twice"], || Var::einsum("ij->ii", &[a]));
+    panics(&["einsum", "`k`", "no operand"], || Var::einsum("ij->ik", &[a]));
+}

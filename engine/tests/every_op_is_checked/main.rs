@@ -5,6 +5,7 @@ mod common;
 
 mod attention;
 mod convolutions;
+mod einsum;
 mod elementwise;
 mod factorisations;
 mod indexing;
@@ -45,6 +46,7 @@ const CHECKS: &[&[Check]] = &[
     indexing::CHECKS,
     factorisations::CHECKS,
     losses::CHECKS,
+    einsum::CHECKS,
 ];
 
 #[test]

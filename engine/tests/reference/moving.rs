@@ -67,6 +67,7 @@ pub(crate) fn evaluate<'t, T: Real>(
             let losses = -x.gather(1, Indices::new([labels.len(), 1], labels)).at(1, 0) * kept;
             if attrs["reduction"] == "mean" { losses.sum() / kept.sum() } else { losses }
         }
+        ("einsum", operands) => Var::einsum(attrs["equation"].as_str()?, operands),
         ("cholesky", &[a]) => a.cholesky(),
         ("inverse", &[a]) => a.inverse(),
         ("logdet", &[a]) => a.logdet(),
