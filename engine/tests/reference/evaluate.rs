@@ -19,7 +19,6 @@ pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("sinh", "sinh"),
     ("logaddexp", "ln_add_exp"),
     ("atan2", "atan2"),
-    ("masked_fill", "masked_fill"),
     ("eigvalsh", "eigenvalues"),
     ("lstm", "lstm"),
     ("gru", "gru"),
