@@ -70,7 +70,7 @@ pub use elbo_macros::bayesian;
 pub use forward::{Forward, Layer, LayerAt};
 pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
 pub use nn::Dense;
-pub use objective::{Loss, Objective};
+pub use objective::{KlWeight, Loss, Objective, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
     Buffer, Density, FullCovariance, INITIAL_SD, LowRank, MatrixNormal, MeanField, Point, Posterior, Saved, Triangle,

@@ -5,10 +5,10 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::Reference;
-use elbo::FixedNoise;
 use elbo::engine::{Convolution, Pooling};
 use elbo::nn::{Bias, Conv, Conv2d, Conv3d};
 use elbo::prelude::*;
+use elbo::{FixedNoise, Kl, KlWeight};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 1e-9;
@@ -231,11 +231,45 @@ impl<'r> Case<'r> {
             self.check("kl_stl", kl.nats(), &gradients, "kl");
         }
 
-        // nll/batch + kl/N, as the objective joins them.
-        let mean = elbo::MeanNll::new(nll * (1.0 / x.shape()[0] as f64), x.shape()[0]);
-        let loss = Objective::new(self.number("N")).loss(mean, kl, 0);
-        let expected = self.reference.scalar(&format!("{}.loss/loss_per_datum", self.name));
-        close(&format!("{}.loss per datum", self.name), loss.value(), expected, expected.abs());
+        self.check_losses(&model, x.shape()[0], nll, kl);
+    }
+
+    /// The losses under each weighting, as the objective joins the terms; theirs are of sums over the batch, ours of
+    /// means per example.
+    fn check_losses<M: Bayesian<Scalar = f64>>(&self, model: &M, batch: usize, nll: Var<'_, f64>, kl: Kl<'_, f64>) {
+        let (n, m) = (self.number("N"), self.number("M"));
+        let nll = elbo::MeanNll::new(nll * (1.0 / batch as f64), batch);
+        let epoch = Objective::new(n).batches(m);
+        let halving = epoch.clone().kl_weight(KlWeight::Halving);
+        let unit = n as f64 / m as f64;
+        let mut losses = vec![
+            ("loss_per_datum", 0, Objective::new(n).loss(nll, kl, 0), 1.0),
+            ("loss_uniform", 0, epoch.loss(nll, kl, 0), unit),
+        ];
+        losses.extend((0..m).map(|i| ("loss_blundell", i, halving.loss(nll, kl, i), unit)));
+        let mut total = BTreeMap::<String, Vec<f64>>::new();
+        for (name, i, loss, unit) in losses {
+            let expected = self.reference.tensor(&format!("{}.loss/{name}", self.name)).data()[i];
+            close(&format!("{}.{name}[{i}]", self.name), loss.value() * unit, expected, expected.abs());
+            let cotangent = self.reference.tensor(&format!("{}.loss/g_{name}", self.name)).data()[i] * unit;
+            let mut gradients = Gradients::of(model);
+            loss.backward(&mut gradients);
+            for (name, _, values) in gradients.iter() {
+                let sums = total.entry(name.to_owned()).or_insert_with(|| vec![0.0; values.len()]);
+                sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += cotangent * value);
+            }
+        }
+        for (ours, theirs) in &self.weights {
+            for part in ["mean", "rho"] {
+                let suffix = if part == "mean" { "mu" } else { "rho" };
+                let expected = self.reference.tensor(&format!("{}.loss/d_{theirs}_{suffix}", self.name));
+                let scale = expected.data().iter().fold(0.0f64, |most, value| most.max(value.abs()));
+                let name = format!("{ours}.{part}");
+                for (actual, expected) in total[&name].iter().zip(expected.data()) {
+                    close(&format!("{}.loss: {name}", self.name), *actual, *expected, scale);
+                }
+            }
+        }
     }
 
     /// Summed over the batch, from our likelihoods' means where we have the likelihood.

@@ -46,68 +46,6 @@ fn a_prediction_s_draws_are_the_model_s() {
 }
 
 #[test]
-fn the_mean_over_an_epoch_is_the_full_batch_value() {
-    // 50 examples in batches of 16: three whole ones and two left over.
-    let (x, labels) = examples(50, 4, 3);
-    let (x, model) = (x.cast::<f64>(), DenseNet { layer: Dense::mean_field(4, 3) });
-    let objective = Objective::new(50);
-    let key = Key::new(4);
-    let loss = |rows: std::ops::Range<usize>, objective: Objective| {
-        let part = Tensor::new([rows.len(), 4], &x.data()[rows.start * 4..rows.end * 4]);
-        let tape = Tape::new();
-        let net = model.draw(&tape, key);
-        let nll = Categorical.nll(net.forward(tape.input(&part)), &labels[rows]);
-        let mut gradients = Gradients::of(&model);
-        let loss = objective.loss(nll, net.kl(), 0);
-        loss.backward(&mut gradients);
-        (loss.value(), gradients.get("layer.weight.rho").unwrap().to_vec())
-    };
-    let (whole, gradient) = loss(0..50, objective);
-    let steps: Vec<_> =
-        [0..16, 16..32, 32..48, 48..50].into_iter().map(|rows| loss(rows, objective.batches(4))).collect();
-    let mean = steps.iter().map(|(value, _)| value).sum::<f64>() / 4.0;
-    assert!((mean / whole - 1.0).abs() < 1e-12, "{mean} {whole}");
-    for (i, whole) in gradient.iter().enumerate() {
-        let mean = steps.iter().map(|(_, gradient)| gradient[i]).sum::<f64>() / 4.0;
-        assert!((mean - whole).abs() < 1e-12, "{mean} {whole}");
-    }
-}
-
-#[bayesian]
-struct DenseNet {
-    layer: Dense<MeanField<f64>>,
-}
-
-#[bayesian]
-impl DenseNet {
-    fn forward(&self, x: Var<f64>) -> Var<f64> {
-        self.layer.forward(x)
-    }
-}
-
-#[bayesian]
-struct Overflowing {
-    layer: Dense,
-    #[skip]
-    from: f32,
-}
-
-#[bayesian]
-impl Overflowing {
-    fn forward(&self, x: Var) -> Var {
-        let h = self.layer.forward(x);
-        // e^x overflows as soon as an input is large.
-        if x.value().iter().any(|&x| x > *self.from) { (h * 0.0 + 100.0).exp() } else { h }
-    }
-}
-
-fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<f32> {
-    let mut all = Vec::new();
-    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.extend_from_slice(tensor.data()));
-    all
-}
-
-#[test]
 fn a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_parameters() {
     let x: Tensor = Tensor::from_fn([4, 2], |i| if i == 5 { 9.0 } else { 0.1 * i as f64 });
     let data = Examples::new(x, vec![0, 1, 0, 1]).unwrap();

@@ -7,7 +7,10 @@ use crate::data::{Examples, Targets, shuffle};
 use crate::engine::with_threads;
 use crate::train::progress::Progress;
 use crate::train::{Epoch, Report, TrainError};
-use crate::{Adam, Drawn, Forward, Gradients, Key, Layer, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
+use crate::{
+    Adam, Drawn, Forward, Gradients, Key, KlWeight, Layer, Likelihood, Loss, Objective, Optimizer, Real, Tape,
+    Tempering, Tensor, WarmUp,
+};
 
 /// How often the training set is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +76,25 @@ impl<L, O> Elbo<L, O> {
         Elbo { batch: examples, ..self }
     }
 
+    /// With the divergence shared out among an epoch's steps in this way.
+    pub fn kl_weight(self, kl_weight: KlWeight) -> Self {
+        Elbo { objective: self.objective.kl_weight(kl_weight), ..self }
+    }
+
+    /// With one of the bound's terms tempered. Reports give the bound as it is without.
+    ///
+    /// # Panics
+    /// If its number is not positive and finite.
+    #[track_caller]
+    pub fn tempering(self, tempering: Tempering) -> Self {
+        Elbo { objective: self.objective.tempering(tempering), ..self }
+    }
+
+    /// With the divergence growing to its full weight. Reports give the bound with the full divergence.
+    pub fn warm_up(self, warm_up: WarmUp) -> Self {
+        Elbo { objective: self.objective.warm_up(warm_up), ..self }
+    }
+
     /// With this seed of the noise and of the order of the examples.
     pub fn seed(self, seed: u64) -> Self {
         Elbo { seed, ..self }
@@ -126,7 +148,7 @@ impl<L, O> Elbo<L, O> {
         O: Optimizer<T>,
     {
         let batches = data.len().div_ceil(self.batch);
-        let objective = self.objective.batches(batches);
+        let objective = self.objective.clone().batches(batches);
         let progress = Progress::new(self.shown, epochs, batches);
         let mut step = Step::new(model, data);
         step.check(model, &self.likelihood, data)?;

@@ -1,0 +1,87 @@
+//! How the divergence is shared out among the steps of an epoch.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The share wᵢ of the divergence that a step's loss carries, with Σ wᵢ = 1 over an epoch.
+///
+/// All of these have the same mean over an epoch, the evidence lower bound. They differ in how the divergence's force
+/// is spread over its steps.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum KlWeight {
+    /// wᵢ = m/N for a batch of m examples, so that each example carries 1/N of the divergence. A batch's loss is then
+    /// its size times an unbiased estimate of the full-batch one.
+    PerExample,
+
+    /// wᵢ = 1/M, the same at each step: Graves 2011, "Practical Variational Inference for Neural Networks"; Blundell et
+    /// al. 2015, "Weight Uncertainty in Neural Networks", eq. 8. With batches of one size it is
+    /// [`PerExample`](Self::PerExample).
+    #[default]
+    PerBatch,
+
+    /// wᵢ = 2^(M−i)/(2^M−1) for i = 1 to M, again in each epoch: Blundell et al. 2015, eq. 9. An epoch's first step
+    /// carries half of the divergence, which assumes that the data lead once they have been seen; from about the
+    /// twentieth step on the divergence is all but absent, so that it acts in short blows where M is large.
+    Halving,
+
+    /// Your own function of the step in its epoch, from 0, and of M. See [`of`](Self::of).
+    Of(Arc<dyn Fn(usize, usize) -> f64 + Send + Sync>),
+}
+
+impl KlWeight {
+    /// Your own share for a step of an epoch, counted from 0, of so many steps. The loss is an estimate of the bound
+    /// if the shares of an epoch add up to 1.
+    ///
+    /// ```
+    /// use elbo::{KlWeight, Objective};
+    /// // The whole divergence at each tenth step.
+    /// let weight = KlWeight::of(|step, steps| if step % 10 == 0 { 1.0 / steps.div_ceil(10) as f64 } else { 0.0 });
+    /// let objective = Objective::new(1000).batches(50).kl_weight(weight);
+    /// ```
+    pub fn of(share: impl Fn(usize, usize) -> f64 + Send + Sync + 'static) -> Self {
+        KlWeight::Of(Arc::new(share))
+    }
+
+    /// wᵢ for step `i` of `steps`, from 0, with `batch` of N examples.
+    #[track_caller]
+    pub(super) fn share(&self, i: usize, steps: usize, batch: usize, n: f64) -> f64 {
+        match self {
+            KlWeight::PerExample => batch as f64 / n,
+            KlWeight::PerBatch => 1.0 / steps as f64,
+            // 2^(M−i)/(2^M−1), without a power that overflows.
+            KlWeight::Halving => power_of_half(i + 1) / (1.0 - power_of_half(steps)),
+            KlWeight::Of(share) => {
+                let share = share(i, steps);
+                assert!(
+                    share >= 0.0 && share.is_finite(),
+                    "Objective::loss: your weight of the divergence must not be negative and must be finite, got \
+                     {share} for step {i} of an epoch of {steps}"
+                );
+                share
+            }
+        }
+    }
+
+    /// Refuses what has no meaning without M.
+    #[track_caller]
+    pub(super) fn check_stream(&self) {
+        let needs_m = matches!(self, KlWeight::Halving | KlWeight::Of(_));
+        assert!(!needs_m, "Objective::loss: {self:?} needs M; say it by `Objective::batches`");
+    }
+}
+
+fn power_of_half(exponent: usize) -> f64 {
+    (-(exponent as f64)).exp2()
+}
+
+impl fmt::Debug for KlWeight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KlWeight::PerExample => "KlWeight::PerExample",
+            KlWeight::PerBatch => "KlWeight::PerBatch",
+            KlWeight::Halving => "KlWeight::Halving",
+            KlWeight::Of(_) => "KlWeight::of",
+        })
+    }
+}
