@@ -45,6 +45,28 @@ fn a_prediction_s_draws_are_the_model_s() {
     assert!((predictive.mean()[0] - mean).abs() < 1e-9);
 }
 
+#[bayesian]
+struct Overflowing {
+    layer: Dense,
+    #[skip]
+    from: f32,
+}
+
+#[bayesian]
+impl Overflowing {
+    fn forward(&self, x: Var) -> Var {
+        let h = self.layer.forward(x);
+        // e^x overflows as soon as an input is large.
+        if x.value().iter().any(|&x| x > *self.from) { (h * 0.0 + 100.0).exp() } else { h }
+    }
+}
+
+fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<f32> {
+    let mut all = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.extend_from_slice(tensor.data()));
+    all
+}
+
 #[test]
 fn a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_parameters() {
     let x: Tensor = Tensor::from_fn([4, 2], |i| if i == 5 { 9.0 } else { 0.1 * i as f64 });
