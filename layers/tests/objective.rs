@@ -94,7 +94,7 @@ fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f6
 fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
     let steps = Steps::<f64>::new();
     let own = KlWeight::of(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
-    for tempering in [Tempering::None, Tempering::Likelihood(0.3), Tempering::Divergence(0.05)] {
+    for tempering in [Tempering::None, Tempering::LikelihoodPower(0.3), Tempering::KlFactor(0.05)] {
         let whole = steps.value_and_gradient(0..EXAMPLES, &Objective::new(EXAMPLES).tempering(tempering), 0);
         // 12 divides 48; 20 leaves 8, 47 leaves one; and one batch of all.
         for batch in [12, 20, 47, EXAMPLES, 1] {
@@ -118,8 +118,8 @@ fn tempering_weighs_the_term_it_names() {
     };
     let n = EXAMPLES as f64;
     assert_eq!(weights(Objective::new(EXAMPLES)), (1.0, 1.0 / n));
-    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::Likelihood(0.25))), (0.25, 1.0 / n));
-    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::Divergence(0.25))), (1.0, 0.25 / n));
+    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::LikelihoodPower(0.25))), (0.25, 1.0 / n));
+    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::KlFactor(0.25))), (1.0, 0.25 / n));
 }
 
 #[test]
@@ -201,9 +201,9 @@ fn a_negative_weight_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "Likelihood(NaN): the factor must be positive and finite")]
+#[should_panic(expected = "LikelihoodPower(NaN): the factor must be positive and finite")]
 fn a_tempering_by_no_number_is_refused() {
-    let _ = Objective::new(3).tempering(Tempering::Likelihood(f64::NAN));
+    let _ = Objective::new(3).tempering(Tempering::LikelihoodPower(f64::NAN));
 }
 
 #[test]

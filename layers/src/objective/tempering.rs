@@ -16,12 +16,12 @@ pub enum Tempering {
     /// λ Σ NLL + KL: the likelihood to the power λ, the generalised or "safe" posterior (Grünwald 2012, "The Safe
     /// Bayesian", where λ is the learning rate η). λ below 1 protects where the model is wrong; λ above 1 counts each
     /// example several times.
-    Likelihood(f64),
+    LikelihoodPower(f64),
 
     /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". With a β below 1 it is what most papers on cold posteriors of
     /// variational networks train (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks
     /// Really?", their partial tempering): the likelihood is sharpened and the prior is not.
-    Divergence(f64),
+    KlFactor(f64),
 }
 
 impl Tempering {
@@ -29,8 +29,8 @@ impl Tempering {
     pub(super) fn factors(self) -> (f64, f64) {
         match self {
             Tempering::None => (1.0, 1.0),
-            Tempering::Likelihood(power) => (power, 1.0),
-            Tempering::Divergence(weight) => (1.0, weight),
+            Tempering::LikelihoodPower(power) => (power, 1.0),
+            Tempering::KlFactor(weight) => (1.0, weight),
         }
     }
 
