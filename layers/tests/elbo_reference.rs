@@ -184,15 +184,22 @@ impl<'r> Case<'r> {
         let cotangent = self.reference.scalar(&format!("{case}/g_{kind}"));
         let expected = self.reference.scalar(&format!("{case}/{kind}"));
         close(&format!("{case} value"), value, expected, expected.abs());
+        self.check_gradients(&case, |name| {
+            gradients.get(name).unwrap().iter().map(|value| value * cotangent).collect()
+        });
+    }
+
+    /// Compares the gradients of a case with theirs; `of` gives ours by the parameter's name.
+    fn check_gradients(&self, case: &str, of: impl Fn(&str) -> Vec<f64>) {
         for (ours, theirs) in &self.weights {
             for (part, role) in [("mean", "mu"), ("rho", "rho")] {
                 let name = format!("{case}/d_{theirs}_{role}");
                 let expected = self.reference.tensor(&name);
                 let scale = expected.data().iter().fold(0.0f64, |max, x| max.max(x.abs()));
-                let actual = gradients.get(&format!("{ours}.{part}")).unwrap();
+                let actual = of(&format!("{ours}.{part}"));
                 assert_eq!(actual.len(), expected.len(), "{name}");
                 for (actual, expected) in actual.iter().zip(expected.data()) {
-                    close(&name, actual * cotangent, *expected, scale);
+                    close(&name, *actual, *expected, scale);
                 }
             }
         }
@@ -259,17 +266,7 @@ impl<'r> Case<'r> {
                 sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += cotangent * value);
             }
         }
-        for (ours, theirs) in &self.weights {
-            for part in ["mean", "rho"] {
-                let suffix = if part == "mean" { "mu" } else { "rho" };
-                let expected = self.reference.tensor(&format!("{}.loss/d_{theirs}_{suffix}", self.name));
-                let scale = expected.data().iter().fold(0.0f64, |most, value| most.max(value.abs()));
-                let name = format!("{ours}.{part}");
-                for (actual, expected) in total[&name].iter().zip(expected.data()) {
-                    close(&format!("{}.loss: {name}", self.name), *actual, *expected, scale);
-                }
-            }
-        }
+        self.check_gradients(&format!("{}.loss", self.name), |name| total[name].clone());
     }
 
     /// Summed over the batch, from our likelihoods' means where we have the likelihood.

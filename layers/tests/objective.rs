@@ -4,6 +4,7 @@
 mod common;
 
 use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use common::examples;
 use elbo::prelude::*;
@@ -157,12 +158,30 @@ fn a_warm_up_grows_to_one_and_stays() {
 }
 
 #[test]
+fn training_counts_steps_from_the_beginning_of_each_epoch() {
+    let places = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&places);
+    let weight = KlWeight::of(move |i, m| {
+        seen.lock().unwrap().push((i, m));
+        1.0 / m as f64
+    });
+    let Steps { mut model, x, labels } = Steps::<f64>::new();
+    let data = Examples::new(x, labels).unwrap();
+    let mut elbo = Elbo::new(Categorical, EXAMPLES).optimizer(Adam::new(1e-3)).kl_weight(weight).batch(20).quiet();
+    elbo.fit(&mut model, &data, Epochs(1)).unwrap();
+    // Four steps an epoch, of which the three taken are no multiple.
+    elbo.batch(12).fit(&mut model, &data, Epochs(2)).unwrap();
+    let expected = [(0, 3), (1, 3), (2, 3)].into_iter().chain([0, 1, 2, 3, 0, 1, 2, 3].map(|i| (i, 4)));
+    assert_eq!(*places.lock().unwrap(), expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn gradients_kept_apart_add_up_to_the_total() {
     apart::<f64>(1e-12);
     apart::<f32>(1e-5);
 }
 
-/// Also where several draws and several passes are in the gradients already.
+/// Also of two sweeps that were added up.
 fn apart<T: Real>(tolerance: f64) {
     let steps = Steps::<T>::new();
     let objective = Objective::new(EXAMPLES).batches(3).kl_weight(KlWeight::Halving);
@@ -185,6 +204,12 @@ fn apart<T: Real>(tolerance: f64) {
 #[should_panic(expected = "a batch of 12 examples, of N = 48 in M = 40 batches an epoch, which leave it at most 9")]
 fn a_number_of_batches_that_the_batch_contradicts_is_refused() {
     Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).batches(40), 0, |_, _| ());
+}
+
+#[test]
+#[should_panic(expected = "a batch of 12 examples, of N = 10 in all")]
+fn a_batch_of_more_examples_than_there_are_is_refused() {
+    Steps::<f64>::new().loss(0..12, &Objective::new(10), 0, |_, _| ());
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 /// The share wᵢ of the divergence that a step's loss carries, with Σ wᵢ = 1 over an epoch.
 ///
-/// All of these have the same mean over an epoch, the evidence lower bound. They differ in how the divergence's force
-/// is spread over its steps.
+/// The named ones all have the same mean over an epoch, the evidence lower bound. They differ in how the divergence's
+/// force is spread over its steps. Where M is not known, [`PerExample`](Self::PerExample) and
+/// [`PerBatch`](Self::PerBatch) are mean NLL + KL/N, and the others are refused.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum KlWeight {
     /// wᵢ = m/N for a batch of m examples, so that each example carries 1/N of the divergence. A batch's loss is then
-    /// its size times an unbiased estimate of the full-batch one.
+    /// mean NLL + KL/N, times its size over that of the average batch.
     PerExample,
 
     /// wᵢ = 1/M, the same at each step: Graves 2011, "Practical Variational Inference for Neural Networks"; Blundell et
@@ -20,9 +21,9 @@ pub enum KlWeight {
     #[default]
     PerBatch,
 
-    /// wᵢ = 2^(M−i)/(2^M−1) for i = 1 to M, again in each epoch: Blundell et al. 2015, eq. 9. An epoch's first step
-    /// carries half of the divergence, which assumes that the data lead once they have been seen; from about the
-    /// twentieth step on the divergence is all but absent, so that it acts in short blows where M is large.
+    /// wᵢ = 2^(M−i)/(2^M−1) for i = 1 to M, again in each epoch: Blundell et al. 2015, eq. 9. An epoch's first
+    /// step carries half of the divergence, and from about the twentieth on it is all but absent: the prior leads before
+    /// the data are seen, and where M is large it acts in short blows.
     Halving,
 
     /// Your own function of the step in its epoch, from 0, and of M. See [`of`](Self::of).
@@ -31,7 +32,8 @@ pub enum KlWeight {
 
 impl KlWeight {
     /// Your own share for a step of an epoch, counted from 0, of so many steps. The loss is an estimate of the bound
-    /// if the shares of an epoch add up to 1.
+    /// if the shares of an epoch add up to 1. One that is negative or not finite makes
+    /// [`Objective::loss`](crate::Objective::loss) panic.
     ///
     /// ```
     /// use elbo::{KlWeight, Objective};

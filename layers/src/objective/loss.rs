@@ -58,8 +58,8 @@ impl<'t, T: Real> Loss<'t, T> {
     /// Adds the gradient of the weighted likelihood term to `nll` and that of the weighted divergence to `kl`: the two
     /// forces on every parameter, whose sum is what [`backward`](Self::backward) gives.
     ///
-    /// The network is gone back through once, for the likelihood. The divergence depends on the draws of the weights
-    /// alone, whose adjoints are what is computed twice.
+    /// It is a sweep for each term. The divergence's goes through what the weights were drawn by, and not through the
+    /// network.
     ///
     /// # Panics
     /// As [`Var::backward`].

@@ -29,7 +29,7 @@ pub struct Objective {
     batches: Option<usize>,
     kl_weight: KlWeight,
     tempering: Tempering,
-    warm_up: WarmUp,
+    warm_up: Option<WarmUp>,
 }
 
 impl Objective {
@@ -40,13 +40,7 @@ impl Objective {
     #[track_caller]
     pub fn new(examples: usize) -> Self {
         assert!(examples > 0, "Objective: N, the number of training examples, must be positive");
-        Objective {
-            examples,
-            batches: None,
-            kl_weight: KlWeight::PerBatch,
-            tempering: Tempering::None,
-            warm_up: WarmUp::NONE,
-        }
+        Objective { examples, batches: None, kl_weight: KlWeight::PerBatch, tempering: Tempering::None, warm_up: None }
     }
 
     /// With `batches` batches an epoch (M), of any sizes that add up to N.
@@ -80,7 +74,7 @@ impl Objective {
 
     /// With the divergence growing to its full weight.
     pub fn warm_up(self, warm_up: WarmUp) -> Self {
-        Objective { warm_up, ..self }
+        Objective { warm_up: Some(warm_up), ..self }
     }
 
     /// N.
@@ -92,30 +86,37 @@ impl Objective {
     /// it.
     ///
     /// # Panics
-    /// If M leaves no room for a batch of this size, if the weight needs M and there is none, or if a weight of your
+    /// If N, or M, leaves no room for a batch of this size, if the weight needs M and there is none, or if a weight of your
     /// own is negative or not finite.
     #[track_caller]
     pub fn loss<'t, T: Real>(&self, nll: MeanNll<'t, T>, kl: Kl<'t, T>, step: usize) -> Loss<'t, T> {
         let (n, batch) = (self.examples as f64, nll.examples());
-        let most = self.examples + 1 - self.batches.unwrap_or(1);
-        assert!(
-            batch <= most,
-            "Objective::loss: a batch of {batch} examples, of N = {} in M = {} batches an epoch, which leave it at most \
-             {most}; M is the number of batches, not their size",
-            self.examples,
-            self.batches.unwrap_or(1)
-        );
         let (nll_weight, kl_weight) = match self.batches {
             Some(batches) => {
+                // Every other batch has an example at least.
+                let most = self.examples + 1 - batches;
+                assert!(
+                    batch <= most,
+                    "Objective::loss: a batch of {batch} examples, of N = {} in M = {batches} batches an epoch, which \
+                     leave it at most {most}; M is the number of batches, not their size",
+                    self.examples
+                );
                 let per_example = batches as f64 / n;
                 (per_example * batch as f64, per_example * self.kl_weight.share(step % batches, batches, batch, n))
             }
             None => {
+                assert!(
+                    batch <= self.examples,
+                    "Objective::loss: a batch of {batch} examples, of N = {} in all; N is the number of training \
+                     examples, not of a batch's",
+                    self.examples
+                );
                 self.kl_weight.check_stream();
                 (1.0, 1.0 / n)
             }
         };
         let (likelihood, divergence) = self.tempering.factors();
-        Loss::new(nll, kl, nll_weight * likelihood, kl_weight * divergence * self.warm_up.factor(step))
+        let growth = self.warm_up.map_or(1.0, |warm_up| warm_up.factor(step));
+        Loss::new(nll, kl, nll_weight * likelihood, kl_weight * divergence * growth)
     }
 }

@@ -4,8 +4,7 @@
 /// probability says.
 ///
 /// Up to a factor of the whole loss, which Adam does not see and plain gradient descent does, a likelihood's power λ is
-/// a divergence's weight 1/λ. They are kept apart because they mean different things: what λ does to the likelihood is
-/// a statement on the data, what β does to the divergence one on the code.
+/// a divergence's weight 1/λ. They are kept apart because each leaves the other term in nats.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Tempering {
@@ -18,9 +17,8 @@ pub enum Tempering {
     /// example several times.
     LikelihoodPower(f64),
 
-    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". With a β below 1 it is what most papers on cold posteriors of
-    /// variational networks train (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks
-    /// Really?", their partial tempering): the likelihood is sharpened and the prior is not.
+    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". A β below 1 sharpens the likelihood and leaves the prior as it is; a cold
+    /// posterior sharpens both (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks Really?").
     KlFactor(f64),
 }
 

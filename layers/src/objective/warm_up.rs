@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WarmUp {
     shape: Shape,
-    /// Of one ramp, with what follows it.
+    /// Steps of a cycle: its ramp, and what follows it at 1.
     period: usize,
     /// The part of a period in which the factor grows.
     growth: f64,
@@ -24,8 +24,6 @@ enum Shape {
 }
 
 impl WarmUp {
-    pub(super) const NONE: WarmUp = WarmUp { shape: Shape::Linear, period: 0, growth: 1.0, cycles: 0 };
-
     /// s/`steps` at step s, from 0.
     ///
     /// # Panics

@@ -156,6 +156,9 @@ impl<L, O> Elbo<L, O> {
         let mut report = Report::default();
         for number in 1..=epochs {
             let start = Instant::now();
+            // An epoch begins at a multiple of its steps, also after one of other batches, or one that failed: the
+            // weight of the divergence may go by the place in the epoch.
+            self.steps = self.steps.next_multiple_of(batches);
             // From the same order each time, so that an epoch's order depends on its number alone.
             order.sort_unstable();
             shuffle(&mut order, Key::new(self.seed).at("order").step(self.epochs));
