@@ -17,8 +17,9 @@ pub enum Tempering {
     /// example several times.
     LikelihoodPower(f64),
 
-    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". A β below 1 sharpens the likelihood and leaves the prior as it is; a cold
-    /// posterior sharpens both (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks Really?").
+    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". A β below 1 sharpens the likelihood and leaves the prior as it
+    /// is; a cold posterior sharpens both (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural
+    /// Networks Really?").
     KlFactor(f64),
 }
 
