@@ -31,6 +31,7 @@ mod tape;
 mod tensor;
 
 pub mod gradcheck;
+pub mod io;
 pub mod kernels;
 pub mod random;
 pub mod threads;
