@@ -45,6 +45,6 @@ pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;
-pub use tape::{Adjoints, Evaluation, Gradients, NonFinite, Operation, Origin, Tape, Var, View};
+pub use tape::{Adjoints, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape, Var, View};
 pub use tensor::Tensor;
 pub use threads::with_threads;
