@@ -25,6 +25,7 @@ mod containers;
 mod memory;
 mod ops;
 mod parameters;
+mod products;
 mod real;
 mod shape;
 mod tape;
@@ -42,6 +43,7 @@ pub use ops::{
     Running, Scaling, Transposed, Triangle,
 };
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
+pub use products::{Product, hvp, jvp};
 pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;
