@@ -25,12 +25,14 @@ mod containers;
 mod memory;
 mod ops;
 mod parameters;
+mod products;
 mod real;
 mod shape;
 mod tape;
 mod tensor;
 
 pub mod gradcheck;
+pub mod io;
 pub mod kernels;
 pub mod random;
 pub mod threads;
@@ -41,9 +43,10 @@ pub use ops::{
     Running, Scaling, Transposed, Triangle,
 };
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
+pub use products::{Product, hvp, jvp};
 pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;
-pub use tape::{Adjoints, Evaluation, Gradients, NonFinite, Operation, Origin, Tape, Var, View};
+pub use tape::{Adjoints, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape, Var, View};
 pub use tensor::Tensor;
 pub use threads::with_threads;

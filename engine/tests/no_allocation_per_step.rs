@@ -75,6 +75,9 @@ fn train(widths: &[usize], rows: usize) -> Vec<(usize, usize)> {
     steps(|| {
         tape.reset();
         logits(&tape, &model, &x).cross_entropy(&labels).backward(&mut gradients);
+        gradients.clip_value(0.5);
+        gradients.clip_norm(0.4);
+        gradients.clip_each_norm(0.3);
         descend(&mut model, &mut gradients, 0.01);
     })
 }
@@ -126,7 +129,8 @@ fn everything() -> Vec<(usize, usize)> {
     steps(|| {
         tape.reset();
         let [a, row, column] = [&model[0], &model[1], &model[2]].map(|tensor| tape.param(tensor));
-        let elementwise: Var<'_, f64> = (a + row) * column / (row.exp() + 1.0) - column.sigmoid();
+        let again = tape.recompute([a, row], |[a, row]| (a * row).tanh() + row);
+        let elementwise: Var<'_, f64> = again.mean() + (a + row) * column / (row.exp() + 1.0) - column.sigmoid();
         let cube = elementwise.reshape([2, 3, 5]).permute(&[2, 0, 1]);
         let reduced = cube.mean_axes(&[1], true) + cube.sum_axes(&[0, -1], true);
         let products = cube.matmul(cube.transpose()).log_softmax(1) + cube.log_softmax(-1).sum().tanh();

@@ -34,9 +34,11 @@ fn mask<'t, T: Real, F: Binary<T> + 't>(f: F, x: Var<'t, T>, other: Comparand<'t
     match other {
         Comparand::Var(other) => {
             let shape = fitting_shape(F::NAME, x, other);
-            x.tape().record(Between(f), &[x.as_constant(), other.as_constant()], [shape])[0]
+            x.tape().record(Between(f), &[x.stop_gradient(), other.stop_gradient()], [shape])[0]
         }
-        Comparand::Number(number) => x.tape().record(With(f, T::from_f64(number)), &[x.as_constant()], [x.shape()])[0],
+        Comparand::Number(number) => {
+            x.tape().record(With(f, T::from_f64(number)), &[x.stop_gradient()], [x.shape()])[0]
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl<'t, T: Real> Var<'t, T> {
                 b.shape()
             );
         };
-        self.tape().record(Select, &[self.as_constant(), a, b], [shape])[0]
+        self.tape().record(Select, &[self.stop_gradient(), a, b], [shape])[0]
     }
 }
 

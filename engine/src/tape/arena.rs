@@ -16,6 +16,8 @@ const FIRST_CHUNK: usize = 1024;
 pub(crate) struct Arena {
     chunks: RefCell<Vec<Chunk>>,
     at: Cell<Mark>,
+    /// The most lines in use at once since [`Arena::forget_peak`].
+    peak: Cell<usize>,
 }
 
 /// A position in the arena: the chunk, and the first free line of it.
@@ -23,6 +25,8 @@ pub(crate) struct Arena {
 pub(crate) struct Mark {
     chunk: usize,
     line: usize,
+    /// Lines handed out of the chunks before.
+    before: usize,
 }
 
 impl Arena {
@@ -39,11 +43,13 @@ impl Arena {
             }
             let chunk = &chunks[at.chunk];
             if chunk.lines - at.line >= lines {
-                self.at.set(Mark { chunk: at.chunk, line: at.line + lines });
+                let next = Mark { line: at.line + lines, ..at };
+                self.at.set(next);
+                self.peak.set(self.peak.get().max(next.before + next.line));
                 // SAFETY: `at.line + lines` is within the chunk.
                 return unsafe { chunk.memory.as_ptr().add(at.line).cast() };
             }
-            at = Mark { chunk: at.chunk + 1, line: 0 };
+            at = Mark { chunk: at.chunk + 1, line: 0, before: at.before + at.line };
         }
     }
 
@@ -110,6 +116,22 @@ impl Arena {
         self.at.set(Mark::default());
     }
 
+    /// Bytes in use.
+    pub(crate) fn used(&self) -> usize {
+        let at = self.at.get();
+        (at.before + at.line) * LINE
+    }
+
+    /// What was in use before counts no more for [`Arena::peak`].
+    pub(crate) fn forget_peak(&self) {
+        self.peak.set(0);
+    }
+
+    /// The most bytes in use at once since [`Arena::forget_peak`].
+    pub(crate) fn peak(&self) -> usize {
+        self.peak.get() * LINE
+    }
+
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
         self.chunks.borrow().iter().map(|chunk| chunk.lines * LINE).sum()
@@ -169,9 +191,13 @@ mod tests {
         };
         round(&arena);
         let held = arena.capacity();
+        assert!(arena.used() >= 4_400_000 && arena.used() <= held);
         arena.reset();
+        assert_eq!((arena.used(), arena.peak() >= 4_400_000), (0, true));
+        arena.forget_peak();
         round(&arena);
         assert_eq!(arena.capacity(), held);
+        assert_eq!(arena.peak(), arena.used());
     }
 
     #[test]

@@ -3,8 +3,11 @@
 use crate::Real;
 use crate::tape::gradients::Gradients;
 use crate::tape::operation::{Adjoints, NO_HOME, Place};
-use crate::tape::{Lists, Tape};
+use crate::tape::{Lists, Node, Tape};
 use crate::{Role, Var};
+
+/// Looks at the tape after an operation has passed its adjoint on to these inputs.
+type Observer<'o, T> = dyn FnMut(&Lists<T>, &Node<T>, &[u32]) + 'o;
 
 impl<T: Real> Tape<T> {
     /// Adds the gradient of Σ coefficient · root, over scalar `roots`, to `gradients`, in one sweep. A root that
@@ -17,6 +20,17 @@ impl<T: Real> Tape<T> {
     /// As [`Var::backward`].
     #[track_caller]
     pub fn backward(&self, roots: &[(Var<'_, T>, T)], gradients: &mut Gradients<T>) {
+        self.sweep_from(roots, gradients, &mut |_, _, _| ());
+    }
+
+    /// [`backward`](Tape::backward), looked at by `observe`.
+    #[track_caller]
+    pub(super) fn sweep_from(
+        &self,
+        roots: &[(Var<'_, T>, T)],
+        gradients: &mut Gradients<T>,
+        observe: &mut Observer<'_, T>,
+    ) {
         assert!(self.is_recording(), "backward: this tape does not record; make it with `Tape::new()`");
         for (root, _) in roots {
             self.check_same(*root);
@@ -27,56 +41,72 @@ impl<T: Real> Tape<T> {
             );
         }
         let mark = self.arena.mark();
-        let mut lists = self.lists.borrow_mut();
-        self.prepare(&mut lists, gradients);
-        let Lists { slots, inputs, nodes, places, homes, updates, .. } = &mut *lists;
-
-        let mut each_draw = |inputs: &[u32], outputs: (u32, u32), visit: &dyn Fn(&mut Adjoints<'_, T>)| {
-            let of = |id: u32| slots[id as usize].draws;
-            let draws = inputs.iter().copied().chain(outputs.0..outputs.1).map(of).max().unwrap_or(1);
-            for id in outputs.0 as usize..outputs.1 as usize {
-                if places[id].written > 0 {
-                    // SAFETY: a written place has memory, and no reference to it outlives a visit.
-                    unsafe { places[id].complete(&slots[id], slots[id].draws) };
-                }
-            }
-            for draw in 0..draws as usize {
-                visit(&mut Adjoints {
-                    slots,
-                    places,
-                    homes,
-                    home_written: &mut gradients.written,
-                    inputs,
-                    outputs,
-                    draw,
-                    arena: &self.arena,
-                });
-            }
-        };
+        let lists = &mut *self.lists.borrow_mut();
+        self.prepare(lists, gradients);
         for &(root, coefficient) in roots {
-            let share = coefficient / T::from_f64(f64::from(slots[root.id as usize].draws));
-            each_draw(&[root.id], (0, 0), &|io| io.give(0, |_| share));
+            let share = coefficient / T::from_f64(f64::from(lists.slots[root.id as usize].draws));
+            self.each_draw(lists, &mut gradients.written, &[root.id], (0, 0), &|io| io.give(0, |_| share));
         }
+        self.sweep(lists, &mut gradients.written, observe);
+        for leaf in &lists.updates {
+            let entry = gradients.entry_of(leaf.address);
+            // SAFETY: the slot was made under this borrow of the tape.
+            gradients.set(entry, unsafe { lists.slots[leaf.slot as usize].whole() });
+        }
+        gradients.fill_unwritten();
+        // SAFETY: since the mark, only adjoints and scratch memory were handed out; no reference to
+        // them leaves this function, and `prepare` forgets the places before they are used again.
+        unsafe { self.arena.rewind(mark) };
+    }
+
+    /// Goes through the operations in reverse. Where the adjoints of some values stand, the places say.
+    pub(super) fn sweep(&self, lists: &mut Lists<T>, home_written: &mut [bool], observe: &mut Observer<'_, T>) {
+        // Taken out meanwhile, so that the places can be changed.
+        let (nodes, inputs) = (std::mem::take(&mut lists.nodes), std::mem::take(&mut lists.inputs));
         for node in nodes.iter().rev() {
-            let inputs = &inputs[node.inputs.0 as usize..node.inputs.1 as usize];
-            each_draw(inputs, node.outputs, &|io| {
-                let outputs = (node.outputs.1 - node.outputs.0) as usize;
+            let outputs = (node.outputs.1 - node.outputs.0) as usize;
+            self.each_draw(lists, home_written, node.inputs(&inputs), node.outputs, &|io| {
                 if (0..outputs).any(|k| io.upstream(k).is_some()) {
                     // SAFETY: the operation lies in the arena, which is not reset while the tape is
                     // borrowed.
                     unsafe { (*node.operation).adjoint(io) }
                 }
             });
+            observe(lists, node, node.inputs(&inputs));
         }
-        for leaf in updates.iter() {
-            let entry = gradients.entry_of(leaf.address);
-            // SAFETY: the slot was made under this borrow of the tape.
-            gradients.set(entry, unsafe { slots[leaf.slot as usize].whole() });
+        (lists.nodes, lists.inputs) = (nodes, inputs);
+    }
+
+    /// Calls `visit` once for every draw of these inputs and outputs.
+    fn each_draw(
+        &self,
+        lists: &mut Lists<T>,
+        home_written: &mut [bool],
+        inputs: &[u32],
+        outputs: (u32, u32),
+        visit: &dyn Fn(&mut Adjoints<'_, T>),
+    ) {
+        let Lists { slots, places, homes, .. } = lists;
+        let of = |id: u32| slots[id as usize].draws;
+        let draws = inputs.iter().copied().chain(outputs.0..outputs.1).map(of).max().unwrap_or(1);
+        for id in outputs.0 as usize..outputs.1 as usize {
+            if places[id].written > 0 {
+                // SAFETY: a written place has memory, and no reference to it outlives a visit.
+                unsafe { places[id].complete(&slots[id], slots[id].draws) };
+            }
         }
-        gradients.fill_unwritten();
-        // SAFETY: since the mark, only adjoints and scratch memory were handed out; no reference to
-        // them leaves this function, and `prepare` forgets the places before they are used again.
-        unsafe { self.arena.rewind(mark) };
+        for draw in 0..draws as usize {
+            visit(&mut Adjoints {
+                slots,
+                places,
+                homes,
+                home_written: &mut *home_written,
+                inputs,
+                outputs,
+                draw,
+                arena: &self.arena,
+            });
+        }
     }
 
     /// No adjoint stands anywhere yet, and a parameter's will be gathered in its gradient.

@@ -47,16 +47,10 @@ impl<T: Real> Gradients<T> {
     }
 
     /// (name, role, gradient) of every learned parameter, in the order of the model's walk.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> + Clone {
         self.filled()
             .filter(|entry| entry.role.is_learned())
             .map(|entry| (&entry.name[..], entry.role, entry.gradient.data()))
-    }
-
-    /// The Euclidean norm of all gradients together.
-    pub fn norm(&self) -> f64 {
-        let squares = self.iter().flat_map(|(.., gradient)| gradient).map(|g| g.to_f64().powi(2));
-        squares.sum::<f64>().sqrt()
     }
 
     /// The name of the first parameter whose gradient is infinite or NaN.
@@ -136,7 +130,14 @@ impl<T: Real> Gradients<T> {
         Some(self.by_address[place].1)
     }
 
-    fn filled(&self) -> impl Iterator<Item = &Entry<T>> {
+    /// The gradients of learned parameters, to be changed.
+    pub(crate) fn learned_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let written = self.entries.iter_mut().zip(&self.written);
+        let learned = written.filter(|(entry, written)| **written && entry.role.is_learned());
+        learned.map(|(entry, _)| entry.gradient.data_mut())
+    }
+
+    fn filled(&self) -> impl Iterator<Item = &Entry<T>> + Clone {
         let written = self.entries.iter().zip(&self.written);
         written.filter(|(_, written)| **written).map(|(entry, _)| entry)
     }

@@ -2,15 +2,19 @@
 
 pub(crate) mod arena;
 mod backward;
+mod clip;
 mod diagnose;
+mod dump;
 mod gradients;
 mod operation;
+mod recompute;
 mod var;
 
 use std::cell::RefCell;
 use std::panic::Location;
 
 pub use diagnose::{NonFinite, Origin};
+pub use dump::{Dump, Entry, Memory};
 pub use gradients::Gradients;
 pub use operation::{Adjoints, Evaluation, Operation, View};
 pub use var::Var;
@@ -42,6 +46,8 @@ pub struct Tape<T: Real = f32> {
     arena: Arena,
     lists: RefCell<Lists<T>>,
     recording: bool,
+    /// The tape of segments that are computed again, once there are any.
+    inner: RefCell<Option<Box<Tape<T>>>>,
 }
 
 /// What grows with every operation; cleared, not freed, between steps.
@@ -50,6 +56,8 @@ struct Lists<T> {
     /// Slots of all operations' inputs, one operation after the other.
     inputs: Vec<u32>,
     nodes: Vec<Node<T>>,
+    /// Operations that no gradient passes: kept for [`Tape::dump`] and [`Tape::first_non_finite`].
+    constants: Vec<Node<T>>,
     parameters: Vec<Leaf>,
     /// New values for buffers: (the buffer's address, the slot of the new value).
     updates: Vec<Leaf>,
@@ -72,6 +80,62 @@ struct Node<T> {
     caller: &'static Location<'static>,
 }
 
+impl<T: Real> Node<T> {
+    /// The slots of the inputs, of the list of all operations' inputs.
+    fn inputs<'l>(&self, all: &'l [u32]) -> &'l [u32] {
+        &all[self.inputs.0 as usize..self.inputs.1 as usize]
+    }
+
+    fn makes(&self, slot: u32) -> bool {
+        (self.outputs.0..self.outputs.1).contains(&slot)
+    }
+
+    fn origin(&self) -> Origin {
+        // SAFETY: operations live in the arena until the reset, which forgets the nodes too.
+        Origin::Operation { name: unsafe { &*self.operation }.name(), caller: self.caller }
+    }
+}
+
+impl<T: Real> Lists<T> {
+    /// Notes an operation that was evaluated, whose inputs are the last of the list, and the way back if there is one;
+    /// returns the slot of the first output.
+    fn note<'t, const N: usize>(
+        &mut self,
+        operation: &'t dyn Operation<T>,
+        first_input: usize,
+        mut outputs: [Slot<T>; N],
+        caller: &'static Location<'static>,
+    ) -> u32 {
+        let tracked = self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].tracked);
+        outputs.iter_mut().for_each(|output| output.tracked = tracked);
+        let first = self.slots.len() as u32;
+        self.slots.extend_from_slice(&outputs);
+        // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which
+        // overwrites it, clears the nodes too; what it borrows, it borrows for the tape's borrow.
+        let operation = unsafe {
+            std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
+        };
+        let inputs = (first_input as u32, self.inputs.len() as u32);
+        let node = Node { operation, inputs, outputs: (first, first + N as u32), caller };
+        if tracked {
+            self.nodes.push(node)
+        } else {
+            self.constants.push(node)
+        }
+        first
+    }
+
+    /// Bytes held.
+    fn capacity(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<T>>()
+            + (self.inputs.capacity() + self.homes.capacity()) * size_of::<u32>()
+            + (self.nodes.capacity() + self.constants.capacity()) * size_of::<Node<T>>()
+            + (self.parameters.capacity() + self.updates.capacity()) * size_of::<Leaf>()
+            + self.places.capacity() * size_of::<Place<T>>()
+            + self.pointers.capacity() * size_of::<*mut T>()
+    }
+}
+
 impl<T: Real> Default for Tape<T> {
     fn default() -> Self {
         Tape::new()
@@ -87,6 +151,7 @@ impl<T: Real> Tape<T> {
                 slots: Vec::new(),
                 inputs: Vec::new(),
                 nodes: Vec::new(),
+                constants: Vec::new(),
                 parameters: Vec::new(),
                 updates: Vec::new(),
                 places: Vec::new(),
@@ -94,6 +159,7 @@ impl<T: Real> Tape<T> {
                 pointers: Vec::new(),
             }),
             recording: true,
+            inner: RefCell::new(None),
         }
     }
 
@@ -109,13 +175,26 @@ impl<T: Real> Tape<T> {
 
     /// Forgets every value and keeps the memory.
     pub fn reset(&mut self) {
+        self.forget_values();
+        self.forget_peak();
+    }
+
+    fn forget_values(&mut self) {
         self.arena.reset();
         let lists = self.lists.get_mut();
         lists.slots.clear();
         lists.inputs.clear();
         lists.nodes.clear();
+        lists.constants.clear();
         lists.parameters.clear();
         lists.updates.clear();
+    }
+
+    fn forget_peak(&mut self) {
+        self.arena.forget_peak();
+        if let Some(inner) = self.inner.get_mut() {
+            inner.forget_peak();
+        }
     }
 
     /// The number of operations recorded since the last reset.
@@ -263,7 +342,7 @@ impl<T: Real> Tape<T> {
         &'t self,
         operation: &'t dyn Operation<T>,
         inputs: &[Var<'t, T>],
-        mut outputs: [Slot<T>; N],
+        outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
     ) -> u32 {
         let mut lists = self.lists.borrow_mut();
@@ -271,9 +350,6 @@ impl<T: Real> Tape<T> {
         let first_input = lists.inputs.len();
         lists.inputs.extend(inputs.iter().map(|input| input.id));
         let ids = &lists.inputs[first_input..];
-        let tracked = ids.iter().any(|&id| lists.slots[id as usize].tracked);
-        outputs.iter_mut().for_each(|output| output.tracked = tracked);
-
         for draw in 0..outputs.iter().map(|output| output.draws as usize).max().unwrap_or(1) {
             let mark = self.arena.mark();
             let (slots, arena) = (&lists.slots, &self.arena);
@@ -282,25 +358,7 @@ impl<T: Real> Tape<T> {
             // evaluation.
             unsafe { self.arena.rewind(mark) };
         }
-
-        let first = lists.slots.len() as u32;
-        lists.slots.extend_from_slice(&outputs);
-        if tracked {
-            // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which
-            // overwrites it, clears the nodes too; what it borrows, it borrows for the tape's borrow.
-            let operation = unsafe {
-                std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
-            };
-            lists.nodes.push(Node {
-                operation,
-                inputs: (first_input as u32, lists.inputs.len() as u32),
-                outputs: (first, first + N as u32),
-                caller,
-            });
-        } else {
-            lists.inputs.truncate(first_input);
-        }
-        first
+        lists.note(operation, first_input, outputs, caller)
     }
 
     /// Room for a value, or another shape for one that exists and has as many elements.

@@ -43,8 +43,20 @@ impl<'t, T: Real> Var<'t, T> {
         unsafe { slot.whole() }
     }
 
-    /// The same value without its past: no gradient passes. Nothing is copied.
-    pub(crate) fn as_constant(self) -> Var<'t, T> {
+    /// The same value without its past: a constant, through which no gradient passes. Nothing is copied.
+    ///
+    /// ```
+    /// use elbo_engine::{Gradients, Tape, Tensor};
+    ///
+    /// let w: Tensor = Tensor::new([1], [3.0]);
+    /// let mut gradients = Gradients::of(&w);
+    /// let tape = Tape::new();
+    /// let x = tape.param(&w);
+    /// (x * x.stop_gradient()).sum().backward(&mut gradients);
+    /// assert_eq!(gradients.get("").unwrap(), [3.0]);
+    /// ```
+    #[must_use]
+    pub fn stop_gradient(self) -> Var<'t, T> {
         self.tape.without_past(self)
     }
 

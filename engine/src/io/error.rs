@@ -1,0 +1,141 @@
+//! What can be wrong with a file of tensors.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Where in a file something is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, or the name that the bytes were given.
+    pub file: PathBuf,
+    /// The array, in a file of several.
+    pub array: Option<String>,
+    /// The byte, counted from the beginning of the array's own part of the file where it has one, else of the file.
+    pub byte: u64,
+}
+
+impl Place {
+    pub(super) fn new(file: &Path, array: Option<&str>, byte: usize) -> Place {
+        Place { file: file.to_owned(), array: array.map(str::to_owned), byte: byte as u64 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(array) = &self.array {
+            write!(f, ", array `{array}`")?;
+        }
+        write!(f, ", byte {}", self.byte)
+    }
+}
+
+/// What is wrong with a file of tensors, where, and what was expected there.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system refuses to read the file.
+    #[error("{}: cannot be read: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// The operating system refuses to write the file.
+    #[error("{}: cannot be written: {source}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+
+    /// Something else than the format prescribes.
+    #[error("{place}: expected {expected}, found {found}")]
+    Format {
+        /// Where.
+        place: Place,
+        /// What the format prescribes.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+
+    /// More or fewer bytes than the header announces.
+    #[error("{place}: {found} bytes follow, but the header announces {expected}; is the file whole?")]
+    Length {
+        /// Where the elements begin.
+        place: Place,
+        /// Bytes that the header announces.
+        expected: u64,
+        /// Bytes that are there.
+        found: u64,
+    },
+
+    /// Elements that are no real numbers.
+    #[error("{place}: elements of type {found}; booleans, integers and floating-point numbers can be read")]
+    Element {
+        /// Where the type is named.
+        place: Place,
+        /// Its name in the file.
+        found: String,
+    },
+
+    /// A number that the tensor's type does not have.
+    #[error("{place}: element {element} is {value}, which `{into}` cannot hold; read the file in another type")]
+    Value {
+        /// Where the number stands.
+        place: Place,
+        /// Which element it is, counted as they stand in the file.
+        element: usize,
+        /// The number.
+        value: String,
+        /// The tensor's type.
+        into: &'static str,
+    },
+
+    /// Packed data that unpack to much more than the file's size.
+    #[error(
+        "{place}: unpacks to {needed} bytes, but at most {limit} are allowed; if the file is to be trusted, allow more \
+         with `with_limit({needed})`"
+    )]
+    TooLarge {
+        /// Where.
+        place: Place,
+        /// Bytes that it would take.
+        needed: u64,
+        /// Bytes that are allowed.
+        limit: u64,
+    },
+
+    /// Packed data that cannot be unpacked, or that are not what was packed.
+    #[error("{place}: the data are damaged: {reason}")]
+    Damaged {
+        /// Where.
+        place: Place,
+        /// How that shows.
+        reason: String,
+    },
+
+    /// The file has no array of this name.
+    #[error("{}: no array `{name}`; there are {present:?}", file.display())]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// The names that there are.
+        present: Vec<String>,
+    },
+}
+
+impl FileError {
+    pub(super) fn format(place: Place, expected: impl Into<String>, found: impl Into<String>) -> FileError {
+        FileError::Format { place, expected: expected.into(), found: found.into() }
+    }
+}

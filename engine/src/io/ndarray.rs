@@ -1,0 +1,54 @@
+//! Arrays of the crate `ndarray`.
+
+use ::ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
+
+use crate::{Real, Tensor};
+
+/// A copy of the array's elements, row by row, whatever their order in memory.
+///
+/// ```
+/// use elbo_engine::Tensor;
+/// let array = ndarray::array![[1.0, 2.0], [3.0, 4.0]];
+/// let tensor = Tensor::from(&array.t());
+/// assert_eq!(tensor.data(), [1.0, 3.0, 2.0, 4.0]);
+/// assert_eq!(ndarray::ArrayD::from(&tensor), array.t().into_dyn());
+/// ```
+impl<T: Real, S: Data<Elem = T>, D: Dimension> From<&ArrayBase<S, D>> for Tensor<T> {
+    fn from(array: &ArrayBase<S, D>) -> Self {
+        let mut tensor = Tensor::zeros(array.shape());
+        tensor.data_mut().iter_mut().zip(array.iter()).for_each(|(to, &from)| *to = from);
+        tensor
+    }
+}
+
+/// A copy, row by row.
+impl<T: Real> From<&Tensor<T>> for ArrayD<T> {
+    fn from(tensor: &Tensor<T>) -> Self {
+        let shape = IxDyn(tensor.shape());
+        ArrayD::from_shape_vec(shape, tensor.data().to_vec()).expect("as many elements as the shape holds")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_in_any_order_are_copied_row_by_row() {
+        let array = ArrayD::from_shape_fn(IxDyn(&[2, 3, 4]), |i| (100 * i[0] + 10 * i[1] + i[2]) as f64);
+        let view = array.view().permuted_axes(IxDyn(&[2, 0, 1]));
+        let tensor = Tensor::from(&view);
+        assert_eq!(tensor.shape(), [4, 2, 3]);
+        assert_eq!(tensor.data()[..4], [0.0, 10.0, 20.0, 100.0]);
+        assert_eq!(ArrayD::from(&tensor), view);
+    }
+
+    #[test]
+    fn scalars_and_empty_arrays_are_tensors_too() {
+        for shape in [&[][..], &[0, 3]] {
+            let tensor = Tensor::<f32>::from(&ArrayD::<f32>::zeros(IxDyn(shape)));
+            assert_eq!(tensor.shape(), shape);
+            assert_eq!(ArrayD::from(&tensor).shape(), shape);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `.npy`: one array, as NumPy writes it (NEP 1, and `numpy.lib.format` for versions 2 and 3).
+//!
+//! Six bytes `\x93NUMPY`, the version, the length of a header, the header (a Python dictionary that names the elements'
+//! type, their order and the shape), then the elements.
+
+mod header;
+
+use std::path::Path;
+
+use super::{FileError, Place, elements, read_file, write_file};
+use crate::{Real, Shape, Tensor};
+use header::Header;
+
+/// The array in a file.
+///
+/// ```no_run
+/// # fn main() -> Result<(), elbo_engine::io::FileError> {
+/// let images: elbo_engine::Tensor = elbo_engine::io::npy::read("images.npy")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// If the file cannot be read or is no whole `.npy` file, or if its elements are no numbers that `T` has: see
+/// [the rules](super).
+pub fn read<T: Real>(file: impl AsRef<Path>) -> Result<Tensor<T>, FileError> {
+    let file = file.as_ref();
+    from_bytes(file, &read_file(file)?)
+}
+
+/// The array in the bytes of a file; `name` stands in errors.
+///
+/// # Errors
+/// As for [`read`].
+pub fn from_bytes<T: Real>(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Tensor<T>, FileError> {
+    parse(bytes, u64::MAX, &|byte| Place::new(name.as_ref(), None, byte))
+}
+
+/// Writes a tensor to a file: version 1, little-endian, row by row, in its own number type.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write<T: Real>(file: impl AsRef<Path>, tensor: &Tensor<T>) -> Result<(), FileError> {
+    write_file(file.as_ref(), &to_bytes(tensor))
+}
+
+/// The bytes of the file that [`write()`] writes.
+pub fn to_bytes<T: Real>(tensor: &Tensor<T>) -> Vec<u8> {
+    let size = size_of::<T>();
+    let mut bytes = header::write(size, tensor.shape());
+    bytes.reserve_exact(size * tensor.len());
+    append_elements(tensor, &mut bytes);
+    bytes
+}
+
+/// The elements row by row, little-endian, in their own type: `f32` is what has four bytes.
+pub(super) fn append_elements<T: Real>(tensor: &Tensor<T>, bytes: &mut Vec<u8>) {
+    for x in tensor.data() {
+        match size_of::<T>() {
+            4 => bytes.extend((x.to_f64() as f32).to_le_bytes()),
+            _ => bytes.extend(x.to_f64().to_le_bytes()),
+        }
+    }
+}
+
+/// The array in `bytes`, if it takes at most `limit` bytes of memory; `place` says where a byte is.
+pub(super) fn parse<T: Real>(bytes: &[u8], limit: u64, place: &dyn Fn(usize) -> Place) -> Result<Tensor<T>, FileError> {
+    let Header { element, big_endian, fortran, shape, end } = Header::parse(bytes, place)?;
+    let data = &bytes[end..];
+    let count = elements(&shape).ok_or_else(|| {
+        FileError::format(place(end), "a shape that memory can address", format!("the shape {shape:?}"))
+    })?;
+    let expected = count as u128 * element.size() as u128;
+    if data.len() as u128 != expected {
+        let expected = u64::try_from(expected).unwrap_or(u64::MAX);
+        return Err(FileError::Length { place: place(end), expected, found: data.len() as u64 });
+    }
+    // As many elements as the file has bytes, at most: eight times the file.
+    let needed = (count * size_of::<T>()) as u64;
+    if needed > limit {
+        return Err(FileError::TooLarge { place: place(end), needed, limit });
+    }
+    let mut tensor = Tensor::<T>::zeros(shape.clone());
+    let out = tensor.data_mut();
+    let mut columns = Columns::new(&shape);
+    let mut i = 0;
+    element.convert(
+        data,
+        big_endian,
+        |byte| place(end + byte),
+        |x| {
+            out[if fortran { columns.next() } else { i }] = x;
+            i += 1;
+        },
+    )?;
+    Ok(tensor)
+}
+
+/// Places, counted row by row, of elements that stand in Fortran's order: the first axis is contiguous.
+struct Columns {
+    shape: Shape,
+    index: Shape,
+    strides: Shape,
+    place: usize,
+}
+
+impl Columns {
+    /// For a shape that has been checked.
+    fn new(shape: &[usize]) -> Columns {
+        let mut strides: Shape = shape.iter().map(|_| 1).collect();
+        for axis in (1..shape.len()).rev() {
+            strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
+        }
+        Columns { shape: shape.into(), index: shape.iter().map(|_| 0).collect(), strides, place: 0 }
+    }
+
+    /// The place of the next element.
+    fn next(&mut self) -> usize {
+        let place = self.place;
+        for axis in 0..self.shape.len() {
+            self.index[axis] += 1;
+            self.place += self.strides[axis];
+            if self.index[axis] < self.shape[axis] {
+                break;
+            }
+            self.place -= self.index[axis] * self.strides[axis];
+            self.index[axis] = 0;
+        }
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for shape in [&[][..], &[0], &[3], &[2, 0, 4], &[2, 3, 4, 1, 5]] {
+            let tensor = Tensor::<f32>::from_fn(shape, |i| (i as f64).sin());
+            assert_eq!(from_bytes::<f32>("x", &to_bytes(&tensor)).unwrap(), tensor);
+            let tensor = Tensor::<f64>::from_fn(shape, |i| (i as f64).sin());
+            assert_eq!(from_bytes::<f64>("x", &to_bytes(&tensor)).unwrap(), tensor);
+        }
+    }
+
+    #[test]
+    fn elements_begin_at_a_multiple_of_64_bytes() {
+        for shape in [&[][..], &[1], &[123_456, 0, 7]] {
+            assert_eq!(to_bytes(&Tensor::<f32>::zeros(shape)).len() % 64, if shape.contains(&0) { 0 } else { 4 });
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = to_bytes(&Tensor::<f64>::zeros([2, 3]));
+        for length in 0..bytes.len() {
+            let message = from_bytes::<f64>("cut.npy", &bytes[..length]).unwrap_err().to_string();
+            assert!(message.starts_with("cut.npy, byte "), "{message}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        let message = from_bytes::<f64>("long.npy", &longer).unwrap_err().to_string();
+        assert_eq!(message, "long.npy, byte 128: 49 bytes follow, but the header announces 48; is the file whole?");
+    }
+}

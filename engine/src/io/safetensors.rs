@@ -1,0 +1,335 @@
+//! Safetensors: tensors under names and some text about them, in the format of the `safetensors` crate.
+//!
+//! Eight bytes with the length of a header, the header (JSON: for each tensor type, shape and place), then the elements,
+//! without gaps.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ::safetensors::Dtype;
+use ::safetensors::tensor::{TensorInfo, serialize};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use super::element::Element;
+use super::{FileError, Place, elements, npy, read_file, write_file};
+use crate::{Real, Shape, Tensor};
+
+/// The bytes that hold the header's length.
+const LENGTH: usize = 8;
+
+/// A safetensors file in memory. Its tensors are converted as they are asked for.
+///
+/// ```
+/// use elbo_engine::Tensor;
+/// use elbo_engine::io::safetensors::{self, Safetensors};
+///
+/// # fn main() -> Result<(), elbo_engine::io::FileError> {
+/// let w = Tensor::<f32>::full([2, 3], 0.5);
+/// let bytes = safetensors::to_bytes([("weight", &w)], [("made by", "an example")]);
+/// let file = Safetensors::from_bytes("net.safetensors", bytes)?;
+/// assert_eq!(file.tensor::<f32>("weight")?, w);
+/// assert_eq!(file.metadata()["made by"], "an example");
+/// # Ok(())
+/// # }
+/// ```
+pub struct Safetensors {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    header: Header,
+    /// Where the elements begin.
+    start: usize,
+}
+
+impl Safetensors {
+    /// Reads a file and checks its header.
+    ///
+    /// # Errors
+    /// If it cannot be read or is no whole safetensors file: the tensors must fill it without gaps or overlaps.
+    pub fn open(file: impl AsRef<Path>) -> Result<Safetensors, FileError> {
+        Safetensors::from_bytes(file.as_ref(), read_file(file.as_ref())?)
+    }
+
+    /// The same of a file's bytes; `name` stands in errors.
+    ///
+    /// # Errors
+    /// As for [`open`](Safetensors::open).
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Safetensors, FileError> {
+        let file = name.as_ref().to_owned();
+        let place = |byte| Place::new(&file, None, byte);
+        let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
+            let found = format!("a file of {} bytes", bytes.len());
+            return Err(FileError::format(place(0), "8 bytes with the length of a header", found));
+        };
+        let length = u64::from_le_bytes(*length);
+        if length > rest.len() as u64 {
+            return Err(FileError::Length { place: place(LENGTH), expected: length, found: rest.len() as u64 });
+        }
+        let (text, data) = rest.split_at(length as usize);
+        let header: Header = serde_json::from_slice(text).map_err(|error| {
+            FileError::format(place(LENGTH), "a header in JSON that describes tensors", error.to_string())
+        })?;
+        let start = LENGTH + text.len();
+        header.check(&file, start, data.len())?;
+        Ok(Safetensors { file, header, start, bytes })
+    }
+
+    /// The tensors' names, in the order of their elements.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.header.tensors.iter().map(|(name, _)| &name[..])
+    }
+
+    /// The text that the file holds beside the tensors, by key.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.header.metadata
+    }
+
+    /// The tensor of this name.
+    ///
+    /// # Errors
+    /// If there is none, or its elements are no numbers that `T` has: see [the rules](super).
+    pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
+        let Some((_, info)) = self.header.tensors.iter().find(|(other, _)| other == name) else {
+            let present = self.names().map(str::to_owned).collect();
+            return Err(FileError::Missing { file: self.file.clone(), name: name.to_owned(), present });
+        };
+        let (from, to) = (self.start + info.data_offsets.0, self.start + info.data_offsets.1);
+        let place = |byte| Place::new(&self.file, Some(name), from + byte);
+        let element = element(info.dtype)
+            .ok_or_else(|| FileError::Element { place: place(0), found: format!("{:?}", info.dtype) })?;
+        // Its bytes were counted when the header was checked: memory can address them.
+        let mut tensor = Tensor::<T>::zeros(Shape::from(&info.shape[..]));
+        let mut out = tensor.data_mut().iter_mut();
+        element.convert(&self.bytes[from..to], false, place, |x| {
+            if let Some(out) = out.next() {
+                *out = x;
+            }
+        })?;
+        Ok(tensor)
+    }
+}
+
+/// What the header says.
+struct Header {
+    metadata: BTreeMap<String, String>,
+    /// In the order of their elements.
+    tensors: Vec<(String, TensorInfo)>,
+}
+
+impl Header {
+    /// The tensors must stand one behind the other, each with as many bytes as its shape and type take, and fill the
+    /// `held` bytes that there are.
+    fn check(&self, file: &Path, start: usize, held: usize) -> Result<(), FileError> {
+        let mut end = 0;
+        for (name, info) in &self.tensors {
+            let (from, to) = info.data_offsets;
+            let place = |byte| Place::new(file, Some(name), start.saturating_add(byte));
+            if from != end || to < from || to > held {
+                let expected =
+                    format!("data that begin at offset {end} and end within the {held} bytes that there are");
+                return Err(FileError::format(place(end), expected, format!("the offsets {from} and {to}")));
+            }
+            let bits = elements(&info.shape).and_then(|count| count.checked_mul(info.dtype.bitsize()));
+            if bits != (to - from).checked_mul(8) {
+                let expected = format!("the data of shape {:?} and type {:?}", info.shape, info.dtype);
+                return Err(FileError::format(place(from), expected, format!("{} bytes", to - from)));
+            }
+            end = to;
+        }
+        if end != held {
+            let place = Place::new(file, None, start);
+            return Err(FileError::Length { place, expected: end as u64, found: held as u64 });
+        }
+        Ok(())
+    }
+}
+
+/// By hand, and not by `#[serde(flatten)]` as in the `safetensors` crate, which takes 32 bytes of memory for two of the
+/// file where it collects what it has not understood yet.
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Header;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with an entry for each tensor")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
+                let mut header = Header { metadata: BTreeMap::new(), tensors: Vec::new() };
+                while let Some(name) = map.next_key::<String>()? {
+                    match &name[..] {
+                        "__metadata__" => header.metadata = map.next_value()?,
+                        _ => header.tensors.push((name, map.next_value()?)),
+                    }
+                }
+                let mut names: Vec<&str> = header.tensors.iter().map(|(name, _)| &name[..]).collect();
+                names.sort_unstable();
+                if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+                    return Err(A::Error::custom(format!("two tensors of the name `{}`", twice[0])));
+                }
+                header.tensors.sort_by_key(|(_, info)| info.data_offsets);
+                Ok(header)
+            }
+        }
+
+        deserializer.deserialize_map(Entries)
+    }
+}
+
+fn element(dtype: Dtype) -> Option<Element> {
+    Some(match dtype {
+        Dtype::BOOL => Element::Bool,
+        Dtype::I8 => Element::I8,
+        Dtype::I16 => Element::I16,
+        Dtype::I32 => Element::I32,
+        Dtype::I64 => Element::I64,
+        Dtype::U8 => Element::U8,
+        Dtype::U16 => Element::U16,
+        Dtype::U32 => Element::U32,
+        Dtype::U64 => Element::U64,
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::Bf16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        _ => return None,
+    })
+}
+
+/// Writes tensors and some text about them, by key, to a file.
+///
+/// # Errors
+/// If the file cannot be written.
+///
+/// # Panics
+/// As [`to_bytes`].
+#[track_caller]
+pub fn write<'a, T: Real>(
+    file: impl AsRef<Path>,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
+    metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), FileError> {
+    write_file(file.as_ref(), &to_bytes(tensors, metadata))
+}
+
+/// The bytes of the file that [`write()`] writes.
+///
+/// # Panics
+/// If a name occurs twice, or is `__metadata__`, which the format has for its text.
+#[track_caller]
+pub fn to_bytes<'a, T: Real>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
+    metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<u8> {
+    let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
+    let mut data = BTreeMap::new();
+    for (name, tensor) in tensors {
+        assert!(name != "__metadata__", "safetensors: the name `__metadata__` is the format's own");
+        let mut bytes = Vec::with_capacity(size_of::<T>() * tensor.len());
+        npy::append_elements(tensor, &mut bytes);
+        let before = data.insert(name, (tensor.shape().to_vec(), bytes));
+        assert!(before.is_none(), "safetensors: two tensors of the name `{name}`");
+    }
+    let views = data.into_iter().map(|(name, (shape, bytes))| (name, Elements { dtype, shape, bytes }));
+    let metadata: std::collections::HashMap<_, _> =
+        metadata.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
+    serialize(views, (!metadata.is_empty()).then_some(metadata)).expect("a tensor's elements fit its shape")
+}
+
+/// A tensor's elements, for the crate to write.
+struct Elements {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl ::safetensors::View for Elements {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        (&self.bytes).into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(header: &str, data: &[u8]) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
+    }
+
+    fn refused(header: &str, data: &[u8]) -> String {
+        Safetensors::from_bytes("x", file(header, data)).err().expect("a wrong file").to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (w, b) = (Tensor::<f32>::from_fn([2, 3], |i| i as f64), Tensor::full([], 7.0));
+        let empty = Tensor::zeros([0, 4]);
+        let bytes = to_bytes([("w", &w), ("b", &b), ("empty", &empty)], []);
+        let read = Safetensors::from_bytes("x", bytes).unwrap();
+        for (name, tensor) in [("w", &w), ("b", &b), ("empty", &empty)] {
+            assert_eq!(read.tensor::<f32>(name).unwrap(), *tensor);
+            assert_eq!(read.tensor::<f64>(name).unwrap(), tensor.cast());
+        }
+        assert!(read.tensor::<f32>("c").unwrap_err().to_string().starts_with("x: no array `c`; there are ["));
+    }
+
+    #[test]
+    fn the_crate_reads_the_same() {
+        let w = Tensor::<f64>::from_fn([2, 3], |i| (i as f64).exp());
+        let bytes = to_bytes([("w", &w)], [("key", "text")]);
+        let theirs = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let view = theirs.tensor("w").unwrap();
+        let elements: Vec<f64> = view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
+        assert_eq!((view.shape(), &elements[..]), (&[2, 3][..], w.data()));
+    }
+
+    #[test]
+    fn lying_headers_are_refused() {
+        let entry = |shape: &str, from: u64, to: u64| {
+            format!(r#"{{"dtype":"U8","shape":{shape},"data_offsets":[{from},{to}]}}"#)
+        };
+        let one = |shape: &str, from, to| format!(r#"{{"w":{}}}"#, entry(shape, from, to));
+        for (header, data, message) in [
+            (one("[3]", 0, 2), 2, "x, array `w`, byte 61: expected the data of shape [3] and type U8, found 2 bytes"),
+            (one("[2]", 0, 2), 3, "x, byte 61: 3 bytes follow, but the header announces 2"),
+            (one("[2]", 1, 3), 3, "expected data that begin at offset 0 and end within the 3 bytes that there are"),
+            (one("[2]", 0, 2), 1, "found the offsets 0 and 2"),
+            (one("[4294967296,4294967296]", 0, 2), 2, "expected the data of shape [4294967296, 4294967296]"),
+            (r#"{"w":1}"#.into(), 0, "expected a header in JSON that describes tensors, found invalid type"),
+            ("[".into(), 0, "expected a header in JSON that describes tensors"),
+        ] {
+            let found = refused(&header, &vec![0; data]);
+            assert!(found.contains(message), "{found} does not contain {message}");
+        }
+        let twice = format!(r#"{{"w":{0},"w":{0}}}"#, entry("[0]", 0, 0));
+        assert!(refused(&twice, &[]).contains("two tensors of the name `w`"));
+        let message = Safetensors::from_bytes("x", vec![9, 0, 0, 0, 0, 0, 0, 0]).err().unwrap().to_string();
+        assert_eq!(message, "x, byte 8: 0 bytes follow, but the header announces 9; is the file whole?");
+    }
+
+    #[test]
+    fn offsets_whose_sum_overflows_are_refused() {
+        let size = (1u64 << 61) - 1;
+        let entries = (0..9u64).map(|i| {
+            let (from, to) = (i.wrapping_mul(size), (i + 1).wrapping_mul(size));
+            format!(r#""{i}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{from},{to}]}}"#)
+        });
+        let header = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
+        assert!(refused(&header, &[0; 9]).contains("end within the 9 bytes that there are"));
+    }
+}

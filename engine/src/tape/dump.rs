@@ -1,0 +1,181 @@
+//! A tape to be read, and the memory that it holds.
+
+use std::fmt;
+
+use crate::tape::{Gradients, Node, Origin, Tape};
+use crate::{Real, Shape};
+
+/// The memory of a tape, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// What values take now, and the operations and shapes beside them. What is borrowed, parameters and data, is not
+    /// counted.
+    pub used: usize,
+    /// The most that was in use at once since the last reset: with the adjoints of a sweep and the working memory of
+    /// operations, and with what [`Tape::recompute`] computes anew.
+    pub peak: usize,
+    /// What the tape keeps from step to step, used or not, its lists included.
+    pub held: usize,
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Memory { used, peak, held } = *self;
+        write!(f, "{} in use, at most {}, {} held", Bytes(used), Bytes(peak), Bytes(held))
+    }
+}
+
+/// What stands on a tape, value by value, in the order of evaluation: see [`Tape::dump`].
+#[derive(Clone, Debug)]
+pub struct Dump {
+    number: &'static str,
+    memory: Memory,
+    entries: Vec<Entry>,
+}
+
+/// A value on a tape, without its elements.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The parameter's name, if it is one that the gradients know.
+    pub parameter: Option<String>,
+    /// The axes, in each draw.
+    pub shape: Shape,
+    /// For how many draws it stands.
+    pub draws: usize,
+    /// The entries that it was computed from.
+    pub inputs: Vec<usize>,
+    /// Bytes of its elements.
+    pub bytes: usize,
+    /// Whether these bytes are counted elsewhere: those of a parameter or data, which the tape borrows, or of a value
+    /// under another shape.
+    pub shared: bool,
+    /// Whether a gradient passes it.
+    pub tracked: bool,
+}
+
+impl Dump {
+    /// The values, in the order of evaluation.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The memory of the tape.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+}
+
+impl<T: Real> Tape<T> {
+    /// The memory that this tape holds.
+    ///
+    /// ```
+    /// use elbo_engine::{Tape, Tensor};
+    ///
+    /// let x: Tensor = Tensor::zeros([1000]);
+    /// let tape = Tape::inference();
+    /// let before = tape.memory().used;
+    /// tape.input(&x).exp();
+    /// assert!((4000..4500).contains(&(tape.memory().used - before)));
+    /// ```
+    pub fn memory(&self) -> Memory {
+        let inner = self.inner.borrow().as_ref().map(|inner| inner.memory());
+        let (peak, held) = inner.map_or((0, 0), |inner| (inner.peak, inner.held));
+        Memory {
+            used: self.arena.used(),
+            peak: self.arena.peak() + peak,
+            held: self.arena.capacity() + self.lists.borrow().capacity() + held,
+        }
+    }
+
+    /// Every value on the tape: what made it and on which line, its shape, its bytes. `gradients`, if there are any, know
+    /// the parameters' names. To be printed.
+    ///
+    /// ```
+    /// use elbo_engine::{Gradients, Tape, Tensor};
+    ///
+    /// let w: Tensor = Tensor::zeros([4, 2]);
+    /// let x = Tensor::zeros([3, 2]);
+    /// let tape = Tape::new();
+    /// tape.input(&x).linear(tape.param(&w)).tanh();
+    /// let dump = tape.dump(Some(&Gradients::of(&w)));
+    /// println!("{dump}");
+    /// assert_eq!(dump.entries()[3].shape, [3, 4]);
+    /// ```
+    pub fn dump(&self, gradients: Option<&Gradients<T>>) -> Dump {
+        let lists = self.lists.borrow();
+        let mut makers: Vec<Option<&Node<T>>> = vec![None; lists.slots.len()];
+        for node in lists.nodes.iter().chain(&lists.constants) {
+            (node.outputs.0..node.outputs.1).for_each(|id| makers[id as usize] = Some(node));
+        }
+        let entries = lists.slots.iter().zip(makers).enumerate().map(|(id, (slot, maker))| {
+            let leaf = lists.parameters.iter().find(|leaf| leaf.slot == id as u32);
+            let inputs = maker.map_or(&[][..], |node| node.inputs(&lists.inputs));
+            let is_input = |&input: &u32| lists.slots[input as usize].data == slot.data;
+            Entry {
+                origin: match (maker, leaf) {
+                    (Some(node), _) => node.origin(),
+                    (None, Some(_)) => Origin::Parameter,
+                    (None, None) => Origin::Input,
+                },
+                parameter: leaf.and_then(|leaf| Some(gradients?.name_at(leaf.address)?.to_owned())),
+                // SAFETY: the slot was made under this borrow of the tape.
+                shape: unsafe { slot.view(0) }.shape.into(),
+                draws: slot.draws as usize,
+                inputs: inputs.iter().map(|&input| input as usize).collect(),
+                bytes: slot.elements() * size_of::<T>(),
+                shared: maker.is_none() || (slot.len > 0 && inputs.iter().any(is_input)),
+                tracked: slot.tracked,
+            }
+        });
+        Dump { number: T::NAME, memory: self.memory(), entries: entries.collect() }
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} values of {}: {}", self.entries.len(), self.number, self.memory)?;
+        for (id, entry) in self.entries.iter().enumerate() {
+            writeln!(f, "{id:>5}  {entry}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match (&self.origin, &self.parameter) {
+            (Origin::Parameter, Some(name)) => format!("parameter `{name}`"),
+            (Origin::Parameter, None) => "parameter".to_owned(),
+            (Origin::Input, _) => "data".to_owned(),
+            (Origin::Operation { name, .. } | Origin::Adjoint { name, .. }, _) => {
+                let inputs: Vec<_> = self.inputs.iter().map(usize::to_string).collect();
+                format!("{name}({})", inputs.join(", "))
+            }
+        };
+        let draws = if self.draws == 1 { String::new() } else { format!("{} × ", self.draws) };
+        let shape = format!("{draws}{:?}", self.shape);
+        let bytes = if self.shared { "shared".to_owned() } else { Bytes(self.bytes).to_string() };
+        write!(f, "{what:<32} {shape:<20} {bytes:>10}")?;
+        if let Origin::Operation { caller, .. } = &self.origin {
+            let constant = if self.tracked { "" } else { "constant, " };
+            write!(f, "  {constant}{caller}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes as a person reads them.
+struct Bytes(usize);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes @ 0..1024 => write!(f, "{bytes} B"),
+            bytes @ 1024..0x10_0000 => write!(f, "{:.1} KiB", bytes as f64 / 1024.0),
+            bytes => write!(f, "{:.1} MiB", bytes as f64 / 1024.0 / 1024.0),
+        }
+    }
+}
