@@ -2,7 +2,7 @@
 //!
 //! Errors, in units in the last place (ULP) of the result, at every level, over all inputs (subnormals included; NaN
 //! gives NaN): at most 2 in `f32` and 4 in `f64`; [`tanh`](Math::tanh), [`sigmoid`](Math::sigmoid),
-//! [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in both (4.02 in `f32` at single inputs, without FMA); [`sin`](Math::sin), [`cos`](Math::cos) and
+//! [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in both; [`sin`](Math::sin), [`cos`](Math::cos) and
 //! [`pow`](Math::pow) at most 1. The functions around Γ keep that for positive x; for negative x, where their
 //! zeros lie close to their poles, the error is within 4 ULP of the greater of the result and 1. These, sine, cosine and
 //! powers are computed in double precision for `f32`, too.
