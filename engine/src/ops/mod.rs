@@ -41,6 +41,7 @@ mod moments;
 mod one_hot;
 mod outer;
 mod pad;
+mod paired;
 mod parametric;
 mod pooling;
 mod power;
