@@ -15,6 +15,7 @@ mod norms;
 mod pools;
 mod products;
 mod rearranging;
+mod recurrent;
 mod reductions;
 mod runs;
 mod special;
@@ -47,6 +48,7 @@ const CHECKS: &[&[Check]] = &[
     factorisations::CHECKS,
     losses::CHECKS,
     einsum::CHECKS,
+    recurrent::CHECKS,
 ];
 
 #[test]
