@@ -39,8 +39,8 @@ pub mod threads;
 
 pub use gradcheck::gradcheck;
 pub use ops::{
-    Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, Operand, Padding, Pooling, Reduction,
-    Running, Scaling, Transposed, Triangle,
+    Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, Operand, Padding, Pooling, Recurrent,
+    Reduction, Running, Scaling, Transposed, Triangle,
 };
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use products::{Product, hvp, jvp};

@@ -4,6 +4,7 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
+use crate::kernels::cells::Cells;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
 use crate::kernels::special::Special;
@@ -18,6 +19,7 @@ pub trait Real:
     + Noise
     + Gemm
     + Special
+    + Cells
     + Copy
     + Default
     + PartialEq

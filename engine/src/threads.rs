@@ -14,9 +14,13 @@ pub fn available() -> usize {
     rayon::current_num_threads()
 }
 
+/// What is done with a part of the work. By reference to a trait object, so that the splitting is compiled once, not once
+/// for every kernel: it costs a call a part.
+type Work<'a> = dyn Fn(std::ops::Range<usize>) + Sync + 'a;
+
 /// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
 /// half a `grain`. Cuts fall on multiples of `unit`.
-pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
     if len <= grain || available() == 1 {
         work(0..len);
         return;
@@ -26,7 +30,7 @@ pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &(impl Fn(std
     split(0..len, piece, work);
 }
 
-fn split(range: std::ops::Range<usize>, piece: usize, work: &(impl Fn(std::ops::Range<usize>) + Sync)) {
+fn split(range: std::ops::Range<usize>, piece: usize, work: &Work<'_>) {
     let pieces = range.len().div_ceil(piece);
     if pieces <= 1 {
         work(range);
@@ -38,8 +42,8 @@ fn split(range: std::ops::Range<usize>, piece: usize, work: &(impl Fn(std::ops::
 
 /// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
 /// that any number of threads gives the same bits. Small sums run on one thread: `parallel` says.
-pub fn sum_blocks(blocks: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
-    fn tree(from: usize, to: usize, parallel: bool, part: &(impl Fn(usize) -> f64 + Sync)) -> f64 {
+pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+    fn tree(from: usize, to: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
         match to - from {
             0 => 0.0,
             1 => part(from),
@@ -74,7 +78,7 @@ pub fn for_each_with<T: Send>(
     pieces: usize,
     tasks: std::ops::Range<usize>,
     scratch: &mut [T],
-    work: &(impl Fn(&mut [T], std::ops::Range<usize>) + Sync),
+    work: &(dyn Fn(&mut [T], std::ops::Range<usize>) + Sync),
 ) {
     if pieces <= 1 {
         work(scratch, tasks);

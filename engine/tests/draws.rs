@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use elbo_engine::random::{Key, normals};
-use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Tape, Tensor, Var};
+use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Recurrent, Tape, Tensor, Var};
 
 /// mean + sd · ε, where ε is noise of the draw `first + io.draw()`.
 #[derive(Clone, Copy)]
@@ -148,4 +148,47 @@ fn a_draw_that_is_passed_over_has_adjoint_zero() {
     let mean = gradients.get("0").unwrap();
     assert!((mean[0] - 1.0 / DRAWS as f64).abs() < 1e-15);
     assert!(mean[1..].iter().all(|&g| g == 0.0));
+}
+
+#[test]
+fn a_recurrent_network_runs_once_a_draw() {
+    let mut random = Random::new(4);
+    let model: Model = [&[4, 1][..], &[4, 1], &[4], &[4], &[4, 4]].map(|shape| random.tensor(shape));
+    let (x, state) = (random.tensor(&[3, 5, 4]), random.tensor(&[3, 1]));
+    // The weights of the inputs are certain; those of the last output are drawn.
+    let run = |tape: &Tape<f64>, first: usize, draws: usize, gradients: &mut Gradients<f64>| {
+        let [weight_hh, b] = weights(tape, &model, first, draws);
+        let weights = Recurrent { weight_ih: tape.param(&model[4]), weight_hh, biases: Some([b, b]), reverse: false };
+        let state = tape.input(&state);
+        let (outputs, [_, cell]) = tape.input(&x).lstm(weights, [state, state]);
+        (outputs.square().sum() + cell.sum()).backward(gradients);
+        outputs.value().to_vec()
+    };
+    let [mut together, mut one_by_one] = [(); 2].map(|()| Gradients::of(&model));
+    let values = run(&Tape::new(), 0, DRAWS, &mut together);
+    for draw in 0..DRAWS {
+        assert_eq!(run(&Tape::new(), draw, 1, &mut one_by_one), values[draw * 15..][..15]);
+    }
+    for ((name, _, ours), (_, _, theirs)) in together.iter().zip(one_by_one.iter()) {
+        assert!(theirs.iter().any(|&g| g != 0.0), "{name}");
+        let pairs = ours.iter().zip(theirs);
+        assert!(pairs.clone().all(|(a, b)| (a * DRAWS as f64 - b).abs() < 1e-12), "{name}: {ours:?} {theirs:?}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "argmax: the value of shape [4, 3] stands for 5 draws")]
+fn places_of_several_draws_are_refused() {
+    let model = model();
+    let tape = Tape::new();
+    weights(&tape, &model, 0, DRAWS)[0].argmax(0);
+}
+
+#[test]
+#[should_panic(expected = "batch_norm_with: the variance of shape [4] stands for 5 draws")]
+fn statistics_of_several_draws_are_refused() {
+    let model = model();
+    let tape = Tape::new();
+    let [_, b] = weights(&tape, &model, 0, DRAWS);
+    tape.param(&model[4]).batch_norm_with((), tape.param(&model[3]), b, 1e-5);
 }

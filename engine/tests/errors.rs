@@ -159,6 +159,8 @@ fn choices_that_do_not_fit() {
     panics(&["select", "mask", "[4]", "[2, 3]"], || b.select(a, a));
     panics(&["select", "[2, 3]", "[4]"], || a.select(a, b));
     panics(&["pow", "[2, 3]", "[4]"], || a.pow(b));
+    panics(&["atan2", "[2, 3]", "[4]"], || a.atan2(b));
+    panics(&["ln_add_exp", "[4]", "[2, 3]"], || b.ln_add_exp(a));
     panics(&["powf", "NaN"], || a.powf(f64::NAN));
     panics(&["clamp", "1", "-1"], || a.clamp(1.0, -1.0));
     panics(&["clamp", "NaN"], || a.clamp(f64::NAN, 1.0));

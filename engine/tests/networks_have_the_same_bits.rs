@@ -3,7 +3,7 @@
 mod common;
 
 use common::Random;
-use elbo_engine::{Attention, Convolution, Gradients, Pooling, Tape, Tensor, Var, with_threads};
+use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Tape, Tensor, Var, with_threads};
 
 /// The value and the gradients of all inputs, in single precision.
 fn results(inputs: &[Tensor<f32>], threads: usize, f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t> + Sync) -> Vec<Vec<f32>> {
@@ -62,4 +62,18 @@ fn a_transposed_convolution_has_the_same_bits_for_any_thread_count() {
         let settings = Convolution::new().stride([2, 2]).padding([1, 1]).transposed().output_padding([1, 0]);
         x[0].convolve_transposed(x[1], Some(x[2]), settings)
     });
+}
+
+#[test]
+fn recurrent_networks_have_the_same_bits_for_any_thread_count() {
+    for (gates, name) in [(4, "lstm"), (3, "gru"), (1, "rnn")] {
+        same_bits(name, &[&[200, 3, 20], &[gates * 50, 20], &[gates * 50, 50], &[200, 50]], |x| {
+            let weights = Recurrent { weight_ih: x[1], weight_hh: x[2], biases: None, reverse: false };
+            match name {
+                "lstm" => x[0].lstm(weights, [x[3]; 2]).0,
+                "gru" => x[0].gru(weights, x[3]).0,
+                _ => x[0].rnn(weights, x[3]).0,
+            }
+        });
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::net::{batch, descend, logits, net};
 use elbo_engine::kernels::gemm::is_inside;
-use elbo_engine::{Attention, Convolution, Gradients, Pooling, Running, Tape, Tensor, Var, with_threads};
+use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Running, Tape, Tensor, Var, with_threads};
 
 /// The system's allocator, counting: apart while a matrix product of the library runs, which has scratch of its own.
 struct Counting;
@@ -167,6 +167,28 @@ fn network() -> Vec<(usize, usize)> {
     })
 }
 
+/// Recurrent networks over a few steps, in both directions.
+fn sequences() -> Vec<(usize, usize)> {
+    let of = |shape: &[usize]| Tensor::from_fn(shape, |i| 0.1 * (i as f64).sin());
+    let mut model = [of(&[256, 20]), of(&[256, 64]), of(&[256]), of(&[192, 64]), of(&[192, 64]), of(&[64, 64])];
+    let (x, start): (Tensor, Tensor) = (of(&[300, 5, 20]), of(&[300, 64]));
+    let mut gradients = Gradients::of(&model);
+    let mut tape = Tape::new();
+    steps(|| {
+        tape.reset();
+        let [weight_ih, weight_hh, b, gru_ih, gru_hh, square] = model.each_ref().map(|tensor| tape.param(tensor));
+        let (x, start) = (tape.input(&x), tape.input(&start));
+        let lstm = Recurrent { weight_ih, weight_hh, biases: Some([b, b]), reverse: true };
+        let (outputs, [_, cell]) = x.lstm(lstm, [start; 2]);
+        let gru = Recurrent { weight_ih: gru_ih, weight_hh: gru_hh, biases: None, reverse: false };
+        let (outputs, last) = outputs.gru(gru, cell);
+        let rnn = Recurrent { weight_ih: square, weight_hh: square, biases: None, reverse: false };
+        let (outputs, _) = outputs.rnn(rnn, last);
+        outputs.square().mean().backward(&mut gradients);
+        descend(&mut model, &mut gradients, 1e-3);
+    })
+}
+
 #[test]
 fn no_allocation_from_the_second_step_on() {
     for threads in [1, 2] {
@@ -178,9 +200,14 @@ fn no_allocation_from_the_second_step_on() {
         let large = with_threads(threads, || train(&[256, 600, 10], 128));
         let mixed = with_threads(threads, everything);
         let network = with_threads(threads, network);
-        for (name, counts) in
-            [("64-128-128-10", small), ("256-600-10", large), ("every operation", mixed), ("network", network)]
-        {
+        let sequences = with_threads(threads, sequences);
+        for (name, counts) in [
+            ("64-128-128-10", small),
+            ("256-600-10", large),
+            ("every operation", mixed),
+            ("network", network),
+            ("sequences", sequences),
+        ] {
             println!("{name}, {threads} threads: allocations (ours, matrix products') by step: {counts:?}");
             assert!(counts[1..].iter().all(|&(ours, _)| ours == 0), "{name} allocates in later steps: {counts:?}");
         }

@@ -1,5 +1,7 @@
 //! Elementwise kernels: one function of `N` numbers, applied along `N` slices.
 
+use std::ops::Range;
+
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::threads::{GRAIN, Shared, for_each_range};
@@ -33,7 +35,7 @@ pub fn map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N
     for_each_range(len, GRAIN, 64, &|range| {
         // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
         let out = unsafe { out.range(range.clone()) };
-        dispatch(Map { f, inputs: inputs.map(|input| &input[range.clone()]), out, write });
+        dispatch(Map { f, inputs: cut(inputs, range), out, write });
     });
 }
 
@@ -155,17 +157,45 @@ pub fn map_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(
     out: &mut [T],
     write: Write,
 ) {
-    let inputs = inputs.map(|input| &input[..out.len()]);
+    let inputs = cut(inputs, 0..out.len());
     match write {
         Write::Store => {
-            for i in 0..out.len() {
-                out[i] = f.apply::<S>(inputs.map(|input| input[i]));
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f.apply::<S>(each(inputs, i));
             }
         }
         Write::Add => {
-            for i in 0..out.len() {
-                out[i] += f.apply::<S>(inputs.map(|input| input[i]));
+            for (i, out) in out.iter_mut().enumerate() {
+                *out += f.apply::<S>(each(inputs, i));
             }
         }
     }
+}
+
+/// Element `i` of every slice.
+///
+/// `inputs.map(..)` says the same, in ten functions for every closure: with a few hundred operations at three levels they
+/// would be most of what there is to compile.
+#[inline(always)]
+pub(crate) fn each<T: Real, const N: usize>(inputs: [&[T]; N], i: usize) -> [T; N] {
+    let mut elements = [T::ZERO; N];
+    let mut k = 0;
+    while k < N {
+        elements[k] = inputs[k][i];
+        k += 1;
+    }
+    elements
+}
+
+/// The same part of every slice, as simply as [`each`].
+#[inline(always)]
+#[track_caller]
+pub(crate) fn cut<T: Real, const N: usize>(inputs: [&[T]; N], range: Range<usize>) -> [&[T]; N] {
+    let mut parts = inputs;
+    let mut k = 0;
+    while k < N {
+        parts[k] = &inputs[k][range.start..range.end];
+        k += 1;
+    }
+    parts
 }

@@ -1,8 +1,10 @@
 //! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
 
+pub mod cells;
 pub mod cholesky;
 pub mod convolve;
 pub mod dispatch;
+pub mod eigen;
 pub mod gemm;
 pub mod lu;
 pub mod map;

@@ -3,7 +3,7 @@
 use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::kernels::map::Elementwise;
+use crate::kernels::map::{Elementwise, cut, each};
 use crate::threads::{GRAIN, Shared, for_each_range, sum_blocks};
 
 /// Elements that are summed in one go; sums of such blocks are added in a tree.
@@ -32,7 +32,7 @@ pub fn sum_map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T
     }
     sum_blocks(len.div_ceil(BLOCK), len > 4 * GRAIN, &|block| {
         let range = block * BLOCK..len.min((block + 1) * BLOCK);
-        dispatch(SumMap { f, inputs: inputs.map(|input| &input[range.clone()]) })
+        dispatch(SumMap { f, inputs: cut(inputs, range) })
     })
 }
 
@@ -94,17 +94,17 @@ impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for SumMap<'_, T, F, 
 #[inline(always)]
 pub fn sum_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N]) -> f64 {
     let len = inputs[0].len();
-    let inputs = inputs.map(|input| &input[..len]);
+    let inputs = cut(inputs, 0..len);
     let mut lanes = [0.0; LANES];
     let whole = len - len % LANES;
     for from in (0..whole).step_by(LANES) {
-        let inputs = inputs.map(|input| &input[from..from + LANES]);
+        let inputs = cut(inputs, from..from + LANES);
         for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += f.apply::<S>(inputs.map(|input| input[lane])).to_f64();
+            *total += f.apply::<S>(each(inputs, lane)).to_f64();
         }
     }
     for i in whole..len {
-        lanes[i - whole] += f.apply::<S>(inputs.map(|input| input[i])).to_f64();
+        lanes[i - whole] += f.apply::<S>(each(inputs, i)).to_f64();
     }
     fold(lanes)
 }

@@ -33,6 +33,38 @@ pub enum Function {
     Digamma,
     /// The second derivative of ln Γ(x).
     Trigamma,
+    /// The hyperbolic sine.
+    Sinh,
+    /// The hyperbolic cosine.
+    Cosh,
+    /// The arc tangent.
+    Atan,
+    /// 1/(1 + x²), the derivative of the arc tangent.
+    AtanSlope,
+}
+
+/// A function of two variables a and b.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Pairing {
+    /// aᵇ.
+    Power,
+    /// Its derivative b aᵇ⁻¹ with respect to a.
+    PowerToBase,
+    /// Its derivative aᵇ ln a with respect to b; 0 where a is 0 and the power finite.
+    PowerToExponent,
+    /// The angle of the point (b, a).
+    Angle,
+    /// Its derivative with respect to a.
+    AngleToHeight,
+    /// Its derivative with respect to b.
+    AngleToWidth,
+    /// ln(eᵃ + eᵇ).
+    LnAddExp,
+    /// Its derivative eᵃ/(eᵃ + eᵇ) with respect to a.
+    LnAddExpToFirst,
+    /// Its derivative with respect to b.
+    LnAddExpToSecond,
 }
 
 /// A number type that has these loops.
@@ -41,7 +73,7 @@ pub trait Special: Sized {
     fn along(function: Function, x: &[Self], out: &mut [Self]);
 
     #[doc(hidden)]
-    fn powers(x: &[Self], exponents: &[Self], out: &mut [Self]);
+    fn along_both(function: Pairing, operands: [&[Self]; 2], out: &mut [Self]);
 
     #[doc(hidden)]
     fn powers_to(exponent: Self, x: &[Self], out: &mut [Self]);
@@ -56,13 +88,13 @@ pub fn apply<T: Real>(function: Function, x: &[T], out: &mut [T]) {
     T::along(function, x, out);
 }
 
-/// `out[i] = x[i]` to the power of `exponents[i]`.
+/// `out[i] = function(a[i], b[i])` of the operands.
 ///
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn powers<T: Real>(x: &[T], exponents: &[T], out: &mut [T]) {
-    T::powers(x, exponents, out);
+pub fn apply_pairing<T: Real>(function: Pairing, operands: [&[T]; 2], out: &mut [T]) {
+    T::along_both(function, operands, out);
 }
 
 /// `out[i] = x[i]` to the power of `exponent`.
@@ -95,11 +127,27 @@ macro_rules! special {
                     Function::LnGamma => map(LnGamma, [x], out, Write::Store),
                     Function::Digamma => map(Digamma, [x], out, Write::Store),
                     Function::Trigamma => map(Trigamma, [x], out, Write::Store),
+                    Function::Sinh => map(Sinh, [x], out, Write::Store),
+                    Function::Cosh => map(Cosh, [x], out, Write::Store),
+                    Function::Atan => map(Atan, [x], out, Write::Store),
+                    Function::AtanSlope => map(AtanSlope, [x], out, Write::Store),
                 }
             }
 
-            fn powers(x: &[Self], exponents: &[Self], out: &mut [Self]) {
-                map(Power, [x, exponents], out, Write::Store);
+            fn along_both(function: Pairing, operands: [&[Self]; 2], out: &mut [Self]) {
+                match function {
+                    Pairing::Power => map(Power, operands, out, Write::Store),
+                    Pairing::PowerToBase => map(PowerToBase, operands, out, Write::Store),
+                    Pairing::PowerToExponent => map(PowerToExponent, operands, out, Write::Store),
+                    Pairing::Angle => map(Angle, operands, out, Write::Store),
+                    Pairing::AngleToHeight => map(AngleToHeight, operands, out, Write::Store),
+                    Pairing::AngleToWidth => map(AngleToWidth, operands, out, Write::Store),
+                    Pairing::LnAddExp => map(LnAddExp, operands, out, Write::Store),
+                    Pairing::LnAddExpToFirst => map(LnAddExpToFirst, operands, out, Write::Store),
+                    Pairing::LnAddExpToSecond => {
+                        map(LnAddExpToFirst, [operands[1], operands[0]], out, Write::Store);
+                    }
+                }
             }
 
             fn powers_to(exponent: Self, x: &[Self], out: &mut [Self]) {
@@ -123,13 +171,13 @@ fn each_large<T: Real>(x: &[T], mut visit: impl FnMut(usize, f64)) {
 }
 
 macro_rules! table {
-    ($($rule:ident: |$x:ident| $value:expr;)*) => {$(
+    ($($rule:ident($count:literal): |$($x:ident),+| $value:expr;)*) => {$(
         #[derive(Clone, Copy)]
         struct $rule;
 
-        impl<T: Real> Elementwise<T, 1> for $rule {
+        impl<T: Real> Elementwise<T, $count> for $rule {
             #[inline(always)]
-            fn apply<S: Simd>(self, [$x]: [T; 1]) -> T {
+            fn apply<S: Simd>(self, [$($x),+]: [T; $count]) -> T {
                 $value
             }
         }
@@ -137,32 +185,56 @@ macro_rules! table {
 }
 
 table! {
-    Sin: |x| x.sin::<S>();
-    Cos: |x| x.cos::<S>();
-    Erf: |x| x.erf::<S>();
-    Erfc: |x| x.erfc::<S>();
-    ErfSlope: |x| T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp::<S>();
-    Gelu: |x| x * x.normal_cdf::<S>();
-    GeluSlope: |x| {
+    Sin(1): |x| x.sin::<S>();
+    Cos(1): |x| x.cos::<S>();
+    Erf(1): |x| x.erf::<S>();
+    Erfc(1): |x| x.erfc::<S>();
+    ErfSlope(1): |x| T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp::<S>();
+    Gelu(1): |x| x * x.normal_cdf::<S>();
+    GeluSlope(1): |x| {
         let density = T::from_f64(ROOT_2_PI_INVERSE) * (T::from_f64(-0.5) * (x * x)).exp::<S>();
         x.normal_cdf::<S>() + x * density
     };
-    LnGamma: |x| x.ln_gamma::<S>();
-    Digamma: |x| x.digamma::<S>();
-    Trigamma: |x| x.trigamma::<S>();
+    LnGamma(1): |x| x.ln_gamma::<S>();
+    Digamma(1): |x| x.digamma::<S>();
+    Trigamma(1): |x| x.trigamma::<S>();
+    Sinh(1): |x| x.sinh::<S>();
+    Cosh(1): |x| x.cosh::<S>();
+    Atan(1): |x| x.atan::<S>();
+    AtanSlope(1): |x| T::ONE / (T::ONE + x * x);
+    Power(2): |a, b| Math::pow::<S>(a, b);
+    PowerToBase(2): |a, b| {
+        let slope = b * Math::pow::<S>(a, b - T::ONE);
+        if b == T::ZERO { T::ZERO } else { slope }
+    };
+    PowerToExponent(2): |a, b| {
+        let slope = Math::pow::<S>(a, b) * a.ln::<S>();
+        if a == T::ZERO && b >= T::ZERO { T::ZERO } else { slope }
+    };
+    Angle(2): |height, width| Math::atan2::<S>(height, width);
+    AngleToHeight(2): |height, width| width_over_square(height, width);
+    AngleToWidth(2): |height, width| -width_over_square(width, height);
+    LnAddExp(2): |a, b| {
+        let difference = (a - b).abs();
+        let greater = if a > b { a } else { b };
+        // Equal infinities have no difference.
+        let added = if a == b { T::from_f64(std::f64::consts::LN_2) } else { (-difference).softplus::<S>() };
+        greater + added
+    };
+    LnAddExpToFirst(2): |a, b| if a == b { T::from_f64(0.5) } else { (a - b).sigmoid::<S>() };
 }
 
 /// 1/√2π.
 const ROOT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 
-#[derive(Clone, Copy)]
-struct Power;
-
-impl<T: Real> Elementwise<T, 2> for Power {
-    #[inline(always)]
-    fn apply<S: Simd>(self, [x, exponent]: [T; 2]) -> T {
-        Math::pow::<S>(x, exponent)
-    }
+/// x/(x² + y²), without the square's overflow; 0 at the origin and at infinity.
+#[inline(always)]
+fn width_over_square<T: Real>(y: T, x: T) -> T {
+    let greater = if y.abs() > x.abs() { y.abs() } else { x.abs() };
+    let (height, width) = (y / greater, x / greater);
+    let slope = width / (width * width + height * height) / greater;
+    let flat = greater == T::ZERO || greater == T::from_f64(f64::INFINITY);
+    if flat && !x.is_nan() && !y.is_nan() { T::ZERO } else { slope }
 }
 
 #[derive(Clone, Copy)]

@@ -74,7 +74,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// is passed back to them. Examples do not influence each other.
     ///
     /// # Panics
-    /// If x has not this shape, a shape differs, or `eps` is negative.
+    /// If x has not this shape, a shape differs, a statistic stands for several draws, or `eps` is negative.
     #[track_caller]
     pub fn batch_norm_with(
         self,
@@ -95,6 +95,14 @@ impl<'t, T: Real> Var<'t, T> {
             mean.shape(),
             variance.shape()
         );
+        for (name, statistic) in [("mean", mean), ("variance", variance)] {
+            assert!(
+                statistic.draws() == 1,
+                "batch_norm_with: the {name} of shape {channels:?} stands for {} draws; expected one, as statistics are \
+                 constants",
+                statistic.draws()
+            );
+        }
         let operation = GivenNorm { extent, eps, mean: mean.value(), variance: variance.value() };
         self.tape().record(operation, &inputs, [self.shape(), &[3, extent.channels]])[0]
     }

@@ -15,7 +15,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shapes differ: nothing is broadcast.
     #[track_caller]
     pub fn poisson_nll(self, counts: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
-        record(Poisson, self, [("counts", counts)], reduction)
+        record(Poisson, [("predictions", self), ("counts", counts)], reduction)
     }
 
     /// −ln of the chance of `counts` y under negative binomial distributions with this as the logarithm of their means μ,
@@ -33,24 +33,42 @@ impl<'t, T: Real> Var<'t, T> {
             dispersion > 0.0 && dispersion.is_finite(),
             "negative_binomial_nll: the dispersion must be positive and finite, got {dispersion}"
         );
-        record(NegativeBinomial { dispersion, ln_dispersion: dispersion.ln() }, self, [("counts", counts)], reduction)
+        let ln_dispersion = dispersion.ln();
+        let rule = NegativeBinomial { dispersion, ln_dispersion };
+        record(rule, [("predictions", self), ("counts", counts)], reduction)
+    }
+
+    /// [`negative_binomial_nll`](Var::negative_binomial_nll) with a dispersion r > 0 of each count, which may be learned: its
+    /// derivative has the digamma functions ψ(r) − ψ(y + r).
+    ///
+    /// # Panics
+    /// If the shapes differ: nothing is broadcast.
+    #[track_caller]
+    pub fn negative_binomial_nll_with_dispersion(
+        self,
+        counts: Var<'t, T>,
+        dispersion: Var<'t, T>,
+        reduction: Reduction,
+    ) -> Var<'t, T> {
+        let inputs = [("predictions", self), ("counts", counts), ("dispersions", dispersion)];
+        record(NegativeBinomialOf, inputs, reduction)
     }
 }
 
 #[derive(Clone, Copy)]
 struct Poisson;
 
-impl<T: Real> Pointwise<T> for Poisson {
+impl<T: Real> Pointwise<T, 2> for Poisson {
     const NAME: &'static str = "poisson_nll";
 
     #[inline(always)]
-    fn value<S: Simd>(self, [x, y, _]: [T; 3]) -> T {
-        (x.exp::<S>() - y * x) + T::from_f64(ln_gamma::<S>(y.to_f64() + 1.0))
+    fn value<S: Simd>(self, [x, y]: [T; 2]) -> T {
+        (x.exp::<S>() - y * x) + T::from_f64(Math::ln_gamma::<S>(y.to_f64() + 1.0))
     }
 
     #[inline(always)]
-    fn slopes<S: Simd>(self, [x, y, _]: [T; 3]) -> [T; 3] {
-        [x.exp::<S>() - y, T::ZERO, T::ZERO]
+    fn slopes<S: Simd>(self, [x, y]: [T; 2]) -> [T; 2] {
+        [x.exp::<S>() - y, T::ZERO]
     }
 }
 
@@ -60,80 +78,49 @@ struct NegativeBinomial {
     ln_dispersion: f64,
 }
 
-impl<T: Real> Pointwise<T> for NegativeBinomial {
+impl<T: Real> Pointwise<T, 2> for NegativeBinomial {
     const NAME: &'static str = "negative_binomial_nll";
 
     #[inline(always)]
-    fn value<S: Simd>(self, [x, y, _]: [T; 3]) -> T {
-        let (r, y) = (self.dispersion, y.to_f64());
-        let logit = x.to_f64() - self.ln_dispersion;
-        let chances = r * logit.softplus::<S>() + y * (-logit).softplus::<S>();
-        // The large terms first: they nearly cancel.
-        let gammas = (ln_gamma::<S>(r) - ln_gamma::<S>(y + r)) + ln_gamma::<S>(y + 1.0);
-        T::from_f64(chances + gammas)
+    fn value<S: Simd>(self, [x, y]: [T; 2]) -> T {
+        T::from_f64(negative_binomial::<S>(self.dispersion, x.to_f64() - self.ln_dispersion, y.to_f64()))
     }
 
     #[inline(always)]
-    fn slopes<S: Simd>(self, [x, y, _]: [T; 3]) -> [T; 3] {
+    fn slopes<S: Simd>(self, [x, y]: [T; 2]) -> [T; 2] {
         let r = T::from_f64(self.dispersion);
         let logit = x - T::from_f64(self.ln_dispersion);
-        [r * logit.sigmoid::<S>() - y * (-logit).sigmoid::<S>(), T::ZERO, T::ZERO]
+        [r * logit.sigmoid::<S>() - y * (-logit).sigmoid::<S>(), T::ZERO]
     }
 }
 
-/// ½ ln 2π.
-pub(crate) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
+#[derive(Clone, Copy)]
+struct NegativeBinomialOf;
 
-/// ln Γ(x) for x > 0, to 1e-14 of itself, or absolutely where it is below 1: Stirling's series, of x + 10 where x is
-/// below 10. Branch-free.
+impl<T: Real> Pointwise<T, 3> for NegativeBinomialOf {
+    const NAME: &'static str = "negative_binomial_nll_with_dispersion";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [x, y, r]: [T; 3]) -> T {
+        let r = r.to_f64();
+        T::from_f64(negative_binomial::<S>(r, x.to_f64() - Math::ln::<S>(r), y.to_f64()))
+    }
+
+    #[inline(always)]
+    fn slopes<S: Simd>(self, [x, y, r]: [T; 3]) -> [T; 3] {
+        let (x, y, r) = (x.to_f64(), y.to_f64(), r.to_f64());
+        let logit = x - Math::ln::<S>(r);
+        let of_logit = r * logit.sigmoid::<S>() - y * (-logit).sigmoid::<S>();
+        let gammas = Math::digamma::<S>(r) - Math::digamma::<S>(y + r);
+        [T::from_f64(of_logit), T::ZERO, T::from_f64(logit.softplus::<S>() - of_logit / r + gammas)]
+    }
+}
+
+/// −ln of the chance of y, where the logit is ln(μ/r). In double precision, because its terms nearly cancel.
 #[inline(always)]
-pub(crate) fn ln_gamma<S: Simd>(x: f64) -> f64 {
-    let is_small = x < 10.0;
-    let mut product = 1.0;
-    for i in 0..10 {
-        product *= x + f64::from(i);
-    }
-    let (x, product) = if is_small { (x + 10.0, product) } else { (x, 1.0) };
-    let inverse = 1.0 / x;
-    let square = inverse * inverse;
-    // B₂ₖ/(2k(2k−1)), k = 1 to 7; the eighth term is below 1e-16 here.
-    let coefficients =
-        [1.0 / 156.0, -691.0 / 360_360.0, 1.0 / 1188.0, -1.0 / 1680.0, 1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0];
-    let mut series = 0.0;
-    for coefficient in coefficients {
-        series = series * square + coefficient;
-    }
-    ((x - 0.5) * Math::ln::<S>(x) - x) + (HALF_LN_TAU + (series * inverse - Math::ln::<S>(product)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::dispatch::Portable;
-
-    #[test]
-    fn factorials_are_right() {
-        // Summed with the rounding errors carried along, so that the sum is as good as its terms.
-        let (mut ln_factorial, mut lost) = (0.0, 0.0);
-        for n in 0..2000 {
-            let term = f64::from(n.max(1)).ln() - lost;
-            let sum = ln_factorial + term;
-            (ln_factorial, lost) = (sum, (sum - ln_factorial) - term);
-            let ours = ln_gamma::<Portable>(f64::from(n) + 1.0);
-            assert!(
-                (ours - ln_factorial).abs() < 1e-14 * ln_factorial.max(1.0),
-                "ln {n}! is {ln_factorial}, not {ours}"
-            );
-        }
-    }
-
-    #[test]
-    fn half_integers_and_the_recurrence_are_right() {
-        assert!((ln_gamma::<Portable>(0.5) - 0.5 * std::f64::consts::PI.ln()).abs() < 1e-14);
-        for i in 1..4000 {
-            let x = f64::from(i) * 0.0173;
-            let step = ln_gamma::<Portable>(x + 1.0) - ln_gamma::<Portable>(x);
-            assert!((step - x.ln()).abs() < 2e-14 * ln_gamma::<Portable>(x + 1.0).abs().max(1.0), "at {x}");
-        }
-    }
+fn negative_binomial<S: Simd>(r: f64, logit: f64, y: f64) -> f64 {
+    let chances = r * logit.softplus::<S>() + y * (-logit).softplus::<S>();
+    // The large terms first.
+    let gammas = (Math::ln_gamma::<S>(r) - Math::ln_gamma::<S>(y + r)) + Math::ln_gamma::<S>(y + 1.0);
+    chances + gammas
 }

@@ -50,7 +50,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// tape, but live as long.
     ///
     /// # Panics
-    /// If there is no such axis, or no element along it.
+    /// If there is no such axis, no element along it, or the value stands for several draws.
     #[track_caller]
     pub fn argmax(self, axis: isize) -> &'t [usize] {
         first_places("argmax", self, axis, |x, best| x > best)
@@ -70,6 +70,11 @@ impl<'t, T: Real> Var<'t, T> {
 fn first_places<'t, T: Real>(name: &str, x: Var<'t, T>, axis: isize, better: fn(T, T) -> bool) -> &'t [usize] {
     let (shape, data) = (x.shape(), x.value());
     let axis = resolve_one(name, axis, shape);
+    assert!(
+        x.draws() == 1,
+        "{name}: the value of shape {shape:?} stands for {} draws; expected one, as every draw has places of its own",
+        x.draws()
+    );
     assert!(shape[axis] > 0, "{name}: the shape {shape:?} has no element along axis {axis}");
     let Runs { length, inner } = Runs::along(shape, axis);
     x.tape().alloc_slice(data.len() / length, |run| {

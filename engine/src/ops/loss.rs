@@ -25,29 +25,28 @@ impl Reduction {
     }
 }
 
-/// A loss of an element and its slopes. The numbers are prediction, target and a third that some losses have; where
-/// there is none, the first stands in its place.
-pub(crate) trait Pointwise<T: Real>: Copy + Sync {
+/// A loss of an element and its slopes: of a prediction, a target, and what else some losses have.
+pub(crate) trait Pointwise<T: Real, const N: usize>: Copy + Sync {
     const NAME: &'static str;
 
-    fn value<S: Simd>(self, x: [T; 3]) -> T;
+    fn value<S: Simd>(self, x: [T; N]) -> T;
 
-    fn slopes<S: Simd>(self, x: [T; 3]) -> [T; 3];
+    fn slopes<S: Simd>(self, x: [T; N]) -> [T; N];
 }
 
-/// Records the loss of a prediction and what it is compared with, named for the message.
+/// Records the loss of the first of `inputs`, the predictions, and the others; all are named for the message.
 ///
 /// # Panics
 /// If shapes differ: nothing is broadcast.
 #[track_caller]
-pub(crate) fn record<'t, T: Real, F: Pointwise<T> + 't, const N: usize>(
+pub(crate) fn record<'t, T: Real, F: Pointwise<T, N> + 't, const N: usize>(
     f: F,
-    prediction: Var<'t, T>,
-    others: [(&str, Var<'t, T>); N],
+    inputs: [(&str, Var<'t, T>); N],
     reduction: Reduction,
 ) -> Var<'t, T> {
+    let prediction = inputs[0].1;
     let shape = prediction.shape();
-    for (name, other) in others {
+    for (name, other) in inputs {
         assert!(
             other.shape() == shape,
             "{}: predictions of shape {shape:?} and {name} of shape {:?}; expected the same, nothing is broadcast",
@@ -56,26 +55,22 @@ pub(crate) fn record<'t, T: Real, F: Pointwise<T> + 't, const N: usize>(
         );
     }
     let loss = [reduction.shape(shape)];
-    let tape = prediction.tape();
-    match others[..] {
-        [(_, second), (_, third), ..] => tape.record(Loss { f, reduction }, &[prediction, second, third], loss)[0],
-        _ => tape.record(Loss { f, reduction }, &[prediction, others[0].1], loss)[0],
-    }
+    prediction.tape().record(Loss::<F, N> { f, reduction }, &inputs.map(|(_, input)| input), loss)[0]
 }
 
 #[derive(Clone, Copy)]
-struct Loss<F> {
+struct Loss<F, const N: usize> {
     f: F,
     reduction: Reduction,
 }
 
-impl<T: Real, F: Pointwise<T>> Operation<T> for Loss<F> {
+impl<T: Real, F: Pointwise<T, N>, const N: usize> Operation<T> for Loss<F, N> {
     fn name(&self) -> &'static str {
         F::NAME
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let x = [0, 1, if io.inputs() == 3 { 2 } else { 0 }].map(|k| io.input(k).data);
+        let x = std::array::from_fn(|k| io.input(k).data);
         let out = io.output(0);
         match self.reduction {
             Reduction::Each => map(Value(self.f), x, out, Write::Store),
@@ -87,63 +82,70 @@ impl<T: Real, F: Pointwise<T>> Operation<T> for Loss<F> {
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         self.give_back::<T, 0>(io);
         self.give_back::<T, 1>(io);
-        if io.inputs() == 3 {
-            self.give_back::<T, 2>(io);
-        }
+        self.give_back::<T, 2>(io);
+        self.give_back::<T, 3>(io);
     }
 }
 
-impl<F> Loss<F> {
-    /// The adjoint of input `K`.
+impl<F, const N: usize> Loss<F, N> {
+    /// The adjoint of input `K`, if there is one.
     fn give_back<T: Real, const K: usize>(self, io: &mut Adjoints<'_, T>)
     where
-        F: Pointwise<T>,
+        F: Pointwise<T, N>,
     {
-        let [x, y, z] = [0, 1, if io.inputs() == 3 { 2 } else { 0 }].map(|k| io.input(k).data);
+        const { assert!(N <= 4, "a loss has at most four inputs") };
+        if K >= N {
+            return;
+        }
+        let x: [&[T]; N] = std::array::from_fn(|k| io.input(k).data);
         let g = io.upstream(0).expect("the only output");
         let f = self.f;
-        io.accumulate(K, |target, write| match self.reduction {
-            Reduction::Each => map(Part::<F, K>(f), [g, x, y, z], target, write),
-            Reduction::Sum => map(Share::<F, T, K> { f, g: g[0] }, [x, y, z], target, write),
-            Reduction::Mean => {
-                let g = T::from_f64(g[0].to_f64() / x.len() as f64);
-                map(Share::<F, T, K> { f, g }, [x, y, z], target, write);
-            }
-        });
+        let all = match self.reduction {
+            Reduction::Each => T::ONE,
+            Reduction::Sum => g[0],
+            Reduction::Mean => T::from_f64(g[0].to_f64() / x[0].len() as f64),
+        };
+        let share = Share::<F, T, K> { f, g: all };
+        if self.reduction == Reduction::Each && io.is_wanted(K) {
+            let slopes = io.scratch(g.len());
+            map(share, x, slopes, Write::Store);
+            io.accumulate(K, |target, write| map(Times, [g, slopes], target, write));
+        } else {
+            io.accumulate(K, |target, write| map(share, x, target, write));
+        }
     }
 }
 
 #[derive(Clone, Copy)]
 struct Value<F>(F);
 
-impl<T: Real, F: Pointwise<T>> Elementwise<T, 3> for Value<F> {
+impl<T: Real, F: Pointwise<T, N>, const N: usize> Elementwise<T, N> for Value<F> {
     #[inline(always)]
-    fn apply<S: Simd>(self, x: [T; 3]) -> T {
+    fn apply<S: Simd>(self, x: [T; N]) -> T {
         self.0.value::<S>(x)
     }
 }
 
-/// The loss's adjoint at an element times the slope with respect to input `K`.
-#[derive(Clone, Copy)]
-struct Part<F, const K: usize>(F);
-
-impl<T: Real, F: Pointwise<T>, const K: usize> Elementwise<T, 4> for Part<F, K> {
-    #[inline(always)]
-    fn apply<S: Simd>(self, [g, x, y, z]: [T; 4]) -> T {
-        g * self.0.slopes::<S>([x, y, z])[K]
-    }
-}
-
-/// The same with one adjoint for all elements.
+/// The slope with respect to input `K`, times one adjoint for all elements.
 #[derive(Clone, Copy)]
 struct Share<F, T, const K: usize> {
     f: F,
     g: T,
 }
 
-impl<T: Real, F: Pointwise<T>, const K: usize> Elementwise<T, 3> for Share<F, T, K> {
+impl<T: Real, F: Pointwise<T, N>, const N: usize, const K: usize> Elementwise<T, N> for Share<F, T, K> {
     #[inline(always)]
-    fn apply<S: Simd>(self, x: [T; 3]) -> T {
+    fn apply<S: Simd>(self, x: [T; N]) -> T {
         self.g * self.f.slopes::<S>(x)[K]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Times;
+
+impl<T: Real> Elementwise<T, 2> for Times {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
+        a * b
     }
 }

@@ -2,29 +2,29 @@
 //! that they are in nats and can be compared with each other.
 
 use crate::kernels::dispatch::{Portable, Simd};
-use crate::ops::count_losses::{HALF_LN_TAU, ln_gamma};
+use crate::kernels::math::Math;
 use crate::ops::loss::{Pointwise, Reduction, record};
 use crate::{Real, Var};
 
 macro_rules! table {
-    ($($rule:ident $({ $($field:ident),* })?, $name:ident: [$x:ident, $y:ident, $z:ident] $value:expr, $slopes:expr;)*) => {$(
+    ($($rule:ident $({ $($field:ident),* })?, $name:ident($count:literal): [$($x:ident),+] $value:expr, $slopes:expr;)*) => {$(
         #[derive(Clone, Copy)]
         struct $rule {
             $($($field: f64,)*)?
         }
 
         #[allow(unused_variables)]
-        impl<T: Real> Pointwise<T> for $rule {
+        impl<T: Real> Pointwise<T, $count> for $rule {
             const NAME: &'static str = stringify!($name);
 
             #[inline(always)]
-            fn value<S: Simd>(self, [$x, $y, $z]: [T; 3]) -> T {
+            fn value<S: Simd>(self, [$($x),+]: [T; $count]) -> T {
                 $($(let $field = T::from_f64(self.$field);)*)?
                 $value
             }
 
             #[inline(always)]
-            fn slopes<S: Simd>(self, [$x, $y, $z]: [T; 3]) -> [T; 3] {
+            fn slopes<S: Simd>(self, [$($x),+]: [T; $count]) -> [T; $count] {
                 $($(let $field = T::from_f64(self.$field);)*)?
                 $slopes
             }
@@ -33,32 +33,32 @@ macro_rules! table {
 }
 
 table! {
-    Squared, mse: [x, y, z] (x - y) * (x - y), {
+    Squared, mse(2): [x, y] (x - y) * (x - y), {
         let twice = (x - y) + (x - y);
-        [twice, -twice, T::ZERO]
+        [twice, -twice]
     };
-    Absolute, l1: [x, y, z] (x - y).abs(), {
+    Absolute, l1(2): [x, y] (x - y).abs(), {
         let sign = sign(x - y);
-        [sign, -sign, T::ZERO]
+        [sign, -sign]
     };
-    Huber { delta }, huber: [x, y, z] {
+    Huber { delta }, huber(2): [x, y] {
         let size = (x - y).abs();
         let half = T::from_f64(0.5);
         if size <= delta { half * size * size } else { delta * (size - half * delta) }
     }, {
         let slope = if (x - y).abs() <= delta { x - y } else { delta * sign(x - y) };
-        [slope, -slope, T::ZERO]
+        [slope, -slope]
     };
     // −ln of the chance of the target: written with e^−|x|, so that a confident right answer loses no digits.
-    Binary, bce_with_logits: [x, y, z] {
+    Binary, bce_with_logits(2): [x, y] {
         let positive = if x > T::ZERO { x } else { T::ZERO };
         (positive - x * y) + (-x.abs()).softplus::<S>()
     }, {
         let tail = (-x.abs()).sigmoid::<S>();
-        [if x > T::ZERO { (T::ONE - y) - tail } else { tail - y }, -x, T::ZERO]
+        [if x > T::ZERO { (T::ONE - y) - tail } else { tail - y }, -x]
     };
     // Positive targets count z times.
-    WeightedBinary, bce_with_logits: [x, y, z] {
+    WeightedBinary, bce_with_logits(3): [x, y, z] {
         let weight = T::ONE + (z - T::ONE) * y;
         let negative = if x < T::ZERO { -x } else { T::ZERO };
         ((T::ONE - y) * x + weight * negative) + weight * (-x.abs()).softplus::<S>()
@@ -69,20 +69,35 @@ table! {
         [if x > T::ZERO { (T::ONE - y) - tail } else { tail - z * y }, (z - T::ONE) * positives - x, y * positives]
     };
     // z is the variance.
-    Gaussian { normaliser }, gaussian_nll: [x, y, z] {
+    Gaussian { normaliser }, gaussian_nll(3): [x, y, z] {
         T::from_f64(0.5) * (z.ln::<S>() + (x - y) * (x - y) / z) + normaliser
     }, {
         let slope = (x - y) / z;
         [slope, -slope, T::from_f64(0.5) * (T::ONE / z - slope * slope)]
     };
     // z is the scale.
-    StudentT { df, normaliser }, student_t_nll: [x, y, z] {
+    StudentT { df, normaliser }, student_t_nll(3): [x, y, z] {
         let distance = (x - y) / z;
         T::from_f64(0.5) * (df + T::ONE) * (distance * distance / df).ln_1p::<S>() + z.ln::<S>() + normaliser
     }, {
         let distance = (x - y) / z;
         let pull = (df + T::ONE) * distance / (df + distance * distance);
         [pull / z, -(pull / z), (T::ONE - pull * distance) / z]
+    };
+    // z is the scale.
+    StudentTOf, student_t_nll_with_df(4): [x, y, z, df] {
+        let distance = (x - y) / z;
+        let normaliser = 0.5 * Math::ln::<S>(df.to_f64() * std::f64::consts::PI) - ln_gamma_ratio::<S>(0.5 * df.to_f64());
+        let spread = T::from_f64(0.5) * (df + T::ONE) * (distance * distance / df).ln_1p::<S>();
+        spread + z.ln::<S>() + T::from_f64(normaliser)
+    }, {
+        let distance = (x - y) / z;
+        let pull = (df + T::ONE) * distance / (df + distance * distance);
+        // In double precision: with many degrees of freedom the terms nearly cancel.
+        let (df, square) = (df.to_f64(), distance.to_f64() * distance.to_f64());
+        let spread = Math::ln_1p::<S>(square / df) - (df + 1.0) / df * (square / (df + square));
+        let of_df = 0.5 * (spread + 1.0 / df - ln_gamma_ratio_slope::<S>(0.5 * df));
+        [pull / z, -(pull / z), (T::ONE - pull * distance) / z, T::from_f64(of_df)]
     };
 }
 
@@ -98,6 +113,9 @@ fn sign<T: Real>(x: T) -> T {
     }
 }
 
+/// ½ ln 2π.
+const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
+
 impl<'t, T: Real> Var<'t, T> {
     /// The squared distance (x − y)² to the `targets` y.
     ///
@@ -105,7 +123,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shapes differ: nothing is broadcast.
     #[track_caller]
     pub fn mse(self, targets: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
-        record(Squared {}, self, [("targets", targets)], reduction)
+        record(Squared {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
     /// The distance |x − y| to the `targets` y, with derivative 0 at 0.
@@ -114,7 +132,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shapes differ: nothing is broadcast.
     #[track_caller]
     pub fn l1(self, targets: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
-        record(Absolute {}, self, [("targets", targets)], reduction)
+        record(Absolute {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
     /// P. Huber's loss ("Robust estimation of a location parameter", 1964): ½d² up to a distance d = |x − y| of `delta`,
@@ -125,7 +143,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn huber(self, targets: Var<'t, T>, delta: f64, reduction: Reduction) -> Var<'t, T> {
         assert!(delta > 0.0, "huber: the distance delta must be positive, got {delta}");
-        record(Huber { delta }, self, [("targets", targets)], reduction)
+        record(Huber { delta }, [("predictions", self), ("targets", targets)], reduction)
     }
 
     /// The binary cross-entropy of `targets` y in \[0, 1\] under the probabilities 1/(1 + e⁻ˣ), in nats:
@@ -135,7 +153,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shapes differ: nothing is broadcast.
     #[track_caller]
     pub fn bce_with_logits(self, targets: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
-        record(Binary {}, self, [("targets", targets)], reduction)
+        record(Binary {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
     /// [`bce_with_logits`](Var::bce_with_logits) where positive targets count more or less: −w y ln p − (1 − y) ln(1 − p),
@@ -158,7 +176,7 @@ impl<'t, T: Real> Var<'t, T> {
             self.shape()
         );
         let constant = self.tape().constant(self.shape(), |i| T::from_f64(positive_weights[i % weights]));
-        record(WeightedBinary {}, self, [("targets", targets), ("weights", constant)], reduction)
+        record(WeightedBinary {}, [("predictions", self), ("targets", targets), ("weights", constant)], reduction)
     }
 
     /// −ln N(y; x, `variance`), in nats, of `targets` y with this as their mean: ½ (ln v + (x − y)²/v + ln 2π). No floor is
@@ -169,7 +187,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn gaussian_nll(self, targets: Var<'t, T>, variance: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
         let rule = Gaussian { normaliser: HALF_LN_TAU };
-        record(rule, self, [("targets", targets), ("variances", variance)], reduction)
+        record(rule, [("predictions", self), ("targets", targets), ("variances", variance)], reduction)
     }
 
     /// −ln of Student's t-density with `df` degrees of freedom, in nats, of `targets` y with this as their location and a
@@ -184,16 +202,46 @@ impl<'t, T: Real> Var<'t, T> {
             df > 0.0 && df.is_finite(),
             "student_t_nll: the degrees of freedom must be positive and finite, got {df}"
         );
-        let normaliser = 0.5 * (df * std::f64::consts::PI).ln() - ln_gamma_ratio(0.5 * df);
-        record(StudentT { df, normaliser }, self, [("targets", targets), ("scales", scale)], reduction)
+        let normaliser = 0.5 * (df * std::f64::consts::PI).ln() - ln_gamma_ratio::<Portable>(0.5 * df);
+        record(StudentT { df, normaliser }, [("predictions", self), ("targets", targets), ("scales", scale)], reduction)
+    }
+    /// [`student_t_nll`](Var::student_t_nll) with degrees of freedom ν > 0 of each target, which may be learned: their
+    /// derivative has digamma functions of ν/2 and (ν+1)/2.
+    ///
+    /// # Panics
+    /// If the shapes differ: nothing is broadcast.
+    #[track_caller]
+    pub fn student_t_nll_with_df(
+        self,
+        targets: Var<'t, T>,
+        scale: Var<'t, T>,
+        df: Var<'t, T>,
+        reduction: Reduction,
+    ) -> Var<'t, T> {
+        let others = [("predictions", self), ("targets", targets), ("scales", scale), ("degrees of freedom", df)];
+        record(StudentTOf {}, others, reduction)
     }
 }
 
 /// ln Γ(x + ½) − ln Γ(x), also where both are large.
-fn ln_gamma_ratio(x: f64) -> f64 {
-    if x < 1e4 {
-        return ln_gamma::<Portable>(x + 0.5) - ln_gamma::<Portable>(x);
-    }
-    // The expansion in 1/x of the difference, whose next term is below 1e-17 here.
-    0.5 * x.ln() - 1.0 / (8.0 * x) + 1.0 / (192.0 * x.powi(3))
+#[inline(always)]
+fn ln_gamma_ratio<S: Simd>(x: f64) -> f64 {
+    let near = Math::ln_gamma::<S>(x + 0.5) - Math::ln_gamma::<S>(x);
+    let (inverse, square) = (1.0 / x, 1.0 / (x * x));
+    let series = -1.0 / 8.0 + square * (1.0 / 192.0 + square * (-1.0 / 640.0 + square * (17.0 / 14_336.0)));
+    let far = 0.5 * Math::ln::<S>(x) + inverse * series;
+    if x < LARGE { near } else { far }
 }
+
+/// Its derivative.
+#[inline(always)]
+fn ln_gamma_ratio_slope<S: Simd>(x: f64) -> f64 {
+    let near = Math::digamma::<S>(x + 0.5) - Math::digamma::<S>(x);
+    let (inverse, square) = (1.0 / x, 1.0 / (x * x));
+    let series = 1.0 / 8.0 + square * (-1.0 / 64.0 + square * (1.0 / 128.0 + square * (-17.0 / 2048.0)));
+    if x < LARGE { near } else { 0.5 * inverse + square * series }
+}
+
+/// From here on a difference of two functions around Γ is taken from its expansion in 1/x, whose next term is below 1e-18
+/// of it.
+const LARGE: f64 = 64.0;

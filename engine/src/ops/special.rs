@@ -31,6 +31,12 @@ table! {
     sin, Sin: |factor| 1.0, Cos;
     /// The cosine of an angle in radians.
     cos, Cos: |factor| -1.0, Sin;
+    /// The arc tangent, in radians.
+    atan, Atan: |factor| 1.0, AtanSlope;
+    /// The hyperbolic sine.
+    sinh, Sinh: |factor| 1.0, Cosh;
+    /// The hyperbolic cosine.
+    cosh, Cosh: |factor| 1.0, Sinh;
     /// The error function 2/√π ∫₀ˣ e^−t² dt.
     erf, Erf: |factor| 1.0, ErfSlope;
     /// 1 − erf x, without cancellation for large x.

@@ -11,16 +11,25 @@ use std::path::Path;
 use elbo_engine::Tensor;
 
 /// A reproducible source of test data: S. Vigna's SplitMix64.
-pub(crate) struct Random(u64);
+pub(crate) struct Random {
+    state: u64,
+    /// The shape that the first question for one is answered with.
+    first: Option<Vec<usize>>,
+}
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Random(seed)
+        Random { state: seed, first: None }
+    }
+
+    /// One whose first [`shape`](Random::shape) is this.
+    pub(crate) fn beginning_with(seed: u64, shape: Vec<usize>) -> Self {
+        Random { state: seed, first: Some(shape) }
     }
 
     fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let x = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         x ^ (x >> 31)
     }
@@ -43,6 +52,9 @@ impl Random {
 
     /// A shape of rank 0 to 5. Axes have lengths 1 to 3, now and then 0.
     pub(crate) fn shape(&mut self) -> Vec<usize> {
+        if let Some(shape) = self.first.take() {
+            return shape;
+        }
         let rank = self.below(6);
         (0..rank).map(|_| if self.below(20) == 0 { 0 } else { 1 + self.below(3) }).collect()
     }

@@ -1,6 +1,6 @@
 //! Mistakes in what networks are made of.
 
-use elbo_engine::{Attention, Convolution, Pooling, Running, Tape, Var};
+use elbo_engine::{Attention, Convolution, Pooling, Recurrent, Running, Tape, Var};
 
 use super::{panics, zeros};
 
@@ -117,4 +117,24 @@ fn settings_that_make_no_sense() {
     panics(&["Convolution", "stride", "[1, 0]"], || Convolution::new().stride([1, 0]));
     panics(&["Convolution", "dilation", "[0]"], || Convolution::new().dilation([0]));
     panics(&["Convolution", "0 groups"], || Convolution::<3>::new().groups(0));
+}
+
+#[test]
+fn recurrent_networks_that_do_not_fit() {
+    let [x, ih, hh, short, state, other] = [&[2, 3, 5][..], &[16, 5], &[16, 4], &[12, 4], &[2, 4], &[3, 4]].map(zeros);
+    let (empty, b, wide) = (zeros(&[2, 0, 5]), zeros(&[16]), zeros(&[2, 16]));
+    let tape = Tape::new();
+    let [x, ih, hh, short, state, other, empty, b, wide] =
+        [&x, &ih, &hh, &short, &state, &other, &empty, &b, &wide].map(|tensor| tape.input(tensor));
+    let weights = Recurrent { weight_ih: ih, weight_hh: hh, biases: Some([b, b]), reverse: false };
+    panics(&["lstm", "[2, 5]", "(examples, steps, inputs)"], || x.at(1, 0).lstm(weights, [state; 2]));
+    panics(&["lstm", "[2, 0, 5]", "no step"], || empty.lstm(weights, [state; 2]));
+    panics(&["lstm", "[3, 4]", "[2, 4]"], || x.lstm(weights, [state, other]));
+    panics(&["gru", "16 outputs", "3 · 4"], || x.gru(weights, state));
+    let narrow = Recurrent { weight_hh: short, biases: None, ..weights };
+    panics(&["lstm", "[2, 12]", "4 · 4"], || x.lstm(narrow, [state; 2]));
+    panics(&["affine", "[2, 3, 5]", "[16, 4]"], || x.lstm(Recurrent { weight_ih: hh, ..weights }, [state; 2]));
+    panics(&["lstm_cell", "[2, 16]", "[3, 4]", "(examples, 4 · hidden)"], || wide.lstm_cell(wide, other));
+    panics(&["gru_cell", "[2, 16]", "3 · hidden"], || wide.gru_cell(wide, state));
+    panics(&["rnn_cell", "[2, 16]", "[2, 4]"], || wide.rnn_cell(state));
 }

@@ -14,6 +14,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("logdet", |random| determinant(random, |x| x.logdet())),
     ("slogdet", |random| determinant(random, |x| x.slogdet()[1])),
     ("logdet_positive_definite", logdet_positive_definite),
+    ("eigenvalues", eigenvalues),
 ];
 
 /// Few rows mostly; now and then more than the kernels take in one block.
@@ -169,4 +170,29 @@ fn logdet_positive_definite(random: &mut Random) {
     let a = tape.input(&a);
     let symmetric = (a + a.transpose()) * 0.5;
     close(a.logdet_positive_definite(), symmetric.logdet());
+}
+
+fn eigenvalues(random: &mut Random) {
+    let (batch, n) = (batch(random), rows(random).min(7));
+    // Apart from each other: n on the diagonal, n − 1, and so on, and little beside it.
+    let mut a = random.tensor(&[&batch[..], &[n, n]].concat());
+    for (i, x) in a.data_mut().iter_mut().enumerate() {
+        let at = i % (n * n).max(1);
+        *x = if at / n == at % n { (at / n) as f64 * 4.0 + *x } else { 0.3 * *x };
+    }
+    agree(&mut a, |tape, a| tape.param(a).eigenvalues());
+    agree(&mut a, |tape, a| {
+        let a = tape.param(a);
+        a.eigenvalues().square().sum() + a.square().sum()
+    });
+    let tape = Tape::new();
+    let a = tape.input(&a);
+    let (values, symmetric) = (a.eigenvalues(), (a + a.transpose()) * 0.5);
+    assert!(values.value().chunks(n.max(1)).all(|values| values.is_sorted()));
+    // Trace, squared length and determinant of the matrix.
+    close(values.sum_axes(&[-1], false), a.diagonal().sum_axes(&[-1], false));
+    close(values.square().sum_axes(&[-1], false), symmetric.square().sum_axes(&[-2, -1], false));
+    let [sign, size] = symmetric.slogdet();
+    let ratio = values.prod_axes(&[-1], false) / (sign * size.exp());
+    close(ratio, tape.constant(ratio.shape(), |_| 1.0));
 }

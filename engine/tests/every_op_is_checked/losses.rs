@@ -33,6 +33,8 @@ pub(crate) const CHECKS: &[Check] = &[
     }),
     ("negative_binomial_nll", negative_binomial_nll),
     ("cross_entropy_with", cross_entropy_with),
+    ("student_t_nll_with_df", student_t_nll_with_df),
+    ("negative_binomial_nll_with_dispersion", negative_binomial_nll_with_dispersion),
 ];
 
 const REDUCTIONS: [Reduction; 3] = [Reduction::Mean, Reduction::Sum, Reduction::Each];
@@ -253,5 +255,69 @@ fn cross_entropy_with(random: &mut Random) {
         let ours = loss(reduction);
         assert_eq!(ours.len(), expected.len());
         assert!(ours.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12 * (1.0 + b)), "{ours:?}, {expected:?}");
+    }
+}
+
+fn student_t_nll_with_df(random: &mut Random) {
+    for shape in [random.shape(), vec![37]] {
+        let [x, y] = [random.tensor(&shape), random.tensor(&shape)];
+        let df = Tensor::from_fn(shape.clone(), |_| [0.4, 1.0, 6.0][random.below(3)] * random.between(1.0, 1.5));
+        let mut model = [x, y, random.positive(&shape), df];
+        for reduction in REDUCTIONS {
+            if reduction != Reduction::Mean || !model[0].is_empty() {
+                agree(&mut model, |tape, model| {
+                    let [x, y, s, df] = model.each_ref().map(|tensor| tape.param(tensor));
+                    x.student_t_nll_with_df(y, s, df, reduction)
+                });
+            }
+        }
+    }
+    let df = random.between(0.3, 40.0);
+    let tape = Tape::new();
+    let [x, y, s] = [0.3, -1.2, 0.7].map(|number| tape.constant([5], |i| number * (1.0 + i as f64)));
+    for df in [df, 127.9, 128.1, 1e9] {
+        let ours = x.student_t_nll_with_df(y, s, tape.constant([5], |_| df), Reduction::Each);
+        let fixed = x.student_t_nll(y, s, df, Reduction::Each);
+        assert!(ours.value().iter().zip(fixed.value()).all(|(a, b)| (a - b).abs() < 1e-12), "{ours:?} {fixed:?}");
+    }
+}
+
+/// As the degrees of freedom grow, the derivative is that of the next term after the normal density:
+/// (1 + 2d² − d⁴)/4ν², with the distance d in units of the scale.
+#[test]
+fn many_degrees_of_freedom_have_the_right_gradient() {
+    for (df, tolerance) in [(2e4, 1e-3), (1e6, 1e-4)] {
+        for distance in [0.0, 0.5, 2.0f64] {
+            let model = Tensor::new([1], [df]);
+            let mut gradients = elbo_engine::Gradients::of(&model);
+            let tape = Tape::new();
+            let [x, y, s] = [distance, 0.0, 1.0].map(|number| tape.constant([1], |_| number));
+            x.student_t_nll_with_df(y, s, tape.param(&model), Reduction::Sum).backward(&mut gradients);
+            let (ours, square) = (gradients.get("").unwrap()[0], distance * distance);
+            let expected = -(1.0 + 2.0 * square - square * square) / (4.0 * df * df);
+            assert!((ours - expected).abs() < tolerance * (df * df).recip(), "{ours:e}, {expected:e}");
+        }
+    }
+}
+
+fn negative_binomial_nll_with_dispersion(random: &mut Random) {
+    for shape in [random.shape(), vec![37]] {
+        let mut model = [random.tensor(&shape), random.positive(&shape)];
+        let counts = Tensor::from_fn(shape.clone(), |_| random.below(30) as f64);
+        for reduction in REDUCTIONS {
+            if reduction != Reduction::Mean || !model[0].is_empty() {
+                agree(&mut model, |tape, [x, r]| {
+                    let counts = tape.constant(x.shape(), |i| counts.data()[i]);
+                    tape.param(x).negative_binomial_nll_with_dispersion(counts, tape.param(r), reduction)
+                });
+            }
+        }
+        let tape = Tape::new();
+        let (x, counts) = (tape.input(&model[0]), tape.input(&counts));
+        let r = random.between(0.3, 8.0);
+        let all = tape.constant(&shape, |_| r);
+        let ours = x.negative_binomial_nll_with_dispersion(counts, all, Reduction::Each);
+        let fixed = x.negative_binomial_nll(counts, r, Reduction::Each);
+        assert!(ours.value().iter().zip(fixed.value()).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 }

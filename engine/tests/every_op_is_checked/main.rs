@@ -15,6 +15,7 @@ mod norms;
 mod pools;
 mod products;
 mod rearranging;
+mod recurrent;
 mod reductions;
 mod runs;
 mod special;
@@ -24,6 +25,10 @@ use std::collections::BTreeSet;
 
 use common::Random;
 use elbo_engine::{Parameters, Tape, Var, gradcheck};
+use proptest::collection::vec;
+use proptest::prop_oneof;
+use proptest::strategy::Just;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 /// Random shapes that an operation is checked at.
 const ROUNDS: u64 = 30;
@@ -47,6 +52,7 @@ const CHECKS: &[&[Check]] = &[
     factorisations::CHECKS,
     losses::CHECKS,
     einsum::CHECKS,
+    recurrent::CHECKS,
 ];
 
 #[test]
@@ -67,6 +73,32 @@ fn every_op_agrees_with_central_differences() {
             println!("{name}, round {round}");
             check(&mut Random::new(round));
         }
+    }
+}
+
+/// The families whose operations take values of any shape.
+const OF_ANY_SHAPE: &[&[Check]] = &[
+    elementwise::CHECKS,
+    special::CHECKS,
+    reductions::CHECKS,
+    runs::CHECKS,
+    rearranging::CHECKS,
+    moving::CHECKS,
+    indexing::CHECKS,
+];
+
+/// Of the shapes at which a check fails, the simplest is reported.
+#[test]
+fn elementwise_reducing_and_moving_ops_agree_at_any_shape() {
+    let shapes = vec(prop_oneof![1 => Just(0), 2 => Just(1), 3 => 2..4usize], 0..=5);
+    for (name, check) in OF_ANY_SHAPE.iter().copied().flatten() {
+        let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+        let outcome = runner.run(&(&shapes, 0..1000u64), |(shape, seed)| {
+            check(&mut Random::beginning_with(seed, shape));
+            Ok(())
+        });
+        outcome.unwrap_or_else(|failure| panic!("{name}: {failure}"));
     }
 }
 

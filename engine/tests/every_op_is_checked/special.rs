@@ -18,6 +18,11 @@ pub(crate) const CHECKS: &[Check] = &[
     ("gelu", |random| unary(random, |x| x.gelu())),
     ("sin", |random| unary(random, |x| (x * 3.0).sin())),
     ("cos", |random| unary(random, |x| (x * 3.0).cos())),
+    ("atan", |random| unary(random, |x| (x * 2.0).atan())),
+    ("sinh", |random| unary(random, |x| x.sinh())),
+    ("cosh", |random| unary(random, |x| x.cosh())),
+    ("atan2", |random| binary(random, |a, b| a.atan2(b))),
+    ("ln_add_exp", |random| binary(random, |a, b| a.ln_add_exp(b * 3.0))),
     ("erf", |random| unary(random, |x| x.erf())),
     ("erfc", |random| unary(random, |x| (x * 2.0).erfc())),
     ("ln_gamma", |random| {
@@ -195,4 +200,38 @@ fn a_sine_of_a_large_number_is_right() {
     let tape = Tape::new();
     let sin = tape.input(&single).sin().value();
     assert!((f64::from(sin[0]) - 2e6f64.sin()).abs() < 1e-7 && sin[1].is_nan());
+}
+
+#[test]
+fn a_sum_of_exponentials_of_infinities_is_right() {
+    let lowest = f64::NEG_INFINITY;
+    let [a, b] =
+        [[lowest, lowest, f64::INFINITY, 800.0], [lowest, 1.0, f64::INFINITY, 800.0]].map(|x| Tensor::new([4], x));
+    let tape = Tape::new();
+    let sum = tape.input(&a).ln_add_exp(tape.input(&b));
+    assert_eq!(sum.value(), [lowest, 1.0, f64::INFINITY, 800.0 + std::f64::consts::LN_2]);
+}
+
+#[test]
+fn a_sum_of_exponentials_shares_its_gradient() {
+    let lowest = f64::NEG_INFINITY;
+    let pairs =
+        Tensor::new([2, 5], [lowest, lowest, f64::INFINITY, 800.0, 1.0, lowest, 1.0, f64::INFINITY, 800.0, 1.0 - 1e3]);
+    let parts = gradient(&pairs, |x| x.at(0, 0).ln_add_exp(x.at(0, 1)));
+    assert_eq!(parts, [0.5, 0.0, 0.5, 0.5, 1.0, 0.5, 1.0, 0.5, 0.5, 0.0]);
+}
+
+#[test]
+fn an_angle_is_right_on_the_axes_and_its_gradient_finite_at_the_origin() {
+    use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
+    let far = f64::INFINITY;
+    let points = Tensor::new([2, 7], [0.0, -0.0, 2.0, 0.0, far, 1e200, -2.0, 0.0, -3.0, 0.0, 4.0, far, 1e200, 0.0]);
+    let angle = |x: Var<'_, f64>| -> Vec<f64> { x.at(0, 0).atan2(x.at(0, 1)).value().to_vec() };
+    let tape = Tape::new();
+    let quarter = FRAC_PI_4;
+    assert_eq!(angle(tape.input(&points)), [0.0, -PI, FRAC_PI_2, 0.0, quarter, quarter, -FRAC_PI_2]);
+    let slopes = gradient(&points, |x| x.at(0, 0).atan2(x.at(0, 1)));
+    let third = -1.0 / 3.0;
+    assert_eq!(slopes[..7], [0.0, third, 0.0, 0.25, 0.0, 0.5e-200, 0.0]);
+    assert_eq!(slopes[7..], [0.0, 0.0, -0.5, 0.0, 0.0, -0.5e-200, 0.5]);
 }

@@ -69,6 +69,7 @@ pub(crate) fn evaluate<'t, T: Real>(
         }
         ("einsum", operands) => Var::einsum(attrs["equation"].as_str()?, operands),
         ("cholesky", &[a]) => a.cholesky(),
+        ("eigvalsh", &[a]) => a.eigenvalues(),
         ("inverse", &[a]) => a.inverse(),
         ("logdet", &[a]) => a.logdet(),
         ("slogdet", &[a]) => Var::concat(&a.slogdet().map(|part| part.reshape([part.value().len()])), 0),

@@ -1,6 +1,6 @@
 //! The reference cases of what networks are made of: convolutions, pools, normalisation, attention.
 
-use elbo_engine::{Attention, Convolution, Pooling, Real, Tape, Transposed, Var};
+use elbo_engine::{Attention, Convolution, Pooling, Real, Recurrent, Tape, Transposed, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it.
@@ -68,8 +68,51 @@ pub(crate) fn evaluate<'t, T: Real>(
             });
             q.attention(k, v, settings).permute(&[0, 2, 1, 3]).reshape(query.shape()).affine(w_out, b_out)
         }
+        ("lstm" | "gru" | "rnn", [x, states_and_weights @ ..]) => recurrent(case, *x, states_and_weights),
         _ => return None,
     })
+}
+
+/// All outputs of a recurrent network: its layers one after the other, directions side by side. The reference's steps come
+/// before its examples.
+fn recurrent<'t, T: Real>(case: &Value, x: Var<'t, T>, inputs: &[Var<'t, T>]) -> Var<'t, T> {
+    let (attrs, op) = (&case["attrs"], case["op"].as_str().unwrap());
+    let directions = if attrs["bidirectional"] == true { 2 } else { 1 };
+    let layers = attrs["layers"].as_u64().unwrap() as usize;
+    let (states, weights) = inputs.split_at(if op == "lstm" { 2 } else { 1 });
+    let each = if attrs["bias"] == true { 4 } else { 2 };
+    let (mut outputs, mut last) = (x.permute(&[1, 0, 2]), [Vec::new(), Vec::new()]);
+    for layer in 0..layers {
+        let ways: Vec<_> = (0..directions)
+            .map(|direction| {
+                let place = layer * directions + direction;
+                let weights = &weights[place * each..][..each];
+                let biases = weights.get(2..4).map(|biases| [biases[0], biases[1]]);
+                let (weight_ih, weight_hh) = (weights[0], weights[1]);
+                let weights = Recurrent { weight_ih, weight_hh, biases, reverse: direction == 1 };
+                let state = |k: usize| states[k].at(0, place as isize);
+                let (outputs, ends) = match op {
+                    "lstm" => {
+                        let (outputs, ends) = outputs.lstm(weights, [state(0), state(1)]);
+                        (outputs, ends.to_vec())
+                    }
+                    "gru" => {
+                        let (outputs, end) = outputs.gru(weights, state(0));
+                        (outputs, vec![end])
+                    }
+                    _ => {
+                        let (outputs, end) = outputs.rnn(weights, state(0));
+                        (outputs, vec![end])
+                    }
+                };
+                ends.into_iter().zip(&mut last).for_each(|(end, last)| last.push(end));
+                outputs
+            })
+            .collect();
+        outputs = Var::concat(&ways, 2);
+    }
+    let parts = [vec![outputs.permute(&[1, 0, 2])], last.concat()].concat();
+    Var::concat(&parts.iter().map(|part| part.reshape([part.len()])).collect::<Vec<_>>(), 0)
 }
 
 /// A number for every spatial axis.

@@ -97,7 +97,7 @@ impl Scaled {
         let Pair(high, low) = Pair::sum(high, low);
         let power = |n: i32| 2f64.powi(n);
         let result = high * power(exponent / 2) * power(exponent - exponent / 2);
-        if result.abs() >= f64::MIN_POSITIVE || high == 0.0 {
+        if result.is_nan() || result.abs() >= f64::MIN_POSITIVE || high == 0.0 {
             return result;
         }
         // In units of the least number; the scaling is exact.
@@ -280,4 +280,11 @@ pub(super) fn hash(values: &[f64]) -> u64 {
         let bits = if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
         (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3)
     })
+}
+
+#[test]
+fn what_is_no_number_stays_so_when_rounded() {
+    assert!(Scaled(Pair(f64::NAN, 0.0), 0).round().is_nan());
+    assert!(Scaled(Pair(1.0, f64::NAN), -1060).round().is_nan());
+    assert_eq!(Scaled(Pair(1.0, 0.0), -1074).round().to_bits(), 1);
 }

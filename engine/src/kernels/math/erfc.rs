@@ -6,7 +6,7 @@
 
 use super::erf::erf_small;
 use super::exact::two_product;
-use super::exp::exp;
+use super::exp::reduced_sum;
 use super::format::{Format, mul_add, polynomial};
 use crate::kernels::dispatch::Simd;
 
@@ -86,8 +86,11 @@ pub(super) fn erfc<S: Simd, T: Format>(x: T) -> T {
 pub(super) fn tail<S: Simd, T: Format>(x: T, (square, error): (T, T)) -> T {
     let Pieces { scaled, center, .. } = T::ERFC;
     let q = (x - center) / (x + center);
-    let erfcx = polynomial::<S, T>(q, scaled) / mul_add::<S, T>(T::TWO, x, T::ONE);
-    exp::<S, T>(-square) * mul_add::<S, T>(-error, erfcx, erfcx)
+    let polynomial = polynomial::<S, T>(q, scaled);
+    // e^−x² as 2ⁿ (1 + e), of which the power of two comes last: a subnormal result is rounded only once.
+    let (rounded, e) = reduced_sum::<S, T>(-square, -error);
+    let (a, b, _) = T::halved_powers(rounded);
+    mul_add::<S, T>(polynomial, e, polynomial) / mul_add::<S, T>(T::TWO, x, T::ONE) * a * b
 }
 
 /// The lesser of the two; NaN if x is.

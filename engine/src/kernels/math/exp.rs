@@ -32,13 +32,20 @@ pub(super) fn exp<S: Simd, T: Format>(x: T) -> T {
 /// n + [`ROUND`](Format::ROUND), and eʳ − 1. An x beyond ±[`EXP_LIMIT`](Format::EXP_LIMIT) counts as the limit.
 #[inline(always)]
 pub(super) fn reduced<S: Simd, T: Format>(x: T) -> (T, T) {
+    // Of the two zeros this is the one whose addition is no operation.
+    reduced_sum::<S, T>(x, -T::ZERO)
+}
+
+/// The same for x + `rest`, where the rest is small beside x.
+#[inline(always)]
+pub(super) fn reduced_sum<S: Simd, T: Format>(x: T, rest: T) -> (T, T) {
     // The comparisons are false for NaN and let it through.
     let x = if T::EXP_LIMIT < x { T::EXP_LIMIT } else { x };
     let x = if x < -T::EXP_LIMIT { -T::EXP_LIMIT } else { x };
     let rounded = mul_add::<S, T>(x, T::LOG2_E, T::ROUND);
     let n = rounded - T::ROUND;
     let r = mul_add::<S, T>(n, -T::LN_2_HIGH, x);
-    let r = mul_add::<S, T>(n, -T::LN_2_LOW, r);
+    let r = mul_add::<S, T>(n, -T::LN_2_LOW, r) + rest;
     let q = mul_add::<S, T>(r * r, polynomial::<S, T>(r, T::EXP), r);
     (rounded, q)
 }

@@ -2,15 +2,18 @@
 //!
 //! Errors, in units in the last place (ULP) of the result, at every level, over all inputs (subnormals included; NaN
 //! gives NaN): at most 2 in `f32` and 4 in `f64`; [`tanh`](Math::tanh), [`sigmoid`](Math::sigmoid),
-//! [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in both (4.02 in `f32` at single inputs, without FMA); [`sin`](Math::sin), [`cos`](Math::cos) and
+//! [`sinh`](Math::sinh),
+//! [`cosh`](Math::cosh), [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in both; [`sin`](Math::sin), [`cos`](Math::cos) and
 //! [`pow`](Math::pow) at most 1. The functions around Γ keep that for positive x; for negative x, where their
-//! zeros lie close to their poles, the error is within 4 ULP of the greater of the result and 1. These, sine, cosine and
+//! zeros lie close to their poles, the error is within 4 ULP of the greater of the result and 1. These, sine, cosine, angles and
 //! powers are computed in double precision for `f32`, too.
 //!
 //! The polynomials were computed for this crate: each interpolates its function at Chebyshev nodes, in arithmetic of
 //! 300 bits or more.
 
+mod atan2;
 mod cos;
+mod cosh;
 mod digamma;
 #[cfg(test)]
 mod double_double;
@@ -32,6 +35,7 @@ mod pow;
 mod quadrant;
 mod sigmoid;
 mod sin;
+mod sinh;
 mod softplus;
 mod tanh;
 mod trigamma;
@@ -109,6 +113,18 @@ pub trait Math: Sized {
 
     /// ψ′(x), the second derivative of ln Γ(x): ∞ at zero and the negative integers.
     fn trigamma<S: Simd>(self) -> Self;
+
+    /// The hyperbolic sine.
+    fn sinh<S: Simd>(self) -> Self;
+
+    /// The hyperbolic cosine.
+    fn cosh<S: Simd>(self) -> Self;
+
+    /// The arc tangent.
+    fn atan<S: Simd>(self) -> Self;
+
+    /// The angle of the point (`x`, `self`), with the special cases of C's `atan2`.
+    fn atan2<S: Simd>(self, x: Self) -> Self;
 
     /// xʸ, with the special cases of C's `pow`.
     fn pow<S: Simd>(self, exponent: Self) -> Self;
@@ -218,6 +234,26 @@ impl<T: Format> Math for T {
     #[inline(always)]
     fn trigamma<S: Simd>(self) -> Self {
         trigamma::trigamma::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn sinh<S: Simd>(self) -> Self {
+        sinh::sinh::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn cosh<S: Simd>(self) -> Self {
+        cosh::cosh::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn atan<S: Simd>(self) -> Self {
+        atan2::atan::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn atan2<S: Simd>(self, x: Self) -> Self {
+        atan2::atan2::<S, T>(self, x)
     }
 
     #[inline(always)]

@@ -1,0 +1,324 @@
+//! The steps of recurrent networks between their matrix products: gates and states.
+//!
+//! As in [`special`](super::special), the loops are compiled here, once for each number type.
+
+use std::ops::Range;
+
+use crate::Real;
+use crate::kernels::Write;
+use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::map::{Elementwise, map_slices};
+use crate::threads::{GRAIN, Shared, for_each_range};
+
+/// One step of a batch of sequences.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The number of sequences.
+    pub rows: usize,
+    /// The width of the state.
+    pub hidden: usize,
+    /// The number of steps for which the inputs' sums are there.
+    pub steps: usize,
+    /// Which of them this is.
+    pub step: usize,
+}
+
+impl Step {
+    /// The sums that the input of row `n` gives to `gates` gates, from sums of shape (rows, steps, gates · hidden).
+    #[inline(always)]
+    fn sums<T>(self, sums: &[T], n: usize, gates: usize) -> &[T] {
+        &sums[(n * self.steps + self.step) * gates * self.hidden..][..gates * self.hidden]
+    }
+
+    /// `target`, of the same shape, at this step: `parts`, or with these added.
+    pub(crate) fn put<T: Real>(self, parts: &[T], gates: usize, target: &mut [T], write: Write) {
+        let width = gates * self.hidden;
+        if write == Write::Store && self.steps > 1 {
+            target.fill(T::ZERO);
+        }
+        for n in 0..self.rows {
+            let target = &mut target[(n * self.steps + self.step) * width..][..width];
+            crate::ops::put(&parts[n * width..][..width], target, write);
+        }
+    }
+
+    /// Calls `work` with ranges of rows.
+    fn split(self, work: &(dyn Fn(Range<usize>) + Sync)) {
+        // A function of a gate costs some ten additions.
+        for_each_range(self.rows, GRAIN.div_ceil((40 * self.hidden).max(1)), 1, work);
+    }
+}
+
+/// What a long short-term memory remembers of a row for its way back: the gates i, f, g, o and tanh c.
+pub(crate) const LSTM_KEPT: usize = 5;
+
+/// What a gated recurrent unit remembers of a row: r, z and n.
+pub(crate) const GRU_KEPT: usize = 3;
+
+/// A number type that has these loops. Slices are row-major; sums are of shape (rows, gates · hidden), those of the inputs
+/// of shape (rows, steps, gates · hidden), states (rows, hidden).
+pub trait Cells: Sized {
+    #[doc(hidden)]
+    fn lstm(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 3]);
+
+    #[doc(hidden)]
+    fn lstm_back(at: Step, values: [&[Self]; 2], adjoints: [&[Self]; 2], outputs: [&mut [Self]; 2]);
+
+    #[doc(hidden)]
+    fn gru(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 2]);
+
+    #[doc(hidden)]
+    fn gru_back(at: Step, values: [&[Self]; 3], adjoint: &[Self], outputs: [&mut [Self]; 3]);
+
+    #[doc(hidden)]
+    fn rnn(at: Step, inputs: [&[Self]; 2], output: &mut [Self]);
+}
+
+macro_rules! cells {
+    ($type:ident) => {
+        impl Cells for $type {
+            fn lstm(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 3]) {
+                let outputs = outputs.map(Shared::new);
+                at.split(&|rows| dispatch(Lstm { at, rows, inputs, outputs }));
+            }
+
+            fn lstm_back(at: Step, values: [&[Self]; 2], adjoints: [&[Self]; 2], outputs: [&mut [Self]; 2]) {
+                let outputs = outputs.map(Shared::new);
+                at.split(&|rows| dispatch(LstmBack { at, rows, values, adjoints, outputs }));
+            }
+
+            fn gru(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 2]) {
+                let outputs = outputs.map(Shared::new);
+                at.split(&|rows| dispatch(Gru { at, rows, inputs, outputs }));
+            }
+
+            fn gru_back(at: Step, values: [&[Self]; 3], adjoint: &[Self], outputs: [&mut [Self]; 3]) {
+                let outputs = outputs.map(Shared::new);
+                at.split(&|rows| dispatch(GruBack { at, rows, values, adjoint, outputs }));
+            }
+
+            fn rnn(at: Step, inputs: [&[Self]; 2], output: &mut [Self]) {
+                let output = Shared::new(output);
+                at.split(&|rows| dispatch(Rnn { at, rows, inputs, output }));
+            }
+        }
+    };
+}
+
+cells!(f32);
+cells!(f64);
+
+struct Lstm<'a, T> {
+    at: Step,
+    rows: Range<usize>,
+    /// Sums from the input, sums from the last output, the last cell.
+    inputs: [&'a [T]; 3],
+    /// The output, the cell, what is kept.
+    outputs: [Shared<T>; 3],
+}
+
+impl<T: Real> Kernel for Lstm<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.at.hidden;
+        let [from_x, from_h, cells] = self.inputs;
+        for n in self.rows {
+            let (x, h, cell) = (self.at.sums(from_x, n, 4), row(from_h, n, 4 * width), row(cells, n, width));
+            let [out, new_cell, kept] = self.outputs;
+            // SAFETY: rows are disjoint parts of the outputs, which are borrowed throughout; so for the other two.
+            let (out, new_cell) = unsafe { (row_mut(out, n, width), row_mut(new_cell, n, width)) };
+            // SAFETY: as above.
+            let kept = unsafe { row_mut(kept, n, LSTM_KEPT * width) };
+            let (gates, tanh) = kept.split_at_mut(4 * width);
+            for (from, to, is_candidate) in [(0, 2, false), (2, 3, true), (3, 4, false)] {
+                let part = from * width..to * width;
+                let (sums, gates) = ([&x[part.clone()], &h[part.clone()]], &mut gates[part]);
+                match is_candidate {
+                    true => map_slices::<S, _, _, 2>(TanhOfSum, sums, gates, Write::Store),
+                    false => map_slices::<S, _, _, 2>(SigmoidOfSum, sums, gates, Write::Store),
+                }
+            }
+            let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &gates[gate * width..][..width]);
+            map_slices::<S, _, _, 4>(NewCell, [i, f, g, cell], new_cell, Write::Store);
+            map_slices::<S, _, _, 1>(Tanh, [new_cell], tanh, Write::Store);
+            map_slices::<S, _, _, 2>(Product, [o, tanh], out, Write::Store);
+        }
+    }
+}
+
+struct LstmBack<'a, T> {
+    at: Step,
+    rows: Range<usize>,
+    /// What was kept, and the last cell.
+    values: [&'a [T]; 2],
+    /// Of the output and of the cell.
+    adjoints: [&'a [T]; 2],
+    /// The adjoints of the sums, and of the last cell.
+    outputs: [Shared<T>; 2],
+}
+
+impl<T: Real> Kernel for LstmBack<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.at.hidden;
+        let ([kept, cells], [of_out, of_cell]) = (self.values, self.adjoints);
+        for n in self.rows {
+            let (kept, cell) = (row(kept, n, LSTM_KEPT * width), row(cells, n, width));
+            let [i, f, g, o, tanh] = [0, 1, 2, 3, 4].map(|part| &kept[part * width..][..width]);
+            let (of_out, of_cell) = (row(of_out, n, width), row(of_cell, n, width));
+            // SAFETY: as in the forward.
+            let (sums, last) = unsafe { (row_mut(self.outputs[0], n, 4 * width), row_mut(self.outputs[1], n, width)) };
+            // First the whole adjoint of the cell.
+            map_slices::<S, _, _, 4>(OfNewCell, [of_out, o, tanh, of_cell], last, Write::Store);
+            let (of_i, sums) = sums.split_at_mut(width);
+            let (of_f, sums) = sums.split_at_mut(width);
+            let (of_g, of_o) = sums.split_at_mut(width);
+            map_slices::<S, _, _, 3>(OfSigmoid, [last, g, i], of_i, Write::Store);
+            map_slices::<S, _, _, 3>(OfSigmoid, [last, cell, f], of_f, Write::Store);
+            map_slices::<S, _, _, 3>(OfTanh, [last, i, g], of_g, Write::Store);
+            map_slices::<S, _, _, 3>(OfSigmoid, [of_out, tanh, o], of_o, Write::Store);
+            last.iter_mut().zip(f).for_each(|(last, &f)| *last *= f);
+        }
+    }
+}
+
+struct Gru<'a, T> {
+    at: Step,
+    rows: Range<usize>,
+    /// Sums from the input, sums from the last output, the last output.
+    inputs: [&'a [T]; 3],
+    /// The output, and what is kept.
+    outputs: [Shared<T>; 2],
+}
+
+impl<T: Real> Kernel for Gru<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.at.hidden;
+        let [from_x, from_h, states] = self.inputs;
+        for n in self.rows {
+            let (x, h, last) = (self.at.sums(from_x, n, 3), row(from_h, n, 3 * width), row(states, n, width));
+            // SAFETY: as for the long short-term memory.
+            let (out, kept) =
+                unsafe { (row_mut(self.outputs[0], n, width), row_mut(self.outputs[1], n, GRU_KEPT * width)) };
+            let (gates, new) = kept.split_at_mut(2 * width);
+            map_slices::<S, _, _, 2>(SigmoidOfSum, [&x[..2 * width], &h[..2 * width]], gates, Write::Store);
+            let (r, z) = gates.split_at(width);
+            map_slices::<S, _, _, 3>(NewState, [&x[2 * width..], r, &h[2 * width..]], new, Write::Store);
+            map_slices::<S, _, _, 3>(Between, [new, z, last], out, Write::Store);
+        }
+    }
+}
+
+struct GruBack<'a, T> {
+    at: Step,
+    rows: Range<usize>,
+    /// What was kept, sums from the last output, and the last output.
+    values: [&'a [T]; 3],
+    adjoint: &'a [T],
+    /// The adjoints of the sums from the input, of those from the last output, and of the last output.
+    outputs: [Shared<T>; 3],
+}
+
+impl<T: Real> Kernel for GruBack<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.at.hidden;
+        let [kept, from_h, states] = self.values;
+        for n in self.rows {
+            let (kept, last, g) = (row(kept, n, GRU_KEPT * width), row(states, n, width), row(self.adjoint, n, width));
+            let [r, z, new] = [0, 1, 2].map(|part| &kept[part * width..][..width]);
+            let from_h = &row(from_h, n, 3 * width)[2 * width..];
+            // SAFETY: as in the forward.
+            let (of_x, of_h) =
+                unsafe { (row_mut(self.outputs[0], n, 3 * width), row_mut(self.outputs[1], n, 3 * width)) };
+            // SAFETY: as in the forward.
+            let of_last = unsafe { row_mut(self.outputs[2], n, width) };
+            let (gates, of_new) = of_x.split_at_mut(2 * width);
+            map_slices::<S, _, _, 3>(OfNewState, [g, z, new], of_new, Write::Store);
+            map_slices::<S, _, _, 3>(OfSigmoid, [of_new, from_h, r], &mut gates[..width], Write::Store);
+            map_slices::<S, _, _, 4>(OfBetween, [g, last, new, z], &mut gates[width..], Write::Store);
+            of_h[..2 * width].copy_from_slice(gates);
+            map_slices::<S, _, _, 2>(Product, [of_new, r], &mut of_h[2 * width..], Write::Store);
+            map_slices::<S, _, _, 2>(Product, [g, z], of_last, Write::Store);
+        }
+    }
+}
+
+struct Rnn<'a, T> {
+    at: Step,
+    rows: Range<usize>,
+    /// Sums from the input, and from the last output.
+    inputs: [&'a [T]; 2],
+    output: Shared<T>,
+}
+
+impl<T: Real> Kernel for Rnn<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let width = self.at.hidden;
+        let [from_x, from_h] = self.inputs;
+        for n in self.rows {
+            let sums = [self.at.sums(from_x, n, 1), row(from_h, n, width)];
+            // SAFETY: rows are disjoint parts of the output, which is borrowed throughout.
+            let out = unsafe { row_mut(self.output, n, width) };
+            map_slices::<S, _, _, 2>(TanhOfSum, sums, out, Write::Store);
+        }
+    }
+}
+
+#[inline(always)]
+fn row<T>(matrix: &[T], n: usize, width: usize) -> &[T] {
+    &matrix[n * width..][..width]
+}
+
+/// # Safety
+/// As [`Shared::range`], for row `n` of a matrix of rows of this width.
+#[inline(always)]
+unsafe fn row_mut<'a, T>(matrix: Shared<T>, n: usize, width: usize) -> &'a mut [T] {
+    // SAFETY: required of the caller.
+    unsafe { matrix.range(n * width..(n + 1) * width) }
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $rule:ident($count:literal): |$($x:ident),+| $value:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        struct $rule;
+
+        impl<T: Real> Elementwise<T, $count> for $rule {
+            #[inline(always)]
+            fn apply<S: Simd>(self, [$($x),+]: [T; $count]) -> T {
+                $value
+            }
+        }
+    )*};
+}
+
+table! {
+    SigmoidOfSum(2): |a, b| (a + b).sigmoid::<S>();
+    TanhOfSum(2): |a, b| (a + b).tanh::<S>();
+    Tanh(1): |x| x.tanh::<S>();
+    Product(2): |a, b| a * b;
+    NewCell(4): |i, f, g, cell| f * cell + i * g;
+    /// Of a sum in a logistic function `y` that is multiplied by `factor`, where the product's adjoint is `g`.
+    OfSigmoid(3): |g, factor, y| g * factor * (y * (T::ONE - y));
+    /// Of a sum in a hyperbolic tangent, likewise.
+    OfTanh(3): |g, factor, y| g * factor * (T::ONE - y * y);
+    OfNewCell(4): |of_out, o, tanh, of_cell| of_out * o * (T::ONE - tanh * tanh) + of_cell;
+    NewState(3): |x, r, h| (x + r * h).tanh::<S>();
+    /// (1 − z) · new + z · last.
+    Between(3): |new, z, last| new + z * (last - new);
+    OfNewState(3): |g, z, new| g * (T::ONE - z) * (T::ONE - new * new);
+    OfBetween(4): |g, last, new, z| g * (last - new) * (z * (T::ONE - z));
+}

@@ -1,0 +1,86 @@
+//! Looking up rows of a table.
+
+use crate::Shape;
+use crate::engine::Indices;
+use crate::prelude::*;
+
+/// A table of random vectors, looked up by number: whole numbers (..) to (.., features), with any posterior family and any
+/// prior. The divergence is that of the whole table, whichever rows are looked up.
+///
+/// ```
+/// use elbo::nn::Embedding;
+/// use elbo::prelude::*;
+///
+/// let words = Embedding::new(1000, 16);
+/// let (tape, sentences) = (Tape::new(), Tensor::new([2, 3], [3.0, 1.0, 4.0, 1.0, 5.0, 9.0]));
+/// let draw = words.draw(&tape, Key::new(1));
+/// assert_eq!(draw.forward(tape.input(&sentences)).shape(), [2, 3, 16]);
+/// assert_eq!(draw.rows(&[3, 1]).value()[..16], draw.forward(tape.input(&sentences)).value()[..16]);
+/// ```
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// Of shape (entries, features).
+    #[prior(self.prior)]
+    pub table: Q,
+    /// Its prior.
+    #[skip]
+    pub prior: P,
+}
+
+#[bayesian]
+impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+    /// The rows whose numbers are in `x`: (..) to (.., features). So a table stands before other layers, over data that is
+    /// a tensor as theirs is.
+    ///
+    /// # Panics
+    /// If an element is no whole number, or no row of the table, or x stands for several draws.
+    #[track_caller]
+    pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
+        assert!(x.draws() == 1, "Embedding: the numbers of rows stand for {} draws; expected data", x.draws());
+        for (i, number) in x.value().iter().enumerate() {
+            let number = number.to_f64();
+            assert!(
+                number >= 0.0 && number.fract() == 0.0 && number < usize::MAX as f64,
+                "Embedding: element {i} of x of shape {:?} is {number}; expected whole numbers of rows",
+                x.shape()
+            );
+        }
+        let numbers = x.tape().alloc_slice(x.len(), |i| x.value()[i].to_f64() as usize);
+        self.table.embedding(Indices::new(x.shape(), numbers))
+    }
+
+    /// The rows with these numbers: (rows, features).
+    ///
+    /// # Panics
+    /// If one is no row of the table.
+    #[track_caller]
+    pub fn rows(&self, numbers: &[usize]) -> Var<Q::Scalar> {
+        let tape = self.table.tape();
+        self.table.embedding(tape.alloc_slice(numbers.len(), |i| numbers[i]))
+    }
+}
+
+impl Embedding {
+    /// A table in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    #[track_caller]
+    pub fn new(entries: usize, features: usize) -> Self {
+        Embedding::of(entries, features, |shape| MeanField::new(shape), Normal(0.0, 1.0))
+    }
+}
+
+impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+    /// A table of any posterior family under any prior: `posterior` makes a random weight of the shape (entries, features).
+    #[track_caller]
+    pub fn of(entries: usize, features: usize, posterior: impl FnOnce(Shape) -> Q, prior: P) -> Self {
+        Embedding { table: posterior([entries, features].into()), prior }
+    }
+
+    /// The same table under another prior.
+    pub fn prior<R: Prior>(self, prior: R) -> Embedding<Q, R>
+    where
+        Q: Divergence<R>,
+    {
+        Embedding { table: self.table, prior }
+    }
+}

@@ -1,0 +1,111 @@
+//! The plain recurrent network.
+
+use crate::Shape;
+use crate::engine::Recurrent;
+use crate::nn::state::rest;
+use crate::prelude::*;
+
+/// A plain recurrent network over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
+/// family and any prior. See [`Var::rnn`](crate::engine::Var::rnn) for the equations.
+///
+/// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017): every step has the same. So
+/// under [`Estimator::Flipout`] an example has one perturbation for all of its steps, and [`Estimator::Local`] is refused for
+/// `weight_hh`, which is used in every step: sample that weight, by name.
+///
+/// ```
+/// use elbo::nn::Rnn;
+/// use elbo::prelude::*;
+///
+/// let layer = Rnn::new(3, 16);
+/// let (tape, x) = (Tape::new(), Tensor::full([8, 20, 3], 0.5));
+/// let y = layer.draw(&tape, Key::new(1)).forward(tape.input(&x));
+/// assert_eq!(y.shape(), [8, 20, 16]);
+/// ```
+#[bayesian]
+#[derive(Clone, Debug)]
+pub struct Rnn<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+    /// From the inputs, of shape (hidden, inputs).
+    #[prior(self.prior)]
+    pub weight_ih: Q,
+    /// From the last output, of shape (hidden, hidden).
+    #[prior(self.prior)]
+    pub weight_hh: Q,
+    /// Of shape (hidden).
+    #[prior(self.prior)]
+    pub bias_ih: Q,
+    /// Of shape (hidden).
+    #[prior(self.prior)]
+    pub bias_hh: Q,
+    /// The prior of all.
+    #[skip]
+    pub prior: P,
+    /// The width of the output.
+    #[skip]
+    pub hidden: usize,
+    /// Whether the last step comes first.
+    #[skip]
+    pub reverse: bool,
+}
+
+#[bayesian]
+impl<Q: Divergence<P>, P: Prior> Rnn<Q, P> {
+    /// The outputs of all steps, from an output of zeros.
+    ///
+    /// # Panics
+    /// If `x` is not (examples, steps, inputs) with at least one step.
+    #[track_caller]
+    pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
+        let start = rest("Rnn", x, *self.hidden);
+        self.forward_from(x, start).0
+    }
+
+    /// The outputs of all steps from the one before, (examples, hidden); and the last one.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward), or if the state has another shape.
+    #[track_caller]
+    pub fn forward_from(&self, x: Var<Q::Scalar>, state: Var<Q::Scalar>) -> (Var<Q::Scalar>, Var<Q::Scalar>) {
+        let biases = Some([self.bias_ih, self.bias_hh]);
+        let (weight_ih, weight_hh) = (self.weight_ih, self.weight_hh);
+        x.rnn(Recurrent { weight_ih, weight_hh, biases, reverse: *self.reverse }, state)
+    }
+}
+
+impl Rnn {
+    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    #[track_caller]
+    pub fn new(inputs: usize, hidden: usize) -> Self {
+        Rnn::of(inputs, hidden, |shape| MeanField::new(shape), Normal(0.0, 1.0))
+    }
+}
+
+impl<Q: Divergence<P>, P: Prior> Rnn<Q, P> {
+    /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first those of the
+    /// inputs and of the last output, then their biases.
+    #[track_caller]
+    pub fn of(inputs: usize, hidden: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
+        Rnn {
+            weight_ih: posterior([hidden, inputs].into()),
+            weight_hh: posterior([hidden, hidden].into()),
+            bias_ih: posterior([hidden].into()),
+            bias_hh: posterior([hidden].into()),
+            prior,
+            hidden,
+            reverse: false,
+        }
+    }
+
+    /// The same layer under another prior.
+    pub fn prior<R: Prior>(self, prior: R) -> Rnn<Q, R>
+    where
+        Q: Divergence<R>,
+    {
+        let Rnn { weight_ih, weight_hh, bias_ih, bias_hh, hidden, reverse, .. } = self;
+        Rnn { weight_ih, weight_hh, bias_ih, bias_hh, prior, hidden, reverse }
+    }
+
+    /// The same layer from the last step to the first.
+    pub fn reversed(self) -> Self {
+        Rnn { reverse: true, ..self }
+    }
+}
