@@ -58,7 +58,7 @@ pub trait Bayesian: Parameters + 'static {
 
     /// The KL divergence from the prior to the posterior, in nats, summed over all random weights:
     /// before any forward pass, and without a tape. It does not compile for a model with a weight
-    /// whose divergence has no closed form.
+    /// whose divergence has no closed form; [`kl_is_exact`](Bayesian::kl_is_exact) says of what kind the forms are.
     fn kl(&self) -> f64
     where
         Self::Exact: ClosedForm,
@@ -66,6 +66,16 @@ pub trait Bayesian: Parameters + 'static {
         let mut total = 0.0;
         self.each_kl(&Path::ROOT, &mut |_, nats| total += nats);
         total
+    }
+
+    /// Whether [`kl`](Bayesian::kl) is the divergence itself. It is not where a weight's divergence is one that is known
+    /// by a published approximation or bound ([`Approximate`](crate::Approximate)): of a mean-field posterior from
+    /// [`LogUniform`](crate::LogUniform), say.
+    fn kl_is_exact(&self) -> bool
+    where
+        Self::Exact: ClosedForm,
+    {
+        <Self::Exact as ClosedForm>::IS_EXACT
     }
 
     /// The summands of [`kl`](Bayesian::kl) by name (`hidden.0.weight`), in nats.

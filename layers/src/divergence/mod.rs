@@ -1,8 +1,13 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
+mod laplace;
+mod log_uniform;
+pub(crate) mod mean_field;
 mod monte_carlo;
 pub(crate) mod normal;
+mod normals;
 mod point;
+mod scaled_normal;
 
 use crate::{Cx, Given, Posterior, Prior, Var, Verdict};
 
@@ -18,7 +23,8 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
     note = "or implement `Divergence<{P}>` for `{Self}`"
 )]
 pub trait Divergence<P: Prior>: Posterior {
-    /// Whether [`kl`](Divergence::kl) is exact.
+    /// Whether [`kl`](Divergence::kl) is exact: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
+    /// [`No`](crate::No).
     type Exact: Verdict;
 
     /// The divergence, without a tape; NaN if it has no closed form.

@@ -53,7 +53,7 @@ impl<T: Real> MeanField<T> {
 }
 
 /// ρ with softplus(ρ) = σ.
-fn inverse_softplus(sd: f64) -> f64 {
+pub(crate) fn inverse_softplus(sd: f64) -> f64 {
     // ln(e^σ − 1) = σ + ln(1 − e^−σ), which neither overflows nor cancels.
     sd + (-(-sd).exp_m1()).ln()
 }

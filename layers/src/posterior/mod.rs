@@ -7,6 +7,7 @@ mod point;
 use std::cell::Cell;
 
 pub use buffer::{Buffer, Saved};
+pub(crate) use mean_field::inverse_softplus;
 pub use mean_field::{INITIAL_SD, MeanField};
 pub use point::Point;
 

@@ -1,12 +1,39 @@
 //! Priors: values that say what a weight was believed to be before the data.
 
+mod cauchy;
+mod exponential_integral;
+mod half_cauchy;
+mod half_normal;
+mod hierarchical_normal;
+mod horseshoe;
+mod laplace;
+mod learned_normal;
+mod log_normal;
+mod log_uniform;
 mod monte_carlo;
 mod normal;
+mod normals;
 mod own;
+mod scale_mixture;
+mod spike_and_slab;
+mod student_t;
 
+pub use cauchy::Cauchy;
+pub use half_cauchy::HalfCauchy;
+pub use half_normal::HalfNormal;
+pub use hierarchical_normal::HierarchicalNormal;
+pub use horseshoe::Horseshoe;
+pub use laplace::Laplace;
+pub use learned_normal::LearnedNormal;
+pub use log_normal::LogNormalPrior;
+pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
-pub use own::{Given, Own, OwnDraw};
+pub use normals::{Normals, PerElement};
+pub use own::{Given, Own, OwnDraw, own_mut_of, own_of};
+pub use scale_mixture::ScaleMixture;
+pub use spike_and_slab::SpikeAndSlabPrior;
+pub use student_t::StudentT;
 
 use crate::{Real, Var};
 
@@ -25,8 +52,8 @@ pub trait Prior: Send + Sync + 'static {
         self.log_density(w)
     }
 
-    /// The parameter of its own, if it has one, of a model in the number type `T`: of `P<T>` it is
-    /// `(self as &dyn Any).downcast_ref::<P<T>>()`.
+    /// The parameter of its own, if it has one, of a model in the number type `T`: [`own_of`] where it is in a number
+    /// type that the prior's type says.
     fn own<T: Real>(&self) -> Option<&dyn Own<T>> {
         None
     }
