@@ -44,7 +44,7 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// The model with its random weights taken from `flat`, one after the other in the order of the
-    /// fields: a state of a Markov chain, say.
+    /// fields, those of a prior's own before those of its struct: a state of a Markov chain, say.
     ///
     /// # Panics
     /// If `flat` has not exactly as many elements as the model has random weights.

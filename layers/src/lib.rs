@@ -146,6 +146,35 @@ pub mod hidden {
         crate::weight::weight(posterior, Given::fixed(prior), cx)
     }
 
+    pub fn weight_given<'t, Q: Divergence<P>, P: Prior>(
+        posterior: &'t Q,
+        prior: Given<'t, P, Q::Scalar>,
+        cx: Cx<'t, Q::Scalar>,
+    ) -> Weight<'t, Q::Scalar> {
+        crate::weight::weight(posterior, prior, cx)
+    }
+
+    /// The walk over a prior's own parameter, if it has one.
+    pub fn visit_own<'a, T: crate::Real, P: Prior>(prior: &'a P, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        if let Some(own) = prior.own::<T>() {
+            own.visit(path, f);
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn visit_mut_own<T: crate::Real, P: Prior>(prior: &mut P, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        if let Some(own) = prior.own_mut::<T>() {
+            own.visit_mut(path, f);
+        }
+    }
+
+    /// The divergence of a prior's own parameter, if it has one.
+    pub fn own_kl<T: crate::Real, P: Prior>(prior: &P, path: &Path<'_>, f: &mut Each<'_, f64>) {
+        if let Some(own) = prior.own::<T>() {
+            own.each_kl(path, f);
+        }
+    }
+
     /// A prior that an expression made, kept for the draw. One that is not `Copy` is kept in a field.
     pub fn kept<T: crate::Real, P: Prior + Copy>(prior: P, cx: Cx<'_, T>) -> &P {
         cx.tape().alloc(prior)

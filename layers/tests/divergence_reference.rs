@@ -1,4 +1,5 @@
-//! Log-densities and closed forms against PyTorch's and mpmath's: values and gradients, element by element.
+//! Log-densities and closed forms against PyTorch's and mpmath's: values and gradients, element by element. Gradients with
+//! respect to a prior's parameters are compared where ours are learned.
 
 mod common;
 
@@ -154,6 +155,32 @@ where
     }
 }
 
+/// A weight under a prior about zero whose scale is learned.
+#[bayesian]
+struct Learned<Q: Divergence<LearnedNormal<f64>, Scalar = f64>> {
+    #[prior(self.prior)]
+    weight: Q,
+    prior: LearnedNormal<f64>,
+}
+
+/// Checks ∂/∂s as well as the rest.
+fn check_learned(case: &mut Case<'_>) {
+    for i in 0..case.elements() {
+        assert_eq!(case.input("p_loc", i), 0.0);
+        let (sd, own) = (case.input("q_scale", i), case.input("p_scale", i));
+        let weight = MeanField { mean: scalar(case.input("q_loc", i)), rho: scalar(inverse_softplus(sd)) };
+        let model = Learned { weight, prior: LearnedNormal(own) };
+        let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
+        let kl = model.draw(&tape, Key::new(1)).kl();
+        kl.var().unwrap().backward(&mut gradients);
+        case.values(i, [model.kl(), kl.nats()]);
+        let by = |name: &str, sd: f64| gradients.get(name).unwrap()[0] / sigmoid(inverse_softplus(sd));
+        case.gradient("q_loc", i, gradients.get("weight.mean").unwrap()[0]);
+        case.gradient("q_scale", i, by("weight.rho", sd));
+        case.gradient("p_scale", i, by("prior.rho", own));
+    }
+}
+
 fn scalar(x: f64) -> Tensor<f64> {
     Tensor::new([], [x])
 }
@@ -168,6 +195,9 @@ fn check(case: &mut Case<'_>) {
         "kl_normal__normal" => {
             check_normal(case, normal_prior);
             check_normal(case, |case, i| Normals(scalar(case.input("p_loc", i)), scalar(case.input("p_scale", i))));
+            if case.input("p_loc", 0) == 0.0 {
+                check_learned(case);
+            }
         }
         "kl_normal__laplace" => {
             check_normal(case, |case, i| Laplace(case.input("p_loc", i), case.input("p_scale", i)));

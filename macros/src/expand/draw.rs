@@ -1,12 +1,12 @@
 //! The type of a model's draws, and how it is drawn.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Member;
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{scalar, with_tape};
+use crate::expand::{given, scalar, with_tape};
 use crate::names;
 
 /// `NetDraw<'t, ..>`, of the model's own generics.
@@ -76,6 +76,7 @@ fn fields<'a>(model: &'a Model, group: &'a Group) -> impl Iterator<Item = TokenS
         let (vis, declared) = (&field.vis, initialised(group.style, &field.member, drawn_type(model, field)));
         let doc = match field.role() {
             Role::Weight { .. } => " This weight, drawn.",
+            Role::Prior => " This prior, in the draw.",
             Role::Layer => " The draw of this field.",
             Role::Skipped => " The model's own.",
         };
@@ -93,6 +94,10 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
             quote!(#k::Weight<#tape, #scalar>)
         }
         Role::Weight { .. } => quote_spanned!(span=> #k::Weight<#tape, <#ty as #k::Parameters>::Scalar>),
+        Role::Prior => {
+            let scalar = scalar(model);
+            quote_spanned!(span=> #k::Given<#tape, #ty, #scalar>)
+        }
         Role::Layer => quote_spanned!(span=> <#ty as #k::Bayesian>::Draw<#tape>),
         Role::Skipped => quote!(&#tape #ty),
     }
@@ -112,7 +117,8 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
             let last = initialised(group.style, &member, value);
             let style = if group.style == Style::Unit { Style::Tuple } else { group.style };
             let values = delimited(style, values.chain([last]));
-            quote!(#name #values)
+            let priors = given::drawn(model, group);
+            quote!(#priors #name #values)
         }
         Body::Enum(variants) => {
             let arms = variants.iter().map(|(variant, group)| {
@@ -135,10 +141,14 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     let (span, cx) = (field.span(), walk::cx(field));
     let k = names::placed(&model.root, span);
     match field.role() {
-        Role::Weight { .. } => {
-            let prior = super::prior::drawn(model, field);
-            quote_spanned!(span=> #k::hidden::weight(#place, #prior, #cx))
-        }
+        Role::Weight { .. } => match given::of(model, field) {
+            Some(prior) => quote_spanned!(span=> #k::hidden::weight_given(#place, #prior, #cx)),
+            None => {
+                let prior = super::prior::drawn(model, field);
+                quote_spanned!(span=> #k::hidden::weight(#place, #prior, #cx))
+            }
+        },
+        Role::Prior => given::local(field).into_token_stream(),
         Role::Layer => quote_spanned!(span=> #k::hidden::Walk::draw_in(#place, #cx)),
         Role::Skipped => place,
     }

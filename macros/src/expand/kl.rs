@@ -45,7 +45,9 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
         let k = names::placed(&model.root, span);
         match field.role() {
             Role::Skipped => None,
-            Role::Weight { .. } | Role::Layer => Some(quote_spanned!(span=> #k::Drawn::each_kl(#place, #path, #f))),
+            Role::Weight { .. } | Role::Prior | Role::Layer => {
+                Some(quote_spanned!(span=> #k::Drawn::each_kl(#place, #path, #f)))
+            }
         }
     })
 }
@@ -58,6 +60,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
         let k = names::placed(&model.root, span);
         match field.role() {
             Role::Skipped => None,
+            Role::Prior => Some(quote_spanned!(span=> #k::hidden::own_kl::<Self::Scalar, _>(#place, #path, #f))),
             Role::Layer => Some(quote_spanned!(span=> #k::hidden::Walk::each_kl(#place, #path, #f))),
             Role::Weight { .. } => {
                 let prior = prior::borrowed(model, field);

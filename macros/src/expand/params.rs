@@ -46,10 +46,12 @@ fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
     let f = names::local("f");
     walk::each_field(model, borrow, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
-        let (k, method) = (names::placed(&model.root, span), Ident::new(method, span));
+        let (k, own) = (names::placed(&model.root, span), Ident::new(&format!("{method}_own"), span));
+        let method = Ident::new(method, span);
         match field.role() {
             Role::Skipped => None,
             Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#method(#place, #path, #f))),
+            Role::Prior => Some(quote_spanned!(span=> #k::hidden::#own(#place, #path, #f))),
             // Of a field that is no model, rustc then says one thing, not one for each trait.
             Role::Layer => Some(quote_spanned!(span=> #k::hidden::Walk::#method(#place, #path, #f))),
         }

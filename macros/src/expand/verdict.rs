@@ -15,7 +15,7 @@ pub(crate) fn batch(model: &Model) -> TokenStream {
             let ty = &field.ty;
             Some(quote_spanned!(field.span()=> <#ty as #k::Bayesian>::Batch))
         }
-        Role::Weight { .. } | Role::Skipped => None,
+        Role::Weight { .. } | Role::Prior | Role::Skipped => None,
     })
 }
 
@@ -25,7 +25,8 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
             Role::Layer => Some(quote_spanned!(span=> <#ty as #k::Bayesian>::Exact)),
-            Role::Skipped => None,
+            // A prior's own parameter is part of its weights' divergences.
+            Role::Prior | Role::Skipped => None,
             Role::Weight { .. } => match prior::of(model, field) {
                 PriorType::Field(prior) | PriorType::Written(prior) => {
                     Some(quote_spanned!(span=> <#ty as #k::Divergence<#prior>>::Exact))

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use crate::ast::{Body, Field, Group, Model, Segment, Style};
+use crate::ast::{Body, Field, Group, Model, Role, Segment, Style};
 use crate::names;
 
 /// A method's body.
@@ -44,7 +44,11 @@ pub(crate) fn each_field(
     let body = match &model.body {
         Body::Struct(group) => {
             let written = statements(group, &|_, field| field_of_self(model, field, borrow));
-            quote!(#(#written;)*)
+            let fields = || group.fields.iter().zip(&written);
+            // Priors first: they are drawn before the weights that name them.
+            let priors = fields().filter(|(field, _)| is_prior(field)).map(|(_, written)| written);
+            let others = fields().filter(|(field, _)| !is_prior(field)).map(|(_, written)| written);
+            quote!(#(#priors;)* #(#others;)*)
         }
         Body::Enum(variants) => {
             let arms: Vec<_> = variants
@@ -61,6 +65,10 @@ pub(crate) fn each_field(
         }
     };
     Walk { body, uses_arguments }
+}
+
+fn is_prior(field: &Field) -> bool {
+    matches!(field.role(), Role::Prior)
 }
 
 /// `self`, the receiver of a method.
