@@ -7,7 +7,7 @@ use crate::prior::own::{own_mut_of, own_of};
 use crate::{Cx, Divergence, Given, Own, OwnDraw, Path, Prior, Real, Tape, Var};
 
 /// N(0, s²) for every element, with one s that is a random weight itself: positive, with the posterior family `Q` under
-/// the prior `P` (a log-normal under [`HalfCauchy`](crate::HalfCauchy), say). The divergence counts both: that of the
+/// the prior `P` (a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy), say). The divergence counts both: that of the
 /// weights given the s drawn, and that of s.
 ///
 /// Keep it in a field, without `#[skip]`; the parameters of `Q` stand below the field's name, and its noise has that

@@ -8,7 +8,7 @@ use crate::engine::kernels::math::Math;
 use crate::{Prior, Real, Var};
 
 /// Student's t for every element: density ∝ (1 + z²/ν)^(−(ν + 1)/2) with ν degrees of freedom and
-/// z = (w − mean)/scale. Between [`Cauchy`](crate::Cauchy) (ν = 1) and [`Normal`](crate::Normal) (ν → ∞).
+/// z = (w − mean)/scale. Between [`Cauchy`](struct@crate::Cauchy) (ν = 1) and [`Normal`](struct@crate::Normal) (ν → ∞).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StudentT {
     df: f64,
