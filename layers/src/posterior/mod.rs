@@ -13,7 +13,7 @@ use std::cell::Cell;
 
 pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
-pub(crate) use log_scale::softplus;
+pub(crate) use log_scale::{inverse_softplus, softplus};
 pub use low_rank::LowRank;
 pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
