@@ -74,8 +74,8 @@ pub use nn::Dense;
 pub use objective::{Loss, Objective};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LowRank, MatrixNormal, MeanField, Point, Posterior, Saved, Triangle,
-    Variance,
+    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, Point, Posterior, Radial,
+    Saved, SpikeAndSlab, Triangle, Variance,
 };
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{
@@ -98,9 +98,10 @@ pub mod prelude {
     pub use crate::{
         Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
         Estimators, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
-        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, LogNormalPrior, LogUniform, LowRank, MatrixNormal,
-        MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior,
-        Real, ScaleMixture, Sgd, SpikeAndSlabPrior, StudentT, Tape, Tensor, Var, Weight, bayesian,
+        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, LogNormal, LogNormalPrior, LogUniform, LowRank,
+        MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior,
+        Predict, Prior, Radial, Real, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tensor, Var,
+        Weight, bayesian,
     };
 }
 

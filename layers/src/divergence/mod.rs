@@ -3,6 +3,7 @@
 pub(crate) mod exact;
 mod full_covariance;
 mod laplace;
+mod log_normal;
 mod log_uniform;
 mod low_rank;
 pub(crate) mod mean_field;
@@ -10,7 +11,9 @@ mod monte_carlo;
 pub(crate) mod normal;
 mod normals;
 mod point;
+mod radial;
 mod scaled_normal;
+mod spike_and_slab;
 
 use crate::hidden::{Known, Nats};
 use crate::{Cx, Given, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};

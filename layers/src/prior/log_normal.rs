@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::{Normal, Prior, Real, Var};
 
 /// A positive weight whose logarithm is N(mu, sigma²).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,11 @@ pub fn LogNormalPrior(mu: f64, sigma: f64) -> LogNormalPrior {
 }
 
 impl LogNormalPrior {
+    /// The distribution of the logarithm.
+    pub fn log(self) -> Normal {
+        Normal(self.mu, self.sigma)
+    }
+
     /// The mean of the logarithm.
     pub fn mu(self) -> f64 {
         self.mu

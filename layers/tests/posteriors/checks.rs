@@ -69,6 +69,30 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
     assert!((0..n).all(|i| (at_mean[i] - mean(i)).abs() < 1e-12), "the mean itself");
 }
 
+/// Outputs x wᵀ of a weight of shape (outputs, inputs) by this estimator have the mean and the variance that elements
+/// without correlation give them.
+pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
+    model: &One<Q, P>,
+    estimator: Estimator,
+    mean: impl Fn(usize) -> f64,
+    variance: impl Fn(usize) -> f64,
+) {
+    let [outputs, inputs] = *model.weight.shape() else { panic!("a matrix is needed") };
+    let tape = Tape::inference();
+    let net = model.draw(&tape, Drawing::new(Key::new(6)).draws(DRAWS).estimator(estimator));
+    let x = |j: usize| number(j + 3);
+    let y = tape.constant([1, inputs], x).linear(net.weight).value();
+    for i in 0..outputs {
+        let of_row = |f: &dyn Fn(usize) -> f64, power: i32| -> f64 {
+            (0..inputs).map(|j| x(j).powi(power) * f(i * inputs + j)).sum()
+        };
+        let (mean, variance) = (of_row(&mean, 1), of_row(&variance, 2));
+        let values = y.iter().skip(i).step_by(outputs);
+        assert_mean(values.clone().copied(), mean, &format!("mean of output {i}"));
+        assert_mean(values.map(|y| (y - mean).powi(2)), variance, &format!("variance of output {i}"));
+    }
+}
+
 /// ln q(w) − ln p(w) over samples has the closed form for its mean.
 pub fn check_divergence<Q, P>(model: &One<Q, P>)
 where

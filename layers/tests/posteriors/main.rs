@@ -5,6 +5,11 @@
 mod common;
 
 mod checks;
+mod empty;
 mod full_covariance;
+mod log_normal;
 mod low_rank;
 mod matrix_normal;
+mod radial;
+mod spike_and_slab;
+mod threads;
