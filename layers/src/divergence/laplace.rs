@@ -22,39 +22,43 @@ impl<T: Real> Divergence<Laplace> for MeanField<T> {
     }
 }
 
+/// E|w − m| of a normal whose mean is `away` from m.
+#[inline(always)]
+pub(super) fn distance<S: Simd>(away: f64, sd: f64) -> f64 {
+    let z = ratio(away, sd);
+    away * libm::erf(z * FRAC_1_SQRT_2) + sd * FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z)
+}
+
+/// Its derivative by the mean, K = 0, or by the standard deviation. (Those of the two arguments in its own summands
+/// cancel.)
+#[inline(always)]
+pub(super) fn distance_slope<S: Simd, const K: usize>(away: f64, sd: f64) -> f64 {
+    let z = ratio(away, sd);
+    if K == 0 { libm::erf(z * FRAC_1_SQRT_2) } else { FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z) }
+}
+
+/// d/σ: zero where d is, even if σ has vanished.
+#[inline(always)]
+fn ratio(away: f64, sd: f64) -> f64 {
+    let ratio = away / sd;
+    if away == 0.0 { 0.0 } else { ratio }
+}
+
 #[derive(Clone, Copy)]
 struct FromLaplace(Laplace);
-
-impl FromLaplace {
-    /// d, and d/σ: zero where d is, even if σ has vanished.
-    #[inline(always)]
-    fn away(self, mean: f64, sd: f64) -> (f64, f64) {
-        let away = mean - self.0.mean();
-        let ratio = away / sd;
-        (away, if away == 0.0 { 0.0 } else { ratio })
-    }
-}
 
 impl Summand<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace";
 
     #[inline(always)]
     fn value<S: Simd>(self, [mean, rho]: [f64; 2], _: At) -> f64 {
-        let sd = Math::softplus::<S>(rho);
-        let (away, z) = self.away(mean, sd);
-        let distance = away * libm::erf(z * FRAC_1_SQRT_2) + sd * FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z);
+        let distance = distance::<S>(mean - self.0.mean(), Math::softplus::<S>(rho));
         (2.0 * self.0.scale()).ln() - 0.5 * (TAU * E).ln() - Math::log_softplus::<S>(rho) + distance / self.0.scale()
     }
 
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [mean, rho]: [f64; 2], _: At) -> f64 {
-        let (_, z) = self.away(mean, Math::softplus::<S>(rho));
-        // The derivatives of the two arguments of E|w − m| in its own summands cancel.
-        if K == 0 {
-            libm::erf(z * FRAC_1_SQRT_2) / self.0.scale()
-        } else {
-            let by_sd = FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z) / self.0.scale();
-            by_sd * Math::sigmoid::<S>(rho) - log_slope::<S>(rho)
-        }
+        let slope = distance_slope::<S, K>(mean - self.0.mean(), Math::softplus::<S>(rho)) / self.0.scale();
+        if K == 0 { slope } else { slope * Math::sigmoid::<S>(rho) - log_slope::<S>(rho) }
     }
 }

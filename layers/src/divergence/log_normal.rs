@@ -1,10 +1,17 @@
-//! The log-normal under a log-normal and under a normal prior.
+//! The log-normal under log-normal and log-uniform priors, and under those that ask for moments of w.
+//!
+//! ln w is N(μ, σ²), so the entropy is μ + ln σ + ½ ln 2πe, and every power of w has the mean E wᵏ = e^(kμ + k²σ²/2).
+//! What asks for moments grows as they do, beyond any number where σ is about 20.
 
+mod forms;
+
+use std::f64::consts::LN_2;
+
+use super::mean_field;
 use crate::divergence::Sampled;
-use crate::divergence::exact::{away_on, sum};
-use crate::posterior::{log_scales, log_softplus, softplus};
-use crate::prior::LogNormalPrior;
-use crate::{Cx, Divergence, Given, LogNormal, Normal, Posterior, Real, Var, Yes};
+use crate::{Cx, Divergence, Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormal, LogNormalPrior};
+use crate::{LogUniform, No, Normal, Normals, Prior, Real, Var, Yes};
+use forms::{Distance, Each, Logarithms, Scaled, Squares};
 
 /// The divergence of the logarithms' normals: a change of variables leaves it as it is.
 impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
@@ -29,27 +36,92 @@ impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
     }
 }
 
-/// The entropy of a log-normal is μ + ln σ + ½ ln 2πe, and under N(m, s²) only the mean and the variance of w count:
-/// KL = ln(s/σ) − μ − ½ + (Var w + (E w − m)²)/(2s²). It grows as e^(2σ²), beyond any number where σ is about 20.
-impl<T: Real> Divergence<Normal> for LogNormal<T> {
+macro_rules! under {
+    ($($doc:literal $prior:ident: |$given:ident| $form:expr;)*) => {$(
+        #[doc = $doc]
+        impl<T: Real> Divergence<$prior> for LogNormal<T> {
+            type Exact = Yes;
+
+            fn kl(&self, $given: &$prior) -> f64 {
+                mean_field::kl(&self.log, $form, 0.0)
+            }
+
+            fn kl_on<'t>(
+                &'t self,
+                prior: Given<'t, $prior, T>,
+                cx: Cx<'t, T>,
+                _: &dyn Fn() -> Var<'t, T>,
+            ) -> Var<'t, T> {
+                let $given = prior.prior();
+                mean_field::kl_on(&self.log, $form, None, cx)
+            }
+        }
+    )*};
+}
+
+under! {
+    "ln(s/σ) − μ − ½ + E(w − m)²/2s² for every element."
+    Normal: |prior| Squares { mean: prior.mean(), sd: prior.sd(), constant: 0.0 };
+
+    "That of the normal prior less ln 2: w is positive."
+    HalfNormal: |prior| Squares { mean: 0.0, sd: prior.scale(), constant: -LN_2 };
+
+    "−ln σ − ½ ln 2πe for every element, up to the constant that an improper prior lacks: E ln w is μ."
+    LogUniform: |_prior| Logarithms;
+
+    "ln 2b − μ − ln σ − ½ ln 2πe + E|w − m|/b for every element, with the partial expectation of a log-normal."
+    Laplace: |prior| Distance(*prior);
+}
+
+/// As under a [`Normal`].
+impl<T: Real> Divergence<Normals> for LogNormal<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Normal) -> f64 {
-        let (mean, rho) = (self.log.mean.data(), self.log.rho.data());
-        sum(mean.len(), |i| {
-            let (mu, rho) = (mean[i].to_f64(), rho[i].to_f64());
-            let square = softplus(rho).powi(2);
-            let variance = (2.0 * mu + square).exp() * square.exp_m1();
-            let away = (mu + 0.5 * square).exp() - prior.mean();
-            prior.sd().ln() - log_softplus(rho) - mu - 0.5 + 0.5 * (variance + away * away) / prior.sd().powi(2)
-        })
+    fn kl(&self, prior: &Normals) -> f64 {
+        prior.check(self.log.mean.shape());
+        mean_field::kl(&self.log, Each(prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        let tape = cx.tape();
-        let [mean, rho] = [&self.log.mean, &self.log.rho].map(|parameter| tape.param(parameter));
-        let variance = self.variance_on(tape).sum() * prior.sd().recip() * prior.sd().recip();
-        let constant = (prior.sd().ln() - 0.5) * mean.len() as f64;
-        (variance + away_on(self.mean(tape), *prior)) * 0.5 + constant - (log_scales(rho) + mean.sum())
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        prior.check(self.log.mean.shape());
+        mean_field::kl_on(&self.log, Each(prior.prior()), None, cx)
+    }
+}
+
+/// As under a [`Normal`] about zero, differentiable with respect to s as well.
+impl<T: Real> Divergence<LearnedNormal<T>> for LogNormal<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &LearnedNormal<T>) -> f64 {
+        mean_field::kl(&self.log, Scaled, prior.ln_sd())
+    }
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: Given<'t, LearnedNormal<T>, T>,
+        cx: Cx<'t, T>,
+        _: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own")), cx)
+    }
+}
+
+/// The same given the s drawn.
+impl<T: Real, Q: Divergence<P, Scalar = T> + Send + Sync, P: Prior> Divergence<HierarchicalNormal<Q, P>>
+    for LogNormal<T>
+{
+    type Exact = No<(LogNormal<T>, HierarchicalNormal<Q, P>)>;
+
+    fn kl(&self, _: &HierarchicalNormal<Q, P>) -> f64 {
+        f64::NAN
+    }
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: Given<'t, HierarchicalNormal<Q, P>, T>,
+        cx: Cx<'t, T>,
+        _: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own").ln()), cx)
     }
 }

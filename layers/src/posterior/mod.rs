@@ -25,6 +25,7 @@ pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
 pub(crate) use spike_and_slab::sigmoid;
+pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::engine::random::normals;

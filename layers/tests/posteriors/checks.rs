@@ -14,7 +14,6 @@ use crate::common::Reference;
 pub struct One<Q: Divergence<P>, P: Prior> {
     #[prior(self.prior)]
     pub weight: Q,
-    #[skip]
     pub prior: P,
 }
 

@@ -10,6 +10,7 @@ mod full_covariance;
 mod log_normal;
 mod low_rank;
 mod matrix_normal;
+mod pairs;
 mod radial;
 mod spike_and_slab;
 mod threads;
