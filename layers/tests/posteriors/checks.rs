@@ -6,8 +6,6 @@ use elbo::engine::gradcheck;
 use elbo::prelude::*;
 use elbo::{Density, FixedNoise};
 
-use crate::common::Reference;
-
 /// A weight on its own, of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
@@ -188,31 +186,6 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
     for (a, b) in a.iter().zip(b) {
         assert!((a - b).abs() <= tolerance * largest, "{what}: {a} instead of {b}");
     }
-}
-
-/// The value and the gradients of a divergence, against a reference case's: by parameter, the gradient as it is, and
-/// as the case has it.
-pub fn check_reference<Q, P>(model: &One<Q, P>, expected: f64, cotangent: f64) -> Gradients<f64>
-where
-    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
-    P: Prior,
-{
-    assert!((model.kl() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", model.kl());
-    let mut gradients = Gradients::of(model);
-    let tape = Tape::new();
-    let kl = model.draw(&tape, Key::new(1)).kl().var().unwrap();
-    assert!((kl.item() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", kl.item());
-    (kl * cotangent).backward(&mut gradients);
-    gradients
-}
-
-pub fn reference() -> Reference {
-    Reference::new(include_str!("../reference/divergence.json"), include_bytes!("../reference/divergence.safetensors"))
-}
-
-/// sigmoid(ρ): what a gradient by a standard deviation becomes by ρ.
-pub fn slope(rho: f64) -> f64 {
-    1.0 / (1.0 + (-rho).exp())
 }
 
 /// Values and gradients of sample and divergence stay finite where every ρ and every mean is far out.

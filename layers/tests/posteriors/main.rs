@@ -1,8 +1,5 @@
-//! The posterior families: their samples against their moments, their densities and divergences against each other,
-//! against differences and against the reference cases.
-
-#[path = "../common/mod.rs"]
-mod common;
+//! The posterior families: their samples against their moments, their densities and divergences against each other
+//! and against differences.
 
 mod checks;
 mod empty;

@@ -78,33 +78,6 @@ fn the_divergence_is_the_mean_of_its_estimates() {
 }
 
 #[test]
-fn the_reference_s_gates_agree() {
-    let reference = reference();
-    // Slabs that are the prior's leave the divergence of the gates.
-    let of = |name: &str| reference.tensor(&format!("kl_bernoulli__bernoulli/{name}"));
-    for i in 0..of("q_probs").len() {
-        let at = |name: &str| of(name).data()[i];
-        let slab = MeanField::<f64>::with_sd(Tensor::zeros([1]), 1.7);
-        let weight = SpikeAndSlab::with_inclusion(slab, &Tensor::new([1], [at("q_probs")]));
-        let model = One { weight, prior: SpikeAndSlabPrior(at("p_probs"), 1.7) };
-        let gradients = check_reference(&model, at("kl"), at("g_kl"));
-        let by_log_odds = at("d_q_probs") * at("q_probs") * (1.0 - at("q_probs"));
-        assert_close(gradients.get("weight.inclusion").unwrap(), &[by_log_odds], 1e-8, "inclusion");
-    }
-    let of = |name: &str| reference.tensor(&format!("kl_bernoulli__bernoulli#logits/{name}"));
-    for i in 0..of("q_logits").len() {
-        let at = |name: &str| of(name).data()[i];
-        let weight = SpikeAndSlab {
-            slab: MeanField::<f64>::with_sd(Tensor::zeros([1]), 0.3),
-            inclusion: Tensor::new([1], [at("q_logits")]),
-        };
-        let model = One { weight, prior: SpikeAndSlabPrior(slope(at("p_logits")), 0.3) };
-        let gradients = check_reference(&model, at("kl"), at("g_kl"));
-        assert_close(gradients.get("weight.inclusion").unwrap(), &[at("d_q_logits")], 1e-8, "inclusion");
-    }
-}
-
-#[test]
 fn gradients_agree_with_differences() {
     let mut model = model();
     gradcheck(&mut model, |tape, model| model.draw(tape, Key::new(3)).kl().var().unwrap()).assert_within(1e-7);
