@@ -150,6 +150,49 @@ fn closed_forms_are_finite_for_every_rho_and_every_mean() {
     check::<f32>();
 }
 
+/// The same of estimates, of a family and of the fixed point that its draw tends to.
+fn check_estimated_extremes<T: Real, P: Prior + Clone>(prior: P, scale: f64) {
+    for rho in [-1e4, -1000.0, -740.0, -120.0, -90.0, -40.0, -5.0, 0.0, 50.0, 1e4] {
+        for away in [1e-30, 1.0, -1.0, 1e4, -1e4] {
+            let mean = Tensor::full([2], away * scale);
+            let point = Model { weight: Point::<T>(mean.clone()), prior: MonteCarlo(prior.clone()) };
+            let rho = Tensor::full([2], rho);
+            let family = Model { weight: MeanField { mean, rho }, prior: MonteCarlo(prior.clone()) };
+            let what = format!("ρ {:?}, {away} away", family.weight.rho);
+            check_estimate_is_finite(&point, &what);
+            check_estimate_is_finite(&family, &what);
+        }
+    }
+}
+
+fn check_estimate_is_finite<Q: Divergence<P>, P: Prior>(model: &Model<Q, P>, what: &str) {
+    for drawing in [Drawing::new(Key::new(1)), Drawing::new(Key::new(1)).path_derivative()] {
+        let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
+        let kl = model.draw(&tape, drawing).kl();
+        kl.var().unwrap().backward(&mut gradients);
+        assert!(kl.nats().is_finite(), "{what}: {}", kl.nats());
+        assert!(gradients.first_non_finite().is_none(), "{what}");
+    }
+}
+
+#[test]
+fn estimates_are_finite_for_every_rho_and_every_mean() {
+    fn check<T: Real>() {
+        check_estimated_extremes::<T, _>(Normal(0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(Normals(0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(Laplace(0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(StudentT(3.0, 0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(Cauchy(0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(ScaleMixture::two(0.5, 1.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(ScaleMixture([0.2, 0.3, 0.5], [3.0, 1.0, 0.2]), 1.0);
+        check_estimated_extremes::<T, _>(SpikeAndSlabPrior(0.3, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(Horseshoe(0.1), 0.1);
+        check_estimated_extremes::<T, _>(LogUniform, 1.0);
+    }
+    check::<f64>();
+    check::<f32>();
+}
+
 #[test]
 fn where_the_exact_gradient_is_150_it_is_150() {
     fn by_mean<P: Prior>(prior: P, mean: f64) -> f32

@@ -21,6 +21,15 @@ pub(crate) fn log_scales<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
     log_scale(rho).sum()
 }
 
+/// softplus(ρ) to divide w − μ by: where it has underflowed, the least positive number, so that a weight at its mean is
+/// no standard deviations away from it.
+#[track_caller]
+pub(crate) fn divisor<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
+    let [double, single] = [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)];
+    let least = if T::from_f64(double) > T::ZERO { double } else { single };
+    rho.softplus().clamp(least, f64::INFINITY)
+}
+
 /// softplus(ρ) of a single number.
 pub(crate) fn softplus(rho: f64) -> f64 {
     rho.max(0.0) + (-rho.abs()).exp().ln_1p()

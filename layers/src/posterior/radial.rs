@@ -1,7 +1,7 @@
 //! The radial posterior.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::log_scale::log_scales;
+use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior};
 use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var};
 
@@ -97,7 +97,7 @@ fn away<'t, T: Real>(q: &'t Radial<T>, cx: Cx<'t, T>) -> Var<'t, T> {
 impl<T: Real> Density for Radial<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.density_param(parameter));
-        let square = ((w - mean) / rho.softplus()).square().sum();
+        let square = ((w - mean) / divisor(rho)).square().sum();
         let n = w.len();
         let shells = square.ln() * (0.5 * (n.max(1) - 1) as f64);
         square * -0.5 - shells - log_scales(rho) + log_normaliser(n)
