@@ -71,11 +71,12 @@ fn names(model: &Model, errors: &mut Errors) {
             Segment::Name(name) if !matches!(field.role(), Role::Skipped) => Some(name.clone()),
             _ => None,
         };
-        let kept = group.fields.iter().filter(|field| !matches!(field.role(), Role::Skipped)).count();
+        let kept =
+            group.fields.iter().filter(|field| matches!(field.role(), Role::Weight { .. } | Role::Layer)).count();
         for (i, field) in group.fields.iter().enumerate() {
             let Some(attr) = &field.attrs.name else { continue };
             if field.segment == Segment::Nothing && kept > 1 {
-                let why = "only the one field of a struct that is not skipped goes without a name of its own";
+                let why = "only the one weight or layer of a struct that has no other goes without a name of its own";
                 errors.at(&attr.value, why);
             }
             let twice = |other: &Field| named(other).is_some() && named(other) == named(field);
