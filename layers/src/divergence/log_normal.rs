@@ -73,7 +73,7 @@ under! {
     Laplace: |prior| Distance(*prior);
 }
 
-/// As under a [`Normal`].
+/// As under a [`Normal`](struct@Normal).
 impl<T: Real> Divergence<Normals> for LogNormal<T> {
     type Exact = Yes;
 
@@ -88,7 +88,7 @@ impl<T: Real> Divergence<Normals> for LogNormal<T> {
     }
 }
 
-/// As under a [`Normal`] about zero, differentiable with respect to s as well.
+/// As under a [`Normal`](struct@Normal) about zero, differentiable with respect to s as well.
 impl<T: Real> Divergence<LearnedNormal<T>> for LogNormal<T> {
     type Exact = Yes;
 
