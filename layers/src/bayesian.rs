@@ -73,7 +73,7 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// The model with its random weights taken from `flat`, one after the other in the order of the
-    /// fields: a state of a Markov chain, say.
+    /// fields, those of a prior's own before those of its struct: a state of a Markov chain, say.
     ///
     /// # Panics
     /// If `flat` has not exactly as many elements as the model has random weights.
@@ -87,7 +87,7 @@ pub trait Bayesian: Parameters + 'static {
 
     /// The KL divergence from the prior to the posterior, in nats, summed over all random weights:
     /// before any forward pass, and without a tape. It does not compile for a model with a weight
-    /// whose divergence has no closed form.
+    /// whose divergence has no closed form; [`kl_is_exact`](Bayesian::kl_is_exact) says of what kind the forms are.
     fn kl(&self) -> f64
     where
         Self::Exact: ClosedForm,
@@ -95,6 +95,16 @@ pub trait Bayesian: Parameters + 'static {
         let mut total = 0.0;
         self.each_kl(&Path::ROOT, &mut |_, nats| total += nats);
         total
+    }
+
+    /// Whether [`kl`](Bayesian::kl) is the divergence itself. It is not where a weight's divergence is one that is known
+    /// by a published approximation or bound ([`Approximate`](crate::Approximate)): of a mean-field posterior from
+    /// [`LogUniform`](crate::LogUniform), say.
+    fn kl_is_exact(&self) -> bool
+    where
+        Self::Exact: ClosedForm,
+    {
+        <Self::Exact as ClosedForm>::IS_EXACT
     }
 
     /// The summands of [`kl`](Bayesian::kl) by name (`hidden.0.weight`), in nats.

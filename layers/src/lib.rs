@@ -43,6 +43,7 @@ mod bayesian;
 mod containers;
 mod divergence;
 mod drawing;
+mod elementwise;
 mod estimate;
 mod forward;
 mod likelihood;
@@ -73,13 +74,18 @@ pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LowRank, MatrixNormal, MeanField, Point, Posterior, Saved, Triangle,
-    Variance,
+    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, Point, Posterior, Radial,
+    Saved, SpikeAndSlab, Triangle, Variance,
 };
 pub use predict::{Draws, Predict, Predictive};
-pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior};
+pub use prior::{
+    Cauchy, HalfCauchy, HalfNormal, HierarchicalNormal, Horseshoe, Laplace, LearnedNormal, LogNormalPrior,
+};
+pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior, own_mut_of, own_of};
+pub use prior::{LogUniform, Normals, PerElement};
+pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
-pub use verdict::{ClosedForm, Independent, No, Verdict, Yes};
+pub use verdict::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
 
 // What walks are given, under names short enough for an expansion to be read.
@@ -90,10 +96,12 @@ pub use hidden::{Each, EachKl, EachMut};
 pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
-        Adam, Bayesian, Buffer, Categorical, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Estimators, Forward, FullCovariance, Gaussian, Gradients, Key, Layer, Likelihood, LowRank, MatrixNormal,
-        MeanField, MonteCarlo, Normal, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Real, Sgd,
-        Tape, Tensor, Var, Weight, bayesian,
+        Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
+        Estimators, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
+        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, LogNormal, LogNormalPrior, LogUniform, LowRank,
+        MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior,
+        Predict, Prior, Radial, Real, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tensor, Var,
+        Weight, bayesian,
     };
 }
 

@@ -2,15 +2,22 @@
 
 use std::marker::PhantomData;
 
-/// `Yes`, or `No` with the name of what said so.
+/// `Yes`, or `No` with the name of what said so, or in between: `Approximate`.
 pub trait Verdict {
-    /// Both must say yes; the first `No` names itself.
+    /// Both must say yes. The first `No` names itself; where there is none, the first `Approximate`.
     type And<B: Verdict>: Verdict;
+
+    /// The answer after `Approximate<Why>` was given.
+    type After<Why: ?Sized>: Verdict;
 }
 
 /// The answer is yes.
 #[derive(Debug)]
 pub struct Yes;
+
+/// The answer is yes, but for an approximation or a bound in place of the number itself, because of `Why`.
+#[derive(Debug)]
+pub struct Approximate<Why: ?Sized>(PhantomData<Why>);
 
 /// The answer is no, because of `Why`.
 #[derive(Debug)]
@@ -18,10 +25,17 @@ pub struct No<Why: ?Sized>(PhantomData<Why>);
 
 impl Verdict for Yes {
     type And<B: Verdict> = B;
+    type After<Why: ?Sized> = Approximate<Why>;
+}
+
+impl<Why: ?Sized> Verdict for Approximate<Why> {
+    type And<B: Verdict> = B::After<Why>;
+    type After<Earlier: ?Sized> = Approximate<Earlier>;
 }
 
 impl<Why: ?Sized> Verdict for No<Why> {
     type And<B: Verdict> = No<Why>;
+    type After<Earlier: ?Sized> = No<Why>;
 }
 
 /// The verdict that examples of a batch do not influence each other.
@@ -34,12 +48,21 @@ pub trait Independent: Verdict {}
 
 impl Independent for Yes {}
 
-/// The verdict that a KL divergence has a closed form.
+/// The verdict that a KL divergence has a closed form: its own, or that of a published approximation or bound.
 #[diagnostic::on_unimplemented(
     message = "the KL divergence of this model has no closed form: `{Self}`",
     label = "`kl()` without a tape needs a closed form for every weight",
     note = "`kl_estimate(key, draws)` gives it with its standard error, and the draw's `kl()` estimates it from the weights drawn"
 )]
-pub trait ClosedForm: Verdict {}
+pub trait ClosedForm: Verdict {
+    /// Whether the form is the divergence's own.
+    const IS_EXACT: bool;
+}
 
-impl ClosedForm for Yes {}
+impl ClosedForm for Yes {
+    const IS_EXACT: bool = true;
+}
+
+impl<Why: ?Sized> ClosedForm for Approximate<Why> {
+    const IS_EXACT: bool = false;
+}

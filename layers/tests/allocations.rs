@@ -84,6 +84,15 @@ fn families() -> Vec<(&'static str, Vec<(usize, usize)>)> {
         ("the same, estimated", per_step(Dense::of(16, 10, FullCovariance::new, MonteCarlo(prior)), 16, 10, plain)),
         ("matrix normal", per_step(Dense::of(64, 10, MatrixNormal::new, prior), 64, 10, plain)),
         ("the same, estimated", per_step(Dense::of(64, 10, MatrixNormal::new, MonteCarlo(prior)), 64, 10, plain)),
+        ("log-normal", per_step(Dense::of(64, 10, LogNormal::new, LogNormalPrior(0.0, 1.0)), 64, 10, plain)),
+        ("the same, estimated", per_step(Dense::of(64, 10, LogNormal::new, MonteCarlo(prior)), 64, 10, plain)),
+        ("radial", per_step(Dense::of(64, 10, Radial::new, prior), 64, 10, plain)),
+        ("the same, estimated", per_step(Dense::of(64, 10, Radial::new, MonteCarlo(prior)), 64, 10, plain)),
+        (
+            "the same, Flipout",
+            per_step(Dense::of(64, 10, Radial::new, prior), 64, 10, plain.estimator(Estimator::Flipout)),
+        ),
+        ("spike and slab", per_step(Dense::of(64, 10, SpikeAndSlab::new, SpikeAndSlabPrior(0.5, 1.0)), 64, 10, plain)),
     ]
 }
 

@@ -6,6 +6,7 @@ use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Path, T
 
 use crate::attr::{self, FieldAttrs};
 use crate::errors::Errors;
+use crate::expand::prior;
 use crate::names;
 
 /// A struct or an enum of layers.
@@ -45,6 +46,8 @@ pub(crate) struct Field {
     pub(crate) attrs: FieldAttrs,
     /// The segment of the parameter's path.
     pub(crate) segment: Segment,
+    /// Whether a weight beside it says `#[prior(self.field)]`.
+    pub(crate) is_named: bool,
 }
 
 /// What a field adds to the paths of the parameters in it.
@@ -122,9 +125,16 @@ impl Group {
             };
             let span = field.ty.span();
             let member = field.ident.map_or_else(|| Member::Unnamed(Index { index: i as u32, span }), Member::Named);
-            Field { member, vis: field.vis, ty: field.ty, attrs, segment }
+            Field { member, vis: field.vis, ty: field.ty, attrs, segment, is_named: false }
         });
-        Group { style, fields: fields.collect() }
+        let mut fields: Vec<Field> = fields.collect();
+        for i in 0..fields.len() {
+            let prior = fields[i].attrs.prior.as_ref();
+            if let Some(named) = prior.and_then(|prior| prior::named(&prior.value)).cloned() {
+                fields.iter_mut().filter(|field| field.member == named).for_each(|field| field.is_named = true);
+            }
+        }
+        Group { style, fields }
     }
 }
 
@@ -135,6 +145,7 @@ impl Field {
                 Role::Weight { prior: &prior.value, monte_carlo: kl.is_some() }
             }
             FieldAttrs { skip: Some(_), .. } => Role::Skipped,
+            _ if self.is_named => Role::Prior,
             _ => Role::Layer,
         }
     }
@@ -163,6 +174,8 @@ pub(crate) enum Role<'a> {
         prior: &'a syn::Expr,
         monte_carlo: bool,
     },
+    /// A prior that weights beside it name: it may have a parameter of its own, which is learned.
+    Prior,
     /// Anything that draws itself.
     Layer,
     Skipped,

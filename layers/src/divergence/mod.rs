@@ -2,10 +2,19 @@
 
 pub(crate) mod exact;
 mod full_covariance;
+mod laplace;
+mod log_normal;
+mod log_uniform;
 mod low_rank;
+pub(crate) mod mean_field;
+mod moments;
 mod monte_carlo;
 pub(crate) mod normal;
+mod normals;
 mod point;
+mod radial;
+mod scaled_normal;
+mod spike_and_slab;
 
 use crate::hidden::{Known, Nats};
 use crate::{Cx, Given, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};
@@ -22,7 +31,8 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
     note = "or implement `Divergence<{P}>` for `{Self}`; a field that is no posterior family takes no `#[prior(..)]`"
 )]
 pub trait Divergence<P: Prior>: Posterior {
-    /// Whether [`kl`](Divergence::kl) is exact.
+    /// Whether [`kl`](Divergence::kl) is exact: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
+    /// [`No`](crate::No).
     type Exact: Verdict;
 
     /// The divergence, without a tape; NaN if it has no closed form.
@@ -54,6 +64,15 @@ pub trait Divergence<P: Prior>: Posterior {
         Self: Sized + Parameters<Scalar = T>,
     {
         crate::weight::weight(self, Given::fixed(prior), cx)
+    }
+
+    /// Draws a field under a prior that is part of the model and drawn, for generated code.
+    #[doc(hidden)]
+    fn weight_given<'t, T: Real>(&'t self, prior: Given<'t, P, T>, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized + Parameters<Scalar = T>,
+    {
+        crate::weight::weight(self, prior, cx)
     }
 
     /// Draws a field under a prior that an expression made, for generated code.

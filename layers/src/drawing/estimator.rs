@@ -18,7 +18,9 @@ pub enum Estimator {
     /// reparameterisation: Kingma, Salimans and Welling 2015, eq. 6). Exact for one use per example; over positions (a
     /// convolution, a dense layer over time) it is the published approximation, which treats positions as independent.
     ///
-    /// It needs a posterior with independent elements, and a weight that is used once in a draw.
+    /// It needs a posterior with independent elements, and a weight that is used once in a draw. Where the elements are
+    /// not normal, mean and variance of the outputs are exact, and that they are normal is an approximation: good for
+    /// sums of many.
     Local,
     /// Every example has a perturbation of its own: the shared one with random signs by example, input and output (Wen
     /// et al. 2018, eq. 4). The signs belong to the example, so a weight that is used again is the same weight.

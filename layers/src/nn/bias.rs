@@ -10,7 +10,6 @@ pub struct Bias<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     #[name("")]
     #[prior(self.prior)]
     pub value: Q,
-    /// Its prior.
-    #[skip]
+    /// Its prior. What it learns is learned with the layer.
     pub prior: P,
 }

@@ -13,8 +13,7 @@ pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     /// b, of shape (outputs).
     #[prior(self.prior)]
     pub bias: Q,
-    /// The prior of both.
-    #[skip]
+    /// The prior of both. What it learns, such as the scale of a [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
     pub prior: P,
 }
 

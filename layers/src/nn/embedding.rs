@@ -24,7 +24,6 @@ pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     #[prior(self.prior)]
     pub table: Q,
     /// Its prior.
-    #[skip]
     pub prior: P,
 }
 

@@ -37,7 +37,6 @@ pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     #[prior(self.prior)]
     pub bias_hh: Q,
     /// The prior of all.
-    #[skip]
     pub prior: P,
     /// The width of the output.
     #[skip]

@@ -1,19 +1,33 @@
-//! The logarithms of standard deviations, summed: what the entropy of a normal consists of.
+//! The logarithms of standard deviations: what the entropy of a normal consists of.
 
+use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::map::{Elementwise, map};
-use crate::engine::kernels::reduce::sum_map;
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::{Real, Var};
 
 /// Below this ρ, ln softplus(ρ) has slope 1 to within e^−40/2, and both sides of sigmoid(ρ)/softplus(ρ) may vanish.
 const VANISHING: f64 = -40.0;
 
-/// Σ ln softplus(ρ), a scalar: finite, with a finite gradient, also where softplus(ρ) is zero.
+/// ln softplus(ρ), elementwise: finite, with a finite gradient, also where softplus(ρ) is zero.
+#[track_caller]
+pub(crate) fn log_scale<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
+    rho.tape().record(LogScale, &[rho], [rho.shape()])[0]
+}
+
+/// Its sum, a scalar.
 #[track_caller]
 pub(crate) fn log_scales<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
-    let scalar: &[usize] = &[];
-    rho.tape().record(LogScales, &[rho], [scalar])[0]
+    log_scale(rho).sum()
+}
+
+/// softplus(ρ) to divide w − μ by: where it has underflowed, the least positive number, so that a weight at its mean is
+/// no standard deviations away from it.
+#[track_caller]
+pub(crate) fn divisor<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
+    let [double, single] = [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)];
+    let least = if T::from_f64(double) > T::ZERO { double } else { single };
+    rho.softplus().clamp(least, f64::INFINITY)
 }
 
 /// softplus(ρ) of a single number.
@@ -33,20 +47,21 @@ pub(crate) fn inverse_softplus(sd: f64) -> f64 {
 }
 
 #[derive(Clone, Copy)]
-struct LogScales;
+struct LogScale;
 
-impl<T: Real> Operation<T> for LogScales {
+impl<T: Real> Operation<T> for LogScale {
     fn name(&self) -> &'static str {
-        "sum of log scales"
+        "log scale"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
-        io.output(0)[0] = T::from_f64(sum_map(Value, [io.input(0).data]));
+        let rho = io.input(0).data;
+        map(Value, [rho], io.output(0), Write::Store);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let (rho, g) = (io.input(0).data, io.upstream(0).expect("the only output")[0]);
-        io.accumulate(0, |target, write| map(Slope(g), [rho], target, write));
+        let (rho, g) = (io.input(0).data, io.upstream(0).expect("the only output"));
+        io.accumulate(0, |target, write| map(Slope, [rho, g], target, write));
     }
 }
 
@@ -62,15 +77,15 @@ impl<T: Real> Elementwise<T, 1> for Value {
 
 /// g · sigmoid(ρ)/softplus(ρ).
 #[derive(Clone, Copy)]
-struct Slope<T>(T);
+struct Slope;
 
-impl<T: Real> Elementwise<T, 1> for Slope<T> {
+impl<T: Real> Elementwise<T, 2> for Slope {
     #[inline(always)]
-    fn apply<S: Simd>(self, [rho]: [T; 1]) -> T {
+    fn apply<S: Simd>(self, [rho, g]: [T; 2]) -> T {
         let vanishes = rho < T::from_f64(VANISHING);
         let sd = if vanishes { T::ONE } else { rho.softplus::<S>() };
         let slope = if vanishes { T::ONE } else { rho.sigmoid::<S>() };
-        self.0 * (slope / sd)
+        g * (slope / sd)
     }
 }
 
@@ -86,7 +101,7 @@ mod tests {
         let exact: f64 = rho.data().iter().map(|rho| rho.exp().ln_1p().ln()).sum();
         let tape = Tape::new();
         assert!((log_scales(tape.param(&rho)).item() / exact - 1.0).abs() < 1e-14);
-        gradcheck(&mut rho, |tape, rho| log_scales(tape.param(rho)) * 0.7).assert_within(1e-9);
+        gradcheck(&mut rho, |tape, rho| log_scale(tape.param(rho))).assert_within(1e-9);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::divergence::normal;
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::log_scale::{inverse_softplus, softplus};
+use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
 use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
@@ -112,10 +112,10 @@ impl<T: Real> Posterior for MeanField<T> {
 
 impl<T: Real> Density for MeanField<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
-        let sd = cx.density_param(&self.rho).softplus();
-        let z = (w - cx.density_param(&self.mean)) / sd;
+        let [mean, rho] = [&self.mean, &self.rho].map(|parameter| cx.density_param(parameter));
+        let z = (w - mean) / divisor(rho);
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
-        -((z.square() * 0.5).sum() + sd.ln().sum() + half_log_tau)
+        -((z.square() * 0.5).sum() + log_scales(rho) + half_log_tau)
     }
 }
 

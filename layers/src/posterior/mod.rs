@@ -2,22 +2,30 @@
 
 mod buffer;
 mod full_covariance;
+mod log_normal;
 mod log_scale;
 mod low_rank;
 mod matrix_normal;
 mod mean_field;
 mod point;
+pub(crate) mod radial;
+mod spike_and_slab;
 mod triangle;
 
 use std::cell::Cell;
 
 pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
-pub(crate) use log_scale::softplus;
+pub use log_normal::LogNormal;
+pub(crate) use log_scale::{inverse_softplus, log_scale, log_scales, log_softplus, softplus};
 pub use low_rank::LowRank;
 pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
 pub use point::Point;
+pub use radial::Radial;
+pub use spike_and_slab::SpikeAndSlab;
+pub(crate) use spike_and_slab::sigmoid;
+pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::engine::random::normals;

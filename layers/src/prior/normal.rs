@@ -1,5 +1,9 @@
 //! The normal prior.
 
+use std::f64::consts::TAU;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
 use crate::{Prior, Real, Var};
 
 /// N(mean, sd²) for every element.
@@ -35,9 +39,22 @@ impl Normal {
 
 impl Prior for Normal {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
-        let z = w.scale_shift(1.0 / self.sd, -self.mean / self.sd);
-        let normaliser = (0.5 * std::f64::consts::TAU.ln() + self.sd.ln()) * w.len() as f64;
-        (z.square() * -0.5).sum() - normaliser
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for Normal {
+    const NAME: &'static str = "log-density of Normal";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = (w - self.mean) / self.sd;
+        -0.5 * (z * z + TAU.ln()) - self.sd.ln()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        (self.mean - w) / self.sd / self.sd
     }
 }
 

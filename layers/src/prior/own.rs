@@ -1,9 +1,10 @@
 //! Priors with a parameter of their own, which is learned with the model.
 
+use std::any::{TypeId, type_name};
 use std::ops::Deref;
 
 use crate::engine::{Visitor, VisitorMut};
-use crate::{Cx, Drawn, Path, Prior, Real, Var, Weight};
+use crate::{Cx, Drawn, MonteCarlo, Path, Prior, Real, Var, Weight};
 
 /// A prior's own parameter: learned and certain (empirical Bayes), or with a posterior of its own (hierarchical).
 pub trait Own<T: Real> {
@@ -18,6 +19,38 @@ pub trait Own<T: Real> {
 
     /// Calls `f` with the divergence of the parameter's own posterior, if it has one: nats, NaN without a closed form.
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
+}
+
+/// What [`Prior::own`] gives of a parameter in the number type `A`: itself, of a model in the same.
+///
+/// # Panics
+/// If the model is in another: its optimiser could not learn the parameter.
+#[track_caller]
+pub fn own_of<A: Real, T: Real>(own: &dyn Own<A>) -> &dyn Own<T> {
+    assert_same::<A, T>();
+    // SAFETY: the two types are one and the same.
+    unsafe { std::mem::transmute::<&dyn Own<A>, &dyn Own<T>>(own) }
+}
+
+/// The same for [`Prior::own_mut`].
+///
+/// # Panics
+/// As [`own_of`].
+#[track_caller]
+pub fn own_mut_of<A: Real, T: Real>(own: &mut dyn Own<A>) -> &mut dyn Own<T> {
+    assert_same::<A, T>();
+    // SAFETY: the two types are one and the same.
+    unsafe { std::mem::transmute::<&mut dyn Own<A>, &mut dyn Own<T>>(own) }
+}
+
+#[track_caller]
+fn assert_same<A: 'static, T: 'static>() {
+    assert!(
+        TypeId::of::<A>() == TypeId::of::<T>(),
+        "the prior's own parameter is {}, in a model of {}: make both of one number type",
+        type_name::<A>(),
+        type_name::<T>()
+    );
 }
 
 /// A prior's own parameter in a draw.
@@ -72,12 +105,22 @@ impl<'t, P: Prior, T: Real> Given<'t, P, T> {
         Given { prior, own: prior.own::<T>().map(|own| own.draw(cx)) }
     }
 
+    /// The prior itself, for as long as the draw.
+    pub fn prior(self) -> &'t P {
+        self.prior
+    }
+
     /// The value of its own parameter, if it has one.
     pub fn own(self) -> Option<Var<'t, T>> {
         self.own.map(|own| match own {
             OwnDraw::Certain(value) => value,
             OwnDraw::Random(weight) => *weight,
         })
+    }
+
+    /// The same prior, its divergences to be estimated.
+    pub fn monte_carlo(self) -> Given<'t, MonteCarlo<P>, T> {
+        Given { prior: MonteCarlo::of(self.prior), own: self.own }
     }
 
     /// ln p(w), summed over the elements of `w`: nats.
@@ -89,7 +132,7 @@ impl<'t, P: Prior, T: Real> Given<'t, P, T> {
     }
 }
 
-impl<'t, P: Prior, T: Real> Drawn<'t, T> for Given<'t, P, T> {
+impl<'t, P, T: Real> Drawn<'t, T> for Given<'t, P, T> {
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
         if let Some(OwnDraw::Random(weight)) = self.own {
             weight.each_kl(path, f);

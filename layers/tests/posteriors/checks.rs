@@ -6,15 +6,12 @@ use elbo::engine::gradcheck;
 use elbo::prelude::*;
 use elbo::{Density, FixedNoise};
 
-use crate::common::Reference;
-
 /// A weight on its own, of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
 pub struct One<Q: Divergence<P>, P: Prior> {
     #[prior(self.prior)]
     pub weight: Q,
-    #[skip]
     pub prior: P,
 }
 
@@ -67,6 +64,30 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
     let tape = Tape::inference();
     let at_mean = model.mean(&tape).weight.value();
     assert!((0..n).all(|i| (at_mean[i] - mean(i)).abs() < 1e-12), "the mean itself");
+}
+
+/// Outputs x wᵀ of a weight of shape (outputs, inputs) by this estimator have the mean and the variance that elements
+/// without correlation give them.
+pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
+    model: &One<Q, P>,
+    estimator: Estimator,
+    mean: impl Fn(usize) -> f64,
+    variance: impl Fn(usize) -> f64,
+) {
+    let [outputs, inputs] = *model.weight.shape() else { panic!("a matrix is needed") };
+    let tape = Tape::inference();
+    let net = model.draw(&tape, Drawing::new(Key::new(6)).draws(DRAWS).estimator(estimator));
+    let x = |j: usize| number(j + 3);
+    let y = tape.constant([1, inputs], x).linear(net.weight).value();
+    for i in 0..outputs {
+        let of_row = |f: &dyn Fn(usize) -> f64, power: i32| -> f64 {
+            (0..inputs).map(|j| x(j).powi(power) * f(i * inputs + j)).sum()
+        };
+        let (mean, variance) = (of_row(&mean, 1), of_row(&variance, 2));
+        let values = y.iter().skip(i).step_by(outputs);
+        assert_mean(values.clone().copied(), mean, &format!("mean of output {i}"));
+        assert_mean(values.map(|y| (y - mean).powi(2)), variance, &format!("variance of output {i}"));
+    }
 }
 
 /// ln q(w) − ln p(w) over samples has the closed form for its mean.
@@ -165,31 +186,6 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
     for (a, b) in a.iter().zip(b) {
         assert!((a - b).abs() <= tolerance * largest, "{what}: {a} instead of {b}");
     }
-}
-
-/// The value and the gradients of a divergence, against a reference case's: by parameter, the gradient as it is, and
-/// as the case has it.
-pub fn check_reference<Q, P>(model: &One<Q, P>, expected: f64, cotangent: f64) -> Gradients<f64>
-where
-    Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
-    P: Prior,
-{
-    assert!((model.kl() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", model.kl());
-    let mut gradients = Gradients::of(model);
-    let tape = Tape::new();
-    let kl = model.draw(&tape, Key::new(1)).kl().var().unwrap();
-    assert!((kl.item() / expected - 1.0).abs() < 1e-10, "{} instead of {expected}", kl.item());
-    (kl * cotangent).backward(&mut gradients);
-    gradients
-}
-
-pub fn reference() -> Reference {
-    Reference::new(include_str!("../reference/divergence.json"), include_bytes!("../reference/divergence.safetensors"))
-}
-
-/// sigmoid(ρ): what a gradient by a standard deviation becomes by ρ.
-pub fn slope(rho: f64) -> f64 {
-    1.0 / (1.0 + (-rho).exp())
 }
 
 /// Values and gradients of sample and divergence stay finite where every ρ and every mean is far out.

@@ -1,10 +1,13 @@
-//! The posterior families: their samples against their moments, their densities and divergences against each other,
-//! against differences and against the reference cases.
-
-#[path = "../common/mod.rs"]
-mod common;
+//! The posterior families: their samples against their moments, their densities and divergences against each other
+//! and against differences.
 
 mod checks;
+mod empty;
 mod full_covariance;
+mod log_normal;
 mod low_rank;
 mod matrix_normal;
+mod pairs;
+mod radial;
+mod spike_and_slab;
+mod threads;

@@ -93,23 +93,3 @@ fn it_starts_as_a_mean_field_does() {
     assert!(a.value().iter().zip(b.value()).all(|(a, b)| (a - b).abs() < 1e-15));
     assert_eq!(a.shape(), [3, 2, 2]);
 }
-
-#[test]
-fn the_reference_agrees() {
-    let reference = reference();
-    let of = |name: &str| reference.tensor(&format!("kl_matrix_normal__standard#3x2/{name}"));
-    let weight = MatrixNormal::with_factors(of("q_loc"), &of("q_row_tril"), &of("q_col_tril"));
-    let model = One { weight, prior: Normal(0.0, 1.0) };
-    let gradients = check_reference(&model, of("kl").data()[0], of("g_kl").data()[0]);
-    let by = |name: &str| gradients.get(&format!("weight.{name}")).unwrap();
-    assert_close(by("mean"), of("d_q_loc").data(), 1e-8, "mean");
-    for (name, factor, expected) in
-        [("rows", &model.weight.rows, of("d_q_row_tril")), ("columns", &model.weight.columns, of("d_q_col_tril"))]
-    {
-        let n = factor.rows();
-        let diagonal: Vec<f64> = (0..n).map(|i| expected.data()[i * n + i] * slope(factor.rho.data()[i])).collect();
-        assert_close(by(&format!("{name}.rho")), &diagonal, 1e-8, name);
-        let lower: Vec<f64> = (0..n).flat_map(|i| expected.data()[i * n..][..i].to_vec()).collect();
-        assert_close(by(&format!("{name}.lower")), &lower, 1e-8, name);
-    }
-}

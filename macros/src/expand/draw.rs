@@ -1,13 +1,13 @@
 //! The type of a model's draws, and how it is drawn.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Member;
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
 use crate::expand::prior::Drawn;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{of_numbers, scalar, with_tape};
+use crate::expand::{given, of_numbers, scalar, with_tape};
 use crate::names;
 
 /// `NetDraw<'t, ..>`, of the model's own generics.
@@ -86,6 +86,7 @@ fn fields<'a>(model: &'a Model, group: &'a Group) -> impl Iterator<Item = TokenS
         let (vis, declared) = (&field.vis, initialised(group.style, &field.member, drawn_type(model, field)));
         let doc = match field.role() {
             Role::Weight { .. } => " This weight, drawn.",
+            Role::Prior => " This prior, in the draw.",
             Role::Layer => " The draw of this field.",
             Role::Skipped => " The model's own.",
         };
@@ -103,6 +104,10 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
             let (scalar, close) = (scalar(model), of_numbers(model, quote!(>)));
             let weight = of_numbers(model, quote!(#k::Weight<));
             quote!(#weight #tape, #scalar #close)
+        }
+        Role::Prior => {
+            let scalar = scalar(model);
+            quote_spanned!(span=> #k::Given<#tape, #ty, #scalar>)
         }
         Role::Layer => names::qualified(ty, &quote!(#k::Bayesian), quote!(Draw<#tape>)),
         Role::Skipped => quote!(&#tape #ty),
@@ -123,7 +128,8 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
             let last = initialised(group.style, &member, value);
             let style = if group.style == Style::Unit { Style::Tuple } else { group.style };
             let values = delimited(style, values.chain([last]));
-            quote!(#name #values)
+            let priors = given::drawn(model, group);
+            quote!(#priors #name #values)
         }
         Body::Enum(variants) => {
             let arms = variants.iter().map(|(variant, group)| {
@@ -148,12 +154,14 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     match field.role() {
         Role::Weight { .. } => {
             let pair = super::prior::pair(model, field);
-            let weight = match super::prior::drawn(model, field) {
-                Drawn::Borrowed(prior) => quote_spanned!(span=> weight(#place, #prior, #cx)),
-                Drawn::Owned(prior) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
+            let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
+                (Some(prior), _) => quote_spanned!(span=> weight_given(#place, #prior, #cx)),
+                (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
+                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)
         }
+        Role::Prior => given::local(field).into_token_stream(),
         Role::Layer => {
             let ty = &field.ty;
             names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> draw_part(#place, #cx)))

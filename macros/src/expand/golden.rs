@@ -77,6 +77,24 @@ fn a_generic_struct_with_its_prior_in_a_field() {
 }
 
 #[test]
+fn a_prior_with_a_parameter_of_its_own() {
+    let expanded = type_with_attribute(quote! {
+        struct Learned<P: Prior>
+        where
+            MeanField: Divergence<P>,
+        {
+            #[prior(self.scale)]
+            weight: MeanField,
+            #[prior(self.scale)]
+            #[kl(monte_carlo)]
+            bias: MeanField,
+            scale: P,
+        }
+    });
+    compare("learned.rs", expanded);
+}
+
+#[test]
 fn a_recursive_tuple_struct() {
     compare(
         "recursive.rs",

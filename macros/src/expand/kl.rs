@@ -46,7 +46,9 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
         let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
         match field.role() {
             Role::Skipped => None,
-            Role::Weight { .. } | Role::Layer => Some(quote_spanned!(span=> #k::Drawn::each_kl(#place, #path, #f))),
+            Role::Weight { .. } | Role::Prior | Role::Layer => {
+                Some(quote_spanned!(span=> #k::Drawn::each_kl(#place, #path, #f)))
+            }
         }
     })
 }
@@ -58,6 +60,10 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
         let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
         match field.role() {
             Role::Skipped => None,
+            Role::Prior => {
+                let method = quote_spanned!(span=> own_kl::<Self::Scalar>(#place, #path, #f));
+                Some(names::qualified(&field.ty, &quote!(#k::Prior), method))
+            }
             Role::Layer => {
                 let method = quote_spanned!(span=> each_kl(#place, #path, #f));
                 Some(names::qualified(&field.ty, &quote!(#k::Bayesian), method))

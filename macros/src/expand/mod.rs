@@ -2,10 +2,11 @@
 
 mod draw;
 mod forward;
+mod given;
 mod implementation;
 mod kl;
 mod params;
-mod prior;
+pub(crate) mod prior;
 mod signature;
 mod verdict;
 mod walk;

@@ -53,6 +53,10 @@ fn visit(model: &Model, borrow: Borrow, method: &str, part: &str) -> Walk {
         match field.role() {
             Role::Skipped => None,
             Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#method(#place, #path, #f))),
+            Role::Prior => {
+                let own = Ident::new(&format!("{method}_own"), span);
+                Some(names::qualified(&field.ty, &quote!(#k::Prior), quote_spanned!(span=> #own(#place, #path, #f))))
+            }
             // Of a field that is no model, rustc then says one thing, not one for each trait.
             Role::Layer => {
                 let ty = &field.ty;

@@ -62,6 +62,16 @@ pub(crate) fn drawn(model: &Model, field: &Field) -> Drawn {
     Drawn::Owned(if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value })
 }
 
+/// The field of `self.field`.
+pub(crate) fn named(prior: &Expr) -> Option<&Member> {
+    match prior {
+        Expr::Paren(inner) => named(&inner.expr),
+        Expr::Group(inner) => named(&inner.expr),
+        Expr::Field(access) if is_self(&access.base) => Some(&access.member),
+        _ => None,
+    }
+}
+
 /// `self.prior`, or a place within it.
 fn is_place(prior: &Expr) -> bool {
     match prior {

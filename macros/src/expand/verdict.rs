@@ -12,7 +12,7 @@ use crate::names;
 pub(crate) fn batch(model: &Model) -> TokenStream {
     combined(model, |field, k| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Batch))),
-        Role::Weight { .. } | Role::Skipped => None,
+        Role::Weight { .. } | Role::Prior | Role::Skipped => None,
     })
 }
 
@@ -22,7 +22,8 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
             Role::Layer => Some(names::qualified(ty, &quote!(#k::Bayesian), quote!(Exact))),
-            Role::Skipped => None,
+            // A prior's own parameter is part of its weights' divergences.
+            Role::Prior | Role::Skipped => None,
             Role::Weight { .. } => match prior::of(model, field) {
                 PriorType::Field(_) | PriorType::Written(_) => {
                     Some(names::qualified(ty, &prior::pair(model, field), quote!(Exact)))

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
-use crate::ast::{Body, Field, Group, Model, Segment, Style};
+use crate::ast::{Body, Field, Group, Model, Role, Segment, Style};
 use crate::expand::of_numbers;
 use crate::names;
 
@@ -52,7 +52,11 @@ pub(crate) fn each_field(
     let body = match &model.body {
         Body::Struct(group) => {
             let written = statements(group, &|_, field| field_of_self(model, field, borrow));
-            quote!(#(#written;)*)
+            let fields = || group.fields.iter().zip(&written);
+            // Priors first: they are drawn before the weights that name them.
+            let priors = fields().filter(|(field, _)| is_prior(field)).map(|(_, written)| written);
+            let others = fields().filter(|(field, _)| !is_prior(field)).map(|(_, written)| written);
+            quote!(#(#priors;)* #(#others;)*)
         }
         Body::Enum(variants) => {
             let arms: Vec<_> = variants
@@ -69,6 +73,10 @@ pub(crate) fn each_field(
         }
     };
     Walk { body, uses_arguments }
+}
+
+fn is_prior(field: &Field) -> bool {
+    matches!(field.role(), Role::Prior)
 }
 
 /// `self`, the receiver of a method.

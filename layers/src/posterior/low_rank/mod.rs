@@ -4,7 +4,7 @@ mod capacitance;
 
 use crate::engine::random::normals;
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::log_scale::log_scales;
+use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, next_initial_key};
 use crate::{Cx, MeanField, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
@@ -143,7 +143,7 @@ impl<T: Real> Density for LowRank<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let [mean, rho] = [&self.diagonal.mean, &self.diagonal.rho].map(|parameter| cx.density_param(parameter));
         let loadings = cx.density_param(&self.loadings);
-        let z = ((w - mean) / rho.softplus()).reshape([w.len()]);
+        let z = ((w - mean) / divisor(rho)).reshape([w.len()]);
         // zᵀ(I + VᵀV)⁻¹z is the least ‖z − Vᵀa‖² + ‖a‖² (Woodbury's identity, without its difference of large numbers).
         let a = capacitance::solve(Self::gram(loadings), loadings.matmul(z));
         let rest = z - a.matmul(loadings);

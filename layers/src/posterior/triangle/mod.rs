@@ -6,7 +6,7 @@ mod solve;
 
 use crate::divergence::exact::sum;
 use crate::engine::{Visitor, VisitorMut};
-use crate::posterior::log_scale::{inverse_softplus, log_scales, log_softplus, softplus};
+use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, log_softplus, softplus};
 use crate::{Cx, Parameters, Path, Real, Role, Tensor, Var};
 
 /// Rows up to which a triangle is allowed: above, its numbers alone would fill half a gigabyte in `f32`, and training
@@ -92,12 +92,14 @@ impl<T: Real> Triangle<T> {
 
     /// On the tape, to be learned.
     pub(crate) fn param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
-        OnTape::new(cx.tape().param(&self.rho), cx.tape().param(&self.lower))
+        let [rho, lower] = [&self.rho, &self.lower].map(|parameter| cx.tape().param(parameter));
+        OnTape { rho, diagonal: rho.softplus(), lower }
     }
 
     /// On the tape, for a density.
     pub(crate) fn density_param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
-        OnTape::new(cx.density_param(&self.rho), cx.density_param(&self.lower))
+        let [rho, lower] = [&self.rho, &self.lower].map(|parameter| cx.density_param(parameter));
+        OnTape { rho, diagonal: divisor(rho), lower }
     }
 }
 
@@ -124,10 +126,6 @@ pub(crate) struct OnTape<'t, T: Real> {
 }
 
 impl<'t, T: Real> OnTape<'t, T> {
-    fn new(rho: Var<'t, T>, lower: Var<'t, T>) -> Self {
-        OnTape { rho, diagonal: rho.softplus(), lower }
-    }
-
     /// L x, of a vector.
     pub(crate) fn times(self, x: Var<'t, T>) -> Var<'t, T> {
         self.diagonal * x + below::below(self.lower, x)
@@ -248,7 +246,8 @@ mod tests {
             let Triangle { rho, lower } = triangle::<f64>(n);
             let mut model = [rho, lower, vector, matrix];
             fn on_tape<'t>(tape: &'t Tape<f64>, model: &'t [Tensor<f64>; 4]) -> OnTape<'t, f64> {
-                OnTape::new(tape.param(&model[0]), tape.param(&model[1]))
+                let [rho, lower] = [0, 1].map(|i| tape.param(&model[i]));
+                OnTape { rho, diagonal: rho.softplus(), lower }
             }
             gradcheck(&mut model, |tape, m| on_tape(tape, m).times(tape.param(&m[2]))).assert_within(1e-8);
             gradcheck(&mut model, |tape, m| on_tape(tape, m).solve(tape.param(&m[2]))).assert_within(1e-8);

@@ -5,7 +5,7 @@ use elbo::prelude::*;
 struct Network {
     #[prior(Normal(0.0, 1.0))]
     #[kl(monte_carlo)]
-    weight: Point,
+    weight: SpikeAndSlab,
 }
 
 fn main() {}

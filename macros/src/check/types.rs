@@ -1,139 +1,15 @@
-//! The rules across a model's attributes and types that the macro can see. What a field's type is,
-//! only rustc knows: a wrong one is its to tell, with the notes of the traits in elbo.
+//! What a field's type is called, and what follows from it.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Expr, GenericArgument, Generics, PathArguments, PathSegment, Type};
+use syn::{GenericArgument, Generics, PathArguments, PathSegment, Type};
 
-use crate::ast::{Body, Field, Model, Role, Segment};
-use crate::attr::{self, FieldAttrs};
+use crate::ast::{Field, Model};
 use crate::errors::Errors;
 use crate::names;
 
-/// Tells every mistake. Types are left as the fallback should read them: of `Rc<M>`, `M`.
-pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
-    elsewhere(model, errors);
-    lifetimes(model, errors);
-    for field in model.fields() {
-        attributes(&field.attrs, errors);
-    }
-    names(model, errors);
-    priors(model, errors);
-    if let Body::Enum(variants) = &model.body {
-        layers(&model.name, variants.iter().flat_map(|(_, group)| &group.fields), errors);
-    }
-    parameters(model, errors);
-    for field in model.fields_mut() {
-        kind(field, errors);
-    }
-}
-
-fn elsewhere(model: &Model, errors: &mut Errors) {
-    for attr in &model.elsewhere {
-        if let Some(name) = attr::HELPERS.iter().find(|name| attr.path().is_ident(name)) {
-            errors.at(attr, format_args!("`#[{name}]` goes on a field"));
-        }
-    }
-}
-
-fn lifetimes(model: &Model, errors: &mut Errors) {
-    if let Some(parameter) = model.generics.lifetimes().next() {
-        let why = "a model owns what it holds, because an optimiser changes it while nothing else may look: \
-                   remove the lifetime, and own the value or pass it to `forward`";
-        errors.at(&parameter.lifetime, why);
-    }
-}
-
-fn attributes(attrs: &FieldAttrs, errors: &mut Errors) {
-    if attrs.skip.is_some() {
-        if let Some(prior) = &attrs.prior {
-            let why = "a skipped field is not random, so it cannot have a prior; remove `#[prior(..)]` or `#[skip]`";
-            errors.at(&prior.attr, why);
-        }
-        if let Some(kl) = &attrs.kl {
-            errors.at(kl, "a skipped field has no divergence; remove `#[kl(..)]` or `#[skip]`");
-        }
-        if let Some(name) = &attrs.name {
-            errors.at(&name.attr, "a skipped field has no parameter to name; remove `#[name(..)]` or `#[skip]`");
-        }
-    } else if let (None, Some(kl)) = (&attrs.prior, &attrs.kl) {
-        let why = "`#[kl(..)]` says how to find the divergence from a prior, and this field has none; \
-                   add `#[prior(..)]` or remove `#[kl(..)]`";
-        errors.at(kl, why);
-    }
-}
-
-/// Two parameters of one name could not be told apart in a checkpoint, and would share their noise.
-fn names(model: &Model, errors: &mut Errors) {
-    for group in model.groups() {
-        let named = |field: &Field| match &field.segment {
-            Segment::Name(name) if !matches!(field.role(), Role::Skipped) => Some(name.clone()),
-            _ => None,
-        };
-        let kept = group.fields.iter().filter(|field| !matches!(field.role(), Role::Skipped)).count();
-        for (i, field) in group.fields.iter().enumerate() {
-            let Some(attr) = &field.attrs.name else { continue };
-            if field.segment == Segment::Nothing && kept > 1 {
-                let why = "only the one field of a struct that is not skipped goes without a name of its own";
-                errors.at(&attr.value, why);
-            }
-            let twice = |other: &Field| named(other).is_some() && named(other) == named(field);
-            // Of two fields that were both given the name, the later one is wrong.
-            let clash = group
-                .fields
-                .iter()
-                .enumerate()
-                .any(|(j, other)| twice(other) && (j < i || (j > i && other.attrs.name.is_none())));
-            if clash {
-                let text = attr.value.value();
-                errors.at(
-                    &attr.value,
-                    format_args!("another field's parameters are already named `{text}`; choose another name"),
-                );
-            }
-        }
-    }
-}
-
-/// What is no prior whatever is implemented: a literal, a field that is not there, and one that holds a plain value.
-fn priors(model: &Model, errors: &mut Errors) {
-    for field in model.fields().filter(|field| field.attrs.skip.is_none()) {
-        let Some(prior) = &field.attrs.prior else { continue };
-        match &prior.value {
-            Expr::Lit(literal) => {
-                let why =
-                    "a prior is a distribution, such as `Normal(0.0, 1.0)`, or a field that holds one, `self.prior`";
-                errors.at(literal, why);
-            }
-            Expr::Field(access) => {
-                let Body::Struct(group) = &model.body else { continue };
-                if !matches!(&*access.base, Expr::Path(path) if path.path.is_ident("self")) {
-                    continue;
-                }
-                let (name, missing) = (&model.name, access.member.to_token_stream());
-                if let Some(found) = group.fields.iter().find(|field| field.member == access.member) {
-                    if is_plain(&found.ty) {
-                        let why = format_args!(
-                            "`{missing}` is a `{}`, and a prior is a distribution: say which, as in `Normal(0.0, self.{missing})`",
-                            names::shown(&found.ty)
-                        );
-                        errors.at(&prior.value, why);
-                    }
-                    continue;
-                }
-                let why = format_args!(
-                    "`{name}` has no field `{missing}` to hold the prior; \
-                     add `#[skip] {missing}: Normal`, or write the prior here: `#[prior(Normal(0.0, 1.0))]`"
-                );
-                errors.at(&access.member, why);
-            }
-            _ => {}
-        }
-    }
-}
-
 /// A field of a type parameter of which nothing is known: the bound that it needs goes where the parameter is declared.
-fn parameters(model: &mut Model, errors: &mut Errors) {
+pub(super) fn parameters(model: &mut Model, errors: &mut Errors) {
     let name = model.name.clone();
     let bounded = |parameter: &Ident, generics: &Generics| {
         let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
@@ -164,28 +40,9 @@ fn is_named(ty: &Type, name: &Ident) -> bool {
     matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
-fn layers<'a>(name: &Ident, fields: impl Iterator<Item = &'a Field>, errors: &mut Errors) {
-    let mut any = false;
-    for field in fields {
-        if let Some(prior) = &field.attrs.prior {
-            let why = "the variants of an enum hold layers: put this weight into a struct with `#[bayesian]`, \
-                       and the struct into the variant";
-            errors.at(&prior.attr, why);
-        }
-        any |= field.attrs.skip.is_none();
-    }
-    if !any {
-        let why = format_args!(
-            "no variant of `{name}` holds a layer, so there is nothing to draw; \
-             remove `#[bayesian]`, and put `#[skip]` on the fields of this type"
-        );
-        errors.at(name, why);
-    }
-}
-
 /// Types that are no model and no posterior whatever is implemented, found by their names. Told here,
 /// it is one error; rustc has one for each trait that is asked of the field.
-fn kind(field: &mut Field, errors: &mut Errors) {
+pub(super) fn kind(field: &mut Field, errors: &mut Errors) {
     let plain = is_plain(&field.ty);
     match (&field.attrs.prior, &field.attrs.skip) {
         (Some(_), Some(_)) if plain => field.attrs.prior = None,
@@ -195,6 +52,8 @@ fn kind(field: &mut Field, errors: &mut Errors) {
             errors.at(&field.ty, why);
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
         }
+        // Told where a weight says that it is its prior.
+        (None, None) if plain && field.is_named => field.attrs.skip = Some(syn::parse_quote!(#[skip])),
         (None, None) if plain => {
             let name = names::shown(&field.ty);
             let why = format_args!(
@@ -213,7 +72,7 @@ fn kind(field: &mut Field, errors: &mut Errors) {
 }
 
 /// A number, a text, or a container of them.
-fn is_plain(ty: &Type) -> bool {
+pub(super) fn is_plain(ty: &Type) -> bool {
     const PLAIN: &[&str] = &[
         "bool", "char", "str", "String", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
         "u64", "u128", "usize",

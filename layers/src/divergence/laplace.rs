@@ -1,0 +1,64 @@
+//! The mean-field normal under a Laplace prior.
+
+use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
+
+use super::mean_field::{self, log_slope};
+use crate::elementwise::{At, Summand};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Cx, Divergence, Given, Laplace, MeanField, Real, Var, Yes};
+
+/// KL(N(μ, σ²) ‖ Laplace(m, b)) = ln 2b − ½ ln(2πeσ²) + E|w − m|/b for every element, where with d = μ − m
+/// E|w − m| = d erf(d/(σ√2)) + σ √(2/π) e^(−d²/2σ²), the mean of a folded normal (Leone, Nelson and Nottingham 1961).
+impl<T: Real> Divergence<Laplace> for MeanField<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Laplace) -> f64 {
+        mean_field::kl(self, FromLaplace(*prior), 0.0)
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Laplace, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        mean_field::kl_on(self, FromLaplace(*prior), None, cx)
+    }
+}
+
+/// E|w − m| of a normal whose mean is `away` from m.
+#[inline(always)]
+pub(super) fn distance<S: Simd>(away: f64, sd: f64) -> f64 {
+    let z = ratio(away, sd);
+    away * libm::erf(z * FRAC_1_SQRT_2) + sd * FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z)
+}
+
+/// Its derivative by the mean, K = 0, or by the standard deviation. (Those of the two arguments in its own summands
+/// cancel.)
+#[inline(always)]
+pub(super) fn distance_slope<S: Simd, const K: usize>(away: f64, sd: f64) -> f64 {
+    let z = ratio(away, sd);
+    if K == 0 { libm::erf(z * FRAC_1_SQRT_2) } else { FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z) }
+}
+
+/// d/σ: zero where d is, even if σ has vanished.
+#[inline(always)]
+fn ratio(away: f64, sd: f64) -> f64 {
+    let ratio = away / sd;
+    if away == 0.0 { 0.0 } else { ratio }
+}
+
+#[derive(Clone, Copy)]
+struct FromLaplace(Laplace);
+
+impl Summand<2> for FromLaplace {
+    const NAME: &'static str = "divergence from Laplace";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [mean, rho]: [f64; 2], _: At) -> f64 {
+        let distance = distance::<S>(mean - self.0.mean(), Math::softplus::<S>(rho));
+        (2.0 * self.0.scale()).ln() - 0.5 * (TAU * E).ln() - Math::log_softplus::<S>(rho) + distance / self.0.scale()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [mean, rho]: [f64; 2], _: At) -> f64 {
+        let slope = distance_slope::<S, K>(mean - self.0.mean(), Math::softplus::<S>(rho)) / self.0.scale();
+        if K == 0 { slope } else { slope * Math::sigmoid::<S>(rho) - log_slope::<S>(rho) }
+    }
+}

@@ -1,0 +1,127 @@
+//! The log-normal under log-normal and log-uniform priors, and under those that ask for moments of w.
+//!
+//! ln w is N(μ, σ²), so the entropy is μ + ln σ + ½ ln 2πe, and every power of w has the mean E wᵏ = e^(kμ + k²σ²/2).
+//! What asks for moments grows as they do, beyond any number where σ is about 20.
+
+mod forms;
+
+use std::f64::consts::LN_2;
+
+use super::mean_field;
+use crate::divergence::Sampled;
+use crate::{Cx, Divergence, Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormal, LogNormalPrior};
+use crate::{LogUniform, No, Normal, Normals, Prior, Real, Var, Yes};
+use forms::{Distance, Each, Logarithms, Scaled, Squares};
+
+/// The divergence of the logarithms' normals: a change of variables leaves it as it is.
+impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &LogNormalPrior) -> f64 {
+        self.log.kl(&prior.log())
+    }
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: Given<'t, LogNormalPrior, T>,
+        cx: Cx<'t, T>,
+        weight: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        self.log.kl_on(Given::fixed(cx.tape().alloc(prior.log())), cx, weight)
+    }
+
+    fn sample_with_kl<'t>(&'t self, prior: Given<'t, LogNormalPrior, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        let (log, kl) = self.log.sample_with_kl(Given::fixed(cx.tape().alloc(prior.log())), cx)?;
+        Some((log.exp(), kl))
+    }
+}
+
+macro_rules! under {
+    ($($doc:literal $prior:ident: |$given:ident| $form:expr;)*) => {$(
+        #[doc = $doc]
+        impl<T: Real> Divergence<$prior> for LogNormal<T> {
+            type Exact = Yes;
+
+            fn kl(&self, $given: &$prior) -> f64 {
+                mean_field::kl(&self.log, $form, 0.0)
+            }
+
+            fn kl_on<'t>(
+                &'t self,
+                prior: Given<'t, $prior, T>,
+                cx: Cx<'t, T>,
+                _: &dyn Fn() -> Var<'t, T>,
+            ) -> Var<'t, T> {
+                let $given = prior.prior();
+                mean_field::kl_on(&self.log, $form, None, cx)
+            }
+        }
+    )*};
+}
+
+under! {
+    "ln(s/σ) − μ − ½ + E(w − m)²/2s² for every element."
+    Normal: |prior| Squares { mean: prior.mean(), sd: prior.sd(), constant: 0.0 };
+
+    "That of the normal prior less ln 2: w is positive."
+    HalfNormal: |prior| Squares { mean: 0.0, sd: prior.scale(), constant: -LN_2 };
+
+    "−ln σ − ½ ln 2πe for every element, up to the constant that an improper prior lacks: E ln w is μ."
+    LogUniform: |_prior| Logarithms;
+
+    "ln 2b − μ − ln σ − ½ ln 2πe + E|w − m|/b for every element, with the partial expectation of a log-normal."
+    Laplace: |prior| Distance(*prior);
+}
+
+/// As under a [`Normal`](struct@Normal).
+impl<T: Real> Divergence<Normals> for LogNormal<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normals) -> f64 {
+        prior.check(self.log.mean.shape());
+        mean_field::kl(&self.log, Each(prior), 0.0)
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        prior.check(self.log.mean.shape());
+        mean_field::kl_on(&self.log, Each(prior.prior()), None, cx)
+    }
+}
+
+/// As under a [`Normal`](struct@Normal) about zero, differentiable with respect to s as well.
+impl<T: Real> Divergence<LearnedNormal<T>> for LogNormal<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &LearnedNormal<T>) -> f64 {
+        mean_field::kl(&self.log, Scaled, prior.ln_sd())
+    }
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: Given<'t, LearnedNormal<T>, T>,
+        cx: Cx<'t, T>,
+        _: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own")), cx)
+    }
+}
+
+/// The same given the s drawn.
+impl<T: Real, Q: Divergence<P, Scalar = T> + Send + Sync, P: Prior> Divergence<HierarchicalNormal<Q, P>>
+    for LogNormal<T>
+{
+    type Exact = No<(LogNormal<T>, HierarchicalNormal<Q, P>)>;
+
+    fn kl(&self, _: &HierarchicalNormal<Q, P>) -> f64 {
+        f64::NAN
+    }
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: Given<'t, HierarchicalNormal<Q, P>, T>,
+        cx: Cx<'t, T>,
+        _: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own").ln()), cx)
+    }
+}

@@ -1,0 +1,92 @@
+//! The moments of each family.
+
+use std::f64::consts::{E, TAU};
+
+use super::{KnownMoments, Moments};
+use crate::posterior::{OnTape, log_scales, radial};
+use crate::{Cx, FullCovariance, LowRank, MatrixNormal, MeanField, Radial, Real, Triangle, Var};
+
+impl<T: Real> KnownMoments for LowRank<T> {
+    type Double = LowRank<f64>;
+
+    fn double(&self) -> LowRank<f64> {
+        LowRank { diagonal: mean_field(&self.diagonal), loadings: self.loadings.cast() }
+    }
+
+    /// Σᵢᵢ = σᵢ² (1 + ‖Vᵢ‖²), and ½ ln det Σ = Σ ln σ + ½ ln det(I + V Vᵀ).
+    fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
+        let [mean, rho, loadings] =
+            [&self.diagonal.mean, &self.diagonal.rho, &self.loadings].map(|parameter| cx.tape().param(parameter));
+        let wider = (loadings.square().sum_axes(&[0], false) + 1.0).sqrt();
+        Moments {
+            mean,
+            sd: rho.softplus() * wider.reshape(rho.shape()),
+            ln_volume: log_scales(rho) + Self::half_log_det(loadings),
+        }
+    }
+}
+
+/// √(L Lᵀ)ᵢᵢ: the lengths of L's rows.
+fn row_lengths<T: Real>(factor: OnTape<'_, T>) -> Var<'_, T> {
+    factor.dense().norm_axes(&[1], false)
+}
+
+impl<T: Real> KnownMoments for FullCovariance<T> {
+    type Double = FullCovariance<f64>;
+
+    fn double(&self) -> FullCovariance<f64> {
+        FullCovariance { mean: self.mean.cast(), factor: triangle(&self.factor) }
+    }
+
+    fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
+        let factor = self.factor.param(cx);
+        Moments { mean: cx.tape().param(&self.mean), sd: row_lengths(factor), ln_volume: factor.log_det() }
+    }
+}
+
+impl<T: Real> KnownMoments for MatrixNormal<T> {
+    type Double = MatrixNormal<f64>;
+
+    fn double(&self) -> MatrixNormal<f64> {
+        MatrixNormal { mean: self.mean.cast(), rows: triangle(&self.rows), columns: triangle(&self.columns) }
+    }
+
+    /// The standard deviation of element (i, j) is ‖Aᵢ‖ ‖Bⱼ‖.
+    fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
+        let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows());
+        let [a, b] = [&self.rows, &self.columns].map(|factor| factor.param(cx));
+        Moments {
+            mean: cx.tape().param(&self.mean),
+            sd: row_lengths(a).reshape([rows, 1]) * row_lengths(b).reshape([1, columns]),
+            ln_volume: a.log_det() * columns as f64 + b.log_det() * rows as f64,
+        }
+    }
+}
+
+impl<T: Real> KnownMoments for Radial<T> {
+    type Double = Radial<f64>;
+
+    fn double(&self) -> Radial<f64> {
+        Radial { parameters: mean_field(&self.parameters) }
+    }
+
+    /// Of the radial perturbation each element has the variance 1/n: see [`radial`](super::super::radial).
+    fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
+        let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
+        let n = rho.len();
+        let of_normals = 0.5 * (TAU * E).ln() * n as f64;
+        Moments {
+            mean,
+            sd: rho.softplus() * (n.max(1) as f64).sqrt().recip(),
+            ln_volume: log_scales(rho) + (radial::entropy(n) - of_normals),
+        }
+    }
+}
+
+fn mean_field<T: Real>(q: &MeanField<T>) -> MeanField<f64> {
+    MeanField { mean: q.mean.cast(), rho: q.rho.cast() }
+}
+
+fn triangle<T: Real>(factor: &Triangle<T>) -> Triangle<f64> {
+    Triangle { rho: factor.rho.cast(), lower: factor.lower.cast() }
+}

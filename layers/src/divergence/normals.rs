@@ -1,0 +1,46 @@
+//! The mean-field normal under a normal prior with a mean and a standard deviation for every element.
+
+use super::mean_field::{self, log_slope};
+use crate::elementwise::{At, Summand};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Cx, Divergence, Given, MeanField, Normals, Real, Var, Yes};
+
+/// KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element.
+impl<T: Real> Divergence<Normals> for MeanField<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normals) -> f64 {
+        prior.check(self.mean.shape());
+        mean_field::kl(self, Each(prior), 0.0)
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        prior.check(self.mean.shape());
+        mean_field::kl_on(self, Each(prior.prior()), None, cx)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Each<'t>(&'t Normals);
+
+impl Summand<2> for Each<'_> {
+    const NAME: &'static str = "divergence from Normals";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [mean, rho]: [f64; 2], at: At) -> f64 {
+        let (own_mean, own_sd) = (self.0.mean().at(at.element), self.0.sd().at(at.element));
+        let (away, scale) = ((mean - own_mean) / own_sd, Math::softplus::<S>(rho) / own_sd);
+        own_sd.ln() - Math::log_softplus::<S>(rho) + 0.5 * (scale * scale + away * away - 1.0)
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [mean, rho]: [f64; 2], at: At) -> f64 {
+        let (own_mean, own_sd) = (self.0.mean().at(at.element), self.0.sd().at(at.element));
+        if K == 0 {
+            (mean - own_mean) / own_sd / own_sd
+        } else {
+            Math::softplus::<S>(rho) / own_sd / own_sd * Math::sigmoid::<S>(rho) - log_slope::<S>(rho)
+        }
+    }
+}

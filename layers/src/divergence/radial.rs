@@ -1,0 +1,36 @@
+//! The radial posterior under a normal prior.
+//!
+//! w = μ + σ v, where v = u|r|, u is uniform on the unit sphere in n dimensions and r standard normal. The entropy is
+//! Σ ln σ and a constant (Farquhar, Osborne and Gal 2020), here H(v), which makes the divergence a divergence. The paper
+//! estimates the cross-entropy; under N(m, s²) it depends on first and second moments alone, and these are E v = 0 and
+//! E vᵢ² = E r² E uᵢ² = 1/n:
+//!
+//! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
+
+use crate::divergence::exact::{away, away_on, sum};
+use crate::posterior::{log_scales, log_softplus, radial, softplus};
+use crate::{Cx, Divergence, Given, Normal, Radial, Real, Var, Yes};
+
+/// n ln s + n/2 ln 2π − H(v).
+fn constant(n: usize, prior: Normal) -> f64 {
+    n as f64 * (prior.sd().ln() + 0.5 * std::f64::consts::TAU.ln()) - radial::entropy(n)
+}
+
+impl<T: Real> Divergence<Normal> for Radial<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Normal) -> f64 {
+        let rho = self.parameters.rho.data();
+        let n = rho.len();
+        let squares = sum(n, |i| (softplus(rho[i].to_f64()) / prior.sd()).powi(2)) / n.max(1) as f64;
+        let log_scales = sum(n, |i| log_softplus(rho[i].to_f64()));
+        0.5 * (squares + away(&self.parameters.mean, *prior)) + constant(n, *prior) - log_scales
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
+        let n = rho.len();
+        let squares = (rho.softplus() * prior.sd().recip()).square().sum() * (n.max(1) as f64).recip();
+        (squares + away_on(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
+    }
+}

@@ -1,0 +1,190 @@
+//! Sums of one function of every element: log-densities and divergences, each one operation.
+//!
+//! The function is computed and summed in double precision, whatever the weights are held in: there may be millions of
+//! summands. The way back computes the derivatives anew, so nothing is stored.
+
+use std::ops::Range;
+
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::kernels::reduce::LANES;
+use crate::engine::threads::{GRAIN, Shared, for_each_range, sum_blocks};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::{Real, Var};
+
+/// Elements that are summed in one go; sums of such blocks are added in a tree, so that any number of threads gives
+/// the same bits.
+const BLOCK: usize = 4096;
+
+/// Where a summand stands.
+#[derive(Clone, Copy)]
+pub(crate) struct At {
+    /// The number of the element.
+    pub(crate) element: usize,
+    /// The number that all elements share, a prior's own parameter; zero if there is none.
+    pub(crate) shared: f64,
+}
+
+/// A function of `N` numbers that belong to one element, and perhaps of one number that all elements share.
+///
+/// Implementations are `#[inline(always)]`: they are compiled once for every level of vector instructions.
+pub(crate) trait Summand<const N: usize>: Copy + Send + Sync {
+    /// What the operation is called in messages.
+    const NAME: &'static str;
+
+    /// The function.
+    fn value<S: Simd>(self, x: [f64; N], at: At) -> f64;
+
+    /// Its derivative with respect to `x[K]` or, where K is N, to the shared number.
+    fn slope<S: Simd, const K: usize>(self, x: [f64; N], at: At) -> f64;
+}
+
+/// Σ f over the elements of `x`, one or two values of one shape; `shared` has one element.
+pub(crate) fn sum<'t, T: Real, F: Summand<N> + 't, const N: usize>(
+    f: F,
+    x: [Var<'t, T>; N],
+    shared: Option<Var<'t, T>>,
+) -> Var<'t, T> {
+    let scalar: &[usize] = &[];
+    let tape = x[0].tape();
+    match (&x[..], shared) {
+        (all, None) => tape.record(Sum::<F, N>(f), all, [scalar])[0],
+        (&[x], Some(shared)) => tape.record(Sum::<F, N>(f), &[x, shared], [scalar])[0],
+        (&[x, y], Some(shared)) => tape.record(Sum::<F, N>(f), &[x, y, shared], [scalar])[0],
+        _ => unreachable!("an element has one number or two"),
+    }
+}
+
+/// The same sum without a tape.
+pub(crate) fn total<T: Real, F: Summand<N>, const N: usize>(f: F, x: [&[T]; N], shared: f64) -> f64 {
+    over_blocks(x[0].len(), |range| dispatch(Total::<_, _, N, false>(Part::of(f, x, shared, range))))
+}
+
+fn over_blocks(len: usize, part: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
+    sum_blocks(len.div_ceil(BLOCK), len > GRAIN, &|block| part(block * BLOCK..len.min((block + 1) * BLOCK)))
+}
+
+#[derive(Clone, Copy)]
+struct Sum<F, const N: usize>(F);
+
+impl<T: Real, F: Summand<N>, const N: usize> Operation<T> for Sum<F, N> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let x = std::array::from_fn(|k| io.input(k).data);
+        let shared = if io.inputs() > N { io.input(N).data[0].to_f64() } else { 0.0 };
+        io.output(0)[0] = T::from_f64(total(self.0, x, shared));
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let x: [&[T]; N] = std::array::from_fn(|k| io.input(k).data);
+        let shared = if io.inputs() > N { io.input(N).data[0].to_f64() } else { 0.0 };
+        let g = io.upstream(0).expect("the only output")[0].to_f64();
+        let part = |range| Part::of(self.0, x, shared, range);
+        io.accumulate(0, |target, write| {
+            spread(target, |range, out| dispatch(Slopes::<_, _, N, 0> { part: part(range), g, out, write }));
+        });
+        if N > 1 {
+            io.accumulate(1, |target, write| {
+                spread(target, |range, out| dispatch(Slopes::<_, _, N, 1> { part: part(range), g, out, write }));
+            });
+        }
+        if io.inputs() > N && io.is_wanted(N) {
+            let slope = over_blocks(x[0].len(), |range| dispatch(Total::<_, _, N, true>(part(range))));
+            io.give(N, |_| T::from_f64(if g == 0.0 { 0.0 } else { g * slope }));
+        }
+    }
+}
+
+/// Calls `work` with parts of `target`, at the same time.
+fn spread<T: Real>(target: &mut [T], work: impl Fn(Range<usize>, &mut [T]) + Sync) {
+    let len = target.len();
+    let target = Shared::new(target);
+    for_each_range(len, GRAIN, LANES, &|range| {
+        // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
+        let out = unsafe { target.range(range.clone()) };
+        work(range, out);
+    });
+}
+
+/// Some elements.
+#[derive(Clone, Copy)]
+struct Part<'a, T, F, const N: usize> {
+    f: F,
+    x: [&'a [T]; N],
+    start: usize,
+    shared: f64,
+}
+
+impl<'a, T: Real, F: Summand<N>, const N: usize> Part<'a, T, F, N> {
+    fn of(f: F, x: [&'a [T]; N], shared: f64, range: Range<usize>) -> Self {
+        Part { f, x: x.map(|x| &x[range.clone()]), start: range.start, shared }
+    }
+
+    /// Element `i` of the part.
+    #[inline(always)]
+    fn element(&self, i: usize) -> ([f64; N], At) {
+        (self.x.map(|x| x[i].to_f64()), At { element: self.start + i, shared: self.shared })
+    }
+}
+
+/// Σ f or, where `SLOPES` says so, the sum of its derivatives with respect to the shared number.
+struct Total<'a, T, F, const N: usize, const SLOPES: bool>(Part<'a, T, F, N>);
+
+impl<T: Real, F: Summand<N>, const N: usize, const SLOPES: bool> Kernel for Total<'_, T, F, N, SLOPES> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f64 {
+        let Total(part) = self;
+        let len = part.x[0].len();
+        let part = Part { x: part.x.map(|x| &x[..len]), ..part };
+        // Side by side, so that the sum vectorises.
+        let mut lanes = [0.0; LANES];
+        let whole = len - len % LANES;
+        for from in (0..whole).step_by(LANES) {
+            for (lane, sum) in lanes.iter_mut().enumerate() {
+                *sum += Self(part).summand::<S>(from + lane);
+            }
+        }
+        for (i, sum) in (whole..len).zip(&mut lanes) {
+            *sum += Self(part).summand::<S>(i);
+        }
+        lanes.iter().sum()
+    }
+}
+
+impl<T: Real, F: Summand<N>, const N: usize, const SLOPES: bool> Total<'_, T, F, N, SLOPES> {
+    #[inline(always)]
+    fn summand<S: Simd>(self, i: usize) -> f64 {
+        let (x, at) = self.0.element(i);
+        if SLOPES { self.0.f.slope::<S, N>(x, at) } else { self.0.f.value::<S>(x, at) }
+    }
+}
+
+/// g times the derivatives with respect to input K.
+struct Slopes<'a, T, F, const N: usize, const K: usize> {
+    part: Part<'a, T, F, N>,
+    g: f64,
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real, F: Summand<N>, const N: usize, const K: usize> Kernel for Slopes<'_, T, F, N, K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Slopes { part, g, out, write } = self;
+        let part = Part { x: part.x.map(|x| &x[..out.len()]), ..part };
+        for (i, out) in out.iter_mut().enumerate() {
+            let (x, at) = part.element(i);
+            let slope = part.f.slope::<S, K>(x, at);
+            // Zero times what overflows is to be zero.
+            let share = T::from_f64(if g == 0.0 { 0.0 } else { g * slope });
+            *out = if write == Write::Store { share } else { *out + share };
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The mean-field log-normal posterior.
+
+use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::{Density, Posterior, Variance};
+use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var};
+
+/// Independent log-normals, one for every element: ln w is N(μ, σ²). For weights that are positive, such as scales and
+/// gains.
+///
+/// A sample is exp(μ + σ ε), with the noise ε by the weight's name and of its shape. Local reparameterisation gives
+/// outputs their exact mean and variance and a normal distribution, which is that of many weights' sum; Flipout needs
+/// symmetry and does not apply.
+#[derive(Clone, Debug)]
+pub struct LogNormal<T: Real = f32> {
+    /// The distribution of ln w.
+    pub log: MeanField<T>,
+}
+
+impl<T: Real> LogNormal<T> {
+    /// A weight of this shape at its start: ln w as [`MeanField::new`] has it, so that a vector's elements begin close to
+    /// one, and those of a matrix around it.
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        LogNormal { log: MeanField::new(shape) }
+    }
+
+    /// With these means and standard deviations of ln w.
+    ///
+    /// # Panics
+    /// If the shapes differ, or a standard deviation is not positive and finite.
+    #[track_caller]
+    pub fn with_log_moments(mean: Tensor<T>, sd: &Tensor<T>) -> Self {
+        LogNormal { log: MeanField::with_sds(mean, sd) }
+    }
+
+    /// The variance of every element: e^(2μ + σ²) (e^(σ²) − 1).
+    pub(crate) fn variance_on<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        let square = tape.param(&self.log.rho).softplus().square();
+        // 1 − e^(−σ²) = 2t/(1 + t) with t = tanh(σ²/2), which loses no digits where σ is small.
+        let t = (square * 0.5).tanh();
+        ((tape.param(&self.log.mean) + square) * 2.0).exp() * (t * 2.0 / (t + 1.0))
+    }
+}
+
+impl<T: Real> Parameters for LogNormal<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        self.log.visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        self.log.visit_mut(path, f);
+    }
+}
+
+impl<T: Real> Posterior for LogNormal<T> {
+    fn shape(&self) -> &[usize] {
+        self.log.shape()
+    }
+
+    fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        self.log.sample(cx).exp()
+    }
+
+    /// exp(μ + σ²/2).
+    fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        (tape.param(&self.log.mean) + tape.param(&self.log.rho).softplus().square() * 0.5).exp()
+    }
+
+    fn variance<'t>(&'t self, tape: &'t Tape<T>) -> Variance<'t, T> {
+        Variance::Independent(self.variance_on(tape))
+    }
+}
+
+impl<T: Real> Density for LogNormal<T> {
+    fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let log = w.ln();
+        self.log.log_density(log, cx) - log.sum()
+    }
+}

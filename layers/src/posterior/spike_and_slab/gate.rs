@@ -1,0 +1,85 @@
+//! Gates: a weight that is there or not.
+
+use super::sigmoid;
+use crate::drawing::{DrawNoise, Noise};
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::random::BLOCK;
+use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::{Cx, Real, Var};
+
+/// The slab where its gate is open, and zero elsewhere: a gate is open if Φ(ν) < sigmoid(λ), with the noise ν of this
+/// place. The derivative by sigmoid(λ) is the slab, whether the gate is open or not.
+pub(super) fn gate<'t, T: Real>(log_odds: Var<'t, T>, slab: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = Gate { noise: cx.source(slab.shape()) };
+    cx.tape().record_draws(cx.draws(), operation, &[log_odds, slab], [slab.shape()])[0]
+}
+
+#[derive(Clone, Copy)]
+struct Gate<'t, T> {
+    noise: Noise<'t, T>,
+}
+
+impl<T: Real> Gate<'_, T> {
+    /// `x` where the gate is open and zero elsewhere into `out`, or +=.
+    fn apply(&self, draw: usize, log_odds: &[T], x: &[T], out: &mut [T], write: Write) {
+        let noise = self.noise.of_draw(draw);
+        let out = Shared::new(out);
+        for_each_range(x.len(), GRAIN / 16, BLOCK, &|range| {
+            // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
+            let out = unsafe { out.range(range.clone()) };
+            let (start, log_odds) = (range.start, &log_odds[range.clone()]);
+            dispatch(Apply { noise, start, log_odds, x: &x[range], out, write });
+        });
+    }
+}
+
+impl<T: Real> Operation<T> for Gate<'_, T> {
+    fn name(&self) -> &'static str {
+        "gate"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (log_odds, slab, draw) = (io.input(0).data, io.input(1).data, io.draw());
+        self.apply(draw, log_odds, slab, io.output(0), Write::Store);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (log_odds, slab, draw) = (io.input(0).data, io.input(1).data, io.draw());
+        let g = io.upstream(0).expect("the only output");
+        io.give(0, |i| {
+            let log_odds = log_odds[i].to_f64();
+            g[i] * slab[i] * T::from_f64(sigmoid(log_odds) * sigmoid(-log_odds))
+        });
+        io.accumulate(1, |target, write| self.apply(draw, log_odds, g, target, write));
+    }
+}
+
+struct Apply<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    start: usize,
+    log_odds: &'a [T],
+    x: &'a [T],
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Apply<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            let from = i * BLOCK;
+            let noise = self.noise.block(self.start + from);
+            let inputs = self.log_odds[from..].iter().zip(&self.x[from..]).zip(noise.iter());
+            for (out, ((log_odds, &x), noise)) in out.iter_mut().zip(inputs) {
+                // Φ(ν), exact to the last digits also where it is tiny.
+                let below = 0.5 * libm::erfc(-noise.to_f64() * std::f64::consts::FRAC_1_SQRT_2);
+                let value = if below < sigmoid(log_odds.to_f64()) { x } else { T::ZERO };
+                *out = if self.write == Write::Store { value } else { *out + value };
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The half-Cauchy prior, of scales.
+
+use std::f64::consts::PI;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Prior, Real, Var};
+
+/// The absolute value of a Cauchy variable about zero: density 2 / (π scale (1 + (w/scale)²)) for w ≥ 0. A weakly
+/// informative prior of a standard deviation (Gelman 2006).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HalfCauchy {
+    scale: f64,
+}
+
+/// The half-Cauchy prior: half of its mass lies below `scale`.
+///
+/// # Panics
+/// If `scale` is not positive and finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `HalfCauchy(1.0)`")]
+#[track_caller]
+pub fn HalfCauchy(scale: f64) -> HalfCauchy {
+    assert!(scale > 0.0 && scale.is_finite(), "HalfCauchy: the scale must be positive and finite, got {scale}");
+    HalfCauchy { scale }
+}
+
+impl HalfCauchy {
+    /// The scale.
+    pub fn scale(self) -> f64 {
+        self.scale
+    }
+}
+
+impl Prior for HalfCauchy {
+    /// Below zero it is −∞, without a gradient.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for HalfCauchy {
+    const NAME: &'static str = "log-density of HalfCauchy";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = w / self.scale;
+        let inside = (2.0 / PI).ln() - self.scale.ln() - Math::ln_1p::<S>(z * z);
+        if w < 0.0 { f64::NEG_INFINITY } else { inside }
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = w / self.scale;
+        let inside = -2.0 * z / (1.0 + z * z) / self.scale;
+        if w < 0.0 { 0.0 } else { inside }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "HalfCauchy: the scale must be positive and finite, got 0")]
+    fn a_scale_of_zero_is_refused() {
+        HalfCauchy(0.0);
+    }
+}

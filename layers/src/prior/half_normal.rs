@@ -1,0 +1,67 @@
+//! The half-normal prior, of scales.
+
+use std::f64::consts::PI;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::{Prior, Real, Var};
+
+/// The absolute value of a N(0, scale²) variable: density √(2/π)/scale · e^(−(w/scale)²/2) for w ≥ 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HalfNormal {
+    scale: f64,
+}
+
+/// The half-normal prior, of |N(0, scale²)|; its mean is √(2/π) times the scale.
+///
+/// # Panics
+/// If `scale` is not positive and finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `HalfNormal(1.0)`")]
+#[track_caller]
+pub fn HalfNormal(scale: f64) -> HalfNormal {
+    assert!(scale > 0.0 && scale.is_finite(), "HalfNormal: the scale must be positive and finite, got {scale}");
+    HalfNormal { scale }
+}
+
+impl HalfNormal {
+    /// The scale.
+    pub fn scale(self) -> f64 {
+        self.scale
+    }
+}
+
+impl Prior for HalfNormal {
+    /// Below zero it is −∞, without a gradient.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for HalfNormal {
+    const NAME: &'static str = "log-density of HalfNormal";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = w / self.scale;
+        let inside = 0.5 * (2.0 / PI).ln() - self.scale.ln() - 0.5 * z * z;
+        if w < 0.0 { f64::NEG_INFINITY } else { inside }
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = w / self.scale;
+        let inside = -z / self.scale;
+        if w < 0.0 { 0.0 } else { inside }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "HalfNormal: the scale must be positive and finite, got 0")]
+    fn a_scale_of_zero_is_refused() {
+        HalfNormal(0.0);
+    }
+}

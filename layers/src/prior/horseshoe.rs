@@ -1,0 +1,102 @@
+//! The horseshoe prior.
+
+use std::f64::consts::{LN_2, PI};
+
+use super::exponential_integral::correction;
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Prior, Real, Var};
+
+/// The horseshoe: w ~ N(0, λ²τ²) with a scale λ of each weight's own, half-Cauchy(1), integrated out (Carvalho, Polson
+/// and Scott 2010). With tails like Cauchy's it leaves large weights alone, and with a pole at zero it draws the others
+/// there.
+///
+/// Its density is e^x E₁(x) / (τ √(2π³)) with x = w²/2τ² and the exponential integral E₁. At w = 0 it is infinite: a
+/// [`Point`](crate::Point) that starts at zero, as biases do, has no log-density.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Horseshoe {
+    tau: f64,
+}
+
+/// The horseshoe prior with the global scale τ.
+///
+/// # Panics
+/// If `tau` is not positive and finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `Horseshoe(0.1)`")]
+#[track_caller]
+pub fn Horseshoe(tau: f64) -> Horseshoe {
+    assert!(tau > 0.0 && tau.is_finite(), "Horseshoe: the global scale must be positive and finite, got {tau}");
+    Horseshoe { tau }
+}
+
+impl Horseshoe {
+    /// The global scale τ.
+    pub fn tau(self) -> f64 {
+        self.tau
+    }
+}
+
+impl Prior for Horseshoe {
+    /// ∞ at zero.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Horseshoe {
+    /// x = w²/2τ², its logarithm, and c with e^x E₁(x) = 1/(x + c).
+    #[inline(always)]
+    fn parts<S: Simd>(self, w: f64) -> [f64; 3] {
+        let z = w / self.tau;
+        let (x, ln_x) = (0.5 * z * z, 2.0 * Math::ln::<S>(z.abs()) - LN_2);
+        [x, ln_x, correction(x, ln_x)]
+    }
+}
+
+impl Summand<1> for Horseshoe {
+    const NAME: &'static str = "log-density of Horseshoe";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let [x, ln_x, c] = self.parts::<S>(w);
+        // The second does not overflow with x.
+        let ln_inverse = if x < 1.0 { (x + c).ln() } else { ln_x + (c / x).ln_1p() };
+        -0.5 * (2.0 * PI * PI * PI).ln() - self.tau.ln() - ln_inverse
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        let [.., c] = self.parts::<S>(w);
+        -2.0 * c / w
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Gradients, Point, Tape, Tensor};
+
+    #[test]
+    fn values_and_gradients_are_finite_from_the_pole_to_the_far_tails() {
+        for tau in [1e-6, 0.1, 1.0, 100.0] {
+            for w in [1e-300, 1e-170, 1e-20, 1e-3, 1.0, 1e4, 1e160].map(|z: f64| z * tau) {
+                let point = Point(Tensor::<f64>::new([2], [w, -w]));
+                let (tape, mut gradients) = (Tape::new(), Gradients::of(&point));
+                let value = Horseshoe(tau).log_density(tape.param(&point.0));
+                value.backward(&mut gradients);
+                let slopes = gradients.get("").unwrap();
+                assert!(value.item().is_finite() && slopes[0] < 0.0 && slopes[0].is_finite(), "{tau} {w}: {value:?}");
+                assert_eq!(slopes[0], -slopes[1]);
+                // Both the tails' −2/w and the pole's are bounds.
+                assert!(slopes[0] >= -2.0 / w, "{tau} {w}: {}", slopes[0]);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Horseshoe: the global scale must be positive and finite, got -0.1")]
+    fn a_negative_scale_is_refused() {
+        Horseshoe(-0.1);
+    }
+}

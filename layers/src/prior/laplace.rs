@@ -1,0 +1,72 @@
+//! The Laplace prior.
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::{Prior, Real, Var};
+
+/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). At the maximum a posteriori it is
+/// the penalty of the lasso.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Laplace {
+    mean: f64,
+    scale: f64,
+}
+
+/// The Laplace prior with this mean and scale; its standard deviation is √2 times the scale.
+///
+/// At the mean the log-density has a kink, and its derivative is taken to be 0.
+///
+/// # Panics
+/// If `scale` is not positive and finite, or `mean` is not finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `Laplace(0.0, 1.0)`")]
+#[track_caller]
+pub fn Laplace(mean: f64, scale: f64) -> Laplace {
+    assert!(mean.is_finite(), "Laplace: the mean must be finite, got {mean}");
+    assert!(scale > 0.0 && scale.is_finite(), "Laplace: the scale must be positive and finite, got {scale}");
+    Laplace { mean, scale }
+}
+
+impl Laplace {
+    /// The mean.
+    pub fn mean(self) -> f64 {
+        self.mean
+    }
+
+    /// The scale: the mean distance from the mean.
+    pub fn scale(self) -> f64 {
+        self.scale
+    }
+}
+
+impl Prior for Laplace {
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for Laplace {
+    const NAME: &'static str = "log-density of Laplace";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        -(w - self.mean).abs() / self.scale - (2.0 * self.scale).ln()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        let size = 1.0 / self.scale;
+        let away = w - self.mean;
+        if away == 0.0 { 0.0 } else { -size.copysign(away) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "Laplace: the scale must be positive and finite, got -1")]
+    fn a_negative_scale_is_refused() {
+        Laplace(0.0, -1.0);
+    }
+}

@@ -1,0 +1,170 @@
+//! A normal prior whose standard deviation is learned with the model.
+
+use std::f64::consts::TAU;
+
+use crate::divergence::mean_field::log_slope;
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::engine::{Visitor, VisitorMut};
+use crate::posterior::inverse_softplus;
+use crate::prior::own::{own_mut_of, own_of};
+use crate::{Cx, Own, OwnDraw, Path, Prior, Real, Role, Tensor, Var};
+
+/// N(0, s²) for every element, with one s = softplus(ρ) that is learned and certain: empirical Bayes, with the evidence
+/// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.
+///
+/// Keep it in a field, without `#[skip]`; all weights that name the field share the scale, as both of
+/// [`Dense`](crate::Dense)'s do. Its own parameter in a draw is ln s, which is finite for every ρ.
+#[derive(Clone, Debug)]
+pub struct LearnedNormal<T: Real = f32> {
+    /// ρ = softplus⁻¹(s), one element.
+    pub rho: Tensor<T>,
+}
+
+/// The normal prior about zero whose standard deviation is learned, beginning with `sd`.
+///
+/// # Panics
+/// If `sd` is not positive and finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `LearnedNormal(1.0)`")]
+#[track_caller]
+pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {
+    assert!(sd > 0.0 && sd.is_finite(), "LearnedNormal: the standard deviation must be positive and finite, got {sd}");
+    LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
+}
+
+impl<T: Real> LearnedNormal<T> {
+    /// The standard deviation s = softplus(ρ) as it is now.
+    pub fn sd(&self) -> f64 {
+        let rho = self.rho.data()[0].to_f64();
+        rho.max(0.0) + (-rho.abs()).exp().ln_1p()
+    }
+
+    /// ln s.
+    pub(crate) fn ln_sd(&self) -> f64 {
+        let rho = self.rho.data()[0].to_f64();
+        // Far below zero s is e^ρ, and may have underflowed.
+        if rho < -30.0 { rho - 0.5 * rho.exp() } else { self.sd().ln() }
+    }
+}
+
+impl<T: Real> Prior for LearnedNormal<T> {
+    fn log_density<'t, N: Real>(&self, w: Var<'t, N>) -> Var<'t, N> {
+        let ln_sd = w.tape().constant([], |_| N::from_f64(self.ln_sd()));
+        self.log_density_given(w, ln_sd)
+    }
+
+    /// Given ln s.
+    fn log_density_given<'t, N: Real>(&self, w: Var<'t, N>, ln_sd: Var<'t, N>) -> Var<'t, N> {
+        sum(Scaled, [w], Some(ln_sd))
+    }
+
+    fn own<N: Real>(&self) -> Option<&dyn Own<N>> {
+        Some(own_of::<T, N>(self))
+    }
+
+    fn own_mut<N: Real>(&mut self) -> Option<&mut dyn Own<N>> {
+        Some(own_mut_of::<T, N>(self))
+    }
+}
+
+impl<T: Real> Own<T> for LearnedNormal<T> {
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        f(&path.at("rho"), Role::Point, &self.rho);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        f(&path.at("rho"), Role::Point, &mut self.rho);
+    }
+
+    fn draw<'t>(&'t self, cx: Cx<'t, T>) -> OwnDraw<'t, T> {
+        OwnDraw::Certain(sum(LnSoftplus, [cx.tape().param(&self.rho)], None))
+    }
+
+    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
+}
+
+/// ln N(w; 0, s²), with ln s shared by all elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled;
+
+impl Summand<1> for Scaled {
+    const NAME: &'static str = "log-density of a normal of learned scale";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], at: At) -> f64 {
+        let z = w * Math::exp::<S>(-at.shared);
+        let z = if w == 0.0 { 0.0 } else { z };
+        -0.5 * (z * z + TAU.ln()) - at.shared
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], at: At) -> f64 {
+        let inverse_sd = Math::exp::<S>(-at.shared);
+        // Where 1/s has overflowed, a weight of zero is still at its mean.
+        let z = if w == 0.0 { 0.0 } else { w * inverse_sd };
+        if K == 1 {
+            z * z - 1.0
+        } else if w == 0.0 {
+            0.0
+        } else {
+            -z * inverse_sd
+        }
+    }
+}
+
+/// ln softplus(ρ).
+#[derive(Clone, Copy)]
+struct LnSoftplus;
+
+impl Summand<1> for LnSoftplus {
+    const NAME: &'static str = "ln softplus";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [rho]: [f64; 1], _: At) -> f64 {
+        Math::log_softplus::<S>(rho)
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [rho]: [f64; 1], _: At) -> f64 {
+        log_slope::<S>(rho)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Given, Tape};
+
+    #[test]
+    #[should_panic(expected = "LearnedNormal: the standard deviation must be positive and finite, got 0")]
+    fn a_standard_deviation_of_zero_is_refused() {
+        LearnedNormal::<f32>(0.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "the prior's own parameter is f32, in a model of f64: make both of one number type")]
+    fn a_model_of_another_number_type_is_refused() {
+        let prior = LearnedNormal::<f32>(1.0);
+        let _ = prior.own::<f64>();
+    }
+
+    #[test]
+    #[should_panic(expected = "keep it in a field, without `#[skip]`, and write `#[prior(self.field)]`")]
+    fn a_prior_that_nobody_would_learn_is_refused() {
+        let prior = LearnedNormal::<f32>(1.0);
+        let _: Given<'_, _, f32> = Given::fixed(&prior);
+    }
+
+    #[test]
+    fn the_standard_deviation_asked_for_is_the_one_there() {
+        for sd in [1e-30, 0.05, 1.0, 1e4] {
+            let prior = LearnedNormal::<f64>(sd);
+            assert!((prior.sd() / sd - 1.0).abs() < 1e-12 && (prior.ln_sd() - sd.ln()).abs() < 1e-12, "{sd}");
+            let tape = Tape::<f64>::inference();
+            let w = tape.constant([2], |i| i as f64 * sd);
+            let exact = 2.0 * (-sd.ln() - 0.5 * TAU.ln()) - 0.5;
+            assert!((prior.log_density(w).item() - exact).abs() < 1e-12, "{sd}");
+        }
+    }
+}

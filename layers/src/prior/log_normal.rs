@@ -1,0 +1,85 @@
+//! The log-normal prior, of positive weights.
+
+use std::f64::consts::TAU;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Normal, Prior, Real, Var};
+
+/// A positive weight whose logarithm is N(mu, sigma²).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogNormalPrior {
+    mu: f64,
+    sigma: f64,
+}
+
+/// The prior of a positive weight whose logarithm has the mean `mu` and the standard deviation `sigma`; its median is
+/// e^mu.
+///
+/// # Panics
+/// If `sigma` is not positive and finite, or `mu` is not finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `LogNormalPrior(0.0, 1.0)`")]
+#[track_caller]
+pub fn LogNormalPrior(mu: f64, sigma: f64) -> LogNormalPrior {
+    assert!(mu.is_finite(), "LogNormalPrior: the mean of the logarithm must be finite, got {mu}");
+    assert!(
+        sigma > 0.0 && sigma.is_finite(),
+        "LogNormalPrior: the standard deviation of the logarithm must be positive and finite, got {sigma}"
+    );
+    LogNormalPrior { mu, sigma }
+}
+
+impl LogNormalPrior {
+    /// The distribution of the logarithm.
+    pub fn log(self) -> Normal {
+        Normal(self.mu, self.sigma)
+    }
+
+    /// The mean of the logarithm.
+    pub fn mu(self) -> f64 {
+        self.mu
+    }
+
+    /// The standard deviation of the logarithm.
+    pub fn sigma(self) -> f64 {
+        self.sigma
+    }
+}
+
+impl Prior for LogNormalPrior {
+    /// Of a weight that is not positive it is −∞, without a gradient.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for LogNormalPrior {
+    const NAME: &'static str = "log-density of LogNormalPrior";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let ln_w = Math::ln::<S>(w);
+        let z = (ln_w - self.mu) / self.sigma;
+        let inside = -0.5 * (z * z + TAU.ln()) - self.sigma.ln() - ln_w;
+        if w <= 0.0 { f64::NEG_INFINITY } else { inside }
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = (Math::ln::<S>(w) - self.mu) / self.sigma;
+        let inside = -(1.0 + z / self.sigma) / w;
+        if w <= 0.0 { 0.0 } else { inside }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "the standard deviation of the logarithm must be positive and finite, got NaN")]
+    fn a_standard_deviation_that_is_no_number_is_refused() {
+        LogNormalPrior(0.0, f64::NAN);
+    }
+}

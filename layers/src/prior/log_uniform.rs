@@ -1,0 +1,37 @@
+//! The log-uniform prior, of variational dropout.
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Prior, Real, Var};
+
+/// p(ln |w|) is constant, p(w) ∝ 1/|w|: the prior under which the divergence of N(μ, σ²) depends on the noise-to-signal
+/// ratio α = σ²/μ² alone, which makes learning α a matter of the likelihood ("variational dropout": Kingma, Salimans and
+/// Welling 2015, section 3.2; made sparse by Molchanov, Ashukha and Vetrov 2017).
+///
+/// It is improper: no constant normalises it, so its log-density is −ln |w| and its divergences are known up to a
+/// constant. Here that of [`MeanField`](crate::MeanField) tends to 0 as α → ∞. Of a [`Point`](crate::Point) the
+/// posterior's density has no maximum, because it grows without bound towards w = 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LogUniform;
+
+impl Prior for LogUniform {
+    /// −ln |w|, of an improper density that has no normaliser: ∞ at zero.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for LogUniform {
+    const NAME: &'static str = "log-density of LogUniform";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        -Math::ln::<S>(w.abs())
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        -1.0 / w
+    }
+}

@@ -1,0 +1,180 @@
+//! The normal prior with a mean and a standard deviation for every element.
+
+use std::f64::consts::TAU;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::{Prior, Real, Tensor, Var};
+
+/// N(meanᵢ, sdᵢ²) for element i: the posterior of an earlier model, say, or a prior that narrows from layer to layer.
+///
+/// It is not `Copy`: keep it in a field.
+#[derive(Clone, Debug)]
+pub struct Normals {
+    mean: PerElement,
+    sd: PerElement,
+}
+
+/// One number for every element, or the same for all: `1.0.into()`, or a tensor of the weight's shape.
+#[derive(Clone, Debug)]
+pub enum PerElement {
+    /// The same for all elements.
+    Same(f64),
+    /// A tensor of the weight's shape.
+    Each(Tensor<f64>),
+}
+
+impl From<f64> for PerElement {
+    fn from(x: f64) -> Self {
+        PerElement::Same(x)
+    }
+}
+
+impl From<Tensor<f64>> for PerElement {
+    fn from(x: Tensor<f64>) -> Self {
+        PerElement::Each(x)
+    }
+}
+
+impl PerElement {
+    fn all(&self) -> &[f64] {
+        match self {
+            PerElement::Same(x) => std::slice::from_ref(x),
+            PerElement::Each(x) => x.data(),
+        }
+    }
+
+    fn shape(&self) -> Option<&[usize]> {
+        match self {
+            PerElement::Same(_) => None,
+            PerElement::Each(x) => Some(x.shape()),
+        }
+    }
+
+    /// Of element `i`.
+    pub(crate) fn at(&self, i: usize) -> f64 {
+        match self {
+            PerElement::Same(x) => *x,
+            PerElement::Each(x) => x.data()[i],
+        }
+    }
+}
+
+/// The normal prior with these means and standard deviations: each a number, or a tensor of the weight's shape.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// let prior = Normals(0.0, Tensor::new([2], [1.0, 0.1]));
+/// ```
+///
+/// # Panics
+/// If a standard deviation is not positive and finite, a mean is not finite, or the two shapes differ. A weight of
+/// another shape panics when its divergence is asked for.
+#[allow(non_snake_case, reason = "it reads as a constructor: `Normals(0.0, sds)`")]
+#[track_caller]
+pub fn Normals(mean: impl Into<PerElement>, sd: impl Into<PerElement>) -> Normals {
+    let (mean, sd) = (mean.into(), sd.into());
+    if let (Some(means), Some(sds)) = (mean.shape(), sd.shape()) {
+        assert!(means == sds, "Normals: the means have the shape {means:?}, and the standard deviations {sds:?}");
+    }
+    if let Some((i, mean)) = mean.all().iter().enumerate().find(|(_, mean)| !mean.is_finite()) {
+        panic!("Normals: a mean must be finite, got {mean} for element {i}");
+    }
+    if let Some((i, sd)) = sd.all().iter().enumerate().find(|(_, sd)| !(**sd > 0.0 && sd.is_finite())) {
+        panic!("Normals: a standard deviation must be positive and finite, got {sd} for element {i}");
+    }
+    Normals { mean, sd }
+}
+
+impl Normals {
+    /// The means.
+    pub fn mean(&self) -> &PerElement {
+        &self.mean
+    }
+
+    /// The standard deviations.
+    pub fn sd(&self) -> &PerElement {
+        &self.sd
+    }
+
+    /// # Panics
+    /// If a weight of this shape is none of this prior.
+    pub(crate) fn check(&self, shape: &[usize]) {
+        for own in [self.mean.shape(), self.sd.shape()].into_iter().flatten() {
+            assert!(own == shape, "Normals: a prior of shape {own:?} for a weight of shape {shape:?}");
+        }
+    }
+}
+
+impl Prior for Normals {
+    /// # Panics
+    /// If the weight's shape is not the prior's.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        self.check(w.shape());
+        // The tape outlives this borrow, so it gets numbers of its own.
+        let each = w.tape().alloc_slice(w.len(), |i| Scaled { mean: self.mean.at(i), sd: self.sd.at(i) });
+        sum(Each(each), [w], None)
+    }
+}
+
+/// N(mean, sd²) of one element.
+#[derive(Clone, Copy)]
+struct Scaled {
+    mean: f64,
+    sd: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Each<'t>(&'t [Scaled]);
+
+impl Summand<1> for Each<'_> {
+    const NAME: &'static str = "log-density of Normals";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], at: At) -> f64 {
+        let Scaled { mean, sd } = self.0[at.element];
+        let z = (w - mean) / sd;
+        -0.5 * (z * z + TAU.ln()) - sd.ln()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], at: At) -> f64 {
+        let Scaled { mean, sd } = self.0[at.element];
+        (mean - w) / sd / sd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    fn numbers(numbers: &[f64]) -> Tensor<f64> {
+        Tensor::new([numbers.len()], numbers)
+    }
+
+    #[test]
+    #[should_panic(expected = "the means have the shape [2], and the standard deviations [3]")]
+    fn means_and_standard_deviations_of_two_shapes_are_refused() {
+        Normals(numbers(&[0.0, 1.0]), numbers(&[1.0, 1.0, 1.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "a standard deviation must be positive and finite, got -2 for element 1")]
+    fn a_negative_standard_deviation_is_refused() {
+        Normals(0.0, numbers(&[1.0, -2.0]));
+    }
+
+    #[test]
+    #[should_panic(expected = "a mean must be finite, got inf for element 0")]
+    fn an_infinite_mean_is_refused() {
+        Normals(f64::INFINITY, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a prior of shape [2] for a weight of shape [2, 1]")]
+    fn a_weight_of_another_shape_is_refused() {
+        let tape = Tape::<f64>::new();
+        Normals(0.0, numbers(&[1.0, 2.0])).log_density(tape.constant([2, 1], |_| 0.0));
+    }
+}

@@ -1,0 +1,104 @@
+//! A spike at zero and a normal slab, of weights that may be left out.
+
+use std::f64::consts::TAU;
+
+use crate::elementwise::{At, Summand, sum};
+use crate::engine::kernels::dispatch::Simd;
+use crate::{Prior, Real, Var};
+
+/// A weight is exactly zero with probability 1 − inclusion, and else N(0, slab_sd²) (Mitchell and Beauchamp 1988, with a
+/// normal slab). The continuous relative is [`ScaleMixture::spike_and_slab`](crate::ScaleMixture::spike_and_slab).
+///
+/// # The log-density
+/// A distribution with mass at a point has no density on the line. What [`log_density`](Prior::log_density) gives is
+/// that with respect to length plus a unit mass at zero: ln(1 − inclusion) at zero, and ln inclusion + ln N(w; 0,
+/// slab_sd²) anywhere else. Estimated divergences are right with it: those of a continuous posterior, which is at zero
+/// with probability zero, and those of a posterior whose own density is of the same kind. The jump at zero passes no
+/// gradient on. What it is not good for is a [`Point`](crate::Point): a density and a probability are not to be
+/// compared, so no divergence of a point from this prior is declared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpikeAndSlabPrior {
+    inclusion: f64,
+    slab_sd: f64,
+}
+
+/// The prior of a weight that is zero, unless it is included, with probability `inclusion`, and then N(0, slab_sd²).
+///
+/// # Panics
+/// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
+#[allow(non_snake_case, reason = "it reads as a constructor: `SpikeAndSlabPrior(0.1, 1.0)`")]
+#[track_caller]
+pub fn SpikeAndSlabPrior(inclusion: f64, slab_sd: f64) -> SpikeAndSlabPrior {
+    assert!(
+        inclusion > 0.0 && inclusion < 1.0,
+        "SpikeAndSlabPrior: the probability of inclusion must be between 0 and 1, got {inclusion}"
+    );
+    assert!(
+        slab_sd > 0.0 && slab_sd.is_finite(),
+        "SpikeAndSlabPrior: the standard deviation of the slab must be positive and finite, got {slab_sd}"
+    );
+    SpikeAndSlabPrior { inclusion, slab_sd }
+}
+
+impl SpikeAndSlabPrior {
+    /// The probability that a weight is not zero.
+    pub fn inclusion(self) -> f64 {
+        self.inclusion
+    }
+
+    /// The standard deviation of a weight that is not zero.
+    pub fn slab_sd(self) -> f64 {
+        self.slab_sd
+    }
+}
+
+impl Prior for SpikeAndSlabPrior {
+    /// With respect to length plus a unit mass at zero: see the type.
+    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(*self, [w], None)
+    }
+}
+
+impl Summand<1> for SpikeAndSlabPrior {
+    const NAME: &'static str = "log-density of SpikeAndSlabPrior";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        let z = w / self.slab_sd;
+        let slab = self.inclusion.ln() - self.slab_sd.ln() - 0.5 * (z * z + TAU.ln());
+        if w == 0.0 { (-self.inclusion).ln_1p() } else { slab }
+    }
+
+    /// At zero it is zero, as the slab's is.
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        -w / self.slab_sd / self.slab_sd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Normal, Tape};
+
+    #[test]
+    fn the_density_is_the_spike_s_at_zero_and_the_slab_s_elsewhere() {
+        let tape = Tape::<f64>::inference();
+        let at = |w: f64| SpikeAndSlabPrior(0.1, 2.0).log_density(tape.constant([1], |_| w)).item();
+        let normal = |w: f64| Normal(0.0, 2.0).log_density(tape.constant([1], |_| w)).item();
+        assert!((at(0.0) - 0.9f64.ln()).abs() < 1e-15);
+        assert!((at(1e-3) - (0.1f64.ln() + normal(1e-3))).abs() < 1e-14);
+    }
+
+    #[test]
+    #[should_panic(expected = "the probability of inclusion must be between 0 and 1, got 1")]
+    fn a_certain_inclusion_is_refused() {
+        SpikeAndSlabPrior(1.0, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "the standard deviation of the slab must be positive and finite, got 0")]
+    fn a_slab_without_width_is_refused() {
+        SpikeAndSlabPrior(0.5, 0.0);
+    }
+}

@@ -1,0 +1,42 @@
+//! Priors that are fields of the model: in a draw with a parameter of their own, if they have one.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Member;
+
+use crate::ast::{Body, Field, Group, Model, Role};
+use crate::expand::prior;
+use crate::expand::walk::{self, Borrow};
+use crate::names;
+
+/// Draws every prior that weights name, before the weights.
+pub(crate) fn drawn(model: &Model, group: &Group) -> TokenStream {
+    let priors = group.fields.iter().filter(|field| matches!(field.role(), Role::Prior));
+    let drawn = priors.map(|field| {
+        let (span, local, cx) = (field.span(), local(field), walk::cx(field));
+        let k = names::placed(&model.root, span);
+        let place = walk::field_of_self(model, field, Borrow::Shared);
+        let given = names::qualified(&field.ty, &quote!(#k::Prior), quote_spanned!(span=> given(#place, #cx)));
+        quote_spanned!(span=> let #local = #given;)
+    });
+    drawn.collect()
+}
+
+/// The draw of the prior that `weight` names.
+pub(crate) fn of(model: &Model, weight: &Field) -> Option<TokenStream> {
+    let (Role::Weight { prior, monte_carlo }, Body::Struct(group)) = (weight.role(), &model.body) else {
+        return None;
+    };
+    let named = prior::named(prior)?;
+    let field = group.fields.iter().find(|field| field.member == *named && matches!(field.role(), Role::Prior))?;
+    let local = local(field).into_token_stream();
+    Some(if monte_carlo { quote!(#local.monte_carlo()) } else { local })
+}
+
+/// What the draw of this prior is called in `draw_in`.
+pub(crate) fn local(field: &Field) -> Ident {
+    match &field.member {
+        Member::Named(name) => names::local(&format!("given_{}", name.to_string().trim_start_matches("r#"))),
+        Member::Unnamed(index) => names::local(&format!("given{}", index.index)),
+    }
+}

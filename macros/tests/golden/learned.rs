@@ -1,0 +1,95 @@
+/// One draw of [`Learned`](type@Learned): the model with its weights known.
+#[allow(dead_code, missing_debug_implementations)]
+struct LearnedDraw<'t, P: Prior>
+where
+    MeanField: Divergence<P>,
+{
+    /// This weight, drawn.
+    weight: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This weight, drawn.
+    bias: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This prior, in the draw.
+    scale: ::elbo::Given<'t, P, <MeanField as ::elbo::Parameters>::Scalar>,
+    _tape: ::core::marker::PhantomData<&'t ()>,
+}
+impl<'t, P: Prior> ::core::marker::Copy for LearnedDraw<'t, P>
+where
+    MeanField: Divergence<P>,
+{}
+#[automatically_derived]
+impl<'t, P: Prior> ::core::clone::Clone for LearnedDraw<'t, P>
+where
+    MeanField: Divergence<P>,
+{
+    fn clone(&self) -> LearnedDraw<'t, P> {
+        *self
+    }
+}
+#[automatically_derived]
+impl<'t, P: Prior> ::elbo::Drawn<'t, <Learned<P> as ::elbo::Parameters>::Scalar>
+for LearnedDraw<'t, P>
+where
+    MeanField: Divergence<P>,
+{
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Learned<P>>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
+        ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
+        ::elbo::Drawn::each_kl(&self.bias, &path.at("bias"), f);
+    }
+}
+#[automatically_derived]
+impl<P: Prior> ::elbo::Parameters for Learned<P>
+where
+    MeanField: Divergence<P>,
+{
+    type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
+        <P as ::elbo::Prior>::visit_own(&self.scale, &path.at("scale"), f);
+        ::elbo::Parameters::visit(&self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit(&self.bias, &path.at("bias"), f);
+    }
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
+        <P as ::elbo::Prior>::visit_mut_own(&mut self.scale, &path.at("scale"), f);
+        ::elbo::Parameters::visit_mut(&mut self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit_mut(&mut self.bias, &path.at("bias"), f);
+    }
+}
+#[automatically_derived]
+impl<P: Prior> ::elbo::Bayesian for Learned<P>
+where
+    MeanField: Divergence<P>,
+{
+    type Draw<'t> = LearnedDraw<'t, P>;
+    type Batch = ::elbo::Yes;
+    type Exact = <<MeanField as ::elbo::Divergence<
+        P,
+    >>::Exact as ::elbo::Verdict>::And<
+        <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<P>>>::Exact,
+    >;
+    fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
+        let given_scale = <P as ::elbo::Prior>::given(&self.scale, cx.at("scale"));
+        LearnedDraw {
+            weight: <MeanField as ::elbo::Divergence<
+                P,
+            >>::weight_given(&self.weight, given_scale, cx.at("weight")),
+            bias: <MeanField as ::elbo::Divergence<
+                ::elbo::MonteCarlo<P>,
+            >>::weight_given(&self.bias, given_scale.monte_carlo(), cx.at("bias")),
+            scale: given_scale,
+            _tape: ::core::marker::PhantomData,
+        }
+    }
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <P as ::elbo::Prior>::own_kl::<Self::Scalar>(&self.scale, &path.at("scale"), f);
+        <MeanField as ::elbo::Divergence<
+            P,
+        >>::term(&self.weight, &self.scale, &path.at("weight"), f);
+        <MeanField as ::elbo::Divergence<
+            ::elbo::MonteCarlo<P>,
+        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.scale), &path.at("bias"), f);
+    }
+}
