@@ -83,6 +83,11 @@ impl<'a> Path<'a> {
         self.child(Segment::Index(index))
     }
 
+    /// The place that holds this one; `None` at the root.
+    pub fn parent(&self) -> Option<&'a Path<'a>> {
+        self.parent
+    }
+
     /// Folds the segments from the root on: names with `name`, indices with `index`.
     pub fn fold<A>(&self, start: A, name: fn(A, &str) -> A, index: fn(A, usize) -> A) -> A {
         let so_far = match self.parent {

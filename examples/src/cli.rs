@@ -28,6 +28,10 @@ pub struct Training {
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub prior_sd: f64,
 
+    /// Standard deviation of every weight before training [default: 0.0067, which is ln(1 + exp(-5))]
+    #[arg(long, value_name = "SD", value_parser = positive)]
+    pub initial_sd: Option<f64>,
+
     /// Posterior draws that a prediction is averaged over
     #[arg(long, value_name = "N", value_parser = whole::<1>)]
     pub draws: usize,
@@ -46,8 +50,9 @@ pub struct Training {
 
     /// Write the results to this file too, as JSON: test_error (a fraction from 0 to 1), test_nll,
     /// elbo, kl and kl_terms {name: nats} (all in nats; null where infinite), ece (15 bins), brier,
-    /// parameters, weights, epochs, seconds_per_epoch, and history, a list of {epoch, test_error,
-    /// test_nll} for --evaluate-at
+    /// entropy_right and entropy_wrong (mean predictive entropies, null where there are no such
+    /// answers), parameters, weights, epochs, seconds_per_epoch, and history, a list of {epoch,
+    /// test_error, test_nll} for --evaluate-at
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }

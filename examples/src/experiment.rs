@@ -17,7 +17,8 @@ pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training
 }
 
 fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<Summary, Failure> {
-    let mut model = Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd);
+    let mut model =
+        Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd, options.initial_sd);
     model.initialise(Key::new(options.seed));
 
     let mut training = Elbo::new(Categorical, train.len())
@@ -34,11 +35,14 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
         epochs.extend(training.fit(&mut model, train, Epochs(options.epochs - epochs.len()))?.epochs);
     }
 
+    let bound = training.evaluate(&model, train, Draws(options.draws).seed(options.seed))?;
     let predicted = predict(&model, test, options);
     let (entropy_right, entropy_wrong) = predicted.entropy_split(test.targets());
     Ok(Summary {
-        train_nll: epochs.last().map_or(f64::NAN, |epoch| epoch.nll) * train.len() as f64,
+        train_nll: bound.nll * train.len() as f64,
         kl: model.kl(),
+        elbo_error: bound.standard_error,
+        elbo_of_nothing: -(train.len() as f64) * (classes as f64).ln(),
         kl_terms: terms(&model, model.kl_terms()),
         parameters: model.parameters(),
         test: Scores::of(&predicted, test.targets()),

@@ -13,11 +13,16 @@ pub const ECE_BINS: usize = 15;
 /// nats; the error is a fraction.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// Σ NLL over the training examples, expected under the posterior, in the last epoch.
+    /// Σ NLL over the training examples, expected under the posterior that training ended with.
     pub train_nll: f64,
     /// The KL divergence from prior to posterior.
     pub kl: f64,
-    /// Its summands.
+    /// The standard error of the bound, which is a mean over draws of the weights.
+    pub elbo_error: f64,
+    /// The bound of a model that leaves every weight at the prior and gives each class the same probability, −N ln C:
+    /// what there is without learning.
+    pub elbo_of_nothing: f64,
+    /// The divergence's summands.
     pub kl_terms: Vec<Term>,
     /// The number of learned numbers: means and scales both.
     pub parameters: usize,

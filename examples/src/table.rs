@@ -16,6 +16,8 @@ pub fn render(summary: &Summary) -> String {
 fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "Evidence lower bound on the training examples, nats")?;
     writeln!(out, "  ELBO = -(NLL + KL) {:>18}", grouped(summary.elbo()))?;
+    writeln!(out, "    its standard error {:>16}", grouped(summary.elbo_error))?;
+    writeln!(out, "    of learning nothing {:>15}", grouped(summary.elbo_of_nothing))?;
     writeln!(out, "  NLL                {:>18}", grouped(summary.train_nll))?;
     writeln!(out, "  KL                 {:>18}", grouped(summary.kl))?;
 
@@ -47,7 +49,12 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, "  after epoch {:>3}: error {error:.2} %, NLL {nll:.4} nats/example", at.epoch)?;
     }
 
-    writeln!(out, "\n{} epochs, {:.2} s each", summary.epochs, summary.seconds_per_epoch)
+    writeln!(out, "\n{} epochs, {} each", summary.epochs, seconds(summary.seconds_per_epoch))
+}
+
+/// Three digits, in milliseconds below a second.
+fn seconds(s: f64) -> String {
+    if s < 1.0 { format!("{:.3} ms", 1e3 * s) } else { format!("{s:.2} s") }
 }
 
 fn entropy(nats: Option<f64>) -> String {

@@ -62,8 +62,16 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
+    ///
+    /// # Panics
+    /// If [`Estimators`](crate::Estimators) name what the model has not.
+    #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<Self::Scalar>, how: impl Into<Drawing<'t, Self::Scalar>>) -> Self::Draw<'t> {
-        let (key, mode) = how.into().mode();
+        let drawing = how.into();
+        if let Some(estimators) = drawing.estimators_by_name() {
+            estimators.check_names(self);
+        }
+        let (key, mode) = drawing.mode();
         self.draw_in(Cx::new(tape, key, mode))
     }
 
@@ -158,15 +166,32 @@ pub trait Bayesian: Parameters + 'static {
     /// Copies every parameter and buffer from `other`, a model of the same shape.
     ///
     /// # Panics
-    /// If a tensor's shape differs.
+    /// If one has a tensor that the other has not, or of another shape. Nothing has been copied then.
+    #[track_caller]
     fn copy_from(&mut self, other: &Self) {
-        let mut from: Vec<&Tensor<Self::Scalar>> = Vec::new();
-        other.visit(&Path::ROOT, &mut |_, _, tensor| from.push(tensor));
+        let mut from: Vec<(String, &Tensor<Self::Scalar>)> = Vec::new();
+        other.visit(&Path::ROOT, &mut |path, _, tensor| from.push((path.to_string(), tensor)));
+        let (mut index, mut mistake) = (0, None);
+        self.visit(&Path::ROOT, &mut |path, _, tensor| {
+            let source = from.get(index).filter(|(name, _)| *name == path.to_string());
+            if mistake.is_none() && source.is_none_or(|(_, source)| source.shape() != tensor.shape()) {
+                let there = source.map_or("is not there".to_owned(), |(_, source)| format!("has {:?}", source.shape()));
+                mistake =
+                    Some(format!("`{path}` has the shape {:?}, and in the other model it {there}", tensor.shape()));
+            }
+            index += 1;
+        });
+        if let Some((name, _)) = from.get(index).filter(|_| mistake.is_none()) {
+            mistake = Some(format!("the other model has `{name}`, and this one has not"));
+        }
+        if let Some(mistake) = mistake {
+            panic!("copy_from: {mistake}");
+        }
         let mut from = from.into_iter();
-        self.visit_mut(&Path::ROOT, &mut |path, _, tensor| {
-            let source = from.next().filter(|source| source.shape() == tensor.shape());
-            let source = source.unwrap_or_else(|| panic!("copy_from: {path:?} has no counterpart of the same shape"));
-            tensor.data_mut().copy_from_slice(source.data());
+        self.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
+            if let Some((_, source)) = from.next() {
+                tensor.data_mut().copy_from_slice(source.data());
+            }
         });
     }
 }

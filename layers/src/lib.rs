@@ -25,14 +25,34 @@
 //! let mut model = Classifier { hidden: [Dense::new(2, 16), Dense::new(16, 16)], head: Dense::new(16, 2) };
 //! println!("{:.1} nats before any forward pass: {:?}", model.kl(), model.kl_terms());
 //!
-//! let x: Tensor = Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin());
+//! let x: Tensor = Tensor::from_fn([500, 2], |i| ((i * i) as f64).sin());
 //! let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
-//! let train = Examples::new(x, labels)?;
-//! let report = Elbo::new(Categorical, train.len()).optimizer(Adam::new(1e-2)).fit(&mut model, &train, Epochs(20))?;
-//! println!("ELBO {:.1} nats", report.last().elbo);
+//! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
+//! let mut elbo = Elbo::new(Categorical, train.len()).optimizer(Adam::new(1e-2));
+//! elbo.fit(&mut model, &train, Epochs(20))?;
+//! println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
 //!
-//! let predictions = model.predict(train.inputs(), Draws(64)).categorical();
-//! println!("accuracy {:.2}", predictions.accuracy(train.targets()));
+//! let predictions = model.predict(test.inputs(), Draws(64)).categorical();
+//! println!("accuracy {:.2}", predictions.accuracy(test.targets()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The loop that [`Elbo::fit`] is, written out:
+//!
+//! ```
+//! # use elbo::prelude::*;
+//! # let train = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin()), (0..64).map(|i| i % 2).collect())?;
+//! # let (mut model, key) = (Dense::new(2, 2), Key::new(1));
+//! let (mut tape, mut gradients, mut adam) = (Tape::new(), Gradients::of(&model), Adam::new(1e-2));
+//! let objective = Objective::new(train.len());
+//! for (step, (x, y)) in train.batches(16, key).enumerate() {
+//!     tape.reset();
+//!     let net = model.draw(&tape, key.step(step));
+//!     let nll = Categorical.nll(net.forward(tape.input(&x)), &y);
+//!     let loss = objective.loss(nll, net.kl(), step);
+//!     loss.backward(&mut gradients);
+//!     adam.step(&mut model, &mut gradients);
+//! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -84,7 +104,7 @@ pub use prior::{
 pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior, own_mut_of, own_of};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
-pub use train::{Elbo, Epoch, Epochs, Report, TrainError};
+pub use train::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use verdict::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
 
@@ -104,6 +124,11 @@ pub mod prelude {
         Weight, bayesian,
     };
 }
+
+/// The README's program, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// What generated code calls. Not for use by hand; it may change in any release.
 #[doc(hidden)]

@@ -163,3 +163,31 @@ fn a_weight_may_be_estimated_otherwise_than_the_rest() {
     }
     assert_ne!(flipped.hidden[0].forward(inputs[0]).value(), plain.hidden[0].forward(inputs[0]).value());
 }
+
+#[test]
+#[should_panic(
+    expected = "draw: an estimator is set for `hidden.7`, which the model has not; its weights are `hidden.0.weight`"
+)]
+fn an_estimator_for_nothing_is_refused() {
+    let model = common::classifier(3, 4, 2);
+    let estimators =
+        Estimators::all(Estimator::Sample).set("head.weight", Estimator::Local).set("hidden.7", Estimator::Local);
+    let tape = Tape::new();
+    model.draw(&tape, Drawing::new(Key::new(1)).estimators(&estimators));
+}
+
+#[test]
+fn names_count_whatever_the_key() {
+    let model = common::classifier(3, 4, 2);
+    let (x, _) = common::examples(6, 3, 2);
+    let estimators = Estimators::all(Estimator::Sample).set("hidden", Estimator::Flipout);
+    for key in [Key::new(1), Key::new(1).at("elsewhere").index(3)] {
+        let outputs = |drawing: Drawing| {
+            let tape = Tape::inference();
+            model.draw(&tape, drawing).forward(tape.input(&x)).value().to_vec()
+        };
+        let named = outputs(Drawing::new(key).estimators(&estimators));
+        assert_ne!(named, outputs(Drawing::new(key)), "{key:?}");
+        assert_ne!(named, outputs(Drawing::new(key).estimator(Estimator::Flipout)), "{key:?}");
+    }
+}

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{classifier, examples};
-use elbo::TrainError;
 use elbo::prelude::*;
+use elbo::{Clip, Schedule, TrainError, Watch};
 
 #[test]
 fn a_network_learns_and_its_predictions_are_probabilities() {
@@ -162,4 +162,231 @@ fn a_buffer_takes_its_new_value_with_the_step() {
         sgd.step(&mut model, &mut gradients);
     }
     assert_eq!(model.seen.0.data(), [3.0, 4.5]);
+}
+
+#[bayesian]
+struct Buffered {
+    layer: Dense,
+    /// Never updated.
+    kept: Buffer,
+}
+
+#[bayesian]
+impl Buffered {
+    fn forward(&self, x: Var) -> Var {
+        self.layer.forward(x)
+    }
+}
+
+#[test]
+fn a_step_is_taken_back_beside_a_buffer_that_no_forward_updates() {
+    let (x, labels) = examples(8, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let mut model = Buffered { layer: Dense::new(4, 2), kept: Buffer(Tensor::full([3], 7.0)) };
+    let start = parameters(&model);
+    let error =
+        Elbo::new(Categorical, 8).optimizer(Sgd::new(1e38)).quiet().fit(&mut model, &data, Epochs(3)).unwrap_err();
+    assert!(matches!(error, TrainError::NonFinite { step: 1, .. }), "{error}");
+    assert_eq!(parameters(&model), start);
+}
+
+#[test]
+fn a_last_step_that_blew_up_is_taken_back_too() {
+    let (x, labels) = examples(8, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let mut model = classifier(4, 6, 2);
+    let start = parameters(&model);
+    // A single step in all: no step after it sees what it led to.
+    let mut elbo = Elbo::new(Categorical, 8).optimizer(Sgd::new(1e38)).quiet();
+    let error = elbo.fit(&mut model, &data, Epochs(1)).unwrap_err();
+    assert!(matches!(error, TrainError::NonFinite { step: 1, epoch: 1, .. }), "{error}");
+    assert_eq!(parameters(&model), start);
+}
+
+#[test]
+fn training_stops_early_with_the_parameters_of_the_best_epoch() {
+    let (x, labels) = examples(60, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let (train, held_out) = data.split(0.5, 1).unwrap();
+    // A rate so large that the likelihood soon gets worse.
+    let mut elbo = Elbo::new(Categorical, train.len()).optimizer(Adam::new(0.3)).batch(8).quiet();
+    let mut model = classifier(4, 6, 2);
+    let mut after = Vec::new();
+    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(4)).stop_early(Watch::ValidationNll, 3);
+    let report = training
+        .each_epoch(|_, model| {
+            after.push(parameters(model));
+            std::ops::ControlFlow::Continue(())
+        })
+        .run(Epochs(200))
+        .unwrap();
+    let nll = |epoch: usize| report.epochs[epoch - 1].validation_nll.unwrap();
+    let best = report.best.unwrap();
+    assert_eq!(report.epochs.len(), best + 3, "{report}");
+    assert!((1..=report.epochs.len()).all(|epoch| nll(best) <= nll(epoch)), "{report}");
+    assert_eq!(parameters(&model), after[best - 1]);
+    // The validation is what one gets afterwards.
+    let again = elbo.expected_nll(&model, &held_out, Draws(4)).unwrap();
+    assert_eq!(again, nll(best));
+    assert!(report.to_string().lines().nth(best).unwrap().ends_with("best"), "{report}");
+}
+
+#[test]
+fn a_look_at_an_epoch_can_end_training() {
+    let (x, labels) = examples(20, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let mut elbo = Elbo::new(Categorical, 20).quiet();
+    let mut model = classifier(4, 6, 2);
+    let mut seen = 0;
+    let training = elbo.training(&mut model, &data).each_epoch(|_, _| {
+        seen += 1;
+        if seen == 2 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+    });
+    assert_eq!(training.run(Epochs(9)).unwrap().epochs.len(), 2);
+}
+
+#[test]
+fn the_bound_at_fixed_weights_is_what_it_says() {
+    let (x, labels) = examples(40, 4, 3);
+    let data = Examples::new(x, labels).unwrap();
+    let model = classifier(4, 6, 3);
+    let elbo = Elbo::new(Categorical, 40).batch(7);
+    let bound = elbo.evaluate(&model, &data, Draws(5).seed(2)).unwrap();
+    // Draw by draw, in one batch.
+    let of_draw = |draw: usize| {
+        let tape = Tape::inference();
+        let net = model.draw(&tape, Key::new(2).at("predict").draw(draw));
+        Categorical.nll(net.forward(tape.input(data.inputs())), data.targets()).nats()
+    };
+    let each: Vec<f64> = (0..5).map(of_draw).collect();
+    let mean = each.iter().sum::<f64>() / 5.0;
+    assert!((bound.nll - mean).abs() < 1e-6);
+    assert!((bound.kl - model.kl()).abs() < 1e-6 * model.kl());
+    assert!((bound.elbo - -(40.0 * bound.nll + bound.kl)).abs() < 1e-6 * bound.kl);
+    let variance = each.iter().map(|nll| (40.0 * (nll - mean)).powi(2)).sum::<f64>() / 4.0;
+    assert!((bound.standard_error - (variance / 5.0).sqrt()).abs() < 1e-3 * bound.standard_error);
+    assert!(matches!(
+        elbo.evaluate(&model, &data.split(0.5, 1).unwrap().0, Draws(2)),
+        Err(TrainError::Examples { .. })
+    ));
+}
+
+#[test]
+fn rate_and_length_of_a_step_are_as_asked() {
+    let (x, labels) = examples(16, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let start = classifier(4, 6, 2);
+    let moved = |schedule: Schedule, clip: Option<Clip>| {
+        let mut model = start.clone();
+        let mut elbo = Elbo::new(Categorical, 16).optimizer(Sgd::new(0.5)).schedule(schedule).quiet();
+        if let Some(clip) = clip {
+            elbo = elbo.clip(clip);
+        }
+        elbo.fit(&mut model, &data, Epochs(1)).unwrap();
+        let apart = parameters(&model).into_iter().zip(parameters(&start));
+        apart.map(|(a, b)| f64::from(a - b)).collect::<Vec<f64>>()
+    };
+    let norm = |of: &[f64]| of.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let (whole, half) = (moved(Schedule::constant(), None), moved(Schedule::of(|_| 0.5), None));
+    assert!((norm(&half) / norm(&whole) - 0.5).abs() < 1e-4);
+    assert!(norm(&moved(Schedule::constant().warm_up(1), None)) == 0.0, "step 0 of a warm-up has the rate 0");
+    let limit = 0.1 * norm(&whole) / 0.5;
+    let cut = moved(Schedule::constant(), Some(Clip::Norm(limit)));
+    assert!((norm(&cut) / (0.5 * limit) - 1.0).abs() < 1e-4);
+    let error =
+        Elbo::new(Categorical, 16).schedule(Schedule::cosine(3)).quiet().fit(&mut start.clone(), &data, Epochs(4));
+    assert!(matches!(error, Err(TrainError::Schedule { end: 3, needed: 4 })), "{error:?}");
+}
+
+#[test]
+fn a_step_s_draws_are_chosen_on_the_objective() {
+    let (x, labels) = examples(16, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let train = |elbo: Elbo<Categorical>| {
+        let mut model = classifier(4, 6, 2);
+        model.initialise(Key::new(1));
+        elbo.quiet().clone().fit(&mut model, &data, Epochs(1)).unwrap();
+        parameters(&model)
+    };
+    let new = || Elbo::new(Categorical, 16).optimizer(Adam::new(1e-2));
+    let plain = train(new());
+    assert_eq!(plain, train(new().draws(1)));
+    let others = [
+        new().draws(3),
+        new().antithetic_pairs(1),
+        new().estimator(Estimator::Flipout),
+        new().estimator(Estimator::Local),
+        new().estimators(Estimators::all(Estimator::Sample).set("hidden", Estimator::Flipout)),
+    ];
+    for other in others {
+        let shown = format!("{other:?}");
+        assert_ne!(plain, train(other), "{shown}");
+    }
+}
+
+#[test]
+fn a_model_without_a_forward_of_one_argument_is_fitted_by_a_function() {
+    #[bayesian]
+    struct Scaled {
+        layer: Dense,
+    }
+    #[bayesian]
+    impl Scaled {
+        fn outputs(&self, x: Var, by: f64) -> Var {
+            self.layer.forward(x) * by
+        }
+    }
+    let (x, labels) = examples(200, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let mut model = Scaled { layer: Dense::new(4, 2) };
+    let mut elbo = Elbo::new(Categorical, 200).optimizer(Adam::new(1e-2)).quiet();
+    let report = elbo.fit_with(&mut model, &data, Epochs(30), |net, x| net.outputs(x, 2.0)).unwrap();
+    assert!(report.last().nll < report.epochs[0].nll, "{report}");
+}
+
+#[test]
+#[should_panic(expected = "Adam: this optimiser has trained another model, and has nothing for `hidden.0.weight.mean`")]
+fn an_optimiser_trains_one_model() {
+    let (x, labels) = examples(8, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let mut elbo = Elbo::new(Categorical, 8).quiet();
+    elbo.fit(&mut classifier(4, 6, 2), &data, Epochs(1)).unwrap();
+    let _ = elbo.fit(&mut classifier(4, 7, 2), &data, Epochs(1));
+}
+
+#[test]
+fn gradients_of_another_model_change_nothing() {
+    let (small, mut large) = (Dense::new(2, 2), classifier(4, 6, 2));
+    let before = parameters(&large);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        Sgd::new(0.1).step(&mut large, &mut Gradients::of(&small));
+    }));
+    let message = panic.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains("these gradients are of another model") && message.contains("[6, 4]"), "{message}");
+    assert_eq!(parameters(&large), before);
+}
+
+#[test]
+fn parameters_are_copied_from_a_model_of_the_same_form_alone() {
+    let of = |layers: usize| (0..layers).map(|_| Dense::new(3, 3)).collect::<Vec<_>>();
+    let (mut two, three) = (of(2), of(3));
+    let before = parameters(&two);
+    for other in [&three, &of(1)] {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| two.copy_from(other)));
+        let message = *panic.unwrap_err().downcast::<String>().unwrap();
+        assert!(message.starts_with("copy_from: ") && message.contains(".weight.mean"), "{message}");
+        assert_eq!(parameters(&two), before);
+    }
+    let same = of(2);
+    two.copy_from(&same);
+    assert_eq!(parameters(&two), parameters(&same));
+}
+
+#[test]
+fn models_of_two_threads_do_not_start_alike() {
+    let made = || parameters(&Dense::new(5, 5));
+    let here = made();
+    let [first, second] =
+        std::thread::scope(|scope| [scope.spawn(made), scope.spawn(made)].map(|it| it.join().unwrap()));
+    assert!(first != second && first != here && second != here);
 }

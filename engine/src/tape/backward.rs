@@ -113,7 +113,7 @@ impl<T: Real> Tape<T> {
     #[track_caller]
     fn prepare(&self, lists: &mut Lists<T>, gradients: &mut Gradients<T>) {
         let count = lists.slots.len();
-        gradients.previous = false;
+        gradients.previous.fill(false);
         lists.places.clear();
         lists.places.resize(count, Place::NOWHERE);
         lists.homes.clear();

@@ -12,8 +12,8 @@ pub struct Gradients<T: Real = f32> {
     pub(crate) entries: Vec<Entry<T>>,
     /// Whether an entry's gradient holds anything since the last `clear`.
     pub(crate) written: Vec<bool>,
-    /// Whether the entries hold the parameters' values before the last step, see `undo`.
-    pub(crate) previous: bool,
+    /// Whether an entry holds its tensor's value before the last step, see `undo`.
+    pub(crate) previous: Vec<bool>,
     /// (address, entry), sorted by address.
     by_address: Vec<(usize, usize)>,
 }
@@ -36,7 +36,7 @@ impl<T: Real> Gradients<T> {
             entries.push(Entry { name: path.to_string(), role, gradient: Tensor::zeros(tensor.shape()) });
         });
         by_address.sort_unstable();
-        Gradients { written: vec![false; entries.len()], previous: false, entries, by_address }
+        Gradients { written: vec![false; entries.len()], previous: vec![false; entries.len()], entries, by_address }
     }
 
     /// The gradient of the parameter `name`, row by row; `None` if no sweep has filled it since the
@@ -78,23 +78,67 @@ impl<T: Real> Gradients<T> {
     /// For an optimiser, at the end of a step: the gradients are used up, and in their places stand
     /// the values before the step.
     pub fn finish_step(&mut self) {
-        self.previous = self.written.iter().all(|&written| written);
+        self.previous.copy_from_slice(&self.written);
         self.clear();
     }
 
     /// Gives `model` the values back that it had before the last step, if nothing has been gathered
-    /// here since; says whether it could. So a step can be taken back without a copy of the model.
+    /// here since; says whether it could. So a step can be taken back without a copy of the model. What the step left
+    /// alone, such as a buffer that was not updated, stays.
+    ///
+    /// # Panics
+    /// If `model` is of another form than the model these were made for.
+    #[track_caller]
     pub fn undo<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) -> bool {
-        if std::mem::take(&mut self.previous) {
-            let mut entries = self.entries.iter();
-            model.visit_mut(&Path::ROOT, &mut |path, _, tensor| {
-                let entry = entries.next().filter(|entry| entry.gradient.shape() == tensor.shape());
-                let entry = entry.unwrap_or_else(|| panic!("undo: {path:?} is of another model"));
-                tensor.data_mut().copy_from_slice(entry.gradient.data());
-            });
-            return true;
+        if !self.previous.contains(&true) {
+            return false;
         }
-        false
+        self.check_form("undo", model);
+        let mut entries = self.entries.iter().zip(&mut self.previous);
+        model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
+            if let Some((entry, previous)) = entries.next()
+                && std::mem::take(previous)
+            {
+                tensor.data_mut().copy_from_slice(entry.gradient.data());
+            }
+        });
+        true
+    }
+
+    /// For an optimiser, before it changes anything.
+    ///
+    /// # Panics
+    /// If `model` has other tensors than the model these were made for, or a learned one has no gradient here.
+    #[track_caller]
+    pub fn check_step<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
+        self.check_form("step", model);
+        let without =
+            self.entries.iter().zip(&self.written).find(|(entry, written)| entry.role.is_learned() && !**written);
+        if let Some((entry, _)) = without {
+            panic!("step: there is no gradient of `{}`; call `loss.backward(&mut gradients)` first", entry.name);
+        }
+    }
+
+    /// Panics unless `model` has as many tensors as there are entries, of the same shapes.
+    #[track_caller]
+    fn check_form<M: Parameters<Scalar = T> + ?Sized>(&self, what: &str, model: &M) {
+        let (mut found, mut mistake) = (0, None);
+        model.visit(&Path::ROOT, &mut |path, _, tensor| {
+            let entry = self.entries.get(found);
+            found += 1;
+            if mistake.is_none() && entry.is_none_or(|entry| entry.gradient.shape() != tensor.shape()) {
+                let held = entry.map_or("nothing".to_owned(), |entry| {
+                    format!("`{}` of shape {:?}", entry.name, entry.gradient.shape())
+                });
+                mistake = Some(format!("the model has {path:?} of shape {:?} where they have {held}", tensor.shape()));
+            }
+        });
+        if let Some(entry) = self.entries.get(found).filter(|_| mistake.is_none()) {
+            mistake = Some(format!("they have `{}`, which the model has not", entry.name));
+        }
+        if let Some(mistake) = mistake {
+            panic!("{what}: these gradients are of another model: {mistake}; make them with `Gradients::of(&model)`");
+        }
     }
 
     /// The name of the parameter whose elements stand at this address.

@@ -71,6 +71,33 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         Ok((self.select(first), self.select(second)))
     }
 
+    /// The examples in batches of `size`, the last of what is left, in an order that depends on `order` alone: for a
+    /// training loop of your own. A key of another [`step`](Key::step) for each epoch gives each its own order.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let data = Examples::new(Tensor::from_fn([10, 2], |i| i as f64), (0..10).collect())?;
+    /// let sizes: Vec<usize> = data.batches(4, Key::new(1).step(0)).map(|(x, _)| x.shape()[0]).collect();
+    /// assert_eq!(sizes, [4, 4, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the size is 0.
+    #[track_caller]
+    pub fn batches(&self, size: usize, order: Key) -> impl ExactSizeIterator<Item = (Tensor<T>, Y)> {
+        assert!(size > 0, "batches: a batch must have at least one example, got 0");
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        shuffle(&mut rows, order.at("order"));
+        (0..self.len().div_ceil(size)).map(move |batch| {
+            let rows = &rows[batch * size..self.len().min((batch + 1) * size)];
+            let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
+            self.inputs.gather(rows, &mut inputs);
+            self.targets.gather(rows, &mut targets);
+            (inputs, targets)
+        })
+    }
+
     /// The same examples with scaled inputs.
     ///
     /// # Panics

@@ -99,7 +99,7 @@ impl<'t, T: Real> Cx<'t, T> {
     fn below(self, key: Key, path: Path<'t>) -> Self {
         let mut mode = self.mode;
         if let Mode::Random(how) = &mut mode
-            && let Some(named) = how.estimators.and_then(|estimators| estimators.at(key))
+            && let Some(named) = how.estimators.and_then(|estimators| estimators.at(&path))
         {
             how.estimator = named;
         }

@@ -1,6 +1,6 @@
 //! How random weights enter linear maps.
 
-use crate::{Key, Path};
+use crate::{Key, Parameters, Path, Role};
 
 /// How a random weight enters a linear map. Every estimator has the same expectation, of the loss and of its gradient,
 /// where a weight has one linear use per example; they differ in variance and cost.
@@ -36,9 +36,18 @@ pub enum Estimator {
 /// let estimators = Estimators::all(Estimator::Flipout).set("head", Estimator::Sample);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct Estimators {
     others: Estimator,
-    named: Vec<(Key, Estimator)>,
+    named: Vec<Named>,
+}
+
+/// The estimator of a place.
+#[derive(Clone, Debug)]
+struct Named {
+    name: String,
+    key: Key,
+    estimator: Estimator,
 }
 
 impl Estimators {
@@ -48,20 +57,55 @@ impl Estimators {
     }
 
     /// Another for the weight `name` (`hidden.0.weight`), or for all weights of the part `name` (`hidden`). The
-    /// innermost name counts.
+    /// innermost name counts; of the same name said twice, the second. A draw of a model that has nothing of a name
+    /// panics.
     pub fn set(mut self, name: &str, estimator: Estimator) -> Self {
-        self.named.push((key_of(name), estimator));
+        self.named.push(Named { name: name.to_owned(), key: key_of(name), estimator });
         self
     }
 
-    pub(super) fn others(&self) -> Estimator {
+    pub(crate) fn has_names(&self) -> bool {
+        !self.named.is_empty()
+    }
+
+    pub(crate) fn others(&self) -> Estimator {
         self.others
     }
 
     /// What was said of exactly this place.
-    pub(super) fn at(&self, place: Key) -> Option<Estimator> {
-        let named = self.named.iter().rev().find(|(key, _)| key.path_hash() == place.path_hash());
-        named.map(|&(_, estimator)| estimator)
+    pub(super) fn at(&self, place: &Path<'_>) -> Option<Estimator> {
+        let place = key_at(Key::new(0), place);
+        self.named.iter().rev().find(|named| named.key == place).map(|named| named.estimator)
+    }
+
+    /// Panics at a name that is no place of `model`.
+    #[track_caller]
+    pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) {
+        let is_met = |named: &&Named| {
+            let mut met = false;
+            model.visit(&Path::ROOT, &mut |path, _, _| {
+                let mut place = Some(path);
+                while let (false, Some(path)) = (met, place) {
+                    met = key_at(Key::new(0), path) == named.key;
+                    place = path.parent();
+                }
+            });
+            met
+        };
+        if let Some(named) = self.named.iter().find(|named| !is_met(named)) {
+            let mut names = Vec::new();
+            // A weight is where its mean is.
+            model.visit(&Path::ROOT, &mut |path, role, _| {
+                if role == Role::Mean {
+                    names.extend(path.parent().map(|weight| format!("`{weight}`")));
+                }
+            });
+            panic!(
+                "draw: an estimator is set for `{}`, which the model has not; its weights are {}",
+                named.name,
+                names.join(", ")
+            );
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{Key, Real};
 /// assert_eq!(y.to_tensor().shape(), [8, 5, 2]);
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[must_use]
 pub struct Drawing<'n, T: Real = f32> {
     key: Key,
     how: Random<'n, T>,
@@ -91,6 +92,10 @@ impl<'n, T: Real> Drawing<'n, T> {
     /// With the noise given instead of drawn, for tests and replay; the backward reads the same.
     pub fn noise(self, noise: &'n FixedNoise<T>) -> Self {
         Drawing { how: Random { noise: Some(noise), ..self.how }, ..self }
+    }
+
+    pub(crate) fn estimators_by_name(self) -> Option<&'n Estimators> {
+        self.how.estimators
     }
 
     pub(crate) fn mode(self) -> (Key, Mode<'n, T>) {

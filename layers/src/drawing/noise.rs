@@ -1,11 +1,11 @@
 //! Where a draw's noise comes from: a key, or tensors that were given instead.
 
-use super::estimator::key_of;
+use super::estimator::{key_at, key_of};
 use super::{Cx, Mode};
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block, Philox};
 use crate::engine::{Adjoints, Evaluation, Operation, Shape};
-use crate::{Key, Real, Tensor, Var};
+use crate::{Key, Path, Real, Tensor, Var};
 
 /// Standard normal noise by name, to be used in a draw instead of a key's.
 ///
@@ -16,6 +16,7 @@ use crate::{Key, Real, Tensor, Var};
 /// and `….signs_out` of shape (examples, outputs)), and what a posterior's documentation says. Where a weight is drawn
 /// several times at once, the axis of draws leads.
 #[derive(Clone, Debug, Default)]
+#[must_use]
 pub struct FixedNoise<T: Real = f32> {
     tensors: Vec<(Key, Tensor<T>)>,
 }
@@ -32,8 +33,8 @@ impl<T: Real> FixedNoise<T> {
         self
     }
 
-    fn get(&self, key: Key) -> Option<&Tensor<T>> {
-        let named = |(name, _): &&(Key, Tensor<T>)| name.path_hash() == key.path_hash();
+    fn get(&self, path: &Path<'_>) -> Option<&Tensor<T>> {
+        let named = |(name, _): &&(Key, Tensor<T>)| *name == key_at(Key::new(0), path);
         self.tensors.iter().find(named).map(|(_, noise)| noise)
     }
 }
@@ -141,7 +142,7 @@ impl<'t, T: Real> Cx<'t, T> {
             return None;
         };
         let fixed = how.noise?;
-        let Some(noise) = fixed.get(self.key) else {
+        let Some(noise) = fixed.get(&self.path) else {
             panic!("the given noise has nothing called `{}`, of shape {shape:?}", self.path);
         };
         let given = if how.antithetic { self.draws() / 2 } else { self.draws() };

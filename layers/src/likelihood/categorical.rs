@@ -27,7 +27,7 @@ impl<T: Real> Likelihood<T> for Categorical {
 
     fn check(&self, output: &[usize], targets: &Vec<usize>) -> Result<(), String> {
         let &[_, classes] = output else {
-            return Err(format!("the model's output has the shape {output:?}; expected logits (examples, classes)"));
+            return Err(format!("the model's output has {} axes; expected logits (examples, classes)", output.len()));
         };
         match targets.iter().position(|&label| label >= classes) {
             Some(row) => Err(format!(

@@ -62,7 +62,12 @@ impl<T: Real> Likelihood<T> for Gaussian {
         if output.get(1..) == targets.shape().get(1..) {
             Ok(())
         } else {
-            Err(format!("the model's output has the shape {output:?}, and the targets have {:?}", targets.shape()))
+            Err(format!(
+                "the model's output has the shape (examples, {}), and the targets have {:?}; Gaussian needs an output for \
+                 each element of a target",
+                output.get(1..).unwrap_or_default().iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+                targets.shape()
+            ))
         }
     }
 }

@@ -1,10 +1,11 @@
 //! How good, and how honest, a prediction is.
 //!
-//! Every metric is a function of plain slices, so it scores predictions of any origin:
+//! Metrics of classifiers are functions of plain slices, so they score predictions of any origin:
 //! `probabilities` are row-major (N, C), one row an example, each row a distribution over the C
 //! classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C).
 //! Sums are taken in `f64`, logarithms are natural (nats). [`Probabilities`] holds what a Monte
-//! Carlo prediction leaves behind and has the same metrics as methods.
+//! Carlo prediction of classes leaves behind and has as methods those that need no more than the mean over draws;
+//! [`NormalMixture`] is a prediction of numbers, with the metrics of those.
 //!
 //! Sizes that do not fit, a label that is no class and a row that is no distribution (logits, NaN,
 //! a transposed table) are mistakes of the caller: they panic at the caller's line.
@@ -26,6 +27,7 @@ mod ece;
 mod entropy;
 mod mutual_information;
 mod nll;
+mod normal_mixture;
 mod probabilities;
 mod reliability;
 mod rows;
@@ -40,6 +42,7 @@ pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
 pub use mutual_information::mutual_information;
 pub use nll::nll;
+pub use normal_mixture::NormalMixture;
 pub use probabilities::Probabilities;
 pub use reliability::{Bin, Reliability};
 pub use rows::{confidence, mean_of_draws};

@@ -5,7 +5,9 @@ use super::rows::{check_labelled, check_rows, labelled, top};
 use super::{Reliability, accuracy, brier, ece, entropy, error, nll};
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
-/// draws had on average: enough for every metric of a classifier without keeping the draws.
+/// draws had on average. That is enough for the metrics that are methods here without keeping the draws;
+/// [`variation_ratio`](super::variation_ratio) and [`spread`](super::spread) need the draws themselves, which
+/// [`Predictive::outputs`](crate::Predictive::outputs) has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probabilities {
     mean: Vec<f64>,

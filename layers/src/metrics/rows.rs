@@ -44,7 +44,7 @@ pub(super) fn top<T: Real>(row: &[T]) -> (usize, f64) {
     (best, row[best].to_f64())
 }
 
-/// Each row's distribution, its most probable class, that class's probability, and its label.
+/// Each row's distribution and its label.
 pub(super) fn labelled<'a, T: Real>(
     probabilities: &'a [T],
     classes: usize,

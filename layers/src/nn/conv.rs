@@ -59,6 +59,23 @@ impl<const D: usize> Conv<D> {
     }
 }
 
+impl<const D: usize, T: Real, P: Prior> Conv<D, MeanField<T>, P>
+where
+    MeanField<T>: Divergence<P>,
+{
+    /// The same means, with this standard deviation of every weight to begin with, in place of
+    /// [`INITIAL_SD`](crate::INITIAL_SD).
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    #[must_use]
+    pub fn initial_sd(self, sd: f64) -> Self {
+        let bias = self.bias.map(|bias| Bias { value: bias.value.initial_sd(sd), prior: bias.prior });
+        Conv { weight: self.weight.initial_sd(sd), bias, prior: self.prior, settings: self.settings }
+    }
+}
+
 impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
     /// A layer of any posterior family, whose weights `weight` makes of their shapes, under any prior.
     #[track_caller]

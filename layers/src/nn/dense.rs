@@ -45,6 +45,22 @@ impl<T: Real> Dense<MeanField<T>> {
     }
 }
 
+impl<T: Real, P: Prior> Dense<MeanField<T>, P>
+where
+    MeanField<T>: Divergence<P>,
+{
+    /// The same means, with this standard deviation of every weight to begin with, in place of
+    /// [`INITIAL_SD`](crate::INITIAL_SD).
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    #[must_use]
+    pub fn initial_sd(self, sd: f64) -> Self {
+        Dense { weight: self.weight.initial_sd(sd), bias: self.bias.initial_sd(sd), prior: self.prior }
+    }
+}
+
 impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first the weight
     /// of shape (outputs, inputs), then the bias of shape (outputs).

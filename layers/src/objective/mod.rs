@@ -24,6 +24,7 @@ use crate::{Kl, MeanNll, Real};
 ///
 /// What changes the bound itself is said apart: a [`Tempering`] for good, a [`WarmUp`] for a while.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Objective {
     examples: usize,
     batches: Option<usize>,

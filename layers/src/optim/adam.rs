@@ -2,7 +2,7 @@
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::threads::Shared;
-use crate::optim::{Optimizer, check_rate, over_ranges, state_of, walk};
+use crate::optim::{Optimizer, check_rate, over_ranges, prepare, walk};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
@@ -10,6 +10,7 @@ use crate::{Gradients, Parameters, Real, Tensor};
 #[derive(Clone, Debug)]
 pub struct Adam<T: Real = f32> {
     rate: f64,
+    scale: f64,
     decay: [f64; 2],
     epsilon: f64,
     steps: i32,
@@ -25,7 +26,7 @@ impl<T: Real> Adam<T> {
     #[track_caller]
     pub fn new(rate: f64) -> Self {
         check_rate("Adam", rate);
-        Adam { rate, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
+        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -43,6 +44,9 @@ impl<T: Real> Adam<T> {
 impl<T: Real> Optimizer<T> for Adam<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
+        prepare("Adam", &mut self.first, model);
+        prepare("Adam", &mut self.second, model);
+        gradients.check_step(model);
         self.steps += 1;
         let [first, second] = self.decay;
         let number = T::from_f64;
@@ -51,14 +55,12 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             keep_second: number(second),
             take_first: number(1.0 - first),
             take_second: number(1.0 - second),
-            step: number(self.rate / (1.0 - first.powi(self.steps))),
+            step: number(self.rate * self.scale / (1.0 - first.powi(self.steps))),
             unbias: number(1.0 / (1.0 - second.powi(self.steps)).sqrt()),
             epsilon: number(self.epsilon),
         };
         let (firsts, seconds) = (&mut self.first, &mut self.second);
         walk(model, gradients, |index, parameter, gradient| {
-            state_of(firsts, index, parameter);
-            state_of(seconds, index, parameter);
             let first = Shared::new(firsts[index].data_mut());
             let second = Shared::new(seconds[index].data_mut());
             let parameter = Shared::new(parameter.data_mut());
@@ -76,6 +78,10 @@ impl<T: Real> Optimizer<T> for Adam<T> {
                 constants,
             });
         });
+    }
+
+    fn scale_rate(&mut self, factor: f64) {
+        self.scale = factor;
     }
 }
 

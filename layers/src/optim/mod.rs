@@ -8,16 +8,28 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, for_each_range};
-use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
+use crate::{Gradients, Parameters, Path, Real, Role, Shape, Tensor};
 
 /// Moves a model's parameters against their gradients.
+///
+/// What it remembers belongs to one model. For another model make another optimiser.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no optimiser of parameters in `{T}`",
+    label = "a model in `{T}` needs an optimiser in `{T}`",
+    note = "an optimiser has the number type of its model; `Elbo::new` brings one in `f32`, so for a model in `f64` say `.optimizer(Adam::new(1e-3))`"
+)]
 pub trait Optimizer<T: Real> {
     /// Takes one step, applies the buffers' updates, and uses `gradients` up: in their places stand
     /// the values before the step, so that [`Gradients::undo`] can take it back.
     ///
     /// # Panics
-    /// If `gradients` were made for another model, or hold nothing.
+    /// If `gradients` were made for another model, or hold nothing, or this optimiser has trained another model. The
+    /// model is then as it was.
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>);
+
+    /// From the next step on, with the learning rate that it was made with times `factor`: for a
+    /// [`Schedule`](crate::Schedule).
+    fn scale_rate(&mut self, factor: f64);
 }
 
 /// Calls `update` with the number of every learned tensor, the tensor, and its gradient, in whose
@@ -28,32 +40,46 @@ fn walk<T: Real, M: Parameters<Scalar = T> + ?Sized>(
     gradients: &mut Gradients<T>,
     mut update: impl FnMut(usize, &mut Tensor<T>, &mut [T]),
 ) {
+    gradients.check_step(model);
     let mut index = 0;
-    model.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
-        match (gradients.at_mut(index), role) {
-            (Some(value), _) if value.len() != tensor.len() => panic!(
-                "step: the gradient of {path:?} has {} elements and the parameter {}; these gradients are of another \
-                 model",
-                value.len(),
-                tensor.len()
-            ),
-            (Some(value), Role::Buffer) => tensor.data_mut().swap_with_slice(value),
-            (None, Role::Buffer) => {}
-            (Some(gradient), _) => update(index, tensor, gradient),
-            (None, _) => panic!("step: there is no gradient of {path:?}; call `loss.backward(&mut gradients)` first"),
+    model.visit_mut(&Path::ROOT, &mut |_, role, tensor| {
+        // A buffer that no forward updated has no new value.
+        match gradients.at_mut(index) {
+            Some(value) if role == Role::Buffer => tensor.data_mut().swap_with_slice(value),
+            Some(gradient) => update(index, tensor, gradient),
+            None => {}
         }
         index += 1;
     });
     gradients.finish_step();
 }
 
-/// State of the same shape as every learned tensor, made at the first step.
-fn state_of<T: Real>(state: &mut Vec<Tensor<T>>, index: usize, like: &Tensor<T>) {
-    while state.len() <= index {
-        state.push(Tensor::zeros([0]));
+/// State of the same shape as every learned tensor: made at the first step, and from then on of one model.
+///
+/// # Panics
+/// If it was made for a model of another form.
+#[track_caller]
+fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized>(optimizer: &str, state: &mut Vec<Tensor<T>>, model: &M) {
+    let shape_of = |role: Role, tensor: &Tensor<T>| -> Shape {
+        if role.is_learned() { tensor.shape().into() } else { [0].into() }
+    };
+    if state.is_empty() {
+        model.visit(&Path::ROOT, &mut |_, role, tensor| state.push(Tensor::zeros(shape_of(role, tensor))));
+        return;
     }
-    if state[index].len() != like.len() {
-        state[index] = Tensor::zeros(like.shape());
+    let (mut index, mut other) = (0, None);
+    model.visit(&Path::ROOT, &mut |path, role, tensor| {
+        let fits = state.get(index).is_some_and(|state| state.shape() == &shape_of(role, tensor)[..]);
+        if !fits && other.is_none() {
+            other = Some(format!("`{path}` of shape {:?}", tensor.shape()));
+        }
+        index += 1;
+    });
+    if other.is_none() && index < state.len() {
+        other = Some(format!("{index} tensors where the other had {}", state.len()));
+    }
+    if let Some(other) = other {
+        panic!("{optimizer}: this optimiser has trained another model, and has nothing for {other}; make a new one");
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::threads::Shared;
-use crate::optim::{Optimizer, check_rate, over_ranges, state_of, walk};
+use crate::optim::{Optimizer, check_rate, over_ranges, prepare, walk};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
 #[derive(Clone, Debug)]
 pub struct Sgd<T: Real = f32> {
     rate: f64,
+    scale: f64,
     momentum: f64,
     velocity: Vec<Tensor<T>>,
 }
@@ -21,7 +22,7 @@ impl<T: Real> Sgd<T> {
     #[track_caller]
     pub fn new(rate: f64) -> Self {
         check_rate("Sgd", rate);
-        Sgd { rate, momentum: 0.0, velocity: Vec::new() }
+        Sgd { rate, scale: 1.0, momentum: 0.0, velocity: Vec::new() }
     }
 
     /// With momentum μ.
@@ -38,10 +39,10 @@ impl<T: Real> Sgd<T> {
 impl<T: Real> Optimizer<T> for Sgd<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        let (rate, momentum) = (T::from_f64(self.rate), T::from_f64(self.momentum));
+        prepare("Sgd", &mut self.velocity, model);
+        let (rate, momentum) = (T::from_f64(self.rate * self.scale), T::from_f64(self.momentum));
         let velocities = &mut self.velocity;
         walk(model, gradients, |index, parameter, gradient| {
-            state_of(velocities, index, parameter);
             let velocity = Shared::new(velocities[index].data_mut());
             let parameter = Shared::new(parameter.data_mut());
             let len = gradient.len();
@@ -57,6 +58,10 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
                 momentum,
             });
         });
+    }
+
+    fn scale_rate(&mut self, factor: f64) {
+        self.scale = factor;
     }
 }
 

@@ -23,7 +23,8 @@ impl<T: Real> MeanField<T> {
     /// A weight of this shape, (outputs, inputs..), at its start: means from N(0, 2/inputs) (He et al.
     /// 2015), zero for a vector; every standard deviation [`INITIAL_SD`].
     ///
-    /// The means differ from weight to weight and not from run to run. Set them by a seed with
+    /// The means differ from weight to weight and not from run to run, where weights are made by threads that have a
+    /// name, as `main` has: each thread counts its own. Set them by a seed with
     /// [`Bayesian::initialise`](crate::Bayesian::initialise).
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
@@ -31,6 +32,17 @@ impl<T: Real> MeanField<T> {
         he_normal(next_initial_key(), &mut mean);
         let rho = Tensor::full(mean.shape(), -5.0);
         MeanField { mean, rho }
+    }
+
+    /// The same means, with this standard deviation everywhere to begin with: a wider start has a smaller divergence, and
+    /// more noise.
+    ///
+    /// # Panics
+    /// If `sd` is not positive and finite.
+    #[track_caller]
+    #[must_use]
+    pub fn initial_sd(self, sd: f64) -> Self {
+        MeanField::with_sd(self.mean, sd)
     }
 
     /// With these means, and the same standard deviation everywhere.

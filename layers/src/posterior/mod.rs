@@ -13,6 +13,7 @@ mod spike_and_slab;
 mod triangle;
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
@@ -91,11 +92,18 @@ pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
     weight.data_mut().iter_mut().for_each(|w| *w *= sd);
 }
 
-/// A key for the initial means of a new weight: one after the other on each thread, so that no two
-/// layers start alike and a program starts alike every time.
+/// A key for the initial means of a new weight: one after the other on each thread, so that no two weights start alike.
+///
+/// A thread is known by its name, so that a program starts alike every time; one without a name by a number, in the order
+/// in which such threads make weights.
 fn next_initial_key() -> Key {
+    static UNNAMED: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
+        static THREAD: Key = match std::thread::current().name() {
+            Some(name) => Key::new(0).at("initial").at(name),
+            None => Key::new(0).at("initial").index(UNNAMED.fetch_add(1, Ordering::Relaxed)),
+        };
         static NEXT: Cell<usize> = const { Cell::new(0) };
     }
-    Key::new(0).at("initial").index(NEXT.replace(NEXT.get() + 1))
+    THREAD.with(|key| key.index(NEXT.replace(NEXT.get() + 1)))
 }

@@ -6,11 +6,12 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// The loss or a gradient is infinite or NaN. The model holds the parameters of the last step
-    /// whose loss was finite.
+    /// The loss or a gradient is infinite or NaN. The model holds the last parameters whose loss was finite: where the
+    /// first step of a training failed, those that it came with.
     #[error(
         "training stopped at step {step} (epoch {epoch}): {what} is not finite; it first appeared in {place}. \
-         The model keeps the parameters of the last good step; try a smaller learning rate, and look at the data there"
+         The model keeps the parameters of the last good step, or those it came with if there was none; try a smaller \
+         learning rate, and look at the data there"
     )]
     NonFinite {
         /// The step, from 0.
@@ -33,6 +34,18 @@ pub enum TrainError {
         expected: usize,
         /// The training set's length.
         found: usize,
+    },
+
+    /// The learning rate's schedule ends before the epochs do.
+    #[error(
+        "the learning rate's schedule ends after {end} steps, and these epochs go on to step {needed}; make it longer, or \
+         train for fewer epochs"
+    )]
+    Schedule {
+        /// Steps of the schedule.
+        end: usize,
+        /// Steps at the end of the epochs asked for.
+        needed: usize,
     },
 
     /// The likelihood cannot explain the targets, whatever the model says.

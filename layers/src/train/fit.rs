@@ -3,13 +3,17 @@
 use std::time::Instant;
 
 use crate::bayesian::Bayesian;
-use crate::data::{Examples, Targets, shuffle};
+use crate::data::{Examples, shuffle};
 use crate::engine::with_threads;
+use crate::train::evaluate::{kl_of_draws, nll_of_draws};
+use crate::train::forward::{Outputs, Own};
 use crate::train::progress::Progress;
-use crate::train::{Epoch, Report, TrainError};
+use crate::train::step::{NonFinite, Recipe, Step};
+use crate::train::training::{Asked, Validation};
+use crate::train::watch::Best;
+use crate::train::{Bound, Clip, Draw, Epoch, Report, Schedule, TrainError, Training};
 use crate::{
-    Adam, Drawn, Forward, Gradients, Key, KlWeight, Layer, Likelihood, Loss, Objective, Optimizer, Real, Tape,
-    Tempering, Tensor, WarmUp,
+    Adam, Draws, Estimator, Estimators, Key, KlWeight, Layer, Likelihood, Objective, Optimizer, Tempering, Var, WarmUp,
 };
 
 /// How often the training set is gone through.
@@ -22,9 +26,28 @@ pub struct Epochs(
 /// Training by the evidence lower bound: a likelihood, the number of training examples, and how to
 /// optimise.
 ///
-/// Steps are numbered on through several calls of [`fit`](Elbo::fit), so that training in two calls
-/// is training in one.
+/// ```
+/// # use elbo::prelude::*;
+/// # use elbo::{Clip, Schedule, Watch};
+/// # let data = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin()), (0..64).map(|i| i % 2).collect())?;
+/// # let (train, held_out) = data.split(0.75, 1)?;
+/// # let mut model = Dense::new(2, 2);
+/// let mut elbo = Elbo::new(Categorical, train.len())
+///     .batch(16)
+///     .schedule(Schedule::cosine(3 * 20))
+///     .clip(Clip::Norm(10.0))
+///     .quiet();
+/// let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).stop_early(Watch::ValidationNll, 5);
+/// let report = training.run(Epochs(20))?;
+/// println!("{report}");
+/// println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// One of these trains one model: its optimiser remembers the model's gradients, and its steps are numbered on through
+/// several calls of [`fit`](Elbo::fit), so that training in two calls is training in one. For another model make another.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Elbo<L, O = Adam> {
     likelihood: L,
     objective: Objective,
@@ -33,6 +56,9 @@ pub struct Elbo<L, O = Adam> {
     seed: u64,
     threads: usize,
     shown: bool,
+    draw: Draw,
+    schedule: Option<Schedule>,
+    clip: Option<Clip>,
     steps: usize,
     epochs: usize,
 }
@@ -40,6 +66,9 @@ pub struct Elbo<L, O = Adam> {
 impl<L> Elbo<L> {
     /// For a training set of `examples` examples, with Adam at a rate of 1e-3 (in `f32`), batches of
     /// 128, seed 0, all cores, and progress shown.
+    ///
+    /// An optimiser has the number type of its model: for a model in `f64` say
+    /// [`.optimizer(Adam::new(1e-3))`](Elbo::optimizer), or the compiler expects the model in `f32`.
     ///
     /// # Panics
     /// If there are no examples.
@@ -53,6 +82,9 @@ impl<L> Elbo<L> {
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             shown: true,
+            draw: Draw::new(),
+            schedule: None,
+            clip: None,
             steps: 0,
             epochs: 0,
         }
@@ -62,8 +94,21 @@ impl<L> Elbo<L> {
 impl<L, O> Elbo<L, O> {
     /// With another optimiser.
     pub fn optimizer<P>(self, optimizer: P) -> Elbo<L, P> {
-        let Elbo { likelihood, objective, optimizer: _, batch, seed, threads, shown, steps, epochs } = self;
-        Elbo { likelihood, objective, optimizer, batch, seed, threads, shown, steps, epochs }
+        let Elbo {
+            likelihood,
+            objective,
+            optimizer: _,
+            batch,
+            seed,
+            threads,
+            shown,
+            draw,
+            schedule,
+            clip,
+            steps,
+            epochs,
+        } = self;
+        Elbo { likelihood, objective, optimizer, batch, seed, threads, shown, draw, schedule, clip, steps, epochs }
     }
 
     /// With `examples` examples a batch. The last batch of an epoch holds what is left.
@@ -110,48 +155,238 @@ impl<L, O> Elbo<L, O> {
         Elbo { threads, ..self }
     }
 
+    /// With this estimator for every weight.
+    pub fn estimator(self, estimator: Estimator) -> Self {
+        self.estimators(Estimators::all(estimator))
+    }
+
+    /// With these estimators, by the weights' names.
+    pub fn estimators(self, estimators: Estimators) -> Self {
+        Elbo { draw: Draw { estimators, ..self.draw }, ..self }
+    }
+
+    /// With so many draws of the weights a step, whose mean is the loss; see
+    /// [`Drawing::draws`](crate::Drawing::draws).
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn draws(self, draws: usize) -> Self {
+        assert!(draws > 0, "Elbo: at least one draw is needed, got 0");
+        Elbo { draw: Draw { draws, antithetic: false, ..self.draw }, ..self }
+    }
+
+    /// With so many antithetic pairs of draws a step; see
+    /// [`Drawing::antithetic_pairs`](crate::Drawing::antithetic_pairs).
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn antithetic_pairs(self, pairs: usize) -> Self {
+        assert!(pairs > 0, "Elbo: at least one pair of draws is needed, got 0");
+        Elbo { draw: Draw { draws: 2 * pairs, antithetic: true, ..self.draw }, ..self }
+    }
+
+    /// With gradients of estimated divergences through the weights drawn alone; see
+    /// [`Drawing::path_derivative`](crate::Drawing::path_derivative).
+    pub fn path_derivative(self) -> Self {
+        Elbo { draw: Draw { path_derivative: true, ..self.draw }, ..self }
+    }
+
+    /// With a learning rate that changes with the steps.
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        Elbo { schedule: Some(schedule), ..self }
+    }
+
+    /// With gradients cut before the optimiser sees them.
+    ///
+    /// # Panics
+    /// If the limit is not positive.
+    #[track_caller]
+    pub fn clip(self, clip: Clip) -> Self {
+        clip.check();
+        Elbo { clip: Some(clip), ..self }
+    }
+
     /// Without progress.
     pub fn quiet(self) -> Self {
         Elbo { shown: false, ..self }
+    }
+
+    pub(super) fn examples(&self) -> usize {
+        self.objective.examples()
+    }
+
+    /// The threads to train on.
+    pub(super) fn pool(&self) -> usize {
+        self.threads
     }
 
     /// Trains `model` on `data` for some epochs, each in a new order. A progress bar with both terms of
     /// the bound stands on the terminal meanwhile; lines go to the standard error if that is none.
     ///
     /// # Errors
-    /// [`TrainError`]; the model then holds the parameters of the last good step.
-    pub fn fit<T, M>(
+    /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
+    pub fn fit<M>(
         &mut self,
         model: &mut M,
-        data: &Examples<T, L::Targets>,
+        data: &Examples<M::Scalar, L::Targets>,
         epochs: Epochs,
     ) -> Result<Report, TrainError>
     where
-        T: Real,
-        M: Layer + Bayesian<Scalar = T> + Send + Sync,
-        L: Likelihood<T> + Send,
+        M: Layer + Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
         L::Targets: Send + Sync,
-        O: Optimizer<T> + Send,
+        O: Optimizer<M::Scalar> + Send,
     {
-        if data.len() != self.objective.examples() {
-            return Err(TrainError::Examples { expected: self.objective.examples(), found: data.len() });
-        }
-        let threads = self.threads;
-        with_threads(threads, || self.run(model, data, epochs.0))
+        self.training(model, data).run(epochs)
     }
 
-    fn run<T, M>(&mut self, model: &mut M, data: &Examples<T, L::Targets>, epochs: usize) -> Result<Report, TrainError>
+    /// [`fit`](Elbo::fit) for a model whose `forward` has another name, or takes more than its inputs: `forward` says how a
+    /// batch's outputs come from a draw of the model and the inputs.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), vec![0; 16])?;
+    /// # let (mut model, mut elbo) = (Dense::new(2, 2), Elbo::new(Categorical, 16).quiet());
+    /// elbo.fit_with(&mut model, &train, Epochs(5), |net, x| net.forward(x * 0.5))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Elbo::fit).
+    pub fn fit_with<M>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<M::Scalar, L::Targets>,
+        epochs: Epochs,
+        forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Send + Sync,
+    ) -> Result<Report, TrainError>
     where
-        T: Real,
-        M: Layer + Bayesian<Scalar = T>,
-        L: Likelihood<T>,
-        O: Optimizer<T>,
+        M: Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
+        L::Targets: Send + Sync,
+        O: Optimizer<M::Scalar> + Send,
     {
+        self.training(model, data).run_with(epochs, forward)
+    }
+
+    /// A training with more to it than [`fit`](Elbo::fit): validation, early stopping, a look after each epoch.
+    pub fn training<'a, M>(
+        &'a mut self,
+        model: &'a mut M,
+        data: &'a Examples<M::Scalar, L::Targets>,
+    ) -> Training<'a, M, L, O>
+    where
+        M: Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
+        L::Targets: Send + Sync,
+        O: Optimizer<M::Scalar> + Send,
+    {
+        Training::new(self, model, data)
+    }
+
+    /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
+    /// sampling, and with the divergence in full, whatever training does.
+    ///
+    /// # Errors
+    /// [`TrainError::Examples`] if `data` has not N examples, [`TrainError::Targets`] if the likelihood cannot explain them.
+    pub fn evaluate<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        if data.len() != self.examples() {
+            return Err(TrainError::Examples { expected: self.examples(), found: data.len() });
+        }
+        let nll = self.nll_of_draws(model, data, draws)?;
+        Ok(Bound::new(&nll, &kl_of_draws(model, draws), data.len()))
+    }
+
+    /// The expected negative log-likelihood of any examples under the model as it is, in nats per example, averaged over
+    /// draws of the weights. That of the averaged prediction, which is no larger, is
+    /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
+    ///
+    /// # Errors
+    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
+    pub fn expected_nll<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<f64, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        let nll = self.nll_of_draws(model, data, draws)?;
+        Ok(nll.iter().sum::<f64>() / nll.len() as f64)
+    }
+
+    fn nll_of_draws<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<Vec<f64>, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        with_threads(self.threads, || {
+            let mut step = Step::new(
+                model,
+                data,
+                Recipe { likelihood: &self.likelihood, forward: &Own, objective: &self.objective, draw: &self.draw },
+            );
+            step.check(model, data, self.batch).map_err(TrainError::Targets)?;
+            Ok(nll_of_draws(model, &self.likelihood, &Own, data, draws, self.batch))
+        })
+    }
+
+    pub(super) fn run<M, F>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<M::Scalar, L::Targets>,
+        epochs: usize,
+        forward: &F,
+        asked: Asked<'_, M, L::Targets>,
+    ) -> Result<Report, TrainError>
+    where
+        M: Bayesian,
+        L: Likelihood<M::Scalar>,
+        O: Optimizer<M::Scalar>,
+        F: Outputs<M>,
+    {
+        let Asked { validation, stop_early, mut each_epoch } = asked;
         let batches = data.len().div_ceil(self.batch);
+        let end = self.schedule.as_ref().and_then(Schedule::end);
+        let needed = self.steps.next_multiple_of(batches) + epochs * batches;
+        if let Some(end) = end.filter(|&end| end < needed) {
+            return Err(TrainError::Schedule { end, needed });
+        }
         let objective = self.objective.clone().batches(batches);
-        let progress = Progress::new(self.shown, epochs, batches);
-        let mut step = Step::new(model, data);
-        step.check(model, &self.likelihood, data)?;
+        let mut step = Step::new(
+            model,
+            data,
+            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &self.draw },
+        );
+        for data in [Some(data), validation.as_ref().map(|held_out| held_out.data)].into_iter().flatten() {
+            step.check(model, data, self.batch).map_err(TrainError::Targets)?;
+        }
+        let mut progress = Progress::new(self.shown, epochs, batches);
+        let mut best = stop_early.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut report = Report::default();
         for number in 1..=epochs {
@@ -162,103 +397,53 @@ impl<L, O> Elbo<L, O> {
             // From the same order each time, so that an epoch's order depends on its number alone.
             order.sort_unstable();
             shuffle(&mut order, Key::new(self.seed).at("order").step(self.epochs));
-            let (mut nll, mut kl) = (0.0, 0.0);
+            let (mut nll, mut last) = (0.0, None);
+            let mut rate_factor = 1.0;
             for rows in order.chunks(self.batch) {
+                if let Some(schedule) = &self.schedule {
+                    rate_factor = schedule.factor(self.steps);
+                    self.optimizer.scale_rate(rate_factor);
+                }
                 let key = Key::new(self.seed).step(self.steps);
-                let terms = step.take(model, data, rows, &self.likelihood, &objective, &mut self.optimizer, key);
-                let terms = terms.map_err(|(what, place)| TrainError::NonFinite {
-                    step: self.steps,
-                    epoch: self.epochs + 1,
-                    what,
-                    place,
-                })?;
+                let terms = step.take(model, data, rows, key, self.clip, &mut self.optimizer);
+                let terms = terms.map_err(|fault| fault.at(self.steps, self.epochs + 1))?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
-                kl = terms.kl;
                 self.steps += 1;
-                progress.step();
+                progress.step(number, &terms);
+                last = Some(terms);
             }
             self.epochs += 1;
+            let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
+            let seconds = start.elapsed().as_secs_f64();
+            if number == epochs {
+                // What this step led to has been seen by none: it must have a loss, too.
+                let key = Key::new(self.seed).step(self.steps);
+                step.look_back(model, key).map_err(|fault| fault.at(self.steps, self.epochs))?;
+            }
+            let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, self.batch);
+                nll.iter().sum::<f64>() / nll.len() as f64
+            });
             let elbo = -(data.len() as f64 * nll + kl);
-            let epoch = Epoch { nll, kl, elbo, seconds: start.elapsed().as_secs_f64() };
+            let epoch = Epoch { nll, kl, kl_weight, elbo, validation_nll, rate_factor, seconds };
             progress.epoch(number, epochs, &epoch);
             report.epochs.push(epoch);
+            let is_over = best.as_mut().is_some_and(|best| best.is_over(number, &epoch, model));
+            let is_ended = each_epoch.as_mut().is_some_and(|look| look(&epoch, model).is_break());
+            if is_over || is_ended {
+                break;
+            }
+        }
+        if let Some(best) = best.filter(|best| best.epoch() > 0) {
+            report.best = Some(best.epoch());
+            best.restore(model);
         }
         Ok(report)
     }
 }
 
-/// What a step needs, made once: from the second step on nothing is allocated.
-struct Step<T: Real, Y> {
-    tape: Tape<T>,
-    gradients: Gradients<T>,
-    inputs: Tensor<T>,
-    targets: Y,
-}
-
-struct Terms {
-    nll: f64,
-    kl: f64,
-}
-
-impl<T: Real, Y: Targets> Step<T, Y> {
-    fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>) -> Self {
-        Step {
-            tape: Tape::new(),
-            gradients: Gradients::of(model),
-            inputs: data.inputs().empty_like(),
-            targets: data.targets().empty_like(),
-        }
-    }
-
-    /// Whether the likelihood can explain the targets, found by one example's output.
-    fn check<M, L>(&mut self, model: &M, likelihood: &L, data: &Examples<T, Y>) -> Result<(), TrainError>
-    where
-        M: Layer + Bayesian<Scalar = T>,
-        L: Likelihood<T, Targets = Y>,
-    {
-        data.inputs().gather(&[0], &mut self.inputs);
-        let tape = Tape::inference();
-        let output = model.mean(&tape).forward(tape.input(&self.inputs));
-        likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)
-    }
-
-    /// One step; on failure what is not finite, and where it first appeared, with the model as it was
-    /// when the loss was last finite.
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of a step")]
-    fn take<M, L, O>(
-        &mut self,
-        model: &mut M,
-        data: &Examples<T, Y>,
-        rows: &[usize],
-        likelihood: &L,
-        objective: &Objective,
-        optimizer: &mut O,
-        key: Key,
-    ) -> Result<Terms, (&'static str, String)>
-    where
-        M: Layer + Bayesian<Scalar = T>,
-        L: Likelihood<T, Targets = Y>,
-        O: Optimizer<T>,
-    {
-        data.inputs().gather(rows, &mut self.inputs);
-        data.targets().gather(rows, &mut self.targets);
-        self.tape.reset();
-        let net = model.draw(&self.tape, key);
-        let nll = likelihood.mean_nll(net.forward(self.tape.input(&self.inputs)), &self.targets);
-        let loss: Loss<'_, T> = objective.loss(nll, net.kl(), key.current_step() as usize);
-        let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats() };
-        if !loss.value().is_finite() {
-            let place = self.tape.first_non_finite(&self.gradients);
-            let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
-            // The parameters came from a finite loss; what they came to has none.
-            self.gradients.undo(model);
-            return Err(("the loss", place));
-        }
-        loss.backward(&mut self.gradients);
-        if let Some(name) = self.gradients.first_non_finite() {
-            return Err(("a gradient", format!("the gradient of `{name}`")));
-        }
-        optimizer.step(model, &mut self.gradients);
-        Ok(terms)
+impl NonFinite {
+    fn at(self, step: usize, epoch: usize) -> TrainError {
+        TrainError::NonFinite { step, epoch, what: self.what, place: self.place }
     }
 }

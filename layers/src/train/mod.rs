@@ -1,10 +1,24 @@
 //! Training in one call.
 
+mod clip;
+mod draw;
 mod error;
+mod evaluate;
 mod fit;
+mod forward;
 mod progress;
 mod report;
+mod schedule;
+mod step;
+mod training;
+mod watch;
 
+pub use clip::Clip;
+use draw::Draw;
 pub use error::TrainError;
+pub use evaluate::Bound;
 pub use fit::{Elbo, Epochs};
 pub use report::{Epoch, Report};
+pub use schedule::Schedule;
+pub use training::Training;
+pub use watch::Watch;

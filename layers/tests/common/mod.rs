@@ -105,6 +105,7 @@ pub fn nested(inputs: usize, width: usize, classes: usize) -> Nested {
 
 /// The network of the examples.
 #[bayesian]
+#[derive(Clone)]
 pub struct Classifier {
     pub hidden: [Dense; 2],
     pub head: Dense,

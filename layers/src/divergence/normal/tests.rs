@@ -183,10 +183,10 @@ fn given_noise_replays_a_draw_forward_and_backward() {
     let mut model =
         Replayed { q: posterior(len), noise: FixedNoise::new().set("weight", Tensor::new([len], noise.clone())) };
     fn replay<'t>(tape: &'t Tape<f64>, model: &'t Replayed, prior: Normal) -> [Var<'t, f64>; 2] {
-        let (key, mode) = Drawing::new(Key::new(0).at("weight")).noise(&model.noise).mode();
+        let (key, mode) = Drawing::new(Key::new(0)).noise(&model.noise).mode();
         model
             .q
-            .sample_with_kl(Given::fixed(tape.alloc(prior)), Cx::new(tape, key, mode))
+            .sample_with_kl(Given::fixed(tape.alloc(prior)), Cx::new(tape, key, mode).at("weight"))
             .expect("the pair is fused")
             .into()
     }

@@ -1,0 +1,51 @@
+//! How many draws a prediction is averaged over.
+
+use crate::Key;
+
+/// How many draws of the weights to average over, and their seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Draws {
+    count: usize,
+    key: Key,
+    in_one_batch: bool,
+}
+
+/// So many draws of the weights, with seed 0.
+///
+/// # Panics
+/// If it is 0.
+#[allow(non_snake_case, reason = "it reads as a constructor: `Draws(64)`")]
+#[track_caller]
+pub fn Draws(count: usize) -> Draws {
+    assert!(count > 0, "Draws: at least one draw is needed, got 0");
+    Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }
+}
+
+impl Draws {
+    /// With another seed.
+    pub fn seed(self, seed: u64) -> Self {
+        Draws { key: Key::new(seed).at("predict"), ..self }
+    }
+
+    /// With all rows on the tape at once: for a forward in which the rows of a batch influence each other.
+    pub fn in_one_batch(self) -> Self {
+        Draws { in_one_batch: true, ..self }
+    }
+
+    /// The number of draws.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.count
+    }
+
+    /// The key of a draw.
+    pub(crate) fn key(self, draw: usize) -> Key {
+        self.key.draw(draw)
+    }
+
+    /// How many of `rows` rows are on the tape at once, where by itself it would be `otherwise`.
+    pub(super) fn rows_at_once(self, rows: usize, otherwise: usize) -> usize {
+        if self.in_one_batch { rows.max(1) } else { otherwise }
+    }
+}

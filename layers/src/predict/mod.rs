@@ -1,0 +1,94 @@
+//! Prediction: a model's output averaged over draws of its weights.
+
+mod classes;
+mod draws;
+mod predictive;
+mod rows;
+
+use classes::Sum;
+pub use draws::Draws;
+pub use predictive::Predictive;
+use rayon::prelude::*;
+use rows::{NotFinite, Rows};
+
+use crate::metrics::{NormalMixture, Probabilities};
+use crate::{Categorical, Gaussian, Layer, Tensor};
+
+/// Parts that a sum over draws is split into, whatever the number of threads.
+const PARTS: usize = 16;
+
+/// Monte Carlo prediction, for every layer.
+///
+/// Rows are predicted independently of each other, some hundred at a time. A model whose forward couples the rows of a
+/// batch (by a mean over them, say) is found out on its first rows, where there are more than fit in one batch;
+/// [`Draws::in_one_batch`] predicts with such a model.
+pub trait Predict: Layer + Sync {
+    /// The outputs of `draws` draws of the weights for every row of `x`.
+    ///
+    /// It runs on all threads of the current pool, each with a tape that does not record; rows are
+    /// streamed, so that beside the result only a few hundred rows of activations are held. The
+    /// result is the same for any number of threads.
+    ///
+    /// # Panics
+    /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows
+    /// in its first axis, couples them, or is not finite.
+    #[track_caller]
+    fn predict(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Predictive<Self::Scalar> {
+        let rows = Rows::new(self, x, draws);
+        let width = rows.width;
+        let mut outputs = Tensor::zeros([draws.count(), rows.count(), width]);
+        let each = (rows.count() * width).max(1);
+        let of_draw = |(draw, out): (usize, &mut [Self::Scalar])| {
+            rows.for_each(draw, |row, output| out[row * width..][..width].copy_from_slice(output)).err()
+        };
+        let faults: Vec<Option<NotFinite>> = outputs.data_mut().par_chunks_mut(each).enumerate().map(of_draw).collect();
+        if let Some(fault) = faults.iter().flatten().next() {
+            fault.raise();
+        }
+        Predictive { outputs }
+    }
+}
+
+impl<M: Layer + Sync> Predict for M {}
+
+impl Categorical {
+    /// Class probabilities averaged over draws of the weights, for every row of `x`:
+    /// [`Predict::predict`] with the average taken on the way, so that no draw's outputs are kept.
+    ///
+    /// # Panics
+    /// As [`Predict::predict`].
+    #[track_caller]
+    pub fn predict<M: Predict>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> Probabilities {
+        let rows = Rows::new(model, x, draws);
+        let new_sum = || Sum::new(rows.count(), rows.width);
+        let part = draws.count().div_ceil(PARTS);
+        let of_part = |i: usize| {
+            let mut sum = new_sum();
+            for draw in i * part..draws.count().min((i + 1) * part) {
+                rows.for_each(draw, |row, logits| sum.add(row, logits))?;
+            }
+            Ok(sum)
+        };
+        let sums: Vec<Result<Sum, NotFinite>> =
+            (0..draws.count().div_ceil(part)).into_par_iter().map(of_part).collect();
+        let mut total = new_sum();
+        for sum in &sums {
+            match sum {
+                Ok(sum) => total.join(sum),
+                Err(fault) => fault.raise(),
+            }
+        }
+        total.finish(draws.count())
+    }
+}
+
+impl Gaussian {
+    /// Predicted observations for every row of `x`, by draws of the weights: [`Predict::predict`] with this noise.
+    ///
+    /// # Panics
+    /// As [`Predict::predict`].
+    #[track_caller]
+    pub fn predict<M: Predict>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> NormalMixture {
+        model.predict(x, draws).gaussian(self)
+    }
+}

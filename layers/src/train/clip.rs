@@ -1,0 +1,32 @@
+//! Gradients that are too long.
+
+use crate::{Gradients, Real};
+
+/// How a step's gradient is cut before the optimiser sees it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Every element into `-limit..=limit`: [`Gradients::clip_value`].
+    Value(f64),
+    /// The gradient of all parameters together to a Euclidean norm of at most this (Pascanu, Mikolov and Bengio 2013):
+    /// [`Gradients::clip_norm`].
+    Norm(f64),
+    /// The gradient of each parameter on its own to a Euclidean norm of at most this: [`Gradients::clip_each_norm`].
+    EachNorm(f64),
+}
+
+impl Clip {
+    #[track_caller]
+    pub(super) fn check(self) {
+        let (Clip::Value(limit) | Clip::Norm(limit) | Clip::EachNorm(limit)) = self;
+        // Written so that a NaN fails too.
+        assert!(limit > 0.0, "Elbo: gradients can only be cut to a positive length, got {self:?}");
+    }
+
+    pub(super) fn apply<T: Real>(self, gradients: &mut Gradients<T>) {
+        match self {
+            Clip::Value(limit) => gradients.clip_value(limit),
+            Clip::Norm(limit) => gradients.clip_norm(limit),
+            Clip::EachNorm(limit) => gradients.clip_each_norm(limit),
+        };
+    }
+}

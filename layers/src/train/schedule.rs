@@ -1,0 +1,171 @@
+//! How the learning rate changes with the steps.
+
+use std::f64::consts::PI;
+use std::fmt;
+use std::sync::Arc;
+
+/// A factor of the optimiser's learning rate that depends on the step, counted from 0 through all epochs.
+///
+/// ```
+/// use elbo::Schedule;
+/// let schedule = Schedule::cosine(1000).warm_up(100);
+/// assert_eq!((schedule.factor(50), schedule.factor(100), schedule.factor(600)), (0.5, 1.0, 0.5));
+/// assert_eq!(schedule.end(), Some(1100));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Schedule {
+    shape: Shape,
+    warm_up: usize,
+}
+
+#[derive(Clone)]
+enum Shape {
+    Constant,
+    Cosine { steps: usize, floor: f64 },
+    Stairs { every: usize, factor: f64 },
+    Of(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
+}
+
+impl Schedule {
+    /// The rate as it is: for a [`warm_up`](Schedule::warm_up) alone.
+    pub fn constant() -> Self {
+        Shape::Constant.into()
+    }
+
+    /// From 1 to 0 in `steps` steps, (1 + cos(π s/`steps`))/2 at step s (Loshchilov and Hutter 2017, "SGDR", eq. 5,
+    /// without restarts). It ends there, and training past its end is refused.
+    ///
+    /// # Panics
+    /// If there are no steps.
+    #[track_caller]
+    pub fn cosine(steps: usize) -> Self {
+        Schedule::cosine_to(0.0, steps)
+    }
+
+    /// [`cosine`](Schedule::cosine), to `floor` in place of 0.
+    ///
+    /// # Panics
+    /// If there are no steps, or the floor is not in [0, 1].
+    #[track_caller]
+    pub fn cosine_to(floor: f64, steps: usize) -> Self {
+        assert!(steps > 0, "Schedule::cosine: it must take at least one step, got 0");
+        assert!((0.0..=1.0).contains(&floor), "Schedule::cosine_to: the floor must be in [0, 1], got {floor}");
+        Shape::Cosine { steps, floor }.into()
+    }
+
+    /// Times `factor` after every `every` steps.
+    ///
+    /// # Panics
+    /// If `every` is 0, or the factor is not positive and finite.
+    #[track_caller]
+    pub fn stairs(every: usize, factor: f64) -> Self {
+        assert!(every > 0, "Schedule::stairs: a stair must be at least one step long, got 0");
+        assert!(
+            factor > 0.0 && factor.is_finite(),
+            "Schedule::stairs: the factor must be positive and finite, got {factor}"
+        );
+        Shape::Stairs { every, factor }.into()
+    }
+
+    /// Your own function of the step. A factor that is negative or not finite stops training with a panic.
+    pub fn of(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
+        Shape::Of(Arc::new(factor)).into()
+    }
+
+    /// With `steps` steps before it in which the factor rises from 0, s/`steps` at step s (Goyal et al. 2017, section
+    /// 2.2).
+    pub fn warm_up(self, steps: usize) -> Self {
+        Schedule { warm_up: steps, ..self }
+    }
+
+    /// The steps it is made for; `None` if it goes on for ever.
+    pub fn end(&self) -> Option<usize> {
+        match self.shape {
+            Shape::Cosine { steps, .. } => Some(self.warm_up + steps),
+            _ => None,
+        }
+    }
+
+    /// The factor at a step.
+    ///
+    /// # Panics
+    /// If the schedule has ended before this step, or a function of your own gives a number that is negative or not
+    /// finite.
+    #[track_caller]
+    pub fn factor(&self, step: usize) -> f64 {
+        if step < self.warm_up {
+            return step as f64 / self.warm_up as f64;
+        }
+        let step = step - self.warm_up;
+        match &self.shape {
+            Shape::Constant => 1.0,
+            Shape::Cosine { steps, floor } => {
+                assert!(step < *steps, "Schedule: it ends after {} steps", self.warm_up + steps);
+                floor + (1.0 - floor) * (1.0 + (PI * step as f64 / *steps as f64).cos()) / 2.0
+            }
+            Shape::Stairs { every, factor } => factor.powf((step / every) as f64),
+            Shape::Of(factor) => {
+                let factor = factor(step);
+                assert!(
+                    factor >= 0.0 && factor.is_finite(),
+                    "Schedule: your factor of the learning rate must not be negative and must be finite, got {factor} \
+                     for step {step}"
+                );
+                factor
+            }
+        }
+    }
+}
+
+impl From<Shape> for Schedule {
+    fn from(shape: Shape) -> Self {
+        Schedule { shape, warm_up: 0 }
+    }
+}
+
+impl fmt::Debug for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.shape {
+            Shape::Constant => write!(f, "Schedule::constant()")?,
+            Shape::Cosine { steps, floor } => write!(f, "Schedule::cosine_to({floor}, {steps})")?,
+            Shape::Stairs { every, factor } => write!(f, "Schedule::stairs({every}, {factor})")?,
+            Shape::Of(_) => write!(f, "Schedule::of(..)")?,
+        }
+        if self.warm_up > 0 { write!(f, ".warm_up({})", self.warm_up) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cosine_falls_from_one_to_its_floor() {
+        let schedule = Schedule::cosine_to(0.1, 100);
+        assert_eq!(schedule.factor(0), 1.0);
+        assert!((schedule.factor(50) - 0.55).abs() < 1e-15);
+        assert!(schedule.factor(99) > 0.1 && schedule.factor(99) < 0.1004);
+    }
+
+    #[test]
+    fn stairs_go_down_after_their_steps() {
+        let schedule = Schedule::stairs(3, 0.5).warm_up(2);
+        let factors: Vec<f64> = (0..10).map(|step| schedule.factor(step)).collect();
+        assert_eq!(factors, [0.0, 0.5, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
+    }
+
+    #[test]
+    #[should_panic(expected = "Schedule: it ends after 7 steps")]
+    fn there_is_nothing_past_the_end() {
+        Schedule::cosine(5).warm_up(2).factor(7);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "your factor of the learning rate must not be negative and must be finite, got -1 for step 3"
+    )]
+    fn a_factor_of_one_s_own_is_looked_at() {
+        Schedule::of(|step| 2.0 - step as f64).factor(3);
+    }
+}

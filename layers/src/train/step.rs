@@ -1,0 +1,138 @@
+//! One step of training.
+
+use crate::bayesian::Bayesian;
+use crate::data::{Examples, Targets};
+use crate::train::forward::Outputs;
+use crate::train::{Clip, Draw};
+use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
+
+/// What a step needs, made once: from the second step on nothing is allocated.
+pub(super) struct Step<'s, T: Real, Y, L, F> {
+    recipe: Recipe<'s, L, F>,
+    tape: Tape<T>,
+    gradients: Gradients<T>,
+    inputs: Tensor<T>,
+    targets: Y,
+}
+
+/// How a loss is made of a model and a batch.
+pub(super) struct Recipe<'s, L, F> {
+    pub(super) likelihood: &'s L,
+    pub(super) forward: &'s F,
+    pub(super) objective: &'s Objective,
+    pub(super) draw: &'s Draw,
+}
+
+/// What a step's loss was made of.
+pub(super) struct Terms {
+    pub(super) nll: f64,
+    pub(super) kl: f64,
+    pub(super) kl_weight: f64,
+}
+
+/// What is not finite, and where it first appeared.
+pub(super) struct NonFinite {
+    pub(super) what: &'static str,
+    pub(super) place: String,
+}
+
+impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
+    pub(super) fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>, recipe: Recipe<'s, L, F>) -> Self {
+        Step {
+            recipe,
+            tape: Tape::new(),
+            gradients: Gradients::of(model),
+            inputs: data.inputs().empty_like(),
+            targets: data.targets().empty_like(),
+        }
+    }
+
+    /// Whether the likelihood can explain the targets, found by the outputs for a first batch.
+    pub(super) fn check<M>(&mut self, model: &M, data: &Examples<T, Y>, batch: usize) -> Result<(), String>
+    where
+        M: Bayesian<Scalar = T>,
+        F: Outputs<M>,
+    {
+        let rows: Vec<usize> = (0..batch.min(data.len())).collect();
+        data.inputs().gather(&rows, &mut self.inputs);
+        let tape = Tape::inference();
+        let output = self.recipe.forward.outputs(model.mean(&tape), tape.input(&self.inputs));
+        self.recipe.likelihood.check(output.shape(), data.targets())
+    }
+
+    /// One step. On failure the model is as it was when the loss was last finite.
+    pub(super) fn take<M, O>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<T, Y>,
+        rows: &[usize],
+        key: Key,
+        clip: Option<Clip>,
+        optimizer: &mut O,
+    ) -> Result<Terms, NonFinite>
+    where
+        M: Bayesian<Scalar = T>,
+        F: Outputs<M>,
+        O: Optimizer<T>,
+    {
+        data.inputs().gather(rows, &mut self.inputs);
+        data.targets().gather(rows, &mut self.targets);
+        self.tape.reset();
+        let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
+        let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
+        if !loss.value().is_finite() {
+            return Err(self.take_back(model));
+        }
+        loss.backward(&mut self.gradients);
+        if let Some(name) = self.gradients.first_non_finite() {
+            return Err(NonFinite { what: "a gradient", place: format!("the gradient of `{name}`") });
+        }
+        if let Some(clip) = clip {
+            clip.apply(&mut self.gradients);
+        }
+        optimizer.step(model, &mut self.gradients);
+        Ok(terms)
+    }
+
+    /// After the last step: whether the parameters that it led to have a finite loss, of the same examples. If not, it is
+    /// taken back.
+    pub(super) fn look_back<M>(&mut self, model: &mut M, key: Key) -> Result<(), NonFinite>
+    where
+        M: Bayesian<Scalar = T>,
+        F: Outputs<M>,
+    {
+        self.tape.reset();
+        let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
+        if loss.value().is_finite() { Ok(()) } else { Err(self.take_back(model)) }
+    }
+
+    /// Takes the last step back: the parameters it started from had a finite loss, and those it led to have none.
+    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M) -> NonFinite {
+        let place = self.tape.first_non_finite(&self.gradients);
+        let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
+        // At a first step there is nothing to take back: the parameters are those that were given.
+        self.gradients.undo(model);
+        NonFinite { what: "the loss", place }
+    }
+}
+
+impl<L, F> Recipe<'_, L, F> {
+    fn loss<'t, T, M>(
+        &'t self,
+        tape: &'t Tape<T>,
+        model: &'t M,
+        inputs: &'t Tensor<T>,
+        targets: &'t L::Targets,
+        key: Key,
+    ) -> Loss<'t, T>
+    where
+        T: Real,
+        M: Bayesian<Scalar = T>,
+        L: Likelihood<T>,
+        F: Outputs<M>,
+    {
+        let net = model.draw(tape, self.draw.drawing(key));
+        let nll = self.likelihood.mean_nll(self.forward.outputs(net, tape.input(inputs)), targets);
+        self.objective.loss(nll, net.kl(), key.current_step() as usize)
+    }
+}
