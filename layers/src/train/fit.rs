@@ -8,8 +8,8 @@ use crate::engine::with_threads;
 use crate::train::progress::Progress;
 use crate::train::{Epoch, Report, TrainError};
 use crate::{
-    Adam, Drawn, Forward, Gradients, Key, KlWeight, Layer, Likelihood, Loss, Objective, Optimizer, Real, Tape,
-    Tempering, Tensor, WarmUp,
+    Adam, Forward, Gradients, Key, KlWeight, Layer, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tempering,
+    Tensor, WarmUp,
 };
 
 /// How often the training set is gone through.
@@ -81,13 +81,22 @@ impl<L, O> Elbo<L, O> {
         Elbo { objective: self.objective.kl_weight(kl_weight), ..self }
     }
 
-    /// With one of the bound's terms tempered. Reports give the bound as it is without.
+    /// With the bound's terms tempered. Reports give the bound as it is without.
     ///
     /// # Panics
     /// If its number is not positive and finite.
     #[track_caller]
     pub fn tempering(self, tempering: Tempering) -> Self {
         Elbo { objective: self.objective.tempering(tempering), ..self }
+    }
+
+    /// With so many nats of each weight's divergence free: [`Objective::free_nats`]. Reports give the divergence as it is.
+    ///
+    /// # Panics
+    /// If the number is negative or not finite.
+    #[track_caller]
+    pub fn free_nats(self, nats: f64) -> Self {
+        Elbo { objective: self.objective.free_nats(nats), ..self }
     }
 
     /// With the divergence growing to its full weight. Reports give the bound with the full divergence.
@@ -245,7 +254,7 @@ impl<T: Real, Y: Targets> Step<T, Y> {
         self.tape.reset();
         let net = model.draw(&self.tape, key);
         let nll = likelihood.mean_nll(net.forward(self.tape.input(&self.inputs)), &self.targets);
-        let loss: Loss<'_, T> = objective.loss(nll, net.kl(), key.current_step() as usize);
+        let loss: Loss<'_, T> = objective.loss_of(nll, &net, key.current_step() as usize);
         let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats() };
         if !loss.value().is_finite() {
             let place = self.tape.first_non_finite(&self.gradients);
