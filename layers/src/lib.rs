@@ -57,10 +57,12 @@ mod verdict;
 mod weight;
 
 pub mod data;
+pub mod diagnose;
 pub mod metrics;
 pub mod nn;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
+pub use diagnose::{Diagnose, Diagnosis, diagnose};
 pub use divergence::{Divergence, Sampled};
 pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
 pub use elbo_engine as engine;

@@ -155,6 +155,21 @@ impl<'t, T: Real> Weight<'t, T> {
         self.0.log_prior()
     }
 
+    /// The sample of it on the tape.
+    pub(crate) fn value_var(self) -> Var<'t, T> {
+        *self.0.value()
+    }
+
+    /// Its mean on the tape.
+    pub(crate) fn mean_var(self) -> Var<'t, T> {
+        self.0.mean()
+    }
+
+    /// What is known of its variance.
+    pub(crate) fn variance_var(self) -> Variance<'t, T> {
+        self.0.variance()
+    }
+
     /// How it enters a linear map.
     fn estimator(self) -> Estimator {
         match self.0.cx().mode {

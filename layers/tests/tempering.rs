@@ -115,12 +115,14 @@ fn a_certain_weight_has_one_maximum_at_all_temperatures() {
 
 #[test]
 fn the_density_of_a_draw_under_its_priors_counts_each_weight_once() {
+    type Scale = HierarchicalNormal<LogNormal<f64>, MonteCarlo<HalfCauchy>>;
+
     #[bayesian]
     struct Nested {
         #[prior(Normal(0.0, 1.5))]
         first: MeanField<f64>,
         layers: Vec<Dense<MeanField<f64>>>,
-        maybe: Option<Dense<MeanField<f64>, HierarchicalNormal<LogNormal<f64>, MonteCarlo<HalfCauchy>>>>,
+        maybe: Option<Dense<MeanField<f64>, Scale>>,
         free: Point<f64>,
     }
     let layer = Dense::mean_field(2, 2);
