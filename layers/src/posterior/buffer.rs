@@ -53,6 +53,11 @@ impl<T: Real> Clone for Saved<'_, T> {
 impl<T: Real> Copy for Saved<'_, T> {}
 
 impl<'t, T: Real> Saved<'t, T> {
+    /// The value, for as long as the draw.
+    pub fn tensor(self) -> &'t Tensor<T> {
+        self.buffer
+    }
+
     /// The value as a variable.
     pub fn var(self) -> Var<'t, T> {
         self.tape.input(self.buffer)
