@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::drawing::{Cx, Drawing, Mode};
 use crate::engine::{Visitor, VisitorMut};
 use crate::verdict::{ClosedForm, Verdict};
-use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight};
 
 /// A model with a distribution over its weights.
 ///
@@ -198,21 +198,46 @@ pub trait Bayesian: Parameters + 'static {
 
 /// A model whose weights are drawn.
 pub trait Drawn<'t, T: Real> {
+    /// Calls `f` with every weight below `path` that has a prior.
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>));
+
     /// Calls `f` with the KL divergence of every random weight below `path`, on the tape, in nats.
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>));
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+        self.walk(path, &mut |path, weight| f(path, weight.kl_var()));
+    }
 
     /// The KL divergence, summed over all random weights, in nats. It is the same before and after
     /// the forward, however often a layer is used in it.
     fn kl(&self) -> Kl<'t, T> {
-        let mut total: Option<Var<'t, T>> = None;
-        self.each_kl(&Path::ROOT, &mut |_, nats| {
-            total = Some(match total {
-                Some(sum) => sum + nats,
-                None => nats,
-            });
-        });
+        let mut total = None;
+        self.walk(&Path::ROOT, &mut |_, weight| add(&mut total, weight.kl_var()));
         Kl(total)
     }
+
+    /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
+    /// differentiable: through the weights by reparameterisation, and to the priors' own parameters.
+    ///
+    /// Of a model [at](Bayesian::at) given weights it is the prior's part of their log joint density. A weight whose
+    /// outputs are sampled ([`Estimator::Local`](crate::Estimator::Local)) has no value in the forward; ln p is then that of
+    /// a sample of its own, which has the same expectation.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let (layer, tape) = (Dense::new(3, 2).prior(Normal(0.0, 2.0)), Tape::new());
+    /// let net = layer.at(&tape, &[0.0; 8]);
+    /// let one = -0.5 * std::f64::consts::TAU.ln() - 2f64.ln();
+    /// assert!((net.log_prior().nats() - 8.0 * one).abs() < 1e-5);
+    /// ```
+    fn log_prior(&self) -> LogPrior<'t, T> {
+        let mut total = None;
+        self.walk(&Path::ROOT, &mut |_, weight| add(&mut total, weight.log_prior_var()));
+        LogPrior(total)
+    }
+}
+
+/// Adds to a sum that may have no summand yet.
+pub(crate) fn add<'t, T: Real>(total: &mut Option<Var<'t, T>>, nats: Var<'t, T>) {
+    *total = Some(total.map_or(nats, |sum| sum + nats));
 }
 
 /// A KL divergence as an average over draws, in nats.
@@ -237,7 +262,26 @@ impl<'t, T: Real> Kl<'t, T> {
         self.0.map_or(0.0, Var::item)
     }
 
-    /// The variable; `None` of a model without random weights.
+    /// The variable; `None` of a model without random weights. It is a plain number on the tape: what it is added to,
+    /// and with which weight, is for the caller to get right.
+    pub fn var(self) -> Option<Var<'t, T>> {
+        self.0
+    }
+}
+
+/// ln p(w) of the weights drawn, on a tape: nats, summed over all weights of a model.
+///
+/// As [`Kl`], it has no arithmetic.
+#[derive(Clone, Copy, Debug)]
+pub struct LogPrior<'t, T: Real = f32>(pub(crate) Option<Var<'t, T>>);
+
+impl<'t, T: Real> LogPrior<'t, T> {
+    /// The value in nats; of several draws at once, their mean.
+    pub fn nats(self) -> f64 {
+        self.0.map_or(0.0, Var::item)
+    }
+
+    /// The variable, as [`Kl::var`].
     pub fn var(self) -> Option<Var<'t, T>> {
         self.0
     }

@@ -1,6 +1,6 @@
 //! Containers of models are models.
 
-use crate::{Bayesian, Cx, Drawn, Path, Real, Var, Verdict};
+use crate::{Bayesian, Cx, Drawn, Path, Real, Verdict, Weight};
 
 impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
     type Draw<'t> = [M::Draw<'t>; N];
@@ -19,9 +19,9 @@ impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
 }
 
 impl<'t, T: Real, D: Drawn<'t, T>, const N: usize> Drawn<'t, T> for [D; N] {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         for (i, draw) in self.iter().enumerate() {
-            draw.each_kl(&path.index(i), f);
+            draw.walk(&path.index(i), f);
         }
     }
 }
@@ -44,9 +44,9 @@ impl<M: Bayesian> Bayesian for Vec<M> {
 }
 
 impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for &'t [D] {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         for (i, draw) in self.iter().enumerate() {
-            draw.each_kl(&path.index(i), f);
+            draw.walk(&path.index(i), f);
         }
     }
 }
@@ -68,9 +68,9 @@ impl<M: Bayesian> Bayesian for Option<M> {
 }
 
 impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for Option<D> {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         if let Some(draw) = self {
-            draw.each_kl(path, f);
+            draw.walk(path, f);
         }
     }
 }
@@ -91,8 +91,8 @@ impl<M: Bayesian> Bayesian for Box<M> {
 }
 
 impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for &'t D {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
-        D::each_kl(self, path, f);
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        D::walk(self, path, f);
     }
 }
 
@@ -114,9 +114,9 @@ macro_rules! tuple {
         }
 
         impl<'t, N: Real, $first: Drawn<'t, N>, $($rest: Drawn<'t, N>),*> Drawn<'t, N> for ($first, $($rest,)*) {
-            fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, N>)) {
-                self.0.each_kl(&path.index(0), f);
-                $(self.$index.each_kl(&path.index($index), f);)*
+            fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, N>)) {
+                self.0.walk(&path.index(0), f);
+                $(self.$index.walk(&path.index($index), f);)*
             }
         }
     };

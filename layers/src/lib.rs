@@ -77,10 +77,12 @@ mod verdict;
 mod weight;
 
 pub mod data;
+pub mod diagnose;
 pub mod metrics;
 pub mod nn;
 
-pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate};
+pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
+pub use diagnose::{Diagnose, Diagnosis, diagnose};
 pub use divergence::{Divergence, Sampled};
 pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
 pub use elbo_engine as engine;
@@ -91,7 +93,7 @@ pub use elbo_macros::bayesian;
 pub use forward::{Forward, Layer, LayerAt};
 pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
 pub use nn::Dense;
-pub use objective::{KlWeight, Loss, Objective, Tempering, WarmUp};
+pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
     Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, Point, Posterior, Radial,
@@ -110,7 +112,7 @@ pub use weight::Weight;
 
 // What walks are given, under names short enough for an expansion to be read.
 #[doc(hidden)]
-pub use hidden::{Each, EachKl, EachMut};
+pub use hidden::{Each, EachMut, OnWeight};
 
 /// What most programs use.
 pub mod prelude {
@@ -136,7 +138,7 @@ pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     use crate::engine::{Visitor, VisitorMut};
-    use crate::{Parameters, Path, Var, Verdict, Yes};
+    use crate::{Parameters, Path, Verdict, Weight, Yes};
 
     /// Sees one tensor of a model `M` after the other.
     pub type Each<'f, 'a, M> = Visitor<'f, 'a, <M as Parameters>::Scalar>;
@@ -144,8 +146,8 @@ pub mod hidden {
     /// Sees one tensor of a model `M` after the other, to change it.
     pub type EachMut<'f, M> = VisitorMut<'f, <M as Parameters>::Scalar>;
 
-    /// Sees the divergence of one weight of a draw of `M` after the other, on the tape.
-    pub type EachKl<'f, 't, M> = dyn FnMut(&Path<'_>, Var<'t, <M as Parameters>::Scalar>) + 'f;
+    /// Sees one random weight of a draw of `M` after the other.
+    pub type OnWeight<'f, 't, M> = dyn FnMut(&Path<'_>, Weight<'t, <M as Parameters>::Scalar>) + 'f;
 
     /// Sees the divergence of one weight after the other, as a number.
     pub type Nats<'f> = dyn FnMut(&Path<'_>, f64) + 'f;

@@ -33,6 +33,7 @@ trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
+    fn log_prior(&self) -> Var<'t, T>;
     fn mean(&self) -> Var<'t, T>;
     fn variance(&self) -> Variance<'t, T>;
     fn perturbation(&self) -> Option<Var<'t, T>>;
@@ -57,6 +58,7 @@ struct Pair<'t, Q: Divergence<P>, P: Prior> {
     cx: Cx<'t, Q::Scalar>,
     value: OnceCell<Var<'t, Q::Scalar>>,
     kl: OnceCell<Var<'t, Q::Scalar>>,
+    log_prior: OnceCell<Var<'t, Q::Scalar>>,
     mean: OnceCell<Var<'t, Q::Scalar>>,
     variance: OnceCell<Variance<'t, Q::Scalar>>,
     perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
@@ -95,6 +97,10 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
         *self.kl.get_or_init(|| self.posterior.kl_on(self.prior, self.cx, &|| *self.value()))
     }
 
+    fn log_prior(&self) -> Var<'t, Q::Scalar> {
+        *self.log_prior.get_or_init(|| self.prior.log_density(*self.value()))
+    }
+
     fn mean(&self) -> Var<'t, Q::Scalar> {
         *self.mean.get_or_init(|| self.posterior.mean(self.cx.tape()))
     }
@@ -130,6 +136,7 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
         cx,
         value,
         kl: OnceCell::new(),
+        log_prior: OnceCell::new(),
         mean: OnceCell::new(),
         variance: OnceCell::new(),
         perturbation: OnceCell::new(),
@@ -138,6 +145,31 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
 }
 
 impl<'t, T: Real> Weight<'t, T> {
+    /// Its divergence on the tape.
+    pub(crate) fn kl_var(self) -> Var<'t, T> {
+        self.0.kl()
+    }
+
+    /// ln p of a sample of it on the tape: of the one that the forward uses, where it uses one.
+    pub(crate) fn log_prior_var(self) -> Var<'t, T> {
+        self.0.log_prior()
+    }
+
+    /// The sample of it on the tape.
+    pub(crate) fn value_var(self) -> Var<'t, T> {
+        *self.0.value()
+    }
+
+    /// Its mean on the tape.
+    pub(crate) fn mean_var(self) -> Var<'t, T> {
+        self.0.mean()
+    }
+
+    /// What is known of its variance.
+    pub(crate) fn variance_var(self) -> Variance<'t, T> {
+        self.0.variance()
+    }
+
     /// How it enters a linear map.
     fn estimator(self) -> Estimator {
         match self.0.cx().mode {
@@ -241,8 +273,8 @@ impl<'t, T: Real> Deref for Weight<'t, T> {
 }
 
 impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
-        f(path, self.0.kl());
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        f(path, *self);
     }
 }
 

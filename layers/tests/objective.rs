@@ -49,7 +49,7 @@ impl<T: Real> Steps<T> {
         let tape = Tape::new();
         let net = self.model.draw(&tape, Key::new(4));
         let nll = Categorical.nll(net.forward(tape.input(&part)), &self.labels[rows]);
-        read(&objective.loss(nll, net.kl(), step), &self.model)
+        read(&objective.loss_of(nll, &net, step), &self.model)
     }
 
     fn value_and_gradient(&self, rows: Range<usize>, objective: &Objective, step: usize) -> (f64, Vec<f64>) {
@@ -95,14 +95,24 @@ fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f6
 fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
     let steps = Steps::<f64>::new();
     let own = KlWeight::of(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
-    for tempering in [Tempering::None, Tempering::LikelihoodPower(0.3), Tempering::KlFactor(0.05)] {
-        let whole = steps.value_and_gradient(0..EXAMPLES, &Objective::new(EXAMPLES).tempering(tempering), 0);
+    let temperings = [
+        (Tempering::None, 0.0),
+        (Tempering::LikelihoodPower(0.3), 0.0),
+        (Tempering::KlFactor(0.05), 0.0),
+        (Tempering::Posterior(0.2), 0.0),
+        // Of the four divergences two are below, and two above.
+        (Tempering::None, 40.0),
+        (Tempering::Posterior(3.0), 40.0),
+    ];
+    for (tempering, free) in temperings {
+        let plain = Objective::new(EXAMPLES).tempering(tempering).free_nats(free);
+        let whole = steps.value_and_gradient(0..EXAMPLES, &plain, 0);
         // 12 divides 48; 20 leaves 8, 47 leaves one; and one batch of all.
         for batch in [12, 20, 47, EXAMPLES, 1] {
             for weight in [KlWeight::PerExample, KlWeight::PerBatch, KlWeight::Halving, own.clone()] {
                 let batches = EXAMPLES.div_ceil(batch);
-                let what = format!("{weight:?}, {tempering:?}, batches of {batch}");
-                let objective = Objective::new(EXAMPLES).batches(batches).kl_weight(weight).tempering(tempering);
+                let what = format!("{weight:?}, {tempering:?}, {free} nats free, batches of {batch}");
+                let objective = plain.clone().batches(batches).kl_weight(weight);
                 for epoch in [0, 3] {
                     same(&what, &steps.epoch(batch, &objective, epoch * batches), &whole);
                 }
@@ -115,12 +125,18 @@ fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
 fn tempering_weighs_the_term_it_names() {
     let steps = Steps::<f64>::new();
     let weights = |objective: Objective| {
-        steps.loss(0..12, &objective.batches(4), 0, |loss, _| (loss.nll_weight(), loss.kl_weight()))
+        steps.loss(0..12, &objective.batches(4), 0, |loss, _| {
+            assert_eq!(loss.log_prior().is_some(), loss.log_prior_weight() != 0.0);
+            [loss.nll_weight(), loss.kl_weight(), loss.log_prior_weight()]
+        })
     };
     let n = EXAMPLES as f64;
-    assert_eq!(weights(Objective::new(EXAMPLES)), (1.0, 1.0 / n));
-    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::LikelihoodPower(0.25))), (0.25, 1.0 / n));
-    assert_eq!(weights(Objective::new(EXAMPLES).tempering(Tempering::KlFactor(0.25))), (1.0, 0.25 / n));
+    let tempered = |tempering| weights(Objective::new(EXAMPLES).tempering(tempering));
+    assert_eq!(tempered(Tempering::None), [1.0, 1.0 / n, 0.0]);
+    assert_eq!(tempered(Tempering::LikelihoodPower(0.25)), [0.25, 1.0 / n, 0.0]);
+    assert_eq!(tempered(Tempering::KlFactor(0.25)), [1.0, 0.25 / n, 0.0]);
+    assert_eq!(tempered(Tempering::Posterior(0.25)), [1.0, 0.25 / n, 0.75 / n]);
+    assert_eq!(tempered(Tempering::Posterior(1.0)), [1.0, 1.0 / n, 0.0]);
 }
 
 #[test]
@@ -185,7 +201,13 @@ fn gradients_kept_apart_add_up_to_the_total() {
 fn apart<T: Real>(tolerance: f64) {
     let steps = Steps::<T>::new();
     let objective = Objective::new(EXAMPLES).batches(3).kl_weight(KlWeight::Halving);
-    steps.loss(0..20, &objective, 1, |loss, model| {
+    for objective in [objective.clone(), objective.tempering(Tempering::Posterior(0.5))] {
+        apart_under(&steps, &objective, tolerance);
+    }
+}
+
+fn apart_under<T: Real>(steps: &Steps<T>, objective: &Objective, tolerance: f64) {
+    steps.loss(0..20, objective, 1, |loss, model| {
         let [mut total, mut nll, mut kl] = [(); 3].map(|()| Gradients::of(model));
         for _ in 0..2 {
             loss.backward(&mut total);

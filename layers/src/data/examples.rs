@@ -1,5 +1,7 @@
 //! Examples to learn from: inputs, and what each should be answered with.
 
+use std::ops::Range;
+
 use super::targets::check_finite;
 use super::{DataError, Scaling, Targets, shuffle};
 use crate::{Key, Real, Tensor};
@@ -98,6 +100,17 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         })
     }
 
+    /// A part of the examples, in their order.
+    ///
+    /// # Panics
+    /// If it is empty, or reaches beyond the last.
+    #[track_caller]
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        let fits = rows.start < rows.end && rows.end <= self.len();
+        assert!(fits, "Examples::rows: {rows:?} of {} examples; at least one, and none that is not there", self.len());
+        self.select(&rows.collect::<Vec<_>>())
+    }
+
     /// The same examples with scaled inputs.
     ///
     /// # Panics
@@ -154,6 +167,18 @@ mod tests {
             let error = ten().split(fraction, 1).unwrap_err();
             assert!(matches!(error, DataError::Split { rows: 10, .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_part_keeps_its_order() {
+        let part = ten().rows(3..5);
+        assert_eq!((part.inputs().data(), &part.targets()[..]), (&[3.0, 4.0][..], &[3, 4][..]));
+    }
+
+    #[test]
+    #[should_panic(expected = "Examples::rows: 8..11 of 10 examples")]
+    fn a_part_beyond_the_last_is_refused() {
+        ten().rows(8..11);
     }
 
     #[test]

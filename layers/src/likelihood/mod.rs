@@ -50,7 +50,8 @@ impl<'t, T: Real> MeanNll<'t, T> {
         self.mean.item()
     }
 
-    /// The variable.
+    /// The variable: a plain number on the tape, whose unit is the caller's to remember. [`Objective`](crate::Objective)
+    /// joins a likelihood and a divergence without it.
     pub fn var(self) -> Var<'t, T> {
         self.mean
     }

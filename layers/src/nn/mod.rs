@@ -1,18 +1,31 @@
 //! Layers, written with `#[bayesian]` as a user would write them.
 
+mod bare;
+mod batch_norm;
 mod bias;
 mod conv;
 mod dense;
 mod embedding;
 mod gru;
 mod lstm;
+mod norm;
+mod pool;
 mod rnn;
 mod state;
 
+pub use bare::{Bare, BareDraw};
+pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
 pub use gru::{Gru, GruDraw};
 pub use lstm::{Lstm, LstmDraw};
+pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
+pub use pool::{
+    MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw, MeanPool, MeanPool1d, MeanPool2d, MeanPool3d, MeanPoolDraw,
+};
 pub use rnn::{Rnn, RnnDraw};
+
+/// What normalisations add to a variance unless they are told otherwise.
+const EPS: f64 = 1e-5;

@@ -1,24 +1,63 @@
 //! A step's loss.
 
-use crate::{Gradients, Kl, MeanNll, Real, Var};
+use crate::bayesian::add;
+use crate::{Drawn, Gradients, Kl, LogPrior, MeanNll, Path, Real, Var};
 
-/// A step's loss in nats per example: both terms, apart, and their weights.
+/// A step's loss in nats per example: its terms, apart, and their weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Loss<'t, T: Real = f32> {
     nll: MeanNll<'t, T>,
+    prior: PriorTerms<'t, T>,
+    weights: Weights,
+}
+
+/// What a step's terms are multiplied with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Weights {
+    pub(super) nll: f64,
+    pub(super) kl: f64,
+    /// Of −ln p(w).
+    pub(super) log_prior: f64,
+}
+
+/// What the prior contributes to a loss.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PriorTerms<'t, T: Real> {
     kl: Kl<'t, T>,
-    nll_weight: f64,
-    kl_weight: f64,
+    /// What is minimised in the divergence's place: more, where bits are free.
+    minimised: Option<Var<'t, T>>,
+    log_prior: Option<LogPrior<'t, T>>,
+}
+
+impl<'t, T: Real> PriorTerms<'t, T> {
+    /// Of a divergence alone.
+    pub(super) fn of(kl: Kl<'t, T>) -> Self {
+        PriorTerms { kl, minimised: kl.0, log_prior: None }
+    }
+
+    /// Of a draw, with so many nats of each weight's divergence free, and with ln p(w) if it is asked for.
+    pub(super) fn drawn(net: &impl Drawn<'t, T>, free: f64, log_prior: bool) -> Self {
+        let kl = net.kl();
+        let mut minimised = kl.0;
+        if free > 0.0 {
+            minimised = None;
+            net.each_kl(&Path::ROOT, &mut |_, nats| add(&mut minimised, nats.clamp(free, f64::INFINITY)));
+        }
+        PriorTerms { kl, minimised, log_prior: log_prior.then(|| net.log_prior()) }
+    }
 }
 
 impl<'t, T: Real> Loss<'t, T> {
-    pub(super) fn new(nll: MeanNll<'t, T>, kl: Kl<'t, T>, nll_weight: f64, kl_weight: f64) -> Self {
-        Loss { nll, kl, nll_weight, kl_weight }
+    pub(super) fn new(nll: MeanNll<'t, T>, prior: PriorTerms<'t, T>, weights: Weights) -> Self {
+        Loss { nll, prior, weights }
     }
 
     /// The loss, in nats per example.
     pub fn value(&self) -> f64 {
-        self.nll_weight * self.nll.nats() + self.kl_weight * self.kl.nats()
+        let PriorTerms { minimised, log_prior, .. } = self.prior;
+        let divergence = self.weights.kl * Kl(minimised).nats();
+        let log_prior = log_prior.map_or(0.0, |log_prior| self.weights.log_prior * log_prior.nats());
+        self.weights.nll * self.nll.nats() + divergence - log_prior
     }
 
     /// The batch's negative log-likelihood.
@@ -26,19 +65,30 @@ impl<'t, T: Real> Loss<'t, T> {
         self.nll
     }
 
-    /// The divergence, unweighted.
+    /// The divergence, unweighted, and with nothing of it free.
     pub fn kl(&self) -> Kl<'t, T> {
-        self.kl
+        self.prior.kl
+    }
+
+    /// ln p(w) of the weights drawn, where the loss has it as a term of its own: under
+    /// [`Tempering::Posterior`](crate::Tempering::Posterior).
+    pub fn log_prior(&self) -> Option<LogPrior<'t, T>> {
+        self.prior.log_prior
     }
 
     /// What the mean negative log-likelihood is multiplied by: 1 for equal batches.
     pub fn nll_weight(&self) -> f64 {
-        self.nll_weight
+        self.weights.nll
     }
 
     /// What the divergence is multiplied by.
     pub fn kl_weight(&self) -> f64 {
-        self.kl_weight
+        self.weights.kl
+    }
+
+    /// What −ln p(w) is multiplied by: 0 but under [`Tempering::Posterior`](crate::Tempering::Posterior).
+    pub fn log_prior_weight(&self) -> f64 {
+        self.weights.log_prior
     }
 
     /// Adds the loss's gradient to `gradients`, in one sweep over the tape.
@@ -48,15 +98,18 @@ impl<'t, T: Real> Loss<'t, T> {
     #[track_caller]
     pub fn backward(&self, gradients: &mut Gradients<T>) {
         let nll = self.weighted_nll();
-        let tape = nll.0.tape();
-        match self.weighted_kl() {
-            Some(kl) => tape.backward(&[nll, kl], gradients),
-            None => tape.backward(&[nll], gradients),
+        let mut roots = [nll; 3];
+        let mut terms = 1;
+        for term in self.weighted_prior().into_iter().flatten() {
+            roots[terms] = term;
+            terms += 1;
         }
+        nll.0.tape().backward(&roots[..terms], gradients);
     }
 
-    /// Adds the gradient of the weighted likelihood term to `nll` and that of the weighted divergence to `kl`: the two
-    /// forces on every parameter, whose sum is what [`backward`](Self::backward) gives.
+    /// Adds the gradient of the weighted likelihood term to `nll` and that of what the prior contributes, the weighted
+    /// divergence and ln p(w) where it is there, to `kl`: the two forces on every parameter, whose sum is what
+    /// [`backward`](Self::backward) gives.
     ///
     /// It is a sweep for each term. The divergence's goes through what the weights were drawn by, and not through the
     /// network.
@@ -68,16 +121,21 @@ impl<'t, T: Real> Loss<'t, T> {
         let likelihood = self.weighted_nll();
         let tape = likelihood.0.tape();
         tape.backward(&[likelihood], nll);
-        if let Some(divergence) = self.weighted_kl() {
-            tape.backward(&[divergence], kl);
+        match self.weighted_prior() {
+            [Some(divergence), Some(log_prior)] => tape.backward(&[divergence, log_prior], kl),
+            [Some(only), None] | [None, Some(only)] => tape.backward(&[only], kl),
+            [None, None] => {}
         }
     }
 
     fn weighted_nll(&self) -> (Var<'t, T>, T) {
-        (self.nll.var(), T::from_f64(self.nll_weight))
+        (self.nll.var(), T::from_f64(self.weights.nll))
     }
 
-    fn weighted_kl(&self) -> Option<(Var<'t, T>, T)> {
-        self.kl.var().map(|kl| (kl, T::from_f64(self.kl_weight)))
+    fn weighted_prior(&self) -> [Option<(Var<'t, T>, T)>; 2] {
+        let PriorTerms { minimised, log_prior, .. } = self.prior;
+        let divergence = minimised.map(|nats| (nats, T::from_f64(self.weights.kl)));
+        let log_prior = log_prior.and_then(LogPrior::var).map(|nats| (nats, T::from_f64(-self.weights.log_prior)));
+        [divergence, log_prior]
     }
 }

@@ -2,15 +2,19 @@
 
 mod kl_weight;
 mod loss;
+mod safe_bayes;
 mod tempering;
 mod warm_up;
 
 pub use kl_weight::KlWeight;
 pub use loss::Loss;
+pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 pub use warm_up::WarmUp;
 
-use crate::{Kl, MeanNll, Real};
+use crate::{Drawn, Kl, MeanNll, Real};
+use loss::{PriorTerms, Weights};
+use tempering::Factors;
 
 /// The negative evidence lower bound per example, (Σ NLL + KL)/N, estimated from minibatches.
 ///
@@ -22,7 +26,8 @@ use crate::{Kl, MeanNll, Real};
 /// last batch included. The wᵢ are a [`KlWeight`]; with equal batches and wᵢ = 1/M it is the familiar mean NLL + KL/N
 /// (Graves 2011; Blundell et al. 2015, eq. 8). Where M is not known, as in a stream, it is mean NLL + KL/N.
 ///
-/// What changes the bound itself is said apart: a [`Tempering`] for good, a [`WarmUp`] for a while.
+/// What changes the bound itself is said apart: a [`Tempering`] for good, a [`WarmUp`] for a while,
+/// [`free_nats`](Objective::free_nats) for weights that are close to their priors.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Objective {
@@ -30,6 +35,7 @@ pub struct Objective {
     batches: Option<usize>,
     kl_weight: KlWeight,
     tempering: Tempering,
+    free_nats: f64,
     warm_up: Option<WarmUp>,
 }
 
@@ -41,7 +47,14 @@ impl Objective {
     #[track_caller]
     pub fn new(examples: usize) -> Self {
         assert!(examples > 0, "Objective: N, the number of training examples, must be positive");
-        Objective { examples, batches: None, kl_weight: KlWeight::PerBatch, tempering: Tempering::None, warm_up: None }
+        Objective {
+            examples,
+            batches: None,
+            kl_weight: KlWeight::PerBatch,
+            tempering: Tempering::None,
+            free_nats: 0.0,
+            warm_up: None,
+        }
     }
 
     /// With `batches` batches an epoch (M), of any sizes that add up to N.
@@ -63,7 +76,7 @@ impl Objective {
         Objective { kl_weight, ..self }
     }
 
-    /// With one of the terms tempered.
+    /// With terms tempered.
     ///
     /// # Panics
     /// If its number is not positive and finite.
@@ -73,7 +86,22 @@ impl Objective {
         Objective { tempering, ..self }
     }
 
-    /// With the divergence growing to its full weight.
+    /// With so many nats of each weight's divergence free: the divergence of a weight (of the tensor that a field is, not
+    /// of each element) counts as max(`nats`, KL), so that it is pressed down no further than that and its gradient is zero
+    /// below (Kingma et al. 2016, "Improving Variational Inference with Inverse Autoregressive Flow", eq. 15, whose
+    /// groups are parameters here). The loss is then at least the bound's; reports give the divergence as it is.
+    ///
+    /// The [`loss_of`](Self::loss_of) a draw knows each weight's divergence; [`loss`](Self::loss) does not.
+    ///
+    /// # Panics
+    /// If the number is negative or not finite.
+    #[track_caller]
+    pub fn free_nats(self, nats: f64) -> Self {
+        assert!(nats >= 0.0 && nats.is_finite(), "Objective: free nats must be at least 0 and finite, got {nats}");
+        Objective { free_nats: nats, ..self }
+    }
+
+    /// With the divergence growing to its full weight; what else the prior contributes grows with it.
     pub fn warm_up(self, warm_up: WarmUp) -> Self {
         Objective { warm_up: Some(warm_up), ..self }
     }
@@ -87,11 +115,38 @@ impl Objective {
     /// it.
     ///
     /// # Panics
-    /// If N, or M, leaves no room for a batch of this size, if the weight needs M and there is none, or if a weight of your
-    /// own is negative or not finite.
+    /// If N, or M, leaves no room for a batch of this size, if the weight needs M and there is none, if a weight of your
+    /// own is negative or not finite, or if the objective needs more of a draw than its divergence: see
+    /// [`loss_of`](Self::loss_of).
     #[track_caller]
     pub fn loss<'t, T: Real>(&self, nll: MeanNll<'t, T>, kl: Kl<'t, T>, step: usize) -> Loss<'t, T> {
-        let (n, batch) = (self.examples as f64, nll.examples());
+        let needs = |what: &str| format!("Objective::loss: {what}; write `loss_of(nll, &net, step)`");
+        let tempered = self.needs_log_prior();
+        assert!(!tempered, "{}", needs(&format!("{:?} needs the prior's density of the draw", self.tempering)));
+        assert!(self.free_nats == 0.0, "{}", needs("free nats need the divergence of each weight"));
+        let weights = self.weights(nll.examples(), step);
+        Loss::new(nll, PriorTerms::of(kl), weights)
+    }
+
+    /// Joins a step's likelihood with what the draw `net` contributes: [`loss`](Self::loss) with `net.kl()`, and for every
+    /// objective.
+    ///
+    /// # Panics
+    /// As [`loss`](Self::loss), but for the last reason.
+    #[track_caller]
+    pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
+        let weights = self.weights(nll.examples(), step);
+        Loss::new(nll, PriorTerms::drawn(net, self.free_nats, self.needs_log_prior()), weights)
+    }
+
+    fn needs_log_prior(&self) -> bool {
+        self.tempering.factors().log_prior != 0.0
+    }
+
+    /// The weights of a step's terms.
+    #[track_caller]
+    fn weights(&self, batch: usize, step: usize) -> Weights {
+        let n = self.examples as f64;
         let (nll_weight, kl_weight) = match self.batches {
             Some(batches) => {
                 // Every other batch has an example at least.
@@ -116,8 +171,8 @@ impl Objective {
                 (1.0, 1.0 / n)
             }
         };
-        let (likelihood, divergence) = self.tempering.factors();
-        let growth = self.warm_up.map_or(1.0, |warm_up| warm_up.factor(step));
-        Loss::new(nll, kl, nll_weight * likelihood, kl_weight * divergence * growth)
+        let Factors { likelihood, divergence, log_prior } = self.tempering.factors();
+        let share = kl_weight * self.warm_up.map_or(1.0, |warm_up| warm_up.factor(step));
+        Weights { nll: nll_weight * likelihood, kl: share * divergence, log_prior: share * log_prior }
     }
 }

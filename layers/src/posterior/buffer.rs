@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use crate::engine::{Visitor, VisitorMut};
-use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
+use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight, Yes};
 
 /// A value that belongs to the model and that no gradient moves, such as a running mean. A forward
 /// may give it a new value with [`Saved::update`]; the optimiser's step applies it.
@@ -53,6 +53,11 @@ impl<T: Real> Clone for Saved<'_, T> {
 impl<T: Real> Copy for Saved<'_, T> {}
 
 impl<'t, T: Real> Saved<'t, T> {
+    /// The value, for as long as the draw.
+    pub fn tensor(self) -> &'t Tensor<T> {
+        self.buffer
+    }
+
     /// The value as a variable.
     pub fn var(self) -> Var<'t, T> {
         self.tape.input(self.buffer)
@@ -77,5 +82,5 @@ impl<T: Real> Deref for Saved<'_, T> {
 }
 
 impl<'t, T: Real> Drawn<'t, T> for Saved<'t, T> {
-    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {}
+    fn walk(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {}
 }

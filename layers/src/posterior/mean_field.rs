@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn each_weight_may_have_its_own() {
+    fn walk_may_have_its_own() {
         let sd = Tensor::<f64>::new([4], [1e-6, 0.3, 1.0, 1e3]);
         let q = MeanField::with_sds(Tensor::zeros([4]), &sd);
         for (found, asked) in q.sd().data().iter().zip(sd.data()) {

@@ -2,7 +2,7 @@
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Posterior, Variance, he_normal, next_initial_key};
-use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
+use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight, Yes};
 
 /// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
 /// a prior it adds −ln p(w): its maximum a posteriori.
@@ -67,5 +67,5 @@ impl<T: Real> Posterior for Point<T> {
 
 /// The draw of a [`Point`]: nothing about it is random.
 impl<'t, T: Real> Drawn<'t, T> for Var<'t, T> {
-    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {}
+    fn walk(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {}
 }

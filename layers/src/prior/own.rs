@@ -133,9 +133,9 @@ impl<'t, P: Prior, T: Real> Given<'t, P, T> {
 }
 
 impl<'t, P, T: Real> Drawn<'t, T> for Given<'t, P, T> {
-    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Var<'t, T>)) {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         if let Some(OwnDraw::Random(weight)) = self.own {
-            weight.each_kl(path, f);
+            weight.walk(path, f);
         }
     }
 }

@@ -126,13 +126,22 @@ impl<L, O> Elbo<L, O> {
         Elbo { objective: self.objective.kl_weight(kl_weight), ..self }
     }
 
-    /// With one of the bound's terms tempered. Reports give the bound as it is without.
+    /// With the bound's terms tempered. Reports give the bound as it is without.
     ///
     /// # Panics
     /// If its number is not positive and finite.
     #[track_caller]
     pub fn tempering(self, tempering: Tempering) -> Self {
         Elbo { objective: self.objective.tempering(tempering), ..self }
+    }
+
+    /// With so many nats of each weight's divergence free: [`Objective::free_nats`]. Reports give the divergence as it is.
+    ///
+    /// # Panics
+    /// If the number is negative or not finite.
+    #[track_caller]
+    pub fn free_nats(self, nats: f64) -> Self {
+        Elbo { objective: self.objective.free_nats(nats), ..self }
     }
 
     /// With the divergence growing to its full weight. Reports give the bound with the full divergence.

@@ -4,7 +4,7 @@ use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::train::forward::Outputs;
 use crate::train::{Clip, Draw};
-use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
+use crate::{Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
 
 /// What a step needs, made once: from the second step on nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
@@ -133,6 +133,6 @@ impl<L, F> Recipe<'_, L, F> {
     {
         let net = model.draw(tape, self.draw.drawing(key));
         let nll = self.likelihood.mean_nll(self.forward.outputs(net, tape.input(inputs)), targets);
-        self.objective.loss(nll, net.kl(), key.current_step() as usize)
+        self.objective.loss_of(nll, &net, key.current_step() as usize)
     }
 }

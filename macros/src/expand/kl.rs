@@ -1,6 +1,6 @@
 //! The divergence of every random weight, of the model and of its draw.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::ast::{Model, Role};
@@ -10,36 +10,37 @@ use crate::expand::{draw, number_span, of_numbers, with_tape};
 use crate::names;
 
 /// `impl Drawn`.
-pub(crate) fn drawn(model: &Model, each_kl: Walk) -> TokenStream {
+pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
     let k = &model.root;
     let (tape, draw, name) = (names::tape(), draw::of(model), &model.name);
     let (_, arguments, _) = model.generics.split_for_impl();
     let generics = with_tape(&model.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let scalar = of_numbers(model, quote!(<#name #arguments as #k::Parameters>::Scalar));
-    let each = of_numbers(model, quote!(#k::EachKl<'_, #tape, #name #arguments>));
+    let each = of_numbers(model, quote!(#k::OnWeight<'_, #tape, #name #arguments>));
     let (head, close) = (of_numbers(model, quote!(#k::Drawn<)), of_numbers(model, quote!(>)));
-    let each_kl = method(model, each, each_kl);
+    let walk = method(model, "walk", each, walked);
     quote! {
         #[automatically_derived]
         impl #impl_generics #head #tape, #scalar #close for #draw #where_clause {
-            #each_kl
+            #walk
         }
     }
 }
 
-/// `fn each_kl`, whose visitor is an `each`.
-pub(crate) fn method(model: &Model, each: TokenStream, walk: Walk) -> TokenStream {
+/// `fn each_kl` or `fn walk`, whose visitor is an `each`.
+pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -> TokenStream {
     let (span, this) = (number_span(model), walk::receiver(model));
+    let name = Ident::new(name, span);
     let k = names::placed(&model.root, span);
     let (path, f, body) = (walk.argument("path"), walk.argument("f"), walk.body);
     let signature = quote_spanned! {span=>
-        fn each_kl(&#this, #path: &#k::Path<'_>, #f: &mut #each)
+        fn #name(&#this, #path: &#k::Path<'_>, #f: &mut #each)
     };
     walk::method(model, signature, &body)
 }
 
-/// On the tape: every field of the draw knows its own.
+/// In a draw: every field of it knows its own, on the tape.
 pub(crate) fn drawn_walk(model: &Model) -> Walk {
     walk::each_field(model, Borrow::Shared, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
@@ -47,7 +48,7 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
         match field.role() {
             Role::Skipped => None,
             Role::Weight { .. } | Role::Prior | Role::Layer => {
-                Some(quote_spanned!(span=> #k::Drawn::each_kl(#place, #path, #f)))
+                Some(quote_spanned!(span=> #k::Drawn::walk(#place, #path, #f)))
             }
         }
     })

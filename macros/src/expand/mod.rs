@@ -77,7 +77,7 @@ fn bayesian(
         fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, #number #close) -> #given
     };
     let draw_in = walk::method(model, signature, &draw_in.body);
-    let each_kl = kl::method(model, quote!(#k::hidden::Nats<'_>), each_kl);
+    let each_kl = kl::method(model, "each_kl", quote!(#k::hidden::Nats<'_>), each_kl);
     quote! {
         #[automatically_derived]
         impl #impl_generics #k::Bayesian for #name #type_generics #where_clause {

@@ -35,13 +35,13 @@ for StackDraw<'t, M, T, N>
 where
     M: Layer<Scalar = T>,
 {
-    fn each_kl(
+    fn walk(
         &self,
         path: &::elbo::Path<'_>,
-        f: &mut ::elbo::EachKl<'_, 't, Stack<M, T, N>>,
+        f: &mut ::elbo::OnWeight<'_, 't, Stack<M, T, N>>,
     ) {
-        ::elbo::Drawn::each_kl(&self.0, &path.index(0usize), f);
-        ::elbo::Drawn::each_kl(&self.1, &path.index(1usize), f);
+        ::elbo::Drawn::walk(&self.0, &path.index(0usize), f);
+        ::elbo::Drawn::walk(&self.1, &path.index(1usize), f);
     }
 }
 #[automatically_derived]

@@ -1,0 +1,78 @@
+//! The diagnosis as a picture: for every parameter, which term pulls how much harder.
+
+use std::fmt::Write;
+
+use super::{Diagnosis, Forces, Parameter};
+
+const LEFT: f64 = 190.0;
+const PLOT: f64 = 480.0;
+const RIGHT: f64 = 30.0;
+const TOP: f64 = 70.0;
+const ROW: f64 = 34.0;
+const MEANS: &str = "#4477aa";
+const SCALES: &str = "#ee6677";
+
+/// Powers of ten to either side of equal forces, at least.
+const LEAST: i32 = 1;
+/// And at most: longer bars are cut.
+const MOST: i32 = 6;
+
+/// Two bars for each parameter, on a logarithmic axis: to the left where the data pull harder, to the right where the
+/// prior does.
+pub(super) fn svg(diagnosis: &Diagnosis) -> String {
+    let rows: Vec<&Parameter> = diagnosis.parameters.iter().chain([&diagnosis.total]).collect();
+    let powers = powers(&rows);
+    let (width, height) = (LEFT + PLOT + RIGHT, TOP + ROW * rows.len() as f64 + 40.0);
+    let middle = LEFT + PLOT / 2.0;
+    let at = |power: f64| middle + power.clamp(-f64::from(powers), f64::from(powers)) * PLOT / 2.0 / f64::from(powers);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
+         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
+    );
+    let bottom = TOP + ROW * rows.len() as f64;
+    for power in -powers..=powers {
+        let (x, colour) = (at(f64::from(power)), if power == 0 { "#888" } else { "#ddd" });
+        let _ = writeln!(svg, "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"{colour}\"/>");
+        text(&mut svg, x, bottom + 16.0, "middle", &format!("1e{power}"));
+    }
+    text(&mut svg, LEFT, 22.0, "start", "Gradient of KL/N to gradient of the mean NLL, Euclidean norms");
+    text(&mut svg, middle - 8.0, TOP - 10.0, "end", "the data pull harder");
+    text(&mut svg, middle + 8.0, TOP - 10.0, "start", "the prior pulls harder");
+    for (colour, name, x) in [(MEANS, "means", LEFT), (SCALES, "scales", LEFT + 80.0)] {
+        let _ = writeln!(svg, "<rect x=\"{x}\" y=\"31\" width=\"12\" height=\"12\" fill=\"{colour}\"/>");
+        text(&mut svg, x + 17.0, 41.0, "start", name);
+    }
+    for (i, parameter) in rows.iter().enumerate() {
+        let y = TOP + ROW * i as f64;
+        text(&mut svg, LEFT - 8.0, y + ROW / 2.0 + 4.0, "end", &parameter.name);
+        for (forces, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
+            let Some(ratio) = ratio(forces) else { continue };
+            let (from, to) = (at(0.0).min(at(ratio.log10())), at(0.0).max(at(ratio.log10())));
+            let bar = to - from;
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{from:.1}\" y=\"{y:.1}\" width=\"{bar:.1}\" height=\"11\" fill=\"{colour}\">\
+                 <title>{ratio:.4e}</title></rect>"
+            );
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// How many powers of ten the axis reaches to either side.
+fn powers(rows: &[&Parameter]) -> i32 {
+    let ratios = rows.iter().flat_map(|parameter| [ratio(parameter.means), ratio(parameter.scales)]).flatten();
+    let longest = ratios.map(|ratio| ratio.log10().abs()).fold(0.0, f64::max);
+    (longest.ceil() as i32).clamp(LEAST, MOST)
+}
+
+/// The ratio, if a logarithmic axis can show it.
+fn ratio(forces: Option<Forces>) -> Option<f64> {
+    forces.map(|forces| forces.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
+}
+
+fn text(svg: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
+    let what = what.replace('&', "&amp;").replace('<', "&lt;");
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
+}

@@ -1,0 +1,108 @@
+//! What the posterior's spread says of one weight.
+
+use super::FALLEN_BACK;
+use crate::Role;
+
+/// A learned tensor of a weight, and the gradients by it.
+pub(super) struct Learned {
+    pub(super) role: Role,
+    /// Of the mean NLL.
+    pub(super) nll: Vec<f64>,
+    /// Of KL/N.
+    pub(super) kl: Vec<f64>,
+    /// Of Σ ln σ over the weight's elements, if they are independent.
+    pub(super) log_sd: Vec<f64>,
+}
+
+/// Means and standard deviations of a random weight, and what they come to.
+pub(super) struct Spread {
+    pub(super) mean: Vec<f64>,
+    pub(super) sd: Vec<f64>,
+    /// γ as the draws estimate it, where no parameters are known to be the scales of independent elements.
+    pub(super) drawn_effective: Option<f64>,
+}
+
+/// γ, and the number of weights that have fallen back, each if it can be told.
+pub(super) struct Held {
+    pub(super) effective: Option<f64>,
+    pub(super) fallen_back: Option<usize>,
+}
+
+impl Spread {
+    /// |μ|/σ of every element.
+    pub(super) fn signal_to_noise(&self) -> impl Iterator<Item = f64> {
+        self.mean.iter().zip(&self.sd).map(|(mean, sd)| mean.abs() / sd)
+    }
+
+    /// From the gradient of KL/N, for N examples.
+    pub(super) fn held(&self, parts: &[Learned], n: f64) -> Held {
+        let unknown = Held { effective: self.drawn_effective, fallen_back: None };
+        let mut scales = parts.iter().filter(|part| part.role == Role::Scale);
+        let (Some(scale), None, None) = (scales.next(), scales.next(), self.drawn_effective) else {
+            return unknown;
+        };
+        let weights = self.sd.len();
+        if scale.kl.is_empty() || !weights.is_multiple_of(scale.kl.len()) {
+            return unknown;
+        }
+        // A scale may be that of several elements, and then ln σ of each moves with it.
+        let sharing = weights / scale.kl.len();
+        let each: Vec<f64> = (scale.kl.iter().zip(&scale.log_sd))
+            .map(|(kl, log_sd)| {
+                let slope = log_sd / sharing as f64;
+                // As σ = softplus(ρ) vanishes, ln σ tends to ρ.
+                -n * kl / if slope.is_finite() && slope > 0.0 { slope } else { 1.0 }
+            })
+            .collect();
+        let mean = parts.iter().find(|part| part.role == Role::Mean && part.kl.len() == weights);
+        let fallen_back = mean.filter(|_| sharing == 1).map(|mean| {
+            let forces = each.iter().zip(&mean.kl).zip(&self.sd);
+            forces.filter(|((held, kl), sd)| nats_by_forces(**held, n * **kl * **sd) < FALLEN_BACK).count()
+        });
+        Held { effective: Some(each.iter().sum()), fallen_back }
+    }
+}
+
+/// KL(N(μ, σ²) ‖ N(m, s²)) from its forces −σ ∂KL/∂σ = 1 − σ²/s² and σ ∂KL/∂μ = σ (μ − m)/s².
+fn nats_by_forces(held: f64, by_mean: f64) -> f64 {
+    let variance = 1.0 - held;
+    if variance <= 0.0 {
+        return f64::INFINITY;
+    }
+    0.5 * (variance - 1.0 - variance.ln() + by_mean * by_mean / variance)
+}
+
+/// The median; of an even number the mean of both in the middle. NaNs count as largest.
+pub(super) fn median(mut numbers: Vec<f64>) -> Option<f64> {
+    let middle = numbers.len() / 2;
+    if numbers.is_empty() {
+        return None;
+    }
+    let (below, upper, _) = numbers.select_nth_unstable_by(middle, f64::total_cmp);
+    let upper = *upper;
+    let lower = below.iter().copied().max_by(f64::total_cmp);
+    let is_odd = below.len() * 2 + 1 == numbers.len();
+    Some(if is_odd { upper } else { (lower.unwrap_or(upper) + upper) / 2.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forces_give_the_divergence_back() {
+        for (mean, sd, m, s) in [(0.0, 1.0, 0.0, 1.0), (0.3f64, 0.2f64, -0.1f64, 0.5f64), (2.0, 3.0, 0.0, 1.0)] {
+            let exact = (s / sd).ln() + (sd * sd + (mean - m) * (mean - m)) / (2.0 * s * s) - 0.5;
+            let found = nats_by_forces(1.0 - (sd / s).powi(2), sd * (mean - m) / (s * s));
+            assert!((found - exact).abs() < 1e-12, "{found} {exact}");
+        }
+    }
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), Some(2.5));
+        assert_eq!(median(vec![7.0]), Some(7.0));
+        assert_eq!(median(vec![]), None);
+    }
+}
