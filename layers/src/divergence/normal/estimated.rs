@@ -127,7 +127,7 @@ impl<T: Real, F: LogDensity<T>> Kernel for Forward<'_, '_, T, F> {
             for ((rest, &w), &e) in rest.iter_mut().zip(w.iter()).zip(noise.iter()) {
                 *rest = T::from_f64(-0.5).mul_add::<S>(e * e, -self.prior.value::<S>(w));
             }
-            nats.add::<S>(&mut rest, rho, &sd, live);
+            nats.add(&mut rest, rho, &sd, live);
         }
         nats.total::<S>(-0.5 * std::f64::consts::TAU.ln(), len)
     }

@@ -48,7 +48,7 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
                 }
             }
             if self.kl {
-                nats.add::<S>(&mut quadratic::<S, T>(self.prior, mean, &sd), rho, &sd, live);
+                nats.add(&mut quadratic::<S, T>(self.prior, mean, &sd), rho, &sd, live);
             }
         }
         nats.total::<S>(self.prior.ln_sd - 0.5, len)
@@ -98,13 +98,13 @@ impl<T: Real> Nats<T> {
 
     /// Adds the first `live` elements of a block, each −ln σ and its `rest`.
     #[inline(always)]
-    pub(super) fn add<S: Simd>(&mut self, rest: &mut Block<T>, rho: &[T; BLOCK], sd: &[T; BLOCK], live: usize) {
+    pub(super) fn add(&mut self, rest: &mut Block<T>, rho: &[T; BLOCK], sd: &[T; BLOCK], live: usize) {
         let mut factors = Block::of(T::ONE);
         for i in 0..BLOCK {
             let vanishes = rho[i] < T::from_f64(VANISHING);
             let logarithm = if vanishes { rho[i] } else { T::ZERO };
             factors[i] = if vanishes { T::ONE } else { sd[i] };
-            rest[i] = rest[i] - logarithm;
+            rest[i] -= logarithm;
         }
         if live < BLOCK {
             factors[live..].fill(T::ONE);
@@ -150,7 +150,7 @@ impl<T: Real> Kernel for Exact<'_, T> {
             let rho = block_of(self.rho, from, &mut rho_end).map(T::to_f64);
             let sd = scales::<S, f64>(&rho, &exponentials::<S, f64>(&rho));
             let live = BLOCK.min(self.mean.len() - from);
-            nats.add::<S>(&mut quadratic::<S, f64>(self.prior, &mean, &sd), &rho, &sd, live);
+            nats.add(&mut quadratic::<S, f64>(self.prior, &mean, &sd), &rho, &sd, live);
         }
         nats.total::<S>(self.prior.ln_sd - 0.5, self.mean.len())
     }
