@@ -1,5 +1,6 @@
 //! The divergence of any posterior with a density from any prior, estimated.
 
+use crate::divergence::Sampled;
 use crate::posterior::Density;
 use crate::{Cx, Divergence, Given, MonteCarlo, No, Prior, Var};
 
@@ -20,5 +21,13 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
     ) -> Var<'t, Q::Scalar> {
         let w = weight();
         self.log_density(w, cx) - prior.log_density(w)
+    }
+    fn sample_with_kl<'t>(
+        &'t self,
+        prior: Given<'t, MonteCarlo<P>, Q::Scalar>,
+        cx: Cx<'t, Q::Scalar>,
+    ) -> Option<Sampled<'t, Q::Scalar>> {
+        // A path derivative holds q's parameters constant, which no fused pass does.
+        if cx.is_path_derivative() { None } else { self.sample_with_log_ratio(&prior.0, cx) }
     }
 }

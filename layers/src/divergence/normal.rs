@@ -6,6 +6,7 @@
 
 mod backward;
 mod block;
+mod estimated;
 mod forward;
 mod perturbation;
 mod scale;
@@ -20,6 +21,7 @@ use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::{Divergence, Given, MeanField, Normal, Real, Var, Yes};
 use backward::Backward;
+pub(crate) use estimated::{LogDensity, estimated};
 use forward::{Exact, Forward};
 pub(crate) use perturbation::perturbation;
 

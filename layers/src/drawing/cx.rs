@@ -106,6 +106,11 @@ impl<'t, T: Real> Cx<'t, T> {
         Cx { tape: self.tape, key, path, mode }
     }
 
+    /// Whether parameters of a density are constants.
+    pub(crate) fn is_path_derivative(self) -> bool {
+        matches!(self.mode, Mode::Random(how) if how.path_derivative)
+    }
+
     /// A parameter of a density: on the tape, to be learned; or as a constant, where a gradient is to flow through the
     /// weights drawn and not through the density's own parameters (see
     /// [`Drawing::path_derivative`](crate::Drawing::path_derivative)).

@@ -1,10 +1,10 @@
 //! The mean-field normal posterior.
 
-use crate::divergence::normal;
+use crate::divergence::{Sampled, normal};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
@@ -128,6 +128,10 @@ impl<T: Real> Density for MeanField<T> {
         let z = (w - mean) / divisor(rho);
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
         -((z.square() * 0.5).sum() + log_scales(rho) + half_log_tau)
+    }
+
+    fn sample_with_log_ratio<'t, P: Prior>(&'t self, prior: &P, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        prior.sample_mean_field(self, cx)
     }
 }
 

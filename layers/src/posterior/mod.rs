@@ -29,8 +29,9 @@ pub(crate) use spike_and_slab::sigmoid;
 pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
+use crate::divergence::Sampled;
 use crate::engine::random::normals;
-use crate::{Cx, Key, Parameters, Real, Tape, Tensor, Var};
+use crate::{Cx, Key, Parameters, Prior, Real, Tape, Tensor, Var};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
@@ -78,6 +79,17 @@ pub trait Density: Posterior {
     /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and, by
     /// [`Cx::density_param`], to the parameters.
     fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
+
+    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the pair has one.
+    #[doc(hidden)]
+    fn sample_with_log_ratio<'t, P: Prior>(
+        &'t self,
+        prior: &P,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Sampled<'t, Self::Scalar>> {
+        let _ = (prior, cx);
+        None
+    }
 }
 
 /// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from

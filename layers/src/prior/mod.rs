@@ -35,9 +35,10 @@ pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
+use crate::divergence::Sampled;
 use crate::engine::{Visitor, VisitorMut};
 use crate::hidden::Nats;
-use crate::{Cx, Path, Real, Var};
+use crate::{Cx, MeanField, Path, Real, Var};
 
 /// A distribution over the elements of a weight. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///
@@ -57,6 +58,13 @@ pub trait Prior: Send + Sync + 'static {
     fn log_density_given<'t, T: Real>(&self, w: Var<'t, T>, own: Var<'t, T>) -> Var<'t, T> {
         let _ = own;
         self.log_density(w)
+    }
+
+    /// A sample of `q` and its log-density less this one's there, in one pass over memory, where there is one.
+    #[doc(hidden)]
+    fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        let _ = (q, cx);
+        None
     }
 
     /// The parameter of its own, if it has one, of a model in the number type `T`: [`own_of`] where it is in a number

@@ -2,10 +2,13 @@
 
 use std::f64::consts::TAU;
 
+use crate::divergence::{
+    Sampled,
+    normal::{self, LogDensity},
+};
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::{Cx, MeanField, Prior, Real, Var};
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,62 +75,96 @@ impl<const N: usize> ScaleMixture<N> {
     pub fn sds(self) -> [f64; N] {
         self.sds
     }
+
+    fn components(self) -> Components<f64, N> {
+        let offsets = std::array::from_fn(|k| self.weights[k].ln() - self.sds[k].ln() - 0.5 * TAU.ln());
+        Components { offsets, inverse_sds: self.sds.map(f64::recip) }
+    }
 }
 
 impl<const N: usize> Prior for ScaleMixture<N> {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
-        let offsets = std::array::from_fn(|k| self.weights[k].ln() - self.sds[k].ln() - 0.5 * TAU.ln());
-        sum(Components { offsets, inverse_sds: self.sds.map(f64::recip) }, [w], None)
+        sum(self.components(), [w], None)
+    }
+
+    fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        let Components { offsets, inverse_sds } = self.components();
+        let components = Components { offsets: offsets.map(T::from_f64), inverse_sds: inverse_sds.map(T::from_f64) };
+        Some(normal::estimated(q, components, cx))
     }
 }
 
 /// ln Σ exp(offset − (w/sd)²/2).
 #[derive(Clone, Copy)]
-struct Components<const N: usize> {
-    offsets: [f64; N],
-    inverse_sds: [f64; N],
+struct Components<T, const N: usize> {
+    offsets: [T; N],
+    inverse_sds: [T; N],
 }
 
-impl<const N: usize> Components<N> {
+impl<T: Real, const N: usize> Components<T, N> {
     /// The logarithms of the summands, and the largest: a sum of what is left after subtracting it neither overflows
     /// nor vanishes, however far out w is.
     #[inline(always)]
-    fn logarithms(self, w: f64) -> ([f64; N], f64) {
+    fn logarithms(self, w: T) -> ([T; N], T) {
         let mut logarithms = self.offsets;
-        let mut largest = f64::NEG_INFINITY;
+        let mut largest = T::from_f64(f64::NEG_INFINITY);
         for (logarithm, inverse_sd) in logarithms.iter_mut().zip(self.inverse_sds) {
             let z = w * inverse_sd;
-            *logarithm -= 0.5 * z * z;
+            *logarithm -= T::from_f64(0.5) * z * z;
             largest = if *logarithm > largest { *logarithm } else { largest };
         }
         (logarithms, largest)
     }
-}
-
-impl<const N: usize> Summand<1> for Components<N> {
-    const NAME: &'static str = "log-density of ScaleMixture";
 
     #[inline(always)]
-    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+    fn value_at<S: Simd>(self, w: T) -> T {
         let (logarithms, largest) = self.logarithms(w);
-        let mut sum = 0.0;
+        let mut sum = T::ZERO;
         for logarithm in logarithms {
-            sum += Math::exp::<S>(logarithm - largest);
+            sum += (logarithm - largest).exp::<S>();
         }
-        largest + Math::ln::<S>(sum)
+        largest + sum.ln::<S>()
     }
 
     /// The components' slopes −w/sd², weighted by their shares in the density at w.
     #[inline(always)]
-    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+    fn slope_at<S: Simd>(self, w: T) -> T {
         let (logarithms, largest) = self.logarithms(w);
-        let (mut sum, mut weighted) = (0.0, 0.0);
+        let (mut sum, mut weighted) = (T::ZERO, T::ZERO);
         for (logarithm, inverse_sd) in logarithms.into_iter().zip(self.inverse_sds) {
-            let share = Math::exp::<S>(logarithm - largest);
+            let share = (logarithm - largest).exp::<S>();
             sum += share;
             weighted += share * (w * inverse_sd) * inverse_sd;
         }
         -weighted / sum
+    }
+}
+
+impl<const N: usize> Summand<1> for Components<f64, N> {
+    const NAME: &'static str = "log-density of ScaleMixture";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+        self.value_at::<S>(w)
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
+        self.slope_at::<S>(w)
+    }
+}
+
+impl<T: Real, const N: usize> LogDensity<T> for Components<T, N> {
+    const NAME: &'static str = "draw with divergence from ScaleMixture";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, w: T) -> T {
+        self.value_at::<S>(w)
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd>(self, w: T) -> T {
+        self.slope_at::<S>(w)
     }
 }
 

@@ -83,7 +83,7 @@ impl<T: Real> Parts<'_, T> {
 }
 
 #[inline(always)]
-fn put<T: Real>(target: &mut [T], values: &[T; BLOCK], write: Write) {
+pub(super) fn put<T: Real>(target: &mut [T], values: &[T; BLOCK], write: Write) {
     let len = BLOCK.min(target.len());
     let (target, values) = (&mut target[..len], &values[..len]);
     match write {

@@ -48,26 +48,42 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
                 }
             }
             if self.kl {
-                nats.add::<S>(self.prior, mean, rho, &sd, live);
+                nats.add(&mut quadratic::<S, T>(self.prior, mean, &sd), rho, &sd, live);
             }
         }
-        nats.total::<S>(self.prior, len)
+        nats.total::<S>(self.prior.ln_sd - 0.5, len)
     }
 }
 
 /// w = μ + σε.
 #[inline(always)]
-fn reparameterise<S: Simd, T: Real>(mean: &[T; BLOCK], sd: &[T; BLOCK], noise: &[T; BLOCK], weight: &mut [T; BLOCK]) {
+pub(super) fn reparameterise<S: Simd, T: Real>(
+    mean: &[T; BLOCK],
+    sd: &[T; BLOCK],
+    noise: &[T; BLOCK],
+    weight: &mut [T; BLOCK],
+) {
     for (((w, &mean), &sd), &e) in weight.iter_mut().zip(mean).zip(sd).zip(noise) {
         *w = sd.mul_add::<S>(e, mean);
     }
 }
 
+/// (σ² + (μ − m)²)/2s².
+#[inline(always)]
+fn quadratic<S: Simd, T: Real>(prior: Scaled<T>, mean: &[T; BLOCK], sd: &[T; BLOCK]) -> Block<T> {
+    let mut values = Block::of(T::ZERO);
+    for ((value, &mean), &sd) in values.iter_mut().zip(mean).zip(sd) {
+        let (scale, away) = (sd * prior.inverse_sd, (mean - prior.mean) * prior.inverse_sd);
+        *value = T::from_f64(0.5) * scale.mul_add::<S>(scale, away * away);
+    }
+    values
+}
+
 /// The divergence of an item, so far.
-struct Nats<T> {
+pub(super) struct Nats<T> {
     /// Σ ln σ, where σ does not vanish.
     ln_sd: LogProduct<T, LANES>,
-    /// Σ ((σ² + (μ − m)²)/2s² − ln σ), the logarithm where σ vanishes.
+    /// Σ of what an element has beside −ln σ, and of −ln σ where σ vanishes.
     rest: [f64; LANES],
 }
 
@@ -76,20 +92,19 @@ const _: () = assert!(ITEM / LANES / 2 <= LogProduct::<f32, LANES>::CAPACITY);
 
 impl<T: Real> Nats<T> {
     #[inline(always)]
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Nats { ln_sd: LogProduct::new(), rest: [0.0; LANES] }
     }
 
-    /// Adds the first `live` elements of a block.
+    /// Adds the first `live` elements of a block, each −ln σ and its `rest`.
     #[inline(always)]
-    fn add<S: Simd>(&mut self, prior: Scaled<T>, mean: &[T; BLOCK], rho: &[T; BLOCK], sd: &[T; BLOCK], live: usize) {
-        let (mut factors, mut rest) = (Block::of(T::ONE), Block::of(T::ZERO));
+    pub(super) fn add(&mut self, rest: &mut Block<T>, rho: &[T; BLOCK], sd: &[T; BLOCK], live: usize) {
+        let mut factors = Block::of(T::ONE);
         for i in 0..BLOCK {
-            let (scale, away) = (sd[i] * prior.inverse_sd, (mean[i] - prior.mean) * prior.inverse_sd);
             let vanishes = rho[i] < T::from_f64(VANISHING);
             let logarithm = if vanishes { rho[i] } else { T::ZERO };
             factors[i] = if vanishes { T::ONE } else { sd[i] };
-            rest[i] = T::from_f64(0.5).mul_add::<S>(scale.mul_add::<S>(scale, away * away), -logarithm);
+            rest[i] -= logarithm;
         }
         if live < BLOCK {
             factors[live..].fill(T::ONE);
@@ -100,7 +115,7 @@ impl<T: Real> Nats<T> {
         let quarter = |x: &[T; BLOCK], i: usize| [x[i], x[i + LANES], x[i + 2 * LANES], x[i + 3 * LANES]];
         let (mut first, mut second) = ([T::ONE; LANES], [T::ONE; LANES]);
         for (i, ((first, second), sum)) in first.iter_mut().zip(&mut second).zip(&mut self.rest).enumerate() {
-            let [a, b, c, d] = quarter(&rest, i);
+            let [a, b, c, d] = quarter(rest, i);
             *sum += ((a + b) + (c + d)).to_f64();
             let [a, b, c, d] = quarter(&factors, i);
             (*first, *second) = (a * b, c * d);
@@ -109,10 +124,10 @@ impl<T: Real> Nats<T> {
         self.ln_sd.multiply(&second);
     }
 
-    /// Σ (ln(s/σ) + (σ² + (μ − m)²)/2s² − ½) over the `len` elements added.
+    /// The sum over the `len` elements added, each with this constant.
     #[inline(always)]
-    fn total<S: Simd>(&self, prior: Scaled<T>, len: usize) -> f64 {
-        (prior.ln_sd - 0.5) * len as f64 + (self.rest.iter().sum::<f64>() - self.ln_sd.ln::<S>())
+    pub(super) fn total<S: Simd>(&self, constant: f64, len: usize) -> f64 {
+        constant * len as f64 + (self.rest.iter().sum::<f64>() - self.ln_sd.ln::<S>())
     }
 }
 
@@ -134,8 +149,9 @@ impl<T: Real> Kernel for Exact<'_, T> {
             let mean = block_of(self.mean, from, &mut mean_end).map(T::to_f64);
             let rho = block_of(self.rho, from, &mut rho_end).map(T::to_f64);
             let sd = scales::<S, f64>(&rho, &exponentials::<S, f64>(&rho));
-            nats.add::<S>(self.prior, &mean, &rho, &sd, BLOCK.min(self.mean.len() - from));
+            let live = BLOCK.min(self.mean.len() - from);
+            nats.add(&mut quadratic::<S, f64>(self.prior, &mean, &sd), &rho, &sd, live);
         }
-        nats.total::<S>(self.prior, self.mean.len())
+        nats.total::<S>(self.prior.ln_sd - 0.5, self.mean.len())
     }
 }

@@ -1,0 +1,69 @@
+"""The same numbers as elbo/given.rs gives elbo, bit for bit: inputs, labels and the weights to begin with."""
+
+import numpy as np
+
+#: The convolutions' and dense layers' weight shapes of every network, (outputs, inputs ..), in their order.
+WEIGHTS = {
+    "mlp-400": [(400, 784), (400, 400), (10, 400)],
+    "mlp-1200": [(1200, 784), (1200, 1200), (10, 1200)],
+    "small": [(50, 1), (50, 50), (1, 50)],
+    "lenet": [(6, 1, 5, 5), (16, 6, 5, 5), (120, 400), (84, 120), (10, 84)],
+    "conv2d": [(32, 3, 3, 3), (32, 32, 3, 3), (64, 32, 3, 3), (64, 64, 3, 3), (10, 4096)],
+    "conv3d": [(16, 1, 3, 3, 3), (32, 16, 3, 3, 3), (32, 32, 3, 3, 3), (11, 864)],
+}
+for name in ("mixture-1200", "flipout-1200", "local-1200"):
+    WEIGHTS[name] = WEIGHTS["mlp-1200"]
+WEIGHTS["predict"] = WEIGHTS["mlp-400"]
+
+#: The shape of a batch of inputs, and how many classes there are.
+INPUTS = {
+    "small": ((32, 1), None),
+    "lenet": ((128, 1, 28, 28), 10),
+    "conv2d": ((64, 3, 32, 32), 10),
+    "conv3d": ((16, 1, 28, 28, 28), 11),
+    "predict": ((1000, 784), 10),
+}
+for name in WEIGHTS:
+    INPUTS.setdefault(name, ((128, 784), 10))
+
+#: What the divergence is divided by.
+EXAMPLES = {name: 1000 if name == "small" else 60_000 for name in WEIGHTS}
+
+#: ρ of every weight to begin with; σ = softplus(ρ).
+RHO = -5.0
+
+#: Draws that a prediction averages over.
+DRAWS = 100
+
+
+def uniform(stream, shape):
+    """Numbers in [0, 1), in double precision."""
+    x = np.arange(np.prod(shape), dtype=np.uint32)
+    x = (x + np.uint32(stream * 0x9E3779B9 & 0xFFFFFFFF)) * np.uint32(0x9E3779B1)
+    x ^= x >> np.uint32(15)
+    x *= np.uint32(0x85EBCA77)
+    x ^= x >> np.uint32(13)
+    x *= np.uint32(0xC2B2AE3D)
+    x ^= x >> np.uint32(16)
+    return (x / 4_294_967_296.0).reshape(shape)
+
+
+def inputs(name):
+    return ((2 * uniform(1, INPUTS[name][0]) - 1) * np.sqrt(3.0)).astype(np.float32)
+
+
+def targets(name):
+    """Labels; of the regression numbers."""
+    shape, classes = INPUTS[name]
+    if classes is None:
+        return (2 * uniform(3, shape) - 1).astype(np.float32)
+    return (uniform(2, shape[:1]) * classes).astype(np.int64)
+
+
+def means(name):
+    """The means to begin with, a pair (weight, bias) for every layer."""
+    for layer, shape in enumerate(WEIGHTS[name]):
+        scale = np.sqrt(6 / np.prod(shape[1:]))
+        weight = (2 * uniform(16 + 2 * layer, shape) - 1) * scale
+        bias = (2 * uniform(17 + 2 * layer, shape[:1]) - 1) * 0.1
+        yield weight.astype(np.float32), bias.astype(np.float32)

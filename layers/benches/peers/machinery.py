@@ -1,0 +1,101 @@
+"""What `compare` and `ops` share: the peers' environment, elbo's program, and processes that take turns."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+
+#: What the peers need, from PyPI.
+PACKAGES = ["numpy", "torch", "jax"]
+
+#: Peers as they come; without their own dependencies, of which the layers used here need none but PyTorch.
+LIBRARIES = ["bayesian-torch", "blitz-bayesian-pytorch"]
+
+
+def environment(folder):
+    """The interpreter of a virtual environment with the peers, which is made where it is not there."""
+    folder = pathlib.Path(folder) if folder else ROOT / "target" / "peers" / "venv"
+    python, done = folder / "bin" / "python", folder / "complete"
+    if not done.exists():
+        print(f"making the peers' environment in {folder} (some minutes, and gigabytes)", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        install = [python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*install, *PACKAGES], check=True)
+        # They are optional: where they do not install, they are left out.
+        if subprocess.run([*install, "--no-deps", *LIBRARIES]).returncode != 0:
+            print(f"{', '.join(LIBRARIES)}: not installed, and so not compared", file=sys.stderr)
+        done.touch()
+    return str(python)
+
+
+def versions(python):
+    code = (
+        "import importlib.metadata as m\n"
+        "for name in 'torch jax bayesian-torch blitz-bayesian-pytorch'.split():\n"
+        "    try: print(name, m.version(name))\n"
+        "    except m.PackageNotFoundError: pass"
+    )
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split("\n")[:-1]
+
+
+def build(package, bench):
+    """The program of a bench, compiled for release."""
+    command = ["cargo", "bench", "-p", package, "--bench", bench, "--no-run", "--message-format=json"]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    programs = [m["executable"] for m in messages if m.get("executable") and m["target"]["name"] == bench]
+    return programs[-1]
+
+
+class Process:
+    """A process that answers a line for a line, on the first cores alone, as many as it has threads."""
+
+    def __init__(self, command, threads):
+        # `taskset` before the process begins, since libraries count the processors while they load.
+        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
+        one_each = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")} | one_each
+        command = ["taskset", "-c", cores, *map(str, command)]
+        pipe = subprocess.PIPE
+        self.child = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=HERE, env=environment)
+        first = self.read()
+        self.unsupported = None if first == "ready" else first.removeprefix("unsupported: ")
+
+    def read(self):
+        line = self.child.stdout.readline()
+        if not line:
+            raise SystemExit(f"{' '.join(self.child.args)} ended with {self.child.wait()}")
+        return line.strip()
+
+    def ask(self, line):
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+        return self.read()
+
+    def losses(self):
+        return [float(loss) for loss in self.ask("losses").split()[1:]]
+
+    def run(self, steps):
+        """Milliseconds a step."""
+        return float(self.ask(f"run {steps}").split()[1]) / steps
+
+    def peak_mb(self):
+        """The largest resident set so far, in megabytes of 10⁶ bytes."""
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6
+
+    def end(self):
+        self.child.stdin.close()
+        self.child.wait()
+
+
+def markdown(head, rows):
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(map(str, row)) + " |"

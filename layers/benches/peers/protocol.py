@@ -1,0 +1,26 @@
+"""What a process that is timed answers, a line for a line: see elbo/main.rs."""
+
+import sys
+import time
+
+#: Steps whose losses are compared.
+CHECKED = 3
+
+
+def answer(workload):
+    """`workload` has `losses()`, `run(steps)` that waits until all is done, or is a reason why there is none."""
+    say = lambda line: print(line, flush=True)
+    if isinstance(workload, str):
+        say(f"unsupported: {workload}")
+        return
+    say("ready")
+    for line in sys.stdin:
+        match line.split():
+            case ["losses"]:
+                say("losses " + " ".join(f"{loss:.9f}" for loss in workload.losses()))
+            case ["run", steps]:
+                start = time.perf_counter()
+                workload.run(int(steps))
+                say(f"ms {(time.perf_counter() - start) * 1e3:.6f}")
+            case _:
+                say(f"unsupported: {line!r}")

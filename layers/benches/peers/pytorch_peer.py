@@ -1,0 +1,177 @@
+"""PyTorch's side of `compare`, eager, as a careful user would write it: the fused Adam, each pass over the weights once."""
+
+import math
+import sys
+
+import torch
+import torch.nn.functional as F
+
+import given
+import protocol
+
+LN_MIXTURE = [(math.log(0.5), 0.0), (math.log(0.5), 6.0)]
+"""ln πₖ and −ln sₖ of the scale mixture's two components."""
+
+
+class Layer(torch.nn.Module):
+    """A random weight and bias; `quiet` has no noise."""
+
+    def __init__(self, weight, bias, quiet):
+        super().__init__()
+        parameter = lambda x: torch.nn.Parameter(x.clone())
+        self.mean = torch.nn.ParameterList([parameter(torch.from_numpy(x)) for x in (weight, bias)])
+        self.rho = torch.nn.ParameterList([parameter(torch.full(x.shape, given.RHO)) for x in (weight, bias)])
+        self.quiet = quiet
+
+    def noise(self, like):
+        return torch.zeros_like(like) if self.quiet else torch.randn_like(like)
+
+    def draw(self):
+        """The weight and the bias, with the divergence from N(0, 1) in closed form."""
+        drawn, kl = [], 0.0
+        for mean, rho in zip(self.mean, self.rho):
+            sigma = F.softplus(rho)
+            drawn.append(torch.addcmul(mean, sigma, self.noise(mean)))
+            kl = kl + normal_kl(mean, sigma)
+        return *drawn, kl
+
+    def draw_mixture(self):
+        """The same under the scale mixture, with the divergence at the weight drawn."""
+        drawn, kl = [], 0.0
+        for mean, rho in zip(self.mean, self.rho):
+            sigma, noise = F.softplus(rho), self.noise(mean)
+            w = torch.addcmul(mean, sigma, noise)
+            (a, less), (b, more) = LN_MIXTURE
+            half_square = 0.5 * w.square()
+            ln_p = torch.logaddexp(a + less - half_square, b + more - half_square * math.exp(2 * more))
+            kl = kl - sigma.log().sum() - 0.5 * noise.square().sum() - ln_p.sum()
+            drawn.append(w)
+        return *drawn, kl
+
+    def flipout(self, x):
+        weight, bias = (F.softplus(rho) * self.noise(rho) for rho in self.rho)
+        signs = lambda y: torch.empty_like(y).bernoulli_().mul_(2).sub_(1)
+        y = F.linear(x, self.mean[0], self.mean[1] + bias)
+        return y + F.linear(x * signs(x), weight) * signs(y), self.closed()
+
+    def local(self, x):
+        mean = F.linear(x, self.mean[0], self.mean[1])
+        sigmas = [F.softplus(rho) for rho in self.rho]
+        variance = F.linear(x.square(), sigmas[0].square(), sigmas[1].square())
+        kl = sum(normal_kl(mean, sigma) for mean, sigma in zip(self.mean, sigmas))
+        return torch.addcmul(mean, variance.sqrt(), self.noise(mean)), kl
+
+    def closed(self):
+        return sum(normal_kl(mean, F.softplus(rho)) for mean, rho in zip(self.mean, self.rho))
+
+
+def normal_kl(mean, sigma):
+    return 0.5 * (mean.square().sum() + sigma.square().sum() - mean.numel()) - sigma.log().sum()
+
+
+class Network(torch.nn.Module):
+    def __init__(self, name, quiet=False):
+        super().__init__()
+        self.name = name
+        self.layers = torch.nn.ModuleList([Layer(*means, quiet) for means in given.means(name)])
+
+    def forward(self, x):
+        """The outputs, and the divergence."""
+        match self.name:
+            case "lenet":
+                return self.convolve(x, [(2, True), (0, True)])
+            case "conv2d":
+                return self.convolve(x, [(1, False), (1, True), (1, False), (1, True)])
+            case "conv3d":
+                return self.convolve(x, [(1, True)] * 3)
+        return self.dense(x, self.layers, torch.tanh if self.name == "small" else F.relu)
+
+    def convolve(self, x, settings):
+        """Convolutions of this padding, and whether a pool of 2 follows; then what is dense."""
+        kl = 0.0
+        map, pool = (F.conv3d, F.max_pool3d) if self.name == "conv3d" else (F.conv2d, F.max_pool2d)
+        for layer, (padding, pools) in zip(self.layers, settings):
+            weight, bias, part = layer.draw()
+            x, kl = F.relu(map(x, weight, bias, padding=padding)), kl + part
+            if pools:
+                x = pool(x, 2)
+        x, part = self.dense(x.flatten(1), self.layers[len(settings) :], F.relu)
+        return x, kl + part
+
+    def dense(self, x, layers, activation):
+        kl = 0.0
+        for i, layer in enumerate(layers):
+            match self.name:
+                case "flipout-1200":
+                    x, part = layer.flipout(x)
+                case "local-1200":
+                    x, part = layer.local(x)
+                case "mixture-1200":
+                    weight, bias, part = layer.draw_mixture()
+                    x = F.linear(x, weight, bias)
+                case _:
+                    weight, bias, part = layer.draw()
+                    x = F.linear(x, weight, bias)
+            kl = kl + part
+            if i + 1 < len(layers):
+                x = activation(x)
+        return x, kl
+
+
+class Training:
+    def __init__(self, name, quiet=False):
+        self.name, self.network = name, Network(name, quiet)
+        self.x, self.y = torch.from_numpy(given.inputs(name)), torch.from_numpy(given.targets(name))
+        self.adam = torch.optim.Adam(self.network.parameters(), lr=1e-3, fused=True)
+
+    def step(self):
+        output, kl = self.network(self.x)
+        nll = F.mse_loss(output, self.y) if self.name == "small" else F.cross_entropy(output, self.y)
+        loss = nll + kl / given.EXAMPLES[self.name]
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()
+        self.adam.step()
+        return loss
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.step()
+
+    def losses(self):
+        quiet = Training(self.name, quiet=True)
+        return [quiet.step().item() for _ in range(protocol.CHECKED)]
+
+
+class Prediction:
+    """The mean of a hundred draws' probabilities; σ is computed once."""
+
+    def __init__(self):
+        self.layers = Network("predict").layers
+        self.x, self.y = torch.from_numpy(given.inputs("predict")), torch.from_numpy(given.targets("predict"))
+
+    @torch.inference_mode()
+    def nll(self, draws=given.DRAWS, noise=torch.randn_like):
+        layers = [[(m, F.softplus(r)) for m, r in zip(layer.mean, layer.rho)] for layer in self.layers]
+        total = torch.zeros(len(self.x), 10)
+        for _ in range(draws):
+            x = self.x
+            for i, layer in enumerate(layers):
+                weight, bias = (torch.addcmul(mean, sigma, noise(mean)) for mean, sigma in layer)
+                x = F.linear(x, weight, bias)
+                if i + 1 < len(layers):
+                    x = x.relu_()
+            total += x.softmax(1)
+        return F.nll_loss((total / draws).log(), self.y).item()
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.nll()
+
+    def losses(self):
+        return [self.nll(1, torch.zeros_like)]
+
+
+if __name__ == "__main__":
+    name, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    protocol.answer(Prediction() if name == "predict" else Training(name))
