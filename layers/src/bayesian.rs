@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::drawing::{Cx, Drawing, Mode};
+use crate::drawing::{Cx, Drawing, Mode, Suits};
 use crate::engine::{Visitor, VisitorMut};
 use crate::verdict::{ClosedForm, Verdict};
 use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
@@ -25,6 +25,10 @@ pub trait Bayesian: Parameters + 'static {
 
     /// Whether the KL divergence has a closed form.
     type Exact: Verdict;
+
+    /// The posteriors of its weights, in nested pairs, of which [`Allows`](crate::Allows) says which estimators they allow;
+    /// [`Yes`](crate::Yes) where there are none. It is without a bound, so that a field of a wrong type is told once.
+    type Allows;
 
     /// Draws every field.
     fn draw_in<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Self::Draw<'t>;
@@ -62,7 +66,11 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
-    fn draw<'t>(&'t self, tape: &'t Tape<Self::Scalar>, how: impl Into<Drawing<'t, Self::Scalar>>) -> Self::Draw<'t> {
+    fn draw<'t, E: Suits<Self>>(
+        &'t self,
+        tape: &'t Tape<Self::Scalar>,
+        how: impl Into<Drawing<'t, Self::Scalar, E>>,
+    ) -> Self::Draw<'t> {
         let (key, mode) = how.into().mode();
         self.draw_in(Cx::new(tape, key, mode))
     }

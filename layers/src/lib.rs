@@ -62,7 +62,8 @@ pub mod nn;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate};
 pub use divergence::{Divergence, Sampled};
-pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
+pub use drawing::{Allows, FlippedByExample, SampledByOutput, Suits};
+pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Flipout, Local, Noise, Sample};
 pub use elbo_engine as engine;
 pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
@@ -97,11 +98,11 @@ pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
         Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Estimators, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
-        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, LogNormal, LogNormalPrior, LogUniform, LowRank,
-        MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior,
-        Predict, Prior, Radial, Real, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tensor, Var,
-        Weight, bayesian,
+        Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
+        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal, LogNormalPrior, LogUniform,
+        LowRank, MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point,
+        Posterior, Predict, Prior, Radial, Real, Sample, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT,
+        Tape, Tensor, Var, Weight, bayesian,
     };
 }
 

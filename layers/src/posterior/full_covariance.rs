@@ -2,7 +2,7 @@
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
 /// as many multiplications a draw. For heads and small layers.
@@ -67,6 +67,9 @@ impl<T: Real> Parameters for FullCovariance<T> {
 }
 
 impl<T: Real> Posterior for FullCovariance<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }

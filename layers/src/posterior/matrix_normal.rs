@@ -2,7 +2,7 @@
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
 /// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a
@@ -82,6 +82,9 @@ impl<T: Real> Parameters for MatrixNormal<T> {
 }
 
 impl<T: Real> Posterior for MatrixNormal<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }

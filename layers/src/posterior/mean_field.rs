@@ -4,7 +4,7 @@ use crate::divergence::normal;
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
@@ -89,6 +89,9 @@ impl<T: Real> Parameters for MeanField<T> {
 }
 
 impl<T: Real> Posterior for MeanField<T> {
+    type Local = Yes;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }

@@ -29,10 +29,18 @@ pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::engine::random::normals;
-use crate::{Cx, Key, Parameters, Real, Tape, Tensor, Var};
+use crate::{Cx, Key, Parameters, Real, Tape, Tensor, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
+    /// Whether [`Local`](crate::Local) is for it: [`Yes`](crate::Yes) where [`variance`](Posterior::variance) says more
+    /// than [`Variance::Joint`], else [`No<Self>`](crate::No).
+    type Local: Verdict;
+
+    /// Whether [`Flipout`](crate::Flipout) is for it: [`Yes`](crate::Yes) where there is a
+    /// [`perturbation`](Posterior::perturbation) or none is needed, else [`No<Self>`](crate::No).
+    type Flipout: Verdict;
+
     /// The shape of the weight.
     fn shape(&self) -> &[usize];
 

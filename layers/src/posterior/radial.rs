@@ -3,7 +3,7 @@
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior};
-use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Tape, Tensor, Var, Yes};
 
 /// The radial posterior of Farquhar, Osborne and Gal (2020, "Radial Bayesian neural networks: beyond discrete support
 /// in large-scale Bayesian deep learning"): w = μ + σ · (ε/‖ε‖) · |r|, with one direction and one distance from the mean
@@ -70,6 +70,9 @@ impl<T: Real> Parameters for Radial<T> {
 }
 
 impl<T: Real> Posterior for Radial<T> {
+    type Local = No<Self>;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.parameters.shape()
     }

@@ -6,7 +6,7 @@ use crate::engine::random::normals;
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, next_initial_key};
-use crate::{Cx, MeanField, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;
@@ -123,6 +123,9 @@ impl<T: Real> Parameters for LowRank<T> {
 }
 
 impl<T: Real> Posterior for LowRank<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.diagonal.shape()
     }
