@@ -81,4 +81,9 @@ impl<T: Real> Density for LogNormal<T> {
         let log = w.ln();
         self.log.log_density(log, cx) - log.sum()
     }
+
+    fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        // Not w.ln(): w may have under- or overflowed.
+        self.log.log_density_of_sample(w, cx) - self.log.sample(cx).sum()
+    }
 }

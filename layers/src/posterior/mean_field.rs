@@ -3,7 +3,7 @@
 use crate::divergence::normal;
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
-use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
+use crate::posterior::{Density, Posterior, Variance, he_normal, log_density_of_noise, next_initial_key};
 use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
 
 /// The standard deviation of every weight before training: softplus(−5).
@@ -119,6 +119,10 @@ impl<T: Real> Density for MeanField<T> {
         let z = (w - mean) / divisor(rho);
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
         -((z.square() * 0.5).sum() + log_scales(rho) + half_log_tau)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        log_density_of_noise(cx, self.shape()) - log_scales(cx.tape().param(&self.rho))
     }
 }
 

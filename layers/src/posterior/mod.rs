@@ -85,6 +85,24 @@ pub trait Density: Posterior {
     /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and, by
     /// [`Cx::density_param`], to the parameters.
     fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
+
+    /// The same of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
+    /// better: (w − μ)/σ has lost the digits that σ has below those of μ, where the noise is known to all of its own. Its
+    /// gradients are those of [`log_density`](Density::log_density) and the sample together.
+    fn log_density_of_sample<'t>(
+        &'t self,
+        w: Var<'t, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Var<'t, Self::Scalar> {
+        self.log_density(w, cx)
+    }
+}
+
+/// ln N(ε; 0, 1), summed over the noise of a weight of this shape at this place: what a normal's log-density is beside its
+/// scales.
+fn log_density_of_noise<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
+    let noise = cx.noise(shape);
+    noise.square().sum() * -0.5 - 0.5 * std::f64::consts::TAU.ln() * noise.len() as f64
 }
 
 /// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from

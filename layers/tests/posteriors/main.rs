@@ -3,6 +3,7 @@
 
 mod checks;
 mod empty;
+mod extremes;
 mod full_covariance;
 mod log_normal;
 mod low_rank;
