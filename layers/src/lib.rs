@@ -75,8 +75,8 @@ pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, Point, Posterior, Radial,
-    Saved, SpikeAndSlab, Triangle, Variance,
+    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point,
+    Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
 };
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{
@@ -100,9 +100,9 @@ pub mod prelude {
         Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
         Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
         Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal, LogNormalPrior, LogUniform,
-        LowRank, MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point,
-        Posterior, Predict, Prior, Radial, Real, Sample, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT,
-        Tape, Tensor, Var, Weight, bayesian,
+        LowRank, MatrixNormal, MeanField, MeanFieldLaplace, MonteCarlo, Normal, Normals, Objective, Optimizer,
+        Parameters, Point, Posterior, Predict, Prior, Radial, Real, Sample, ScaleMixture, Sgd, SpikeAndSlab,
+        SpikeAndSlabPrior, StudentT, Tape, Tensor, Var, Weight, bayesian,
     };
 }
 

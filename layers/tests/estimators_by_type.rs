@@ -70,6 +70,7 @@ fn every_family_does_what_its_type_says() {
     let normal = Normal(0.0, 1.0);
     check(MeanField::new([2, 3]), normal, [true, true]);
     check(Point::new([2, 3]), normal, [true, true]);
+    check(MeanFieldLaplace::new([2, 3]), normal, [true, true]);
     check(Radial::new([2, 3]), normal, [false, true]);
     check(LogNormal::new([2, 3]), LogNormalPrior(0.0, 1.0), [true, false]);
     check(SpikeAndSlab::new([2, 3]), SpikeAndSlabPrior(0.5, 1.0), [true, false]);

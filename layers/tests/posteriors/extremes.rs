@@ -77,6 +77,7 @@ fn under<P: Prior + Clone>(prior: P) {
         let radial = Radial::<T>::with_sds(Tensor::zeros(SHAPE), &Tensor::full(SHAPE, 1.0));
         check(&low_rank::<T>(), prior, f64::NEG_INFINITY);
         check(&radial, prior, f64::NEG_INFINITY);
+        check(&MeanFieldLaplace::<T>::new(SHAPE), prior, f64::NEG_INFINITY);
         check(&full::<T>(), prior, -5.0);
         check(&matrix::<T>(), prior, -5.0);
     }
@@ -179,9 +180,9 @@ fn where_the_exact_gradient_is_150_it_is_150() {
                 by_mean($family, MonteCarlo($prior), $mean);
             )*};
         }
-        of_each!(Normal(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial());
-        of_each!(Normals(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial());
-        of_each!(Laplace(0.0, 1.0 / 150.0), 20.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix());
+        of_each!(Normal(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
+        of_each!(Normals(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
+        of_each!(Laplace(0.0, 1.0 / 150.0), 20.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), MeanFieldLaplace::<T>::new(SHAPE));
         // Far out in a mixture's tail, where either density is zero as a number.
         let mixture = || MonteCarlo(ScaleMixture::two(0.25, 1.0, 1e-3));
         by_mean(low_rank::<T>(), mixture(), 150.0);
