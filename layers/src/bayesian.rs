@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::drawing::{Cx, Drawing, Mode};
+use crate::drawing::{Cx, Drawing, Mode, Suits};
 use crate::engine::{Visitor, VisitorMut};
 use crate::verdict::{ClosedForm, Verdict};
 use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight};
@@ -25,6 +25,10 @@ pub trait Bayesian: Parameters + 'static {
 
     /// Whether the KL divergence has a closed form.
     type Exact: Verdict;
+
+    /// The posteriors of its weights, in nested pairs, of which [`Allows`](crate::Allows) says which estimators they allow;
+    /// [`Yes`](crate::Yes) where there are none. It is without a bound, so that a field of a wrong type is told once.
+    type Allows;
 
     /// Draws every field.
     fn draw_in<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Self::Draw<'t>;
@@ -66,7 +70,11 @@ pub trait Bayesian: Parameters + 'static {
     /// # Panics
     /// If [`Estimators`](crate::Estimators) name what the model has not.
     #[track_caller]
-    fn draw<'t>(&'t self, tape: &'t Tape<Self::Scalar>, how: impl Into<Drawing<'t, Self::Scalar>>) -> Self::Draw<'t> {
+    fn draw<'t, E: Suits<Self>>(
+        &'t self,
+        tape: &'t Tape<Self::Scalar>,
+        how: impl Into<Drawing<'t, Self::Scalar, E>>,
+    ) -> Self::Draw<'t> {
         let drawing = how.into();
         if let Some(estimators) = drawing.estimators_by_name() {
             estimators.check_names(self);

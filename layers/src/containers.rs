@@ -6,6 +6,7 @@ impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
     type Draw<'t> = [M::Draw<'t>; N];
     type Batch = M::Batch;
     type Exact = M::Exact;
+    type Allows = M::Allows;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, M::Scalar>) -> Self::Draw<'t> {
         std::array::from_fn(|i| self[i].draw_in(cx.index(i)))
@@ -31,6 +32,7 @@ impl<M: Bayesian> Bayesian for Vec<M> {
     type Draw<'t> = &'t [M::Draw<'t>];
     type Batch = M::Batch;
     type Exact = M::Exact;
+    type Allows = M::Allows;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, M::Scalar>) -> Self::Draw<'t> {
         cx.tape().alloc_slice(self.len(), |i| self[i].draw_in(cx.index(i)))
@@ -55,6 +57,7 @@ impl<M: Bayesian> Bayesian for Option<M> {
     type Draw<'t> = Option<M::Draw<'t>>;
     type Batch = M::Batch;
     type Exact = M::Exact;
+    type Allows = M::Allows;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, M::Scalar>) -> Self::Draw<'t> {
         self.as_ref().map(|model| model.draw_in(cx))
@@ -80,6 +83,7 @@ impl<M: Bayesian> Bayesian for Box<M> {
     type Draw<'t> = &'t M::Draw<'t>;
     type Batch = M::Batch;
     type Exact = M::Exact;
+    type Allows = M::Allows;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, M::Scalar>) -> Self::Draw<'t> {
         cx.tape().alloc((**self).draw_in(cx))
@@ -97,11 +101,12 @@ impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for &'t D {
 }
 
 macro_rules! tuple {
-    ($first:ident . 0 $(, $rest:ident . $index:tt)* => $batch:ty, $exact:ty) => {
+    ($first:ident . 0 $(, $rest:ident . $index:tt)* => $batch:ty, $exact:ty, $allows:ty) => {
         impl<$first: Bayesian, $($rest: Bayesian<Scalar = $first::Scalar>),*> Bayesian for ($first, $($rest,)*) {
             type Draw<'t> = ($first::Draw<'t>, $($rest::Draw<'t>,)*);
             type Batch = $batch;
             type Exact = $exact;
+            type Allows = $allows;
 
             fn draw_in<'t>(&'t self, cx: Cx<'t, $first::Scalar>) -> Self::Draw<'t> {
                 (self.0.draw_in(cx.index(0)), $(self.$index.draw_in(cx.index($index)),)*)
@@ -124,10 +129,15 @@ macro_rules! tuple {
 
 type And<A, B> = <A as Verdict>::And<B>;
 
-tuple!(A.0 => A::Batch, A::Exact);
-tuple!(A.0, B.1 => And<A::Batch, B::Batch>, And<A::Exact, B::Exact>);
-tuple!(A.0, B.1, C.2 => And<A::Batch, And<B::Batch, C::Batch>>, And<A::Exact, And<B::Exact, C::Exact>>);
+tuple!(A.0 => A::Batch, A::Exact, A::Allows);
+tuple!(A.0, B.1 => And<A::Batch, B::Batch>, And<A::Exact, B::Exact>, (A::Allows, B::Allows));
+tuple!(
+    A.0, B.1, C.2
+        => And<A::Batch, And<B::Batch, C::Batch>>, And<A::Exact, And<B::Exact, C::Exact>>,
+        (A::Allows, (B::Allows, C::Allows))
+);
 tuple!(
     A.0, B.1, C.2, D.3
-        => And<A::Batch, And<B::Batch, And<C::Batch, D::Batch>>>, And<A::Exact, And<B::Exact, And<C::Exact, D::Exact>>>
+        => And<A::Batch, And<B::Batch, And<C::Batch, D::Batch>>>, And<A::Exact, And<B::Exact, And<C::Exact, D::Exact>>>,
+        (A::Allows, (B::Allows, (C::Allows, D::Allows)))
 );

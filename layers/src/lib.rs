@@ -84,7 +84,8 @@ pub mod nn;
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
 pub use diagnose::{Diagnose, Diagnosis, diagnose};
 pub use divergence::{Divergence, Sampled};
-pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise};
+pub use drawing::{Allows, FlippedByExample, SampledByOutput, Suits};
+pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Flipout, Local, Noise, Sample};
 pub use elbo_engine as engine;
 pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
@@ -96,8 +97,8 @@ pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, Point, Posterior, Radial,
-    Saved, SpikeAndSlab, Triangle, Variance,
+    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point,
+    Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
 };
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{
@@ -119,11 +120,11 @@ pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
         Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Estimators, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
-        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, LogNormal, LogNormalPrior, LogUniform, LowRank,
-        MatrixNormal, MeanField, MonteCarlo, Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior,
-        Predict, Prior, Radial, Real, ScaleMixture, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tensor, Var,
-        Weight, bayesian,
+        Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
+        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal, LogNormalPrior, LogUniform,
+        LowRank, MatrixNormal, MeanField, MeanFieldLaplace, MonteCarlo, Normal, Normals, Objective, Optimizer,
+        Parameters, Point, Posterior, Predict, Prior, Radial, Real, Sample, ScaleMixture, Sgd, SpikeAndSlab,
+        SpikeAndSlabPrior, StudentT, Tape, Tensor, Var, Weight, bayesian,
     };
 }
 

@@ -31,6 +31,7 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
 /// What a handle needs of the pair (posterior, prior), whose types it does not name.
 trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
+    fn family(&self) -> &'static str;
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
     fn log_prior(&self) -> Var<'t, T>;
@@ -68,6 +69,12 @@ struct Pair<'t, Q: Divergence<P>, P: Prior> {
 impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     fn cx(&self) -> Cx<'t, Q::Scalar> {
         self.cx
+    }
+
+    fn family(&self) -> &'static str {
+        let whole = std::any::type_name::<Q>();
+        let path = whole.split('<').next().unwrap_or(whole);
+        path.rsplit("::").next().unwrap_or(path)
     }
 
     fn value(&self) -> &Var<'t, Q::Scalar> {
@@ -198,9 +205,10 @@ impl<'t, T: Real> Weight<'t, T> {
             }
             Variance::Joint => panic!(
                 "local reparameterisation of `{path}`: it needs a posterior whose elements are independent, with known \
-                 variances; use another posterior, or another estimator for this weight: \
+                 variances, and `{family}` is none; use another posterior, or another estimator for this weight: \
                  `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`",
-                path = self.0.cx().path()
+                path = self.0.cx().path(),
+                family = self.0.family()
             ),
         }
     }
@@ -214,9 +222,10 @@ impl<'t, T: Real> Weight<'t, T> {
         let path = self.0.cx().path();
         assert!(
             matches!(self.0.variance(), Variance::Zero),
-            "Flipout of `{path}`: it needs a posterior that is symmetric about its mean in every element; use another \
-             posterior, or another estimator for this weight: \
-             `Estimators::all(Estimator::Flipout).set(\"{path}\", Estimator::Sample)`"
+            "Flipout of `{path}`: it needs a posterior that is symmetric about its mean in every element, and `{family}` \
+             is none; use another posterior, or another estimator for this weight: \
+             `Estimators::all(Estimator::Flipout).set(\"{path}\", Estimator::Sample)`",
+            family = self.0.family()
         );
         None
     }

@@ -34,6 +34,9 @@ impl Parameters for Positive {
 }
 
 impl Posterior for Positive {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.0.shape()
     }

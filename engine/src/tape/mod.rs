@@ -6,6 +6,7 @@ mod clip;
 mod diagnose;
 mod dump;
 mod gradients;
+mod one_thread;
 mod operation;
 mod recompute;
 mod var;

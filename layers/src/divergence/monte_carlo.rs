@@ -20,7 +20,8 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
         weight: &dyn Fn() -> Var<'t, Q::Scalar>,
     ) -> Var<'t, Q::Scalar> {
         let w = weight();
-        self.log_density(w, cx) - prior.log_density(w)
+        let log_density = if cx.samples() { self.log_density_of_sample(w, cx) } else { self.log_density(w, cx) };
+        log_density - prior.log_density(w)
     }
     fn sample_with_kl<'t>(
         &'t self,

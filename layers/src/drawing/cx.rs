@@ -79,6 +79,11 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
+    /// Whether weights are drawn from the posterior, and gradients flow through all of a density.
+    pub(crate) fn samples(self) -> bool {
+        matches!(self.mode, Mode::Random(how) if !how.path_derivative)
+    }
+
     /// Whether draws come in pairs whose noise differs in sign.
     pub(crate) fn is_antithetic(self) -> bool {
         matches!(self.mode, Mode::Random(how) if how.antithetic)

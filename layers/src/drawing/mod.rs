@@ -3,12 +3,16 @@
 mod cx;
 mod estimator;
 mod noise;
+mod suits;
 
 pub use cx::Cx;
 pub(crate) use cx::{Mode, Random};
 pub(crate) use estimator::key_at;
 pub use estimator::{Estimator, Estimators};
 pub use noise::{DrawNoise, FixedNoise, Noise};
+pub use suits::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutput, Suits};
+
+use std::marker::PhantomData;
 
 use crate::{Key, Real};
 
@@ -19,16 +23,28 @@ use crate::{Key, Real};
 /// # let model = Dense::new(3, 2);
 /// # let x = Tensor::full([5, 3], 1.0);
 /// let tape = Tape::new();
-/// let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(8).estimator(Estimator::Flipout));
+/// let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(8).estimator(Flipout));
 /// let y = net.forward(tape.input(&x)); // as ever: (5, 2)
 /// assert_eq!(y.to_tensor().shape(), [8, 5, 2]);
 /// ```
-#[derive(Clone, Copy, Debug)]
+///
+/// `E` is the type of its estimator: [`Local`], [`Flipout`] or [`Sample`], of which the compiler knows whether it suits a
+/// model ([`Suits`]), or [`Estimator`], a value, of which that is found as weights are used.
+#[derive(Debug)]
 #[must_use]
-pub struct Drawing<'n, T: Real = f32> {
+pub struct Drawing<'n, T: Real = f32, E = Estimator> {
     key: Key,
     how: Random<'n, T>,
+    estimator: PhantomData<E>,
 }
+
+impl<T: Real, E> Clone for Drawing<'_, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Real, E> Copy for Drawing<'_, T, E> {}
 
 impl<'n, T: Real> Drawing<'n, T> {
     /// With noise from `key`.
@@ -41,23 +57,26 @@ impl<'n, T: Real> Drawing<'n, T> {
             antithetic: false,
             path_derivative: false,
         };
-        Drawing { key, how }
+        Drawing { key, how, estimator: PhantomData }
     }
+}
 
+impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// The same with noise from another key: of the next step, say.
     pub fn key(self, key: Key) -> Self {
         Drawing { key, ..self }
     }
 
-    /// With this estimator for every weight.
-    pub fn estimator(self, estimator: Estimator) -> Self {
-        Drawing { how: Random { estimator, estimators: None, ..self.how }, ..self }
+    /// With this estimator for every weight: as a type, `Flipout`, or as a value, `Estimator::Flipout`.
+    pub fn estimator<F: Into<Estimator>>(self, estimator: F) -> Drawing<'n, T, F> {
+        let how = Random { estimator: estimator.into(), estimators: None, ..self.how };
+        Drawing { key: self.key, how, estimator: PhantomData }
     }
 
     /// With these estimators, by the weights' names.
-    pub fn estimators(self, estimators: &'n Estimators) -> Self {
+    pub fn estimators(self, estimators: &'n Estimators) -> Drawing<'n, T> {
         let how = Random { estimator: estimators.others(), estimators: Some(estimators), ..self.how };
-        Drawing { how, ..self }
+        Drawing { key: self.key, how, estimator: PhantomData }
     }
 
     /// So many draws of every weight at once. The forward is the same, and every value in it stands for all draws; a
@@ -78,8 +97,8 @@ impl<'n, T: Real> Drawing<'n, T> {
     /// If it is 0.
     #[track_caller]
     pub fn antithetic_pairs(self, pairs: usize) -> Self {
-        let Drawing { key, how } = self.draws(2 * pairs);
-        Drawing { key, how: Random { antithetic: true, ..how } }
+        let paired = self.draws(2 * pairs);
+        Drawing { how: Random { antithetic: true, ..paired.how }, ..paired }
     }
 
     /// With gradients of a Monte Carlo divergence through the weights drawn alone: the parameters of ln q are held

@@ -50,6 +50,7 @@ impl<T: Real, B: Verdict + 'static> Bayesian for Bare<T, B> {
     type Draw<'t> = BareDraw;
     type Batch = B;
     type Exact = Yes;
+    type Allows = Yes;
 
     fn draw_in<'t>(&'t self, _: Cx<'t, T>) -> BareDraw {
         BareDraw

@@ -29,6 +29,7 @@ impl<T: Real> Bayesian for Buffer<T> {
     type Draw<'t> = Saved<'t, T>;
     type Batch = Yes;
     type Exact = Yes;
+    type Allows = Yes;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Saved<'t, T> {
         Saved { buffer: &self.0, tape: cx.tape() }

@@ -1,8 +1,8 @@
 //! The normal posterior with any covariance.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, log_density_of_noise, next_initial_key};
+use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
 /// as many multiplications a draw. For heads and small layers.
@@ -67,6 +67,9 @@ impl<T: Real> Parameters for FullCovariance<T> {
 }
 
 impl<T: Real> Posterior for FullCovariance<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }
@@ -87,6 +90,10 @@ impl<T: Real> Density for FullCovariance<T> {
         let z = factor.solve((w - mean).reshape([w.len()]));
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
         z.square().sum() * -0.5 - (factor.log_det() + half_log_tau)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        log_density_of_noise(cx, self.shape()) - self.factor.param(cx).log_det()
     }
 }
 

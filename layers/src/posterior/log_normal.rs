@@ -2,7 +2,7 @@
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, Posterior, Variance};
-use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Tape, Tensor, Var, Yes};
 
 /// Independent log-normals, one for every element: ln w is N(μ, σ²). For weights that are positive, such as scales and
 /// gains.
@@ -55,6 +55,9 @@ impl<T: Real> Parameters for LogNormal<T> {
 }
 
 impl<T: Real> Posterior for LogNormal<T> {
+    type Local = Yes;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.log.shape()
     }
@@ -77,5 +80,10 @@ impl<T: Real> Density for LogNormal<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let log = w.ln();
         self.log.log_density(log, cx) - log.sum()
+    }
+
+    fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        // Not w.ln(): w may have under- or overflowed.
+        self.log.log_density_of_sample(w, cx) - self.log.sample(cx).sum()
     }
 }

@@ -25,9 +25,15 @@ pub(crate) fn log_scales<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
 /// no standard deviations away from it.
 #[track_caller]
 pub(crate) fn divisor<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
+    positive(rho.softplus())
+}
+
+/// x, or the least positive number where it has underflowed.
+#[track_caller]
+pub(crate) fn positive<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
     let [double, single] = [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)];
     let least = if T::from_f64(double) > T::ZERO { double } else { single };
-    rho.softplus().clamp(least, f64::INFINITY)
+    x.clamp(least, f64::INFINITY)
 }
 
 /// softplus(ρ) of a single number.

@@ -1,8 +1,10 @@
 //! The matrix normal posterior.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::posterior::{
+    Density, INITIAL_SD, OnTape, Posterior, Triangle, he_normal, log_density_of_noise, next_initial_key,
+};
+use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
 /// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a
@@ -55,6 +57,11 @@ impl<T: Real> MatrixNormal<T> {
         );
         MatrixNormal { mean, rows, columns }
     }
+
+    /// ln det of the factor of the whole weight's covariance, from those of rows and columns.
+    fn log_det<'t>([rows, columns]: [OnTape<'t, T>; 2], shape: [usize; 2]) -> Var<'t, T> {
+        rows.log_det() * shape[1] as f64 + columns.log_det() * shape[0] as f64
+    }
 }
 
 /// The rows and columns of a weight.
@@ -82,6 +89,9 @@ impl<T: Real> Parameters for MatrixNormal<T> {
 }
 
 impl<T: Real> Posterior for MatrixNormal<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }
@@ -105,8 +115,12 @@ impl<T: Real> Density for MatrixNormal<T> {
         let away = (w - cx.density_param(&self.mean)).reshape(shape);
         let z = columns.solve(rows.solve(away).transpose());
         let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
-        let log_det = rows.log_det() * shape[1] as f64 + columns.log_det() * shape[0] as f64;
-        z.square().sum() * -0.5 - (log_det + half_log_tau)
+        z.square().sum() * -0.5 - (Self::log_det([rows, columns], shape) + half_log_tau)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let factors = [&self.rows, &self.columns].map(|factor| factor.param(cx));
+        log_density_of_noise(cx, self.shape()) - Self::log_det(factors, matrix(self.shape()))
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::divergence::{Sampled, normal};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
-use crate::posterior::{Density, Posterior, Variance, he_normal, next_initial_key};
-use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var};
+use crate::posterior::{Density, Posterior, Variance, he_normal, log_density_of_noise, next_initial_key};
+use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Yes};
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
@@ -101,6 +101,9 @@ impl<T: Real> Parameters for MeanField<T> {
 }
 
 impl<T: Real> Posterior for MeanField<T> {
+    type Local = Yes;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }
@@ -132,6 +135,10 @@ impl<T: Real> Density for MeanField<T> {
 
     fn sample_with_log_ratio<'t, P: Prior>(&'t self, prior: &P, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
         prior.sample_mean_field(self, cx)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        log_density_of_noise(cx, self.shape()) - log_scales(cx.tape().param(&self.rho))
     }
 }
 

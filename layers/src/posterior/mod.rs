@@ -7,6 +7,7 @@ mod log_scale;
 mod low_rank;
 mod matrix_normal;
 mod mean_field;
+mod mean_field_laplace;
 mod point;
 pub(crate) mod radial;
 mod spike_and_slab;
@@ -22,6 +23,7 @@ pub(crate) use log_scale::{inverse_softplus, log_scale, log_scales, log_softplus
 pub use low_rank::LowRank;
 pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
+pub use mean_field_laplace::MeanFieldLaplace;
 pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
@@ -31,10 +33,18 @@ pub use triangle::Triangle;
 
 use crate::divergence::Sampled;
 use crate::engine::random::normals;
-use crate::{Cx, Key, Parameters, Prior, Real, Tape, Tensor, Var};
+use crate::{Cx, Key, Parameters, Prior, Real, Tape, Tensor, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
+    /// Whether [`Local`](crate::Local) is for it: [`Yes`](crate::Yes) where [`variance`](Posterior::variance) says more
+    /// than [`Variance::Joint`], else [`No<Self>`](crate::No).
+    type Local: Verdict;
+
+    /// Whether [`Flipout`](crate::Flipout) is for it: [`Yes`](crate::Yes) where there is a
+    /// [`perturbation`](Posterior::perturbation) or none is needed, else [`No<Self>`](crate::No).
+    type Flipout: Verdict;
+
     /// The shape of the weight.
     fn shape(&self) -> &[usize];
 
@@ -90,6 +100,24 @@ pub trait Density: Posterior {
         let _ = (prior, cx);
         None
     }
+
+    /// The same of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
+    /// better: (w − μ)/σ has lost the digits that σ has below those of μ, where the noise is known to all of its own. Its
+    /// gradients are those of [`log_density`](Density::log_density) and the sample together.
+    fn log_density_of_sample<'t>(
+        &'t self,
+        w: Var<'t, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Var<'t, Self::Scalar> {
+        self.log_density(w, cx)
+    }
+}
+
+/// ln N(ε; 0, 1), summed over the noise of a weight of this shape at this place: what a normal's log-density is beside its
+/// scales.
+fn log_density_of_noise<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
+    let noise = cx.noise(shape);
+    noise.square().sum() * -0.5 - 0.5 * std::f64::consts::TAU.ln() * noise.len() as f64
 }
 
 /// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from

@@ -39,6 +39,7 @@ impl<T: Real> Bayesian for Point<T> {
     type Draw<'t> = Var<'t, T>;
     type Batch = Yes;
     type Exact = Yes;
+    type Allows = Yes;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         cx.tape().param(&self.0)
@@ -48,6 +49,9 @@ impl<T: Real> Bayesian for Point<T> {
 }
 
 impl<T: Real> Posterior for Point<T> {
+    type Local = Yes;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.0.shape()
     }

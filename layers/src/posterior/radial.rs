@@ -1,9 +1,9 @@
 //! The radial posterior.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::log_scale::{divisor, log_scales};
+use crate::posterior::log_scale::{divisor, log_scales, positive};
 use crate::posterior::{Density, Posterior};
-use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Tape, Tensor, Var, Yes};
 
 /// The radial posterior of Farquhar, Osborne and Gal (2020, "Radial Bayesian neural networks: beyond discrete support
 /// in large-scale Bayesian deep learning"): w = μ + σ · (ε/‖ε‖) · |r|, with one direction and one distance from the mean
@@ -70,6 +70,9 @@ impl<T: Real> Parameters for Radial<T> {
 }
 
 impl<T: Real> Posterior for Radial<T> {
+    type Local = No<Self>;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.parameters.shape()
     }
@@ -94,13 +97,23 @@ fn away<'t, T: Real>(q: &'t Radial<T>, cx: Cx<'t, T>) -> Var<'t, T> {
     cx.tape().param(&q.parameters.rho).softplus() * (direction * distance)
 }
 
+/// The log-density of u|r| at a distance from the mean whose square this is.
+fn log_density_at<T: Real>(square: Var<'_, T>, n: usize) -> Var<'_, T> {
+    let shells = square.ln() * (0.5 * (n.max(1) - 1) as f64);
+    square * -0.5 - shells + log_normaliser(n)
+}
+
 impl<T: Real> Density for Radial<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.density_param(parameter));
         let square = ((w - mean) / divisor(rho)).square().sum();
-        let n = w.len();
-        let shells = square.ln() * (0.5 * (n.max(1) - 1) as f64);
-        square * -0.5 - shells - log_scales(rho) + log_normaliser(n)
+        // A weight may be its mean to the last digit, where the density has a pole.
+        log_density_at(positive(square), w.len()) - log_scales(rho)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let radius = cx.at("radius").noise(&[]);
+        log_density_at(radius.square(), w.len()) - log_scales(cx.tape().param(&self.parameters.rho))
     }
 }
 

@@ -30,6 +30,22 @@ fn all_close(actual: &[f64], expected: &[f64], what: &str) {
     }
 }
 
+/// The mean-field Laplace, its scale given as `q_scale`.
+pub(crate) fn laplace<P: Prior>(case: &mut Case<'_>, prior: impl Fn(&Case<'_>, usize) -> P)
+where
+    MeanFieldLaplace<f64>: Divergence<P, Scalar = f64>,
+{
+    for i in 0..case.elements() {
+        let rho = inverse_softplus(case.input("q_scale", i));
+        let parameters = MeanField { mean: scalar(case.input("q_loc", i)), rho: scalar(rho) };
+        let model = Model { weight: MeanFieldLaplace { parameters }, prior: prior(case, i) };
+        let (values, [by_mean, by_rho]) = model.divergence(["mean", "rho"]);
+        case.values(i, values);
+        case.gradient("q_loc", i, by_mean);
+        case.gradient("q_scale", i, by_rho / sigmoid(rho));
+    }
+}
+
 pub(crate) fn log_normal(case: &mut Case<'_>) {
     for i in 0..case.elements() {
         let rho = inverse_softplus(case.input("q_scale", i));

@@ -3,10 +3,12 @@
 
 mod checks;
 mod empty;
+mod extremes;
 mod full_covariance;
 mod log_normal;
 mod low_rank;
 mod matrix_normal;
+mod mean_field_laplace;
 mod pairs;
 mod radial;
 mod spike_and_slab;

@@ -29,8 +29,8 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let declaration = draw::declaration(model);
     let drawn = kl::drawn(model, kl::drawn_walk(model));
     let parameters = params::parameters(model, params::walk(model), params::walk_mut(model));
-    let bayesian =
-        bayesian(model, verdict::batch(model), verdict::exact(model), draw::draw_in(model), kl::model_walk(model));
+    let verdicts = [verdict::batch(model), verdict::exact(model), verdict::allows(model)];
+    let bayesian = bayesian(model, verdicts, draw::draw_in(model), kl::model_walk(model));
     quote!(#declaration #drawn #parameters #bayesian)
 }
 
@@ -46,14 +46,13 @@ pub(crate) fn stub(model: &mut Model) -> TokenStream {
     let drawn = kl::drawn(model, walk::Walk::default());
     let parameters = params::parameters(model, walk::Walk::default(), walk::Walk::default());
     let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };
-    let bayesian = bayesian(model, quote!(#k::Yes), quote!(#k::Yes), never, walk::Walk::default());
+    let bayesian = bayesian(model, [(); 3].map(|()| quote!(#k::Yes)), never, walk::Walk::default());
     quote!(#declaration #drawn #parameters #bayesian)
 }
 
 fn bayesian(
     model: &Model,
-    batch: TokenStream,
-    exact: TokenStream,
+    [batch, exact, allows]: [TokenStream; 3],
     draw_in: walk::Walk,
     each_kl: walk::Walk,
 ) -> TokenStream {
@@ -84,6 +83,7 @@ fn bayesian(
             #drawn
             type Batch = #batch;
             type Exact = #exact;
+            type Allows = #allows;
             #draw_in
             #each_kl
         }

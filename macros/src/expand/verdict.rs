@@ -1,7 +1,7 @@
 //! What the compiler knows of a model: verdicts, combined from its fields.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 
 use crate::ast::{Field, Model, Role};
 use crate::check::mentions;
@@ -10,15 +10,16 @@ use crate::names;
 
 /// Whether the examples of a batch are independent of each other: weights never couple them.
 pub(crate) fn batch(model: &Model) -> TokenStream {
-    combined(model, |field, k| match field.role() {
+    let verdict = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Batch))),
         Role::Weight { .. } | Role::Prior | Role::Skipped => None,
-    })
+    };
+    combined(model, verdict, and)
 }
 
 /// Whether the divergence has a closed form.
 pub(crate) fn exact(model: &Model) -> TokenStream {
-    combined(model, |field, k| {
+    let verdict = |field: &Field, k: &TokenStream| {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
             Role::Layer => Some(names::qualified(ty, &quote!(#k::Bayesian), quote!(Exact))),
@@ -33,26 +34,42 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
                 PriorType::Unknown => None,
             },
         }
-    })
+    };
+    combined(model, verdict, and)
+}
+
+/// Which estimators the posteriors allow. Those of a prior's own parameters enter no linear map.
+pub(crate) fn allows(model: &Model) -> TokenStream {
+    let verdict = |field: &Field, k: &TokenStream| match field.role() {
+        Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Allows))),
+        Role::Weight { .. } => Some(field.ty.to_token_stream()),
+        Role::Prior | Role::Skipped => None,
+    };
+    combined(model, verdict, |_, [a, b]| quote!((#a, #b)))
 }
 
 /// All must say yes. The tree is balanced: a hundred fields nest seven deep.
-fn combined(model: &Model, verdict: impl Fn(&Field, &TokenStream) -> Option<TokenStream>) -> TokenStream {
+fn combined(
+    model: &Model,
+    verdict: impl Fn(&Field, &TokenStream) -> Option<TokenStream>,
+    join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
+) -> TokenStream {
     // A recursive model's own verdict adds nothing to itself, and asking for it would not end.
     let fields = model.fields().filter(|field| !mentions(&field.ty, &model.name));
     let mut verdicts: Vec<TokenStream> =
         fields.filter_map(|field| verdict(field, &names::placed(&model.root, field.span()))).collect();
     while verdicts.len() > 1 {
-        verdicts = verdicts.chunks(2).map(|pair| and(model, pair)).collect();
+        let joined = |pair: &[TokenStream]| match pair {
+            [a, b] => join(model, [a, b]),
+            _ => pair.iter().cloned().collect(),
+        };
+        verdicts = verdicts.chunks(2).map(joined).collect();
     }
     let k = &model.root;
     verdicts.pop().unwrap_or_else(|| quote!(#k::Yes))
 }
 
-fn and(model: &Model, pair: &[TokenStream]) -> TokenStream {
+fn and(model: &Model, [a, b]: [&TokenStream; 2]) -> TokenStream {
     let k = &model.root;
-    match pair {
-        [a, b] => quote!(<#a as #k::Verdict>::And<#b>),
-        _ => pair.iter().cloned().collect(),
-    }
+    quote!(<#a as #k::Verdict>::And<#b>)
 }

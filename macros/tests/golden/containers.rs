@@ -72,6 +72,10 @@ impl ::elbo::Bayesian for Ensemble {
     > as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
         <Point as ::elbo::Bayesian>::Exact,
     >;
+    type Allows = (
+        <Vec<[Option<Dense>; 2]> as ::elbo::Bayesian>::Allows,
+        <Point as ::elbo::Bayesian>::Allows,
+    );
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         EnsembleDraw {
             members: <Vec<

@@ -86,6 +86,10 @@ impl crate::bayes::Bayesian for Either {
     type Exact = <<Dense as crate::bayes::Bayesian>::Exact as crate::bayes::Verdict>::And<
         <Dense as crate::bayes::Bayesian>::Exact,
     >;
+    type Allows = (
+        <Dense as crate::bayes::Bayesian>::Allows,
+        <Dense as crate::bayes::Bayesian>::Allows,
+    );
     fn draw_in<'t>(&'t self, cx: crate::bayes::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         match self {
             Self::Left(field0) => {

@@ -77,6 +77,10 @@ impl ::elbo::Bayesian for Block {
     type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
         <Dense as ::elbo::Bayesian>::Exact,
     > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    type Allows = (
+        (<Dense as ::elbo::Bayesian>::Allows, <Dense as ::elbo::Bayesian>::Allows),
+        <Dense as ::elbo::Bayesian>::Allows,
+    );
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         match self {
             Self::Dense(field0) => {

@@ -35,6 +35,7 @@ impl ::elbo::Bayesian for Wrong {
     type Draw<'t> = WrongDraw<'t>;
     type Batch = ::elbo::Yes;
     type Exact = ::elbo::Yes;
+    type Allows = ::elbo::Yes;
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ::core::unreachable!()
     }

@@ -53,6 +53,7 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     >>::Exact as ::elbo::Verdict>::And<
         <Q as ::elbo::Divergence<::elbo::MonteCarlo<P>>>::Exact,
     >;
+    type Allows = (Q, Q);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<

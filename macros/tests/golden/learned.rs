@@ -70,6 +70,7 @@ where
     >>::Exact as ::elbo::Verdict>::And<
         <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<P>>>::Exact,
     >;
+    type Allows = (MeanField, MeanField);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         let given_scale = <P as ::elbo::Prior>::given(&self.scale, cx.at("scale"));
         LearnedDraw {

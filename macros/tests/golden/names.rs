@@ -54,6 +54,10 @@ impl ::elbo::Bayesian for Odd {
     type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
         <Dense as ::elbo::Bayesian>::Exact,
     > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    type Allows = (
+        (MeanField, <Dense as ::elbo::Bayesian>::Allows),
+        (<Dense as ::elbo::Bayesian>::Allows, <Dense as ::elbo::Bayesian>::Allows),
+    );
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         OddDraw {
             path: <MeanField as ::elbo::Divergence<

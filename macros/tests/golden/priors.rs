@@ -59,6 +59,7 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     >>::Exact as ::elbo::Verdict>::And<
         <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<Mixture>>>::Exact,
     > as ::elbo::Verdict>::And<<Point as ::elbo::Divergence<priors::Normal>>::Exact>;
+    type Allows = ((MeanField, MeanField), (MeanField, Point));
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<

@@ -42,6 +42,7 @@ impl ::elbo::Bayesian for Chain {
     type Draw<'t> = ChainDraw<'t>;
     type Batch = <Dense as ::elbo::Bayesian>::Batch;
     type Exact = <Dense as ::elbo::Bayesian>::Exact;
+    type Allows = <Dense as ::elbo::Bayesian>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ChainDraw(
             <Dense as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),

@@ -40,6 +40,7 @@ impl ::elbo::Bayesian for Scaled {
     type Exact = <<MeanField as ::elbo::Divergence<
         Normal,
     >>::Exact as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    type Allows = (MeanField, <Dense as ::elbo::Bayesian>::Allows);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
             scale: <MeanField as ::elbo::Divergence<

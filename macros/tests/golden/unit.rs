@@ -23,6 +23,7 @@ impl ::elbo::Bayesian for Relu {
     type Draw<'t> = ReluDraw<'t>;
     type Batch = ::elbo::Yes;
     type Exact = ::elbo::Yes;
+    type Allows = ::elbo::Yes;
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ReluDraw(::core::marker::PhantomData)
     }

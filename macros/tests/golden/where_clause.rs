@@ -69,6 +69,7 @@ where
     type Exact = <<[M; N] as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
         <MeanField<T> as ::elbo::Divergence<Normal>>::Exact,
     >;
+    type Allows = (<[M; N] as ::elbo::Bayesian>::Allows, MeanField<T>);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         StackDraw(
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),

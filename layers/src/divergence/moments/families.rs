@@ -1,10 +1,10 @@
 //! The moments of each family.
 
-use std::f64::consts::{E, TAU};
+use std::f64::consts::{E, LN_2, SQRT_2, TAU};
 
 use super::{KnownMoments, Moments};
 use crate::posterior::{OnTape, log_scales, radial};
-use crate::{Cx, FullCovariance, LowRank, MatrixNormal, MeanField, Radial, Real, Triangle, Var};
+use crate::{Cx, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Radial, Real, Triangle, Var};
 
 impl<T: Real> KnownMoments for LowRank<T> {
     type Double = LowRank<f64>;
@@ -80,6 +80,21 @@ impl<T: Real> KnownMoments for Radial<T> {
             sd: rho.softplus() * (n.max(1) as f64).sqrt().recip(),
             ln_volume: log_scales(rho) + (radial::entropy(n) - of_normals),
         }
+    }
+}
+
+impl<T: Real> KnownMoments for MeanFieldLaplace<T> {
+    type Double = MeanFieldLaplace<f64>;
+
+    fn double(&self) -> MeanFieldLaplace<f64> {
+        MeanFieldLaplace { parameters: mean_field(&self.parameters) }
+    }
+
+    /// The standard deviation is √2 b, and the entropy ln 2be.
+    fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
+        let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
+        let beside_a_normal = LN_2 + 1.0 - 0.5 * (TAU * E).ln();
+        Moments { mean, sd: rho.softplus() * SQRT_2, ln_volume: log_scales(rho) + beside_a_normal * rho.len() as f64 }
     }
 }
 

@@ -10,7 +10,7 @@ mod forms;
 use crate::drawing::Mode;
 use crate::elementwise::{Summand, sum, total};
 use crate::{Cx, Divergence, FullCovariance, Given, HierarchicalNormal, Key, Laplace, LearnedNormal, LowRank};
-use crate::{MatrixNormal, No, Normals, Posterior, Prior, Radial, Real, Tape, Var, Yes};
+use crate::{MatrixNormal, MeanFieldLaplace, No, Normals, Posterior, Prior, Radial, Real, Tape, Var, Yes};
 use forms::{FromLaplace, FromNormals, FromScaled};
 
 /// What is known of a weight.
@@ -113,7 +113,7 @@ macro_rules! under_normals {
     )*};
 }
 
-under_normals!(FullCovariance LowRank MatrixNormal Radial);
+under_normals!(FullCovariance LowRank MatrixNormal MeanFieldLaplace Radial);
 
 macro_rules! under_laplace {
     ($($family:ident)*) => {$(

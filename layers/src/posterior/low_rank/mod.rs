@@ -6,7 +6,7 @@ use crate::engine::random::normals;
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, next_initial_key};
-use crate::{Cx, MeanField, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;
@@ -123,15 +123,17 @@ impl<T: Real> Parameters for LowRank<T> {
 }
 
 impl<T: Real> Posterior for LowRank<T> {
+    type Local = No<Self>;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.diagonal.shape()
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         let tape = cx.tape();
-        let together = cx.at("factor").noise(&[self.rank()]).matmul(tape.param(&self.loadings));
         let sd = tape.param(&self.diagonal.rho).softplus();
-        self.diagonal.sample(cx) + sd * together.reshape(sd.shape())
+        self.diagonal.sample(cx) + sd * self.together(cx).reshape(sd.shape())
     }
 
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
@@ -144,12 +146,30 @@ impl<T: Real> Density for LowRank<T> {
         let [mean, rho] = [&self.diagonal.mean, &self.diagonal.rho].map(|parameter| cx.density_param(parameter));
         let loadings = cx.density_param(&self.loadings);
         let z = ((w - mean) / divisor(rho)).reshape([w.len()]);
+        Self::log_density_at(z, loadings) - log_scales(rho)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let [rho, loadings] = [&self.diagonal.rho, &self.loadings].map(|parameter| cx.tape().param(parameter));
+        let own = cx.noise(self.shape()).reshape([w.len()]);
+        Self::log_density_at(own + self.together(cx), loadings) - log_scales(rho)
+    }
+}
+
+impl<T: Real> LowRank<T> {
+    /// The directions of the loadings, each as often as its own noise says: what is common in a sample, in standard
+    /// deviations of its elements.
+    fn together<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.at("factor").noise(&[self.rank()]).matmul(cx.tape().param(&self.loadings))
+    }
+
+    /// The log-density at `z` standard deviations of the diagonal from the mean, without these.
+    fn log_density_at<'t>(z: Var<'t, T>, loadings: Var<'t, T>) -> Var<'t, T> {
         // zᵀ(I + VᵀV)⁻¹z is the least ‖z − Vᵀa‖² + ‖a‖² (Woodbury's identity, without its difference of large numbers).
         let a = capacitance::solve(Self::gram(loadings), loadings.matmul(z));
         let rest = z - a.matmul(loadings);
-        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * w.len() as f64;
-        (rest.square().sum() + a.square().sum()) * -0.5
-            - (log_scales(rho) + Self::half_log_det(loadings) + half_log_tau)
+        let half_log_tau = 0.5 * std::f64::consts::TAU.ln() * z.len() as f64;
+        (rest.square().sum() + a.square().sum()) * -0.5 - (Self::half_log_det(loadings) + half_log_tau)
     }
 }
 

@@ -4,7 +4,7 @@ mod gate;
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Posterior, Variance};
-use crate::{Cx, MeanField, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
 
 /// λ of every weight before training: an inclusion probability of 0.9.
 const INITIAL_INCLUSION: f64 = 2.197_224_577_336_219_4;
@@ -90,6 +90,9 @@ impl<T: Real> Parameters for SpikeAndSlab<T> {
 }
 
 impl<T: Real> Posterior for SpikeAndSlab<T> {
+    type Local = Yes;
+    type Flipout = No<Self>;
+
     fn shape(&self) -> &[usize] {
         self.slab.shape()
     }

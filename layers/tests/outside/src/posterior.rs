@@ -1,7 +1,7 @@
 //! A posterior: normals of one common standard deviation.
 
 use bayes::engine::{Shape, Visitor, VisitorMut};
-use bayes::{Cx, Density, Parameters, Path, Posterior, Real, Role, Tape, Tensor, Var, Variance};
+use bayes::{Cx, Density, Parameters, Path, Posterior, Real, Role, Tape, Tensor, Var, Variance, Yes};
 
 use crate::prior::count;
 
@@ -45,6 +45,9 @@ impl<T: Real> Parameters for Isotropic<T> {
 }
 
 impl<T: Real> Posterior for Isotropic<T> {
+    type Local = Yes;
+    type Flipout = Yes;
+
     fn shape(&self) -> &[usize] {
         self.mean.shape()
     }

@@ -1,0 +1,131 @@
+//! The mean-field Laplace posterior.
+
+use std::f64::consts::LN_2;
+
+use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::log_scale::{divisor, log_scales};
+use crate::posterior::{Density, Posterior, Variance};
+use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var, Yes};
+
+/// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). Peaked and with heavier tails
+/// than a normal; the family of which a [`Laplace`](crate::Laplace) prior is a member, so that a weight that the data say
+/// nothing of has a divergence of zero.
+///
+/// A sample is μ + b ε √(a² + c²), which is a normal whose variance is exponential (Andrews and Mallows 1974), with the
+/// noise ε by the weight's name and of its shape, and a and c by the weight's name and `spread`, of shape (2, shape..).
+/// Local reparameterisation gives outputs their exact mean and variance and a normal distribution, which is that of many
+/// weights' sum.
+#[derive(Clone, Debug)]
+pub struct MeanFieldLaplace<T: Real = f32> {
+    /// μ, and the scales b as softplus(ρ). (A standard deviation is √2 b.)
+    pub parameters: MeanField<T>,
+}
+
+impl<T: Real> MeanFieldLaplace<T> {
+    /// A weight of this shape at its start: means and scales are those of [`MeanField::new`].
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        MeanFieldLaplace { parameters: MeanField::new(shape) }
+    }
+
+    /// With these means and scales.
+    ///
+    /// # Panics
+    /// If the shapes differ, or a scale is not positive and finite.
+    #[track_caller]
+    pub fn with_scales(mean: Tensor<T>, scale: &Tensor<T>) -> Self {
+        assert!(
+            mean.shape() == scale.shape(),
+            "MeanFieldLaplace: means of shape {:?} and scales of shape {:?}",
+            mean.shape(),
+            scale.shape()
+        );
+        for scale in scale.data().iter().map(|scale| scale.to_f64()) {
+            assert!(
+                scale > 0.0 && scale.is_finite(),
+                "MeanFieldLaplace: a scale must be positive and finite, got {scale}"
+            );
+        }
+        MeanFieldLaplace { parameters: MeanField::with_sds(mean, scale) }
+    }
+}
+
+impl<T: Real> Parameters for MeanFieldLaplace<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        self.parameters.visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        self.parameters.visit_mut(path, f);
+    }
+}
+
+/// A sample of the distribution about 0 of scale 1, for every element of a weight of this shape.
+fn standard<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
+    let both: Shape = std::iter::once(2).chain(shape.iter().copied()).collect();
+    cx.noise(shape) * cx.at("spread").noise(&both).norm_axes(&[0], false)
+}
+
+impl<T: Real> Posterior for MeanFieldLaplace<T> {
+    type Local = Yes;
+    type Flipout = Yes;
+
+    fn shape(&self) -> &[usize] {
+        self.parameters.shape()
+    }
+
+    fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.tape().param(&self.parameters.mean) + self.away(cx)
+    }
+
+    fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
+        self.parameters.mean(tape)
+    }
+
+    fn variance<'t>(&'t self, tape: &'t Tape<T>) -> Variance<'t, T> {
+        Variance::Independent(tape.param(&self.parameters.rho).softplus().square() * 2.0)
+    }
+
+    fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.away(cx))
+    }
+}
+
+impl<T: Real> MeanFieldLaplace<T> {
+    /// A sample without its mean.
+    fn away<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.tape().param(&self.parameters.rho).softplus() * standard(cx, self.shape())
+    }
+}
+
+impl<T: Real> Density for MeanFieldLaplace<T> {
+    fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.density_param(parameter));
+        let distance = ((w - mean) / divisor(rho)).abs().sum();
+        -(distance + log_scales(rho) + LN_2 * w.len() as f64)
+    }
+
+    fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+        let distance = standard(cx, self.shape()).abs().sum();
+        -(distance + log_scales(cx.tape().param(&self.parameters.rho)) + LN_2 * w.len() as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "MeanFieldLaplace: a scale must be positive and finite, got 0")]
+    fn a_scale_of_zero_is_refused() {
+        MeanFieldLaplace::<f32>::with_scales(Tensor::zeros([2]), &Tensor::zeros([2]));
+    }
+
+    #[test]
+    #[should_panic(expected = "MeanFieldLaplace: means of shape [2] and scales of shape [3]")]
+    fn as_many_scales_as_means_are_needed() {
+        MeanFieldLaplace::<f32>::with_scales(Tensor::zeros([2]), &Tensor::full([3], 1.0));
+    }
+}
