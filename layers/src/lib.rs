@@ -47,6 +47,7 @@ mod elementwise;
 mod estimate;
 mod forward;
 mod likelihood;
+mod numbers;
 mod objective;
 mod optim;
 mod posterior;
