@@ -1,5 +1,6 @@
 //! A model as the engine knows it: a walk over named tensors, and nothing more.
 
+use std::any::Any;
 use std::fmt;
 
 use crate::{Real, Tensor};
@@ -47,7 +48,26 @@ pub trait Parameters {
 
     /// Calls `f` with every tensor below `path`, to be changed in place.
     fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, Self::Scalar>);
+
+    /// [`visit`](Parameters::visit) of a part of a model in the number type `T`, for generated code. The draw of the same
+    /// part demands of the compiler that it is the part's own, and says so better than two walks and the draw would.
+    #[doc(hidden)]
+    fn visit_part<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        self.visit(path, &mut |path, role, tensor| {
+            f(path, role, (tensor as &dyn Any).downcast_ref().expect(ONE_NUMBER_TYPE));
+        });
+    }
+
+    /// [`visit_mut`](Parameters::visit_mut), likewise.
+    #[doc(hidden)]
+    fn visit_mut_part<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        self.visit_mut(path, &mut |path, role, tensor| {
+            f(path, role, (tensor as &mut dyn Any).downcast_mut().expect(ONE_NUMBER_TYPE));
+        });
+    }
 }
+
+const ONE_NUMBER_TYPE: &str = "a model's parts are of one number type";
 
 #[derive(Clone, Copy)]
 enum Segment {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use crate::drawing::{Cx, Drawing, Mode, Suits};
 use crate::engine::{Visitor, VisitorMut};
+use crate::numbers::SameAs;
 use crate::verdict::{ClosedForm, Verdict};
 use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight};
 
@@ -40,29 +41,20 @@ pub trait Bayesian: Parameters + 'static {
     /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one
     /// trait, wherever it looks; of a field of another number type, it says so.
     #[doc(hidden)]
-    fn draw_part<'t, T: Real>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t>
-    where
-        Self: Parameters<Scalar = T>,
-    {
-        self.draw_in(cx)
+    fn draw_part<'t, T: SameAs<Self::Scalar>>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t> {
+        self.draw_in(T::cx(cx))
     }
 
-    /// [`Parameters::visit`], likewise.
+    /// [`Parameters::visit_part`], of a trait that is missing once.
     #[doc(hidden)]
-    fn visit_in<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>)
-    where
-        Self: Parameters<Scalar = T>,
-    {
-        self.visit(path, f);
+    fn visit_in<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        self.visit_part(path, f);
     }
 
-    /// [`Parameters::visit_mut`], likewise.
+    /// [`Parameters::visit_mut_part`], likewise.
     #[doc(hidden)]
-    fn visit_mut_in<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>)
-    where
-        Self: Parameters<Scalar = T>,
-    {
-        self.visit_mut(path, f);
+    fn visit_mut_in<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        self.visit_mut_part(path, f);
     }
 
     /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.

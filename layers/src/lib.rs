@@ -67,6 +67,7 @@ mod elementwise;
 mod estimate;
 mod forward;
 mod likelihood;
+mod numbers;
 mod objective;
 mod optim;
 mod posterior;

@@ -18,7 +18,8 @@ mod scaled_normal;
 mod spike_and_slab;
 
 use crate::hidden::{Known, Nats};
-use crate::{Cx, Given, Parameters, Path, Posterior, Prior, Real, Var, Verdict, Weight};
+use crate::numbers::SameAs;
+use crate::{Cx, Given, Path, Posterior, Prior, Var, Verdict, Weight};
 
 /// A weight drawn, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
@@ -60,27 +61,27 @@ pub trait Divergence<P: Prior>: Posterior {
 
     /// Draws a field under a prior that is a field too, for generated code.
     #[doc(hidden)]
-    fn weight<'t, T: Real>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
-        Self: Sized + Parameters<Scalar = T>,
+        Self: Sized,
     {
-        crate::weight::weight(self, Given::fixed(prior), cx)
+        T::weight(crate::weight::weight(self, Given::fixed(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that is part of the model and drawn, for generated code.
     #[doc(hidden)]
-    fn weight_given<'t, T: Real>(&'t self, prior: Given<'t, P, T>, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight_given<'t, T: SameAs<Self::Scalar>>(&'t self, prior: Given<'t, P, T>, cx: Cx<'t, T>) -> Weight<'t, T>
     where
-        Self: Sized + Parameters<Scalar = T>,
+        Self: Sized,
     {
-        crate::weight::weight(self, prior, cx)
+        T::weight(crate::weight::weight(self, T::given(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that an expression made, for generated code.
     #[doc(hidden)]
-    fn weight_of<'t, T: Real>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
-        Self: Sized + Parameters<Scalar = T>,
+        Self: Sized,
         P: Copy,
     {
         self.weight(cx.tape().alloc(prior), cx)

@@ -8,8 +8,8 @@ use crate::posterior::{Density, Posterior, Variance};
 use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var, Yes};
 
 /// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). Peaked and with heavier tails
-/// than a normal; the family of which a [`Laplace`](crate::Laplace) prior is a member, so that a weight that the data say
-/// nothing of has a divergence of zero.
+/// than a normal; the family of which a [`Laplace`](struct@crate::Laplace) prior is a member, so that a weight that the data
+/// say nothing of has a divergence of zero.
 ///
 /// A sample is μ + b ε √(a² + c²), which is a normal whose variance is exponential (Andrews and Mallows 1974), with the
 /// noise ε by the weight's name and of its shape, and a and c by the weight's name and `spread`, of shape (2, shape..).

@@ -31,7 +31,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let parameters = params::parameters(model, params::walk(model), params::walk_mut(model));
     let verdicts = [verdict::batch(model), verdict::exact(model), verdict::allows(model)];
     let bayesian = bayesian(model, verdicts, draw::draw_in(model), kl::model_walk(model));
-    quote!(#declaration #drawn #parameters #bayesian)
+    quote!(#declaration #parameters #bayesian #drawn)
 }
 
 /// What the fallback emits: the same types, and methods that are never called.
@@ -47,7 +47,7 @@ pub(crate) fn stub(model: &mut Model) -> TokenStream {
     let parameters = params::parameters(model, walk::Walk::default(), walk::Walk::default());
     let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };
     let bayesian = bayesian(model, [(); 3].map(|()| quote!(#k::Yes)), never, walk::Walk::default());
-    quote!(#declaration #drawn #parameters #bayesian)
+    quote!(#declaration #parameters #bayesian #drawn)
 }
 
 fn bayesian(

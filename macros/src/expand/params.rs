@@ -37,24 +37,23 @@ pub(crate) fn parameters(model: &Model, visit: Walk, visit_mut: Walk) -> TokenSt
 
 /// `visit`'s body.
 pub(crate) fn walk(model: &Model) -> Walk {
-    visit(model, Borrow::Shared, "visit", "visit_in")
+    visit(model, Borrow::Shared, "visit")
 }
 
 /// `visit_mut`'s body.
 pub(crate) fn walk_mut(model: &Model) -> Walk {
-    visit(model, Borrow::Mutable, "visit_mut", "visit_mut_in")
+    visit(model, Borrow::Mutable, "visit_mut")
 }
 
-fn visit(model: &Model, borrow: Borrow, method: &str, part: &str) -> Walk {
+fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
     walk::each_field(model, borrow, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
         let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
-        let (method, part) = (Ident::new(method, span), Ident::new(part, span));
+        let [weight, part, own] = ["part", "in", "own"].map(|of| Ident::new(&format!("{method}_{of}"), span));
         match field.role() {
             Role::Skipped => None,
-            Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#method(#place, #path, #f))),
+            Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#weight(#place, #path, #f))),
             Role::Prior => {
-                let own = Ident::new(&format!("{method}_own"), span);
                 Some(names::qualified(&field.ty, &quote!(#k::Prior), quote_spanned!(span=> #own(#place, #path, #f))))
             }
             // Of a field that is no model, rustc then says one thing, not one for each trait.

@@ -131,11 +131,13 @@ pub(crate) fn path(field: &Field) -> TokenStream {
 
 /// The field's place in the draw, from `cx`: the same segments as of its path.
 pub(crate) fn cx(field: &Field) -> TokenStream {
+    // In parentheses: so it begins with a token of the field's place and not with a name of ours, and rustc shows there
+    // what is wrong with it, and not at the attribute.
     let span = field.span();
     let cx = names::local_at("cx", span);
     match &field.segment {
-        Segment::Name(name) => quote_spanned!(span=> #cx.at(#name)),
-        Segment::Index(i) => quote_spanned!(span=> #cx.index(#i)),
+        Segment::Name(name) => quote_spanned!(span=> (#cx).at(#name)),
+        Segment::Index(i) => quote_spanned!(span=> (#cx).index(#i)),
         Segment::Nothing => quote!(#cx),
     }
 }

@@ -19,15 +19,6 @@ impl<'t> ::core::clone::Clone for EnsembleDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Ensemble as ::elbo::Parameters>::Scalar>
-for EnsembleDraw<'t> {
-    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Ensemble>) {
-        ::elbo::Drawn::walk(&self.members, &path.at("members"), f);
-        ::elbo::Drawn::walk(&self.heads, &path.at("heads"), f);
-        ::elbo::Drawn::walk(&self.temperature, &path.at("temperature"), f);
-    }
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Ensemble {
     type Scalar = <Point as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
@@ -80,14 +71,14 @@ impl ::elbo::Bayesian for Ensemble {
         EnsembleDraw {
             members: <Vec<
                 [Option<Dense>; 2],
-            > as ::elbo::Bayesian>::draw_part(&self.members, cx.at("members")),
+            > as ::elbo::Bayesian>::draw_part(&self.members, (cx).at("members")),
             heads: <(
                 Dense,
                 Box<Ensemble>,
-            ) as ::elbo::Bayesian>::draw_part(&self.heads, cx.at("heads")),
+            ) as ::elbo::Bayesian>::draw_part(&self.heads, (cx).at("heads")),
             temperature: <Point as ::elbo::Bayesian>::draw_part(
                 &self.temperature,
-                cx.at("temperature"),
+                (cx).at("temperature"),
             ),
             classes: &self.classes,
             _tape: ::core::marker::PhantomData,
@@ -106,5 +97,18 @@ impl ::elbo::Bayesian for Ensemble {
             &path.at("temperature"),
             f,
         );
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Ensemble as ::elbo::Parameters>::Scalar>
+for EnsembleDraw<'t> {
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Ensemble>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.members, &path.at("members"), f);
+        ::elbo::Drawn::each_kl(&self.heads, &path.at("heads"), f);
+        ::elbo::Drawn::each_kl(&self.temperature, &path.at("temperature"), f);
     }
 }

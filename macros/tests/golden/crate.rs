@@ -20,24 +20,6 @@ impl<'t> ::core::clone::Clone for EitherDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> crate::bayes::Drawn<'t, <Either as crate::bayes::Parameters>::Scalar>
-for EitherDraw<'t> {
-    fn walk(
-        &self,
-        path: &crate::bayes::Path<'_>,
-        f: &mut crate::bayes::OnWeight<'_, 't, Either>,
-    ) {
-        match self {
-            Self::Left(field0) => {
-                crate::bayes::Drawn::walk(field0, path, f);
-            }
-            Self::Right { layer: field0, .. } => {
-                crate::bayes::Drawn::walk(field0, &path.at("layer"), f);
-            }
-        }
-    }
-}
-#[automatically_derived]
 impl crate::bayes::Parameters for Either {
     type Scalar = <Dense as crate::bayes::Parameters>::Scalar;
     fn visit<'a>(
@@ -101,7 +83,7 @@ impl crate::bayes::Bayesian for Either {
                 EitherDraw::Right {
                     layer: <Dense as crate::bayes::Bayesian>::draw_part(
                         field0,
-                        cx.at("layer"),
+                        (cx).at("layer"),
                     ),
                 }
             }
@@ -118,6 +100,24 @@ impl crate::bayes::Bayesian for Either {
             }
             Self::Right { layer: field0, .. } => {
                 <Dense as crate::bayes::Bayesian>::each_kl(field0, &path.at("layer"), f);
+            }
+        }
+    }
+}
+#[automatically_derived]
+impl<'t> crate::bayes::Drawn<'t, <Either as crate::bayes::Parameters>::Scalar>
+for EitherDraw<'t> {
+    fn each_kl(
+        &self,
+        path: &crate::bayes::Path<'_>,
+        f: &mut crate::bayes::EachKl<'_, 't, Either>,
+    ) {
+        match self {
+            Self::Left(field0) => {
+                crate::bayes::Drawn::each_kl(field0, path, f);
+            }
+            Self::Right { layer: field0, .. } => {
+                crate::bayes::Drawn::each_kl(field0, &path.at("layer"), f);
             }
         }
     }

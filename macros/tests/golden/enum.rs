@@ -26,21 +26,6 @@ impl<'t> ::core::clone::Clone for BlockDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Block as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
-    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Block>) {
-        match self {
-            Self::Dense(field0) => {
-                ::elbo::Drawn::walk(field0, path, f);
-            }
-            Self::Gated { gate: field0, value: field1, .. } => {
-                ::elbo::Drawn::walk(field0, &path.at("gate"), f);
-                ::elbo::Drawn::walk(field1, &path.at("value"), f);
-            }
-            Self::Relu => {}
-        }
-    }
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Block {
     type Scalar = <Dense as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
@@ -88,10 +73,13 @@ impl ::elbo::Bayesian for Block {
             }
             Self::Gated { gate: field0, value: field1, sharp: field2, .. } => {
                 BlockDraw::Gated {
-                    gate: <Dense as ::elbo::Bayesian>::draw_part(field0, cx.at("gate")),
+                    gate: <Dense as ::elbo::Bayesian>::draw_part(
+                        field0,
+                        (cx).at("gate"),
+                    ),
                     value: <Dense as ::elbo::Bayesian>::draw_part(
                         field1,
-                        cx.at("value"),
+                        (cx).at("value"),
                     ),
                     sharp: field2,
                 }
@@ -107,6 +95,21 @@ impl ::elbo::Bayesian for Block {
             Self::Gated { gate: field0, value: field1, .. } => {
                 <Dense as ::elbo::Bayesian>::each_kl(field0, &path.at("gate"), f);
                 <Dense as ::elbo::Bayesian>::each_kl(field1, &path.at("value"), f);
+            }
+            Self::Relu => {}
+        }
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Block as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Block>) {
+        match self {
+            Self::Dense(field0) => {
+                ::elbo::Drawn::each_kl(field0, path, f);
+            }
+            Self::Gated { gate: field0, value: field1, .. } => {
+                ::elbo::Drawn::each_kl(field0, &path.at("gate"), f);
+                ::elbo::Drawn::each_kl(field1, &path.at("value"), f);
             }
             Self::Relu => {}
         }

@@ -21,10 +21,6 @@ impl<'t> ::core::clone::Clone for WrongDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Wrong as ::elbo::Parameters>::Scalar> for WrongDraw<'t> {
-    fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Wrong>) {}
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Wrong {
     type Scalar = <Vec<Dense> as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, _: &::elbo::Path<'_>, _: &mut ::elbo::Each<'_, 'a, Self>) {}
@@ -40,4 +36,8 @@ impl ::elbo::Bayesian for Wrong {
         ::core::unreachable!()
     }
     fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Wrong as ::elbo::Parameters>::Scalar> for WrongDraw<'t> {
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Wrong>) {}
 }

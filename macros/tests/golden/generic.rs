@@ -17,31 +17,15 @@ impl<'t, Q: Divergence<P>, P: Prior> ::core::clone::Clone for DenseDraw<'t, Q, P
     }
 }
 #[automatically_derived]
-impl<
-    't,
-    Q: Divergence<P>,
-    P: Prior,
-> ::elbo::Drawn<'t, <Dense<Q, P> as ::elbo::Parameters>::Scalar>
-for DenseDraw<'t, Q, P> {
-    fn walk(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::OnWeight<'_, 't, Dense<Q, P>>,
-    ) {
-        ::elbo::Drawn::walk(&self.weight, &path.at("weight"), f);
-        ::elbo::Drawn::walk(&self.bias, &path.at("offset"), f);
-    }
-}
-#[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
     type Scalar = <Q as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        ::elbo::Parameters::visit(&self.weight, &path.at("weight"), f);
-        ::elbo::Parameters::visit(&self.bias, &path.at("offset"), f);
+        ::elbo::Parameters::visit_part(&self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit_part(&self.bias, &path.at("offset"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        ::elbo::Parameters::visit_mut(&mut self.weight, &path.at("weight"), f);
-        ::elbo::Parameters::visit_mut(&mut self.bias, &path.at("offset"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.bias, &path.at("offset"), f);
     }
 }
 #[automatically_derived]
@@ -58,10 +42,14 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<
                 P,
-            >>::weight(&self.weight, &self.prior, cx.at("weight")),
+            >>::weight(&self.weight, &self.prior, (cx).at("weight")),
             bias: <Q as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight(&self.bias, ::elbo::MonteCarlo::of(&self.prior), cx.at("offset")),
+            >>::weight(
+                &self.bias,
+                ::elbo::MonteCarlo::of(&self.prior),
+                (cx).at("offset"),
+            ),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
@@ -73,5 +61,21 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         <Q as ::elbo::Divergence<
             ::elbo::MonteCarlo<P>,
         >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.prior), &path.at("offset"), f);
+    }
+}
+#[automatically_derived]
+impl<
+    't,
+    Q: Divergence<P>,
+    P: Prior,
+> ::elbo::Drawn<'t, <Dense<Q, P> as ::elbo::Parameters>::Scalar>
+for DenseDraw<'t, Q, P> {
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Dense<Q, P>>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
+        ::elbo::Drawn::each_kl(&self.bias, &path.at("offset"), f);
     }
 }

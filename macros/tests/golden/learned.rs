@@ -26,22 +26,6 @@ where
     }
 }
 #[automatically_derived]
-impl<'t, P: Prior> ::elbo::Drawn<'t, <Learned<P> as ::elbo::Parameters>::Scalar>
-for LearnedDraw<'t, P>
-where
-    MeanField: Divergence<P>,
-{
-    fn walk(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::OnWeight<'_, 't, Learned<P>>,
-    ) {
-        ::elbo::Drawn::walk(&self.scale, &path.at("scale"), f);
-        ::elbo::Drawn::walk(&self.weight, &path.at("weight"), f);
-        ::elbo::Drawn::walk(&self.bias, &path.at("bias"), f);
-    }
-}
-#[automatically_derived]
 impl<P: Prior> ::elbo::Parameters for Learned<P>
 where
     MeanField: Divergence<P>,
@@ -49,13 +33,13 @@ where
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         <P as ::elbo::Prior>::visit_own(&self.scale, &path.at("scale"), f);
-        ::elbo::Parameters::visit(&self.weight, &path.at("weight"), f);
-        ::elbo::Parameters::visit(&self.bias, &path.at("bias"), f);
+        ::elbo::Parameters::visit_part(&self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit_part(&self.bias, &path.at("bias"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         <P as ::elbo::Prior>::visit_mut_own(&mut self.scale, &path.at("scale"), f);
-        ::elbo::Parameters::visit_mut(&mut self.weight, &path.at("weight"), f);
-        ::elbo::Parameters::visit_mut(&mut self.bias, &path.at("bias"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.weight, &path.at("weight"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.bias, &path.at("bias"), f);
     }
 }
 #[automatically_derived]
@@ -72,14 +56,14 @@ where
     >;
     type Allows = (MeanField, MeanField);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
-        let given_scale = <P as ::elbo::Prior>::given(&self.scale, cx.at("scale"));
+        let given_scale = <P as ::elbo::Prior>::given(&self.scale, (cx).at("scale"));
         LearnedDraw {
             weight: <MeanField as ::elbo::Divergence<
                 P,
-            >>::weight_given(&self.weight, given_scale, cx.at("weight")),
+            >>::weight_given(&self.weight, given_scale, (cx).at("weight")),
             bias: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight_given(&self.bias, given_scale.monte_carlo(), cx.at("bias")),
+            >>::weight_given(&self.bias, given_scale.monte_carlo(), (cx).at("bias")),
             scale: given_scale,
             _tape: ::core::marker::PhantomData,
         }
@@ -92,5 +76,21 @@ where
         <MeanField as ::elbo::Divergence<
             ::elbo::MonteCarlo<P>,
         >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.scale), &path.at("bias"), f);
+    }
+}
+#[automatically_derived]
+impl<'t, P: Prior> ::elbo::Drawn<'t, <Learned<P> as ::elbo::Parameters>::Scalar>
+for LearnedDraw<'t, P>
+where
+    MeanField: Divergence<P>,
+{
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Learned<P>>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
+        ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
+        ::elbo::Drawn::each_kl(&self.bias, &path.at("bias"), f);
     }
 }

@@ -21,25 +21,16 @@ impl<'t> ::core::clone::Clone for OddDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Odd as ::elbo::Parameters>::Scalar> for OddDraw<'t> {
-    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Odd>) {
-        ::elbo::Drawn::walk(&self.path, &path.at("kernel"), f);
-        ::elbo::Drawn::walk(&self.cx, &path.at("cx"), f);
-        ::elbo::Drawn::walk(&self.f, &path.at("f"), f);
-        ::elbo::Drawn::walk(&self.r#type, &path.at("type"), f);
-    }
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Odd {
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        ::elbo::Parameters::visit(&self.path, &path.at("kernel"), f);
+        ::elbo::Parameters::visit_part(&self.path, &path.at("kernel"), f);
         <Dense as ::elbo::Bayesian>::visit_in(&self.cx, &path.at("cx"), f);
         <Dense as ::elbo::Bayesian>::visit_in(&self.f, &path.at("f"), f);
         <Dense as ::elbo::Bayesian>::visit_in(&self.r#type, &path.at("type"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        ::elbo::Parameters::visit_mut(&mut self.path, &path.at("kernel"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.path, &path.at("kernel"), f);
         <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.cx, &path.at("cx"), f);
         <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.f, &path.at("f"), f);
         <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.r#type, &path.at("type"), f);
@@ -62,10 +53,13 @@ impl ::elbo::Bayesian for Odd {
         OddDraw {
             path: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight_of(&self.path, path(1.0), cx.at("kernel")),
-            cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, cx.at("cx")),
-            f: <Dense as ::elbo::Bayesian>::draw_part(&self.f, cx.at("f")),
-            r#type: <Dense as ::elbo::Bayesian>::draw_part(&self.r#type, cx.at("type")),
+            >>::weight_of(&self.path, path(1.0), (cx).at("kernel")),
+            cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, (cx).at("cx")),
+            f: <Dense as ::elbo::Bayesian>::draw_part(&self.f, (cx).at("f")),
+            r#type: <Dense as ::elbo::Bayesian>::draw_part(
+                &self.r#type,
+                (cx).at("type"),
+            ),
             _tape: &self._tape,
             __tape: ::core::marker::PhantomData,
         }
@@ -77,5 +71,14 @@ impl ::elbo::Bayesian for Odd {
         <Dense as ::elbo::Bayesian>::each_kl(&self.cx, &path.at("cx"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.f, &path.at("f"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.r#type, &path.at("type"), f);
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Odd as ::elbo::Parameters>::Scalar> for OddDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Odd>) {
+        ::elbo::Drawn::each_kl(&self.path, &path.at("kernel"), f);
+        ::elbo::Drawn::each_kl(&self.cx, &path.at("cx"), f);
+        ::elbo::Drawn::each_kl(&self.f, &path.at("f"), f);
+        ::elbo::Drawn::each_kl(&self.r#type, &path.at("type"), f);
     }
 }

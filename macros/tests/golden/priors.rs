@@ -21,33 +21,23 @@ impl<'t, P: Prior> ::core::clone::Clone for PriorsDraw<'t, P> {
     }
 }
 #[automatically_derived]
-impl<'t, P: Prior> ::elbo::Drawn<'t, <Priors<P> as ::elbo::Parameters>::Scalar>
-for PriorsDraw<'t, P> {
-    fn walk(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::OnWeight<'_, 't, Priors<P>>,
-    ) {
-        ::elbo::Drawn::walk(&self.computed, &path.at("computed"), f);
-        ::elbo::Drawn::walk(&self.wrapped, &path.at("wrapped"), f);
-        ::elbo::Drawn::walk(&self.estimated, &path.at("estimated"), f);
-        ::elbo::Drawn::walk(&self.literal, &path.at("literal"), f);
-    }
-}
-#[automatically_derived]
 impl<P: Prior> ::elbo::Parameters for Priors<P> {
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        ::elbo::Parameters::visit(&self.computed, &path.at("computed"), f);
-        ::elbo::Parameters::visit(&self.wrapped, &path.at("wrapped"), f);
-        ::elbo::Parameters::visit(&self.estimated, &path.at("estimated"), f);
-        ::elbo::Parameters::visit(&self.literal, &path.at("literal"), f);
+        ::elbo::Parameters::visit_part(&self.computed, &path.at("computed"), f);
+        ::elbo::Parameters::visit_part(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_part(&self.estimated, &path.at("estimated"), f);
+        ::elbo::Parameters::visit_part(&self.literal, &path.at("literal"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        ::elbo::Parameters::visit_mut(&mut self.computed, &path.at("computed"), f);
-        ::elbo::Parameters::visit_mut(&mut self.wrapped, &path.at("wrapped"), f);
-        ::elbo::Parameters::visit_mut(&mut self.estimated, &path.at("estimated"), f);
-        ::elbo::Parameters::visit_mut(&mut self.literal, &path.at("literal"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.computed, &path.at("computed"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_mut_part(
+            &mut self.estimated,
+            &path.at("estimated"),
+            f,
+        );
+        ::elbo::Parameters::visit_mut_part(&mut self.literal, &path.at("literal"), f);
     }
 }
 #[automatically_derived]
@@ -64,16 +54,16 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight_of(&self.computed, standard(), cx.at("computed")),
+            >>::weight_of(&self.computed, standard(), (cx).at("computed")),
             wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
-            >>::weight_of(&self.wrapped, MonteCarlo(self.own), cx.at("wrapped")),
+            >>::weight_of(&self.wrapped, MonteCarlo(self.own), (cx).at("wrapped")),
             estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
             >>::weight_of(
                 &self.estimated,
                 ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
-                cx.at("estimated"),
+                (cx).at("estimated"),
             ),
             literal: <Point as ::elbo::Divergence<
                 priors::Normal,
@@ -83,7 +73,7 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
                     mean: 0.0,
                     sd: 1.0,
                 },
-                cx.at("literal"),
+                (cx).at("literal"),
             ),
             own: &self.own,
             _tape: ::core::marker::PhantomData,
@@ -115,5 +105,19 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
             &path.at("literal"),
             f,
         );
+    }
+}
+#[automatically_derived]
+impl<'t, P: Prior> ::elbo::Drawn<'t, <Priors<P> as ::elbo::Parameters>::Scalar>
+for PriorsDraw<'t, P> {
+    fn each_kl(
+        &self,
+        path: &::elbo::Path<'_>,
+        f: &mut ::elbo::EachKl<'_, 't, Priors<P>>,
+    ) {
+        ::elbo::Drawn::each_kl(&self.computed, &path.at("computed"), f);
+        ::elbo::Drawn::each_kl(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Drawn::each_kl(&self.estimated, &path.at("estimated"), f);
+        ::elbo::Drawn::each_kl(&self.literal, &path.at("literal"), f);
     }
 }

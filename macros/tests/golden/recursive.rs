@@ -15,13 +15,6 @@ impl<'t> ::core::clone::Clone for ChainDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Chain as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
-    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Chain>) {
-        ::elbo::Drawn::walk(&self.0, &path.index(0usize), f);
-        ::elbo::Drawn::walk(&self.1, &path.index(1usize), f);
-    }
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Chain {
     type Scalar = <Dense as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
@@ -45,10 +38,10 @@ impl ::elbo::Bayesian for Chain {
     type Allows = <Dense as ::elbo::Bayesian>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ChainDraw(
-            <Dense as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),
+            <Dense as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),
             <Option<
                 Box<Chain>,
-            > as ::elbo::Bayesian>::draw_part(&self.1, cx.index(1usize)),
+            > as ::elbo::Bayesian>::draw_part(&self.1, (cx).index(1usize)),
             ::core::marker::PhantomData,
         )
     }
@@ -57,5 +50,12 @@ impl ::elbo::Bayesian for Chain {
         <Option<
             Box<Chain>,
         > as ::elbo::Bayesian>::each_kl(&self.1, &path.index(1usize), f);
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Chain as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Chain>) {
+        ::elbo::Drawn::each_kl(&self.0, &path.index(0usize), f);
+        ::elbo::Drawn::each_kl(&self.1, &path.index(1usize), f);
     }
 }

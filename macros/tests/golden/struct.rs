@@ -15,21 +15,14 @@ impl<'t> ::core::clone::Clone for ScaledDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDraw<'t> {
-    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Scaled>) {
-        ::elbo::Drawn::walk(&self.scale, &path.at("scale"), f);
-        ::elbo::Drawn::walk(&self.layer, &path.at("layer"), f);
-    }
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Scaled {
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        ::elbo::Parameters::visit(&self.scale, &path.at("scale"), f);
+        ::elbo::Parameters::visit_part(&self.scale, &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::visit_in(&self.layer, &path.at("layer"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        ::elbo::Parameters::visit_mut(&mut self.scale, &path.at("scale"), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.scale, &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::visit_mut_in(&mut self.layer, &path.at("layer"), f);
     }
 }
@@ -45,8 +38,8 @@ impl ::elbo::Bayesian for Scaled {
         ScaledDraw {
             scale: <MeanField as ::elbo::Divergence<
                 Normal,
-            >>::weight_of(&self.scale, Normal(1.0, 0.1), cx.at("scale")),
-            layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, cx.at("layer")),
+            >>::weight_of(&self.scale, Normal(1.0, 0.1), (cx).at("scale")),
+            layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, (cx).at("layer")),
             _tape: ::core::marker::PhantomData,
         }
     }
@@ -55,5 +48,12 @@ impl ::elbo::Bayesian for Scaled {
             Normal,
         >>::term(&self.scale, &Normal(1.0, 0.1), &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.layer, &path.at("layer"), f);
+    }
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDraw<'t> {
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Scaled>) {
+        ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
+        ::elbo::Drawn::each_kl(&self.layer, &path.at("layer"), f);
     }
 }

@@ -9,10 +9,6 @@ impl<'t> ::core::clone::Clone for ReluDraw<'t> {
     }
 }
 #[automatically_derived]
-impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
-    fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Relu>) {}
-}
-#[automatically_derived]
 impl ::elbo::Parameters for Relu {
     type Scalar = ::core::primitive::f32;
     fn visit<'a>(&'a self, _: &::elbo::Path<'_>, _: &mut ::elbo::Each<'_, 'a, Self>) {}
@@ -28,4 +24,8 @@ impl ::elbo::Bayesian for Relu {
         ReluDraw(::core::marker::PhantomData)
     }
     fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
+}
+#[automatically_derived]
+impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
+    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Relu>) {}
 }

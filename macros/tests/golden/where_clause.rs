@@ -25,6 +25,51 @@ where
     }
 }
 #[automatically_derived]
+impl<M, T: Real, const N: usize> ::elbo::Parameters for Stack<M, T, N>
+where
+    M: Layer<Scalar = T>,
+{
+    type Scalar = <MeanField<T> as ::elbo::Parameters>::Scalar;
+    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
+        <[M; N] as ::elbo::Bayesian>::visit_in(&self.0, &path.index(0usize), f);
+        ::elbo::Parameters::visit_part(&self.1, &path.index(1usize), f);
+    }
+    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
+        <[M; N] as ::elbo::Bayesian>::visit_mut_in(&mut self.0, &path.index(0usize), f);
+        ::elbo::Parameters::visit_mut_part(&mut self.1, &path.index(1usize), f);
+    }
+}
+#[automatically_derived]
+impl<M, T: Real, const N: usize> ::elbo::Bayesian for Stack<M, T, N>
+where
+    M: Layer<Scalar = T>,
+{
+    type Draw<'t> = StackDraw<'t, M, T, N>;
+    type Batch = <[M; N] as ::elbo::Bayesian>::Batch;
+    type Exact = <<[M; N] as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+        <MeanField<T> as ::elbo::Divergence<Normal>>::Exact,
+    >;
+    type Allows = (<[M; N] as ::elbo::Bayesian>::Allows, MeanField<T>);
+    fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
+        StackDraw(
+            <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),
+            <MeanField<
+                T,
+            > as ::elbo::Divergence<
+                Normal,
+            >>::weight(&self.1, &self.2, (cx).index(1usize)),
+            &self.2,
+            ::core::marker::PhantomData,
+        )
+    }
+    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
+        <[M; N] as ::elbo::Bayesian>::each_kl(&self.0, &path.index(0usize), f);
+        <MeanField<
+            T,
+        > as ::elbo::Divergence<Normal>>::term(&self.1, &self.2, &path.index(1usize), f);
+    }
+}
+#[automatically_derived]
 impl<
     't,
     M,
@@ -42,48 +87,5 @@ where
     ) {
         ::elbo::Drawn::walk(&self.0, &path.index(0usize), f);
         ::elbo::Drawn::walk(&self.1, &path.index(1usize), f);
-    }
-}
-#[automatically_derived]
-impl<M, T: Real, const N: usize> ::elbo::Parameters for Stack<M, T, N>
-where
-    M: Layer<Scalar = T>,
-{
-    type Scalar = <MeanField<T> as ::elbo::Parameters>::Scalar;
-    fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        <[M; N] as ::elbo::Bayesian>::visit_in(&self.0, &path.index(0usize), f);
-        ::elbo::Parameters::visit(&self.1, &path.index(1usize), f);
-    }
-    fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        <[M; N] as ::elbo::Bayesian>::visit_mut_in(&mut self.0, &path.index(0usize), f);
-        ::elbo::Parameters::visit_mut(&mut self.1, &path.index(1usize), f);
-    }
-}
-#[automatically_derived]
-impl<M, T: Real, const N: usize> ::elbo::Bayesian for Stack<M, T, N>
-where
-    M: Layer<Scalar = T>,
-{
-    type Draw<'t> = StackDraw<'t, M, T, N>;
-    type Batch = <[M; N] as ::elbo::Bayesian>::Batch;
-    type Exact = <<[M; N] as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
-        <MeanField<T> as ::elbo::Divergence<Normal>>::Exact,
-    >;
-    type Allows = (<[M; N] as ::elbo::Bayesian>::Allows, MeanField<T>);
-    fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
-        StackDraw(
-            <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, cx.index(0usize)),
-            <MeanField<
-                T,
-            > as ::elbo::Divergence<Normal>>::weight(&self.1, &self.2, cx.index(1usize)),
-            &self.2,
-            ::core::marker::PhantomData,
-        )
-    }
-    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <[M; N] as ::elbo::Bayesian>::each_kl(&self.0, &path.index(0usize), f);
-        <MeanField<
-            T,
-        > as ::elbo::Divergence<Normal>>::term(&self.1, &self.2, &path.index(1usize), f);
     }
 }

@@ -1,0 +1,12 @@
+//! A model has one number type.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    #[prior(Normal(0.0, 1.0))]
+    single: MeanField,
+    #[prior(Normal(0.0, 1.0))]
+    double: MeanField<f64>,
+}
+
+fn main() {}
