@@ -121,8 +121,9 @@ fn a_short_run_leaves_every_result_in_three_dimensions_and_in_two() {
         let both = read(&diagnosis);
         assert_eq!(both.as_array().unwrap().len(), 2);
         assert_eq!(both[1]["examples"], 8);
-        // The scales and shifts of the three normalisations are no random weights, and learned too.
-        assert_eq!(both[1]["total"]["weights"], weights + 2 * (2 + 4 + 8));
+        // The scales and shifts of the three normalisations are learned, and have no prior.
+        assert_eq!(both[1]["total"]["weights"], weights);
+        assert_eq!(both[1]["parameters"].as_array().unwrap().len(), 5 + 6);
         assert!(std::fs::read_to_string(&picture).unwrap().contains("convolutions.2.weight"));
     }
 }

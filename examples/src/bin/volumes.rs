@@ -30,8 +30,9 @@ Instead of --data, ELBO_DATA may name the folder that has it in its folder volum
 /// Tells masses in 28×28×28 masks of adrenal glands: 1,188 volumes to train on, 98 to validate, 298 to test.
 ///
 /// Three convolutions with group normalisation and a linear head, with a mean-field normal posterior over every weight,
-/// are trained by Adam on the evidence lower bound, and predict by averaging over posterior draws. Who always answers
-/// "normal" is right in 76.8 % of the test volumes.
+/// are trained by Adam, each epoch on other reflections and shifts of the volumes, and predict by averaging over posterior
+/// draws. Who always answers "normal" is right in 76.8 % of the test volumes. What is learned is a cold posterior: all
+/// labels together tell 640 nats, and 17,562 weights under N(0, 1) cost more than that before they tell anything.
 #[derive(Parser)]
 #[command(name = "volumes", version, allow_negative_numbers = true)]
 #[command(after_help = "Exit codes: 0 done, 1 training or writing failed, 2 options or data are at fault.")]
@@ -61,7 +62,7 @@ struct Options {
     channels: usize,
 
     /// Passes over the training volumes
-    #[arg(long, value_name = "N", default_value = "30", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "60", value_parser = whole::<1>)]
     epochs: usize,
 
     /// Volumes in a minibatch
@@ -69,7 +70,7 @@ struct Options {
     batch: usize,
 
     /// Adam's learning rate
-    #[arg(long, value_name = "RATE", default_value = "3e-3", value_parser = positive)]
+    #[arg(long, value_name = "RATE", default_value = "2e-3", value_parser = positive)]
     lr: f64,
 
     /// Standard deviation of the normal prior of every random weight
