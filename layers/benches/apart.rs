@@ -51,27 +51,26 @@ where
 {
     let labels: Vec<usize> = (0..x.shape()[0]).map(|i| i * 7 % 10).collect();
     for threads in [1, 2] {
-        let mut group = criterion.benchmark_group(format!("{name}, {threads} threads"));
-        with_threads(threads, || {
-            let tape = Tape::new();
-            let net = model.draw(&tape, Key::new(1));
-            let nll = Categorical.nll(net.forward(tape.input(x)), &labels);
-            let loss = Objective::new(60_000).loss_of(nll, &net, 0);
-            let [mut all, mut nll, mut kl] = [(); 3].map(|()| Gradients::of(model));
-            group.bench_function("together", |bencher| {
-                bencher.iter(|| {
-                    all.clear();
-                    loss.backward(&mut all);
+        for apart in [false, true] {
+            let how = if apart { "apart" } else { "together" };
+            criterion.bench_function(&format!("{name}, {threads} threads, {how}"), |bencher| {
+                with_threads(threads, || {
+                    let tape = Tape::new();
+                    let net = model.draw(&tape, Key::new(1));
+                    let nll = Categorical.nll(net.forward(tape.input(x)), &labels);
+                    let loss = Objective::new(60_000).loss_of(nll, &net, 0);
+                    let [mut first, mut second] = [(); 2].map(|()| Gradients::of(model));
+                    bencher.iter(|| {
+                        first.clear();
+                        second.clear();
+                        match apart {
+                            true => loss.backward_apart(&mut first, &mut second),
+                            false => loss.backward(&mut first),
+                        }
+                    });
                 });
             });
-            group.bench_function("apart", |bencher| {
-                bencher.iter(|| {
-                    nll.clear();
-                    kl.clear();
-                    loss.backward_apart(&mut nll, &mut kl);
-                });
-            });
-        });
+        }
     }
 }
 
