@@ -116,14 +116,14 @@ impl Training {
 }
 
 /// A whole number of at least `MIN`.
-fn whole<const MIN: usize>(text: &str) -> Result<usize, String> {
+pub fn whole<const MIN: usize>(text: &str) -> Result<usize, String> {
     // Anything above 32 bits is a slip of the finger, and could overflow what it is multiplied with.
     let number = text.parse().ok().filter(|number| (MIN..=u32::MAX as usize).contains(number));
     number.ok_or_else(|| format!("a whole number from {MIN} is needed"))
 }
 
 /// A finite number above 0.
-fn positive(text: &str) -> Result<f64, String> {
+pub fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && number.is_finite());
     number.ok_or_else(|| "a finite number above 0 is needed".to_owned())
 }

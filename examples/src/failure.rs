@@ -13,7 +13,7 @@ pub enum Failure {
     /// The options or the data are at fault: exit code 2, as for an unknown option.
     Input(String),
     /// What came after went wrong: exit code 1.
-    Run(Box<dyn Error>),
+    Run(Box<dyn Error + Send + Sync>),
 }
 
 impl fmt::Display for Failure {

@@ -1,16 +1,20 @@
 //! What the stories in `src/bin` share: their [options](cli), the [network](Classifier) and the
-//! [experiment](experiment::run) they run, and the [table], [JSON](json) and [pictures](plot) they end with; and how the
-//! estimators' [variance] is measured.
+//! [experiment](experiment::run) they run, and the [table], [JSON](json) and [pictures](plot) they end with; how the
+//! estimators' [variance] is measured; and the [network](scan) and the [data](volumes) in three dimensions.
 
+pub mod augment;
 pub mod classifier;
 pub mod cli;
 pub mod experiment;
 pub mod failure;
 pub mod json;
+pub mod mnist;
 pub mod plot;
+pub mod scan;
 pub mod summary;
 pub mod table;
 pub mod variance;
+pub mod volumes;
 
 pub use classifier::Classifier;
 pub use failure::Failure;

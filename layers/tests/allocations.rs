@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{classifier, examples, nested};
+use elbo::Tempering;
 use elbo::engine::kernels::gemm::is_inside;
 use elbo::prelude::*;
 
@@ -43,7 +44,21 @@ static ALLOCATOR: Counting = Counting;
 
 /// Allocations of every step, (ours, the GEMM library's). Called inside a thread pool: entering one
 /// from outside allocates.
-fn per_step<M>(mut model: M, inputs: usize, classes: usize, how: Drawing<'static>) -> Vec<(usize, usize)>
+fn per_step<M>(model: M, inputs: usize, classes: usize, how: Drawing<'static>) -> Vec<(usize, usize)>
+where
+    M: Layer + Bayesian<Scalar = f32>,
+{
+    under(&Objective::new(1000), model, inputs, classes, how)
+}
+
+/// The same, under any objective.
+fn under<M>(
+    objective: &Objective,
+    mut model: M,
+    inputs: usize,
+    classes: usize,
+    how: Drawing<'static>,
+) -> Vec<(usize, usize)>
 where
     M: Layer + Bayesian<Scalar = f32>,
 {
@@ -51,7 +66,6 @@ where
     let mut tape = Tape::new();
     let mut gradients = Gradients::of(&model);
     let mut adam = Adam::new(1e-3);
-    let objective = Objective::new(1000);
     let mut counts = Vec::with_capacity(8);
     let read = || (OURS.load(Ordering::Relaxed), GEMM.load(Ordering::Relaxed));
     for step in 0..8 {
@@ -60,7 +74,7 @@ where
         tape.reset();
         let net = model.draw(&tape, how.key(Key::new(1).step(step)));
         let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
-        let loss = objective.loss(nll, net.kl(), step);
+        let loss = objective.loss_of(nll, &net, step);
         loss.backward(&mut gradients);
         assert!(loss.value().is_finite() && gradients.first_non_finite().is_none());
         adam.step(&mut model, &mut gradients);
@@ -104,10 +118,13 @@ fn no_allocation_per_step() {
         let classified =
             |width: usize, how| elbo::with_threads(threads, || per_step(classifier(64, width, 10), 64, 10, how));
         let containers = elbo::with_threads(threads, || per_step(nested(12, 16, 5), 12, 5, plain));
+        let cold = Objective::new(1000).tempering(Tempering::Posterior(0.1)).free_nats(300.0);
+        let cold = elbo::with_threads(threads, || under(&cold, nested(12, 16, 5), 12, 5, plain));
         let nets = [
             ("the digits' network", classified(128, plain)),
             ("a wide one", classified(600, plain)),
             ("Vec, Option, Box, tuple, nested", containers),
+            ("a cold posterior with free nats", cold),
             ("local reparameterisation", classified(128, plain.estimator(Estimator::Local))),
             ("Flipout", classified(128, plain.estimator(Estimator::Flipout))),
             ("four draws in antithetic pairs", classified(128, plain.antithetic_pairs(2))),

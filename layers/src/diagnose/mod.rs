@@ -148,7 +148,7 @@ pub struct Diagnosis {
 pub struct Parameter {
     /// The name, such as `hidden.0.weight`.
     pub name: String,
-    /// How many numbers are random, or learned and certain.
+    /// How many numbers are random, or learned and certain; of all together, those that have a prior.
     pub weights: usize,
     /// The divergence in nats; 0 of what has none.
     pub kl: f64,

@@ -1,0 +1,193 @@
+//! What warm-up, tempering and SafeBayes do where examples are few: MNIST with 1,000 rows to train on.
+//!
+//! ```text
+//! cargo run --release --bin tempering -- --data DIR
+//! ```
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use elbo::prelude::*;
+use elbo::{SafeBayes, Tempering, WarmUp, with_threads};
+use elbo_examples::Classifier;
+use elbo_examples::cli::{positive, whole};
+use elbo_examples::failure::{Failure, exit};
+use elbo_examples::mnist::{self, CLASSES, DIVISOR};
+use elbo_examples::summary::Scores;
+use serde_json::{Value, json};
+
+/// Powers of the likelihood that SafeBayes chooses from.
+const GRID: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
+
+/// Blocks of the training rows for it: for each power two models are trained and scored.
+const BLOCKS: usize = 3;
+
+/// Compares bounds on MNIST's first 1,000 training rows: error, NLL, ECE and KL on the 10,000 test images, as means over
+/// seeds.
+///
+/// The network has two hidden layers of rectified units under N(0, 1) and is trained by Adam from small standard
+/// deviations. The bound as it is; the same, with the divergence growing over the first half of the steps; cold posteriors,
+/// p(w|D)^(1/T); a factor of the divergence alone; and the likelihood to the power that SafeBayes chooses for the seed.
+#[derive(Parser)]
+#[command(name = "tempering", version, allow_negative_numbers = true)]
+#[command(after_help = "Exit codes: 0 done, 1 training or writing failed, 2 options or data are at fault.")]
+struct Options {
+    /// The folder of the four IDX files [default: $ELBO_DATA/mnist]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Rows to train on
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole::<3>)]
+    rows: usize,
+
+    /// Seeds to average over, from 1
+    #[arg(long, value_name = "N", default_value = "5", value_parser = whole::<1>)]
+    seeds: usize,
+
+    /// Units in each of the two hidden layers
+    #[arg(long, value_name = "UNITS", default_value = "100", value_parser = whole::<1>)]
+    hidden: usize,
+
+    /// Passes over the training rows
+    #[arg(long, value_name = "N", default_value = "100", value_parser = whole::<1>)]
+    epochs: usize,
+
+    /// Examples in a minibatch
+    #[arg(long, value_name = "N", default_value = "50", value_parser = whole::<1>)]
+    batch: usize,
+
+    /// Adam's learning rate
+    #[arg(long, value_name = "RATE", default_value = "2e-3", value_parser = positive)]
+    lr: f64,
+
+    /// Standard deviation of the normal prior of every weight and bias
+    #[arg(long, value_name = "SD", default_value = "1", value_parser = positive)]
+    prior_sd: f64,
+
+    /// Posterior draws that a prediction is averaged over
+    #[arg(long, value_name = "N", default_value = "32", value_parser = whole::<1>)]
+    draws: usize,
+
+    /// Threads to compute with [default: one for each core]; the result does not depend on it
+    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    threads: Option<usize>,
+
+    /// Write the table to this file too, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy)]
+enum Bound {
+    Tempered(Tempering),
+    WarmedUp,
+    Safe,
+}
+
+/// What one training comes to.
+struct Outcome {
+    scores: Scores,
+    kl: f64,
+}
+
+fn main() -> ExitCode {
+    exit(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let folder = mnist::folder(options.data.as_deref(), "tempering")?;
+    let [train, test] = ["train", "t10k"].map(|prefix| mnist::load(&folder, prefix, "tempering"));
+    let (train, test): (Examples, Examples) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
+    if options.rows > train.len() {
+        return Err(Failure::Input(format!("'--rows {}': there are {} rows to train on", options.rows, train.len())));
+    }
+    let train = train.rows(0..options.rows);
+    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    println!("tempering: {} images to train on, {} to test, {} seed(s)", train.len(), test.len(), options.seeds);
+    let table = with_threads(threads, || compare(&train, &test, options, threads))?;
+    let Some(file) = &options.json else { return Ok(()) };
+    std::fs::write(file, format!("{table:#}\n"))
+        .map_err(|error| Failure::Run(format!("--json: cannot write {}: {error}", file.display()).into()))
+}
+
+/// Prints the table line by line, and gives it as JSON.
+fn compare(train: &Examples, test: &Examples, options: &Options, threads: usize) -> Result<Value, Failure> {
+    let bounds = [
+        ("evidence lower bound", Bound::Tempered(Tempering::None)),
+        ("warm-up, half of the steps", Bound::WarmedUp),
+        ("cold posterior, T = 0.3", Bound::Tempered(Tempering::Posterior(0.3))),
+        ("cold posterior, T = 0.1", Bound::Tempered(Tempering::Posterior(0.1))),
+        ("cold posterior, T = 0.01", Bound::Tempered(Tempering::Posterior(0.01))),
+        ("divergence times 0.1", Bound::Tempered(Tempering::KlFactor(0.1))),
+        ("SafeBayes", Bound::Safe),
+    ];
+    println!("\n{:28} {:>16} {:>16} {:>16} {:>18}", "", "error, %", "NLL, nats", "ECE", "KL, nats");
+    let mut rows = Vec::new();
+    for (name, bound) in bounds {
+        let (mut outcomes, mut rates) = (Vec::new(), Vec::new());
+        for seed in 1..=options.seeds as u64 {
+            let bound = match bound {
+                Bound::Safe => {
+                    let plan = SafeBayes::over(&GRID).blocks(BLOCKS).draws(options.draws).seed(seed);
+                    let train_power = |seen: &Examples, rate| {
+                        learn(seen, Bound::Tempered(Tempering::LikelihoodPower(rate)), options, seed, threads)
+                    };
+                    let table = plan.choose(&Categorical, train, train_power)?;
+                    rates.push(table.rate());
+                    Bound::Tempered(Tempering::LikelihoodPower(table.rate()))
+                }
+                other => other,
+            };
+            let model = learn(train, bound, options, seed, threads)?;
+            let predicted = Categorical.predict(&model, test.inputs(), Draws(options.draws).seed(seed));
+            outcomes.push(Outcome { scores: Scores::of(&predicted, test.targets()), kl: model.kl() });
+        }
+        rows.push(report(name, &outcomes, &rates));
+    }
+    Ok(json!({ "train": train.len(), "test": test.len(), "seeds": options.seeds, "rows": rows }))
+}
+
+fn learn(data: &Examples, bound: Bound, options: &Options, seed: u64, threads: usize) -> Result<Classifier, Failure> {
+    let mut model = Classifier::new(data.inputs().shape()[1], options.hidden, CLASSES, options.prior_sd);
+    model.initialise(Key::new(seed));
+    let elbo = Elbo::new(Categorical, data.len())
+        .optimizer(Adam::new(options.lr))
+        .batch(options.batch)
+        .seed(seed)
+        .threads(threads)
+        .quiet();
+    let mut elbo = match bound {
+        Bound::Tempered(tempering) => elbo.tempering(tempering),
+        Bound::WarmedUp => {
+            let steps = data.len().div_ceil(options.batch) * options.epochs;
+            elbo.warm_up(WarmUp::linear((steps / 2).max(1)))
+        }
+        Bound::Safe => unreachable!("SafeBayes has chosen a power"),
+    };
+    elbo.fit(&mut model, data, Epochs(options.epochs))?;
+    Ok(model)
+}
+
+/// A line of the table: means over seeds, and the standard deviations between them.
+fn report(name: &str, outcomes: &[Outcome], rates: &[f64]) -> Value {
+    let of = |of: fn(&Outcome) -> f64| {
+        let n = outcomes.len() as f64;
+        let mean = outcomes.iter().map(of).sum::<f64>() / n;
+        let squares: f64 = outcomes.iter().map(|outcome| (of(outcome) - mean).powi(2)).sum();
+        (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+    };
+    let [error, nll, ece, kl] = [
+        of(|outcome| 100.0 * outcome.scores.error),
+        of(|outcome| outcome.scores.nll),
+        of(|outcome| outcome.scores.ece),
+        of(|outcome| outcome.kl),
+    ];
+    let cell = |(mean, sd): (f64, f64), decimals: usize| format!("{mean:.decimals$} ± {sd:.decimals$}");
+    print!("{name:28} {:>16} {:>16} {:>16} {:>18}", cell(error, 2), cell(nll, 4), cell(ece, 4), cell(kl, 0));
+    let powers: Vec<String> = rates.iter().map(f64::to_string).collect();
+    println!("{}", if rates.is_empty() { String::new() } else { format!("   η = {}", powers.join(", ")) });
+    let pair = |(mean, sd): (f64, f64)| json!({ "mean": mean, "sd": sd });
+    json!({ "name": name, "error": pair(error), "nll": pair(nll), "ece": pair(ece), "kl": pair(kl), "rates": rates })
+}

