@@ -3,7 +3,8 @@
 //! A patch is what the kernel covers at one place of the output. The patches of a block of places are packed into
 //! scratch memory, a row for each channel and tap and a column for each place, as many places as fit into a processor's
 //! own cache, and multiplied there: the patches of a whole image never exist. A kernel of one tap with stride 1 needs no
-//! patches; its input is the matrix.
+//! patches; its input is the matrix. Where [`direct`] has tiles in registers, the way there and the way back to the input
+//! need none either.
 //!
 //! How the work is cut depends on the shapes alone, and every sum is taken in one order: the results have the same bits
 //! for any number of threads. Each routine says how much scratch memory it needs.
@@ -12,6 +13,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::direct;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::{map, map_slices};
@@ -76,7 +78,7 @@ impl Geometry {
         self.axes.into_iter().all(Axis::is_trivial)
     }
 
-    fn is_parallel(&self) -> bool {
+    pub(super) fn is_parallel(&self) -> bool {
         let [_, places, taps] = sizes(self.axes);
         let factors = [self.batch, self.groups, self.channels, self.outputs, places, taps];
         factors.into_iter().fold(1, usize::saturating_mul) >= PARALLEL
@@ -114,6 +116,11 @@ impl Geometry {
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
     }
 
+    /// The way back to the input as a convolution for tiles in registers, where it is one.
+    fn back_directly(&self) -> Option<Geometry> {
+        direct::flipped(self).filter(|back| self.axes.iter().all(|axis| axis.stride == 1) && direct::fits(back))
+    }
+
     fn weight_len(&self) -> usize {
         self.groups * self.outputs * self.channels * sizes(self.axes)[2]
     }
@@ -121,13 +128,15 @@ impl Geometry {
     /// Numbers of scratch memory for [`convolve`].
     pub fn convolve_scratch(&self) -> usize {
         let (cut, _, pieces) = self.forward();
-        self.patches(&cut, pieces)
+        let direct = if direct::fits(self) { direct::scratch(self) } else { 0 };
+        self.patches(&cut, pieces).max(direct)
     }
 
     /// Numbers of scratch memory for [`to_input`].
     pub fn to_input_scratch(&self) -> usize {
         let (cut, _, pieces) = self.backward();
-        self.patches(&cut, pieces)
+        let direct = self.back_directly().map_or(0, |back| direct::scratch(&back));
+        self.patches(&cut, pieces).max(direct)
     }
 
     /// Numbers of scratch memory for [`to_weight`].
@@ -153,6 +162,10 @@ pub fn convolve<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, x, w, out);
+    if T::is_direct() && direct::fits(g) && !g.is_pointwise() {
+        direct::run(g, x, (w, false), bias, out, write, scratch);
+        return;
+    }
     let (cut, tasks, pieces) = g.forward();
     let rows = g.channels * taps;
     let out = Shared::new(out);
@@ -249,6 +262,10 @@ pub fn to_input<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, target, w, y);
+    if let Some(back) = g.back_directly().filter(|_| T::is_direct() && !g.is_pointwise()) {
+        direct::run(&back, y, (w, true), bias, target, write, scratch);
+        return;
+    }
     let (cut, tasks, pieces) = g.backward();
     let columns = g.channels * taps;
     let target = Shared::new(target);
