@@ -24,6 +24,10 @@ use crate::threads::{Shared, for_each_range, for_each_with, pieces};
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.
 const BLOCK: usize = 1 << 16;
 
+/// The same on the way back to the weight, where the library packs the patches once more: below 128 KiB, since of larger
+/// pieces of memory an allocator may ask the system for every one anew.
+const WEIGHT_BLOCK: usize = 28 << 10;
+
 /// Fewer places than this are no good matrix product; a block of very many rows may be larger for it.
 const NARROWEST: usize = 32;
 
@@ -65,11 +69,11 @@ struct Cut {
 }
 
 impl Geometry {
-    /// Cuts a group's channels into `chunks` or fewer, and the places into blocks that fit.
-    fn cut(&self, chunks: usize) -> Cut {
+    /// Cuts a group's channels into `chunks` or fewer, and the places into blocks of so many elements.
+    fn cut(&self, chunks: usize, block: usize) -> Cut {
         let [_, places, taps] = sizes(self.axes);
         let channels = self.channels.div_ceil(chunks.max(1)).max(1);
-        let block = (BLOCK / (channels * taps).max(1)).max(NARROWEST).min(places).max(1);
+        let block = (block / (channels * taps).max(1)).max(NARROWEST).min(places).max(1);
         Cut { channels, chunks: self.channels.div_ceil(channels), places: block, blocks: places.div_ceil(block) }
     }
 
@@ -92,14 +96,14 @@ impl Geometry {
 
     /// How [`convolve`] is cut: its tasks are examples, groups and blocks.
     fn forward(&self) -> (Cut, usize, usize) {
-        let cut = self.cut(1);
+        let cut = self.cut(1, BLOCK);
         let tasks = self.batch * self.groups * cut.blocks;
         (cut, tasks, pieces(tasks, self.is_parallel()))
     }
 
     /// How [`to_input`] is cut: its tasks are examples, groups and chunks of channels.
     fn backward(&self) -> (Cut, usize, usize) {
-        let cut = self.cut(TASKS.div_ceil((self.batch * self.groups).max(1)));
+        let cut = self.cut(TASKS.div_ceil((self.batch * self.groups).max(1)), BLOCK);
         let tasks = self.batch * self.groups * cut.chunks;
         (cut, tasks, pieces(tasks, self.is_parallel()))
     }
@@ -109,8 +113,8 @@ impl Geometry {
     fn weight(&self) -> (Cut, usize, usize, usize) {
         let weight = self.weight_len().max(1);
         let most = |cut: &Cut| (self.batch * cut.blocks).min(PARTIAL / weight).clamp(1, TASKS);
-        let parts = most(&self.cut(1));
-        let cut = self.cut(TASKS.div_ceil(parts * self.groups));
+        let parts = most(&self.cut(1, WEIGHT_BLOCK));
+        let cut = self.cut(TASKS.div_ceil(parts * self.groups), WEIGHT_BLOCK);
         let parts = parts.min(most(&cut));
         let tasks = parts * self.groups * cut.chunks;
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
