@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::kernels::cells::Cells;
+use crate::kernels::direct::Direct;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
 use crate::kernels::special::Special;
@@ -20,6 +21,7 @@ pub trait Real:
     + Gemm
     + Special
     + Cells
+    + Direct
     + Copy
     + Default
     + PartialEq

@@ -3,7 +3,8 @@
 //! A patch is what the kernel covers at one place of the output. The patches of a block of places are packed into
 //! scratch memory, a row for each channel and tap and a column for each place, as many places as fit into a processor's
 //! own cache, and multiplied there: the patches of a whole image never exist. A kernel of one tap with stride 1 needs no
-//! patches; its input is the matrix.
+//! patches; its input is the matrix. Where [`direct`] has tiles in registers, the way there and the way back to the input
+//! need none either.
 //!
 //! How the work is cut depends on the shapes alone, and every sum is taken in one order: the results have the same bits
 //! for any number of threads. Each routine says how much scratch memory it needs.
@@ -12,6 +13,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::direct;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::{map, map_slices};
@@ -21,6 +23,10 @@ use crate::threads::{Shared, for_each_range, for_each_with, pieces};
 
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.
 const BLOCK: usize = 1 << 16;
+
+/// The same on the way back to the weight, where the library packs the patches once more: below 128 KiB, since of larger
+/// pieces of memory an allocator may ask the system for every one anew.
+const WEIGHT_BLOCK: usize = 28 << 10;
 
 /// Fewer places than this are no good matrix product; a block of very many rows may be larger for it.
 const NARROWEST: usize = 32;
@@ -63,11 +69,11 @@ struct Cut {
 }
 
 impl Geometry {
-    /// Cuts a group's channels into `chunks` or fewer, and the places into blocks that fit.
-    fn cut(&self, chunks: usize) -> Cut {
+    /// Cuts a group's channels into `chunks` or fewer, and the places into blocks of so many elements.
+    fn cut(&self, chunks: usize, block: usize) -> Cut {
         let [_, places, taps] = sizes(self.axes);
         let channels = self.channels.div_ceil(chunks.max(1)).max(1);
-        let block = (BLOCK / (channels * taps).max(1)).max(NARROWEST).min(places).max(1);
+        let block = (block / (channels * taps).max(1)).max(NARROWEST).min(places).max(1);
         Cut { channels, chunks: self.channels.div_ceil(channels), places: block, blocks: places.div_ceil(block) }
     }
 
@@ -76,7 +82,7 @@ impl Geometry {
         self.axes.into_iter().all(Axis::is_trivial)
     }
 
-    fn is_parallel(&self) -> bool {
+    pub(super) fn is_parallel(&self) -> bool {
         let [_, places, taps] = sizes(self.axes);
         let factors = [self.batch, self.groups, self.channels, self.outputs, places, taps];
         factors.into_iter().fold(1, usize::saturating_mul) >= PARALLEL
@@ -90,14 +96,14 @@ impl Geometry {
 
     /// How [`convolve`] is cut: its tasks are examples, groups and blocks.
     fn forward(&self) -> (Cut, usize, usize) {
-        let cut = self.cut(1);
+        let cut = self.cut(1, BLOCK);
         let tasks = self.batch * self.groups * cut.blocks;
         (cut, tasks, pieces(tasks, self.is_parallel()))
     }
 
     /// How [`to_input`] is cut: its tasks are examples, groups and chunks of channels.
     fn backward(&self) -> (Cut, usize, usize) {
-        let cut = self.cut(TASKS.div_ceil((self.batch * self.groups).max(1)));
+        let cut = self.cut(TASKS.div_ceil((self.batch * self.groups).max(1)), BLOCK);
         let tasks = self.batch * self.groups * cut.chunks;
         (cut, tasks, pieces(tasks, self.is_parallel()))
     }
@@ -107,11 +113,16 @@ impl Geometry {
     fn weight(&self) -> (Cut, usize, usize, usize) {
         let weight = self.weight_len().max(1);
         let most = |cut: &Cut| (self.batch * cut.blocks).min(PARTIAL / weight).clamp(1, TASKS);
-        let parts = most(&self.cut(1));
-        let cut = self.cut(TASKS.div_ceil(parts * self.groups));
+        let parts = most(&self.cut(1, WEIGHT_BLOCK));
+        let cut = self.cut(TASKS.div_ceil(parts * self.groups), WEIGHT_BLOCK);
         let parts = parts.min(most(&cut));
         let tasks = parts * self.groups * cut.chunks;
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
+    }
+
+    /// The way back to the input as a convolution for tiles in registers, where it is one.
+    fn back_directly(&self) -> Option<Geometry> {
+        direct::flipped(self).filter(|back| self.axes.iter().all(|axis| axis.stride == 1) && direct::fits(back))
     }
 
     fn weight_len(&self) -> usize {
@@ -121,13 +132,15 @@ impl Geometry {
     /// Numbers of scratch memory for [`convolve`].
     pub fn convolve_scratch(&self) -> usize {
         let (cut, _, pieces) = self.forward();
-        self.patches(&cut, pieces)
+        let direct = if direct::fits(self) { direct::scratch(self) } else { 0 };
+        self.patches(&cut, pieces).max(direct)
     }
 
     /// Numbers of scratch memory for [`to_input`].
     pub fn to_input_scratch(&self) -> usize {
         let (cut, _, pieces) = self.backward();
-        self.patches(&cut, pieces)
+        let direct = self.back_directly().map_or(0, |back| direct::scratch(&back));
+        self.patches(&cut, pieces).max(direct)
     }
 
     /// Numbers of scratch memory for [`to_weight`].
@@ -153,6 +166,10 @@ pub fn convolve<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, x, w, out);
+    if T::is_direct() && direct::fits(g) && !g.is_pointwise() {
+        direct::run(g, x, (w, false), bias, out, write, scratch);
+        return;
+    }
     let (cut, tasks, pieces) = g.forward();
     let rows = g.channels * taps;
     let out = Shared::new(out);
@@ -249,6 +266,10 @@ pub fn to_input<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, target, w, y);
+    if let Some(back) = g.back_directly().filter(|_| T::is_direct() && !g.is_pointwise()) {
+        direct::run(&back, y, (w, true), bias, target, write, scratch);
+        return;
+    }
     let (cut, tasks, pieces) = g.backward();
     let columns = g.channels * taps;
     let target = Shared::new(target);

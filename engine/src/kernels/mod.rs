@@ -3,6 +3,7 @@
 pub mod cells;
 pub mod cholesky;
 pub mod convolve;
+pub mod direct;
 pub mod dispatch;
 pub mod eigen;
 pub mod gemm;
