@@ -152,9 +152,12 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
     let validation = Scores::of(&predict(&data.validation), data.validation.targets());
     let predicted = predict(&data.test);
     let (entropy_right, entropy_wrong) = predicted.entropy_split(data.test.targets());
+    let bound = elbo.evaluate(&model, &data.train, Draws(options.draws).seed(options.seed))?;
     let summary = Summary {
-        train_nll: epochs.last().map_or(f64::NAN, |epoch| epoch.nll) * data.train.len() as f64,
+        train_nll: bound.nll * data.train.len() as f64,
         kl: model.kl(),
+        elbo_error: bound.standard_error,
+        elbo_of_nothing: -(data.train.len() as f64) * (CLASSES as f64).ln(),
         kl_terms: terms(&model, model.kl_terms()),
         parameters: model.parameters(),
         test: Scores::of(&predicted, data.test.targets()),

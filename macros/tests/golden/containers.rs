@@ -102,13 +102,9 @@ impl ::elbo::Bayesian for Ensemble {
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Ensemble as ::elbo::Parameters>::Scalar>
 for EnsembleDraw<'t> {
-    fn each_kl(
-        &self,
-        path: &::elbo::Path<'_>,
-        f: &mut ::elbo::EachKl<'_, 't, Ensemble>,
-    ) {
-        ::elbo::Drawn::each_kl(&self.members, &path.at("members"), f);
-        ::elbo::Drawn::each_kl(&self.heads, &path.at("heads"), f);
-        ::elbo::Drawn::each_kl(&self.temperature, &path.at("temperature"), f);
+    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Ensemble>) {
+        ::elbo::Drawn::walk(&self.members, &path.at("members"), f);
+        ::elbo::Drawn::walk(&self.heads, &path.at("heads"), f);
+        ::elbo::Drawn::walk(&self.temperature, &path.at("temperature"), f);
     }
 }

@@ -107,17 +107,17 @@ impl crate::bayes::Bayesian for Either {
 #[automatically_derived]
 impl<'t> crate::bayes::Drawn<'t, <Either as crate::bayes::Parameters>::Scalar>
 for EitherDraw<'t> {
-    fn each_kl(
+    fn walk(
         &self,
         path: &crate::bayes::Path<'_>,
-        f: &mut crate::bayes::EachKl<'_, 't, Either>,
+        f: &mut crate::bayes::OnWeight<'_, 't, Either>,
     ) {
         match self {
             Self::Left(field0) => {
-                crate::bayes::Drawn::each_kl(field0, path, f);
+                crate::bayes::Drawn::walk(field0, path, f);
             }
             Self::Right { layer: field0, .. } => {
-                crate::bayes::Drawn::each_kl(field0, &path.at("layer"), f);
+                crate::bayes::Drawn::walk(field0, &path.at("layer"), f);
             }
         }
     }

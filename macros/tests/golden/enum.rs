@@ -102,14 +102,14 @@ impl ::elbo::Bayesian for Block {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Block as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
-    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Block>) {
+    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Block>) {
         match self {
             Self::Dense(field0) => {
-                ::elbo::Drawn::each_kl(field0, path, f);
+                ::elbo::Drawn::walk(field0, path, f);
             }
             Self::Gated { gate: field0, value: field1, .. } => {
-                ::elbo::Drawn::each_kl(field0, &path.at("gate"), f);
-                ::elbo::Drawn::each_kl(field1, &path.at("value"), f);
+                ::elbo::Drawn::walk(field0, &path.at("gate"), f);
+                ::elbo::Drawn::walk(field1, &path.at("value"), f);
             }
             Self::Relu => {}
         }

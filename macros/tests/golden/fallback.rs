@@ -39,5 +39,5 @@ impl ::elbo::Bayesian for Wrong {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Wrong as ::elbo::Parameters>::Scalar> for WrongDraw<'t> {
-    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Wrong>) {}
+    fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Wrong>) {}
 }

@@ -70,12 +70,12 @@ impl<
     P: Prior,
 > ::elbo::Drawn<'t, <Dense<Q, P> as ::elbo::Parameters>::Scalar>
 for DenseDraw<'t, Q, P> {
-    fn each_kl(
+    fn walk(
         &self,
         path: &::elbo::Path<'_>,
-        f: &mut ::elbo::EachKl<'_, 't, Dense<Q, P>>,
+        f: &mut ::elbo::OnWeight<'_, 't, Dense<Q, P>>,
     ) {
-        ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
-        ::elbo::Drawn::each_kl(&self.bias, &path.at("offset"), f);
+        ::elbo::Drawn::walk(&self.weight, &path.at("weight"), f);
+        ::elbo::Drawn::walk(&self.bias, &path.at("offset"), f);
     }
 }

@@ -84,13 +84,13 @@ for LearnedDraw<'t, P>
 where
     MeanField: Divergence<P>,
 {
-    fn each_kl(
+    fn walk(
         &self,
         path: &::elbo::Path<'_>,
-        f: &mut ::elbo::EachKl<'_, 't, Learned<P>>,
+        f: &mut ::elbo::OnWeight<'_, 't, Learned<P>>,
     ) {
-        ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
-        ::elbo::Drawn::each_kl(&self.weight, &path.at("weight"), f);
-        ::elbo::Drawn::each_kl(&self.bias, &path.at("bias"), f);
+        ::elbo::Drawn::walk(&self.scale, &path.at("scale"), f);
+        ::elbo::Drawn::walk(&self.weight, &path.at("weight"), f);
+        ::elbo::Drawn::walk(&self.bias, &path.at("bias"), f);
     }
 }

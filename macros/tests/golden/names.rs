@@ -75,10 +75,10 @@ impl ::elbo::Bayesian for Odd {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Odd as ::elbo::Parameters>::Scalar> for OddDraw<'t> {
-    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Odd>) {
-        ::elbo::Drawn::each_kl(&self.path, &path.at("kernel"), f);
-        ::elbo::Drawn::each_kl(&self.cx, &path.at("cx"), f);
-        ::elbo::Drawn::each_kl(&self.f, &path.at("f"), f);
-        ::elbo::Drawn::each_kl(&self.r#type, &path.at("type"), f);
+    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Odd>) {
+        ::elbo::Drawn::walk(&self.path, &path.at("kernel"), f);
+        ::elbo::Drawn::walk(&self.cx, &path.at("cx"), f);
+        ::elbo::Drawn::walk(&self.f, &path.at("f"), f);
+        ::elbo::Drawn::walk(&self.r#type, &path.at("type"), f);
     }
 }

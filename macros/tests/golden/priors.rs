@@ -110,14 +110,14 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
 #[automatically_derived]
 impl<'t, P: Prior> ::elbo::Drawn<'t, <Priors<P> as ::elbo::Parameters>::Scalar>
 for PriorsDraw<'t, P> {
-    fn each_kl(
+    fn walk(
         &self,
         path: &::elbo::Path<'_>,
-        f: &mut ::elbo::EachKl<'_, 't, Priors<P>>,
+        f: &mut ::elbo::OnWeight<'_, 't, Priors<P>>,
     ) {
-        ::elbo::Drawn::each_kl(&self.computed, &path.at("computed"), f);
-        ::elbo::Drawn::each_kl(&self.wrapped, &path.at("wrapped"), f);
-        ::elbo::Drawn::each_kl(&self.estimated, &path.at("estimated"), f);
-        ::elbo::Drawn::each_kl(&self.literal, &path.at("literal"), f);
+        ::elbo::Drawn::walk(&self.computed, &path.at("computed"), f);
+        ::elbo::Drawn::walk(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Drawn::walk(&self.estimated, &path.at("estimated"), f);
+        ::elbo::Drawn::walk(&self.literal, &path.at("literal"), f);
     }
 }

@@ -54,8 +54,8 @@ impl ::elbo::Bayesian for Chain {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Chain as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
-    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Chain>) {
-        ::elbo::Drawn::each_kl(&self.0, &path.index(0usize), f);
-        ::elbo::Drawn::each_kl(&self.1, &path.index(1usize), f);
+    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Chain>) {
+        ::elbo::Drawn::walk(&self.0, &path.index(0usize), f);
+        ::elbo::Drawn::walk(&self.1, &path.index(1usize), f);
     }
 }

@@ -52,8 +52,8 @@ impl ::elbo::Bayesian for Scaled {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDraw<'t> {
-    fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachKl<'_, 't, Scaled>) {
-        ::elbo::Drawn::each_kl(&self.scale, &path.at("scale"), f);
-        ::elbo::Drawn::each_kl(&self.layer, &path.at("layer"), f);
+    fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Scaled>) {
+        ::elbo::Drawn::walk(&self.scale, &path.at("scale"), f);
+        ::elbo::Drawn::walk(&self.layer, &path.at("layer"), f);
     }
 }

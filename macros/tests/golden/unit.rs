@@ -27,5 +27,5 @@ impl ::elbo::Bayesian for Relu {
 }
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
-    fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::EachKl<'_, 't, Relu>) {}
+    fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Relu>) {}
 }
