@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The loop that [`Elbo::fit`] is, written out:
+//! One epoch of a loop like that of [`Elbo::fit`], written out:
 //!
 //! ```
 //! # use elbo::prelude::*;

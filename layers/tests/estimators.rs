@@ -166,7 +166,8 @@ fn a_weight_may_be_estimated_otherwise_than_the_rest() {
 
 #[test]
 #[should_panic(
-    expected = "draw: an estimator is set for `hidden.7`, which the model has not; its weights are `hidden.0.weight`"
+    expected = "draw: an estimator is set for `hidden.7`, which is no random weight of the model, nor a part with one; its \
+                weights are `hidden.0.weight`"
 )]
 fn an_estimator_for_nothing_is_refused() {
     let model = common::classifier(3, 4, 2);
@@ -190,4 +191,13 @@ fn names_count_whatever_the_key() {
         assert_ne!(named, outputs(Drawing::new(key)), "{key:?}");
         assert_ne!(named, outputs(Drawing::new(key).estimator(Estimator::Flipout)), "{key:?}");
     }
+}
+
+#[test]
+#[should_panic(expected = "draw: an estimator is set for `head.weight.mean`, which is no random weight")]
+fn a_weight_s_parameter_is_no_weight() {
+    let model = common::classifier(3, 4, 2);
+    let estimators = Estimators::all(Estimator::Sample).set("head.weight.mean", Estimator::Local);
+    let tape = Tape::new();
+    model.draw(&tape, Drawing::new(Key::new(1)).estimators(&estimators));
 }

@@ -199,7 +199,7 @@ fn a_last_step_that_blew_up_is_taken_back_too() {
     // A single step in all: no step after it sees what it led to.
     let mut elbo = Elbo::new(Categorical, 8).optimizer(Sgd::new(1e38)).quiet();
     let error = elbo.fit(&mut model, &data, Epochs(1)).unwrap_err();
-    assert!(matches!(error, TrainError::NonFinite { step: 1, epoch: 1, .. }), "{error}");
+    assert!(matches!(error, TrainError::NonFinite { step: 0, epoch: 1, .. }), "{error}");
     assert_eq!(parameters(&model), start);
 }
 
@@ -389,4 +389,36 @@ fn models_of_two_threads_do_not_start_alike() {
     let [first, second] =
         std::thread::scope(|scope| [scope.spawn(made), scope.spawn(made)].map(|it| it.join().unwrap()));
     assert!(first != second && first != here && second != here);
+}
+
+#[test]
+fn a_step_that_blew_up_is_taken_back_before_training_is_ended_early() {
+    let (x, labels) = examples(8, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    for watched in [false, true] {
+        let mut model = classifier(4, 6, 2);
+        let start = parameters(&model);
+        let mut elbo = Elbo::new(Categorical, 8).optimizer(Sgd::new(1e38)).quiet();
+        let mut training = elbo.training(&mut model, &data).each_epoch(|_, _| std::ops::ControlFlow::Break(()));
+        if watched {
+            training = training.stop_early(Watch::Elbo, 1);
+        }
+        let error = training.run(Epochs(usize::MAX)).unwrap_err();
+        assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");
+        assert_eq!(parameters(&model), start);
+    }
+}
+
+#[test]
+fn examples_to_validate_on_must_be_of_the_same_form() {
+    let (x, labels) = examples(8, 4, 2);
+    let (wide, others) = examples(8, 5, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let held_out = Examples::new(wide, others).unwrap();
+    let mut model = classifier(4, 6, 2);
+    let mut elbo = Elbo::new(Categorical, 8).quiet();
+    let error = elbo.training(&mut model, &data).validate(&held_out, Draws(2)).run(Epochs(1)).unwrap_err();
+    assert!(
+        matches!(&error, TrainError::Validation { training, validation } if training == &[4] && validation == &[5])
+    );
 }

@@ -83,8 +83,9 @@ impl Estimators {
     pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) {
         let is_met = |named: &&Named| {
             let mut met = false;
-            model.visit(&Path::ROOT, &mut |path, _, _| {
-                let mut place = Some(path);
+            model.visit(&Path::ROOT, &mut |path, role, _| {
+                // A weight is where its mean is, and its parts are no weights.
+                let mut place = path.parent().filter(|_| role == Role::Mean);
                 while let (false, Some(path)) = (met, place) {
                     met = key_at(Key::new(0), path) == named.key;
                     place = path.parent();
@@ -94,14 +95,13 @@ impl Estimators {
         };
         if let Some(named) = self.named.iter().find(|named| !is_met(named)) {
             let mut names = Vec::new();
-            // A weight is where its mean is.
             model.visit(&Path::ROOT, &mut |path, role, _| {
                 if role == Role::Mean {
                     names.extend(path.parent().map(|weight| format!("`{weight}`")));
                 }
             });
             panic!(
-                "draw: an estimator is set for `{}`, which the model has not; its weights are {}",
+                "draw: an estimator is set for `{}`, which is no random weight of the model, nor a part with one; its weights are {}",
                 named.name,
                 names.join(", ")
             );

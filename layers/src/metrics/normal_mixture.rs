@@ -92,7 +92,7 @@ impl NormalMixture {
     /// The root of the mean squared error of [`mean`](NormalMixture::mean), over all elements.
     ///
     /// # Panics
-    /// If there is not one target for each element. So do all metrics below.
+    /// If there is not one target for each element, each finite. So do all metrics below.
     #[track_caller]
     pub fn rmse<T: Real>(&self, targets: &[T]) -> f64 {
         self.check("rmse", targets);
@@ -121,6 +121,9 @@ impl NormalMixture {
                 f.iter().zip(y).map(|(f, y)| -0.5 * ((y.to_f64() - f) / self.sd).powi(2)).sum::<f64>()
             };
             let largest = (0..self.draws).map(exponent).fold(f64::NEG_INFINITY, f64::max);
+            if largest == f64::NEG_INFINITY {
+                return f64::INFINITY;
+            }
             let sum: f64 = (0..self.draws).map(|draw| (exponent(draw) - largest).exp()).sum();
             normaliser - largest - sum.ln()
         };
@@ -161,7 +164,8 @@ impl NormalMixture {
         let mut high = self.of_element(i).fold(f64::NEG_INFINITY, f64::max) + 40.0 * self.sd;
         loop {
             let middle = low + 0.5 * (high - low);
-            if middle <= low || middle >= high {
+            // Written so that a NaN ends it too.
+            if !(middle > low && middle < high) {
                 return middle;
             }
             if self.below(i, middle) < probability { low = middle } else { high = middle }
@@ -177,6 +181,9 @@ impl NormalMixture {
             self.len(),
             self.width
         );
+        if let Some(at) = targets.iter().position(|y| !y.is_finite()) {
+            panic!("{metric}: target {at} is {}", targets[at].to_f64());
+        }
     }
 }
 
@@ -219,6 +226,17 @@ mod tests {
     fn coverage_counts_what_lies_within() {
         let predicted = NormalMixture::new(vec![0.0; 4], 1, 1, 1.0);
         assert_eq!(predicted.coverage(&[0.0, 1.9, -1.9, 2.0], 0.95), 0.75);
+    }
+
+    #[test]
+    fn what_no_draw_can_explain_is_infinitely_unlikely() {
+        assert_eq!(NormalMixture::new(vec![0.0], 1, 1, 1e-160).nll(&[1.0]), f64::INFINITY);
+    }
+
+    #[test]
+    #[should_panic(expected = "coverage: target 1 is NaN")]
+    fn a_target_that_is_no_number_is_refused() {
+        NormalMixture::new(vec![0.0; 2], 1, 1, 1.0).coverage(&[0.0, f64::NAN], 0.5);
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub trait Optimizer<T: Real> {
     /// the values before the step, so that [`Gradients::undo`] can take it back.
     ///
     /// # Panics
-    /// If `gradients` were made for another model, or hold nothing, or this optimiser has trained another model. The
-    /// model is then as it was.
+    /// If `gradients` were made for a model of another form, or hold nothing, or this optimiser has trained a model of
+    /// another form. The model is then as it was. Models of one form cannot be told apart.
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>);
 
     /// From the next step on, with the learning rate that it was made with times `factor`: for a

@@ -24,7 +24,7 @@ impl<T: Real> MeanField<T> {
     /// 2015), zero for a vector; every standard deviation [`INITIAL_SD`].
     ///
     /// The means differ from weight to weight and not from run to run, where weights are made by threads that have a
-    /// name, as `main` has: each thread counts its own. Set them by a seed with
+    /// name of their own, as `main` has: each thread counts its own. Set them by a seed with
     /// [`Bayesian::initialise`](crate::Bayesian::initialise).
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {

@@ -14,7 +14,8 @@ mod spike_and_slab;
 mod triangle;
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
@@ -134,14 +135,18 @@ pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
 
 /// A key for the initial means of a new weight: one after the other on each thread, so that no two weights start alike.
 ///
-/// A thread is known by its name, so that a program starts alike every time; one without a name by a number, in the order
-/// in which such threads make weights.
+/// A thread is known by its name, so that a program starts alike every time; threads of one name, or of none, by a number,
+/// in the order in which they make their first weight.
 fn next_initial_key() -> Key {
-    static UNNAMED: AtomicUsize = AtomicUsize::new(0);
+    static THREADS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
     thread_local! {
-        static THREAD: Key = match std::thread::current().name() {
-            Some(name) => Key::new(0).at("initial").at(name),
-            None => Key::new(0).at("initial").index(UNNAMED.fetch_add(1, Ordering::Relaxed)),
+        static THREAD: Key = {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            let key = Key::new(0).at("initial").at(&name);
+            let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = threads.entry(name).or_default();
+            *number += 1;
+            key.index(*number - 1)
         };
         static NEXT: Cell<usize> = const { Cell::new(0) };
     }

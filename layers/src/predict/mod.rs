@@ -20,8 +20,9 @@ const PARTS: usize = 16;
 /// Monte Carlo prediction, for every layer.
 ///
 /// Rows are predicted independently of each other, some hundred at a time. A model whose forward couples the rows of a
-/// batch (by a mean over them, say) is found out on its first rows, where there are more than fit in one batch;
-/// [`Draws::in_one_batch`] predicts with such a model.
+/// batch (by a mean over them, say) is looked for where there are more rows than fit in one batch, by what some rows give in
+/// batches of two sizes, and refused; [`Draws::in_one_batch`] predicts with such a model. Rows that happen to be alike hide
+/// it.
 pub trait Predict: Layer + Sync {
     /// The outputs of `draws` draws of the weights for every row of `x`.
     ///

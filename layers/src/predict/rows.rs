@@ -29,7 +29,7 @@ pub(super) struct NotFinite {
 }
 
 impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
-    /// Looks at the inputs, and at what the model makes of the first rows at its means.
+    /// Looks at the inputs, and at what the model makes of some rows.
     #[track_caller]
     pub(super) fn new(model: &'m M, x: &'m Tensor<M::Scalar>, draws: Draws) -> Self {
         let rows = x.rows();
@@ -40,7 +40,7 @@ impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
             panic!("predict: row {row}, column {column} (both from 0) of the inputs is {value}");
         }
         let tried = rows.min(TRIED);
-        let output = outputs_of_first(model, x, tried);
+        let output = outputs_of_some(model, x, draws, tried, tried);
         assert!(
             output.shape().first() == Some(&tried),
             "predict: the model's output has the shape {:?} for {tried} rows of inputs; expected (rows, ..)",
@@ -48,7 +48,7 @@ impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
         );
         let width = output.len() / tried;
         if rows > draws.rows_at_once(rows, ROWS) {
-            check_independent(&output, &outputs_of_first(model, x, tried / 2));
+            check_independent(&output, &outputs_of_some(model, x, draws, tried, tried / 2));
         }
         Rows { model, x, draws, width }
     }
@@ -94,13 +94,19 @@ impl NotFinite {
     }
 }
 
-/// The outputs of the first rows at the means of the weights.
+/// The outputs of the first `rows` of `tried` rows spread over the inputs, under the first draw of the weights.
 #[track_caller]
-fn outputs_of_first<M: Layer + ?Sized>(model: &M, x: &Tensor<M::Scalar>, rows: usize) -> Tensor<M::Scalar> {
-    let mut first = x.empty_like();
-    x.gather(&(0..rows).collect::<Vec<_>>(), &mut first);
+fn outputs_of_some<M: Layer + ?Sized>(
+    model: &M,
+    x: &Tensor<M::Scalar>,
+    draws: Draws,
+    tried: usize,
+    rows: usize,
+) -> Tensor<M::Scalar> {
+    let mut some = x.empty_like();
+    x.gather(&(0..rows).map(|i| i * x.rows() / tried).collect::<Vec<_>>(), &mut some);
     let tape = Tape::inference();
-    model.mean(&tape).forward(tape.input(&first)).to_tensor()
+    model.draw(&tape, draws.key(0)).forward(tape.input(&some)).to_tensor()
 }
 
 /// Panics if rows have other outputs among all of `tried` than among the first `half`.

@@ -36,6 +36,18 @@ pub enum TrainError {
         found: usize,
     },
 
+    /// The examples to validate on have inputs of another shape than those to train on.
+    #[error(
+        "the examples to validate on have inputs of shape {validation:?} each, and those to train on {training:?}; both must \
+         be made alike"
+    )]
+    Validation {
+        /// An input's shape in the training set.
+        training: Vec<usize>,
+        /// An input's shape among the examples to validate on.
+        validation: Vec<usize>,
+    },
+
     /// The learning rate's schedule ends before the epochs do.
     #[error(
         "the learning rate's schedule ends after {end} steps, and these epochs go on to step {needed}; make it longer, or \

@@ -45,7 +45,8 @@ pub struct Epochs(
 /// ```
 ///
 /// One of these trains one model: its optimiser remembers the model's gradients, and its steps are numbered on through
-/// several calls of [`fit`](Elbo::fit), so that training in two calls is training in one. For another model make another.
+/// several calls of [`fit`](Elbo::fit), so that training in two calls is training in one. For another model make another: one
+/// of another form is refused, and one of the same form cannot be told from the first.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Elbo<L, O = Adam> {
@@ -226,6 +227,12 @@ impl<L, O> Elbo<L, O> {
         self.objective.examples()
     }
 
+    /// Panics if estimators name what `model` has not.
+    #[track_caller]
+    pub(super) fn check_names<M: Bayesian>(&self, model: &M) {
+        self.draw.estimators.check_names(model);
+    }
+
     /// The threads to train on.
     pub(super) fn pool(&self) -> usize {
         self.threads
@@ -236,6 +243,10 @@ impl<L, O> Elbo<L, O> {
     ///
     /// # Errors
     /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
+    ///
+    /// # Panics
+    /// If estimators name what the model has not.
+    #[track_caller]
     pub fn fit<M>(
         &mut self,
         model: &mut M,
@@ -264,6 +275,10 @@ impl<L, O> Elbo<L, O> {
     ///
     /// # Errors
     /// As [`fit`](Elbo::fit).
+    ///
+    /// # Panics
+    /// As [`fit`](Elbo::fit).
+    #[track_caller]
     pub fn fit_with<M>(
         &mut self,
         model: &mut M,
@@ -381,7 +396,7 @@ impl<L, O> Elbo<L, O> {
         let Asked { validation, stop_early, mut each_epoch } = asked;
         let batches = data.len().div_ceil(self.batch);
         let end = self.schedule.as_ref().and_then(Schedule::end);
-        let needed = self.steps.next_multiple_of(batches) + epochs * batches;
+        let needed = self.steps.next_multiple_of(batches).saturating_add(epochs.saturating_mul(batches));
         if let Some(end) = end.filter(|&end| end < needed) {
             return Err(TrainError::Schedule { end, needed });
         }
@@ -424,10 +439,10 @@ impl<L, O> Elbo<L, O> {
             self.epochs += 1;
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = start.elapsed().as_secs_f64();
-            if number == epochs {
-                // What this step led to has been seen by none: it must have a loss, too.
+            if number == epochs || best.is_some() || each_epoch.is_some() {
+                // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
                 let key = Key::new(self.seed).step(self.steps);
-                step.look_back(model, key).map_err(|fault| fault.at(self.steps, self.epochs))?;
+                step.look_back(model, key).map_err(|fault| fault.at(self.steps - 1, self.epochs))?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
                 let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, self.batch);
@@ -445,6 +460,7 @@ impl<L, O> Elbo<L, O> {
         }
         if let Some(best) = best.filter(|best| best.epoch() > 0) {
             report.best = Some(best.epoch());
+            progress.best(report.epochs.len(), best.epoch());
             best.restore(model);
         }
         Ok(report)

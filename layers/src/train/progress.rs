@@ -33,7 +33,7 @@ impl Progress {
         if !shown {
             Progress::Quiet
         } else if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new((epochs * steps_per_epoch) as u64);
+            let bar = ProgressBar::new(epochs.saturating_mul(steps_per_epoch) as u64);
             let style = ProgressStyle::with_template("{msg} {wide_bar} {per_sec}, {eta} left");
             bar.set_style(style.expect("the template is constant"));
             Progress::Bar { bar, epochs, last: Instant::now() }
@@ -51,6 +51,16 @@ impl Progress {
                 let Terms { nll, kl, kl_weight } = terms;
                 bar.set_message(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
             }
+        }
+    }
+
+    /// At the end of a training that watched a quantity.
+    pub(super) fn best(&self, epochs: usize, best: usize) {
+        let line = || format!("ended after epoch {epochs}, with the parameters of the best, epoch {best}");
+        match self {
+            Progress::Bar { bar, .. } => bar.set_message(line()),
+            Progress::Lines { .. } => eprintln!("{}", line()),
+            Progress::Quiet => {}
         }
     }
 

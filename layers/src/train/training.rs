@@ -55,7 +55,8 @@ where
     }
 
     /// Stops once `watch` has not improved for `patience` epochs on end, and gives the model the parameters of its best
-    /// epoch, [`Report::best`].
+    /// epoch, [`Report::best`]. If a step fails, the model has instead the parameters of the last good step. The optimiser's
+    /// state is that of the last epoch, not of the best.
     ///
     /// # Panics
     /// If the patience is 0.
@@ -117,6 +118,14 @@ where
         if data.len() != expected {
             return Err(TrainError::Examples { expected, found: data.len() });
         }
+        if let Some(validation) = &asked.validation {
+            let shape_of = |data: &Examples<M::Scalar, L::Targets>| data.inputs().shape()[1..].to_vec();
+            let (training, validation) = (shape_of(data), shape_of(validation.data));
+            if training != validation {
+                return Err(TrainError::Validation { training, validation });
+            }
+        }
+        elbo.check_names(model);
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
     }
 }
