@@ -78,7 +78,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     ///
     /// ```
     /// # use elbo::prelude::*;
-    /// # let data = Examples::new(Tensor::from_fn([10, 2], |i| i as f64), (0..10).collect())?;
+    /// # let data: Examples = Examples::new(Tensor::from_fn([10, 2], |i| i as f64), (0..10).collect())?;
     /// let sizes: Vec<usize> = data.batches(4, Key::new(1).step(0)).map(|(x, _)| x.shape()[0]).collect();
     /// assert_eq!(sizes, [4, 4, 2]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
