@@ -4,7 +4,7 @@ use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::train::forward::Outputs;
 use crate::train::{Clip, Draw};
-use crate::{Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
+use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
 
 /// What a step needs, made once: from the second step on nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
@@ -94,16 +94,19 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(terms)
     }
 
-    /// After the last step: whether the parameters that it led to have a finite loss, of the same examples. If not, it is
-    /// taken back.
+    /// After the last step: whether both terms of the parameters that it led to are finite, of the same examples. If not, it
+    /// is taken back. The objective is not asked: it joins the terms of steps that are taken.
     pub(super) fn look_back<M>(&mut self, model: &mut M, key: Key) -> Result<(), NonFinite>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
     {
         self.tape.reset();
-        let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
-        if loss.value().is_finite() { Ok(()) } else { Err(self.take_back(model)) }
+        let net = model.draw(&self.tape, self.recipe.draw.drawing(key));
+        let output = self.recipe.forward.outputs(net, self.tape.input(&self.inputs));
+        let nll = self.recipe.likelihood.mean_nll(output, &self.targets).nats();
+        let is_finite = nll.is_finite() && net.kl().nats().is_finite();
+        if is_finite { Ok(()) } else { Err(self.take_back(model)) }
     }
 
     /// Takes the last step back: the parameters it started from had a finite loss, and those it led to have none.
