@@ -32,7 +32,7 @@ pub trait Optimizer<T: Real> {
     fn scale_rate(&mut self, factor: f64);
 }
 
-/// Calls `update` with the number of every learned tensor, the tensor, and its gradient, in whose
+/// After [`Gradients::check_step`]: calls `update` with the number of every learned tensor, the tensor, and its gradient, in whose
 /// place `update` leaves the tensor's value before the step; gives buffers their new values.
 #[track_caller]
 fn walk<T: Real, M: Parameters<Scalar = T> + ?Sized>(
@@ -40,7 +40,6 @@ fn walk<T: Real, M: Parameters<Scalar = T> + ?Sized>(
     gradients: &mut Gradients<T>,
     mut update: impl FnMut(usize, &mut Tensor<T>, &mut [T]),
 ) {
-    gradients.check_step(model);
     let mut index = 0;
     model.visit_mut(&Path::ROOT, &mut |_, role, tensor| {
         // A buffer that no forward updated has no new value.
