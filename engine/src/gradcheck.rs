@@ -17,6 +17,13 @@ const STEP: f64 = 1e-2;
 /// How often the step is halved.
 const HALVINGS: usize = 6;
 
+/// Above this relative error a kink is looked for.
+const DOUBTFUL: f64 = 1e-9;
+
+/// By how much the derivatives from the left and from the right differ at a kink, relative to the larger and relative to how
+/// well they are known.
+const KINK: (f64, f64) = (1e-3, 100.0);
+
 /// Compares the gradient of `f` with differences of its values.
 ///
 /// `f` puts parameters of `model` on the tape, with [`Tape::param`], and returns a value of any shape; several elements
@@ -25,8 +32,10 @@ const HALVINGS: usize = 6;
 /// differences in steps that are halved and extrapolated to zero (C. J. F. Ridders, "Accurate computation of F′(x) and
 /// F′(x)F″(x)", 1982). A correct gradient of a smooth function agrees to 1e-9 or better; 1e-7 is a good bound.
 ///
-/// `f` must give the same value every time, and be smooth within about 0.05 of the parameters: choose them away from
-/// kinks, and check both sides. Data enters by [`Tape::constant`], labels by [`Tape::alloc_slice`].
+/// `f` must give the same value every time, and be smooth within about 0.05 of the parameters, on the line through them or
+/// on either side: parameters may lie on a kink, as that of |x| at 0, but not near one. On a kink the derivatives of each
+/// element of the value from the left and from the right are taken apart, and the tape's is right if it is made of numbers
+/// that lie between ([`Comparison::sides`]). Data enters by [`Tape::constant`], labels by [`Tape::alloc_slice`].
 ///
 /// ```
 /// use elbo_engine::{Tensor, gradcheck};
@@ -53,7 +62,7 @@ where
         };
         for direction in 0..DIRECTIONS {
             let along = random(direction, &parameter.name, gradient.len());
-            let from_tape = gradient.iter().zip(&along).map(|(g, d)| g * d).sum();
+            let from_tape: f64 = gradient.iter().zip(&along).map(|(g, d)| g * d).sum();
             let mut shift = |step: f64| -> Vec<f64> {
                 set(model, parameter.index, |i| parameter.values[i] + step * along[i]);
                 let tape = Tape::inference();
@@ -61,15 +70,17 @@ where
                 set(model, parameter.index, |i| parameter.values[i]);
                 value
             };
-            let (differences, rounding) = derivative(&weights, &mut shift);
+            let quotients = Quotients::of(&mut shift);
             let length = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
-            comparisons.push(Comparison {
-                parameter: parameter.name.clone(),
-                direction,
-                tape: from_tape,
-                differences,
-                error: relative_error(from_tape, differences, rounding, length),
+            let (central, rounding) = quotients.derivative(&weights);
+            let smooth = relative_error(from_tape, central, rounding, length);
+            let sides = if smooth > DOUBTFUL { quotients.sides(&weights) } else { None };
+            let error = sides.map_or(smooth, |[least, largest]| {
+                relative_error(from_tape, from_tape.clamp(least, largest), rounding, length)
             });
+            let differences = sides.map_or(central, |[least, largest]| 0.5 * (least + largest));
+            let parameter = parameter.name.clone();
+            comparisons.push(Comparison { parameter, direction, tape: from_tape, differences, sides, error });
         }
     }
     Report { comparisons }
@@ -92,7 +103,10 @@ pub struct Comparison {
     pub tape: f64,
     /// The derivative from differences of values.
     pub differences: f64,
-    /// Their difference, beyond what rounding of the values explains, in units of the largest of both and of the
+    /// On a kink, the least and the largest that the derivative may be, taking each element of the value from the left or
+    /// from the right; `differences` is their mean.
+    pub sides: Option<[f64; 2]>,
+    /// The difference of `tape` and `differences` or, at a kink, of `tape` and what lies between the sides, beyond what rounding of the values explains, in units of the largest of both and of the
     /// gradient's length; infinite if one of them is no finite number.
     pub error: f64,
 }
@@ -127,12 +141,13 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Comparison { parameter, direction, tape, differences, error } = self;
-        write!(
-            f,
-            "`{parameter}`, direction {direction}: tape {tape:.12e}, differences {differences:.12e}, relative error \
-             {error:.1e}"
-        )
+        let Comparison { parameter, direction, tape, differences, sides, error } = self;
+        write!(f, "`{parameter}`, direction {direction}: tape {tape:.12e}, ")?;
+        match sides {
+            None => write!(f, "differences {differences:.12e}, ")?,
+            Some([least, largest]) => write!(f, "a kink: from {least:.12e} to {largest:.12e}, ")?,
+        }
+        write!(f, "relative error {error:.1e}")
     }
 }
 
@@ -189,35 +204,91 @@ fn random(draw: usize, name: &str, len: usize) -> Vec<f64> {
     numbers.iter().map(|x: &f64| x.signum() * (0.5 + x.abs() / (1.0 + x.abs()))).collect()
 }
 
-/// d/dt Σ weights · value(t) at 0, and a bound of what rounding of the values does to it.
-fn derivative(weights: &[f64], value: &mut dyn FnMut(f64) -> Vec<f64>) -> (f64, f64) {
-    let mut best = (f64::NAN, f64::NAN);
-    let mut smallest = f64::INFINITY;
-    let mut before: Vec<f64> = Vec::new();
-    for row in 0..=HALVINGS {
-        let step = STEP / f64::from(1 << row);
-        let (right, left) = (value(step), value(-step));
-        let terms = || weights.iter().zip(right.iter().zip(&left));
-        // Differences first: the values' common part cancels before it is added up.
-        let quotient = terms().map(|(w, (r, l))| w * (r - l)).sum::<f64>() / (2.0 * step);
-        let rounding = terms().map(|(w, (r, l))| w.abs() * (r.abs() + l.abs())).sum::<f64>() * f64::EPSILON / step;
-        // Richardson's extrapolation: the error is even in the step, and halving quarters its next order each time.
-        let mut extrapolated = vec![quotient];
-        let mut power = 1.0;
+/// The values of a function at 0 and at both ends of smaller and smaller steps.
+struct Quotients {
+    here: Vec<f64>,
+    /// The step, and the values ahead and behind.
+    rows: Vec<(f64, [Vec<f64>; 2])>,
+}
+
+impl Quotients {
+    fn of(value: &mut dyn FnMut(f64) -> Vec<f64>) -> Self {
+        let steps = (0..=HALVINGS).map(|row| STEP / f64::from(1 << row));
+        let here = value(0.0);
+        Quotients { here, rows: steps.map(|step| (step, [value(step), value(-step)])).collect() }
+    }
+
+    /// d/dt Σ weights · value(t) at 0 by central differences, and a bound of what rounding of the values does to it.
+    fn derivative(&self, weights: &[f64]) -> (f64, f64) {
+        let (mut limit, mut bound) = (Limit::new(4.0), f64::NAN);
+        for (step, [ahead, behind]) in &self.rows {
+            let terms = || weights.iter().zip(ahead.iter().zip(behind));
+            // Differences first: the values' common part cancels before it is added up.
+            let difference: f64 = terms().map(|(w, (a, b))| w * (a - b)).sum();
+            let size: f64 = terms().map(|(w, (a, b))| w.abs() * (a.abs() + b.abs())).sum();
+            if limit.refine(difference / (2.0 * step)) {
+                bound = size * f64::EPSILON / step;
+            }
+        }
+        (limit.value, bound)
+    }
+
+    /// Between which numbers the derivative lies, each element of the value taken from the left or from the right; if these
+    /// differ for one.
+    fn sides(&self, weights: &[f64]) -> Option<[f64; 2]> {
+        let (mut sides, mut is_kink) = ([0.0; 2], false);
+        for (element, weight) in weights.iter().enumerate() {
+            // The error of a central difference is even in the step, so that halving quarters its first order; that of a
+            // difference to one side has every order.
+            let [mut central, mut left, mut right] = [4.0, 2.0, 2.0].map(Limit::new);
+            for (step, [ahead, behind]) in &self.rows {
+                let [here, ahead, behind] = [&self.here, ahead, behind].map(|values| values[element]);
+                central.refine((ahead - behind) / (2.0 * step));
+                right.refine((ahead - here) / step);
+                left.refine((here - behind) / step);
+            }
+            let gap = (left.value - right.value).abs();
+            let size = left.value.abs().max(right.value.abs());
+            let on_kink = gap > KINK.0 * size && gap > KINK.1 * (left.error + right.error);
+            let [a, b] = if on_kink { [left.value, right.value] } else { [central.value; 2] }.map(|x| weight * x);
+            sides = [sides[0] + a.min(b), sides[1] + a.max(b)];
+            is_kink |= on_kink;
+        }
+        (is_kink && sides.iter().all(|side| side.is_finite())).then_some(sides)
+    }
+}
+
+/// The limit of a quotient as its step is halved again and again, by Richardson's extrapolation.
+struct Limit {
+    /// By how much halving divides the error's first order, and each next order beside the one before.
+    ratio: f64,
+    row: Vec<f64>,
+    value: f64,
+    /// How far apart estimates of `value` are.
+    error: f64,
+}
+
+impl Limit {
+    fn new(ratio: f64) -> Self {
+        Limit { ratio, row: Vec::new(), value: f64::NAN, error: f64::INFINITY }
+    }
+
+    /// Takes the quotient of the next step; whether the limit is known better for it.
+    fn refine(&mut self, quotient: f64) -> bool {
+        let before = std::mem::replace(&mut self.row, vec![quotient]);
+        let (mut power, mut is_better) = (1.0, false);
         for (order, &coarser) in before.iter().enumerate() {
-            power *= 4.0;
-            let finer = extrapolated[order];
+            power *= self.ratio;
+            let finer = self.row[order];
             let next = finer + (finer - coarser) / (power - 1.0);
             let error = (next - finer).abs().max((next - coarser).abs());
-            if error < smallest {
-                smallest = error;
-                best = (next, rounding);
+            if error < self.error {
+                (self.error, self.value, is_better) = (error, next, true);
             }
-            extrapolated.push(next);
+            self.row.push(next);
         }
-        before = extrapolated;
+        is_better
     }
-    best
 }
 
 fn relative_error(tape: f64, differences: f64, rounding: f64, length: f64) -> f64 {
@@ -276,6 +347,49 @@ mod tests {
     #[should_panic(expected = "``, direction 0: tape")]
     fn the_message_names_parameter_and_direction() {
         check(1e-3).assert_within(1e-7);
+    }
+
+    /// |x| whose derivative at 0 is the number.
+    #[derive(Clone, Copy)]
+    struct Distance(f64);
+
+    impl Operation<f64> for Distance {
+        fn name(&self) -> &'static str {
+            "distance"
+        }
+
+        fn forward(&self, io: &mut Evaluation<'_, f64>) {
+            let x = io.input(0).data;
+            io.output(0).iter_mut().zip(x).for_each(|(y, x)| *y = x.abs());
+        }
+
+        fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+            let (x, g) = (io.input(0).data, io.upstream(0).unwrap());
+            io.give(0, |i| g[i] * if x[i] == 0.0 { self.0 } else { x[i].signum() });
+        }
+    }
+
+    fn check_distance(at_zero: f64, x: [f64; 3]) -> Report {
+        let mut model = Tensor::new([3], x);
+        gradcheck(&mut model, |tape, x| tape.record(Distance(at_zero), &[tape.param(x)], [x.shape()])[0])
+    }
+
+    #[test]
+    fn on_a_kink_any_slope_between_both_sides_is_right() {
+        for at_zero in [-1.0, -0.3, 0.0, 1.0] {
+            for x in [[0.0; 3], [0.0, 0.7, -1.2]] {
+                let report = check_distance(at_zero, x);
+                report.assert_within(1e-10);
+            }
+        }
+        let smooth = check_distance(0.0, [0.4, -0.7, 1.0]);
+        assert!(smooth.comparisons().iter().all(|comparison| comparison.sides.is_none()), "{smooth}");
+    }
+
+    #[test]
+    #[should_panic(expected = "a kink: from ")]
+    fn on_a_kink_a_slope_beyond_both_sides_is_found() {
+        check_distance(1.001, [0.0, 0.7, -1.2]).assert_within(1e-7);
     }
 
     #[test]

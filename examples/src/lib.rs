@@ -10,6 +10,7 @@ pub mod failure;
 pub mod json;
 pub mod mnist;
 pub mod plot;
+pub mod scaling;
 pub mod scan;
 pub mod summary;
 pub mod table;

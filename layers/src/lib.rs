@@ -71,6 +71,7 @@ mod likelihood;
 mod numbers;
 mod objective;
 mod optim;
+mod outputs;
 mod posterior;
 mod predict;
 mod prior;
@@ -99,8 +100,8 @@ pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point,
-    Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
+    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+    MeanFieldLaplace, Point, Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
 };
 pub use predict::{Draws, Predict, Predictive};
 pub use prior::{
@@ -121,12 +122,13 @@ pub use hidden::{Each, EachMut, OnWeight};
 pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
-        Adam, Bayesian, Buffer, Categorical, Cauchy, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs, Estimator,
-        Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal, HierarchicalNormal,
-        Horseshoe, Key, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal, LogNormalPrior, LogUniform,
-        LowRank, MatrixNormal, MeanField, MeanFieldLaplace, MonteCarlo, Normal, Normals, Objective, Optimizer,
-        Parameters, Point, Posterior, Predict, Prior, Radial, Real, Sample, ScaleMixture, Sgd, SpikeAndSlab,
-        SpikeAndSlabPrior, StudentT, Tape, Tensor, Var, Weight, bayesian,
+        Adam, Bayesian, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs,
+        Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
+        HierarchicalNormal, Horseshoe, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal,
+        LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace, MonteCarlo,
+        Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Radial, Real, Report,
+        Sample, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
+        TrainError, Var, WarmUp, Watch, Weight, bayesian,
     };
 }
 

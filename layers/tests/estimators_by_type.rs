@@ -71,6 +71,7 @@ fn every_family_does_what_its_type_says() {
     check(MeanField::new([2, 3]), normal, [true, true]);
     check(Point::new([2, 3]), normal, [true, true]);
     check(MeanFieldLaplace::new([2, 3]), normal, [true, true]);
+    check(MeanFieldCauchy::new([2, 3]), Cauchy(0.0, 1.0), [false, true]);
     check(Radial::new([2, 3]), normal, [false, true]);
     check(LogNormal::new([2, 3]), LogNormalPrior(0.0, 1.0), [true, false]);
     check(SpikeAndSlab::new([2, 3]), SpikeAndSlabPrior(0.5, 1.0), [true, false]);

@@ -342,6 +342,23 @@ fn a_model_without_a_forward_of_one_argument_is_fitted_by_a_function() {
     let mut elbo = Elbo::new(Categorical, 200).optimizer(Adam::new(1e-2)).quiet();
     let report = elbo.fit_with(&mut model, &data, Epochs(30), |net, x| net.outputs(x, 2.0)).unwrap();
     assert!(report.last().nll < report.epochs[0].nll, "{report}");
+
+    // By the same function it is evaluated and predicts: as the layer does whose outputs are the half.
+    #[bayesian]
+    struct Doubled {
+        layer: Dense,
+    }
+    #[bayesian]
+    impl Doubled {
+        fn forward(&self, x: Var) -> Var {
+            self.layer.forward(x) * 2.0
+        }
+    }
+    let bound = elbo.evaluate_with(&model, &data, Draws(4), |net, x| net.outputs(x, 2.0)).unwrap();
+    let predicted = model.predict_with(data.inputs(), Draws(4), |net, x| net.outputs(x, 2.0));
+    let doubled = Doubled { layer: model.layer };
+    assert_eq!(bound, elbo.evaluate(&doubled, &data, Draws(4)).unwrap());
+    assert_eq!(predicted.outputs(), doubled.predict(data.inputs(), Draws(4)).outputs());
 }
 
 #[test]

@@ -138,6 +138,18 @@ fn derivatives_at_kinks_are_what_the_documentation_says() {
 }
 
 #[test]
+fn derivatives_on_kinks_lie_between_those_of_both_sides() {
+    let mut x = Tensor::new([5], [0.0, 1.0, -1.0, 0.4, -0.7]);
+    agree(&mut x, |tape, x| tape.param(x).abs());
+    agree(&mut x, |tape, x| tape.param(x).relu().exp());
+    agree(&mut x, |tape, x| tape.param(x).leaky_relu(0.1));
+    agree(&mut x, |tape, x| tape.param(x).elu(0.7));
+    agree(&mut x, |tape, x| tape.param(x).clamp(-1.0, 1.0) * 3.0);
+    agree(&mut x, |tape, x| tape.param(x).maximum(tape.constant([5], |_| 0.0)));
+    agree(&mut x, |tape, x| tape.param(x).minimum(tape.param(x) * 0.5));
+}
+
+#[test]
 fn nan_comes_through_where_a_comparison_could_lose_it() {
     let x = Tensor::new([2], [f64::NAN, 1.0]);
     let swapped = Tensor::new([2], [1.0, f64::NAN]);

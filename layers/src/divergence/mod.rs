@@ -7,6 +7,7 @@ mod log_normal;
 mod log_uniform;
 mod low_rank;
 pub(crate) mod mean_field;
+mod mean_field_cauchy;
 mod mean_field_laplace;
 mod moments;
 mod monte_carlo;

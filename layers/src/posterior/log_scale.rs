@@ -31,9 +31,13 @@ pub(crate) fn divisor<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
 /// x, or the least positive number where it has underflowed.
 #[track_caller]
 pub(crate) fn positive<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
+    x.clamp(least::<T>(), f64::INFINITY)
+}
+
+/// The least positive number of a type that has all of its digits.
+pub(crate) fn least<T: Real>() -> f64 {
     let [double, single] = [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)];
-    let least = if T::from_f64(double) > T::ZERO { double } else { single };
-    x.clamp(least, f64::INFINITY)
+    if T::from_f64(double) > T::ZERO { double } else { single }
 }
 
 /// softplus(ρ) of a single number.

@@ -7,6 +7,7 @@ mod log_scale;
 mod low_rank;
 mod matrix_normal;
 mod mean_field;
+mod mean_field_cauchy;
 mod mean_field_laplace;
 mod point;
 pub(crate) mod radial;
@@ -24,6 +25,7 @@ pub(crate) use log_scale::{inverse_softplus, log_scale, log_scales, log_softplus
 pub use low_rank::LowRank;
 pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
+pub use mean_field_cauchy::MeanFieldCauchy;
 pub use mean_field_laplace::MeanFieldLaplace;
 pub use point::Point;
 pub use radial::Radial;

@@ -12,18 +12,19 @@ use rayon::prelude::*;
 use rows::{NotFinite, Rows};
 
 use crate::metrics::{NormalMixture, Probabilities};
-use crate::{Categorical, Gaussian, Layer, Tensor};
+use crate::outputs::{By, Outputs, Own};
+use crate::{Bayesian, Categorical, Gaussian, Layer, Tensor, Var};
 
 /// Parts that a sum over draws is split into, whatever the number of threads.
 const PARTS: usize = 16;
 
-/// Monte Carlo prediction, for every layer.
+/// Monte Carlo prediction, for every model.
 ///
 /// Rows are predicted independently of each other, some hundred at a time. A model whose forward couples the rows of a
 /// batch (by a mean over them, say) is looked for where there are more rows than fit in one batch, by what some rows give in
 /// batches of two sizes, and refused; [`Draws::in_one_batch`] predicts with such a model. Rows that happen to be alike hide
 /// it.
-pub trait Predict: Layer + Sync {
+pub trait Predict: Bayesian + Sync {
     /// The outputs of `draws` draws of the weights for every row of `x`.
     ///
     /// It runs on all threads of the current pool, each with a tape that does not record; rows are
@@ -34,23 +35,55 @@ pub trait Predict: Layer + Sync {
     /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows
     /// in its first axis, couples them, or is not finite.
     #[track_caller]
-    fn predict(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Predictive<Self::Scalar> {
-        let rows = Rows::new(self, x, draws);
-        let width = rows.width;
-        let mut outputs = Tensor::zeros([draws.count(), rows.count(), width]);
-        let each = (rows.count() * width).max(1);
-        let of_draw = |(draw, out): (usize, &mut [Self::Scalar])| {
-            rows.for_each(draw, |row, output| out[row * width..][..width].copy_from_slice(output)).err()
-        };
-        let faults: Vec<Option<NotFinite>> = outputs.data_mut().par_chunks_mut(each).enumerate().map(of_draw).collect();
-        if let Some(fault) = faults.iter().flatten().next() {
-            fault.raise();
-        }
-        Predictive { outputs }
+    fn predict(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Predictive<Self::Scalar>
+    where
+        Self: Layer + Sized,
+    {
+        outputs_of_draws(self, &Own, x, draws)
+    }
+
+    /// [`predict`](Predict::predict) for a model whose `forward` has another name, or takes more than its inputs: `forward`
+    /// says how outputs come from a draw of the model and the inputs, as in [`Elbo::fit_with`](crate::Elbo::fit_with).
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let (model, x) = (Dense::new(2, 2), Tensor::from_fn([16, 2], |i| (i as f64).sin()));
+    /// let predictions = model.predict_with(&x, Draws(50), |net, x| net.forward(x * 0.5)).categorical();
+    /// ```
+    ///
+    /// # Panics
+    /// As [`predict`](Predict::predict).
+    #[track_caller]
+    fn predict_with<F>(&self, x: &Tensor<Self::Scalar>, draws: Draws, forward: F) -> Predictive<Self::Scalar>
+    where
+        Self: Sized,
+        F: for<'t> Fn(Self::Draw<'t>, Var<'t, Self::Scalar>) -> Var<'t, Self::Scalar> + Sync,
+    {
+        outputs_of_draws(self, &By(forward), x, draws)
     }
 }
 
-impl<M: Layer + Sync> Predict for M {}
+impl<M: Bayesian + Sync> Predict for M {}
+
+#[track_caller]
+fn outputs_of_draws<M, F>(model: &M, forward: &F, x: &Tensor<M::Scalar>, draws: Draws) -> Predictive<M::Scalar>
+where
+    M: Bayesian + Sync,
+    F: Outputs<M> + Sync,
+{
+    let rows = Rows::new(model, forward, x, draws);
+    let width = rows.width;
+    let mut outputs = Tensor::zeros([draws.count(), rows.count(), width]);
+    let each = (rows.count() * width).max(1);
+    let of_draw = |(draw, out): (usize, &mut [M::Scalar])| {
+        rows.for_each(draw, |row, output| out[row * width..][..width].copy_from_slice(output)).err()
+    };
+    let faults: Vec<Option<NotFinite>> = outputs.data_mut().par_chunks_mut(each).enumerate().map(of_draw).collect();
+    if let Some(fault) = faults.iter().flatten().next() {
+        fault.raise();
+    }
+    Predictive { outputs }
+}
 
 impl Categorical {
     /// Class probabilities averaged over draws of the weights, for every row of `x`:
@@ -59,8 +92,8 @@ impl Categorical {
     /// # Panics
     /// As [`Predict::predict`].
     #[track_caller]
-    pub fn predict<M: Predict>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> Probabilities {
-        let rows = Rows::new(model, x, draws);
+    pub fn predict<M: Predict + Layer>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> Probabilities {
+        let rows = Rows::new(model, &Own, x, draws);
         let new_sum = || Sum::new(rows.count(), rows.width);
         let part = draws.count().div_ceil(PARTS);
         let of_part = |i: usize| {
@@ -89,7 +122,7 @@ impl Gaussian {
     /// # Panics
     /// As [`Predict::predict`].
     #[track_caller]
-    pub fn predict<M: Predict>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> NormalMixture {
+    pub fn predict<M: Predict + Layer>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> NormalMixture {
         model.predict(x, draws).gaussian(self)
     }
 }

@@ -1,8 +1,9 @@
 //! A model's outputs, row by row.
 
 use crate::data::Targets;
+use crate::outputs::Outputs;
 use crate::predict::Draws;
-use crate::{Forward, Layer, Real, Tape, Tensor};
+use crate::{Bayesian, Real, Tape, Tensor};
 
 /// Rows of a data set that are on a thread's tape at a time.
 const ROWS: usize = 256;
@@ -14,8 +15,9 @@ const TRIED: usize = 8;
 const ROUNDING: f64 = 1e-3;
 
 /// The inputs of a prediction, looked at before anything is predicted.
-pub(super) struct Rows<'m, M: Layer + ?Sized> {
+pub(super) struct Rows<'m, M: Bayesian, F> {
     model: &'m M,
+    forward: &'m F,
     x: &'m Tensor<M::Scalar>,
     draws: Draws,
     /// Outputs of one row: the output's axes after the first.
@@ -28,10 +30,10 @@ pub(super) struct NotFinite {
     draw: usize,
 }
 
-impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
+impl<'m, M: Bayesian, F: Outputs<M>> Rows<'m, M, F> {
     /// Looks at the inputs, and at what the model makes of some rows.
     #[track_caller]
-    pub(super) fn new(model: &'m M, x: &'m Tensor<M::Scalar>, draws: Draws) -> Self {
+    pub(super) fn new(model: &'m M, forward: &'m F, x: &'m Tensor<M::Scalar>, draws: Draws) -> Self {
         let rows = x.rows();
         assert!(rows > 0, "predict: there are no rows in an input of shape {:?}", x.shape());
         if let Some(at) = x.data().iter().position(|x| !x.is_finite()) {
@@ -40,7 +42,7 @@ impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
             panic!("predict: row {row}, column {column} (both from 0) of the inputs is {value}");
         }
         let tried = rows.min(TRIED);
-        let output = outputs_of_some(model, x, draws, tried, tried);
+        let output = outputs_of_some(model, forward, x, draws, [tried, tried]);
         assert!(
             output.shape().first() == Some(&tried),
             "predict: the model's output has the shape {:?} for {tried} rows of inputs; expected (rows, ..)",
@@ -48,9 +50,9 @@ impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
         );
         let width = output.len() / tried;
         if rows > draws.rows_at_once(rows, ROWS) {
-            check_independent(&output, &outputs_of_some(model, x, draws, tried, tried / 2));
+            check_independent(&output, &outputs_of_some(model, forward, x, draws, [tried, tried / 2]));
         }
-        Rows { model, x, draws, width }
+        Rows { model, forward, x, draws, width }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -68,7 +70,8 @@ impl<'m, M: Layer + Sync + ?Sized> Rows<'m, M> {
             indices.extend(from..self.count().min(from + at_once));
             self.x.gather(&indices, &mut batch);
             tape.reset();
-            let output = self.model.draw(&tape, self.draws.key(draw)).forward(tape.input(&batch)).value();
+            let net = self.model.draw(&tape, self.draws.key(draw));
+            let output = self.forward.outputs(net, tape.input(&batch)).value();
             if self.width == 0 {
                 continue;
             }
@@ -96,17 +99,17 @@ impl NotFinite {
 
 /// The outputs of the first `rows` of `tried` rows spread over the inputs, under the first draw of the weights.
 #[track_caller]
-fn outputs_of_some<M: Layer + ?Sized>(
+fn outputs_of_some<M: Bayesian, F: Outputs<M>>(
     model: &M,
+    forward: &F,
     x: &Tensor<M::Scalar>,
     draws: Draws,
-    tried: usize,
-    rows: usize,
+    [tried, rows]: [usize; 2],
 ) -> Tensor<M::Scalar> {
     let mut some = x.empty_like();
     x.gather(&(0..rows).map(|i| i * x.rows() / tried).collect::<Vec<_>>(), &mut some);
     let tape = Tape::inference();
-    model.draw(&tape, draws.key(0)).forward(tape.input(&some)).to_tensor()
+    forward.outputs(model.draw(&tape, draws.key(0)), tape.input(&some)).to_tensor()
 }
 
 /// Panics if rows have other outputs among all of `tried` than among the first `half`.

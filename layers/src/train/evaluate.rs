@@ -2,8 +2,10 @@
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
-use crate::train::forward::Outputs;
-use crate::{Drawn, Draws, Likelihood, Real, Tape};
+use crate::engine::with_threads;
+use crate::outputs::{By, Outputs, Own};
+use crate::train::TrainError;
+use crate::{Drawn, Draws, Elbo, Layer, Likelihood, Real, Tape, Var};
 
 /// The evidence lower bound of a model as it is, averaged over draws of its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +30,134 @@ impl Bound {
         let standard_error = if draws > 1.0 { (squares / (draws * (draws - 1.0))).sqrt() } else { f64::INFINITY };
         Bound { nll, kl, elbo, standard_error }
     }
+}
+
+impl<L, O> Elbo<L, O> {
+    /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
+    /// sampling, and with the divergence in full, whatever training does.
+    ///
+    /// # Errors
+    /// [`TrainError::Examples`] if `data` has not N examples, [`TrainError::Targets`] if the likelihood cannot explain them.
+    pub fn evaluate<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        self.bound(model, data, draws, &Own)
+    }
+
+    /// [`evaluate`](Elbo::evaluate) for a model that [`fit_with`](Elbo::fit_with) trains, by the same `forward`.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Elbo::evaluate).
+    pub fn evaluate_with<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Sync,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        self.bound(model, data, draws, &By(forward))
+    }
+
+    /// The expected negative log-likelihood of any examples under the model as it is, in nats per example, averaged over
+    /// draws of the weights. That of the averaged prediction, which is no larger, is
+    /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
+    ///
+    /// # Errors
+    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
+    pub fn expected_nll<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<f64, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        let nll = self.nll(model, data, draws, &Own)?;
+        Ok(nll.iter().sum::<f64>() / nll.len() as f64)
+    }
+
+    fn bound<M, F>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: &F,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+        F: Outputs<M> + Sync,
+    {
+        if data.len() != self.examples() {
+            return Err(TrainError::Examples { expected: self.examples(), found: data.len() });
+        }
+        let nll = self.nll(model, data, draws, forward)?;
+        Ok(Bound::new(&nll, &kl_of_draws(model, draws), data.len()))
+    }
+
+    fn nll<M, F>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: &F,
+    ) -> Result<Vec<f64>, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+        F: Outputs<M> + Sync,
+    {
+        let (likelihood, batch) = (self.likelihood(), self.batch_size());
+        with_threads(self.pool(), || {
+            check_targets(model, likelihood, forward, data, batch)?;
+            Ok(nll_of_draws(model, likelihood, forward, data, draws, batch))
+        })
+    }
+}
+
+/// Whether the likelihood can explain the targets, found by the outputs for a first batch.
+pub(super) fn check_targets<T, M, L, F>(
+    model: &M,
+    likelihood: &L,
+    forward: &F,
+    data: &Examples<T, L::Targets>,
+    batch: usize,
+) -> Result<(), TrainError>
+where
+    T: Real,
+    M: Bayesian<Scalar = T>,
+    L: Likelihood<T>,
+    F: Outputs<M>,
+{
+    let rows: Vec<usize> = (0..batch.min(data.len())).collect();
+    let mut inputs = data.inputs().empty_like();
+    data.inputs().gather(&rows, &mut inputs);
+    let tape = Tape::inference();
+    let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
+    likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)
 }
 
 /// The divergence in nats of each draw: the same for all where it is a closed form.

@@ -4,16 +4,15 @@ use std::time::Instant;
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, shuffle};
-use crate::engine::with_threads;
-use crate::train::evaluate::{kl_of_draws, nll_of_draws};
-use crate::train::forward::{Outputs, Own};
+use crate::outputs::Outputs;
+use crate::train::evaluate::{check_targets, nll_of_draws};
 use crate::train::progress::Progress;
 use crate::train::step::{NonFinite, Recipe, Step};
 use crate::train::training::{Asked, Validation};
 use crate::train::watch::Best;
-use crate::train::{Bound, Clip, Draw, Epoch, Report, Schedule, TrainError, Training};
+use crate::train::{Clip, Draw, Epoch, Report, Schedule, TrainError, Training};
 use crate::{
-    Adam, Draws, Estimator, Estimators, Key, KlWeight, Layer, Likelihood, Objective, Optimizer, Tempering, Var, WarmUp,
+    Adam, Estimator, Estimators, Key, KlWeight, Layer, Likelihood, Objective, Optimizer, Tempering, Var, WarmUp,
 };
 
 /// How often the training set is gone through.
@@ -227,6 +226,14 @@ impl<L, O> Elbo<L, O> {
         self.objective.examples()
     }
 
+    pub(super) fn likelihood(&self) -> &L {
+        &self.likelihood
+    }
+
+    pub(super) fn batch_size(&self) -> usize {
+        self.batch
+    }
+
     /// Panics if estimators name what `model` has not.
     #[track_caller]
     pub(super) fn check_names<M: Bayesian>(&self, model: &M) {
@@ -310,75 +317,6 @@ impl<L, O> Elbo<L, O> {
         Training::new(self, model, data)
     }
 
-    /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
-    /// sampling, and with the divergence in full, whatever training does.
-    ///
-    /// # Errors
-    /// [`TrainError::Examples`] if `data` has not N examples, [`TrainError::Targets`] if the likelihood cannot explain them.
-    pub fn evaluate<M>(
-        &self,
-        model: &M,
-        data: &Examples<M::Scalar, L::Targets>,
-        draws: Draws,
-    ) -> Result<Bound, TrainError>
-    where
-        M: Layer + Bayesian + Sync,
-        L: Likelihood<M::Scalar>,
-        L::Targets: Sync,
-        O: Sync,
-    {
-        if data.len() != self.examples() {
-            return Err(TrainError::Examples { expected: self.examples(), found: data.len() });
-        }
-        let nll = self.nll_of_draws(model, data, draws)?;
-        Ok(Bound::new(&nll, &kl_of_draws(model, draws), data.len()))
-    }
-
-    /// The expected negative log-likelihood of any examples under the model as it is, in nats per example, averaged over
-    /// draws of the weights. That of the averaged prediction, which is no larger, is
-    /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
-    ///
-    /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
-    pub fn expected_nll<M>(
-        &self,
-        model: &M,
-        data: &Examples<M::Scalar, L::Targets>,
-        draws: Draws,
-    ) -> Result<f64, TrainError>
-    where
-        M: Layer + Bayesian + Sync,
-        L: Likelihood<M::Scalar>,
-        L::Targets: Sync,
-        O: Sync,
-    {
-        let nll = self.nll_of_draws(model, data, draws)?;
-        Ok(nll.iter().sum::<f64>() / nll.len() as f64)
-    }
-
-    fn nll_of_draws<M>(
-        &self,
-        model: &M,
-        data: &Examples<M::Scalar, L::Targets>,
-        draws: Draws,
-    ) -> Result<Vec<f64>, TrainError>
-    where
-        M: Layer + Bayesian + Sync,
-        L: Likelihood<M::Scalar>,
-        L::Targets: Sync,
-        O: Sync,
-    {
-        with_threads(self.threads, || {
-            let mut step = Step::new(
-                model,
-                data,
-                Recipe { likelihood: &self.likelihood, forward: &Own, objective: &self.objective, draw: &self.draw },
-            );
-            step.check(model, data, self.batch).map_err(TrainError::Targets)?;
-            Ok(nll_of_draws(model, &self.likelihood, &Own, data, draws, self.batch))
-        })
-    }
-
     pub(super) fn run<M, F>(
         &mut self,
         model: &mut M,
@@ -407,7 +345,7 @@ impl<L, O> Elbo<L, O> {
             Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &self.draw },
         );
         for data in [Some(data), validation.as_ref().map(|held_out| held_out.data)].into_iter().flatten() {
-            step.check(model, data, self.batch).map_err(TrainError::Targets)?;
+            check_targets(model, &self.likelihood, forward, data, self.batch)?;
         }
         let mut progress = Progress::new(self.shown, epochs, batches);
         let mut best = stop_early.map(Best::new);

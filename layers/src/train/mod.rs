@@ -5,7 +5,6 @@ mod draw;
 mod error;
 mod evaluate;
 mod fit;
-mod forward;
 mod progress;
 mod report;
 mod schedule;

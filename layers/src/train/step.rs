@@ -2,7 +2,7 @@
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
-use crate::train::forward::Outputs;
+use crate::outputs::Outputs;
 use crate::train::{Clip, Draw};
 use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
 
@@ -45,19 +45,6 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             inputs: data.inputs().empty_like(),
             targets: data.targets().empty_like(),
         }
-    }
-
-    /// Whether the likelihood can explain the targets, found by the outputs for a first batch.
-    pub(super) fn check<M>(&mut self, model: &M, data: &Examples<T, Y>, batch: usize) -> Result<(), String>
-    where
-        M: Bayesian<Scalar = T>,
-        F: Outputs<M>,
-    {
-        let rows: Vec<usize> = (0..batch.min(data.len())).collect();
-        data.inputs().gather(&rows, &mut self.inputs);
-        let tape = Tape::inference();
-        let output = self.recipe.forward.outputs(model.mean(&tape), tape.input(&self.inputs));
-        self.recipe.likelihood.check(output.shape(), data.targets())
     }
 
     /// One step. On failure the model is as it was when the loss was last finite.

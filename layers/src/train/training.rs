@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::engine::with_threads;
-use crate::train::forward::{By, Outputs, Own};
+use crate::outputs::{By, Outputs, Own};
 use crate::train::watch::{StopEarly, Watch};
 use crate::train::{Elbo, Epoch, Epochs, Report, TrainError};
 use crate::{Draws, Layer, Likelihood, Optimizer, Real, Var};

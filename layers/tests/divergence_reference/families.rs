@@ -46,6 +46,19 @@ where
     }
 }
 
+/// The mean-field Cauchy, its scale given as `q_scale`.
+pub(crate) fn cauchy(case: &mut Case<'_>, prior: impl Fn(&Case<'_>, usize) -> Cauchy) {
+    for i in 0..case.elements() {
+        let rho = inverse_softplus(case.input("q_scale", i));
+        let parameters = MeanField { mean: scalar(case.input("q_loc", i)), rho: scalar(rho) };
+        let model = Model { weight: MeanFieldCauchy { parameters }, prior: prior(case, i) };
+        let (values, [by_median, by_rho]) = model.divergence(["mean", "rho"]);
+        case.values(i, values);
+        case.gradient("q_loc", i, by_median);
+        case.gradient("q_scale", i, by_rho / sigmoid(rho));
+    }
+}
+
 pub(crate) fn log_normal(case: &mut Case<'_>) {
     for i in 0..case.elements() {
         let rho = inverse_softplus(case.input("q_scale", i));

@@ -78,6 +78,7 @@ fn under<P: Prior + Clone>(prior: P) {
         check(&low_rank::<T>(), prior, f64::NEG_INFINITY);
         check(&radial, prior, f64::NEG_INFINITY);
         check(&MeanFieldLaplace::<T>::new(SHAPE), prior, f64::NEG_INFINITY);
+        check(&MeanFieldCauchy::<T>::new(SHAPE), prior, f64::NEG_INFINITY);
         check(&full::<T>(), prior, -5.0);
         check(&matrix::<T>(), prior, -5.0);
     }

@@ -8,6 +8,7 @@ mod full_covariance;
 mod log_normal;
 mod low_rank;
 mod matrix_normal;
+mod mean_field_cauchy;
 mod mean_field_laplace;
 mod pairs;
 mod radial;

@@ -4,12 +4,12 @@ use crate::bayesian::Bayesian;
 use crate::{Forward, Layer, Var};
 
 /// From a draw of `M` and a batch's inputs to its outputs.
-pub(super) trait Outputs<M: Bayesian> {
+pub(crate) trait Outputs<M: Bayesian> {
     fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar>;
 }
 
 /// By the model's own `forward`.
-pub(super) struct Own;
+pub(crate) struct Own;
 
 impl<M: Layer> Outputs<M> for Own {
     fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
@@ -18,7 +18,7 @@ impl<M: Layer> Outputs<M> for Own {
 }
 
 /// By a function that was given.
-pub(super) struct By<F>(pub(super) F);
+pub(crate) struct By<F>(pub(super) F);
 
 impl<M, F> Outputs<M> for By<F>
 where

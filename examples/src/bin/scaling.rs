@@ -1,0 +1,142 @@
+//! How the time of a training step grows with width, depth, batch, draws and threads.
+//!
+//! ```text
+//! cargo run --release --bin scaling -- --pictures docs/scaling
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use elbo_examples::cli::whole;
+use elbo_examples::failure::{Failure, exit};
+use elbo_examples::plot::Chart;
+use elbo_examples::scaling::{Work, step};
+
+/// Times steps of networks of square layers: weights drawn, forward, bound, backward and Adam.
+///
+/// What is not varied is two layers 512 wide, a batch of 128 and one draw. Each figure is a median; for "per unit" it is
+/// divided by what is varied (by the number of weights where that is the width), and a star says where that changed by more
+/// than half from one line to the next.
+#[derive(Parser)]
+#[command(name = "scaling", version)]
+struct Options {
+    /// Threads of the second column
+    #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<1>)]
+    threads: usize,
+
+    /// Milliseconds that each figure is measured for, at least
+    #[arg(long, value_name = "MS", default_value_t = 500)]
+    turn: u64,
+
+    /// Draw each table into this folder, as SVG
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+}
+
+/// A time per unit that changes by more than this factor is marked.
+const JUMP: f64 = 1.5;
+
+/// What is not varied.
+const BASE: Work = Work { width: 512, depth: 2, batch: 128, draws: 1, threads: 1 };
+
+/// What is varied.
+struct Sweep {
+    name: &'static str,
+    /// What a step's time is divided by.
+    unit: &'static str,
+    values: Vec<usize>,
+    work: fn(usize) -> Work,
+    units: fn(Work) -> usize,
+}
+
+/// 1, 2, 4 .. to 2^last, from 2^first.
+fn powers(first: u32, last: u32) -> Vec<usize> {
+    (first..=last).map(|power| 1 << power).collect()
+}
+
+fn sweeps() -> Vec<Sweep> {
+    vec![
+        Sweep {
+            name: "width",
+            unit: "weight",
+            values: powers(6, 13),
+            work: |width| Work { width, ..BASE },
+            units: |work| work.weights(),
+        },
+        Sweep {
+            name: "depth",
+            unit: "layer",
+            values: powers(0, 6),
+            work: |depth| Work { depth, ..BASE },
+            units: |work| work.depth,
+        },
+        Sweep {
+            name: "batch",
+            unit: "example",
+            values: powers(0, 13),
+            work: |batch| Work { batch, ..BASE },
+            units: |work| work.batch,
+        },
+        Sweep {
+            name: "draws",
+            unit: "draw",
+            values: powers(0, 6),
+            work: |draws| Work { draws, ..BASE },
+            units: |work| work.draws,
+        },
+    ]
+}
+
+fn main() -> ExitCode {
+    exit(run(&Options::parse()))
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let turn = Duration::from_millis(options.turn);
+    for sweep in sweeps() {
+        let columns = [1, options.threads].map(|threads| {
+            let time = |&value: &usize| step(Work { threads, ..(sweep.work)(value) }, turn);
+            sweep.values.iter().map(time).collect::<Vec<f64>>()
+        });
+        print(&sweep, options.threads, &columns);
+        if let Some(folder) = &options.pictures {
+            draw(&sweep, options.threads, columns, folder)?;
+        }
+    }
+    Ok(())
+}
+
+fn print(sweep: &Sweep, threads: usize, columns: &[Vec<f64>; 2]) {
+    println!("\n{:>8} {:>12}   1 thread: ms, µs a {}   {threads} threads", sweep.name, "weights", sweep.unit);
+    let mut before = [f64::NAN; 2];
+    for (row, &value) in sweep.values.iter().enumerate() {
+        let work = (sweep.work)(value);
+        print!("{value:>8} {:>12}", work.weights());
+        for (column, before) in columns.iter().zip(&mut before) {
+            let each = column[row] / (sweep.units)(work) as f64;
+            let ratio = each / *before;
+            let star = if ratio.max(1.0 / ratio) > JUMP { '*' } else { ' ' };
+            print!("   {:>10.3} {:>10.4}{star}", 1e3 * column[row], 1e6 * each);
+            *before = each;
+        }
+        println!();
+    }
+}
+
+fn draw(sweep: &Sweep, threads: usize, columns: [Vec<f64>; 2], folder: &Path) -> Result<(), Failure> {
+    let [one, more] = columns.map(|column| column.iter().map(|seconds| 1e3 * seconds).collect());
+    let threads = format!("{threads} threads");
+    let title = format!("Milliseconds of a training step by {}", sweep.name);
+    let chart = Chart {
+        title: &title,
+        x_label: sweep.name,
+        x: sweep.values.iter().map(|&value| value as f64).collect(),
+        lines: vec![("1 thread", one), (&threads, more)],
+    };
+    let file = folder.join(format!("{}.svg", sweep.name));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(&file, chart.svg()))
+        .map_err(|error| Failure::Run(format!("--pictures: cannot write {}: {error}", file.display()).into()))
+}

@@ -1,0 +1,58 @@
+//! The mean-field Cauchy posterior under a Cauchy prior.
+
+use super::mean_field::{self, log_slope};
+use crate::elementwise::{At, Summand};
+use crate::engine::kernels::dispatch::Simd;
+use crate::engine::kernels::math::Math;
+use crate::{Cauchy, Cx, Divergence, Given, MeanFieldCauchy, Real, Var, Yes};
+
+/// ln(((γ + s)² + (m − l)²)/4γs) for every element, where γ is the posterior's scale and m its median, s and l the prior's
+/// (Chyzak and Nielsen 2019).
+impl<T: Real> Divergence<Cauchy> for MeanFieldCauchy<T> {
+    type Exact = Yes;
+
+    fn kl(&self, prior: &Cauchy) -> f64 {
+        mean_field::kl(&self.parameters, FromCauchy(*prior), 0.0)
+    }
+
+    fn kl_on<'t>(&'t self, prior: Given<'t, Cauchy, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        mean_field::kl_on(&self.parameters, FromCauchy(*prior), None, cx)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct FromCauchy(Cauchy);
+
+impl FromCauchy {
+    /// The distance of the medians and the posterior's scale, both in the prior's scale.
+    #[inline(always)]
+    fn relative<S: Simd>(self, median: f64, rho: f64) -> [f64; 2] {
+        [(median - self.0.median()) / self.0.scale(), Math::softplus::<S>(rho) / self.0.scale()]
+    }
+}
+
+impl Summand<2> for FromCauchy {
+    const NAME: &'static str = "divergence of a Cauchy from Cauchy";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, [median, rho]: [f64; 2], _: At) -> f64 {
+        let [away, scale] = self.relative::<S>(median, rho);
+        // Of distributions that are close, 1 + x tells less than x does; of others x may be more than any number.
+        let x = ((scale - 1.0) * (scale - 1.0) + away * away) / (4.0 * scale);
+        let close = Math::ln_1p::<S>(x);
+        let sum = (scale + 1.0) * (scale + 1.0) + away * away;
+        let apart = Math::ln::<S>(0.25 * sum) - Math::log_softplus::<S>(rho) + self.0.scale().ln();
+        if x < 1.0 { close } else { apart }
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd, const K: usize>(self, [median, rho]: [f64; 2], _: At) -> f64 {
+        let [away, scale] = self.relative::<S>(median, rho);
+        let sum = (scale + 1.0) * (scale + 1.0) + away * away;
+        if K == 0 {
+            2.0 * away / sum / self.0.scale()
+        } else {
+            ((scale - 1.0) * (scale + 1.0) - away * away) / sum * log_slope::<S>(rho)
+        }
+    }
+}
