@@ -12,8 +12,11 @@ const BLOCK: usize = 4096;
 /// Partial sums kept side by side, so that a sum vectorises: fixed, hence so is the result.
 pub const LANES: usize = 16;
 
-/// Columns that are summed side by side.
-const WIDTH: usize = 32;
+/// Columns whose sums are kept in the nearest cache while the rows go by.
+const STRIP: usize = 512;
+
+/// Rows that are added to a sum while it is in a register.
+const TOGETHER: usize = 8;
 
 /// Σ x, in double precision.
 pub fn sum<T: Real>(x: &[T]) -> f64 {
@@ -50,7 +53,7 @@ pub fn sum_columns<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
     let rows = x.len() / columns;
     assert!(rows * columns == x.len(), "sum_columns: {} elements are no rows of {columns}", x.len());
     let out = Shared::new(out);
-    for_each_range(columns, (GRAIN / rows.max(1)).max(WIDTH), WIDTH, &|range| {
+    for_each_range(columns, (GRAIN / rows.max(1)).max(LANES), LANES, &|range| {
         // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
         let out = unsafe { out.range(range.clone()) };
         dispatch(SumColumns { a: a.to_f64(), x, columns, first: range.start, out, write });
@@ -125,20 +128,36 @@ impl<T: Real> Kernel for SumColumns<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let SumColumns { a, x, columns, first, out, write } = self;
-        for (chunk, out) in out.chunks_mut(WIDTH).enumerate() {
-            let at = first + chunk * WIDTH;
-            let mut totals = [0.0; WIDTH];
-            for row in x.chunks_exact(columns) {
-                match row[at..].first_chunk::<{ WIDTH }>() {
-                    Some(row) => totals.iter_mut().zip(row).for_each(|(total, x)| *total += x.to_f64()),
-                    None => totals.iter_mut().zip(&row[at..]).for_each(|(total, x)| *total += x.to_f64()),
-                }
+        let mut totals = [0.0; STRIP];
+        for (strip, out) in out.chunks_mut(STRIP).enumerate() {
+            let totals = &mut totals[..out.len()];
+            totals.fill(0.0);
+            for rows in x.chunks(TOGETHER * columns) {
+                add_rows(rows, columns, first + strip * STRIP, totals);
             }
-            for (out, total) in out.iter_mut().zip(totals) {
+            for (out, &mut total) in out.iter_mut().zip(totals) {
                 let part = T::from_f64(a * total);
                 *out = if write == Write::Store { part } else { *out + part };
             }
         }
+    }
+}
+
+/// Adds the rows, one after the other, to the totals of the columns from `at` on.
+#[inline(always)]
+fn add_rows<T: Real>(rows: &[T], columns: usize, at: usize, totals: &mut [f64]) {
+    let (whole, rest) = totals.as_chunks_mut::<LANES>();
+    let after = at + whole.len() * LANES;
+    for (chunk, totals) in whole.iter_mut().enumerate() {
+        let mut sums = *totals;
+        for row in rows.chunks_exact(columns) {
+            let row = &row[at + chunk * LANES..][..LANES];
+            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.to_f64());
+        }
+        *totals = sums;
+    }
+    for row in rows.chunks_exact(columns) {
+        rest.iter_mut().zip(&row[after..]).for_each(|(total, x)| *total += x.to_f64());
     }
 }
 
