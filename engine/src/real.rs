@@ -9,6 +9,7 @@ use crate::kernels::direct::Direct;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
 use crate::kernels::special::Special;
+use crate::kernels::winograd::Winograd;
 use crate::random::Noise;
 
 /// A floating-point number: `f32` (the default everywhere) or `f64` (what gradients are checked in).
@@ -22,6 +23,7 @@ pub trait Real:
     + Special
     + Cells
     + Direct
+    + Winograd
     + Copy
     + Default
     + PartialEq

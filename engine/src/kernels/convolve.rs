@@ -3,8 +3,7 @@
 //! A patch is what the kernel covers at one place of the output. The patches of a block of places are packed into
 //! scratch memory, a row for each channel and tap and a column for each place, as many places as fit into a processor's
 //! own cache, and multiplied there: the patches of a whole image never exist. A kernel of one tap with stride 1 needs no
-//! patches; its input is the matrix. Where [`direct`] has tiles in registers, the way there and the way back to the input
-//! need none either.
+//! patches; its input is the matrix. Where [`winograd`] or [`direct`] has tiles, no way needs them.
 //!
 //! How the work is cut depends on the shapes alone, and every sum is taken in one order: the results have the same bits
 //! for any number of threads. Each routine says how much scratch memory it needs.
@@ -19,6 +18,7 @@ use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::{map, map_slices};
 use crate::kernels::reduce::{Same, sum, sum_columns};
 use crate::kernels::window::{Axis, for_each_run, sizes};
+use crate::kernels::winograd;
 use crate::threads::{Shared, for_each_range, for_each_with, pieces};
 
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.
@@ -120,12 +120,22 @@ impl Geometry {
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
     }
 
-    /// The way back to the input as a convolution for tiles in registers, where it is one.
-    fn back_directly(&self) -> Option<Geometry> {
-        direct::flipped(self).filter(|back| self.axes.iter().all(|axis| axis.stride == 1) && direct::fits(back))
+    /// The way back to the input as a convolution, where it is one.
+    fn back(&self) -> Option<Geometry> {
+        direct::flipped(self).filter(|_| self.axes.iter().all(|axis| axis.stride == 1))
     }
 
-    fn weight_len(&self) -> usize {
+    /// The same as [`back`](Geometry::back), where tiles in registers fit.
+    fn back_directly(&self) -> Option<Geometry> {
+        self.back().filter(direct::fits)
+    }
+
+    /// The same, where Winograd's tiles do.
+    fn back_by_tiles(&self) -> Option<Geometry> {
+        self.back().filter(winograd::fits)
+    }
+
+    pub(super) fn weight_len(&self) -> usize {
         self.groups * self.outputs * self.channels * sizes(self.axes)[2]
     }
 
@@ -133,21 +143,25 @@ impl Geometry {
     pub fn convolve_scratch(&self) -> usize {
         let (cut, _, pieces) = self.forward();
         let direct = if direct::fits(self) { direct::scratch(self) } else { 0 };
-        self.patches(&cut, pieces).max(direct)
+        let tiles = if winograd::fits(self) { winograd::scratch(self) } else { 0 };
+        self.patches(&cut, pieces).max(direct).max(tiles)
     }
 
     /// Numbers of scratch memory for [`to_input`].
     pub fn to_input_scratch(&self) -> usize {
         let (cut, _, pieces) = self.backward();
         let direct = self.back_directly().map_or(0, |back| direct::scratch(&back));
-        self.patches(&cut, pieces).max(direct)
+        let tiles = self.back_by_tiles().map_or(0, |back| winograd::scratch(&back));
+        self.patches(&cut, pieces).max(direct).max(tiles)
     }
 
     /// Numbers of scratch memory for [`to_weight`].
     pub fn to_weight_scratch(&self) -> usize {
         let (cut, parts, _, pieces) = self.weight();
         let partial = if parts > 1 { parts * self.weight_len() } else { 0 };
-        partial + self.patches(&cut, pieces)
+        let tiles = if winograd::fits(self) { winograd::weight_scratch(self) } else { 0 };
+        let direct = if direct::weight_fits(self) { direct::weight_scratch(self) } else { 0 };
+        (partial + self.patches(&cut, pieces)).max(tiles).max(direct)
     }
 }
 
@@ -166,6 +180,10 @@ pub fn convolve<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, x, w, out);
+    if T::is_direct() && winograd::fits(g) {
+        winograd::run(g, x, (w, false), bias, out, write, scratch);
+        return;
+    }
     if T::is_direct() && direct::fits(g) && !g.is_pointwise() {
         direct::run(g, x, (w, false), bias, out, write, scratch);
         return;
@@ -266,6 +284,10 @@ pub fn to_input<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, taps] = check(g, target, w, y);
+    if let Some(back) = g.back_by_tiles().filter(|_| T::is_direct()) {
+        winograd::run(&back, y, (w, true), bias, target, write, scratch);
+        return;
+    }
     if let Some(back) = g.back_directly().filter(|_| T::is_direct() && !g.is_pointwise()) {
         direct::run(&back, y, (w, true), bias, target, write, scratch);
         return;
@@ -358,6 +380,14 @@ impl<T: Real> Kernel for Unpack<'_, T> {
 #[track_caller]
 pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], write: Write, scratch: &mut [T]) {
     let [elements, places, taps] = check(g, x, target, y);
+    if T::is_direct() && winograd::fits(g) {
+        winograd::to_weight(g, x, y, target, write, scratch);
+        return;
+    }
+    if T::is_direct() && direct::weight_fits(g) && !g.is_pointwise() {
+        direct::to_weight(g, x, y, target, write, scratch);
+        return;
+    }
     let (cut, parts, tasks, pieces) = g.weight();
     let columns = g.channels * taps;
     let len = target.len();

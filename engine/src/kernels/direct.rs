@@ -6,7 +6,12 @@
 //! and up to 48 places stands in registers while the sum over channels and taps runs, and a step of it is three loads
 //! and 24 multiply-adds.
 //!
-//! The way back to the input is the same with the kernel flipped and the margins that are left of it.
+//! The way back to the input is the same with the kernel flipped and the margins that are left of it. The way back to
+//! the weight has tiles of its own (`to_weight`).
+
+mod to_weight;
+
+pub(super) use to_weight::{to_weight, weight_fits, weight_scratch};
 
 use crate::Real;
 use crate::kernels::Write;
@@ -26,7 +31,7 @@ const WIDEST: usize = 3 * LANES;
 const LARGEST: usize = 1 << 18;
 
 /// Images and groups, the tasks here; of fewer not every thread would have some.
-const FEWEST: usize = 8;
+pub(super) const FEWEST: usize = 8;
 
 /// A number type that may have tiles in registers.
 pub trait Direct: Sized {
@@ -36,6 +41,13 @@ pub trait Direct: Sized {
     /// If there are no tiles in this number type on this processor.
     #[doc(hidden)]
     fn image(image: &mut Image<'_, Self>);
+
+    /// Computes the gradients of some outputs' weights.
+    ///
+    /// # Panics
+    /// As [`image`](Direct::image).
+    #[doc(hidden)]
+    fn lines(lines: to_weight::Lines<'_, Self>);
 
     /// Whether [`image`](Direct::image) is there on this processor.
     #[doc(hidden)]
@@ -121,7 +133,7 @@ pub(super) fn run<T: Real>(
             let group = image % g.groups;
             copy_inside(g, &x[image * g.channels * elements..][..g.channels * elements], padded);
             let outputs = g.outputs * places;
-            T::image(&mut Image {
+            <T as Direct>::image(&mut Image {
                 geometry: g,
                 padded,
                 weight: &weight[group * each..][..each],
@@ -175,6 +187,10 @@ impl Direct for f64 {
         unreachable!("`is_direct` says that there is none");
     }
 
+    fn lines(_: to_weight::Lines<'_, f64>) {
+        unreachable!("`is_direct` says that there is none");
+    }
+
     fn is_direct() -> bool {
         false
     }
@@ -191,6 +207,16 @@ impl Direct for f32 {
         unreachable!("`is_direct` says that there is none: {image:?}");
     }
 
+    fn lines(lines: to_weight::Lines<'_, f32>) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        unsafe {
+            x86::lines(lines);
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("`is_direct` says that there is none: {lines:?}");
+    }
+
     fn is_direct() -> bool {
         cfg!(target_arch = "x86_64") && level() == Level::Avx512
     }
@@ -198,9 +224,12 @@ impl Direct for f32 {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps};
+    use std::arch::x86_64::{
+        _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_reduce_add_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    };
 
-    use super::{Image, LANES, OUTPUTS, WIDEST, padded_length};
+    use super::to_weight::{self, Lines, TAPS};
+    use super::{Image, LANES, OUTPUTS, WIDEST, padded, padded_length};
     use crate::kernels::Write;
     use crate::kernels::window::sizes;
 
@@ -304,6 +333,71 @@ mod x86 {
             match image.write {
                 Write::Store => out.iter_mut().zip(row).for_each(|(out, &y)| *out = y),
                 Write::Add => out.iter_mut().zip(row).for_each(|(out, &y)| *out += y),
+            }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
+    pub(super) fn lines(mut lines: Lines<'_, f32>) {
+        let g = lines.geometry;
+        let taps = sizes(g.axes)[2];
+        let offset = |tap: usize| {
+            let [z, y, x] = g.axes;
+            let (channel, tap) = (tap / taps, tap % taps);
+            let [at_z, at_y, at_x] = [tap / (y.kernel * x.kernel), tap / x.kernel % y.kernel, tap % x.kernel];
+            let plane = channel * padded_length(z) + at_z * z.dilation;
+            (plane * padded_length(y) + at_y * y.dilation) * padded_length(x) + at_x * x.dilation
+        };
+        for first in (0..g.channels * taps).step_by(TAPS) {
+            // Beyond the last tap the last one is computed again, and dropped.
+            let offsets = std::array::from_fn(|i| offset((first + i).min(g.channels * taps - 1)));
+            match lines.outputs {
+                1 => sum_lines::<1>(&mut lines, first, offsets),
+                2 => sum_lines::<2>(&mut lines, first, offsets),
+                3 => sum_lines::<3>(&mut lines, first, offsets),
+                _ => sum_lines::<{ to_weight::OUTPUTS }>(&mut lines, first, offsets),
+            }
+        }
+    }
+
+    /// A tile of `R` outputs and the taps at these offsets. Every loop over the sums has a length that the compiler knows,
+    /// so that they stay in registers.
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
+    #[expect(clippy::needless_range_loop, reason = "the compiler unrolls these")]
+    fn sum_lines<const R: usize>(lines: &mut Lines<'_, f32>, first: usize, offsets: [usize; TAPS]) {
+        let g = lines.geometry;
+        let [z, y, x] = g.axes;
+        let (line, plane) = (to_weight::line(g), padded_length(y) * padded_length(x));
+        let reach = offsets.into_iter().max().unwrap_or(0);
+        assert!((z.output - 1) * plane + reach + line <= padded(g), "a line beyond the image");
+        let mut sums = [[_mm512_setzero_ps(); TAPS]; R];
+        let images = lines.x.chunks_exact(padded(g)).zip(lines.y.chunks_exact(R * z.output * line));
+        for (from, y) in images {
+            for at in 0..z.output {
+                for i in (0..line).step_by(LANES) {
+                    // SAFETY: `y` has `R · z.output` lines, of which no vector crosses the end; those of `from` end
+                    // behind the largest offset of a line's end, which was checked above to lie within.
+                    let y: [_; R] = std::array::from_fn(|r| unsafe {
+                        _mm512_loadu_ps(y.as_ptr().add((r * z.output + at) * line + i))
+                    });
+                    for t in 0..TAPS {
+                        // SAFETY: as above.
+                        let x = unsafe { _mm512_loadu_ps(from.as_ptr().add(at * plane + offsets[t] + i)) };
+                        for r in 0..R {
+                            sums[r][t] = _mm512_fmadd_ps(x, y[r], sums[r][t]);
+                        }
+                    }
+                }
+            }
+        }
+        let all = g.channels * z.kernel * g.axes[1].kernel * x.kernel;
+        for r in 0..R {
+            for t in 0..TAPS {
+                let sum = _mm512_reduce_add_ps(sums[r][t]);
+                if first + t < all {
+                    let to = &mut lines.sums[r * all + first + t];
+                    *to = if lines.write == Write::Store { sum } else { *to + sum };
+                }
             }
         }
     }

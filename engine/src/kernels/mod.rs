@@ -15,5 +15,6 @@ pub mod reduce;
 pub mod special;
 pub mod triangular;
 pub mod window;
+pub mod winograd;
 
 pub use map::Write;
