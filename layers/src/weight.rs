@@ -83,7 +83,8 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
                 // Of several draws a closed form is computed once, and so apart.
-                if how.draws == 1
+                if how.with_kl
+                    && how.draws == 1
                     && self.kl.get().is_none()
                     && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
                 {
