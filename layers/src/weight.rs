@@ -114,7 +114,18 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn variance(&self) -> Variance<'t, Q::Scalar> {
-        *self.variance.get_or_init(|| self.posterior.variance(self.cx.tape()))
+        *self.variance.get_or_init(|| match self.cx.mode {
+            Mode::Random(how) if how.with_kl && how.estimator == Estimator::Local && self.kl.get().is_none() => {
+                match self.posterior.variance_with_kl(self.prior, self.cx) {
+                    Some((variance, kl)) => {
+                        let _ = self.kl.set(kl);
+                        Variance::Independent(variance)
+                    }
+                    None => self.posterior.variance(self.cx.tape()),
+                }
+            }
+            _ => self.posterior.variance(self.cx.tape()),
+        })
     }
 
     fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
