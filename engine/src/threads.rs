@@ -3,15 +3,65 @@
 //! Only work that is large enough to pay is split, and only in ways that leave the result the same
 //! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
 
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 /// Elements below which elementwise work stays on one thread: waking another costs some
 /// microseconds, in which one thread does about this much.
 pub const GRAIN: usize = 1 << 15;
 
-/// How many threads the work may use here; 1 inside a pool of one.
+/// How many threads the work may use here; 1 inside a pool of one, and [`alone`].
 ///
 /// Asking outside of any pool starts rayon's global one, so small work should not ask.
 pub fn available() -> usize {
-    rayon::current_num_threads()
+    if ALONE.get() { 1 } else { rayon::current_num_threads() }
+}
+
+thread_local! {
+    static ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` with every operation within it on this thread alone: for tasks that keep all threads busy already.
+pub fn alone<R>(work: impl FnOnce() -> R) -> R {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _restore = Restore(ALONE.replace(true));
+    work()
+}
+
+/// What `work` makes of every task in `0..tasks`, in their order: on all threads, each of which takes the next task when
+/// it has done one, with what `state` made for this thread. Where there are enough tasks for all threads, what is done
+/// within one stays on its thread.
+pub fn map_tasks<S, R: Send + Sync>(
+    tasks: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> R + Sync,
+) -> Vec<R> {
+    let threads = available();
+    if threads == 1 || tasks < threads {
+        let mut state = state();
+        return (0..tasks).map(|task| work(&mut state, task)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done: Vec<OnceLock<R>> = (0..tasks).map(|_| OnceLock::new()).collect();
+    let take = || {
+        let mut state = state();
+        loop {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            let Some(place) = done.get(task) else {
+                break;
+            };
+            // A task is taken once, so its place is free.
+            let _ = place.set(work(&mut state, task));
+        }
+    };
+    rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(take))));
+    done.into_iter().map(|place| place.into_inner().expect("every task was taken")).collect()
 }
 
 /// What is done with a part of the work. By reference to a trait object, so that the splitting is compiled once, not once
@@ -134,7 +184,6 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn ranges_cover_everything_once_for_any_thread_count() {
@@ -171,6 +220,23 @@ mod tests {
                         }
                     });
                     assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn tasks_are_mapped_in_their_order_by_threads_that_work_alone() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for tasks in [0, 1, 2, 7, 100] {
+                    let made = AtomicUsize::new(0);
+                    let state = || made.fetch_add(1, Ordering::Relaxed);
+                    let found = map_tasks(tasks, state, |_, task| (task * task, available()));
+                    let inside = if tasks < threads { threads } else { 1 };
+                    assert_eq!(found, (0..tasks).map(|task| (task * task, inside)).collect::<Vec<_>>());
+                    assert!(made.into_inner() <= threads);
+                    assert_eq!(available(), threads);
                 }
             });
         }

@@ -83,7 +83,8 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
                 // Of several draws a closed form is computed once, and so apart.
-                if how.draws == 1
+                if how.with_kl
+                    && how.draws == 1
                     && self.kl.get().is_none()
                     && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
                 {
@@ -113,7 +114,18 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn variance(&self) -> Variance<'t, Q::Scalar> {
-        *self.variance.get_or_init(|| self.posterior.variance(self.cx.tape()))
+        *self.variance.get_or_init(|| match self.cx.mode {
+            Mode::Random(how) if how.with_kl && how.estimator == Estimator::Local && self.kl.get().is_none() => {
+                match self.posterior.variance_with_kl(self.prior, self.cx) {
+                    Some((variance, kl)) => {
+                        let _ = self.kl.set(kl);
+                        Variance::Independent(variance)
+                    }
+                    None => self.posterior.variance(self.cx.tape()),
+                }
+            }
+            _ => self.posterior.variance(self.cx.tape()),
+        })
     }
 
     fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {

@@ -213,6 +213,19 @@ impl<T: Real> Tape<T> {
         self.leaf(x.data(), x.shape(), false)
     }
 
+    /// Some rows of data, the parts along its first axis: as [`input`](Tape::input), without copying.
+    ///
+    /// # Panics
+    /// If the data is a scalar or has not so many rows.
+    #[track_caller]
+    pub fn input_rows<'t>(&'t self, x: &'t Tensor<T>, rows: std::ops::Range<usize>) -> Var<'t, T> {
+        let fits = x.shape().first().is_some_and(|&all| rows.start <= rows.end && rows.end <= all);
+        assert!(fits, "input_rows: there are no rows {rows:?} in data of shape {:?}", x.shape());
+        let axes = self.arena.slice(x.shape().len(), |axis| if axis == 0 { rows.len() } else { x.shape()[axis] });
+        let each: usize = axes[1..].iter().product();
+        self.leaf(&x.data()[rows.start * each..rows.end * each], axes, false)
+    }
+
     /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         // An empty tensor has no gradient, nor an address of its own to find one by.

@@ -22,7 +22,7 @@ use crate::hidden::{Known, Nats};
 use crate::numbers::SameAs;
 use crate::{Cx, Given, Path, Posterior, Prior, Var, Verdict, Weight};
 
-/// A weight drawn, and its divergence in nats.
+/// A weight drawn, or its variance, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
@@ -52,6 +52,17 @@ pub trait Divergence<P: Prior>: Posterior {
 
     /// A sample and the divergence in one pass over memory, where the pair has one.
     fn sample_with_kl<'t>(
+        &'t self,
+        prior: Given<'t, P, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Sampled<'t, Self::Scalar>> {
+        let _ = (prior, cx);
+        None
+    }
+
+    /// The variance of every element and the divergence in one pass over memory, where the pair has one: for outputs that
+    /// are sampled instead of the weight.
+    fn variance_with_kl<'t>(
         &'t self,
         prior: Given<'t, P, Self::Scalar>,
         cx: Cx<'t, Self::Scalar>,

@@ -2,7 +2,8 @@
 //!
 //! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. One pass over
 //! memory reads μ and ρ, and writes the weight and the divergence; one pass back reads them and the
-//! weight's adjoint, derives the noise anew, and writes the gradients of both.
+//! weight's adjoint, derives the noise anew, and writes the gradients of both. Where outputs are sampled
+//! instead of weights, the same passes make σ² in place of a weight.
 
 mod backward;
 mod block;
@@ -36,7 +37,8 @@ const VANISHING: f64 = -40.0;
 
 /// The draw alone.
 pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation = Draw { noise: cx.source(q.mean.shape()), prior: Scaled::unit(), weight: Some(0), kl: None };
+    let operation =
+        Draw { noise: cx.source(q.mean.shape()), prior: Scaled::unit(), made: Made::Sample, weight: Some(0), kl: None };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     cx.tape().record_draws(cx.draws(), operation, &inputs, [q.mean.shape()])[0]
 }
@@ -51,19 +53,34 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        let operation = Draw { noise: Noise::NONE, prior: Scaled::of(*prior), weight: None, kl: Some(0) };
+        let operation =
+            Draw { noise: Noise::NONE, prior: Scaled::of(*prior), made: Made::Sample, weight: None, kl: Some(0) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]
     }
 
     fn sample_with_kl<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        let noise = cx.source(self.mean.shape());
-        let operation = Draw { noise, prior: Scaled::of(*prior), weight: Some(0), kl: Some(1) };
-        let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
-        let [weight, kl] = cx.tape().record(operation, &inputs, [self.mean.shape(), &[]]);
-        Some((weight, kl))
+        Some(with_kl(self, *prior, Made::Sample, cx.source(self.mean.shape()), cx))
     }
+
+    fn variance_with_kl<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        Some(with_kl(self, *prior, Made::Variance, Noise::NONE, cx))
+    }
+}
+
+/// What is made of every weight, and the divergence.
+fn with_kl<'t, T: Real>(
+    q: &'t MeanField<T>,
+    prior: Normal,
+    made: Made,
+    noise: Noise<'t, T>,
+    cx: Cx<'t, T>,
+) -> Sampled<'t, T> {
+    let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1) };
+    let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
+    let [weight, kl] = cx.tape().record(operation, &inputs, [q.mean.shape(), &[]]);
+    (weight, kl)
 }
 
 /// A normal prior N(m, s²), in the form the kernels use.
@@ -85,11 +102,21 @@ impl<T: Real> Scaled<T> {
     }
 }
 
-/// w = μ + σε, its divergence, or both: the numbers say which output each is.
+/// What is made of a weight.
+#[derive(Clone, Copy, PartialEq)]
+enum Made {
+    /// w = μ + σε.
+    Sample,
+    /// σ².
+    Variance,
+}
+
+/// What is made of a weight, its divergence, or both: the numbers say which output each is.
 #[derive(Clone, Copy)]
 struct Draw<'t, T> {
     noise: Noise<'t, T>,
     prior: Scaled<T>,
+    made: Made,
     weight: Option<usize>,
     kl: Option<usize>,
 }
@@ -97,6 +124,7 @@ struct Draw<'t, T> {
 impl<T: Real> Operation<T> for Draw<'_, T> {
     fn name(&self) -> &'static str {
         match (self.weight, self.kl) {
+            (Some(_), Some(_)) if self.made == Made::Variance => "variance with divergence",
             (Some(_), Some(_)) => "draw with divergence",
             (Some(_), None) => "draw",
             _ => "divergence",
@@ -114,6 +142,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                 start: range.start,
                 mean: &mean[range.clone()],
                 rho: &rho[range.clone()],
+                made: self.made,
                 // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
                 weight: weight.map(|weight| unsafe { weight.range(range) }),
                 kl: self.kl.is_some(),
@@ -138,6 +167,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                     start: range.start,
                     mean: &mean[range.clone()],
                     rho: &rho[range.clone()],
+                    made: self.made,
                     weight: weight.map(|weight| &weight[range.clone()]),
                     kl,
                     // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed

@@ -26,6 +26,8 @@ pub(crate) struct Random<'t, T: Real> {
     pub(crate) draws: usize,
     pub(crate) antithetic: bool,
     pub(crate) path_derivative: bool,
+    /// Whether the divergence is asked for, and so computed with a sample where one pass gives both.
+    pub(crate) with_kl: bool,
 }
 
 /// What a field is drawn with: the tape, the noise's key at this place of the model, and how to draw.

@@ -56,6 +56,7 @@ impl<'n, T: Real> Drawing<'n, T> {
             draws: 1,
             antithetic: false,
             path_derivative: false,
+            with_kl: true,
         };
         Drawing { key, how, estimator: PhantomData }
     }
@@ -111,6 +112,11 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// With the noise given instead of drawn, for tests and replay; the backward reads the same.
     pub fn noise(self, noise: &'n FixedNoise<T>) -> Self {
         Drawing { how: Random { noise: Some(noise), ..self.how }, ..self }
+    }
+
+    /// For the weights alone: samples are drawn without their divergence.
+    pub(crate) fn without_kl(self) -> Self {
+        Drawing { how: Random { with_kl: false, ..self.how }, ..self }
     }
 
     pub(crate) fn estimators_by_name(self) -> Option<&'n Estimators> {

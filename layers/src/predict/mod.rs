@@ -5,10 +5,11 @@ mod draws;
 mod predictive;
 mod rows;
 
+use std::sync::Mutex;
+
 use classes::Sum;
 pub use draws::Draws;
 pub use predictive::Predictive;
-use rayon::prelude::*;
 use rows::{NotFinite, Rows};
 
 use crate::metrics::{NormalMixture, Probabilities};
@@ -28,8 +29,8 @@ pub trait Predict: Bayesian + Sync {
     /// The outputs of `draws` draws of the weights for every row of `x`.
     ///
     /// It runs on all threads of the current pool, each with a tape that does not record; rows are
-    /// streamed, so that beside the result only a few hundred rows of activations are held. The
-    /// result is the same for any number of threads.
+    /// streamed, so that beside the result only some hundred rows of activations are held, or some
+    /// megabytes if that is more. The result is the same for any number of threads.
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows
@@ -74,11 +75,18 @@ where
     let rows = Rows::new(model, forward, x, draws);
     let width = rows.width;
     let mut outputs = Tensor::zeros([draws.count(), rows.count(), width]);
-    let each = (rows.count() * width).max(1);
-    let of_draw = |(draw, out): (usize, &mut [M::Scalar])| {
-        rows.for_each(draw, |row, output| out[row * width..][..width].copy_from_slice(output)).err()
-    };
-    let faults: Vec<Option<NotFinite>> = outputs.data_mut().par_chunks_mut(each).enumerate().map(of_draw).collect();
+    let each = rows.count() * width;
+    let places: Vec<Mutex<&mut [M::Scalar]>> = outputs.data_mut().chunks_mut(each.max(1)).map(Mutex::new).collect();
+    let faults = rows.map_tasks(draws.count(), |tape, draw| {
+        let mut place = places.get(draw).map(|place| place.lock().expect("of one task"));
+        rows.for_each(tape, draw, |row, output| {
+            if let Some(out) = &mut place {
+                out[row * width..][..width].copy_from_slice(output);
+            }
+        })
+        .err()
+    });
+    drop(places);
     if let Some(fault) = faults.iter().flatten().next() {
         fault.raise();
     }
@@ -96,15 +104,13 @@ impl Categorical {
         let rows = Rows::new(model, &Own, x, draws);
         let new_sum = || Sum::new(rows.count(), rows.width);
         let part = draws.count().div_ceil(PARTS);
-        let of_part = |i: usize| {
+        let sums: Vec<Result<Sum, NotFinite>> = rows.map_tasks(draws.count().div_ceil(part), |tape, i| {
             let mut sum = new_sum();
             for draw in i * part..draws.count().min((i + 1) * part) {
-                rows.for_each(draw, |row, logits| sum.add(row, logits))?;
+                rows.for_each(tape, draw, |row, logits| sum.add(row, logits))?;
             }
             Ok(sum)
-        };
-        let sums: Vec<Result<Sum, NotFinite>> =
-            (0..draws.count().div_ceil(part)).into_par_iter().map(of_part).collect();
+        });
         let mut total = new_sum();
         for sum in &sums {
             match sum {

@@ -1,12 +1,18 @@
 //! A model's outputs, row by row.
 
 use crate::data::Targets;
+use crate::engine::threads::map_tasks;
 use crate::outputs::Outputs;
 use crate::predict::Draws;
-use crate::{Bayesian, Real, Tape, Tensor};
+use crate::{Bayesian, Drawing, Real, Tape, Tensor};
 
-/// Rows of a data set that are on a thread's tape at a time.
-const ROWS: usize = 256;
+/// Rows that are predicted at a time: as many as [`VALUES`] allows, between these.
+const ROWS: [usize; 2] = [256, 1024];
+
+/// Bytes that the values of rows may take on a thread's tape, or so many times what the weights take, before the weights
+/// are drawn anew for the next ones.
+const VALUES: usize = 1 << 23;
+const OF_WEIGHTS: usize = 4;
 
 /// Rows that a model is tried on before it predicts.
 const TRIED: usize = 8;
@@ -22,6 +28,10 @@ pub(super) struct Rows<'m, M: Bayesian, F> {
     draws: Draws,
     /// Outputs of one row: the output's axes after the first.
     pub(super) width: usize,
+    /// Rows predicted at a time.
+    at_once: usize,
+    /// Bytes on a tape, from which on its rows make room for others.
+    full: usize,
 }
 
 /// An output that is infinite or NaN.
@@ -42,44 +52,67 @@ impl<'m, M: Bayesian, F: Outputs<M>> Rows<'m, M, F> {
             panic!("predict: row {row}, column {column} (both from 0) of the inputs is {value}");
         }
         let tried = rows.min(TRIED);
-        let output = outputs_of_some(model, forward, x, draws, [tried, tried]);
+        let (output, used) = outputs_of_some(model, forward, x, draws, [tried, tried]);
         assert!(
             output.shape().first() == Some(&tried),
             "predict: the model's output has the shape {:?} for {tried} rows of inputs; expected (rows, ..)",
             output.shape()
         );
         let width = output.len() / tried;
-        if rows > draws.rows_at_once(rows, ROWS) {
-            check_independent(&output, &outputs_of_some(model, forward, x, draws, [tried, tried / 2]));
+        let (mut at_once, mut full) = (draws.rows_at_once(rows, ROWS[0]), usize::MAX);
+        if rows > at_once {
+            let (half, used_by_half) = outputs_of_some(model, forward, x, draws, [tried, tried / 2]);
+            check_independent(&output, &half, at_once);
+            let each = used.saturating_sub(used_by_half) / (tried - tried / 2);
+            let weights = used.saturating_sub(each * tried);
+            full = VALUES.max(OF_WEIGHTS * weights) + weights;
+            at_once = (VALUES / each.max(1)).clamp(ROWS[0], ROWS[1]);
         }
-        Rows { model, forward, x, draws, width }
+        Rows { model, forward, x, draws, width, at_once, full }
     }
 
     pub(super) fn count(&self) -> usize {
         self.x.rows()
     }
 
+    /// What `work` makes of every task in `0..tasks`, on all threads, each with a tape for [`for_each`](Rows::for_each).
+    pub(super) fn map_tasks<R: Send + Sync>(
+        &self,
+        tasks: usize,
+        work: impl Fn(&mut Tape<M::Scalar>, usize) -> R + Sync,
+    ) -> Vec<R>
+    where
+        M: Sync,
+        F: Sync,
+    {
+        map_tasks(tasks, Tape::inference, work)
+    }
+
     /// Calls `visit` with every row's output under one draw of the weights, a part of the rows at a time, until one is
     /// not finite.
-    pub(super) fn for_each(&self, draw: usize, mut visit: impl FnMut(usize, &[M::Scalar])) -> Result<(), NotFinite> {
-        let mut tape = Tape::inference();
-        let (mut batch, mut indices) = (self.x.empty_like(), Vec::new());
-        let at_once = self.draws.rows_at_once(self.count(), ROWS);
-        for from in (0..self.count()).step_by(at_once) {
-            indices.clear();
-            indices.extend(from..self.count().min(from + at_once));
-            self.x.gather(&indices, &mut batch);
+    pub(super) fn for_each(
+        &self,
+        tape: &mut Tape<M::Scalar>,
+        draw: usize,
+        mut visit: impl FnMut(usize, &[M::Scalar]),
+    ) -> Result<(), NotFinite> {
+        let mut from = 0;
+        while from < self.count() {
             tape.reset();
-            let net = self.model.draw(&tape, self.draws.key(draw));
-            let output = self.forward.outputs(net, tape.input(&batch)).value();
-            if self.width == 0 {
-                continue;
-            }
-            for (i, output) in output.chunks_exact(self.width).enumerate() {
-                if !output.iter().all(|y| y.is_finite()) {
-                    return Err(NotFinite { row: from + i, draw });
+            let net = self.model.draw(tape, Drawing::new(self.draws.key(draw)).without_kl());
+            loop {
+                let rows = from..self.count().min(from + self.at_once);
+                let output = self.forward.outputs(net, tape.input_rows(self.x, rows.clone())).value();
+                for (row, output) in rows.clone().zip(output.chunks_exact(self.width.max(1))) {
+                    if !output.iter().all(|y| y.is_finite()) {
+                        return Err(NotFinite { row, draw });
+                    }
+                    visit(row, output);
                 }
-                visit(from + i, output);
+                from = rows.end;
+                if from == self.count() || tape.memory().used > self.full {
+                    break;
+                }
             }
         }
         Ok(())
@@ -97,7 +130,8 @@ impl NotFinite {
     }
 }
 
-/// The outputs of the first `rows` of `tried` rows spread over the inputs, under the first draw of the weights.
+/// The outputs of the first `rows` of `tried` rows spread over the inputs, under the first draw of the weights, and what a
+/// tape holds for them in bytes.
 #[track_caller]
 fn outputs_of_some<M: Bayesian, F: Outputs<M>>(
     model: &M,
@@ -105,22 +139,23 @@ fn outputs_of_some<M: Bayesian, F: Outputs<M>>(
     x: &Tensor<M::Scalar>,
     draws: Draws,
     [tried, rows]: [usize; 2],
-) -> Tensor<M::Scalar> {
+) -> (Tensor<M::Scalar>, usize) {
     let mut some = x.empty_like();
     x.gather(&(0..rows).map(|i| i * x.rows() / tried).collect::<Vec<_>>(), &mut some);
     let tape = Tape::inference();
-    forward.outputs(model.draw(&tape, draws.key(0)), tape.input(&some)).to_tensor()
+    let net = model.draw(&tape, Drawing::new(draws.key(0)).without_kl());
+    (forward.outputs(net, tape.input(&some)).to_tensor(), tape.memory().used)
 }
 
 /// Panics if rows have other outputs among all of `tried` than among the first `half`.
 #[track_caller]
-fn check_independent<T: Real>(tried: &Tensor<T>, half: &Tensor<T>) {
+fn check_independent<T: Real>(tried: &Tensor<T>, half: &Tensor<T>, at_once: usize) {
     let largest = tried.data().iter().map(|y| y.to_f64().abs()).fold(0.0, f64::max);
     let differs = |(a, b): (&T, &T)| (a.to_f64() - b.to_f64()).abs() > ROUNDING * largest;
     let coupled = half.data().iter().zip(tried.data()).any(differs);
     assert!(
         !coupled,
-        "predict: in this model's forward the rows of a batch influence each other, and {ROWS} rows are predicted at a \
-         time; say `Draws(..).in_one_batch()` if that is meant, or normalise each row by itself"
+        "predict: in this model's forward the rows of a batch influence each other, and some {at_once} rows are predicted \
+         at a time; say `Draws(..).in_one_batch()` if that is meant, or normalise each row by itself"
     );
 }

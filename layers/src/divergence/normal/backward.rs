@@ -1,8 +1,8 @@
 //! The way back: the gradients of weight and divergence by mean and scale.
 
-use super::Scaled;
 use super::block::block_of;
 use super::scale::Slopes;
+use super::{Made, Scaled};
 use crate::Real;
 use crate::drawing::DrawNoise;
 use crate::engine::kernels::Write;
@@ -16,7 +16,8 @@ pub(super) struct Backward<'a, 't, T> {
     pub(super) start: usize,
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],
-    /// ∂/∂w, where something depends on the weight.
+    pub(super) made: Made,
+    /// The adjoint of what was made of the weights, where something depends on it.
     pub(super) weight: Option<&'a [T]>,
     /// ∂/∂KL.
     pub(super) kl: T,
@@ -37,13 +38,18 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
         for from in (0..len).step_by(BLOCK) {
             let mean = block_of(self.mean, from, &mut mean_end);
             let rho = block_of(self.rho, from, &mut rho_end);
-            let slopes = if self.kl == T::ZERO { Slopes::first::<S>(rho) } else { Slopes::of::<S>(rho) };
-            let (weight, noise) = match self.weight {
-                Some(weight) => (block_of(weight, from, &mut weight_end), self.noise.block(self.start + from)),
-                None => (&*zeros, zeros),
+            let is_drawn = self.made == Made::Sample;
+            let slopes = if self.kl == T::ZERO && is_drawn { Slopes::first::<S>(rho) } else { Slopes::of::<S>(rho) };
+            let made = self.weight.map_or(&*zeros, |weight| block_of(weight, from, &mut weight_end));
+            // What was made has the slope ε by σ or, being σ², 2σ.
+            let (made_by_mean, by_sd) = match (self.weight, self.made) {
+                (None, _) => (&*zeros, zeros),
+                (_, Made::Sample) => (made, self.noise.block(self.start + from)),
+                (_, Made::Variance) => (&*zeros, twice(&slopes.sd)),
             };
             let (to_mean, to_rho) = (&mut self.to_mean[from..], &mut self.to_rho[from..]);
-            let parts = Parts { kl: self.kl, prior: self.prior, mean, slopes: &slopes, weight, noise: &noise };
+            let parts =
+                Parts { kl: self.kl, prior: self.prior, mean, slopes: &slopes, made_by_mean, made, by_sd: &by_sd };
             match (self.writes, to_mean.first_chunk_mut(), to_rho.first_chunk_mut()) {
                 ([Write::Store, Write::Store], Some(to_mean), Some(to_rho)) => parts.compute::<S>(to_mean, to_rho),
                 _ => {
@@ -62,24 +68,34 @@ struct Parts<'a, T> {
     prior: Scaled<T>,
     mean: &'a [T; BLOCK],
     slopes: &'a Slopes<T>,
-    weight: &'a [T; BLOCK],
-    noise: &'a [T; BLOCK],
+    /// ∂/∂μ through what was made.
+    made_by_mean: &'a [T; BLOCK],
+    /// The adjoint of what was made, and its derivative by σ.
+    made: &'a [T; BLOCK],
+    by_sd: &'a [T; BLOCK],
 }
 
 impl<T: Real> Parts<'_, T> {
     #[inline(always)]
     fn compute<S: Simd>(&self, by_mean: &mut [T; BLOCK], by_rho: &mut [T; BLOCK]) {
-        let Parts { kl, prior, mean, slopes, weight, noise } = *self;
+        let Parts { kl, prior, mean, slopes, made_by_mean, made, by_sd } = *self;
         // Zero times a divergence that overflows is to be zero.
         let inverse = if kl == T::ZERO { T::ZERO } else { prior.inverse_sd };
         let kl_inverse = kl * inverse;
         for i in 0..BLOCK {
             let (away, scale) = ((mean[i] - prior.mean) * inverse, slopes.sd[i] * inverse);
-            by_mean[i] = away.mul_add::<S>(kl_inverse, weight[i]);
-            let by_sd = scale.mul_add::<S>(kl_inverse, weight[i] * noise[i]);
+            by_mean[i] = away.mul_add::<S>(kl_inverse, made_by_mean[i]);
+            let by_sd = scale.mul_add::<S>(kl_inverse, made[i] * by_sd[i]);
             by_rho[i] = slopes.slope[i].mul_add::<S>(by_sd, -(kl * slopes.log_slope[i]));
         }
     }
+}
+
+#[inline(always)]
+fn twice<T: Real>(x: &Block<T>) -> Block<T> {
+    let mut twice = *x;
+    twice.iter_mut().for_each(|x| *x = *x + *x);
+    twice
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use super::block::block_of;
 use super::scale::{exponentials, scales};
-use super::{ITEM, Scaled, VANISHING};
+use super::{ITEM, Made, Scaled, VANISHING};
 use crate::Real;
 use crate::drawing::DrawNoise;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
@@ -19,6 +19,7 @@ pub(super) struct Forward<'a, 't, T> {
     pub(super) start: usize,
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],
+    pub(super) made: Made,
     pub(super) weight: Option<&'a mut [T]>,
     pub(super) kl: bool,
 }
@@ -37,14 +38,15 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
             let rho = block_of(self.rho, from, &mut rho_end);
             let sd = scales::<S, T>(rho, &exponentials::<S, T>(rho));
             if let Some(weight) = &mut self.weight {
-                let noise = self.noise.block(self.start + from);
                 let rest = &mut weight[from..];
-                match rest.first_chunk_mut() {
-                    Some(whole) => reparameterise::<S, T>(mean, &sd, &noise, whole),
-                    None => {
-                        reparameterise::<S, T>(mean, &sd, &noise, &mut weight_end);
-                        rest.copy_from_slice(&weight_end[..live]);
-                    }
+                let is_whole = rest.len() >= BLOCK;
+                let block = rest.first_chunk_mut().unwrap_or(&mut weight_end);
+                match self.made {
+                    Made::Sample => reparameterise::<S, T>(mean, &sd, &self.noise.block(self.start + from), block),
+                    Made::Variance => block.iter_mut().zip(sd.iter()).for_each(|(v, &sd)| *v = sd * sd),
+                }
+                if !is_whole {
+                    rest.copy_from_slice(&weight_end[..live]);
                 }
             }
             if self.kl {

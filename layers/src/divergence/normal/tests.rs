@@ -58,6 +58,10 @@ fn draw<'t, T: Real>(tape: &'t Tape<T>, q: &'t MeanField<T>, prior: Normal, key:
     q.sample_with_kl(Given::fixed(tape.alloc(prior)), with_key(tape, key)).expect("the pair is fused").into()
 }
 
+fn variance<'t, T: Real>(tape: &'t Tape<T>, q: &'t MeanField<T>, prior: Normal) -> [Var<'t, T>; 2] {
+    q.variance_with_kl(Given::fixed(tape.alloc(prior)), with_key(tape, Key::new(0))).expect("the pair is fused").into()
+}
+
 /// A fixed, uneven combination of the elements.
 fn combined<'t>(w: Var<'t, f64>) -> Var<'t, f64> {
     let weights = numbers(w.value().len(), "combined");
@@ -138,6 +142,36 @@ fn gradients_agree_with_differences_apart_and_together() {
             combined(weight.tanh()) + kl * 0.3
         })
         .assert_within(1e-7);
+    }
+}
+
+#[test]
+fn the_variance_and_its_gradients_are_those_of_the_formula() {
+    let prior = Normal(0.1, 0.7);
+    for len in [1, 64, 100, 4200] {
+        let mut q = posterior::<f64>(len);
+        let tape = Tape::new();
+        let [made, kl] = variance(&tape, &q, prior);
+        assert_eq!(kl.item(), kl_on(&tape, &q, prior).item());
+        for (made, rho) in made.value().iter().zip(q.rho.data()) {
+            assert!((made / softplus(*rho).powi(2) - 1.0).abs() < 1e-13, "{rho}: {made}");
+        }
+        gradcheck(&mut q, |tape, q| combined(variance(tape, q, prior)[0])).assert_within(1e-7);
+        gradcheck(&mut q, |tape, q| variance(tape, q, prior)[1]).assert_within(1e-7);
+        gradcheck(&mut q, |tape, q| {
+            let [variance, kl] = variance(tape, q, prior);
+            combined(variance.tanh()) + kl * 0.3
+        })
+        .assert_within(1e-7);
+        let (together, apart) = (Tape::new(), Tape::new());
+        let [mut fused, mut plain] = [Gradients::of(&q), Gradients::of(&q)];
+        let [made, kl] = variance(&together, &q, prior);
+        (combined(made) + kl * 0.0).backward(&mut fused);
+        combined(apart.param(&q.rho).softplus().square()).backward(&mut plain);
+        assert!(fused.get("mean").unwrap().iter().all(|&g| g == 0.0));
+        for (a, b) in fused.get("rho").unwrap().iter().zip(plain.get("rho").unwrap()) {
+            assert!((a - b).abs() <= 1e-14 * b.abs(), "{a} {b}");
+        }
     }
 }
 
