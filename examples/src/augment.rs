@@ -1,13 +1,10 @@
-//! The same volumes, seen otherwise: reflected and shifted.
+//! The same volumes, seen otherwise: reflected.
 
 use elbo::data::Examples;
 use elbo::prelude::*;
 
-/// Voxels that a volume is shifted at most, along every axis and either way.
-const SHIFT: usize = 2;
-
-/// Every example of (examples, 1, space ..) reflected along some of its axes and shifted by up to two voxels along each,
-/// at random; what comes in at the edges is zero. They stay the same examples: N is their number, not that of their views.
+/// Every example of (examples, 1, space ..) reflected along some of its axes, at random. They stay the same examples: N is
+/// their number, not that of their views.
 pub fn views(examples: &Examples, key: Key) -> Examples {
     let noise = key.at("views").philox();
     let mut seen = Tensor::zeros(examples.inputs().shape());
@@ -16,43 +13,24 @@ pub fn views(examples: &Examples, key: Key) -> Examples {
     let pairs = examples.inputs().data().chunks(places).zip(seen.data_mut().chunks_mut(places));
     for (example, (from, to)) in pairs.enumerate() {
         let bits = noise.words(example as u64);
-        let moves: Vec<Move> = side.iter().zip(bits).map(|(_, bits)| Move::of(bits)).collect();
+        let reflected: Vec<bool> = side.iter().zip(bits).map(|(_, bits)| bits & 1 == 1).collect();
         for (place, voxel) in to.iter_mut().enumerate() {
-            if let Some(source) = source(place, &side, &moves) {
-                *voxel = from[source];
-            }
+            *voxel = from[source(place, &side, &reflected)];
         }
     }
     Examples::new(seen, examples.targets().clone()).expect("views of examples are examples")
 }
 
-/// What happens along one axis.
-struct Move {
-    reflected: bool,
-    /// The voxels that it moves forward, and [`SHIFT`] more.
-    shift: usize,
-}
-
-impl Move {
-    fn of(bits: u32) -> Self {
-        Move { reflected: bits & 1 == 1, shift: (bits >> 1) as usize % (2 * SHIFT + 1) }
-    }
-
-    fn source(&self, place: usize, side: usize) -> Option<usize> {
-        let place = if self.reflected { side - 1 - place } else { place };
-        (place + SHIFT).checked_sub(self.shift).filter(|place| *place < side)
-    }
-}
-
 /// The voxel that comes to this place.
-fn source(mut place: usize, side: &[usize], moves: &[Move]) -> Option<usize> {
+fn source(mut place: usize, side: &[usize], reflected: &[bool]) -> usize {
     let (mut source, mut stride) = (0, 1);
-    for (&side, along) in side.iter().zip(moves).rev() {
-        source += along.source(place % side, side)? * stride;
+    for (&side, &reflected) in side.iter().zip(reflected).rev() {
+        let along = place % side;
+        source += stride * if reflected { side - 1 - along } else { along };
         stride *= side;
         place /= side;
     }
-    Some(source)
+    source
 }
 
 #[cfg(test)]
@@ -60,36 +38,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_view_has_the_voxels_of_its_volume_reflected_and_shifted() {
-        let middle = |i: usize| (2..6).contains(&(i / 8 % 8)) && (2..6).contains(&(i % 8));
-        let x = Tensor::from_fn([20, 1, 8, 8], |i| if middle(i) { 1.0 + (i % 64) as f64 } else { 0.0 });
+    fn a_view_has_the_voxels_of_its_volume_reflected() {
+        let x = Tensor::from_fn([20, 1, 8, 8], |i| (i % 64) as f64);
         let examples = Examples::new(x, vec![0; 20]).unwrap();
         let seen = views(&examples, Key::new(1));
         assert_ne!(seen.inputs(), examples.inputs());
-        for (seen, whole) in seen.inputs().data().chunks(64).zip(examples.inputs().data().chunks(64)) {
-            // What is in the middle is not shifted out.
-            let sorted = |x: &[f32]| {
-                let mut x = x.to_vec();
-                x.sort_by(f32::total_cmp);
-                x
-            };
-            assert_eq!(sorted(seen), sorted(whole));
+        for seen in seen.inputs().data().chunks(64) {
+            let mut sorted = seen.to_vec();
+            sorted.sort_by(f32::total_cmp);
+            assert_eq!(sorted, examples.inputs().data()[..64]);
             // Rows stay rows: 19 stands between 18 and 20, whichever way round.
-            let at = seen.iter().position(|&voxel| voxel == 20.0).unwrap();
+            let at = seen.iter().position(|&voxel| voxel == 19.0).unwrap();
             let mut beside = [seen[at - 1], seen[at + 1]];
             beside.sort_by(f32::total_cmp);
-            assert_eq!(beside, [19.0, 21.0]);
+            assert_eq!(beside, [18.0, 20.0]);
         }
         assert_eq!(views(&examples, Key::new(1)).inputs(), seen.inputs());
         assert_ne!(views(&examples, Key::new(2)).inputs(), seen.inputs());
     }
 
     #[test]
-    fn what_is_shifted_in_is_nothing() {
-        let forward = Move { reflected: false, shift: SHIFT + 1 };
-        let still = Move { reflected: false, shift: SHIFT };
-        assert_eq!(source(0, &[3, 4], &[still, forward]), None);
-        let reflected = Move { reflected: true, shift: SHIFT };
-        assert_eq!(source(5, &[3, 4], &[reflected, Move { reflected: false, shift: SHIFT + 1 }]), Some(4));
+    fn only_the_axes_that_are_reflected_are() {
+        assert_eq!(source(5, &[3, 4], &[false, false]), 5);
+        assert_eq!(source(5, &[3, 4], &[false, true]), 6);
+        assert_eq!(source(1, &[3, 4], &[true, false]), 9);
     }
 }

@@ -7,6 +7,7 @@ pub mod classifier;
 pub mod cli;
 pub mod experiment;
 pub mod failure;
+pub mod gains;
 pub mod json;
 pub mod mnist;
 pub mod plot;

@@ -104,26 +104,42 @@ fn a_short_run_leaves_every_result_in_three_dimensions_and_in_two() {
         let output = run(VOLUMES, &[&options[..], &files, slices.as_slice()].concat());
         let (table, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert!(output.status.success(), "{log}");
-        let parts = [
-            "Before the training",
-            "After the training",
-            "convolutions.0.weight",
-            "head.bias",
-            "always the larger class",
-        ];
+        let parts =
+            ["Before the training", "After the training", "convolution.weight", "head.bias", "always the larger class"];
         for part in [&parts[..], &[name, "8", "Over the means"]].concat() {
             assert!(table.contains(part), "{part} is not in {table}");
         }
         let read = |file: &str| serde_json::from_str::<Value>(&std::fs::read_to_string(file).unwrap()).unwrap();
         let taps = if slices.is_some() { 9 } else { 27 };
-        let weights = taps * (2 + 8 + 32) + 8 * 2 + 2;
+        let weights = taps * 2 + 2 + 2 * 2 + 2;
         assert_eq!(read(&json)["weights"], weights);
         let both = read(&diagnosis);
         assert_eq!(both.as_array().unwrap().len(), 2);
         assert_eq!(both[1]["examples"], 8);
-        // The scales and shifts of the three normalisations are learned, and have no prior.
         assert_eq!(both[1]["total"]["weights"], weights);
-        assert_eq!(both[1]["parameters"].as_array().unwrap().len(), 5 + 6);
-        assert!(std::fs::read_to_string(&picture).unwrap().contains("convolutions.2.weight"));
+        assert_eq!(both[1]["parameters"].as_array().unwrap().len(), 4);
+        assert!(std::fs::read_to_string(&picture).unwrap().contains("convolution.weight"));
     }
+}
+
+#[test]
+fn seeds_are_compared_on_the_test_volumes_or_on_a_part_of_the_training_volumes() {
+    let folder = Scratch::new("seeds");
+    write_volumes(&folder.0);
+    let options = ["--data", &folder.path(""), "--seeds", "2", "--epochs", "1", "--draws", "2", "--threads", "1"];
+    let printed = |more: &[&str]| {
+        let output = run(VOLUMES, &[&options[..], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (tested, chosen) = (printed(&[]), printed(&["--choose"]));
+    for table in [&tested, &chosen] {
+        for part in ["seed 1: accuracy", "seed 2: accuracy", "accuracy, %", "NLL, nats", "by shares"] {
+            assert!(table.contains(part), "{part} is not in {table}");
+        }
+    }
+    assert_eq!(tested.matches("standard error").count(), 2);
+    assert!(!chosen.contains("standard error"));
+    refused(VOLUMES, &["--choose"], &["--seeds"]);
+    refused(VOLUMES, &["--seeds", "2", "--diagnose"], &["--diagnose"]);
 }

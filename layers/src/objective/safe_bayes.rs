@@ -107,6 +107,10 @@ impl SafeBayes {
     /// Trains and scores. `train` makes a model and trains it on the examples that it is given, with the likelihood to the
     /// power that it is given. The examples are taken in their order: shuffle what is sorted by class first.
     ///
+    /// The papers' posteriors are those of their power. Where training ends before it has converged, the power chosen is
+    /// the one for trainings that end there; so `train` should take as many steps on the first blocks as on all, not as
+    /// many epochs, which are shorter.
+    ///
     /// # Errors
     /// What `train` gives.
     ///
