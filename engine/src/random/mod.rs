@@ -1,4 +1,4 @@
-//! Noise that is computed, never stored: every number is a pure function of a [`Key`] and its own index.
+//! Noise that is computed and need not be stored: every number is a pure function of a [`Key`] and its own index.
 //!
 //! So the backward pass derives again, bit for bit, what the forward pass drew; any range of it can be had alone; and
 //! the bits are the same on every processor, at every vector width and for any number of threads.

@@ -39,7 +39,7 @@ impl<T: Real> FixedNoise<T> {
     }
 }
 
-/// Standard normal noise, the same in the forward and in the adjoint of whatever holds this: it is never stored.
+/// Standard normal noise, the same in the forward and in the adjoint of whatever holds this, which need not store it.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise<'t, T> {
     source: Source<'t, T>,
@@ -85,7 +85,12 @@ enum DrawSource<'t, T> {
     Given(&'t [T]),
 }
 
-impl<T: Real> DrawNoise<'_, T> {
+impl<'t, T: Real> DrawNoise<'t, T> {
+    /// These numbers.
+    pub(crate) fn given(noise: &'t [T]) -> Self {
+        DrawNoise { source: DrawSource::Given(noise), negative: false }
+    }
+
     /// The block from element `start` on, a multiple of [`BLOCK`]: for use inside a kernel, at whose level it is
     /// compiled. Past the end of given noise it is zero.
     #[inline(always)]

@@ -1,10 +1,12 @@
 //! The way there: the weight, and the divergence.
 
+use super::backward::put;
 use super::block::block_of;
 use super::scale::{exponentials, scales};
 use super::{ITEM, Made, Scaled, VANISHING};
 use crate::Real;
 use crate::drawing::DrawNoise;
+use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::kernels::math::LogProduct;
 use crate::engine::random::{BLOCK, Block};
@@ -21,6 +23,7 @@ pub(super) struct Forward<'a, 't, T> {
     pub(super) rho: &'a [T],
     pub(super) made: Made,
     pub(super) weight: Option<&'a mut [T]>,
+    pub(super) kept: Option<&'a mut [T]>,
     pub(super) kl: bool,
 }
 
@@ -42,7 +45,13 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
                 let is_whole = rest.len() >= BLOCK;
                 let block = rest.first_chunk_mut().unwrap_or(&mut weight_end);
                 match self.made {
-                    Made::Sample => reparameterise::<S, T>(mean, &sd, &self.noise.block(self.start + from), block),
+                    Made::Sample => {
+                        let noise = self.noise.block(self.start + from);
+                        reparameterise::<S, T>(mean, &sd, &noise, block);
+                        if let Some(kept) = &mut self.kept {
+                            put(&mut kept[from..], &noise, Write::Store);
+                        }
+                    }
                     Made::Variance => block.iter_mut().zip(sd.iter()).for_each(|(v, &sd)| *v = sd * sd),
                 }
                 if !is_whole {
