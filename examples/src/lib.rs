@@ -1,6 +1,7 @@
 //! What the stories in `src/bin` share: their [options](cli), the [network](Classifier) and the
 //! [experiment](experiment::run) they run, and the [table], [JSON](json) and [pictures](plot) they end with; how the
-//! estimators' [variance] is measured; and the [network](scan) and the [data](volumes) in three dimensions.
+//! estimators' [variance] is measured; the [network](scan) and the [data](volumes) in three dimensions; and what
+//! predictions [gain](gains) over the shares of the classes.
 
 pub mod augment;
 pub mod classifier;
