@@ -1,14 +1,18 @@
 //! The transforms between channels side by side in vectors, and the products.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4,
-    _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
 };
 
 use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, apart, tiles, vectors};
 use crate::kernels::Write;
 use crate::kernels::window::{Axis, sizes};
+
+/// Rows of a plane that are asked for ahead.
+const AHEAD: usize = 2;
 
 /// Rows of a tile of a product in registers.
 const ROWS: usize = 12;
@@ -218,6 +222,11 @@ fn load(from: &[f32]) -> __m512 {
     unsafe { _mm512_maskz_loadu_ps(first_lanes(from.len()), from.as_ptr()) }
 }
 
+/// Asks for what is soon needed: of so many channels no processor sees by itself what comes next.
+fn fetch(from: &[f32], at: usize) {
+    _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast());
+}
+
 fn store(to: &mut [f32], vector: __m512) {
     // SAFETY: as for `load`.
     unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first_lanes(to.len()), vector) }
@@ -268,7 +277,9 @@ fn pack(window: &Window, x: &[f32], out: &mut [__m512]) {
                 let len = LANES.min(inside.len() - from);
                 let mut square = [_mm512_setzero_ps(); LANES];
                 for (channel, row) in all.clone().zip(&mut square) {
-                    *row = load(&x[channel * apart + at * line.output + from..][..len]);
+                    let start = channel * apart + at * line.output + from;
+                    *row = load(&x[start..][..len]);
+                    fetch(x, start + AHEAD * line.output);
                 }
                 let out = out[(inside.start + from) * blocks + block..].iter_mut().step_by(blocks);
                 out.zip(transpose(square)).take(len).for_each(|(out, vector)| *out = vector);
@@ -290,7 +301,9 @@ fn unpack(window: &Window, pixels: &[__m512], out: &mut [f32], write: Write) {
                 let pixels = pixels[from * blocks + block..].iter().step_by(blocks);
                 square.iter_mut().zip(pixels).take(len).for_each(|(row, &vector)| *row = vector);
                 for (channel, row) in all.clone().zip(transpose(square)) {
-                    let out = &mut out[channel * apart + at * line.output + from..][..len];
+                    let start = channel * apart + at * line.output + from;
+                    fetch(out, start + AHEAD * line.output);
+                    let out = &mut out[start..][..len];
                     let row = if write == Write::Store { row } else { _mm512_add_ps(row, load(out)) };
                     store(out, row);
                 }
