@@ -20,7 +20,7 @@ fn used(layer: &Dense, estimator: Estimator, examples: usize) -> usize {
 fn a_layer_keeps_its_weight_and_nearly_nothing_else() {
     let layer = Dense::new(WIDTH, WIDTH);
     let weight = size_of::<f32>() * WIDTH * WIDTH;
-    for estimator in [Estimator::Sample, Estimator::Flipout] {
+    for estimator in [Estimator::Sample, Estimator::Local, Estimator::Flipout] {
         // Activations grow with the batch; what is left of none is the layer's.
         let [small, large] = [64, 128].map(|examples| used(&layer, estimator, examples));
         let kept = (2 * small - large) as f64 / weight as f64;
