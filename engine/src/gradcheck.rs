@@ -106,8 +106,9 @@ pub struct Comparison {
     /// On a kink, the least and the largest that the derivative may be, taking each element of the value from the left or
     /// from the right; `differences` is their mean.
     pub sides: Option<[f64; 2]>,
-    /// The difference of `tape` and `differences` or, at a kink, of `tape` and what lies between the sides, beyond what rounding of the values explains, in units of the largest of both and of the
-    /// gradient's length; infinite if one of them is no finite number.
+    /// The difference of `tape` and `differences` or, on a kink, of `tape` and what lies between the sides, beyond what
+    /// rounding of the values explains, in units of the largest of both and of the gradient's length; infinite if one of
+    /// them is no finite number.
     pub error: f64,
 }
 

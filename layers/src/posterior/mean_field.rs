@@ -62,22 +62,27 @@ impl<T: Real> MeanField<T> {
     /// If the shapes differ, or a standard deviation is not positive and finite.
     #[track_caller]
     pub fn with_sds(mean: Tensor<T>, sd: &Tensor<T>) -> Self {
+        MeanField::of_family("MeanField", ["mean", "standard deviation"], mean, sd)
+    }
+
+    /// The parameters of a family that calls its location and its scale so.
+    #[track_caller]
+    pub(super) fn of_family(family: &str, names: [&str; 2], location: Tensor<T>, scale: &Tensor<T>) -> Self {
+        let ([of_location, of_scale], [locations, scales]) = (names, [location.shape(), scale.shape()]);
         assert!(
-            mean.shape() == sd.shape(),
-            "MeanField: means of shape {:?} and standard deviations of shape {:?}",
-            mean.shape(),
-            sd.shape()
+            locations == scales,
+            "{family}: {of_location}s of shape {locations:?} and {of_scale}s of shape {scales:?}"
         );
-        let mut rho = Tensor::zeros(sd.shape());
-        for (rho, sd) in rho.data_mut().iter_mut().zip(sd.data()) {
-            let sd = sd.to_f64();
+        let mut rho = Tensor::zeros(scales);
+        for (rho, scale) in rho.data_mut().iter_mut().zip(scale.data()) {
+            let scale = scale.to_f64();
             assert!(
-                sd > 0.0 && sd.is_finite(),
-                "MeanField: a standard deviation must be positive and finite, got {sd}"
+                scale > 0.0 && scale.is_finite(),
+                "{family}: a {of_scale} must be positive and finite, got {scale}"
             );
-            *rho = T::from_f64(inverse_softplus(sd));
+            *rho = T::from_f64(inverse_softplus(scale));
         }
-        MeanField { mean, rho }
+        MeanField { mean: location, rho }
     }
 
     /// The standard deviations σ = softplus(ρ).

@@ -40,19 +40,7 @@ impl<T: Real> MeanFieldCauchy<T> {
     /// If the shapes differ, or a scale is not positive and finite.
     #[track_caller]
     pub fn with_scales(median: Tensor<T>, scale: &Tensor<T>) -> Self {
-        assert!(
-            median.shape() == scale.shape(),
-            "MeanFieldCauchy: medians of shape {:?} and scales of shape {:?}",
-            median.shape(),
-            scale.shape()
-        );
-        for scale in scale.data().iter().map(|scale| scale.to_f64()) {
-            assert!(
-                scale > 0.0 && scale.is_finite(),
-                "MeanFieldCauchy: a scale must be positive and finite, got {scale}"
-            );
-        }
-        MeanFieldCauchy { parameters: MeanField::with_sds(median, scale) }
+        MeanFieldCauchy { parameters: MeanField::of_family("MeanFieldCauchy", ["median", "scale"], median, scale) }
     }
 
     /// A sample without its median.

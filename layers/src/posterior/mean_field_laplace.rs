@@ -34,19 +34,7 @@ impl<T: Real> MeanFieldLaplace<T> {
     /// If the shapes differ, or a scale is not positive and finite.
     #[track_caller]
     pub fn with_scales(mean: Tensor<T>, scale: &Tensor<T>) -> Self {
-        assert!(
-            mean.shape() == scale.shape(),
-            "MeanFieldLaplace: means of shape {:?} and scales of shape {:?}",
-            mean.shape(),
-            scale.shape()
-        );
-        for scale in scale.data().iter().map(|scale| scale.to_f64()) {
-            assert!(
-                scale > 0.0 && scale.is_finite(),
-                "MeanFieldLaplace: a scale must be positive and finite, got {scale}"
-            );
-        }
-        MeanFieldLaplace { parameters: MeanField::with_sds(mean, scale) }
+        MeanFieldLaplace { parameters: MeanField::of_family("MeanFieldLaplace", ["mean", "scale"], mean, scale) }
     }
 }
 

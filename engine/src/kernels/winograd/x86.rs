@@ -9,6 +9,7 @@ use std::arch::x86_64::{
 
 use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, apart, tiles, vectors};
 use crate::kernels::Write;
+use crate::kernels::convolve::Geometry;
 use crate::kernels::window::{Axis, sizes};
 
 /// Rows of a plane that are asked for ahead.
@@ -64,12 +65,28 @@ struct Window {
     columns: usize,
 }
 
+impl Window {
+    /// What so many tile rows from `top` on read of the input.
+    fn of_elements(g: &Geometry, top: usize, rows: usize) -> Window {
+        let [_, y, line] = g.axes;
+        Window {
+            axes: [y, line].map(|axis| Axis { output: axis.input, ..axis }),
+            channels: g.channels,
+            apart: sizes(g.axes)[0],
+            top: 2 * top,
+            padding: [y.padding, line.padding],
+            rows: 2 * rows + 2,
+            columns: 2 * tiles(line) + 2,
+        }
+    }
+}
+
 with_features! {
 
 pub(super) fn image(image: Image<'_, f32>) {
     let Image { geometry: g, x, weight, bias, out, write, scratch } = image;
     let [z, y, line] = g.axes;
-    let [elements, places, _] = sizes(g.axes);
+    let [_, places, _] = sizes(g.axes);
     let band = Band::of(g);
     let (inputs, outputs) = (vectors(g.channels), vectors(g.outputs));
     let (padded, scratch) = as_vectors(scratch).split_at_mut(band.elements(g));
@@ -78,15 +95,7 @@ pub(super) fn image(image: Image<'_, f32>) {
     for top in (0..tiles(y)).step_by(band.rows) {
         let rows = band.rows.min(tiles(y) - top);
         let input = Layout::new([rows, tiles(line)], inputs);
-        let window = Window {
-            axes: [y, line].map(|axis| Axis { output: axis.input, ..axis }),
-            channels: g.channels,
-            apart: elements,
-            top: 2 * top,
-            padding: [y.padding, line.padding],
-            rows: 2 * rows + 2,
-            columns: 2 * tiles(line) + 2,
-        };
+        let window = Window::of_elements(g, top, rows);
         for (at, points) in points.chunks_exact_mut(input.points()).take(z.input).enumerate() {
             pack(&window, &x[at * y.input * line.input..], padded);
             spread_elements(padded, input, points);
@@ -138,7 +147,7 @@ pub(super) fn image(image: Image<'_, f32>) {
 pub(super) fn to_weight(image: ToWeight<'_, f32>) {
     let ToWeight { geometry: g, band, x, y: adjoint, sums, mut write, scratch } = image;
     let [z, y, line] = g.axes;
-    let [elements, places, _] = sizes(g.axes);
+    let [_, places, _] = sizes(g.axes);
     let (inputs, outputs) = (vectors(g.channels), vectors(g.outputs));
     let (padded, scratch) = as_vectors(scratch).split_at_mut(band.elements(g));
     let (pixels, scratch) = scratch.split_at_mut(4 * band.tiles(g) * outputs);
@@ -148,15 +157,7 @@ pub(super) fn to_weight(image: ToWeight<'_, f32>) {
         let rows = band.rows.min(tiles(y) - top);
         let input = Layout::new([rows, tiles(line)], inputs);
         let output = Layout::new(input.tiles, outputs);
-        let window = Window {
-            axes: [y, line].map(|axis| Axis { output: axis.input, ..axis }),
-            channels: g.channels,
-            apart: elements,
-            top: 2 * top,
-            padding: [y.padding, line.padding],
-            rows: 2 * rows + 2,
-            columns: 2 * tiles(line) + 2,
-        };
+        let window = Window::of_elements(g, top, rows);
         for (at, points) in points.chunks_exact_mut(input.points()).take(z.input).enumerate() {
             pack(&window, &x[at * y.input * line.input..], padded);
             spread_elements(padded, input, points);
