@@ -1,9 +1,8 @@
 //! The mean-field normal under a normal prior: the fused draw and divergence.
 //!
 //! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. One pass over
-//! memory reads μ and ρ, and writes the weight and the divergence; one pass back reads them and the
-//! weight's adjoint, derives the noise anew or reads what was kept of it, and writes the gradients of
-//! both. Where outputs are sampled instead of weights, the same passes make σ² in place of a weight.
+//! memory reads μ and ρ, and writes the weight and the divergence; one pass back reads them, the weight and
+//! its adjoint, which together say what the noise was, and writes the gradients of both. Where outputs are sampled instead of weights, the same passes make σ² in place of a weight.
 
 mod backward;
 mod block;
@@ -15,7 +14,7 @@ mod scale;
 mod tests;
 
 use crate::divergence::Sampled;
-use crate::drawing::{Cx, DrawNoise, Noise};
+use crate::drawing::{Cx, Noise};
 use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{Shared, for_each_range, sum_blocks};
@@ -32,10 +31,6 @@ const ITEM: usize = 64 * BLOCK;
 /// Elements up to which a draw stays on one thread.
 const PARALLEL: usize = 2 * ITEM;
 
-/// Elements up to which the noise of a draw is kept for the way back: they stay in a processor's cache, from which they
-/// are had sooner than computed. Both are the same bits.
-const KEPT: usize = 1 << 14;
-
 /// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
 const VANISHING: f64 = -40.0;
 
@@ -47,7 +42,6 @@ pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t,
         made: Made::Sample,
         weight: Some(0),
         kl: None,
-        kept: None,
     };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     cx.tape().record_draws(cx.draws(), operation, &inputs, [q.mean.shape()])[0]
@@ -69,8 +63,7 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
             made: Made::Sample,
             weight: None,
             kl: Some(0),
-            kept: None,
-        };
+            };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]
@@ -93,14 +86,9 @@ fn with_kl<'t, T: Real>(
     noise: Noise<'t, T>,
     cx: Cx<'t, T>,
 ) -> Sampled<'t, T> {
-    let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1), kept: None };
+    let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1) };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     let shape = q.mean.shape();
-    if made == Made::Sample && cx.tape().is_recording() && q.mean.len() <= KEPT {
-        let operation = Draw { kept: Some(2), ..operation };
-        let [weight, kl, _] = cx.tape().record(operation, &inputs, [shape, &[], shape]);
-        return (weight, kl);
-    }
     let [weight, kl] = cx.tape().record(operation, &inputs, [shape, &[]]);
     (weight, kl)
 }
@@ -133,7 +121,7 @@ enum Made {
     Variance,
 }
 
-/// What is made of a weight, its divergence, or both, and the noise to be kept: the numbers say which output each is.
+/// What is made of a weight, its divergence, or both: the numbers say which output each is.
 #[derive(Clone, Copy)]
 struct Draw<'t, T> {
     noise: Noise<'t, T>,
@@ -141,7 +129,6 @@ struct Draw<'t, T> {
     made: Made,
     weight: Option<usize>,
     kl: Option<usize>,
-    kept: Option<usize>,
 }
 
 impl<T: Real> Operation<T> for Draw<'_, T> {
@@ -157,7 +144,6 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let weight = self.weight.map(|k| Shared::new(io.output(k)));
-        let kept = self.kept.map(|k| Shared::new(io.output(k)));
         let noise = self.noise.of_draw(io.draw());
         let total = sum_items(mean.len(), |range| {
             dispatch(Forward {
@@ -168,9 +154,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                 rho: &rho[range.clone()],
                 made: self.made,
                 // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
-                weight: weight.map(|weight| unsafe { weight.range(range.clone()) }),
-                // SAFETY: as above.
-                kept: kept.map(|kept| unsafe { kept.range(range) }),
+                weight: weight.map(|weight| unsafe { weight.range(range) }),
                 kl: self.kl.is_some(),
             })
         });
@@ -181,12 +165,9 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
-        let weight = self.weight.and_then(|k| io.upstream(k));
+        let weight = self.weight.and_then(|k| io.upstream(k).map(|upstream| [io.output(k).data, upstream]));
         let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
-        let noise = match self.kept {
-            Some(k) => DrawNoise::given(io.output(k).data),
-            None => self.noise.of_draw(io.draw()),
-        };
+        let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
             let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
             for_each_range(mean.len(), PARALLEL, ITEM, &|range| {
@@ -197,7 +178,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                     mean: &mean[range.clone()],
                     rho: &rho[range.clone()],
                     made: self.made,
-                    weight: weight.map(|weight| &weight[range.clone()]),
+                    weight: weight.map(|of_both| of_both.map(|x| &x[range.clone()])),
                     kl,
                     // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed
                     // throughout.

@@ -86,11 +86,6 @@ enum DrawSource<'t, T> {
 }
 
 impl<'t, T: Real> DrawNoise<'t, T> {
-    /// These numbers.
-    pub(crate) fn given(noise: &'t [T]) -> Self {
-        DrawNoise { source: DrawSource::Given(noise), negative: false }
-    }
-
     /// The block from element `start` on, a multiple of [`BLOCK`]: for use inside a kernel, at whose level it is
     /// compiled. Past the end of given noise it is zero.
     #[inline(always)]

@@ -17,8 +17,8 @@ pub(super) struct Backward<'a, 't, T> {
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],
     pub(super) made: Made,
-    /// The adjoint of what was made of the weights, where something depends on it.
-    pub(super) weight: Option<&'a [T]>,
+    /// What was made of the weights, and its adjoint, where something depends on it.
+    pub(super) weight: Option<[&'a [T]; 2]>,
     /// ∂/∂KL.
     pub(super) kl: T,
     pub(super) to_mean: &'a mut [T],
@@ -33,23 +33,29 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
     fn run<S: Simd>(self) {
         let len = self.mean.len();
         let zeros = Block::of(T::ZERO);
-        let [mut mean_end, mut rho_end, mut weight_end] = [zeros; 3];
+        let [mut mean_end, mut rho_end, mut weight_end, mut made_end] = [zeros; 4];
         let [mut by_mean, mut by_rho] = [zeros; 2];
         for from in (0..len).step_by(BLOCK) {
             let mean = block_of(self.mean, from, &mut mean_end);
             let rho = block_of(self.rho, from, &mut rho_end);
-            let is_drawn = self.made == Made::Sample;
-            let slopes = if self.kl == T::ZERO && is_drawn { Slopes::first::<S>(rho) } else { Slopes::of::<S>(rho) };
-            let made = self.weight.map_or(&*zeros, |weight| block_of(weight, from, &mut weight_end));
-            // What was made has the slope ε by σ or, being σ², 2σ.
-            let (made_by_mean, by_sd) = match (self.weight, self.made) {
-                (None, _) => (&*zeros, zeros),
-                (_, Made::Sample) => (made, self.noise.block(self.start + from)),
-                (_, Made::Variance) => (&*zeros, twice(&slopes.sd)),
+            let slopes = Slopes::of::<S>(rho);
+            let (made, made_by_rho) = match self.weight {
+                None => (&*zeros, zeros),
+                Some([weight, made]) => {
+                    let by_rho = match self.made {
+                        Made::Sample => {
+                            let weight = block_of(weight, from, &mut weight_end);
+                            slopes.of_sample::<S>(mean, weight, || self.noise.block(self.start + from))
+                        }
+                        Made::Variance => slopes.of_variance(),
+                    };
+                    (block_of(made, from, &mut made_end), by_rho)
+                }
             };
+            let made_by_mean = if self.made == Made::Sample { made } else { &*zeros };
             let (to_mean, to_rho) = (&mut self.to_mean[from..], &mut self.to_rho[from..]);
-            let parts =
-                Parts { kl: self.kl, prior: self.prior, mean, slopes: &slopes, made_by_mean, made, by_sd: &by_sd };
+            let (kl, prior) = (self.kl, self.prior);
+            let parts = Parts { kl, prior, mean, slopes: &slopes, made_by_mean, made, made_by_rho: &made_by_rho };
             match (self.writes, to_mean.first_chunk_mut(), to_rho.first_chunk_mut()) {
                 ([Write::Store, Write::Store], Some(to_mean), Some(to_rho)) => parts.compute::<S>(to_mean, to_rho),
                 _ => {
@@ -70,32 +76,25 @@ struct Parts<'a, T> {
     slopes: &'a Slopes<T>,
     /// ∂/∂μ through what was made.
     made_by_mean: &'a [T; BLOCK],
-    /// The adjoint of what was made, and its derivative by σ.
+    /// The adjoint of what was made, and its derivative by ρ.
     made: &'a [T; BLOCK],
-    by_sd: &'a [T; BLOCK],
+    made_by_rho: &'a [T; BLOCK],
 }
 
 impl<T: Real> Parts<'_, T> {
     #[inline(always)]
     fn compute<S: Simd>(&self, by_mean: &mut [T; BLOCK], by_rho: &mut [T; BLOCK]) {
-        let Parts { kl, prior, mean, slopes, made_by_mean, made, by_sd } = *self;
+        let Parts { kl, prior, mean, slopes, made_by_mean, made, made_by_rho } = *self;
         // Zero times a divergence that overflows is to be zero.
         let inverse = if kl == T::ZERO { T::ZERO } else { prior.inverse_sd };
         let kl_inverse = kl * inverse;
         for i in 0..BLOCK {
             let (away, scale) = ((mean[i] - prior.mean) * inverse, slopes.sd[i] * inverse);
             by_mean[i] = away.mul_add::<S>(kl_inverse, made_by_mean[i]);
-            let by_sd = scale.mul_add::<S>(kl_inverse, made[i] * by_sd[i]);
-            by_rho[i] = slopes.slope[i].mul_add::<S>(by_sd, -(kl * slopes.log_slope[i]));
+            let kl_by_rho = (slopes.slope[i] * scale).mul_add::<S>(kl_inverse, -(kl * slopes.log_slope[i]));
+            by_rho[i] = made[i].mul_add::<S>(made_by_rho[i], kl_by_rho);
         }
     }
-}
-
-#[inline(always)]
-fn twice<T: Real>(x: &Block<T>) -> Block<T> {
-    let mut twice = *x;
-    twice.iter_mut().for_each(|x| *x = *x + *x);
-    twice
 }
 
 #[inline(always)]

@@ -2,8 +2,9 @@
 //! sum of one function of each element.
 //!
 //! With w = μ + σε the posterior's part is −½ε² − ln σ − ½ ln 2π, whose derivative by μ is zero and by σ −1/σ. So one pass
-//! there and one back do, as with the closed form; the way back derives the noise and the weight anew.
+//! there and one back do, as with the closed form.
 
+use super::backward::put;
 use super::block::block_of;
 use super::forward::{Nats, reparameterise};
 use super::scale::{Slopes, exponentials, scales};
@@ -74,7 +75,7 @@ impl<T: Real, F: LogDensity<T>> Operation<T> for Estimated<'_, T, F> {
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
-        let weight = io.upstream(0);
+        let (weight, upstream) = (io.output(0).data, io.upstream(0));
         let kl = io.upstream(1).map_or(T::ZERO, |g| g[0]);
         let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
@@ -86,7 +87,8 @@ impl<T: Real, F: LogDensity<T>> Operation<T> for Estimated<'_, T, F> {
                     start: range.start,
                     mean: &mean[range.clone()],
                     rho: &rho[range.clone()],
-                    weight: weight.map(|weight| &weight[range.clone()]),
+                    weight: &weight[range.clone()],
+                    upstream: upstream.map(|upstream| &upstream[range.clone()]),
                     kl,
                     // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed throughout.
                     to_mean: unsafe { to_mean.range(range.clone()) },
@@ -139,8 +141,9 @@ struct Backward<'a, 't, T, F> {
     start: usize,
     mean: &'a [T],
     rho: &'a [T],
+    weight: &'a [T],
     /// ∂/∂w, where something else depends on the weight.
-    weight: Option<&'a [T]>,
+    upstream: Option<&'a [T]>,
     /// ∂/∂ of the estimate.
     kl: T,
     to_mean: &'a mut [T],
@@ -154,29 +157,25 @@ impl<T: Real, F: LogDensity<T>> Kernel for Backward<'_, '_, T, F> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let zeros = Block::of(T::ZERO);
-        let [mut mean_end, mut rho_end, mut weight_end] = [zeros; 3];
-        let [mut w, mut by_rho] = [zeros; 2];
+        let [mut mean_end, mut rho_end, mut weight_end, mut upstream_end] = [zeros; 4];
+        let [mut by_mean, mut by_rho] = [zeros; 2];
         for from in (0..self.mean.len()).step_by(BLOCK) {
             let mean = block_of(self.mean, from, &mut mean_end);
-            let rho = block_of(self.rho, from, &mut rho_end);
-            let noise = self.noise.block(self.start + from);
-            let slopes = Slopes::of::<S>(rho);
-            let mut by_mean = zeros;
-            if let Some(weight) = self.weight {
-                *by_mean = *block_of(weight, from, &mut weight_end);
-            }
+            let weight = block_of(self.weight, from, &mut weight_end);
+            let slopes = Slopes::of::<S>(block_of(self.rho, from, &mut rho_end));
+            let weight_by_rho = slopes.of_sample::<S>(mean, weight, || self.noise.block(self.start + from));
+            *by_mean = self.upstream.map_or(*zeros, |upstream| *block_of(upstream, from, &mut upstream_end));
             // Zero times what overflows is to be zero.
             if self.kl != T::ZERO {
-                reparameterise::<S, T>(mean, &slopes.sd, &noise, &mut w);
-                for (by_mean, &w) in by_mean.iter_mut().zip(w.iter()) {
+                for (by_mean, &w) in by_mean.iter_mut().zip(weight) {
                     *by_mean = (-self.kl).mul_add::<S>(self.prior.slope::<S>(w), *by_mean);
                 }
             }
             for i in 0..BLOCK {
-                by_rho[i] = slopes.slope[i].mul_add::<S>(by_mean[i] * noise[i], -(self.kl * slopes.log_slope[i]));
+                by_rho[i] = by_mean[i].mul_add::<S>(weight_by_rho[i], -(self.kl * slopes.log_slope[i]));
             }
-            super::backward::put(&mut self.to_mean[from..], &by_mean, self.writes[0]);
-            super::backward::put(&mut self.to_rho[from..], &by_rho, self.writes[1]);
+            put(&mut self.to_mean[from..], &by_mean, self.writes[0]);
+            put(&mut self.to_rho[from..], &by_rho, self.writes[1]);
         }
     }
 }

@@ -1,12 +1,10 @@
 //! The way there: the weight, and the divergence.
 
-use super::backward::put;
 use super::block::block_of;
 use super::scale::{exponentials, scales};
 use super::{ITEM, Made, Scaled, VANISHING};
 use crate::Real;
 use crate::drawing::DrawNoise;
-use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::kernels::math::LogProduct;
 use crate::engine::random::{BLOCK, Block};
@@ -23,7 +21,6 @@ pub(super) struct Forward<'a, 't, T> {
     pub(super) rho: &'a [T],
     pub(super) made: Made,
     pub(super) weight: Option<&'a mut [T]>,
-    pub(super) kept: Option<&'a mut [T]>,
     pub(super) kl: bool,
 }
 
@@ -48,9 +45,6 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
                     Made::Sample => {
                         let noise = self.noise.block(self.start + from);
                         reparameterise::<S, T>(mean, &sd, &noise, block);
-                        if let Some(kept) = &mut self.kept {
-                            put(&mut kept[from..], &noise, Write::Store);
-                        }
                     }
                     Made::Variance => block.iter_mut().zip(sd.iter()).for_each(|(v, &sd)| *v = sd * sd),
                 }

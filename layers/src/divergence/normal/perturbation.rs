@@ -1,7 +1,8 @@
 //! A draw without its mean: σε.
 
+use super::backward::put;
 use super::block::block_of;
-use super::scale::{exponentials, scales};
+use super::scale::{Slopes, exponentials, scales};
 use super::{ITEM, PARALLEL};
 use crate::drawing::{Cx, DrawNoise, Noise};
 use crate::engine::kernels::Write;
@@ -34,36 +35,34 @@ impl<T: Real> Operation<T> for Perturbation<'_, T> {
         for_each_range(rho.len(), PARALLEL, ITEM, &|range| {
             // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
             let out = unsafe { out.range(range.clone()) };
-            dispatch(Scale { noise, start: range.start, rho: &rho[range], g: None, out, write: Write::Store });
+            dispatch(There { noise, start: range.start, rho: &rho[range], out });
         });
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let (rho, g) = (io.input(0).data, io.upstream(0).expect("the only output"));
-        let noise = self.noise.of_draw(io.draw());
+        let (rho, made) = (io.input(0).data, io.output(0).data);
+        let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
             let target = Shared::new(target);
             for_each_range(rho.len(), PARALLEL, ITEM, &|range| {
                 // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
                 let out = unsafe { target.range(range.clone()) };
-                let (start, g) = (range.start, Some(&g[range.clone()]));
-                dispatch(Scale { noise, start, rho: &rho[range], g, out, write });
+                let [rho, made, g] = [rho, made, g].map(|x| &x[range.clone()]);
+                dispatch(Back { rho, made, g, out, write });
             });
         });
     }
 }
 
-/// softplus(ρ) ε, or with `g` what goes back to ρ: sigmoid(ρ) ε g.
-struct Scale<'a, 't, T> {
+/// softplus(ρ) ε.
+struct There<'a, 't, T> {
     noise: DrawNoise<'t, T>,
     start: usize,
     rho: &'a [T],
-    g: Option<&'a [T]>,
     out: &'a mut [T],
-    write: Write,
 }
 
-impl<T: Real> Kernel for Scale<'_, '_, T> {
+impl<T: Real> Kernel for There<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -73,21 +72,37 @@ impl<T: Real> Kernel for Scale<'_, '_, T> {
             let from = i * BLOCK;
             let rho = block_of(self.rho, from, &mut end);
             let mut values = self.noise.block(self.start + from);
-            match self.g {
-                None => {
-                    let sd = scales::<S, T>(rho, &exponentials::<S, T>(rho));
-                    values.iter_mut().zip(sd.iter()).for_each(|(value, &sd)| *value *= sd);
-                }
-                Some(g) => {
-                    for ((value, &g), rho) in values.iter_mut().zip(&g[from..]).zip(rho) {
-                        *value = *value * g * rho.sigmoid::<S>();
-                    }
-                }
+            let sd = scales::<S, T>(rho, &exponentials::<S, T>(rho));
+            values.iter_mut().zip(sd.iter()).for_each(|(value, &sd)| *value *= sd);
+            out.copy_from_slice(&values[..out.len()]);
+        }
+    }
+}
+
+/// What goes back to ρ: g ε dσ/dρ = g σε d ln σ/dρ.
+struct Back<'a, T> {
+    rho: &'a [T],
+    /// σε.
+    made: &'a [T],
+    g: &'a [T],
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Back<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let [mut rho_end, mut made_end, mut g_end, mut values] = [Block::of(T::ZERO); 4];
+        for from in (0..self.rho.len()).step_by(BLOCK) {
+            let slopes = Slopes::of::<S>(block_of(self.rho, from, &mut rho_end));
+            let made = block_of(self.made, from, &mut made_end);
+            let g = block_of(self.g, from, &mut g_end);
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = g[i] * (made[i] * slopes.log_slope[i]);
             }
-            match self.write {
-                Write::Store => out.copy_from_slice(&values[..out.len()]),
-                Write::Add => out.iter_mut().zip(values.iter()).for_each(|(out, &value)| *out += value),
-            }
+            put(&mut self.out[from..], &values, self.write);
         }
     }
 }

@@ -8,6 +8,9 @@ use crate::Real;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::random::{BLOCK, Block};
 
+/// |w|/σ up to which the noise is had from the weight.
+const COARSE: f64 = 128.0;
+
 /// e^−|ρ|.
 #[inline(always)]
 pub(super) fn exponentials<S: Simd, T: Real>(rho: &[T; BLOCK]) -> Block<T> {
@@ -57,14 +60,37 @@ impl<T: Real> Slopes<T> {
         Slopes { sd, slope, log_slope }
     }
 
-    /// Where only dσ/dρ is needed.
+    /// ε dσ/dρ, the derivative by ρ of a weight w = μ + σε that was drawn.
+    ///
+    /// Of the weight, ε dσ/dρ = (w − μ) d ln σ/dρ: nothing need be kept of the noise, nor made again. The weight was
+    /// rounded, which changes ε by up to half a unit in the last place of w/σ; in a block where that is more than 2⁷
+    /// units of one, the noise is derived anew.
     #[inline(always)]
-    pub(super) fn first<S: Simd>(rho: &[T; BLOCK]) -> Self {
-        let zeros = Block::of(T::ZERO);
-        let mut slope = zeros;
-        for (slope, rho) in slope.iter_mut().zip(rho) {
-            *slope = rho.sigmoid::<S>();
+    pub(super) fn of_sample<S: Simd>(
+        &self,
+        mean: &[T; BLOCK],
+        weight: &[T; BLOCK],
+        noise: impl FnOnce() -> Block<T>,
+    ) -> Block<T> {
+        let mut is_coarse = false;
+        for (weight, &sd) in weight.iter().zip(self.sd.iter()) {
+            is_coarse |= weight.abs() > T::from_f64(COARSE) * sd;
         }
-        Slopes { sd: zeros, slope, log_slope: zeros }
+        let mut slopes = Block::of(T::ZERO);
+        if is_coarse {
+            let noise = noise();
+            (0..BLOCK).for_each(|i| slopes[i] = noise[i] * self.slope[i]);
+        } else {
+            (0..BLOCK).for_each(|i| slopes[i] = (weight[i] - mean[i]) * self.log_slope[i]);
+        }
+        slopes
+    }
+
+    /// 2σ dσ/dρ, the derivative by ρ of a variance.
+    #[inline(always)]
+    pub(super) fn of_variance(&self) -> Block<T> {
+        let mut slopes = Block::of(T::ZERO);
+        (0..BLOCK).for_each(|i| slopes[i] = T::from_f64(2.0) * self.sd[i] * self.slope[i]);
+        slopes
     }
 }
