@@ -80,6 +80,12 @@ pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
     split(0..len, piece, work);
 }
 
+/// Calls `work` with at most so many ranges that cover `0..len`, all about as long, possibly at the same time. Cuts fall
+/// on multiples of `unit`.
+pub(crate) fn for_each_piece(len: usize, pieces: usize, unit: usize, work: &Work<'_>) {
+    split(0..len, len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit), work);
+}
+
 fn split(range: std::ops::Range<usize>, piece: usize, work: &Work<'_>) {
     let pieces = range.len().div_ceil(piece);
     if pieces <= 1 {
@@ -147,7 +153,7 @@ pub fn for_each_with<T: Send>(
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<T>(*mut T);
 
-// SAFETY: the pointer is only used through `Shared::range`, whose callers keep ranges apart.
+// SAFETY: whoever uses the pointer keeps the elements of different threads apart, as its functions require.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as for `Send`.
 unsafe impl<T: Send> Sync for Shared<T> {}
@@ -156,6 +162,16 @@ impl<T> Shared<T> {
     /// A pointer to the slice's elements.
     pub fn new(slice: &mut [T]) -> Self {
         Shared(slice.as_mut_ptr())
+    }
+
+    /// A pointer to elements of a slice that also has others'.
+    pub(crate) fn of(data: *mut T) -> Self {
+        Shared(data)
+    }
+
+    /// The pointer; it must be used for elements that no other thread uses.
+    pub(crate) fn pointer(self) -> *mut T {
+        self.0
     }
 
     /// The elements of `range`.

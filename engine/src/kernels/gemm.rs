@@ -1,10 +1,15 @@
-//! Matrix products, behind one function. The `gemm` crate does the work; `docs/decisions/` says why.
+//! Matrix products, behind one function. In `f32` on AVX-512 they are our own, otherwise the `gemm` crate's;
+//! `docs/decisions/004-gemm.md` says why.
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::dispatch::{Level, level};
 use crate::threads::{self, Shared};
 
 /// Multiply-adds below which a product stays on one thread.
@@ -43,6 +48,16 @@ impl<'a, T> Matrix<'a, T> {
             data.len()
         );
         Matrix { data, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    /// These rows alone.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    #[cfg(target_arch = "x86_64")]
+    fn part(self, rows: std::ops::Range<usize>) -> Self {
+        assert!(rows.start < rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        Matrix { data: &self.data[rows.start * self.row_stride..], rows: rows.len(), ..self }
     }
 
     /// The transpose.
@@ -122,15 +137,44 @@ impl<'a, T> MatrixMut<'a, T> {
     }
 }
 
+/// What a product is added to.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum To<'a, T> {
+    /// Nothing.
+    Zero,
+    /// What stands there.
+    Before,
+    /// A row, the same to every row.
+    Row(&'a [T]),
+}
+
+impl<T> From<Write> for To<'_, T> {
+    fn from(write: Write) -> Self {
+        match write {
+            Write::Store => To::Zero,
+            Write::Add => To::Before,
+        }
+    }
+}
+
 /// `out = a · b` or `out += a · b`, with `out` row-major.
 ///
 /// # Panics
 /// If the shapes do not fit.
 #[track_caller]
 pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: Write) {
-    let work = a.rows.saturating_mul(b.columns).saturating_mul(a.columns);
-    let threads = if work < PARALLEL { 1 } else { threads::available() };
-    product(a, b, MatrixMut::new(out, a.rows, b.columns), write, threads);
+    product(a, b, MatrixMut::new(out, a.rows, b.columns), write.into(), threads(a, b));
+}
+
+/// `out = a · b`, with `row` added to every row.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+pub(crate) fn gemm_plus_row<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, row: &[T], out: &mut [T]) {
+    assert!(row.len() == b.columns, "gemm: a row of {} added to {} columns", row.len(), b.columns);
+    product(a, b, MatrixMut::new(out, a.rows, b.columns), To::Row(row), threads(a, b));
 }
 
 /// [`gemm()`] on this thread alone, for work that is split already, into a matrix whose rows may lie apart.
@@ -139,11 +183,16 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: W
 /// If the shapes do not fit.
 #[track_caller]
 pub fn gemm_alone<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: MatrixMut<'_, T>, write: Write) {
-    product(a, b, out, write, 1);
+    product(a, b, out, write.into(), 1);
+}
+
+fn threads<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> usize {
+    let work = a.rows.saturating_mul(b.columns).saturating_mul(a.columns);
+    if work < PARALLEL { 1 } else { threads::available() }
 }
 
 #[track_caller]
-fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T>, write: Write, threads: usize) {
+fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T>, to: To<'_, T>, threads: usize) {
     assert!(
         a.columns == b.rows && out.rows == a.rows && out.columns == b.columns,
         "gemm: {}×{} times {}×{} into {}×{}",
@@ -157,27 +206,63 @@ fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T
     if out.rows == 0 || out.columns == 0 {
         return;
     }
-    if a.columns == 0 {
-        // An empty sum.
-        if write == Write::Store {
-            (0..out.rows).for_each(|i| out.row(i).fill(T::ZERO));
+    let sums = a.columns;
+    match (own::<T>(), to) {
+        (Some(own), _) if sums > 0 => own(a, b, out, to, threads),
+        (_, To::Zero) if sums > 0 => library(a, b, out, Write::Store, threads),
+        (_, To::Before) => library(a, b, out, Write::Add, threads),
+        (_, To::Zero) => (0..out.rows).for_each(|i| out.row(i).fill(T::ZERO)),
+        (_, To::Row(row)) => {
+            (0..out.rows).for_each(|i| out.row(i).copy_from_slice(row));
+            library(a, b, out, Write::Add, threads);
         }
-        return;
     }
-    let _inside = Inside::enter();
-    T::product(a, b, out, write, threads);
 }
 
-/// A number type that the library multiplies matrices of.
-pub trait Gemm: Sized {
-    #[doc(hidden)]
-    fn product(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
+fn library<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: MatrixMut<'_, T>, write: Write, threads: usize) {
+    // It takes no empty sums.
+    if a.columns > 0 {
+        let _inside = Inside::enter();
+        T::library(a, b, out, write, threads);
+    }
 }
+
+#[doc(hidden)]
+pub type Product<T> = fn(Matrix<'_, T>, Matrix<'_, T>, MatrixMut<'_, T>, To<'_, T>, usize);
+
+/// A number type of which there are matrix products.
+pub trait Gemm: Sized {
+    /// Our own, for AVX-512.
+    #[doc(hidden)]
+    const OWN: Option<Product<Self>>;
+
+    /// The library's.
+    #[doc(hidden)]
+    fn library(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
+}
+
+/// Our own product, where there is one at this level.
+fn own<T: Gemm>() -> Option<Product<T>> {
+    T::OWN.filter(|_| level() == Level::Avx512)
+}
+
+/// Whether products in this number type are our own at this level.
+pub(crate) fn is_own<T: Gemm>() -> bool {
+    own::<T>().is_some()
+}
+
+#[cfg(target_arch = "x86_64")]
+const SINGLE: Option<Product<f32>> = Some(x86::product);
+
+#[cfg(not(target_arch = "x86_64"))]
+const SINGLE: Option<Product<f32>> = None;
 
 macro_rules! product {
-    ($type:ty) => {
+    ($type:ty, $own:expr) => {
         impl Gemm for $type {
-            fn product(
+            const OWN: Option<Product<Self>> = $own;
+
+            fn library(
                 a: Matrix<'_, Self>,
                 b: Matrix<'_, Self>,
                 out: MatrixMut<'_, Self>,
@@ -218,8 +303,8 @@ macro_rules! product {
     };
 }
 
-product!(f32);
-product!(f64);
+product!(f32, SINGLE);
+product!(f64, None);
 
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
@@ -247,18 +332,23 @@ pub fn is_inside() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::dispatch::with_level;
 
-    fn definition(a: Matrix<'_, f64>, b: Matrix<'_, f64>) -> Vec<f64> {
-        let at = |m: Matrix<'_, f64>, i: usize, j: usize| m.data[i * m.row_stride + j * m.column_stride];
+    fn definition<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<f64> {
+        let at = |m: Matrix<'_, T>, i: usize, j: usize| m.data[i * m.row_stride + j * m.column_stride].to_f64();
         let row = |i: usize| (0..b.columns).map(move |j| (0..a.columns).map(|k| at(a, i, k) * at(b, k, j)).sum());
         (0..a.rows).flat_map(row).collect()
     }
 
-    #[test]
-    fn products_agree_with_the_definition() {
-        let numbers: Vec<f64> = (0..600).map(|i| (f64::from(i) * 0.37).sin()).collect();
-        for (m, k, n) in [(1, 1, 1), (3, 4, 5), (17, 20, 13), (1, 30, 7), (7, 30, 1), (2, 0, 3), (0, 2, 3)] {
-            let (a, b) = (&numbers[..m * k], &numbers[..k * n]);
+    /// Sides around those of a tile and of a panel.
+    const SIDES: [usize; 14] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 47, 48, 50, 97];
+
+    fn check<T: Real>(tolerance: f64) {
+        let numbers: Vec<T> = (0..100_000).map(|i| T::from_f64((f64::from(i) * 0.37).sin())).collect();
+        let depths = [0, 1, 2, 15, 16, 30, 399, 400, 401, 900];
+        let sizes = SIDES.iter().flat_map(|&m| SIDES.iter().flat_map(move |&n| depths.map(|k| (m, k, n))));
+        for (m, k, n) in sizes.chain([(0, 2, 3), (3, 2, 0)]) {
+            let (a, b, row) = (&numbers[..m * k], &numbers[7..7 + k * n], &numbers[3..3 + n]);
             let forms = [
                 (Matrix::new(a, m, k), Matrix::new(b, k, n)),
                 (Matrix::new(a, k, m).t(), Matrix::new(b, k, n)),
@@ -266,15 +356,29 @@ mod tests {
                 (Matrix::new(a, k, m).t(), Matrix::new(b, n, k).t()),
             ];
             for (a, b) in forms {
-                let mut out = vec![1.0; m * n];
-                gemm(a, b, &mut out, Write::Add);
-                let mut stored = vec![f64::NAN; m * n];
+                let mut added = vec![T::ONE; m * n];
+                gemm(a, b, &mut added, Write::Add);
+                let [mut stored, mut onto_row] = [(); 2].map(|()| vec![T::from_f64(f64::NAN); m * n]);
                 gemm(a, b, &mut stored, Write::Store);
+                gemm_plus_row(a, b, row, &mut onto_row);
                 for (i, expected) in definition(a, b).into_iter().enumerate() {
-                    assert!((out[i] - expected - 1.0).abs() < 1e-12);
-                    assert!((stored[i] - expected).abs() < 1e-12);
+                    let row = row[i % n].to_f64();
+                    for (found, expected) in
+                        [(added[i], expected + 1.0), (stored[i], expected), (onto_row[i], expected + row)]
+                    {
+                        let error = (found.to_f64() - expected).abs();
+                        assert!(error < tolerance * (1.0 + k as f64), "{m}×{k} times {k}×{n}: {found:?} {expected}");
+                    }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn products_agree_with_the_definition() {
+        check::<f64>(4e-15);
+        for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
+            with_level(level, || check::<f32>(2e-6));
         }
     }
 
@@ -318,7 +422,7 @@ mod tests {
             for (form, (a, b)) in forms.into_iter().enumerate() {
                 let product = |threads| {
                     let mut out = vec![1.0; m * n];
-                    Gemm::product(a, b, MatrixMut::new(&mut out, m, n), Write::Add, threads);
+                    super::product(a, b, MatrixMut::new(&mut out, m, n), To::Before, threads);
                     out
                 };
                 let alone = product(1);

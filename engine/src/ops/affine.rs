@@ -1,7 +1,7 @@
 //! Affine maps x · Wᵀ + b, with an activation in the same operation if one is wanted.
 
 use crate::kernels::Write;
-use crate::kernels::gemm::{Matrix, gemm};
+use crate::kernels::gemm::{Matrix, gemm, gemm_plus_row, is_own};
 use crate::kernels::reduce::sum_columns;
 use crate::{Activation, Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -58,14 +58,17 @@ impl<T: Real> Operation<T> for Affine {
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
         let [rows, inputs, outputs] = sizes(x.shape, w.shape);
         let (x, w) = (Matrix::new(x.data, rows, inputs), Matrix::new(w.data, outputs, inputs));
-        if is_turned([rows, inputs, outputs]) {
+        if !is_own::<T>() && is_turned([rows, inputs, outputs]) {
             let turned = io.scratch(rows * outputs);
             gemm(w, x.t(), turned, Write::Store);
             return self.activation.apply_turned(bias, turned, outputs, io.output(0));
         }
         let out = io.output(0);
-        gemm(x, w.t(), out, Write::Store);
-        if bias.is_some() || self.activation != Activation::Identity {
+        match bias {
+            Some(bias) if self.activation == Activation::Identity => gemm_plus_row(x, w.t(), bias, out),
+            _ => gemm(x, w.t(), out, Write::Store),
+        }
+        if self.activation != Activation::Identity {
             self.activation.apply(bias, out);
         }
     }

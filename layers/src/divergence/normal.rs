@@ -36,13 +36,8 @@ const VANISHING: f64 = -40.0;
 
 /// The draw alone.
 pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation = Draw {
-        noise: cx.source(q.mean.shape()),
-        prior: Scaled::unit(),
-        made: Made::Sample,
-        weight: Some(0),
-        kl: None,
-    };
+    let operation =
+        Draw { noise: cx.source(q.mean.shape()), prior: Scaled::unit(), made: Made::Sample, weight: Some(0), kl: None };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     cx.tape().record_draws(cx.draws(), operation, &inputs, [q.mean.shape()])[0]
 }
@@ -57,13 +52,8 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        let operation = Draw {
-            noise: Noise::NONE,
-            prior: Scaled::of(*prior),
-            made: Made::Sample,
-            weight: None,
-            kl: Some(0),
-            };
+        let operation =
+            Draw { noise: Noise::NONE, prior: Scaled::of(*prior), made: Made::Sample, weight: None, kl: Some(0) };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]

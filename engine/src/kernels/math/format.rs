@@ -3,7 +3,7 @@
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::log_softplus::Pieces;
-use super::{erf, erfc, exp, ln, log_softplus};
+use super::{erf, erfc, exp, ln, ln_1p, log_softplus};
 use crate::kernels::dispatch::Simd;
 
 /// An IEEE 754 binary format. Integers of its width stay inside, held as floats where the algorithms see them, so the
@@ -47,6 +47,8 @@ pub trait Format:
     const EXP_LIMIT: Self;
     /// See [`ln`](mod@ln).
     const LN: &'static [Self];
+    /// See [`ln_1p_unit`](super::ln_1p::ln_1p_unit).
+    const LN_1P_UNIT: &'static [Self];
     /// See [`log_softplus`](mod@log_softplus).
     const LOG_SOFTPLUS: Pieces<Self>;
     /// tanh of this and above rounds to one.
@@ -107,6 +109,7 @@ macro_rules! format {
                 const EXP: &'static [Self] = &exp::$table;
                 const EXP_LIMIT: Self = $exp_limit;
                 const LN: &'static [Self] = &ln::$table;
+                const LN_1P_UNIT: &'static [Self] = &ln_1p::$table;
                 const LOG_SOFTPLUS: Pieces<Self> = log_softplus::$table;
                 const TANH_LIMIT: Self = $tanh_limit;
                 const ERF: &'static [Self] = &erf::$table;

@@ -45,7 +45,7 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
                     let by_rho = match self.made {
                         Made::Sample => {
                             let weight = block_of(weight, from, &mut weight_end);
-                            slopes.of_sample::<S>(mean, weight, || self.noise.block(self.start + from))
+                            slopes.of_sample(mean, weight, || self.noise.block(self.start + from))
                         }
                         Made::Variance => slopes.of_variance(),
                     };

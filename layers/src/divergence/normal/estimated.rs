@@ -163,7 +163,7 @@ impl<T: Real, F: LogDensity<T>> Kernel for Backward<'_, '_, T, F> {
             let mean = block_of(self.mean, from, &mut mean_end);
             let weight = block_of(self.weight, from, &mut weight_end);
             let slopes = Slopes::of::<S>(block_of(self.rho, from, &mut rho_end));
-            let weight_by_rho = slopes.of_sample::<S>(mean, weight, || self.noise.block(self.start + from));
+            let weight_by_rho = slopes.of_sample(mean, weight, || self.noise.block(self.start + from));
             *by_mean = self.upstream.map_or(*zeros, |upstream| *block_of(upstream, from, &mut upstream_end));
             // Zero times what overflows is to be zero.
             if self.kl != T::ZERO {

@@ -9,7 +9,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::random::{BLOCK, Block};
 
 /// |w|/σ up to which the noise is had from the weight.
-const COARSE: f64 = 128.0;
+const COARSE: f64 = 32.0;
 
 /// e^−|ρ|.
 #[inline(always)]
@@ -62,11 +62,11 @@ impl<T: Real> Slopes<T> {
 
     /// ε dσ/dρ, the derivative by ρ of a weight w = μ + σε that was drawn.
     ///
-    /// Of the weight, ε dσ/dρ = (w − μ) d ln σ/dρ: nothing need be kept of the noise, nor made again. The weight was
-    /// rounded, which changes ε by up to half a unit in the last place of w/σ; in a block where that is more than 2⁷
-    /// units of one, the noise is derived anew.
+    /// Where σ is not small beside w, it is (w − μ) d ln σ/dρ: the noise need not be made again. The rounding of w by up
+    /// to half a unit in its last place changes ε by up to that of w/σ: by 2⁻¹⁹ at most in `f32`, since in a block with
+    /// a |w| above 32σ the noise is derived anew.
     #[inline(always)]
-    pub(super) fn of_sample<S: Simd>(
+    pub(super) fn of_sample(
         &self,
         mean: &[T; BLOCK],
         weight: &[T; BLOCK],

@@ -271,6 +271,31 @@ fn gradients_are_exact_and_finite_at_the_extremes() {
 }
 
 #[test]
+fn the_noise_on_the_way_back_is_that_of_the_key_however_small_the_scale() {
+    fn check<T: Real>(unit: f64) {
+        let (len, key) = (64 * 120, Key::new(5).at("weight"));
+        let mut noise = vec![T::ZERO; len];
+        normals(key, 0, &mut noise);
+        // Blocks with σ from 1e-12 to 1, and weights of either sign around one.
+        let rho = |i: usize| -27.6 + 27.6 * (i / 64) as f64 / 119.0;
+        let q = MeanField::<T> {
+            mean: Tensor::from_fn([len], |i| (1.0 + (i as f64).sin()) * if i % 2 == 0 { 0.7 } else { -0.7 }),
+            rho: Tensor::from_fn([len], rho),
+        };
+        let mut gradients = Gradients::of(&q);
+        let tape = Tape::new();
+        tape.backward(&[(draw(&tape, &q, Normal(0.0, 1.0), key)[0].sum(), T::ONE)], &mut gradients);
+        for (i, (found, noise)) in gradients.get("rho").unwrap().iter().zip(&noise).enumerate() {
+            let slope = sigmoid(q.rho.data()[i].to_f64());
+            let error = (found.to_f64() / slope - noise.to_f64()).abs();
+            assert!(error <= 32.0 * unit + 8.0 * unit * noise.to_f64().abs(), "{i}: {error:e}");
+        }
+    }
+    check::<f32>(2f64.powi(-24));
+    check::<f64>(2f64.powi(-53));
+}
+
+#[test]
 fn where_the_exact_gradient_is_150_it_is_150() {
     let q = MeanField::<f32>::with_sd(Tensor::full([100], 150.0), 0.01);
     let mut gradients = Gradients::of(&q);

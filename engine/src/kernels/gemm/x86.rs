@@ -1,0 +1,286 @@
+//! Products in `f32` on AVX-512.
+//!
+//! A tile of the result, 8 rows of 48 elements, is summed up in 24 registers. The 48 columns of the right-hand operand are
+//! copied once, side by side, into a panel that stays in the second-level cache while all rows of the left-hand one, whose
+//! elements are read where they lie, go past it. Which place an element has in a tile changes nothing in the order of its
+//! sum: this depends on the number of its terms alone.
+
+use std::arch::x86_64::{
+    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
+    _mm512_unpacklo_ps,
+};
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use super::{Matrix, MatrixMut, To};
+use crate::kernels::dispatch::{self, Level};
+use crate::threads::{self, Shared};
+
+/// Elements of a vector.
+const LANES: usize = 16;
+
+/// Rows of a tile.
+const ROWS: usize = 8;
+
+/// Vectors of a row of a tile.
+const VECTORS: usize = 3;
+
+/// Columns of a tile.
+const WIDTH: usize = VECTORS * LANES;
+
+/// Terms of a sum that are added up in registers, at most.
+const DEPTH: usize = 25 * LANES;
+
+/// Rows from which they are what threads share: it makes up for every thread's having panels of its own.
+const MANY_ROWS: usize = 256;
+
+/// Columns of the right-hand operand, those of one of its rows one behind the other.
+#[repr(align(64))]
+struct Panel([MaybeUninit<f32>; DEPTH * WIDTH]);
+
+/// The product, on so many threads.
+pub(super) fn product(
+    a: Matrix<'_, f32>,
+    b: Matrix<'_, f32>,
+    mut out: MatrixMut<'_, f32>,
+    to: To<'_, f32>,
+    threads: usize,
+) {
+    debug_assert!(dispatch::level() == Level::Avx512);
+    if b.columns == 1 && a.rows > 1 && out.row_stride == 1 {
+        // A column whose elements lie side by side is a row.
+        (out.rows, out.columns, out.row_stride) = (1, out.rows, out.rows);
+        let to = if let To::Row(number) = to {
+            out.row(0).fill(number[0]);
+            To::Before
+        } else {
+            to
+        };
+        return product(b.t(), a.t(), out, to, threads);
+    }
+    let (by_rows, len, unit) = match a.rows {
+        rows if rows >= MANY_ROWS => (true, rows, ROWS),
+        _ => (false, b.columns, LANES),
+    };
+    let (shared, row_stride) = (Shared::of(out.data), out.row_stride);
+    threads::for_each_piece(len, threads, unit, &|range| {
+        let (rows, columns) = if by_rows { (range, 0..b.columns) } else { (0..a.rows, range) };
+        // SAFETY: the product is called at the level of AVX-512 alone. As the caller checked, `out` has as many rows as
+        // `a` and columns as `b`, and of them every piece has rows or columns of its own.
+        unsafe {
+            let out = shared.pointer().add(rows.start * row_stride + columns.start);
+            let to = if let To::Row(row) = to { To::Row(&row[columns.clone()]) } else { to };
+            piece(a.part(rows), b.t().part(columns).t(), out, row_stride, to);
+        }
+    });
+}
+
+macro_rules! with_features {
+    ($($item:item)*) => {$(
+        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
+        $item
+    )*};
+}
+
+with_features! {
+
+/// # Safety
+/// `out` is the first of `a.rows` rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile.
+unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_stride: usize, to: To<'_, f32>) {
+    let mut panel = Panel([MaybeUninit::uninit(); DEPTH * WIDTH]);
+    // Chunks of about the same depth.
+    let depth = a.columns.div_ceil(a.columns.div_ceil(DEPTH));
+    for from in (0..a.columns).step_by(depth) {
+        let terms = from..a.columns.min(from + depth);
+        let to = if from == 0 { to } else { To::Before };
+        for column in (0..b.columns).step_by(WIDTH) {
+            let columns = column..b.columns.min(column + WIDTH);
+            let vectors = columns.len().div_ceil(LANES);
+            fill(b, terms.clone(), columns.clone(), vectors, &mut panel);
+            let tiles = Tiles {
+                // SAFETY: an element of `a`, whose sides are not empty.
+                a: unsafe { a.data.as_ptr().add(from * a.column_stride) },
+                a_row: a.row_stride,
+                a_step: a.column_stride,
+                depth: terms.len(),
+                panel: panel.0.as_ptr().cast(),
+                // SAFETY: required of the caller.
+                out: unsafe { out.add(column) },
+                row_stride,
+                last: first(columns.len() - (vectors - 1) * LANES),
+                to: if let To::Row(row) = to { To::Row(&row[columns]) } else { to },
+            };
+            // SAFETY: `a` has so many rows, and `out` too; the panel was filled.
+            unsafe {
+                match vectors {
+                    1 => tiles.all::<1>(a.rows),
+                    2 => tiles.all::<2>(a.rows),
+                    _ => tiles.all::<VECTORS>(a.rows),
+                }
+            }
+        }
+    }
+}
+
+/// Copies a part of `b` into the panel, whose rows are so many vectors; behind the columns stand zeros.
+fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors: usize, panel: &mut Panel) {
+    let width = vectors * LANES;
+    debug_assert!(terms.end <= b.rows && columns.end <= b.columns && columns.len() <= width);
+    debug_assert!(terms.len().next_multiple_of(LANES) * width <= panel.0.len());
+    let panel: *mut f32 = panel.0.as_mut_ptr().cast();
+    let (depth, count) = (terms.len(), columns.len());
+    // SAFETY: the element is one of `b`'s.
+    let data = unsafe { b.data.as_ptr().add(terms.start * b.row_stride + columns.start * b.column_stride) };
+    for vector in 0..vectors {
+        let lanes = first(count - vector * LANES);
+        if b.column_stride == 1 {
+            for term in 0..depth {
+                // SAFETY: the mask leaves out what is behind `b`'s columns; the panel has `depth` rows of `width`.
+                unsafe {
+                    let row = _mm512_maskz_loadu_ps(lanes, data.add(term * b.row_stride + vector * LANES));
+                    _mm512_storeu_ps(panel.add(term * width + vector * LANES), row);
+                }
+            }
+            continue;
+        }
+        // Its columns are what lies side by side: squares of them are turned round, the last ones filled up with zeros.
+        for term in (0..depth).step_by(LANES) {
+            let terms = first(depth - term);
+            let columns: [__m512; LANES] = std::array::from_fn(|i| {
+                let column = vector * LANES + i;
+                let terms = if column < count { terms } else { 0 };
+                // SAFETY: the mask leaves out what is behind the last term and the last column.
+                unsafe { _mm512_maskz_loadu_ps(terms, data.wrapping_add(column * b.column_stride + term)) }
+            });
+            for (i, row) in transpose(columns).into_iter().enumerate() {
+                // SAFETY: the panel has room for whole squares, `DEPTH` being a multiple of their side.
+                unsafe { _mm512_storeu_ps(panel.add((term + i) * width + vector * LANES), row) };
+            }
+        }
+    }
+}
+
+/// The lanes of the first `count` elements.
+#[inline]
+fn first(count: usize) -> __mmask16 {
+    if count >= LANES { !0 } else { (1 << count) - 1 }
+}
+
+/// Columns for rows.
+#[inline]
+fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
+    let mut pairs = rows;
+    for i in 0..8 {
+        let (a, b) = (rows[2 * i], rows[2 * i + 1]);
+        (pairs[2 * i], pairs[2 * i + 1]) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    }
+    // Number 4i + c has columns c, c + 4, c + 8 and c + 12 of the four rows from 4i on.
+    let mut fours = rows;
+    for i in 0..4 {
+        for j in 0..2 {
+            let [a, b] = [0, 2].map(|row| _mm512_castps_pd(pairs[4 * i + j + row]));
+            fours[4 * i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            fours[4 * i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    let mut columns = rows;
+    for c in 0..4 {
+        let [a, b, d, e] = [0, 1, 2, 3].map(|i| fours[4 * i + c]);
+        // Columns c and c + 8, then c + 4 and c + 12, of eight rows each.
+        let [even, odd] = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)];
+        let [even_below, odd_below] = [_mm512_shuffle_f32x4::<0x88>(d, e), _mm512_shuffle_f32x4::<0xdd>(d, e)];
+        columns[c] = _mm512_shuffle_f32x4::<0x88>(even, even_below);
+        columns[c + 8] = _mm512_shuffle_f32x4::<0xdd>(even, even_below);
+        columns[c + 4] = _mm512_shuffle_f32x4::<0x88>(odd, odd_below);
+        columns[c + 12] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_below);
+    }
+    columns
+}
+
+}
+
+/// The tiles that one panel makes.
+#[derive(Clone, Copy)]
+struct Tiles<'a> {
+    /// The first element of the left-hand operand that is read, and how far apart its rows and its terms are.
+    a: *const f32,
+    a_row: usize,
+    a_step: usize,
+    /// Terms of a sum.
+    depth: usize,
+    panel: *const f32,
+    out: *mut f32,
+    row_stride: usize,
+    /// The lanes of a row's last vector that are written.
+    last: __mmask16,
+    /// A row has the panel's columns.
+    to: To<'a, f32>,
+}
+
+impl Tiles<'_> {
+    with_features! {
+
+    /// # Safety
+    /// There are so many rows of the left-hand operand and of `out`, with `depth` terms and vectors that the mask ends.
+    unsafe fn all<const V: usize>(mut self, rows: usize) {
+        for row in (0..rows).step_by(ROWS) {
+            // SAFETY: as required of the caller; behind the last tile the pointers are not used.
+            unsafe {
+                match rows - row {
+                    1 => self.tile::<1, V>(),
+                    2 => self.tile::<2, V>(),
+                    3 => self.tile::<3, V>(),
+                    4 => self.tile::<4, V>(),
+                    5 => self.tile::<5, V>(),
+                    6 => self.tile::<6, V>(),
+                    7 => self.tile::<7, V>(),
+                    _ => self.tile::<ROWS, V>(),
+                }
+                self.a = self.a.wrapping_add(ROWS * self.a_row);
+                self.out = self.out.wrapping_add(ROWS * self.row_stride);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `all`, of `R` rows.
+    #[inline]
+    unsafe fn tile<const R: usize, const V: usize>(&self) {
+        let place = |r: usize, v: usize| self.out.wrapping_add(r * self.row_stride + v * LANES);
+        let mut sums = [[_mm512_setzero_ps(); V]; R];
+        for r in 0..R {
+            (0..V).for_each(|v| _mm_prefetch::<_MM_HINT_T0>(place(r, v).cast()));
+        }
+        let (mut a, mut panel) = (self.a, self.panel);
+        for _ in 0..self.depth {
+            // SAFETY: required of the caller.
+            unsafe {
+                let mut vectors = [_mm512_setzero_ps(); V];
+                (0..V).for_each(|v| vectors[v] = _mm512_loadu_ps(panel.add(v * LANES)));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let factor = _mm512_set1_ps(*a.add(r * self.a_row));
+                    (0..V).for_each(|v| sums[v] = _mm512_fmadd_ps(factor, vectors[v], sums[v]));
+                }
+            }
+            (a, panel) = (a.wrapping_add(self.a_step), panel.wrapping_add(V * LANES));
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let (place, lanes) = (place(r, v), if v + 1 < V { !0 } else { self.last });
+                // SAFETY: required of the caller; the mask ends with the row, and with the one to add.
+                unsafe {
+                    let before = match self.to {
+                        To::Zero => _mm512_setzero_ps(),
+                        To::Before => _mm512_maskz_loadu_ps(lanes, place),
+                        To::Row(row) => _mm512_maskz_loadu_ps(lanes, row.as_ptr().add(v * LANES)),
+                    };
+                    _mm512_mask_storeu_ps(place, lanes, _mm512_add_ps(before, sum));
+                }
+            }
+        }
+    }
+
+    }
+}
