@@ -5,6 +5,7 @@ use std::cell::Cell;
 use crate::drawing::{Cx, Drawing, Mode, Suits};
 use crate::engine::{Visitor, VisitorMut};
 use crate::numbers::SameAs;
+use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
 use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight};
 
@@ -209,9 +210,9 @@ pub trait Drawn<'t, T: Real> {
     /// The KL divergence, summed over all random weights, in nats. It is the same before and after
     /// the forward, however often a layer is used in it.
     fn kl(&self) -> Kl<'t, T> {
-        let mut total = None;
-        self.walk(&Path::ROOT, &mut |_, weight| add(&mut total, weight.kl_var()));
-        Kl(total)
+        let mut total = Terms::new();
+        self.walk(&Path::ROOT, &mut |_, weight| total.add(weight.kl_var()));
+        Kl(total.var())
     }
 
     /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
@@ -229,15 +230,10 @@ pub trait Drawn<'t, T: Real> {
     /// assert!((net.log_prior().nats() - 8.0 * one).abs() < 1e-5);
     /// ```
     fn log_prior(&self) -> LogPrior<'t, T> {
-        let mut total = None;
-        self.walk(&Path::ROOT, &mut |_, weight| add(&mut total, weight.log_prior_var()));
-        LogPrior(total)
+        let mut total = Terms::new();
+        self.walk(&Path::ROOT, &mut |_, weight| total.add(weight.log_prior_var()));
+        LogPrior(total.var())
     }
-}
-
-/// Adds to a sum that may have no summand yet.
-pub(crate) fn add<'t, T: Real>(total: &mut Option<Var<'t, T>>, nats: Var<'t, T>) {
-    *total = Some(total.map_or(nats, |sum| sum + nats));
 }
 
 /// A KL divergence as an average over draws, in nats.

@@ -75,6 +75,7 @@ mod outputs;
 mod posterior;
 mod predict;
 mod prior;
+mod terms;
 mod train;
 mod verdict;
 mod weight;

@@ -146,8 +146,19 @@ impl<T: Real> Kernel for SumColumns<'_, T> {
 /// Adds the rows, one after the other, to the totals of the columns from `at` on.
 #[inline(always)]
 fn add_rows<T: Real>(rows: &[T], columns: usize, at: usize, totals: &mut [f64]) {
+    let len = totals.len();
+    let behind = len % LANES;
+    if len > LANES && behind > 0 {
+        // Those behind the last whole lanes, together with columns before them, whose sums are then dropped.
+        let mut sums = [0.0; LANES];
+        sums.copy_from_slice(&totals[len - LANES..]);
+        for row in rows.chunks_exact(columns) {
+            let row = &row[at + len - LANES..][..LANES];
+            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x.to_f64());
+        }
+        totals[len - behind..].copy_from_slice(&sums[LANES - behind..]);
+    }
     let (whole, rest) = totals.as_chunks_mut::<LANES>();
-    let after = at + whole.len() * LANES;
     for (chunk, totals) in whole.iter_mut().enumerate() {
         let mut sums = *totals;
         for row in rows.chunks_exact(columns) {
@@ -156,8 +167,10 @@ fn add_rows<T: Real>(rows: &[T], columns: usize, at: usize, totals: &mut [f64]) 
         }
         *totals = sums;
     }
-    for row in rows.chunks_exact(columns) {
-        rest.iter_mut().zip(&row[after..]).for_each(|(total, x)| *total += x.to_f64());
+    if len < LANES {
+        for row in rows.chunks_exact(columns) {
+            rest.iter_mut().zip(&row[at..]).for_each(|(total, x)| *total += x.to_f64());
+        }
     }
 }
 

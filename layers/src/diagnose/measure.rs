@@ -2,8 +2,8 @@
 
 use super::spread::{Learned, Spread, median};
 use super::{Diagnose, Diagnosis, Forces, Parameter};
-use crate::bayesian::add;
 use crate::data::{Examples, Targets};
+use crate::terms::Terms;
 use crate::{Bayesian, Drawn, Forward, Gradients, Layer, Likelihood, Path, Real, Role, Tape, Var, Variance, Weight};
 
 pub(super) fn measure<T, M, L>(
@@ -70,12 +70,12 @@ struct Found {
 fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T>) -> Vec<Found> {
     let tape = Tape::new();
     let net = model.draw(&tape, crate::Key::new(0));
-    let (mut found, mut sum) = (Vec::new(), None);
+    let (mut found, mut sum) = (Vec::new(), Terms::new());
     net.walk(&Path::ROOT, &mut |path, weight| {
         let variance = weight.variance_var();
         let sd = match variance {
             Variance::Independent(variance) => {
-                add(&mut sum, variance.ln().sum() * 0.5);
+                sum.add(variance.ln().sum() * 0.5);
                 // A variance may be smaller than its weight's shape says: one for all.
                 let sd = numbers(variance.value()).map(f64::sqrt).collect::<Vec<_>>();
                 (0..weight.mean_var().len()).map(|i| sd[i % sd.len()]).collect()
@@ -94,7 +94,7 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
             has_prior: true,
         });
     });
-    if let Some(sum) = sum {
+    if let Some(sum) = sum.var() {
         sum.backward(log_sd);
     }
     found
@@ -134,13 +134,13 @@ impl<T: Real> Jointly<T> {
         if self.places.is_empty() {
             return;
         }
-        let (mut all, mut sum) = (Vec::new(), None);
+        let (mut all, mut sum) = (Vec::new(), Terms::new());
         net.walk(&Path::ROOT, &mut |_, weight: Weight<'t, T>| all.push(weight));
         for &(weight, _) in &self.places {
-            add(&mut sum, all[weight].log_prior_var());
+            sum.add(all[weight].log_prior_var());
         }
         self.log_prior.clear();
-        tape.backward(&[(sum.expect("there is a place"), T::ONE)], &mut self.log_prior);
+        tape.backward(&[(sum.var().expect("there is a place"), T::ONE)], &mut self.log_prior);
         let sums = self.squares.iter_mut().zip(&mut self.products);
         for (&(weight, mean), (squares, product)) in self.places.iter().zip(sums) {
             let [value, centre]: [Var<'t, T>; 2] = [all[weight].value_var(), all[weight].mean_var()];

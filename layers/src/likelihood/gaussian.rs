@@ -1,5 +1,6 @@
 //! Numbers with normal noise.
 
+use crate::engine::Reduction;
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::{Real, Tensor, Var};
 
@@ -44,9 +45,9 @@ impl Gaussian {
             panic!("Gaussian: outputs are scalars; expected (examples, ..)");
         };
         let elements: usize = per_example.iter().product();
-        let difference = output - output.tape().input(targets);
+        let squares = output.mse(output.tape().input(targets), Reduction::Sum);
         let normaliser = elements as f64 * (self.sd.ln() + 0.5 * std::f64::consts::TAU.ln());
-        let mean = difference.square().sum().scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
+        let mean = squares.scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
         MeanNll::new(mean, examples)
     }
 }

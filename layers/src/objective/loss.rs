@@ -1,6 +1,6 @@
 //! A step's loss.
 
-use crate::bayesian::add;
+use crate::terms::Terms;
 use crate::{Drawn, Gradients, Kl, LogPrior, MeanNll, Path, Real, Var};
 
 /// A step's loss in nats per example: its terms, apart, and their weights.
@@ -40,8 +40,9 @@ impl<'t, T: Real> PriorTerms<'t, T> {
         let kl = net.kl();
         let mut minimised = kl.0;
         if free > 0.0 {
-            minimised = None;
-            net.each_kl(&Path::ROOT, &mut |_, nats| add(&mut minimised, nats.clamp(free, f64::INFINITY)));
+            let mut total = Terms::new();
+            net.each_kl(&Path::ROOT, &mut |_, nats| total.add(nats.clamp(free, f64::INFINITY)));
+            minimised = total.var();
         }
         PriorTerms { kl, minimised, log_prior: log_prior.then(|| net.log_prior()) }
     }

@@ -14,8 +14,8 @@ pub struct Adam<T: Real = f32> {
     decay: [f64; 2],
     epsilon: f64,
     steps: i32,
-    first: Vec<Tensor<T>>,
-    second: Vec<Tensor<T>>,
+    /// The averages of the gradients and of their squares.
+    moments: Vec<[Tensor<T>; 2]>,
 }
 
 impl<T: Real> Adam<T> {
@@ -26,7 +26,7 @@ impl<T: Real> Adam<T> {
     #[track_caller]
     pub fn new(rate: f64) -> Self {
         check_rate("Adam", rate);
-        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, first: Vec::new(), second: Vec::new() }
+        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, moments: Vec::new() }
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -44,8 +44,7 @@ impl<T: Real> Adam<T> {
 impl<T: Real> Optimizer<T> for Adam<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        prepare("Adam", &mut self.first, model);
-        prepare("Adam", &mut self.second, model);
+        prepare("Adam", &mut self.moments, model);
         gradients.check_step(model);
         self.steps += 1;
         let [first, second] = self.decay;
@@ -59,10 +58,9 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             unbias: number(1.0 / (1.0 - second.powi(self.steps)).sqrt()),
             epsilon: number(self.epsilon),
         };
-        let (firsts, seconds) = (&mut self.first, &mut self.second);
+        let moments = &mut self.moments;
         walk(model, gradients, |index, parameter, gradient| {
-            let first = Shared::new(firsts[index].data_mut());
-            let second = Shared::new(seconds[index].data_mut());
+            let [first, second] = moments[index].each_mut().map(|moment| Shared::new(moment.data_mut()));
             let parameter = Shared::new(parameter.data_mut());
             let len = gradient.len();
             let gradient = Shared::new(gradient);

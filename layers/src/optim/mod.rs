@@ -58,17 +58,24 @@ fn walk<T: Real, M: Parameters<Scalar = T> + ?Sized>(
 /// # Panics
 /// If it was made for a model of another form.
 #[track_caller]
-fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized>(optimizer: &str, state: &mut Vec<Tensor<T>>, model: &M) {
+fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized, const N: usize>(
+    optimizer: &str,
+    state: &mut Vec<[Tensor<T>; N]>,
+    model: &M,
+) {
     let shape_of = |role: Role, tensor: &Tensor<T>| -> Shape {
         if role.is_learned() { tensor.shape().into() } else { [0].into() }
     };
     if state.is_empty() {
-        model.visit(&Path::ROOT, &mut |_, role, tensor| state.push(Tensor::zeros(shape_of(role, tensor))));
+        model.visit(&Path::ROOT, &mut |_, role, tensor| {
+            state.push(std::array::from_fn(|_| Tensor::zeros(shape_of(role, tensor))));
+        });
         return;
     }
     let (mut index, mut other) = (0, None);
     model.visit(&Path::ROOT, &mut |path, role, tensor| {
-        let fits = state.get(index).is_some_and(|state| state.shape() == &shape_of(role, tensor)[..]);
+        let shape = shape_of(role, tensor);
+        let fits = state.get(index).is_some_and(|state| state.iter().all(|state| state.shape() == &shape[..]));
         if !fits && other.is_none() {
             other = Some(format!("`{path}` of shape {:?}", tensor.shape()));
         }

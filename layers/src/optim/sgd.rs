@@ -11,7 +11,7 @@ pub struct Sgd<T: Real = f32> {
     rate: f64,
     scale: f64,
     momentum: f64,
-    velocity: Vec<Tensor<T>>,
+    velocity: Vec<[Tensor<T>; 1]>,
 }
 
 impl<T: Real> Sgd<T> {
@@ -44,7 +44,7 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         let (rate, momentum) = (T::from_f64(self.rate * self.scale), T::from_f64(self.momentum));
         let velocities = &mut self.velocity;
         walk(model, gradients, |index, parameter, gradient| {
-            let velocity = Shared::new(velocities[index].data_mut());
+            let velocity = Shared::new(velocities[index][0].data_mut());
             let parameter = Shared::new(parameter.data_mut());
             let len = gradient.len();
             let gradient = Shared::new(gradient);

@@ -1,0 +1,89 @@
+//! Sums of scalars on a tape, many in one operation.
+
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::{Real, Var};
+
+/// Terms that one operation adds up.
+const TOGETHER: usize = 16;
+
+/// A sum of scalars that is not recorded term by term: of the divergences of a model's weights, say.
+pub(crate) struct Terms<'t, T: Real> {
+    /// The first `count` are terms.
+    terms: Option<[Var<'t, T>; TOGETHER]>,
+    count: usize,
+}
+
+impl<'t, T: Real> Terms<'t, T> {
+    /// Without a term yet.
+    pub(crate) fn new() -> Self {
+        Terms { terms: None, count: 0 }
+    }
+
+    #[track_caller]
+    pub(crate) fn add(&mut self, term: Var<'t, T>) {
+        let terms = self.terms.get_or_insert([term; TOGETHER]);
+        if self.count == TOGETHER {
+            (terms[0], self.count) = (sum(terms), 1);
+        }
+        terms[self.count] = term;
+        self.count += 1;
+    }
+
+    /// The sum; nothing of no terms.
+    #[track_caller]
+    pub(crate) fn var(&self) -> Option<Var<'t, T>> {
+        self.terms.as_ref().map(|terms| sum(&terms[..self.count]))
+    }
+}
+
+#[track_caller]
+fn sum<'t, T: Real>(terms: &[Var<'t, T>]) -> Var<'t, T> {
+    match terms {
+        &[term] => term,
+        _ => terms[0].tape().record(Sum, terms, [[0usize; 0]])[0],
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Sum;
+
+impl<T: Real> Operation<T> for Sum {
+    fn name(&self) -> &'static str {
+        "total"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let total: f64 = (0..io.inputs()).map(|k| io.input(k).data[0].to_f64()).sum();
+        io.output(0)[0] = T::from_f64(total);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let g = io.upstream(0).expect("the only output")[0];
+        (0..io.inputs()).for_each(|k| io.give(k, |_| g));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::gradcheck;
+    use crate::{Tape, Tensor};
+
+    #[test]
+    fn any_number_of_terms_adds_up() {
+        assert!(Terms::<f32>::new().var().is_none());
+        for count in [1, 2, 15, 16, 17, 31, 32, 100] {
+            let mut x: Tensor<f64> = Tensor::from_fn([count], |i| (i as f64).sin());
+            fn total<'t>(tape: &'t Tape<f64>, x: &'t Tensor<f64>) -> Var<'t, f64> {
+                let x = tape.param(x);
+                let mut total = Terms::new();
+                (0..x.len() as isize).for_each(|i| total.add(x.slice(0, i..i + 1, 1).sum().square()));
+                total.var().expect("there are terms")
+            }
+            let tape = Tape::new();
+            let expected: f64 = x.data().iter().map(|x| x * x).sum();
+            assert!((total(&tape, &x).item() - expected).abs() < 1e-12);
+            gradcheck(&mut x, total).assert_within(1e-7);
+        }
+    }
+}
