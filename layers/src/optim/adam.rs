@@ -13,7 +13,8 @@ pub struct Adam<T: Real = f32> {
     scale: f64,
     decay: [f64; 2],
     epsilon: f64,
-    steps: i32,
+    /// β₁ and β₂ to the number of steps.
+    powers: [f64; 2],
     /// The averages of the gradients and of their squares.
     moments: Vec<[Tensor<T>; 2]>,
 }
@@ -26,7 +27,7 @@ impl<T: Real> Adam<T> {
     #[track_caller]
     pub fn new(rate: f64) -> Self {
         check_rate("Adam", rate);
-        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, steps: 0, moments: Vec::new() }
+        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: Vec::new() }
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -46,16 +47,16 @@ impl<T: Real> Optimizer<T> for Adam<T> {
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
         prepare("Adam", &mut self.moments, model);
         gradients.check_step(model);
-        self.steps += 1;
         let [first, second] = self.decay;
+        self.powers = [self.powers[0] * first, self.powers[1] * second];
         let number = T::from_f64;
         let constants = Constants {
             keep_first: number(first),
             keep_second: number(second),
             take_first: number(1.0 - first),
             take_second: number(1.0 - second),
-            step: number(self.rate * self.scale / (1.0 - first.powi(self.steps))),
-            unbias: number(1.0 / (1.0 - second.powi(self.steps)).sqrt()),
+            step: number(self.rate * self.scale / (1.0 - self.powers[0])),
+            unbias: number(1.0 / (1.0 - self.powers[1]).sqrt()),
             epsilon: number(self.epsilon),
         };
         let moments = &mut self.moments;

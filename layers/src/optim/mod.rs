@@ -8,7 +8,7 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, for_each_range};
-use crate::{Gradients, Parameters, Path, Real, Role, Shape, Tensor};
+use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
 
 /// Moves a model's parameters against their gradients.
 ///
@@ -63,9 +63,9 @@ fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized, const N: usize>(
     state: &mut Vec<[Tensor<T>; N]>,
     model: &M,
 ) {
-    let shape_of = |role: Role, tensor: &Tensor<T>| -> Shape {
-        if role.is_learned() { tensor.shape().into() } else { [0].into() }
-    };
+    fn shape_of<T: Real>(role: Role, tensor: &Tensor<T>) -> &[usize] {
+        if role.is_learned() { tensor.shape() } else { &[0] }
+    }
     if state.is_empty() {
         model.visit(&Path::ROOT, &mut |_, role, tensor| {
             state.push(std::array::from_fn(|_| Tensor::zeros(shape_of(role, tensor))));
@@ -75,7 +75,7 @@ fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized, const N: usize>(
     let (mut index, mut other) = (0, None);
     model.visit(&Path::ROOT, &mut |path, role, tensor| {
         let shape = shape_of(role, tensor);
-        let fits = state.get(index).is_some_and(|state| state.iter().all(|state| state.shape() == &shape[..]));
+        let fits = state.get(index).is_some_and(|state| state.iter().all(|state| state.shape() == shape));
         if !fits && other.is_none() {
             other = Some(format!("`{path}` of shape {:?}", tensor.shape()));
         }
