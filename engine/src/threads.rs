@@ -164,12 +164,13 @@ impl<T> Shared<T> {
         Shared(slice.as_mut_ptr())
     }
 
-    /// A pointer to elements of a slice that also has others'.
+    /// A pointer to elements among which other code may use some.
     pub(crate) fn of(data: *mut T) -> Self {
         Shared(data)
     }
 
-    /// The pointer; it must be used for elements that no other thread uses.
+    /// The pointer. Whoever reads or writes through it must keep to elements that are still borrowed, and that no other
+    /// code uses meanwhile.
     pub(crate) fn pointer(self) -> *mut T {
         self.0
     }

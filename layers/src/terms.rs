@@ -3,7 +3,7 @@
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::{Real, Var};
 
-/// Terms that one operation adds up.
+/// Terms that one operation adds up, in double precision.
 const TOGETHER: usize = 16;
 
 /// A sum of scalars that is not recorded term by term: of the divergences of a model's weights, say.
@@ -21,6 +21,7 @@ impl<'t, T: Real> Terms<'t, T> {
 
     #[track_caller]
     pub(crate) fn add(&mut self, term: Var<'t, T>) {
+        debug_assert!(term.len() == 1, "a term is a scalar");
         let terms = self.terms.get_or_insert([term; TOGETHER]);
         if self.count == TOGETHER {
             (terms[0], self.count) = (sum(terms), 1);

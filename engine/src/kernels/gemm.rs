@@ -15,7 +15,7 @@ use crate::threads::{self, Shared};
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL: usize = 1 << 20;
 
-/// A matrix somewhere in memory, by strides: a transposition moves nothing.
+/// A matrix somewhere in memory, by strides, one of which is 1: a transposition moves nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
     data: &'a [T],
@@ -32,7 +32,11 @@ impl<'a, T> Matrix<'a, T> {
     /// If the size is not `rows · columns`.
     #[track_caller]
     pub fn new(data: &'a [T], rows: usize, columns: usize) -> Self {
-        assert!(data.len() == rows * columns, "{} elements are no {rows}×{columns} matrix", data.len());
+        assert!(
+            Some(data.len()) == rows.checked_mul(columns),
+            "{} elements are no {rows}×{columns} matrix",
+            data.len()
+        );
         Matrix { data, rows, columns, row_stride: columns, column_stride: 1 }
     }
 
@@ -74,7 +78,8 @@ impl<'a, T> Matrix<'a, T> {
 
 /// From the first element of a matrix to behind its last.
 fn span(rows: usize, columns: usize, row_stride: usize) -> usize {
-    if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + columns }
+    let whole = rows.saturating_sub(1).saturating_mul(row_stride).saturating_add(columns);
+    if rows == 0 || columns == 0 { 0 } else { whole }
 }
 
 /// A matrix that is written: rows of elements side by side, which may begin further apart than they are long.
@@ -94,7 +99,11 @@ impl<'a, T> MatrixMut<'a, T> {
     /// If the size is not `rows · columns`.
     #[track_caller]
     pub fn new(data: &'a mut [T], rows: usize, columns: usize) -> Self {
-        assert!(data.len() == rows * columns, "{} elements are no {rows}×{columns} matrix", data.len());
+        assert!(
+            Some(data.len()) == rows.checked_mul(columns),
+            "{} elements are no {rows}×{columns} matrix",
+            data.len()
+        );
         MatrixMut { data: data.as_mut_ptr(), rows, columns, row_stride: columns, borrowed: PhantomData }
     }
 
@@ -120,10 +129,7 @@ impl<'a, T> MatrixMut<'a, T> {
     /// else uses their elements meanwhile.
     pub unsafe fn part(data: Shared<T>, start: usize, rows: usize, columns: usize, row_stride: usize) -> Self {
         // Of an empty matrix the start need not be within the slice.
-        let start = if rows == 0 || columns == 0 { 0 } else { start };
-        // SAFETY: required of the caller.
-        let data = unsafe { data.range(start..start) }.as_mut_ptr();
-        MatrixMut { data, rows, columns, row_stride, borrowed: PhantomData }
+        MatrixMut { data: data.pointer().wrapping_add(start), rows, columns, row_stride, borrowed: PhantomData }
     }
 
     /// Row `i`.
@@ -206,29 +212,35 @@ fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T
     if out.rows == 0 || out.columns == 0 {
         return;
     }
-    let sums = a.columns;
-    match (own::<T>(), to) {
-        (Some(own), _) if sums > 0 => own(a, b, out, to, threads),
-        (_, To::Zero) if sums > 0 => library(a, b, out, Write::Store, threads),
-        (_, To::Before) => library(a, b, out, Write::Add, threads),
-        (_, To::Zero) => (0..out.rows).for_each(|i| out.row(i).fill(T::ZERO)),
-        (_, To::Row(row)) => {
+    if a.columns == 0 {
+        // Empty sums.
+        return (0..out.rows).for_each(|i| match to {
+            To::Zero => out.row(i).fill(T::ZERO),
+            To::Before => {}
+            To::Row(row) => out.row(i).copy_from_slice(row),
+        });
+    }
+    if let Some(own) = own::<T>() {
+        // SAFETY: the level is that of AVX-512, and the shapes agree.
+        return unsafe { own(a, b, out, to, threads) };
+    }
+    let write = match to {
+        To::Zero => Write::Store,
+        To::Before => Write::Add,
+        To::Row(row) => {
             (0..out.rows).for_each(|i| out.row(i).copy_from_slice(row));
-            library(a, b, out, Write::Add, threads);
+            Write::Add
         }
-    }
+    };
+    let _inside = Inside::enter();
+    // SAFETY: the shapes agree.
+    unsafe { T::library(a, b, out, write, threads) }
 }
 
-fn library<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: MatrixMut<'_, T>, write: Write, threads: usize) {
-    // It takes no empty sums.
-    if a.columns > 0 {
-        let _inside = Inside::enter();
-        T::library(a, b, out, write, threads);
-    }
-}
-
+/// A product on so many threads. It is unsafe: the shapes must agree, no side be empty, a row have as many elements as
+/// `out` has columns, and the level be that of AVX-512.
 #[doc(hidden)]
-pub type Product<T> = fn(Matrix<'_, T>, Matrix<'_, T>, MatrixMut<'_, T>, To<'_, T>, usize);
+pub type Product<T> = unsafe fn(Matrix<'_, T>, Matrix<'_, T>, MatrixMut<'_, T>, To<'_, T>, usize);
 
 /// A number type of which there are matrix products.
 pub trait Gemm: Sized {
@@ -237,8 +249,11 @@ pub trait Gemm: Sized {
     const OWN: Option<Product<Self>>;
 
     /// The library's.
+    ///
+    /// # Safety
+    /// The shapes agree.
     #[doc(hidden)]
-    fn library(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
+    unsafe fn library(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
 }
 
 /// Our own product, where there is one at this level.
@@ -262,7 +277,7 @@ macro_rules! product {
         impl Gemm for $type {
             const OWN: Option<Product<Self>> = $own;
 
-            fn library(
+            unsafe fn library(
                 a: Matrix<'_, Self>,
                 b: Matrix<'_, Self>,
                 out: MatrixMut<'_, Self>,
@@ -273,8 +288,8 @@ macro_rules! product {
                     1 => ::gemm::Parallelism::None,
                     n => ::gemm::Parallelism::Rayon(n),
                 };
-                // SAFETY: `product` above checked that the shapes agree; a `Matrix` is within its slice by
-                // construction, and `out` has its rows for itself.
+                // SAFETY: the caller says that the shapes agree; a `Matrix` is within its slice by construction, and
+                // `out` has its rows for itself.
                 unsafe {
                     ::gemm::gemm(
                         a.rows,
@@ -382,18 +397,52 @@ mod tests {
         }
     }
 
+    /// Operands and result whose rows lie apart, in memory that ends with them.
+    fn check_apart<T: Real>(tolerance: f64) {
+        let numbers = |len| (0..len).map(|i| T::from_f64((f64::from(i as u32) * 0.37).sin())).collect::<Vec<T>>();
+        let rows = [1, 2, 7, 8, 9, 17];
+        let sizes = rows.iter().flat_map(|&m| [1, 2, 15, 17, 48, 50, 97].into_iter().map(move |n| (m, n)));
+        for ((m, n), k) in sizes.flat_map(|size| [1, 17, 450].map(|k| (size, k))) {
+            let [x, xt, y, yt] = [(m, k), (k, m), (k, n), (n, k)].map(|(r, c)| (numbers(span(r, c, c + 3)), r, c));
+            fn matrix<T>((data, r, c): &(Vec<T>, usize, usize)) -> Matrix<'_, T> {
+                Matrix::strided(data, *r, *c, c + 3)
+            }
+            for (a, b) in [
+                (matrix(&x), matrix(&y)),
+                (matrix(&xt).t(), matrix(&y)),
+                (matrix(&x), matrix(&yt).t()),
+                (matrix(&xt).t(), matrix(&yt).t()),
+            ] {
+                for write in [Write::Store, Write::Add] {
+                    let mut out = vec![T::ONE; 2 + span(m, n, n + 5) + 2];
+                    let end = out.len() - 2;
+                    gemm_alone(a, b, MatrixMut::strided(&mut out[2..end], m, n, n + 5), write);
+                    let before = if write == Write::Add { 1.0 } else { 0.0 };
+                    let expected = definition(a, b);
+                    for (i, &found) in out.iter().enumerate() {
+                        let (row, column) = (i.wrapping_sub(2) / (n + 5), i.wrapping_sub(2) % (n + 5));
+                        let is_inside = (2..end).contains(&i) && column < n;
+                        let expected = if is_inside { expected[row * n + column] + before } else { 1.0 };
+                        let error = (found.to_f64() - expected).abs();
+                        assert!(error <= tolerance * k as f64, "{m}×{k} times {k}×{n}, {i}: {found:?} {expected}");
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn rows_that_lie_apart_leave_what_is_between_them() {
-        let x: Vec<f64> = (0..100).map(f64::from).collect();
-        let (a, b) = (Matrix::strided(&x, 3, 2, 7), Matrix::strided(&x[50..], 2, 4, 10));
-        let mut out = vec![-1.0; 3 * 9];
-        gemm_alone(a, b, MatrixMut::strided(&mut out[2..], 3, 4, 9), Write::Store);
-        let expected = definition(a, b);
-        for (i, &value) in out.iter().enumerate() {
-            let (row, column) = (i / 9, i % 9);
-            let inside = (2..6).contains(&column);
-            assert_eq!(value, if inside { expected[row * 4 + column - 2] } else { -1.0 });
+        check_apart::<f64>(4e-15);
+        for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
+            with_level(level, || check_apart::<f32>(2e-6));
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "no 3×2 matrix whose rows are 9223372036854775808 apart")]
+    fn a_stride_that_overflows_is_refused() {
+        Matrix::strided(&[0.0; 10], 3, 2, 1 << 63);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. One pass over
 //! memory reads μ and ρ, and writes the weight and the divergence; one pass back reads them, the weight and
-//! its adjoint, which together say what the noise was, and writes the gradients of both. Where outputs are sampled instead of weights, the same passes make σ² in place of a weight.
+//! its adjoint, has the noise from the weight or derives it anew, and writes the gradients of both. Where
+//! outputs are sampled instead of weights, the same passes make σ² in place of a weight.
 
 mod backward;
 mod block;
@@ -31,13 +32,23 @@ const ITEM: usize = 64 * BLOCK;
 /// Elements up to which a draw stays on one thread.
 const PARALLEL: usize = 2 * ITEM;
 
+/// Elements up to which a draw keeps e^−|ρ| for the way back: they stay in a processor's cache, from which they are had
+/// sooner than computed.
+const KEPT: usize = 1 << 14;
+
 /// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
 const VANISHING: f64 = -40.0;
 
 /// The draw alone.
 pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation =
-        Draw { noise: cx.source(q.mean.shape()), prior: Scaled::unit(), made: Made::Sample, weight: Some(0), kl: None };
+    let operation = Draw {
+        noise: cx.source(q.mean.shape()),
+        prior: Scaled::unit(),
+        made: Made::Sample,
+        weight: Some(0),
+        kl: None,
+        kept: None,
+    };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     cx.tape().record_draws(cx.draws(), operation, &inputs, [q.mean.shape()])[0]
 }
@@ -52,8 +63,14 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        let operation =
-            Draw { noise: Noise::NONE, prior: Scaled::of(*prior), made: Made::Sample, weight: None, kl: Some(0) };
+        let operation = Draw {
+            noise: Noise::NONE,
+            prior: Scaled::of(*prior),
+            made: Made::Sample,
+            weight: None,
+            kl: Some(0),
+            kept: None,
+        };
         let inputs = [cx.tape().param(&self.mean), cx.tape().param(&self.rho)];
         let scalar: &[usize] = &[];
         cx.tape().record(operation, &inputs, [scalar])[0]
@@ -76,9 +93,14 @@ fn with_kl<'t, T: Real>(
     noise: Noise<'t, T>,
     cx: Cx<'t, T>,
 ) -> Sampled<'t, T> {
-    let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1) };
+    let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1), kept: None };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     let shape = q.mean.shape();
+    if cx.tape().is_recording() && q.mean.len() <= KEPT {
+        let operation = Draw { kept: Some(2), ..operation };
+        let [weight, kl, _] = cx.tape().record(operation, &inputs, [shape, &[], shape]);
+        return (weight, kl);
+    }
     let [weight, kl] = cx.tape().record(operation, &inputs, [shape, &[]]);
     (weight, kl)
 }
@@ -111,7 +133,7 @@ enum Made {
     Variance,
 }
 
-/// What is made of a weight, its divergence, or both: the numbers say which output each is.
+/// What is made of a weight, its divergence, or both, and e^−|ρ| to be kept: the numbers say which output each is.
 #[derive(Clone, Copy)]
 struct Draw<'t, T> {
     noise: Noise<'t, T>,
@@ -119,6 +141,7 @@ struct Draw<'t, T> {
     made: Made,
     weight: Option<usize>,
     kl: Option<usize>,
+    kept: Option<usize>,
 }
 
 impl<T: Real> Operation<T> for Draw<'_, T> {
@@ -133,7 +156,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
-        let weight = self.weight.map(|k| Shared::new(io.output(k)));
+        let [weight, kept] = [self.weight, self.kept].map(|output| output.map(|k| Shared::new(io.output(k))));
         let noise = self.noise.of_draw(io.draw());
         let total = sum_items(mean.len(), |range| {
             dispatch(Forward {
@@ -144,7 +167,9 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                 rho: &rho[range.clone()],
                 made: self.made,
                 // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
-                weight: weight.map(|weight| unsafe { weight.range(range) }),
+                weight: weight.map(|weight| unsafe { weight.range(range.clone()) }),
+                // SAFETY: as above.
+                exponentials: kept.map(|kept| unsafe { kept.range(range) }),
                 kl: self.kl.is_some(),
             })
         });
@@ -157,6 +182,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let weight = self.weight.and_then(|k| io.upstream(k).map(|upstream| [io.output(k).data, upstream]));
         let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
+        let kept = self.kept.map(|k| io.output(k).data);
         let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
             let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
@@ -168,6 +194,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                     mean: &mean[range.clone()],
                     rho: &rho[range.clone()],
                     made: self.made,
+                    exponentials: kept.map(|kept| &kept[range.clone()]),
                     weight: weight.map(|of_both| of_both.map(|x| &x[range.clone()])),
                     kl,
                     // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed

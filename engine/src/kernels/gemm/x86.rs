@@ -33,15 +33,19 @@ const WIDTH: usize = VECTORS * LANES;
 /// Terms of a sum that are added up in registers, at most.
 const DEPTH: usize = 25 * LANES;
 
-/// Rows from which they are what threads share: it makes up for every thread's having panels of its own.
+/// Rows from which on threads share them, and below it columns: each then fills every panel for itself, for which so many
+/// rows make up.
 const MANY_ROWS: usize = 256;
 
 /// Columns of the right-hand operand, those of one of its rows one behind the other.
 #[repr(align(64))]
 struct Panel([MaybeUninit<f32>; DEPTH * WIDTH]);
 
-/// The product, on so many threads.
-pub(super) fn product(
+/// A [`Product`](super::Product).
+///
+/// # Safety
+/// As it says.
+pub(super) unsafe fn product(
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
     mut out: MatrixMut<'_, f32>,
@@ -58,17 +62,16 @@ pub(super) fn product(
         } else {
             to
         };
-        return product(b.t(), a.t(), out, to, threads);
+        // SAFETY: as required, turned round.
+        return unsafe { product(b.t(), a.t(), out, to, threads) };
     }
-    let (by_rows, len, unit) = match a.rows {
-        rows if rows >= MANY_ROWS => (true, rows, ROWS),
-        _ => (false, b.columns, LANES),
-    };
+    let by_rows = a.rows >= MANY_ROWS || b.columns < threads * LANES;
+    let (len, unit) = if by_rows { (a.rows, ROWS) } else { (b.columns, LANES) };
     let (shared, row_stride) = (Shared::of(out.data), out.row_stride);
     threads::for_each_piece(len, threads, unit, &|range| {
         let (rows, columns) = if by_rows { (range, 0..b.columns) } else { (0..a.rows, range) };
-        // SAFETY: the product is called at the level of AVX-512 alone. As the caller checked, `out` has as many rows as
-        // `a` and columns as `b`, and of them every piece has rows or columns of its own.
+        // SAFETY: the level is that of AVX-512, and the shapes agree: `out` has as many rows as `a` and columns as `b`, and
+        // of them every piece has rows or columns of its own.
         unsafe {
             let out = shared.pointer().add(rows.start * row_stride + columns.start);
             let to = if let To::Row(row) = to { To::Row(&row[columns.clone()]) } else { to };
@@ -87,7 +90,9 @@ macro_rules! with_features {
 with_features! {
 
 /// # Safety
-/// `out` is the first of `a.rows` rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile.
+/// The processor has AVX-512; `a` has as many columns as `b` rows, and no side is empty; `out` is the first of `a.rows`
+/// rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile; and a row to add to has `b.columns`
+/// elements.
 unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_stride: usize, to: To<'_, f32>) {
     let mut panel = Panel([MaybeUninit::uninit(); DEPTH * WIDTH]);
     // Chunks of about the same depth.
@@ -125,10 +130,14 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
 }
 
 /// Copies a part of `b` into the panel, whose rows are so many vectors; behind the columns stand zeros.
+///
+/// # Panics
+/// If the part is not within `b`, or is too large for the panel.
 fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors: usize, panel: &mut Panel) {
     let width = vectors * LANES;
-    debug_assert!(terms.end <= b.rows && columns.end <= b.columns && columns.len() <= width);
-    debug_assert!(terms.len().next_multiple_of(LANES) * width <= panel.0.len());
+    assert!(terms.start < terms.end && terms.end <= b.rows && columns.start < columns.end && columns.end <= b.columns);
+    assert!(columns.len() <= width && terms.len().next_multiple_of(LANES) * width <= panel.0.len());
+    assert!(b.column_stride == 1 || b.row_stride == 1);
     let panel: *mut f32 = panel.0.as_mut_ptr().cast();
     let (depth, count) = (terms.len(), columns.len());
     // SAFETY: the element is one of `b`'s.
@@ -168,7 +177,7 @@ fn first(count: usize) -> __mmask16 {
     if count >= LANES { !0 } else { (1 << count) - 1 }
 }
 
-/// Columns for rows.
+/// The transpose of a square.
 #[inline]
 fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
     let mut pairs = rows;
@@ -223,7 +232,9 @@ impl Tiles<'_> {
     with_features! {
 
     /// # Safety
-    /// There are so many rows of the left-hand operand and of `out`, with `depth` terms and vectors that the mask ends.
+    /// The left-hand operand has so many rows of `depth` terms. The panel has `depth` rows of `V` vectors, all of them
+    /// filled. `out` has so many rows, which nothing else uses meanwhile, of `V` vectors, the last of them up to the mask's
+    /// last lane, and so has a row to add to.
     unsafe fn all<const V: usize>(mut self, rows: usize) {
         for row in (0..rows).step_by(ROWS) {
             // SAFETY: as required of the caller; behind the last tile the pointers are not used.

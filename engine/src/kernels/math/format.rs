@@ -67,6 +67,9 @@ pub trait Format:
     fn with_sign_of(self, sign: Self) -> Self;
     fn fused_mul_add(self, b: Self, c: Self) -> Self;
 
+    /// For an integer n, given as n + [`ROUND`](Format::ROUND): 2ⁿ, where that is a normal number.
+    fn power(rounded: Self) -> Self;
+
     /// For an integer n, given as n + [`ROUND`](Format::ROUND): 2ᵃ, 2ᵇ and 2⁻ᵇ where a + b = n and a, b differ by at
     /// most one. 2ⁿ itself need not be representable.
     fn halved_powers(rounded: Self) -> (Self, Self, Self);
@@ -144,6 +147,12 @@ macro_rules! format {
                 #[inline(always)]
                 fn fused_mul_add(self, b: Self, c: Self) -> Self {
                     self.mul_add(b, c)
+                }
+
+                #[inline(always)]
+                fn power(rounded: Self) -> Self {
+                    let exponent = rounded.to_bits().wrapping_sub(Self::ROUND.to_bits()).wrapping_add(BIAS);
+                    Self::from_bits(exponent << SHIFT)
                 }
 
                 #[inline(always)]

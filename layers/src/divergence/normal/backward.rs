@@ -17,6 +17,8 @@ pub(super) struct Backward<'a, 't, T> {
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],
     pub(super) made: Made,
+    /// e^−|ρ|, where it was kept.
+    pub(super) exponentials: Option<&'a [T]>,
     /// What was made of the weights, and its adjoint, where something depends on it.
     pub(super) weight: Option<[&'a [T]; 2]>,
     /// ∂/∂KL.
@@ -33,12 +35,15 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
     fn run<S: Simd>(self) {
         let len = self.mean.len();
         let zeros = Block::of(T::ZERO);
-        let [mut mean_end, mut rho_end, mut weight_end, mut made_end] = [zeros; 4];
+        let [mut mean_end, mut rho_end, mut exponentials_end, mut weight_end, mut made_end] = [zeros; 5];
         let [mut by_mean, mut by_rho] = [zeros; 2];
         for from in (0..len).step_by(BLOCK) {
             let mean = block_of(self.mean, from, &mut mean_end);
             let rho = block_of(self.rho, from, &mut rho_end);
-            let slopes = Slopes::of::<S>(rho);
+            let slopes = match self.exponentials {
+                Some(kept) => Slopes::with::<S>(rho, block_of(kept, from, &mut exponentials_end)),
+                None => Slopes::of::<S>(rho),
+            };
             let (made, made_by_rho) = match self.weight {
                 None => (&*zeros, zeros),
                 Some([weight, made]) => {

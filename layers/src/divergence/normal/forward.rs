@@ -1,10 +1,12 @@
 //! The way there: the weight, and the divergence.
 
+use super::backward::put;
 use super::block::block_of;
 use super::scale::{exponentials, scales};
 use super::{ITEM, Made, Scaled, VANISHING};
 use crate::Real;
 use crate::drawing::DrawNoise;
+use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::kernels::math::LogProduct;
 use crate::engine::random::{BLOCK, Block};
@@ -21,6 +23,8 @@ pub(super) struct Forward<'a, 't, T> {
     pub(super) rho: &'a [T],
     pub(super) made: Made,
     pub(super) weight: Option<&'a mut [T]>,
+    /// Where e^−|ρ| is kept for the way back.
+    pub(super) exponentials: Option<&'a mut [T]>,
     pub(super) kl: bool,
 }
 
@@ -36,7 +40,11 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
             let live = BLOCK.min(len - from);
             let mean = block_of(self.mean, from, &mut mean_end);
             let rho = block_of(self.rho, from, &mut rho_end);
-            let sd = scales::<S, T>(rho, &exponentials::<S, T>(rho));
+            let exponentials = exponentials::<S, T>(rho);
+            let sd = scales::<S, T>(rho, &exponentials);
+            if let Some(kept) = &mut self.exponentials {
+                put(&mut kept[from..], &exponentials, Write::Store);
+            }
             if let Some(weight) = &mut self.weight {
                 let rest = &mut weight[from..];
                 let is_whole = rest.len() >= BLOCK;

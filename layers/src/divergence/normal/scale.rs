@@ -44,8 +44,13 @@ pub(super) struct Slopes<T> {
 impl<T: Real> Slopes<T> {
     #[inline(always)]
     pub(super) fn of<S: Simd>(rho: &[T; BLOCK]) -> Self {
-        let exponentials = exponentials::<S, T>(rho);
-        let sd = scales::<S, T>(rho, &exponentials);
+        Slopes::with::<S>(rho, &exponentials::<S, T>(rho))
+    }
+
+    /// The same, given e^−|ρ|.
+    #[inline(always)]
+    pub(super) fn with<S: Simd>(rho: &[T; BLOCK], exponentials: &[T; BLOCK]) -> Self {
+        let sd = scales::<S, T>(rho, exponentials);
         let [mut slope, mut log_slope] = [Block::of(T::ZERO); 2];
         for i in 0..BLOCK {
             let (rho, t) = (rho[i], exponentials[i]);
@@ -74,7 +79,9 @@ impl<T: Real> Slopes<T> {
     ) -> Block<T> {
         let mut is_coarse = false;
         for (weight, &sd) in weight.iter().zip(self.sd.iter()) {
-            is_coarse |= weight.abs() > T::from_f64(COARSE) * sd;
+            // Neither of what is no number.
+            let is_fine = weight.abs() <= T::from_f64(COARSE) * sd;
+            is_coarse |= !is_fine;
         }
         let mut slopes = Block::of(T::ZERO);
         if is_coarse {

@@ -296,6 +296,42 @@ fn the_noise_on_the_way_back_is_that_of_the_key_however_small_the_scale() {
 }
 
 #[test]
+fn a_perturbation_goes_back_by_its_noise_at_any_scale() {
+    fn check<T: Real>(tolerance: f64) {
+        let rhos = [-80.0, -40.0, -5.0, -1e-3, 0.0, 0.5, 20.0, 1000.0];
+        let (len, key) = (200, Key::new(5).at("weight"));
+        let mut noise = vec![T::ZERO; len];
+        normals(key, 0, &mut noise);
+        let q = MeanField::<T> { mean: Tensor::zeros([len]), rho: Tensor::from_fn([len], |i| rhos[i % rhos.len()]) };
+        let mut gradients = Gradients::of(&q);
+        let tape = Tape::new();
+        super::perturbation(&q, with_key(&tape, key)).sum().backward(&mut gradients);
+        for (i, (found, noise)) in gradients.get("rho").unwrap().iter().zip(&noise).enumerate() {
+            let exact = noise.to_f64() * sigmoid(q.rho.data()[i].to_f64());
+            assert!((found.to_f64() - exact).abs() <= tolerance * exact.abs(), "{i}: {found:?} {exact}");
+        }
+    }
+    check::<f32>(1e-6);
+    check::<f64>(1e-14);
+}
+
+#[test]
+fn parameters_that_are_no_numbers_leave_their_neighbours_alone() {
+    let mut q = posterior::<f32>(64);
+    let gradient = |q: &MeanField<f32>| {
+        let mut gradients = Gradients::of(q);
+        let tape = Tape::new();
+        draw(&tape, q, Normal(0.0, 1.0), Key::new(1))[0].sum().backward(&mut gradients);
+        gradients.get("rho").unwrap().to_vec()
+    };
+    let before = gradient(&q);
+    q.mean.data_mut()[7] = f32::NAN;
+    for (i, (after, before)) in gradient(&q).iter().zip(&before).enumerate().filter(|(i, _)| *i != 7) {
+        assert!((after - before).abs() <= 4e-6 * before.abs().max(1.0), "{i}: {after} {before}");
+    }
+}
+
+#[test]
 fn where_the_exact_gradient_is_150_it_is_150() {
     let q = MeanField::<f32>::with_sd(Tensor::full([100], 150.0), 0.01);
     let mut gradients = Gradients::of(&q);
