@@ -1,5 +1,7 @@
 //! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 pub mod cells;
 pub mod cholesky;
 pub mod convolve;

@@ -272,4 +272,19 @@ mod tests {
             assert_eq!(sum(&x), exact as f64);
         }
     }
+
+    #[test]
+    fn sums_of_any_number_of_columns_are_right() {
+        for columns in [1, 2, 15, 16, 17, 31, 32, 33, 50, 511, 512, 513, 530] {
+            for rows in [1, 2, 7, 8, 9, 20] {
+                let x: Vec<f32> = (0..rows * columns).map(|i| (i % 7) as f32).collect();
+                let exact = |column| (0..rows).map(|row| (row * columns + column) % 7).sum::<usize>() as f32;
+                let mut out = vec![f32::NAN; columns];
+                sum_columns(2.0, &x, &mut out, Write::Store);
+                assert!((0..columns).all(|column| out[column] == 2.0 * exact(column)), "{rows} rows of {columns}");
+                sum_columns(1.0, &x, &mut out, Write::Add);
+                assert!((0..columns).all(|column| out[column] == 3.0 * exact(column)), "{rows} rows of {columns}");
+            }
+        }
+    }
 }

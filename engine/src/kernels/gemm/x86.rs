@@ -6,20 +6,16 @@
 //! sum: this depends on the number of its terms alone.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::{Matrix, MatrixMut, To};
+use crate::kernels::avx512::{LANES, first_lanes, transpose, with_features};
 use crate::kernels::dispatch::{self, Level};
 use crate::threads::{self, Shared};
-
-/// Elements of a vector.
-const LANES: usize = 16;
 
 /// Rows of a tile.
 const ROWS: usize = 8;
@@ -80,13 +76,6 @@ pub(super) unsafe fn product(
     });
 }
 
-macro_rules! with_features {
-    ($($item:item)*) => {$(
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
-        $item
-    )*};
-}
-
 with_features! {
 
 /// # Safety
@@ -114,7 +103,7 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
                 // SAFETY: required of the caller.
                 out: unsafe { out.add(column) },
                 row_stride,
-                last: first(columns.len() - (vectors - 1) * LANES),
+                last: first_lanes(columns.len() - (vectors - 1) * LANES),
                 to: if let To::Row(row) = to { To::Row(&row[columns]) } else { to },
             };
             // SAFETY: `a` has so many rows, and `out` too; the panel was filled.
@@ -143,7 +132,7 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
     // SAFETY: the element is one of `b`'s.
     let data = unsafe { b.data.as_ptr().add(terms.start * b.row_stride + columns.start * b.column_stride) };
     for vector in 0..vectors {
-        let lanes = first(count - vector * LANES);
+        let lanes = first_lanes(count - vector * LANES);
         if b.column_stride == 1 {
             for term in 0..depth {
                 // SAFETY: the mask leaves out what is behind `b`'s columns; the panel has `depth` rows of `width`.
@@ -156,7 +145,7 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
         }
         // Its columns are what lies side by side: squares of them are turned round, the last ones filled up with zeros.
         for term in (0..depth).step_by(LANES) {
-            let terms = first(depth - term);
+            let terms = first_lanes(depth - term);
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
                 let column = vector * LANES + i;
                 let terms = if column < count { terms } else { 0 };
@@ -169,43 +158,6 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
             }
         }
     }
-}
-
-/// The lanes of the first `count` elements.
-#[inline]
-fn first(count: usize) -> __mmask16 {
-    if count >= LANES { !0 } else { (1 << count) - 1 }
-}
-
-/// The transpose of a square.
-#[inline]
-fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
-    let mut pairs = rows;
-    for i in 0..8 {
-        let (a, b) = (rows[2 * i], rows[2 * i + 1]);
-        (pairs[2 * i], pairs[2 * i + 1]) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-    }
-    // Number 4i + c has columns c, c + 4, c + 8 and c + 12 of the four rows from 4i on.
-    let mut fours = rows;
-    for i in 0..4 {
-        for j in 0..2 {
-            let [a, b] = [0, 2].map(|row| _mm512_castps_pd(pairs[4 * i + j + row]));
-            fours[4 * i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-            fours[4 * i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-        }
-    }
-    let mut columns = rows;
-    for c in 0..4 {
-        let [a, b, d, e] = [0, 1, 2, 3].map(|i| fours[4 * i + c]);
-        // Columns c and c + 8, then c + 4 and c + 12, of eight rows each.
-        let [even, odd] = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0xdd>(a, b)];
-        let [even_below, odd_below] = [_mm512_shuffle_f32x4::<0x88>(d, e), _mm512_shuffle_f32x4::<0xdd>(d, e)];
-        columns[c] = _mm512_shuffle_f32x4::<0x88>(even, even_below);
-        columns[c + 8] = _mm512_shuffle_f32x4::<0xdd>(even, even_below);
-        columns[c + 4] = _mm512_shuffle_f32x4::<0x88>(odd, odd_below);
-        columns[c + 12] = _mm512_shuffle_f32x4::<0xdd>(odd, odd_below);
-    }
-    columns
 }
 
 }

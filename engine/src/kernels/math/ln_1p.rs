@@ -19,8 +19,8 @@ pub(super) fn ln_1p<S: Simd, T: Format>(x: T) -> T {
     if x > -T::ONE && x < T::INFINITY { result } else { special }
 }
 
-/// Q for `f32`: ln(1 + x) = x + x² Q(x) for 0 ≤ x ≤ 1. Its relative error is 0.1 units of 2⁻²⁴: each coefficient was rounded before
-/// the next ones were fitted.
+/// Q for `f32`: ln(1 + x) = x + x² Q(x) for 0 ≤ x ≤ 1. Its relative error is 0.1 units of 2⁻²⁴: each coefficient was
+/// rounded before the next ones were fitted.
 pub(super) const F32: [f32; 9] = [
     -0.499_999_23,
     0.333_302_08,

@@ -1,14 +1,13 @@
 //! The transforms between channels side by side in vectors, and the products.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_sub_ps,
 };
 
 use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, apart, tiles, vectors};
 use crate::kernels::Write;
+use crate::kernels::avx512::{first_lanes, transpose, with_features};
 use crate::kernels::convolve::Geometry;
 use crate::kernels::window::{Axis, sizes};
 
@@ -17,13 +16,6 @@ const AHEAD: usize = 2;
 
 /// Rows of a tile of a product in registers.
 const ROWS: usize = 12;
-
-macro_rules! with_features {
-    ($($item:item)*) => {$(
-        #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
-        $item
-    )*};
-}
 
 /// Where tiles and their transforms lie: tiles of a band, in vectors.
 #[derive(Clone, Copy)]
@@ -213,10 +205,6 @@ fn as_numbers(vectors: &[__m512]) -> &[f32] {
     unsafe { std::slice::from_raw_parts(vectors.as_ptr().cast(), vectors.len() * LANES) }
 }
 
-fn first_lanes(len: usize) -> __mmask16 {
-    (0xffff_u32 >> (LANES - len.min(LANES))) as __mmask16
-}
-
 /// Up to a vector, and zeros.
 fn load(from: &[f32]) -> __m512 {
     // SAFETY: the mask has the slice's elements alone.
@@ -231,32 +219,6 @@ fn fetch(from: &[f32], at: usize) {
 fn store(to: &mut [f32], vector: __m512) {
     // SAFETY: as for `load`.
     unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first_lanes(to.len()), vector) }
-}
-
-/// The transpose of a square of numbers.
-fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
-    let mut quads = [_mm512_setzero_ps(); LANES];
-    for i in (0..LANES).step_by(4) {
-        let [a, b, c, d] = [rows[i], rows[i + 1], rows[i + 2], rows[i + 3]];
-        let (low, high) = (_mm512_unpacklo_ps, _mm512_unpackhi_ps);
-        let [ab, ab_high] = [low(a, b), high(a, b)].map(|x| _mm512_castps_pd(x));
-        let [cd, cd_high] = [low(c, d), high(c, d)].map(|x| _mm512_castps_pd(x));
-        quads[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd));
-        quads[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd));
-        quads[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));
-        quads[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));
-    }
-    let mut columns = rows;
-    for i in 0..4 {
-        let [a, b, c, d] = [quads[i], quads[i + 4], quads[i + 8], quads[i + 12]];
-        let [ab, cd] = [_mm512_shuffle_f32x4::<0x88>(a, b), _mm512_shuffle_f32x4::<0x88>(c, d)];
-        columns[i] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
-        columns[i + 8] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
-        let [ab, cd] = [_mm512_shuffle_f32x4::<0xdd>(a, b), _mm512_shuffle_f32x4::<0xdd>(c, d)];
-        columns[i + 4] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
-        columns[i + 12] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
-    }
-    columns
 }
 
 /// A window's elements, the channels of each side by side, and zeros around them.
