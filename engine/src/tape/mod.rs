@@ -6,6 +6,8 @@ mod clip;
 mod diagnose;
 mod dump;
 mod gradients;
+mod leaves;
+mod lists;
 mod one_thread;
 mod operation;
 mod recompute;
@@ -21,9 +23,11 @@ pub use operation::{Adjoints, Evaluation, Operation, View};
 pub use var::Var;
 
 use crate::shape::elements;
-use crate::{Real, Tensor};
+use crate::Real;
 use arena::Arena;
-use operation::{Place, Slot};
+use leaves::address;
+use lists::{Lists, Node};
+use operation::Slot;
 
 /// Owns everything of one step: values, adjoints, operations, and what draws put beside them.
 ///
@@ -49,92 +53,6 @@ pub struct Tape<T: Real = f32> {
     recording: bool,
     /// The tape of segments that are computed again, once there are any.
     inner: RefCell<Option<Box<Tape<T>>>>,
-}
-
-/// What grows with every operation; cleared, not freed, between steps.
-struct Lists<T> {
-    slots: Vec<Slot<T>>,
-    /// Slots of all operations' inputs, one operation after the other.
-    inputs: Vec<u32>,
-    nodes: Vec<Node<T>>,
-    /// Operations that no gradient passes: kept for [`Tape::dump`] and [`Tape::first_non_finite`].
-    constants: Vec<Node<T>>,
-    parameters: Vec<Leaf>,
-    /// New values for buffers: (the buffer's address, the slot of the new value).
-    updates: Vec<Leaf>,
-    places: Vec<Place<T>>,
-    homes: Vec<u32>,
-    pointers: Vec<*mut T>,
-}
-
-/// A slot that stands for a tensor of the model, known by the address of its elements.
-#[derive(Clone, Copy)]
-struct Leaf {
-    slot: u32,
-    address: usize,
-}
-
-struct Node<T> {
-    operation: *const dyn Operation<T>,
-    inputs: (u32, u32),
-    outputs: (u32, u32),
-    caller: &'static Location<'static>,
-}
-
-impl<T: Real> Node<T> {
-    /// The slots of the inputs, of the list of all operations' inputs.
-    fn inputs<'l>(&self, all: &'l [u32]) -> &'l [u32] {
-        &all[self.inputs.0 as usize..self.inputs.1 as usize]
-    }
-
-    fn makes(&self, slot: u32) -> bool {
-        (self.outputs.0..self.outputs.1).contains(&slot)
-    }
-
-    fn origin(&self) -> Origin {
-        // SAFETY: operations live in the arena until the reset, which forgets the nodes too.
-        Origin::Operation { name: unsafe { &*self.operation }.name(), caller: self.caller }
-    }
-}
-
-impl<T: Real> Lists<T> {
-    /// Notes an operation that was evaluated, whose inputs are the last of the list, and the way back if there is one;
-    /// returns the slot of the first output.
-    fn note<'t, const N: usize>(
-        &mut self,
-        operation: &'t dyn Operation<T>,
-        first_input: usize,
-        mut outputs: [Slot<T>; N],
-        caller: &'static Location<'static>,
-    ) -> u32 {
-        let tracked = self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].tracked);
-        outputs.iter_mut().for_each(|output| output.tracked = tracked);
-        let first = self.slots.len() as u32;
-        self.slots.extend_from_slice(&outputs);
-        // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which
-        // overwrites it, clears the nodes too; what it borrows, it borrows for the tape's borrow.
-        let operation = unsafe {
-            std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
-        };
-        let inputs = (first_input as u32, self.inputs.len() as u32);
-        let node = Node { operation, inputs, outputs: (first, first + N as u32), caller };
-        if tracked {
-            self.nodes.push(node)
-        } else {
-            self.constants.push(node)
-        }
-        first
-    }
-
-    /// Bytes held.
-    fn capacity(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot<T>>()
-            + (self.inputs.capacity() + self.homes.capacity()) * size_of::<u32>()
-            + (self.nodes.capacity() + self.constants.capacity()) * size_of::<Node<T>>()
-            + (self.parameters.capacity() + self.updates.capacity()) * size_of::<Leaf>()
-            + self.places.capacity() * size_of::<Place<T>>()
-            + self.pointers.capacity() * size_of::<*mut T>()
-    }
 }
 
 impl<T: Real> Default for Tape<T> {
@@ -206,61 +124,6 @@ impl<T: Real> Tape<T> {
     /// Bytes of the arena, used or not.
     pub fn capacity(&self) -> usize {
         self.arena.capacity()
-    }
-
-    /// Data that no gradient is asked for. The tape borrows it: nothing is copied.
-    pub fn input<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
-        self.leaf(x.data(), x.shape(), false)
-    }
-
-    /// Some rows of data, the parts along its first axis: as [`input`](Tape::input), without copying.
-    ///
-    /// # Panics
-    /// If the data is a scalar or has not so many rows.
-    #[track_caller]
-    pub fn input_rows<'t>(&'t self, x: &'t Tensor<T>, rows: std::ops::Range<usize>) -> Var<'t, T> {
-        let fits = x.shape().first().is_some_and(|&all| rows.start <= rows.end && rows.end <= all);
-        assert!(fits, "input_rows: there are no rows {rows:?} in data of shape {:?}", x.shape());
-        let axes = self.arena.slice(x.shape().len(), |axis| if axis == 0 { rows.len() } else { x.shape()[axis] });
-        let each: usize = axes[1..].iter().product();
-        self.leaf(&x.data()[rows.start * each..rows.end * each], axes, false)
-    }
-
-    /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
-    pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
-        // An empty tensor has no gradient, nor an address of its own to find one by.
-        let tracked = self.recording && !x.is_empty();
-        let var = self.leaf(x.data(), x.shape(), tracked);
-        if tracked {
-            self.lists.borrow_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
-        }
-        var
-    }
-
-    /// A constant whose element `i`, counted row by row, is `value(i)`.
-    #[track_caller]
-    pub fn constant(&self, shape: impl AsRef<[usize]>, value: impl FnMut(usize) -> T) -> Var<'_, T> {
-        let axes = self.arena.slice(shape.as_ref().len(), |i| shape.as_ref()[i]);
-        let data = self.arena.slice(elements(axes), value);
-        self.leaf(data, axes, false)
-    }
-
-    /// Sets `buffer`, a saved tensor of the model, to `value` when the step is taken: the optimiser
-    /// applies it together with the update of the parameters.
-    ///
-    /// # Panics
-    /// If the shapes differ, or the value stands for several draws.
-    #[track_caller]
-    pub fn update<'t>(&'t self, buffer: &'t Tensor<T>, value: Var<'t, T>) {
-        self.check_same(value);
-        assert!(value.draws() == 1, "update: a buffer cannot take the {} draws of a value", value.draws());
-        assert!(
-            buffer.shape() == value.shape(),
-            "update: a buffer of shape {:?} cannot take a value of shape {:?}",
-            buffer.shape(),
-            value.shape()
-        );
-        self.lists.borrow_mut().updates.push(Leaf { slot: value.id, address: address(buffer) });
     }
 
     /// Moves a value that needs no dropping into the arena, where it lives until the reset.
@@ -393,27 +256,6 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    fn leaf<'t>(&'t self, data: &'t [T], axes: &'t [usize], tracked: bool) -> Var<'t, T> {
-        let mut lists = self.lists.borrow_mut();
-        lists.slots.push(Slot {
-            data: data.as_ptr().cast_mut(),
-            len: data.len(),
-            axes: axes.as_ptr(),
-            rank: axes.len(),
-            draws: 1,
-            tracked,
-        });
-        Var { tape: self, id: lists.slots.len() as u32 - 1 }
-    }
-
-    /// The same value, of as many draws, as a leaf that no gradient passes.
-    fn without_past<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
-        let mut lists = self.lists.borrow_mut();
-        let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
-        lists.slots.push(slot);
-        Var { tape: self, id: lists.slots.len() as u32 - 1 }
-    }
-
     #[track_caller]
     fn check_same(&self, var: Var<'_, T>) {
         assert!(
@@ -428,9 +270,4 @@ impl<T: Real> std::fmt::Debug for Tape<T> {
         let (operations, bytes) = (self.operations(), self.capacity());
         write!(f, "Tape<{}>({operations} operations, {bytes} bytes held)", T::NAME)
     }
-}
-
-/// What a tensor of a model is known by: where its elements are, which no move of the model changes.
-fn address<T: Real>(tensor: &Tensor<T>) -> usize {
-    tensor.data().as_ptr() as usize
 }
