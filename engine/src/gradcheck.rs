@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::random::{Key, normals};
-use crate::{Gradients, Parameters, Path, Tape, Var};
+use crate::{Gradients, Order, Parameters, Path, Tape, Var};
 
 /// Directions that are tried for every parameter.
 const DIRECTIONS: usize = 3;
@@ -172,12 +172,10 @@ fn parameters<M: Parameters<Scalar = f64> + ?Sized>(model: &M) -> Vec<Parameter>
 
 /// Sets the elements of the `index`th tensor of the walk.
 fn set<M: Parameters<Scalar = f64> + ?Sized>(model: &mut M, index: usize, value: impl Fn(usize) -> f64) {
-    let mut at = 0;
-    model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
+    Order::of(model).each_mut(model, |at, _, tensor| {
         if at == index {
             tensor.data_mut().iter_mut().enumerate().for_each(|(i, element)| *element = value(i));
         }
-        at += 1;
     });
 }
 

@@ -23,7 +23,9 @@
 
 mod containers;
 mod memory;
+mod names;
 mod ops;
+mod order;
 mod parameters;
 mod products;
 mod real;
@@ -42,6 +44,7 @@ pub use ops::{
     Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, Operand, Padding, Pooling, Recurrent,
     Reduction, Running, Scaling, Transposed, Triangle,
 };
+pub use order::Order;
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use products::{Product, hvp, jvp};
 pub use random::Key;

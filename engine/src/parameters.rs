@@ -3,6 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::{Real, Tensor};
 
 /// What a named tensor is to its model.
@@ -69,10 +71,20 @@ pub trait Parameters {
 
 const ONE_NUMBER_TYPE: &str = "a model's parts are of one number type";
 
+/// A part of a name between dots.
 #[derive(Clone, Copy)]
-enum Segment {
+pub(crate) enum Segment {
     Name(&'static str),
     Index(usize),
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Segment::Name(name) => f.write_str(name),
+            Segment::Index(index) => write!(f, "{index}"),
+        }
+    }
 }
 
 /// A parameter's dotted name, such as `hidden.0.weight`, as a list linked on the stack, so that a
@@ -87,11 +99,13 @@ enum Segment {
 pub struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     segment: Option<Segment>,
+    depth: usize,
+    fingerprint: u64,
 }
 
 impl<'a> Path<'a> {
     /// The model itself: the empty name.
-    pub const ROOT: Path<'static> = Path { parent: None, segment: None };
+    pub const ROOT: Path<'static> = Path { parent: None, segment: None, depth: 0, fingerprint: 0 };
 
     /// The field `name` below.
     pub fn at(&'a self, name: &'static str) -> Path<'a> {
@@ -121,21 +135,51 @@ impl<'a> Path<'a> {
         }
     }
 
+    /// The number of segments.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The last segment; `None` at the root.
+    pub(crate) fn segment(&self) -> Option<Segment> {
+        self.segment
+    }
+
+    /// A number that two paths share if they are the same within one program, and otherwise by chance alone, of one in 2^64.
+    /// The same name in two places of a program may have two of them.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     fn child(&'a self, segment: Segment) -> Path<'a> {
-        Path { parent: Some(self), segment: Some(segment) }
+        /// The golden ratio's fraction, as for Fibonacci hashing (Knuth 1973, section 6.4).
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let [kind, value] = match segment {
+            Segment::Name(name) => [name.len() as u64 + 1, name.as_ptr() as u64],
+            Segment::Index(index) => [0, index as u64],
+        };
+        let mixed = (self.fingerprint ^ kind).wrapping_mul(SPREAD).rotate_left(29) ^ value;
+        let fingerprint = mixed.wrapping_mul(SPREAD).rotate_left(32);
+        Path { parent: Some(self), segment: Some(segment), depth: self.depth + 1, fingerprint }
     }
 }
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(parent) = self.parent.filter(|parent| parent.segment.is_some()) {
-            write!(f, "{parent}.")?;
+        // Not by recursion: a name may have thousands of segments.
+        let mut segments: SmallVec<[Segment; 16]> = SmallVec::with_capacity(self.depth);
+        let mut at = Some(self);
+        while let Some(path) = at {
+            segments.extend(path.segment);
+            at = path.parent;
         }
-        match self.segment {
-            Some(Segment::Name(name)) => f.write_str(name),
-            Some(Segment::Index(index)) => write!(f, "{index}"),
-            None => Ok(()),
+        for (i, segment) in segments.iter().rev().enumerate() {
+            if i > 0 {
+                f.write_str(".")?;
+            }
+            write!(f, "{segment}")?;
         }
+        Ok(())
     }
 }
 

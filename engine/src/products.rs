@@ -10,7 +10,7 @@
 //! So the derivative is that of the values: [`Var::stop_gradient`] and targets of a loss hold nothing still here. At a
 //! kink it is the mean of both sides.
 
-use crate::{Gradients, Parameters, Path, Tape, Var};
+use crate::{Gradients, Order, Parameters, Path, Tape, Var};
 
 /// The first, largest step that a parameter makes, in units of the direction's largest element.
 const STEP: f64 = 1e-2;
@@ -111,6 +111,8 @@ fn along<M: Parameters<Scalar = f64> + ?Sized>(
         start.len()
     );
     let unit = direction.iter().fold(0.0, |largest: f64, d| largest.max(d.abs()));
+    // Before anything moves: a model whose walks disagree could not be put back.
+    Order::of(&*model).each_mut(model, |_, _, _| ());
     let moved = Moved { model, start };
     if unit == 0.0 {
         return Product { values: vec![0.0; values(moved.model).len()], error: 0.0 };
@@ -174,7 +176,7 @@ fn learned<M: Parameters<Scalar = f64> + ?Sized>(model: &M) -> Vec<f64> {
 /// Sets the `i`th of the learned parameters' elements to `value(i)`.
 fn set<M: Parameters<Scalar = f64> + ?Sized>(model: &mut M, value: impl Fn(usize) -> f64) {
     let mut at = 0;
-    model.visit_mut(&Path::ROOT, &mut |_, role, tensor| {
+    Order::of(model).each_mut(model, |_, role, tensor| {
         if role.is_learned() {
             for element in tensor.data_mut() {
                 *element = value(at);

@@ -68,8 +68,8 @@ fn diagnosis(x: f64, w: f64) -> (Option<NonFinite>, u32) {
     let hidden = tape.input(&x).affine(tape.param(&model[0].0), tape.param(&model[0].1));
     let line = line!() + 1;
     let bad = hidden.ln();
-    bad.sum();
-    (tape.first_non_finite(&gradients), line)
+    let found = tape.first_non_finite_of(&[bad.sum()], &gradients);
+    (found, line)
 }
 
 #[test]

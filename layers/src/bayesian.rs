@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::drawing::{Cx, Drawing, Mode, Suits};
-use crate::engine::{Visitor, VisitorMut};
+use crate::engine::{Order, Visitor, VisitorMut};
 use crate::numbers::SameAs;
 use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
@@ -72,6 +72,7 @@ pub trait Bayesian: Parameters + 'static {
         if let Some(estimators) = drawing.estimators_by_name() {
             estimators.check_names(self);
         }
+        tape.note_order(self);
         let (key, mode) = drawing.mode();
         self.draw_in(Cx::new(tape, key, mode))
     }
@@ -188,12 +189,7 @@ pub trait Bayesian: Parameters + 'static {
         if let Some(mistake) = mistake {
             panic!("copy_from: {mistake}");
         }
-        let mut from = from.into_iter();
-        self.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
-            if let Some((_, source)) = from.next() {
-                tensor.data_mut().copy_from_slice(source.data());
-            }
-        });
+        Order::of(self).each_mut(self, |index, _, tensor| tensor.data_mut().copy_from_slice(from[index].1.data()));
     }
 }
 

@@ -10,26 +10,36 @@ use crate::memory::{LINE, Line};
 /// Lines of the first chunk (64 KiB); later ones at least double what is there.
 const FIRST_CHUNK: usize = 1024;
 
-/// A bump allocator. What it hands out stays where it is until [`Arena::reset`], which needs `&mut`:
-/// no reference into the arena can outlive its contents.
+/// What a tape computes, and what it computes with: two bump allocators.
+///
+/// *Values* stay where they are until [`Arena::reset`], which needs `&mut`: no reference to them can outlive them.
+/// *Working memory*, the adjoints of a sweep and the scratch of one operation, is taken back earlier. The two stand
+/// apart, so that whatever an operation allocates for the tape while it runs is not taken back with its scratch.
 #[derive(Default)]
 pub(crate) struct Arena {
-    chunks: RefCell<Vec<Chunk>>,
-    at: Cell<Mark>,
+    values: Stack,
+    work: Stack,
     /// The most lines in use at once since [`Arena::forget_peak`].
     peak: Cell<usize>,
 }
 
-/// A position in the arena: the chunk, and the first free line of it.
+/// Chunks that are filled one after the other.
+#[derive(Default)]
+struct Stack {
+    chunks: RefCell<Vec<Chunk>>,
+    at: Cell<Mark>,
+}
+
+/// A position in a stack: the chunk, and the first free line of it.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Mark {
+struct Mark {
     chunk: usize,
     line: usize,
     /// Lines handed out of the chunks before.
     before: usize,
 }
 
-impl Arena {
+impl Stack {
     /// `bytes` of initialised memory with unspecified contents, aligned to a cache line, that
     /// nothing else refers to.
     fn take(&self, bytes: usize) -> *mut u8 {
@@ -43,9 +53,7 @@ impl Arena {
             }
             let chunk = &chunks[at.chunk];
             if chunk.lines - at.line >= lines {
-                let next = Mark { line: at.line + lines, ..at };
-                self.at.set(next);
-                self.peak.set(self.peak.get().max(next.before + next.line));
+                self.at.set(Mark { line: at.line + lines, ..at });
                 // SAFETY: `at.line + lines` is within the chunk.
                 return unsafe { chunk.memory.as_ptr().add(at.line).cast() };
             }
@@ -53,11 +61,39 @@ impl Arena {
         }
     }
 
+    /// Lines in use.
+    fn used(&self) -> usize {
+        let at = self.at.get();
+        at.before + at.line
+    }
+
+    /// Lines held, used or not.
+    fn held(&self) -> usize {
+        self.chunks.borrow().iter().map(|chunk| chunk.lines).sum()
+    }
+}
+
+impl Arena {
+    fn take(&self, stack: &Stack, bytes: usize) -> *mut u8 {
+        let memory = stack.take(bytes);
+        self.peak.set(self.peak.get().max(self.values.used() + self.work.used()));
+        memory
+    }
+
     /// `len` numbers with unspecified contents (NaN in debug builds, so that a kernel which does not
-    /// write all of its output is found).
+    /// write all of its output is found), that stay until the reset.
     pub(crate) fn numbers<T: Real>(&self, len: usize) -> *mut T {
+        self.numbers_in(&self.values, len)
+    }
+
+    /// As [`numbers`](Arena::numbers), as working memory.
+    pub(crate) fn working<T: Real>(&self, len: usize) -> *mut T {
+        self.numbers_in(&self.work, len)
+    }
+
+    fn numbers_in<T: Real>(&self, stack: &Stack, len: usize) -> *mut T {
         let bytes = len.checked_mul(size_of::<T>()).expect("a value larger than memory");
-        let numbers = self.take(bytes).cast::<T>();
+        let numbers = self.take(stack, bytes).cast::<T>();
         #[cfg(debug_assertions)]
         for i in 0..len {
             // SAFETY: `take` gave room for `len` numbers.
@@ -72,7 +108,7 @@ impl Arena {
             assert!(!std::mem::needs_drop::<V>(), "the arena never drops what it holds");
             assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
         }
-        let place = self.take(size_of::<V>()).cast::<V>();
+        let place = self.take(&self.values, size_of::<V>()).cast::<V>();
         // SAFETY: `take` gave unshared memory of this size, aligned to a cache line, that lives as
         // long as the borrow of `self`.
         unsafe {
@@ -88,7 +124,7 @@ impl Arena {
             assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
         }
         let bytes = len.checked_mul(size_of::<V>()).expect("a slice larger than memory");
-        let place = self.take(bytes).cast::<V>();
+        let place = self.take(&self.values, bytes).cast::<V>();
         for i in 0..len {
             let value = value(i);
             // SAFETY: `take` gave unshared memory for `len` values; `i < len`.
@@ -98,28 +134,23 @@ impl Arena {
         unsafe { std::slice::from_raw_parts(place, len) }
     }
 
-    /// Where the next allocation will be looked for.
-    pub(crate) fn mark(&self) -> Mark {
-        self.at.get()
-    }
-
-    /// Gives back everything handed out since `mark`.
+    /// Takes all working memory that is handed out from now on back when the guard drops, also on a panic.
     ///
     /// # Safety
-    /// Nothing handed out since `mark` may be used again.
-    pub(crate) unsafe fn rewind(&self, mark: Mark) {
-        self.at.set(mark);
+    /// No working memory that is handed out while the guard lives may be used after it.
+    pub(crate) unsafe fn work(&self) -> Work<'_> {
+        Work { stack: &self.work, mark: self.work.at.get() }
     }
 
     /// Gives everything back and keeps the memory.
     pub(crate) fn reset(&mut self) {
-        self.at.set(Mark::default());
+        self.values.at.set(Mark::default());
+        self.work.at.set(Mark::default());
     }
 
     /// Bytes in use.
     pub(crate) fn used(&self) -> usize {
-        let at = self.at.get();
-        (at.before + at.line) * LINE
+        (self.values.used() + self.work.used()) * LINE
     }
 
     /// What was in use before counts no more for [`Arena::peak`].
@@ -134,7 +165,19 @@ impl Arena {
 
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
-        self.chunks.borrow().iter().map(|chunk| chunk.lines * LINE).sum()
+        (self.values.held() + self.work.held()) * LINE
+    }
+}
+
+/// While it lives, working memory may be handed out: see [`Arena::work`].
+pub(crate) struct Work<'a> {
+    stack: &'a Stack,
+    mark: Mark,
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.stack.at.set(self.mark);
     }
 }
 
@@ -198,6 +241,23 @@ mod tests {
         round(&arena);
         assert_eq!(arena.capacity(), held);
         assert_eq!(arena.peak(), arena.used());
+    }
+
+    #[test]
+    fn working_memory_is_given_back_and_values_stay() {
+        let arena = Arena::default();
+        let before = arena.used();
+        let value = {
+            // SAFETY: the working memory is not used here at all.
+            let _work = unsafe { arena.work() };
+            arena.working::<f64>(100);
+            let value = arena.value([7u64; 8]);
+            arena.working::<f64>(100);
+            value
+        };
+        assert_eq!((arena.used() - before, arena.peak()), (LINE, before + 27 * LINE));
+        arena.working::<f64>(300);
+        assert_eq!(value, &[7; 8]);
     }
 
     #[test]

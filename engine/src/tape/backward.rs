@@ -1,20 +1,29 @@
 //! The reverse sweep.
 
 use crate::Real;
+use crate::Var;
+use crate::tape::Tape;
 use crate::tape::gradients::Gradients;
-use crate::tape::operation::{Adjoints, NO_HOME, Place};
-use crate::tape::{Lists, Node, Tape};
-use crate::{Role, Var};
+use crate::tape::lists::{Lists, Node};
+use crate::tape::operation::{Adjoints, NO_HOME, Place, Slot};
+
+/// What stands on a tape while it is swept.
+pub(super) struct Swept<'l, T> {
+    pub(super) slots: &'l [Slot<T>],
+    pub(super) places: &'l mut [Place<T>],
+    pub(super) homes: &'l [u32],
+}
 
 /// Looks at the tape after an operation has passed its adjoint on to these inputs.
-type Observer<'o, T> = dyn FnMut(&Lists<T>, &Node<T>, &[u32]) + 'o;
+type Observer<'o, T> = dyn FnMut(&Swept<'_, T>, &Node<T>, &[u32]) + 'o;
 
 impl<T: Real> Tape<T> {
     /// Adds the gradient of Σ coefficient · root, over scalar `roots`, to `gradients`, in one sweep. A root that
     /// stands for several draws counts with their mean.
     ///
     /// Adjoints of parameters are gathered in `gradients` directly; those of other values in the
-    /// arena, which takes them back at the end.
+    /// arena, which takes them back at the end. If an operation's adjoint panics, the tape stays as it was, and the
+    /// gradients refuse to be used until they are [cleared](Gradients::clear).
     ///
     /// # Panics
     /// As [`Var::backward`].
@@ -40,53 +49,52 @@ impl<T: Real> Tape<T> {
                 root.shape()
             );
         }
-        let mark = self.arena.mark();
-        let lists = &mut *self.lists.borrow_mut();
+        // SAFETY: working memory is handed out as adjoints and scratch. No reference to it leaves this function, and
+        // `prepare` forgets the places before they are used again.
+        let _work = unsafe { self.arena.work() };
+        let lists = &mut *self.lists_mut();
+        gradients.check_whole();
         self.prepare(lists, gradients);
+        gradients.begin_sweep();
         for &(root, coefficient) in roots {
             let share = coefficient / T::from_f64(f64::from(lists.slots[root.id as usize].draws));
-            self.each_draw(lists, &mut gradients.written, &[root.id], (0, 0), &|io| io.give(0, |_| share));
+            let (_, _, mut swept) = lists.swept();
+            self.each_draw(&mut swept, &mut gradients.written, &[root.id], (0, 0), &|io| io.give(0, |_| share));
         }
         self.sweep(lists, &mut gradients.written, observe);
         for leaf in &lists.updates {
-            let entry = gradients.entry_of(leaf.address);
-            // SAFETY: the slot was made under this borrow of the tape.
-            gradients.set(entry, unsafe { lists.slots[leaf.slot as usize].whole() });
+            // SAFETY: the slot was made under this borrow of the tape, and is never borrowed: see `update`.
+            gradients.set(leaf.address, unsafe { lists.slots[leaf.slot as usize].whole() });
         }
-        gradients.fill_unwritten();
-        // SAFETY: since the mark, only adjoints and scratch memory were handed out; no reference to
-        // them leaves this function, and `prepare` forgets the places before they are used again.
-        unsafe { self.arena.rewind(mark) };
+        gradients.end_sweep();
     }
 
     /// Goes through the operations in reverse. Where the adjoints of some values stand, the places say.
     pub(super) fn sweep(&self, lists: &mut Lists<T>, home_written: &mut [bool], observe: &mut Observer<'_, T>) {
-        // Taken out meanwhile, so that the places can be changed.
-        let (nodes, inputs) = (std::mem::take(&mut lists.nodes), std::mem::take(&mut lists.inputs));
+        let (nodes, inputs, mut swept) = lists.swept();
         for node in nodes.iter().rev() {
             let outputs = (node.outputs.1 - node.outputs.0) as usize;
-            self.each_draw(lists, home_written, node.inputs(&inputs), node.outputs, &|io| {
+            self.each_draw(&mut swept, home_written, node.inputs(inputs), node.outputs, &|io| {
                 if (0..outputs).any(|k| io.upstream(k).is_some()) {
-                    // SAFETY: the operation lies in the arena, which is not reset while the tape is
-                    // borrowed.
+                    // SAFETY: the operation lies in the arena, which is not reset while the tape is borrowed. A root
+                    // was computed from its output, so what it borrows lives as long as the root's variable.
                     unsafe { (*node.operation).adjoint(io) }
                 }
             });
-            observe(lists, node, node.inputs(&inputs));
+            observe(&swept, node, node.inputs(inputs));
         }
-        (lists.nodes, lists.inputs) = (nodes, inputs);
     }
 
     /// Calls `visit` once for every draw of these inputs and outputs.
     fn each_draw(
         &self,
-        lists: &mut Lists<T>,
+        swept: &mut Swept<'_, T>,
         home_written: &mut [bool],
         inputs: &[u32],
         outputs: (u32, u32),
         visit: &dyn Fn(&mut Adjoints<'_, T>),
     ) {
-        let Lists { slots, places, homes, .. } = lists;
+        let Swept { slots, places, homes } = swept;
         let of = |id: u32| slots[id as usize].draws;
         let draws = inputs.iter().copied().chain(outputs.0..outputs.1).map(of).max().unwrap_or(1);
         for id in outputs.0 as usize..outputs.1 as usize {
@@ -113,19 +121,27 @@ impl<T: Real> Tape<T> {
     #[track_caller]
     fn prepare(&self, lists: &mut Lists<T>, gradients: &mut Gradients<T>) {
         let count = lists.slots.len();
-        gradients.previous.fill(false);
         lists.places.clear();
         lists.places.resize(count, Place::NOWHERE);
         lists.homes.clear();
         lists.homes.resize(count, NO_HOME);
+        for walk in lists.walks.split(Option::is_none) {
+            gradients.check_order("backward", walk.iter().flatten().copied());
+        }
+        for leaf in &lists.parameters {
+            let slot = &lists.slots[leaf.slot as usize];
+            // SAFETY: the slot was made under this borrow of the tape.
+            lists.homes[leaf.slot as usize] = gradients.home_of(leaf.address, unsafe { slot.shape() }) as u32;
+        }
+        for leaf in &lists.updates {
+            gradients.buffer_at(leaf.address, lists.slots[leaf.slot as usize].len);
+        }
         lists.pointers.clear();
         // One pointer an entry: a parameter may stand on the tape several times.
         lists.pointers.extend(gradients.entries.iter_mut().map(|entry| entry.gradient.data_mut().as_mut_ptr()));
         for leaf in &lists.parameters {
-            let entry = gradients.entry_of(leaf.address);
-            debug_assert!(gradients.entries[entry].role != Role::Buffer);
-            lists.homes[leaf.slot as usize] = entry as u32;
-            lists.places[leaf.slot as usize].data = lists.pointers[entry];
+            let home = lists.homes[leaf.slot as usize];
+            lists.places[leaf.slot as usize].data = lists.pointers[home as usize];
         }
     }
 }

@@ -14,8 +14,9 @@ const BLOCK: usize = 4096;
 /// number that is returned says so.
 impl<T: Real> Gradients<T> {
     /// The Euclidean norm of all gradients together, in double precision.
+    #[track_caller]
     pub fn norm(&self) -> f64 {
-        norm(self.iter().map(|(.., gradient)| gradient))
+        norm(self.learned().map(|(_, entry)| entry.gradient.data()))
     }
 
     /// Moves every element into `-limit..=limit`; returns the largest magnitude that was there.
@@ -25,7 +26,7 @@ impl<T: Real> Gradients<T> {
     #[track_caller]
     pub fn clip_value(&mut self, limit: f64) -> f64 {
         check("clip_value", limit);
-        let largest = largest(self.iter().map(|(.., gradient)| gradient));
+        let largest = largest(self.learned().map(|(_, entry)| entry.gradient.data()));
         if largest > limit && largest.is_finite() {
             self.learned_mut().for_each(|gradient| map_in_place(Within(T::from_f64(limit)), gradient));
         }
@@ -65,7 +66,7 @@ impl<T: Real> Gradients<T> {
     #[track_caller]
     pub fn clip_each_norm(&mut self, limit: f64) -> f64 {
         check("clip_each_norm", limit);
-        let norms = self.iter().map(|(.., gradient)| norm([gradient].into_iter()));
+        let norms = self.learned().map(|(_, entry)| norm([entry.gradient.data()].into_iter()));
         let largest = norms.fold(0.0, greater);
         if largest > limit && largest.is_finite() {
             for gradient in self.learned_mut() {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::tape::{Gradients, Node, Origin, Tape};
+use crate::tape::lists::Maker;
+use crate::tape::{Gradients, Origin, Tape};
 use crate::{Real, Shape};
 
 /// The memory of a tape, in bytes.
@@ -86,7 +87,7 @@ impl<T: Real> Tape<T> {
         Memory {
             used: self.arena.used(),
             peak: self.arena.peak() + peak,
-            held: self.arena.capacity() + self.lists.borrow().capacity() + held,
+            held: self.arena.capacity() + self.lists().capacity() + held,
         }
     }
 
@@ -105,28 +106,24 @@ impl<T: Real> Tape<T> {
     /// assert_eq!(dump.entries()[3].shape, [3, 4]);
     /// ```
     pub fn dump(&self, gradients: Option<&Gradients<T>>) -> Dump {
-        let lists = self.lists.borrow();
-        let mut makers: Vec<Option<&Node<T>>> = vec![None; lists.slots.len()];
-        for node in lists.nodes.iter().chain(&lists.constants) {
-            (node.outputs.0..node.outputs.1).for_each(|id| makers[id as usize] = Some(node));
-        }
-        let entries = lists.slots.iter().zip(makers).enumerate().map(|(id, (slot, maker))| {
-            let leaf = lists.parameters.iter().find(|leaf| leaf.slot == id as u32);
-            let inputs = maker.map_or(&[][..], |node| node.inputs(&lists.inputs));
+        let lists = self.lists();
+        let entries = lists.slots.iter().zip(lists.makers()).map(|(slot, maker)| {
+            let (origin, inputs, parameter) = match maker {
+                Maker::Operation(node) => (node.origin(), node.inputs(&lists.inputs), None),
+                Maker::Parameter(address) => (Origin::Parameter, &[][..], Some(address)),
+                Maker::Input => (Origin::Input, &[][..], None),
+            };
             let is_input = |&input: &u32| lists.slots[input as usize].data == slot.data;
+            let is_made = matches!(maker, Maker::Operation(_));
             Entry {
-                origin: match (maker, leaf) {
-                    (Some(node), _) => node.origin(),
-                    (None, Some(_)) => Origin::Parameter,
-                    (None, None) => Origin::Input,
-                },
-                parameter: leaf.and_then(|leaf| Some(gradients?.name_at(leaf.address)?.to_owned())),
+                origin,
+                parameter: parameter.and_then(|address| Some(gradients?.name_at(address)?.to_owned())),
                 // SAFETY: the slot was made under this borrow of the tape.
-                shape: unsafe { slot.view(0) }.shape.into(),
+                shape: unsafe { slot.shape() }.into(),
                 draws: slot.draws as usize,
                 inputs: inputs.iter().map(|&input| input as usize).collect(),
                 bytes: slot.elements() * size_of::<T>(),
-                shared: maker.is_none() || (slot.len > 0 && inputs.iter().any(is_input)),
+                shared: !is_made || (slot.len > 0 && inputs.iter().any(is_input)),
                 tracked: slot.tracked,
             }
         });

@@ -2,82 +2,129 @@
 
 use std::fmt;
 
+use crate::names::Names;
+use crate::order::Order;
 use crate::tape::address;
 use crate::{Parameters, Path, Real, Role, Tensor};
 
 /// The gradients of a model's parameters, made once and filled by every backward sweep.
 ///
 /// Sweeps add up until [`Gradients::clear`], which an optimiser's step calls when it has used them.
+///
+/// A parameter is known by the place of its elements in memory. So a model may be moved, and may not change its form: what
+/// adds, removes, resizes or swaps tensors makes these gradients another model's, and they are refused.
 pub struct Gradients<T: Real = f32> {
     pub(crate) entries: Vec<Entry<T>>,
+    names: Names,
     /// Whether an entry's gradient holds anything since the last `clear`.
     pub(crate) written: Vec<bool>,
     /// Whether an entry holds its tensor's value before the last step, see `undo`.
-    pub(crate) previous: Vec<bool>,
+    previous: Vec<bool>,
     /// (address, entry), sorted by address.
     by_address: Vec<(usize, usize)>,
+    /// Whether a sweep or a step has begun and not ended: it panicked.
+    broken: bool,
+    /// The walk of the model that was stepped last, whose walks agree, and that of the model at hand.
+    order: Order,
+    latest: Order,
 }
 
 pub(crate) struct Entry<T: Real> {
-    name: String,
     pub(crate) role: Role,
     pub(crate) gradient: Tensor<T>,
+    /// Of the parameter's elements.
+    address: usize,
 }
+
+const MAKE_ANEW: &str = "make them with `Gradients::of(&model)` after its last change of form";
 
 impl<T: Real> Gradients<T> {
     /// Room for the gradients of `model`, in the order of its walk.
     pub fn of<M: Parameters<Scalar = T> + ?Sized>(model: &M) -> Self {
-        let (mut entries, mut by_address) = (Vec::new(), Vec::new());
+        let (mut entries, mut by_address, mut names) = (Vec::new(), Vec::new(), Names::default());
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
+            names.push(path);
             // Empty tensors share an address, and have no gradient to be found by it.
             if !tensor.is_empty() {
                 by_address.push((address(tensor), entries.len()));
             }
-            entries.push(Entry { name: path.to_string(), role, gradient: Tensor::zeros(tensor.shape()) });
+            entries.push(Entry { role, gradient: Tensor::zeros(tensor.shape()), address: address(tensor) });
         });
         by_address.sort_unstable();
-        Gradients { written: vec![false; entries.len()], previous: vec![false; entries.len()], entries, by_address }
+        let [written, previous] = [(); 2].map(|()| vec![false; entries.len()]);
+        let [order, latest] = [(); 2].map(|()| Order::with_capacity(entries.len()));
+        Gradients { entries, names, written, previous, by_address, broken: false, order, latest }
     }
 
     /// The gradient of the parameter `name`, row by row; `None` if no sweep has filled it since the
     /// last [`clear`](Gradients::clear), or if there is no such parameter.
+    ///
+    /// # Panics
+    /// If the last sweep or step panicked midway, as of all that reads gradients; [`clear`](Gradients::clear) mends that.
+    #[track_caller]
     pub fn get(&self, name: &str) -> Option<&[T]> {
-        let entry = self.entries.iter().position(|entry| entry.name == name)?;
-        self.written[entry].then(|| self.entries[entry].gradient.data())
+        self.at(self.names.position(name)?)
     }
 
     /// (name, role, gradient) of every learned parameter, in the order of the model's walk.
+    #[track_caller]
     pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> + Clone {
-        self.filled()
-            .filter(|entry| entry.role.is_learned())
-            .map(|entry| (&entry.name[..], entry.role, entry.gradient.data()))
+        self.learned().map(|(index, entry)| (self.names.get(index), entry.role, entry.gradient.data()))
     }
 
     /// The name of the first parameter whose gradient is infinite or NaN.
+    #[track_caller]
     pub fn first_non_finite(&self) -> Option<&str> {
-        self.iter().find(|(.., gradient)| !crate::kernels::reduce::all_finite(gradient)).map(|(name, ..)| name)
+        let is_bad = |entry: &Entry<T>| !crate::kernels::reduce::all_finite(entry.gradient.data());
+        self.learned().find(|(_, entry)| is_bad(entry)).map(|(index, _)| self.names.get(index))
     }
 
     /// Forgets the gradients and keeps the memory.
     pub fn clear(&mut self) {
         self.written.fill(false);
+        self.broken = false;
     }
 
     /// The gradient of the `index`th tensor of the model's walk (of a buffer: its new value), if there
     /// is one.
+    #[track_caller]
     pub fn at(&self, index: usize) -> Option<&[T]> {
+        self.check_whole();
         self.written[index].then(|| self.entries[index].gradient.data())
     }
 
-    /// For an optimiser: the gradient of the `index`th tensor of the model's walk (of a buffer: its
-    /// new value), if there is one. In its place it leaves the tensor's value before the step.
-    pub fn at_mut(&mut self, index: usize) -> Option<&mut [T]> {
-        self.written[index].then(|| self.entries[index].gradient.data_mut())
-    }
-
-    /// For an optimiser, at the end of a step: the gradients are used up, and in their places stand
-    /// the values before the step.
-    pub fn finish_step(&mut self) {
+    /// For an optimiser: takes a step. Calls `update` with the number of every learned tensor in the model's walk, from 0,
+    /// its elements, and as many of its gradient, in whose place `update` leaves the elements as they were before. Gives
+    /// buffers their new values. The gradients are used up, and [`undo`](Gradients::undo) can take the step back.
+    ///
+    /// # Panics
+    /// If `model` has other tensors than the model that these were made for, or in another order, if a learned one has no
+    /// gradient here, or if the model's `visit_mut` does not visit what its `visit` does. The model is then as it was.
+    #[track_caller]
+    pub fn step<M: Parameters<Scalar = T> + ?Sized>(
+        &mut self,
+        model: &mut M,
+        mut update: impl FnMut(usize, &mut [T], &mut [T]),
+    ) {
+        self.check_whole();
+        self.meet("step", model);
+        let mut entries = self.entries.iter().zip(&self.written);
+        if let Some(index) = entries.position(|(entry, written)| entry.role.is_learned() && !written) {
+            let name = self.names.get(index);
+            panic!("step: there is no gradient of `{name}`; call `loss.backward(&mut gradients)` first");
+        }
+        self.broken = true;
+        let Gradients { entries, written, order, .. } = self;
+        order.each_mut(model, |index, role, tensor| {
+            let entry = &mut entries[index];
+            let (elements, gradient) = (tensor.data_mut(), entry.gradient.data_mut());
+            match (role, written[index]) {
+                (Role::Buffer, true) => elements.swap_with_slice(gradient),
+                // A buffer that no forward updated has no new value.
+                (Role::Buffer, false) => {}
+                _ => update(index, elements, gradient),
+            }
+        });
         self.previous.copy_from_slice(&self.written);
         self.clear();
     }
@@ -90,83 +137,159 @@ impl<T: Real> Gradients<T> {
     /// If `model` is of another form than the model these were made for.
     #[track_caller]
     pub fn undo<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) -> bool {
+        self.check_whole();
         if !self.previous.contains(&true) {
             return false;
         }
-        self.check_form("undo", model);
-        let mut entries = self.entries.iter().zip(&mut self.previous);
-        model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
-            if let Some((entry, previous)) = entries.next()
-                && std::mem::take(previous)
-            {
-                tensor.data_mut().copy_from_slice(entry.gradient.data());
+        self.meet("undo", model);
+        let Gradients { entries, previous, order, .. } = self;
+        order.each_mut(model, |index, _, tensor| {
+            if std::mem::take(&mut previous[index]) {
+                tensor.data_mut().copy_from_slice(entries[index].gradient.data());
             }
         });
         true
     }
 
-    /// For an optimiser, before it changes anything.
-    ///
-    /// # Panics
-    /// If `model` has other tensors than the model these were made for, or a learned one has no gradient here.
+    /// Notes the order of the model's walk, and panics unless these gradients are of a model of this form and both its
+    /// walks agree. The second is asked once for every place that a model is found at.
     #[track_caller]
-    pub fn check_step<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
-        self.check_form("step", model);
-        let without =
-            self.entries.iter().zip(&self.written).find(|(entry, written)| entry.role.is_learned() && !**written);
-        if let Some((entry, _)) = without {
-            panic!("step: there is no gradient of `{}`; call `loss.backward(&mut gradients)` first", entry.name);
+    fn meet<M: Parameters<Scalar = T> + ?Sized>(&mut self, what: &str, model: &mut M) {
+        let Gradients { entries, names, latest, .. } = self;
+        let held = |index: usize| {
+            entries.get(index).map_or("nothing".to_owned(), |entry| {
+                format!("`{}` of shape {:?} ({:?})", names.get(index), entry.gradient.shape(), entry.role)
+            })
+        };
+        let (mut found, mut mistake) = (0, None);
+        latest.clear();
+        model.visit(&Path::ROOT, &mut |path, role, tensor| {
+            latest.push(role, tensor);
+            let entry = entries.get(found);
+            let fits = entry.is_some_and(|entry| entry.gradient.shape() == tensor.shape() && entry.role == role);
+            if mistake.is_none() && !fits {
+                let (shape, held) = (tensor.shape(), held(found));
+                mistake = Some(format!("the model has {path:?} of shape {shape:?} ({role:?}) where they have {held}"));
+            }
+            found += 1;
+        });
+        if mistake.is_none() && found < entries.len() {
+            mistake = Some(format!("they have {}, which the model has not", held(found)));
+        }
+        if let Some(mistake) = mistake {
+            panic!("{what}: these gradients are of another model: {mistake}; {MAKE_ANEW}");
+        }
+        self.check_order(what, self.latest.addresses());
+        if self.latest != self.order {
+            self.latest.each_mut(model, |_, _, _| ());
+            std::mem::swap(&mut self.latest, &mut self.order);
         }
     }
 
-    /// Panics unless `model` has as many tensors as there are entries, of the same shapes.
+    /// Panics if tensors of a model's walk, or of a part of it, stood in another order when these were made. What is not
+    /// known here is passed over: it is another model's.
     #[track_caller]
-    fn check_form<M: Parameters<Scalar = T> + ?Sized>(&self, what: &str, model: &M) {
-        let (mut found, mut mistake) = (0, None);
-        model.visit(&Path::ROOT, &mut |path, _, tensor| {
-            let entry = self.entries.get(found);
-            found += 1;
-            if mistake.is_none() && entry.is_none_or(|entry| entry.gradient.shape() != tensor.shape()) {
-                let held = entry.map_or("nothing".to_owned(), |entry| {
-                    format!("`{}` of shape {:?}", entry.name, entry.gradient.shape())
-                });
-                mistake = Some(format!("the model has {path:?} of shape {:?} where they have {held}", tensor.shape()));
-            }
-        });
-        if let Some(entry) = self.entries.get(found).filter(|_| mistake.is_none()) {
-            mistake = Some(format!("they have `{}`, which the model has not", entry.name));
+    pub(crate) fn check_order(&self, what: &str, addresses: impl Iterator<Item = usize>) {
+        let mut next = 0;
+        for address in addresses {
+            // In the usual order, which is known without a search.
+            let is_next = self.entries.get(next).is_some_and(|entry| entry.address == address);
+            let found = if is_next { Some(next) } else { self.find(address) };
+            let Some(found) = found else {
+                continue;
+            };
+            assert!(
+                found >= next,
+                "{what}: these gradients are of another model: `{}` stands behind `{}` in its walk now, and stood before it \
+                 when they were made; {MAKE_ANEW}",
+                self.names.get(found),
+                self.names.get(next - 1),
+            );
+            next = found + 1;
         }
-        if let Some(mistake) = mistake {
-            panic!("{what}: these gradients are of another model: {mistake}; make them with `Gradients::of(&model)`");
-        }
+    }
+
+    /// The entry of the parameter whose elements stand at this address.
+    ///
+    /// # Panics
+    /// If there is none, or it is not a learned parameter of this shape.
+    #[track_caller]
+    pub(crate) fn home_of(&self, address: usize, shape: &[usize]) -> usize {
+        let Some(index) = self.find(address) else {
+            panic!("backward: these gradients are of another model than the one on the tape; {MAKE_ANEW}");
+        };
+        let entry = &self.entries[index];
+        assert!(
+            entry.gradient.shape() == shape,
+            "backward: the parameter `{}` has the shape {shape:?} on the tape, and had {:?} when these gradients were made; \
+             {MAKE_ANEW}",
+            self.names.get(index),
+            entry.gradient.shape()
+        );
+        assert!(
+            entry.role.is_learned(),
+            "backward: `{}` is a buffer, and stands on the tape as a parameter; enter it with `tape.input(..)`",
+            self.names.get(index)
+        );
+        index
     }
 
     /// The name of the parameter whose elements stand at this address.
     pub(crate) fn name_at(&self, address: usize) -> Option<&str> {
-        self.find(address).map(|entry| &self.entries[entry].name[..])
+        self.find(address).map(|index| self.names.get(index))
     }
 
+    /// The new value of the buffer whose elements stand at this address.
     #[track_caller]
-    pub(crate) fn entry_of(&self, address: usize) -> usize {
-        self.find(address).expect(
-            "these gradients are of another model than the one on the tape; make them with \
-             `Gradients::of(&model)` after its last change of shape",
-        )
+    pub(crate) fn set(&mut self, address: usize, value: &[T]) {
+        let index = self.buffer_at(address, value.len());
+        self.entries[index].gradient.data_mut().copy_from_slice(value);
+        self.written[index] = true;
     }
 
-    pub(crate) fn set(&mut self, entry: usize, value: &[T]) {
-        self.entries[entry].gradient.data_mut().copy_from_slice(value);
-        self.written[entry] = true;
+    /// The entry of the tensor of so many elements at this address, which `tape.update` sets.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[track_caller]
+    pub(crate) fn buffer_at(&self, address: usize, len: usize) -> usize {
+        let Some(index) = self.find(address) else {
+            panic!("backward: these gradients are of another model than the buffer that the tape updates; {MAKE_ANEW}");
+        };
+        let entry = &self.entries[index];
+        assert!(
+            entry.gradient.len() == len,
+            "backward: `tape.update` sets `{}`, which has {len} elements on the tape, and had the shape {:?} when these gradients were \
+             made; {MAKE_ANEW}",
+            self.names.get(index),
+            entry.gradient.shape()
+        );
+        index
+    }
+
+    /// A sweep writes here from now on. What a panic leaves is incomplete, and must not be taken for gradients.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.previous.fill(false);
+        self.broken = true;
     }
 
     /// What no root depends on has a gradient too: zero.
-    pub(crate) fn fill_unwritten(&mut self) {
+    pub(crate) fn end_sweep(&mut self) {
         for (entry, written) in self.entries.iter_mut().zip(&mut self.written) {
             if entry.role.is_learned() && !*written {
                 entry.gradient.data_mut().fill(T::ZERO);
                 *written = true;
             }
         }
+        self.broken = false;
+    }
+
+    #[track_caller]
+    pub(crate) fn check_whole(&self) {
+        assert!(
+            !self.broken,
+            "Gradients: a backward pass or a step panicked midway, so these are incomplete; `clear()` them first"
+        );
     }
 
     fn find(&self, address: usize) -> Option<usize> {
@@ -175,20 +298,29 @@ impl<T: Real> Gradients<T> {
     }
 
     /// The gradients of learned parameters, to be changed.
+    #[track_caller]
     pub(crate) fn learned_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
+        self.check_whole();
         let written = self.entries.iter_mut().zip(&self.written);
         let learned = written.filter(|(entry, written)| **written && entry.role.is_learned());
         learned.map(|(entry, _)| entry.gradient.data_mut())
     }
 
-    fn filled(&self) -> impl Iterator<Item = &Entry<T>> + Clone {
-        let written = self.entries.iter().zip(&self.written);
-        written.filter(|(_, written)| **written).map(|(entry, _)| entry)
+    /// The learned parameters that have a gradient, with their numbers in the walk.
+    #[track_caller]
+    pub(crate) fn learned(&self) -> impl Iterator<Item = (usize, &Entry<T>)> + Clone {
+        self.check_whole();
+        let entries = self.entries.iter().zip(&self.written).enumerate();
+        let learned = entries.filter(|(_, (entry, written))| **written && entry.role.is_learned());
+        learned.map(|(index, (entry, _))| (index, entry))
     }
 }
 
 impl<T: Real> fmt::Debug for Gradients<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.broken {
+            return f.write_str("Gradients(incomplete: a backward pass or a step panicked)");
+        }
         f.debug_map().entries(self.iter().map(|(name, _, gradient)| (name, gradient))).finish()
     }
 }

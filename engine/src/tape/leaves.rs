@@ -1,14 +1,19 @@
 //! What enters a tape from outside: data, parameters, constants, and new values for buffers.
 
 use crate::shape::elements;
-use crate::tape::lists::Leaf;
+use crate::tape::lists::{Leaf, number};
 use crate::tape::operation::Slot;
-use crate::{Real, Tape, Tensor, Var};
+use crate::{Parameters, Path, Real, Tape, Tensor, Var};
+
+/// Whether a leaf's elements are borrowed, and whether a gradient with respect to it can be asked for: of data, and of
+/// constants in the arena.
+const DATA: [bool; 2] = [true, false];
+const OWNED: [bool; 2] = [false, false];
 
 impl<T: Real> Tape<T> {
     /// Data that no gradient is asked for. The tape borrows it: nothing is copied.
     pub fn input<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
-        self.leaf(x.data(), x.shape(), false)
+        self.leaf(x.data(), x.shape(), DATA)
     }
 
     /// Some rows of data, the parts along its first axis: as [`input`](Tape::input), without copying.
@@ -19,32 +24,47 @@ impl<T: Real> Tape<T> {
     pub fn input_rows<'t>(&'t self, x: &'t Tensor<T>, rows: std::ops::Range<usize>) -> Var<'t, T> {
         let fits = x.shape().first().is_some_and(|&all| rows.start <= rows.end && rows.end <= all);
         assert!(fits, "input_rows: there are no rows {rows:?} in data of shape {:?}", x.shape());
-        let axes = self.arena.slice(x.shape().len(), |axis| if axis == 0 { rows.len() } else { x.shape()[axis] });
-        let each: usize = axes[1..].iter().product();
-        self.leaf(&x.data()[rows.start * each..rows.end * each], axes, false)
+        let each: usize = x.shape()[1..].iter().product();
+        let mut shape = crate::Shape::from(x.shape());
+        shape[0] = rows.len();
+        self.leaf(&x.data()[rows.start * each..rows.end * each], &shape, DATA)
     }
 
     /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         // An empty tensor has no gradient, nor an address of its own to find one by.
         let tracked = self.recording && !x.is_empty();
-        let var = self.leaf(x.data(), x.shape(), tracked);
+        let var = self.leaf(x.data(), x.shape(), [true, tracked]);
         if tracked {
-            self.lists.borrow_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
+            self.lists_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
         }
         var
+    }
+
+    /// Has [`backward`](Tape::backward) hold the gradients against the order of this model's walk: tensors that have been
+    /// swapped since the gradients were made would get each other's. Whatever puts a model on the tape calls this.
+    pub fn note_order<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
+        if self.recording {
+            let mut lists = self.lists_mut();
+            model.visit(&Path::ROOT, &mut |_, _, tensor| {
+                if !tensor.is_empty() {
+                    lists.walks.push(Some(address(tensor)));
+                }
+            });
+            lists.walks.push(None);
+        }
     }
 
     /// A constant whose element `i`, counted row by row, is `value(i)`.
     #[track_caller]
     pub fn constant(&self, shape: impl AsRef<[usize]>, value: impl FnMut(usize) -> T) -> Var<'_, T> {
-        let axes = self.arena.slice(shape.as_ref().len(), |i| shape.as_ref()[i]);
-        let data = self.arena.slice(elements(axes), value);
-        self.leaf(data, axes, false)
+        let shape = shape.as_ref();
+        self.leaf(self.arena.slice(elements(shape), value), shape, OWNED)
     }
 
     /// Sets `buffer`, a saved tensor of the model, to `value` when the step is taken: the optimiser
-    /// applies it together with the update of the parameters.
+    /// applies it together with the update of the parameters. The value is that of now, also if it is data that the tape
+    /// borrows.
     ///
     /// # Panics
     /// If the shapes differ, or the value stands for several draws.
@@ -58,32 +78,50 @@ impl<T: Real> Tape<T> {
             buffer.shape(),
             value.shape()
         );
-        self.lists.borrow_mut().updates.push(Leaf { slot: value.id, address: address(buffer) });
+        let slot = self.lists().slots[value.id as usize];
+        let owned = if slot.borrowed {
+            // The tape may outlive what it borrows, and the update is read by a later sweep.
+            let elements = value.value();
+            self.leaf(self.arena.slice(slot.len, |i| elements[i]), value.shape(), OWNED)
+        } else {
+            value
+        };
+        self.lists_mut().updates.push(Leaf { slot: owned.id, address: address(buffer) });
     }
 
-    pub(super) fn leaf<'t>(&'t self, data: &'t [T], axes: &'t [usize], tracked: bool) -> Var<'t, T> {
-        let mut lists = self.lists.borrow_mut();
-        lists.slots.push(Slot {
+    /// A value that no operation made, of the caller's elements or of some in the arena. Its axes are copied, so that the
+    /// tape can tell its shape when the elements are gone.
+    #[track_caller]
+    fn leaf<'t>(&'t self, data: &'t [T], shape: &[usize], [borrowed, tracked]: [bool; 2]) -> Var<'t, T> {
+        let axes = self.arena.slice(shape.len(), |i| shape[i]);
+        self.push(Slot {
             data: data.as_ptr().cast_mut(),
             len: data.len(),
             axes: axes.as_ptr(),
             rank: axes.len(),
+            borrowed,
             draws: 1,
             tracked,
-        });
-        Var { tape: self, id: lists.slots.len() as u32 - 1 }
+        })
     }
 
     /// The same value, of as many draws, as a leaf that no gradient passes.
+    #[track_caller]
     pub(super) fn without_past<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
-        let mut lists = self.lists.borrow_mut();
-        let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
+        let slot = self.lists().slots[value.id as usize];
+        self.push(Slot { tracked: false, ..slot })
+    }
+
+    #[track_caller]
+    fn push(&self, slot: Slot<T>) -> Var<'_, T> {
+        let mut lists = self.lists_mut();
+        let id = number(lists.slots.len());
         lists.slots.push(slot);
-        Var { tape: self, id: lists.slots.len() as u32 - 1 }
+        Var { tape: self, id }
     }
 }
 
 /// What a tensor of a model is known by: where its elements are, which no move of the model changes.
-pub(super) fn address<T: Real>(tensor: &Tensor<T>) -> usize {
+pub(crate) fn address<T: Real>(tensor: &Tensor<T>) -> usize {
     tensor.data().as_ptr() as usize
 }

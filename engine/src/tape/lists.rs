@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::Real;
+use crate::tape::backward::Swept;
 use crate::tape::operation::{Place, Slot};
 use crate::tape::{Operation, Origin};
 
@@ -17,6 +18,9 @@ pub(super) struct Lists<T> {
     pub(super) parameters: Vec<Leaf>,
     /// New values for buffers: (the buffer's address, the slot of the new value).
     pub(super) updates: Vec<Leaf>,
+    /// Where the elements of models' tensors are, in the order of their walks; a `None` ends each model. See
+    /// [`Tape::note_order`](crate::Tape::note_order).
+    pub(super) walks: Vec<Option<usize>>,
     pub(super) places: Vec<Place<T>>,
     pub(super) homes: Vec<u32>,
     pub(super) pointers: Vec<*mut T>,
@@ -30,7 +34,9 @@ pub(super) struct Leaf {
 }
 
 pub(super) struct Node<T> {
+    /// What the operation borrows may be gone: it is asked only for a value that was computed by it.
     pub(super) operation: *const dyn Operation<T>,
+    name: &'static str,
     pub(super) inputs: (u32, u32),
     pub(super) outputs: (u32, u32),
     pub(super) caller: &'static Location<'static>,
@@ -42,13 +48,8 @@ impl<T: Real> Node<T> {
         &all[self.inputs.0 as usize..self.inputs.1 as usize]
     }
 
-    pub(super) fn makes(&self, slot: u32) -> bool {
-        (self.outputs.0..self.outputs.1).contains(&slot)
-    }
-
     pub(super) fn origin(&self) -> Origin {
-        // SAFETY: operations live in the arena until the reset, which forgets the nodes too.
-        Origin::Operation { name: unsafe { &*self.operation }.name(), caller: self.caller }
+        Origin::Operation { name: self.name, caller: self.caller }
     }
 }
 
@@ -64,15 +65,16 @@ impl<T: Real> Lists<T> {
     ) -> u32 {
         let tracked = self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].tracked);
         outputs.iter_mut().for_each(|output| output.tracked = tracked);
-        let first = self.slots.len() as u32;
+        let name = operation.name();
+        let first = number(self.slots.len());
         self.slots.extend_from_slice(&outputs);
-        // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which
-        // overwrites it, clears the nodes too; what it borrows, it borrows for the tape's borrow.
+        // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which overwrites it, clears
+        // the nodes too; whoever calls it sees to it that what it borrows lives.
         let operation = unsafe {
             std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
         };
-        let inputs = (first_input as u32, self.inputs.len() as u32);
-        let node = Node { operation, inputs, outputs: (first, first + N as u32), caller };
+        let inputs = (number(first_input), number(self.inputs.len()));
+        let node = Node { operation, name, inputs, outputs: (first, number(self.slots.len())), caller };
         if tracked {
             self.nodes.push(node)
         } else {
@@ -81,13 +83,53 @@ impl<T: Real> Lists<T> {
         first
     }
 
+    /// The operations, their inputs, and what a sweep over them changes.
+    pub(super) fn swept(&mut self) -> (&[Node<T>], &[u32], Swept<'_, T>) {
+        let Lists { slots, inputs, nodes, places, homes, .. } = self;
+        (nodes, inputs, Swept { slots, places, homes })
+    }
+
+    /// What made each value, by its slot.
+    pub(super) fn makers(&self) -> Vec<Maker<'_, T>> {
+        let mut makers = vec![Maker::Input; self.slots.len()];
+        for leaf in &self.parameters {
+            makers[leaf.slot as usize] = Maker::Parameter(leaf.address);
+        }
+        for node in self.nodes.iter().chain(&self.constants) {
+            makers[node.outputs.0 as usize..node.outputs.1 as usize].fill(Maker::Operation(node));
+        }
+        makers
+    }
+
     /// Bytes held.
     pub(super) fn capacity(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<T>>()
             + (self.inputs.capacity() + self.homes.capacity()) * size_of::<u32>()
             + (self.nodes.capacity() + self.constants.capacity()) * size_of::<Node<T>>()
             + (self.parameters.capacity() + self.updates.capacity()) * size_of::<Leaf>()
+            + self.walks.capacity() * size_of::<Option<usize>>()
             + self.places.capacity() * size_of::<Place<T>>()
             + self.pointers.capacity() * size_of::<*mut T>()
     }
+}
+
+/// What made a value.
+pub(super) enum Maker<'l, T> {
+    Input,
+    /// The address of the parameter's elements.
+    Parameter(usize),
+    Operation(&'l Node<T>),
+}
+
+impl<T> Clone for Maker<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Maker<'_, T> {}
+
+/// The number of a value on the tape.
+pub(super) fn number(count: usize) -> u32 {
+    u32::try_from(count).expect("a tape holds at most 2^32 values")
 }

@@ -13,7 +13,7 @@ mod operation;
 mod recompute;
 mod var;
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell, RefMut};
 use std::panic::Location;
 
 pub use diagnose::{NonFinite, Origin};
@@ -22,12 +22,15 @@ pub use gradients::Gradients;
 pub use operation::{Adjoints, Evaluation, Operation, View};
 pub use var::Var;
 
-use crate::shape::elements;
 use crate::Real;
+use crate::shape::elements;
 use arena::Arena;
-use leaves::address;
-use lists::{Lists, Node};
+pub(crate) use leaves::address;
+use lists::Lists;
 use operation::Slot;
+
+const BUSY: &str = "Operation: `forward` or `adjoint` uses the variables of the tape that runs it; what it needs, it takes \
+                    from its inputs and outputs, or reads before it is recorded";
 
 /// Owns everything of one step: values, adjoints, operations, and what draws put beside them.
 ///
@@ -73,6 +76,7 @@ impl<T: Real> Tape<T> {
                 constants: Vec::new(),
                 parameters: Vec::new(),
                 updates: Vec::new(),
+                walks: Vec::new(),
                 places: Vec::new(),
                 homes: Vec::new(),
                 pointers: Vec::new(),
@@ -107,6 +111,7 @@ impl<T: Real> Tape<T> {
         lists.constants.clear();
         lists.parameters.clear();
         lists.updates.clear();
+        lists.walks.clear();
     }
 
     fn forget_peak(&mut self) {
@@ -118,7 +123,7 @@ impl<T: Real> Tape<T> {
 
     /// The number of operations recorded since the last reset.
     pub fn operations(&self) -> usize {
-        self.lists.borrow().nodes.len()
+        self.lists().nodes.len()
     }
 
     /// Bytes of the arena, used or not.
@@ -208,13 +213,14 @@ impl<T: Real> Tape<T> {
         shape: &[usize],
     ) -> Var<'t, T> {
         self.check_same(input);
-        let output = self.allocate(shape, input.draws() as u32, Some(input.value()));
+        let output = self.allocate(shape, input.draws() as u32, Some(input));
         let operation: &'t dyn Operation<T> = self.arena.value(operation);
         let id = self.run(operation, &[input], [output], Location::caller());
         Var { tape: self, id }
     }
 
     /// Evaluates, and notes the way back; returns the slot of the first output.
+    #[track_caller]
     fn run<'t, const N: usize>(
         &'t self,
         operation: &'t dyn Operation<T>,
@@ -222,38 +228,41 @@ impl<T: Real> Tape<T> {
         outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
     ) -> u32 {
-        let mut lists = self.lists.borrow_mut();
-        let lists = &mut *lists;
+        let lists = &mut *self.lists_mut();
         let first_input = lists.inputs.len();
         lists.inputs.extend(inputs.iter().map(|input| input.id));
         let ids = &lists.inputs[first_input..];
         for draw in 0..outputs.iter().map(|output| output.draws as usize).max().unwrap_or(1) {
-            let mark = self.arena.mark();
+            // SAFETY: working memory is handed out as this operation's scratch, whose borrow ends with the evaluation.
+            let _work = unsafe { self.arena.work() };
             let (slots, arena) = (&lists.slots, &self.arena);
             operation.forward(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw, arena });
-            // SAFETY: since the mark only scratch memory was handed out, whose borrow ended with the
-            // evaluation.
-            unsafe { self.arena.rewind(mark) };
         }
         lists.note(operation, first_input, outputs, caller)
     }
 
     /// Room for a value, or another shape for one that exists and has as many elements.
     #[track_caller]
-    fn allocate(&self, shape: &[usize], draws: u32, alias: Option<&[T]>) -> Slot<T> {
+    fn allocate(&self, shape: &[usize], draws: u32, alias: Option<Var<'_, T>>) -> Slot<T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);
         let len = elements(axes);
-        Slot {
-            data: match alias {
-                Some(data) => data.as_ptr().cast_mut(),
-                None => self.arena.numbers(len.checked_mul(draws as usize).expect("draws larger than memory")),
-            },
-            len,
-            axes: axes.as_ptr(),
-            rank: axes.len(),
-            draws,
-            tracked: false,
-        }
+        let (data, borrowed) = match alias {
+            Some(value) => (value.value().as_ptr().cast_mut(), self.lists().slots[value.id as usize].borrowed),
+            None => (self.arena.numbers(len.checked_mul(draws as usize).expect("draws larger than memory")), false),
+        };
+        Slot { data, len, axes: axes.as_ptr(), rank: axes.len(), borrowed, draws, tracked: false }
+    }
+
+    /// The lists, to be read.
+    #[track_caller]
+    fn lists(&self) -> Ref<'_, Lists<T>> {
+        self.lists.try_borrow().unwrap_or_else(|_| panic!("{BUSY}"))
+    }
+
+    /// The lists, to be changed.
+    #[track_caller]
+    fn lists_mut(&self) -> RefMut<'_, Lists<T>> {
+        self.lists.try_borrow_mut().unwrap_or_else(|_| panic!("{BUSY}"))
     }
 
     #[track_caller]

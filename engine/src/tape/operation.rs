@@ -60,14 +60,19 @@ pub struct View<'a, T> {
     pub shape: &'a [usize],
 }
 
-/// A value's place. Raw, because arena and leaves are borrowed for the tape's lifetime, which a
-/// struct inside the tape cannot name; only [`Slot::view`] and the sweep turn it into references.
+/// A value's place. Raw, because a struct inside the tape cannot name the lifetime of what it describes.
+///
+/// The axes, and the elements of what an operation made, stand in the arena until the reset. The elements of a leaf are
+/// *borrowed*, and may be gone while the tape lives on. They are read only for a [`Var`](crate::Var) that depends on them:
+/// its lifetime is a part of theirs.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<T> {
     pub(crate) data: *mut T,
     pub(crate) len: usize,
     pub(crate) axes: *const usize,
     pub(crate) rank: usize,
+    /// Whether the elements belong to somebody else than the tape.
+    pub(crate) borrowed: bool,
     /// How many values of `len` elements stand one behind the other: 1, or one for each draw.
     pub(crate) draws: u32,
     /// Whether a gradient with respect to this value, or to one it came from, can be asked for.
@@ -75,18 +80,25 @@ pub(crate) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
-    /// The value in this draw; the same in every draw where there is only one.
+    /// The axes.
     ///
     /// # Safety
     /// `'a` must not outlive the borrow of the tape under which this slot was made.
+    pub(crate) unsafe fn shape<'a>(&self) -> &'a [usize] {
+        // SAFETY: the axes were written to the arena, which keeps them until the reset; the caller bounds the lifetime.
+        unsafe { std::slice::from_raw_parts(self.axes, self.rank) }
+    }
+
+    /// The value in this draw; the same in every draw where there is only one.
+    ///
+    /// # Safety
+    /// As for [`Slot::shape`]. If the slot is borrowed, a variable that is this value or was computed from it must live
+    /// for `'a`.
     pub(crate) unsafe fn view<'a>(&self, draw: usize) -> View<'a, T> {
-        // SAFETY: a slot's pointers describe initialised memory in the arena or in a borrowed leaf,
-        // which nothing writes after the slot's forward; the caller bounds the lifetime.
+        // SAFETY: a slot's pointers describe initialised memory in the arena or in a leaf that the caller knows to be
+        // borrowed still, which nothing writes after the slot's forward; the caller bounds the lifetime.
         unsafe {
-            View {
-                data: std::slice::from_raw_parts(self.data.add(self.offset(draw)), self.len),
-                shape: std::slice::from_raw_parts(self.axes, self.rank),
-            }
+            View { data: std::slice::from_raw_parts(self.data.add(self.offset(draw)), self.len), shape: self.shape() }
         }
     }
 
@@ -121,8 +133,14 @@ pub struct Evaluation<'a, T: Real> {
 
 impl<'a, T: Real> Evaluation<'a, T> {
     /// The value of input `k`.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
     pub fn input(&self, k: usize) -> View<'a, T> {
-        // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
+        check_index("input", k, self.inputs.len());
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow; the variable that the operation was called
+        // with lives until its forward is over.
         unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
     }
 
@@ -137,14 +155,23 @@ impl<'a, T: Real> Evaluation<'a, T> {
     }
 
     /// The axes of output `k`.
+    ///
+    /// # Panics
+    /// If the operation has not so many outputs.
+    #[track_caller]
     pub fn output_shape(&self, k: usize) -> &'a [usize] {
-        let slot = &self.outputs[k];
+        check_index("output", k, self.outputs.len());
         // SAFETY: an output's axes were written to the arena before its forward runs.
-        unsafe { std::slice::from_raw_parts(slot.axes, slot.rank) }
+        unsafe { self.outputs[k].shape() }
     }
 
     /// The elements of output `k`, to be written: their contents are unspecified.
+    ///
+    /// # Panics
+    /// If the operation has not so many outputs.
+    #[track_caller]
     pub fn output(&mut self, k: usize) -> &mut [T] {
+        check_index("output", k, self.outputs.len());
         let slot = &self.outputs[k];
         // SAFETY: the output was allocated for this forward, with room for every draw; `&mut self`
         // makes the access unique.
@@ -155,6 +182,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
     ///
     /// # Panics
     /// If the operation has not `N` outputs.
+    #[track_caller]
     pub fn outputs<const N: usize>(&mut self) -> [&mut [T]; N] {
         assert!(self.outputs.len() == N, "this operation has {} outputs, not {N}", self.outputs.len());
         std::array::from_fn(|k| {
@@ -166,8 +194,8 @@ impl<'a, T: Real> Evaluation<'a, T> {
 
     /// Working memory that is given back after this forward; its contents are unspecified.
     pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
-        // SAFETY: `numbers` hands out unshared, initialised memory.
-        unsafe { std::slice::from_raw_parts_mut(self.arena.numbers(len), len) }
+        // SAFETY: `working` hands out unshared, initialised memory.
+        unsafe { std::slice::from_raw_parts_mut(self.arena.working(len), len) }
     }
 }
 
@@ -219,9 +247,14 @@ pub(crate) const NO_HOME: u32 = u32::MAX;
 
 impl<'a, T: Real> Adjoints<'a, T> {
     /// The value of input `k`.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
     pub fn input(&self, k: usize) -> View<'a, T> {
-        // SAFETY: the slots are borrowed for `'a` within the tape's borrow.
-        unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. The sweep comes to an operation only from a
+        // root that was computed from its outputs, hence from this input, and the root's variable lives.
+        unsafe { self.slots[self.input_slot(k)].view(self.draw) }
     }
 
     /// The number of inputs.
@@ -235,14 +268,23 @@ impl<'a, T: Real> Adjoints<'a, T> {
     }
 
     /// The value of output `k`.
+    ///
+    /// # Panics
+    /// If the operation has not so many outputs.
+    #[track_caller]
     pub fn output(&self, k: usize) -> View<'a, T> {
-        // SAFETY: as for `input`.
-        unsafe { self.slots[self.outputs.0 as usize + k].view(self.draw) }
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. What borrowed elements an output shows, under
+        // another shape, are those of an input.
+        unsafe { self.slots[self.output_slot(k)].view(self.draw) }
     }
 
     /// The adjoint of output `k`, or `None` where nothing depends on that output.
+    ///
+    /// # Panics
+    /// If the operation has not so many outputs.
+    #[track_caller]
     pub fn upstream(&self, k: usize) -> Option<&'a [T]> {
-        let id = self.outputs.0 as usize + k;
+        let id = self.output_slot(k);
         let (place, slot) = (self.places[id], &self.slots[id]);
         // SAFETY: a written place holds an adjoint of its slot's length for every draw, which the sweep
         // completed. It stays, because operations are visited in reverse, and an operation's inputs
@@ -252,12 +294,38 @@ impl<'a, T: Real> Adjoints<'a, T> {
     }
 
     /// Whether anybody asked for the adjoint of input `k`: where not, leave the work.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
     pub fn is_wanted(&self, k: usize) -> bool {
-        self.slots[self.inputs[k] as usize].tracked
+        self.slots[self.input_slot(k)].tracked
+    }
+
+    /// How many draws output `k` stands for.
+    #[track_caller]
+    pub(crate) fn output_draws(&self, k: usize) -> usize {
+        self.slots[self.output_slot(k)].draws as usize
+    }
+
+    #[track_caller]
+    fn input_slot(&self, k: usize) -> usize {
+        check_index("input", k, self.inputs.len());
+        self.inputs[k] as usize
+    }
+
+    #[track_caller]
+    fn output_slot(&self, k: usize) -> usize {
+        check_index("output", k, (self.outputs.1 - self.outputs.0) as usize);
+        self.outputs.0 as usize + k
     }
 
     /// Lets `write` add its part of input `k`'s adjoint: with [`Write::Store`] the contents are
     /// unspecified and every element must be set, with [`Write::Add`] the part is added.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
     pub fn accumulate(&mut self, k: usize, write: impl FnOnce(&mut [T], Write)) {
         if let Some((data, len, mode)) = self.target(k) {
             // SAFETY: the target has room for `len` numbers; it is an input's, hence no output's of this
@@ -271,24 +339,27 @@ impl<'a, T: Real> Adjoints<'a, T> {
     ///
     /// # Panics
     /// If the two inputs are one and the same value, or one is not wanted.
+    #[track_caller]
     pub fn accumulate_both(&mut self, inputs: [usize; 2], write: impl FnOnce([(&mut [T], Write); 2])) {
         let targets = inputs.map(|k| self.target(k).expect("both adjoints are wanted"));
-        let [(a, ..), (b, ..)] = targets;
-        assert!(a != b, "accumulate_both: the two inputs are the same value");
+        let [(a, len, _), (b, ..)] = targets;
+        // Nothing of nothing overlaps, wherever it is.
+        assert!(a != b || len == 0, "accumulate_both: the two inputs are the same value");
         // SAFETY: as in `accumulate`; different values have adjoints in different places.
         write(targets.map(|(data, len, mode)| (unsafe { std::slice::from_raw_parts_mut(data, len) }, mode)));
     }
 
     /// Where the adjoint of input `k` is gathered, if it is wanted, now marked as written.
+    #[track_caller]
     fn target(&mut self, k: usize) -> Option<(*mut T, usize, Write)> {
-        let id = self.inputs[k] as usize;
+        let id = self.input_slot(k);
         let slot = &self.slots[id];
         if !slot.tracked {
             return None;
         }
         let place = &mut self.places[id];
         if place.data.is_null() {
-            place.data = self.arena.numbers(slot.elements());
+            place.data = self.arena.working(slot.elements());
         }
         let written = match self.homes[id] {
             NO_HOME => {
@@ -307,6 +378,10 @@ impl<'a, T: Real> Adjoints<'a, T> {
     }
 
     /// Adds `part(i)` to element `i` of input `k`'s adjoint.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
     pub fn give(&mut self, k: usize, part: impl Fn(usize) -> T) {
         self.accumulate(k, |target, mode| match mode {
             Write::Store => target.iter_mut().enumerate().for_each(|(i, t)| *t = part(i)),
@@ -316,7 +391,13 @@ impl<'a, T: Real> Adjoints<'a, T> {
 
     /// Working memory that is given back after the sweep; its contents are unspecified.
     pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
-        // SAFETY: `numbers` hands out unshared, initialised memory.
-        unsafe { std::slice::from_raw_parts_mut(self.arena.numbers(len), len) }
+        // SAFETY: `working` hands out unshared, initialised memory.
+        unsafe { std::slice::from_raw_parts_mut(self.arena.working(len), len) }
     }
+}
+
+/// An operation may look at its own inputs and outputs only: a neighbour on the tape may borrow what is gone.
+#[track_caller]
+fn check_index(what: &str, k: usize, count: usize) {
+    assert!(k < count, "Operation: {what} {k} (from 0) of an operation with {count} {what}(s)");
 }

@@ -12,7 +12,8 @@ impl<T: Real> Tape<T> {
     /// more forward (Chen et al. 2016, "Training deep nets with sublinear memory cost").
     ///
     /// Values and gradients have the bits that they have without it. Whatever the segment depends on and a gradient is
-    /// wanted of is one of the inputs; what it captures is data. It must compute the same every time.
+    /// wanted of is one of the inputs; what it captures is data. It must compute the same every time; a value of another shape
+    /// is refused.
     ///
     /// ```
     /// use elbo_engine::{Gradients, Tape, Tensor};
@@ -39,7 +40,7 @@ impl<T: Real> Tape<T> {
         let caller = Location::caller();
         let ids = inputs.map(|input| input.id);
         let slots = {
-            let lists = self.lists.borrow();
+            let lists = self.lists();
             ids.map(|id| lists.slots[id as usize])
         };
         let inner = self.take_inner(false);
@@ -53,7 +54,7 @@ impl<T: Real> Tape<T> {
         };
         self.put_inner(inner);
         let operation: &'t dyn Operation<T> = self.arena.value(Recompute { tape: self, ids, slots, segment });
-        let lists = &mut *self.lists.borrow_mut();
+        let lists = &mut *self.lists_mut();
         let first_input = lists.inputs.len();
         lists.inputs.extend(ids);
         let id = lists.note(operation, first_input, [output], caller);
@@ -74,7 +75,7 @@ impl<T: Real> Tape<T> {
 
     /// Values of an outer tape on this one; the same value twice is one leaf.
     fn leaves<'s, const N: usize>(&'s self, ids: &[u32; N], slots: &[Slot<T>; N]) -> [Var<'s, T>; N] {
-        let mut lists = self.lists.borrow_mut();
+        let mut lists = self.lists_mut();
         std::array::from_fn(|k| {
             let first = first_of(ids, k);
             if first == k {
@@ -128,6 +129,16 @@ where
         {
             let leaves = inner.leaves(&self.ids, &self.slots);
             let mut y = (self.segment)(leaves);
+            inner.check_same(y);
+            let before = io.output(0).shape;
+            assert!(
+                y.shape() == before && y.draws() == io.output_draws(0),
+                "recompute: the segment made a value of shape {before:?} and {} draw(s), and of shape {:?} and {} draw(s) when \
+                 it was computed again; it must compute the same every time",
+                io.output_draws(0),
+                y.shape(),
+                y.draws()
+            );
             if leaves.iter().any(|leaf| leaf.id == y.id) {
                 // A segment that returns its input: the two need an adjoint each.
                 y = y.reshape(y.shape());
@@ -142,7 +153,7 @@ impl<T: Real> Tape<T> {
     /// Sweeps back from `root`, whose adjoint is that of the only output of the operation that `io` belongs to, into
     /// the adjoints of its inputs, `ids`.
     fn resume(&self, root: Var<'_, T>, io: &mut Adjoints<'_, T>, ids: &[u32]) {
-        let lists = &mut *self.lists.borrow_mut();
+        let lists = &mut *self.lists_mut();
         assert!(
             lists.parameters.is_empty() && lists.updates.is_empty(),
             "recompute: a parameter or a buffer's update within the segment; make it one of the inputs"
@@ -161,7 +172,7 @@ impl<T: Real> Tape<T> {
             }
             let (leaf, id) = (leaf_of(ids, k), ids[k] as usize);
             if io.places[id].data.is_null() {
-                io.places[id].data = io.arena.numbers(io.slots[id].elements());
+                io.places[id].data = io.arena.working(io.slots[id].elements());
             }
             lists.places[leaf] = io.places[id];
             lists.homes[leaf] = io.homes[id];

@@ -30,16 +30,18 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// The lengths of the axes, outermost first.
+    #[track_caller]
     pub fn shape(self) -> &'t [usize] {
-        let slot = self.tape.lists.borrow().slots[self.id as usize];
-        // SAFETY: the tape is borrowed for `'t`, so neither its arena nor a leaf moves or changes.
-        unsafe { slot.view(0) }.shape
+        let slot = self.tape.lists().slots[self.id as usize];
+        // SAFETY: the tape is borrowed for `'t`, so its arena is not reset.
+        unsafe { slot.shape() }
     }
 
     /// The elements, row by row; where the value stands for several draws, those of all, one draw behind the other.
+    #[track_caller]
     pub fn value(self) -> &'t [T] {
-        let slot = self.tape.lists.borrow().slots[self.id as usize];
-        // SAFETY: as in `shape`.
+        let slot = self.tape.lists().slots[self.id as usize];
+        // SAFETY: as in `shape`; and a leaf that this is, or shows under another shape, is borrowed for `'t` as well.
         unsafe { slot.whole() }
     }
 
@@ -61,14 +63,16 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// The number of elements: the product of the axes, in each draw.
+    #[track_caller]
     #[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]
     pub fn len(self) -> usize {
-        self.tape.lists.borrow().slots[self.id as usize].len
+        self.tape.lists().slots[self.id as usize].len
     }
 
     /// How many draws the value stands for: 1, unless it depends on a weight that was drawn more often.
+    #[track_caller]
     pub fn draws(self) -> usize {
-        self.tape.lists.borrow().slots[self.id as usize].draws as usize
+        self.tape.lists().slots[self.id as usize].draws as usize
     }
 
     /// The only element, in double precision; where the value stands for several draws, their mean.

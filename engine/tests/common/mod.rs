@@ -118,3 +118,14 @@ fn operations_of_several(folder: &Path) -> BTreeSet<String> {
     });
     names.collect()
 }
+
+/// Runs `mistake`, which must panic with a message of all these `words`.
+#[track_caller]
+pub(crate) fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(mistake)).err();
+    let payload = payload.unwrap_or_else(|| panic!("no panic with {words:?}"));
+    let formatted = payload.downcast_ref().map(String::as_str);
+    let message = formatted.or_else(|| payload.downcast_ref().copied()).expect("a panic's payload is text");
+    let missing = words.iter().find(|word| !message.contains(**word));
+    assert!(missing.is_none(), "`{message}` does not say `{}`", missing.unwrap());
+}

@@ -1,6 +1,6 @@
 //! A classifier and plain gradient descent, on the engine alone.
 
-use elbo_engine::{Activation, Gradients, Parameters, Path, Real, Tape, Tensor, Var};
+use elbo_engine::{Activation, Gradients, Parameters, Real, Tape, Tensor, Var};
 
 use super::Random;
 
@@ -37,14 +37,10 @@ pub(crate) fn logits<'t, T: Real>(tape: &'t Tape<T>, net: &'t Net<T>, x: &'t Ten
 
 /// One step of gradient descent. Allocates nothing.
 pub(crate) fn descend<T: Real, M: Parameters<Scalar = T>>(model: &mut M, gradients: &mut Gradients<T>, rate: f64) {
-    let mut index = 0;
-    model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
-        if let Some(gradient) = gradients.at_mut(index) {
-            for (w, g) in tensor.data_mut().iter_mut().zip(gradient) {
-                *w -= T::from_f64(rate) * *g;
-            }
+    gradients.step(model, |_, parameter, gradient| {
+        for (w, g) in parameter.iter_mut().zip(gradient) {
+            let before = std::mem::replace(g, *w);
+            *w -= T::from_f64(rate) * before;
         }
-        index += 1;
     });
-    gradients.clear();
 }

@@ -1,7 +1,7 @@
 //! A step's loss.
 
 use crate::terms::Terms;
-use crate::{Drawn, Gradients, Kl, LogPrior, MeanNll, Path, Real, Var};
+use crate::{Drawn, Gradients, Kl, LogPrior, MeanNll, NonFinite, Path, Real, Tape, Var};
 
 /// A step's loss in nats per example: its terms, apart, and their weights.
 #[derive(Clone, Copy, Debug)]
@@ -98,14 +98,28 @@ impl<'t, T: Real> Loss<'t, T> {
     /// As [`Var::backward`].
     #[track_caller]
     pub fn backward(&self, gradients: &mut Gradients<T>) {
-        let nll = self.weighted_nll();
-        let mut roots = [nll; 3];
-        let mut terms = 1;
-        for term in self.weighted_prior().into_iter().flatten() {
-            roots[terms] = term;
-            terms += 1;
-        }
-        nll.0.tape().backward(&roots[..terms], gradients);
+        let (roots, terms) = self.roots();
+        self.tape().backward(&roots[..terms], gradients);
+    }
+
+    /// The first value that is infinite or NaN among all that the loss was computed from, parameters and data included:
+    /// [`Tape::first_non_finite_of`].
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let mut model = Dense::new(2, 2);
+    /// # let (x, labels, tape) = (Tensor::full([1, 2], f64::NAN), vec![0], Tape::new());
+    /// # let gradients = elbo::Gradients::of(&model);
+    /// let net = model.draw(&tape, Key::new(1));
+    /// let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
+    /// let loss = Objective::new(1).loss(nll, net.kl(), 0);
+    /// if let Some(found) = loss.first_non_finite(&gradients) {
+    ///     println!("{found}"); // the input of shape [1, 2]
+    /// }
+    /// ```
+    pub fn first_non_finite(&self, gradients: &Gradients<T>) -> Option<NonFinite> {
+        let (roots, terms) = self.roots();
+        self.tape().first_non_finite_of(&roots.map(|(root, _)| root)[..terms], gradients)
     }
 
     /// Adds the gradient of the weighted likelihood term to `nll` and that of what the prior contributes, the weighted
@@ -127,6 +141,21 @@ impl<'t, T: Real> Loss<'t, T> {
             [Some(only), None] | [None, Some(only)] => tape.backward(&[only], kl),
             [None, None] => {}
         }
+    }
+
+    fn tape(&self) -> &'t Tape<T> {
+        self.nll.var().tape()
+    }
+
+    /// What is summed up, with weights; so many of these there are.
+    fn roots(&self) -> ([(Var<'t, T>, T); 3], usize) {
+        let mut roots = [self.weighted_nll(); 3];
+        let mut terms = 1;
+        for term in self.weighted_prior().into_iter().flatten() {
+            roots[terms] = term;
+            terms += 1;
+        }
+        (roots, terms)
     }
 
     fn weighted_nll(&self) -> (Var<'t, T>, T) {

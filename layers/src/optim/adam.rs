@@ -1,8 +1,7 @@
 //! Adam.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::engine::threads::Shared;
-use crate::optim::{Optimizer, check_rate, over_ranges, prepare, walk};
+use crate::optim::{Optimizer, check_rate, over_parts, prepare};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
@@ -46,37 +45,24 @@ impl<T: Real> Optimizer<T> for Adam<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
         prepare("Adam", &mut self.moments, model);
-        gradients.check_step(model);
         let [first, second] = self.decay;
-        self.powers = [self.powers[0] * first, self.powers[1] * second];
+        let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = T::from_f64;
         let constants = Constants {
             keep_first: number(first),
             keep_second: number(second),
             take_first: number(1.0 - first),
             take_second: number(1.0 - second),
-            step: number(self.rate * self.scale / (1.0 - self.powers[0])),
-            unbias: number(1.0 / (1.0 - self.powers[1]).sqrt()),
+            step: number(self.rate * self.scale / (1.0 - powers[0])),
+            unbias: number(1.0 / (1.0 - powers[1]).sqrt()),
             epsilon: number(self.epsilon),
         };
         let moments = &mut self.moments;
-        walk(model, gradients, |index, parameter, gradient| {
-            let [first, second] = moments[index].each_mut().map(|moment| Shared::new(moment.data_mut()));
-            let parameter = Shared::new(parameter.data_mut());
-            let len = gradient.len();
-            let gradient = Shared::new(gradient);
-            over_ranges(len, |range| Update {
-                // SAFETY: ranges are disjoint parts of tensors that are borrowed throughout.
-                gradient: unsafe { gradient.range(range.clone()) },
-                // SAFETY: as above.
-                first: unsafe { first.range(range.clone()) },
-                // SAFETY: as above.
-                second: unsafe { second.range(range.clone()) },
-                // SAFETY: as above.
-                parameter: unsafe { parameter.range(range) },
-                constants,
-            });
+        gradients.step(model, |index, parameter, gradient| {
+            let [first, second] = moments[index].each_mut().map(Tensor::data_mut);
+            over_parts([gradient, first, second, parameter], |parts| Update { parts, constants });
         });
+        self.powers = powers;
     }
 
     fn scale_rate(&mut self, factor: f64) {
@@ -96,10 +82,8 @@ struct Constants<T> {
 }
 
 struct Update<'a, T> {
-    gradient: &'a mut [T],
-    first: &'a mut [T],
-    second: &'a mut [T],
-    parameter: &'a mut [T],
+    /// The gradient, both moments, the parameter.
+    parts: [&'a mut [T]; 4],
     constants: Constants<T>,
 }
 
@@ -108,7 +92,7 @@ impl<T: Real> Kernel for Update<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Update { gradient, first, second, parameter, constants: c } = self;
+        let Update { parts: [gradient, first, second, parameter], constants: c } = self;
         let moments = first.iter_mut().zip(second);
         for ((p, place), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = std::mem::replace(place, *p);

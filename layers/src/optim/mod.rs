@@ -7,7 +7,7 @@ pub use adam::Adam;
 pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
-use crate::engine::threads::{GRAIN, for_each_range};
+use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
 
 /// Moves a model's parameters against their gradients.
@@ -30,27 +30,6 @@ pub trait Optimizer<T: Real> {
     /// From the next step on, with the learning rate that it was made with times `factor`: for a
     /// [`Schedule`](crate::Schedule).
     fn scale_rate(&mut self, factor: f64);
-}
-
-/// After [`Gradients::check_step`]: calls `update` with the number of every learned tensor, the tensor, and its gradient, in whose
-/// place `update` leaves the tensor's value before the step; gives buffers their new values.
-#[track_caller]
-fn walk<T: Real, M: Parameters<Scalar = T> + ?Sized>(
-    model: &mut M,
-    gradients: &mut Gradients<T>,
-    mut update: impl FnMut(usize, &mut Tensor<T>, &mut [T]),
-) {
-    let mut index = 0;
-    model.visit_mut(&Path::ROOT, &mut |_, role, tensor| {
-        // A buffer that no forward updated has no new value.
-        match gradients.at_mut(index) {
-            Some(value) if role == Role::Buffer => tensor.data_mut().swap_with_slice(value),
-            Some(gradient) => update(index, tensor, gradient),
-            None => {}
-        }
-        index += 1;
-    });
-    gradients.finish_step();
 }
 
 /// State of the same shape as every learned tensor: made at the first step, and from then on of one model.
@@ -89,10 +68,25 @@ fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized, const N: usize>(
     }
 }
 
-/// Runs a kernel over ranges of a tensor, on several threads where it is large.
-fn over_ranges<K: Kernel<Output = ()>>(len: usize, kernel: impl Fn(std::ops::Range<usize>) -> K + Sync) {
-    // Four arrays are moved for every element: half as many of them are worth a thread.
-    for_each_range(len, GRAIN / 2, 64, &|range| dispatch(kernel(range)));
+/// Runs a kernel on parts of slices of one length, part by part, on several threads where they are long.
+///
+/// # Panics
+/// If the slices differ in length.
+#[track_caller]
+fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
+    slices: [&'a mut [T]; N],
+    kernel: impl Fn([&'a mut [T]; N]) -> K + Sync,
+) {
+    let lengths = slices.each_ref().map(|slice| slice.len());
+    let len = lengths[0];
+    assert!(lengths.iter().all(|&other| other == len), "an optimiser's step on slices of {lengths:?} elements");
+    let slices = slices.map(Shared::new);
+    // Some four arrays are moved for every element: half as many of them are worth a thread.
+    for_each_range(len, GRAIN / 2, 64, &|range| {
+        // SAFETY: ranges are disjoint parts of slices of this length, which are borrowed throughout.
+        let parts = slices.map(|slice| unsafe { slice.range(range.clone()) });
+        dispatch(kernel(parts));
+    });
 }
 
 #[track_caller]

@@ -1,8 +1,7 @@
 //! Stochastic gradient descent.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::engine::threads::Shared;
-use crate::optim::{Optimizer, check_rate, over_ranges, prepare, walk};
+use crate::optim::{Optimizer, check_rate, over_parts, prepare};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
@@ -40,24 +39,11 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
         prepare("Sgd", &mut self.velocity, model);
-        gradients.check_step(model);
         let (rate, momentum) = (T::from_f64(self.rate * self.scale), T::from_f64(self.momentum));
         let velocities = &mut self.velocity;
-        walk(model, gradients, |index, parameter, gradient| {
-            let velocity = Shared::new(velocities[index][0].data_mut());
-            let parameter = Shared::new(parameter.data_mut());
-            let len = gradient.len();
-            let gradient = Shared::new(gradient);
-            over_ranges(len, |range| Update {
-                // SAFETY: ranges are disjoint parts of tensors that are borrowed throughout.
-                gradient: unsafe { gradient.range(range.clone()) },
-                // SAFETY: as above.
-                velocity: unsafe { velocity.range(range.clone()) },
-                // SAFETY: as above.
-                parameter: unsafe { parameter.range(range) },
-                rate,
-                momentum,
-            });
+        gradients.step(model, |index, parameter, gradient| {
+            let velocity = velocities[index][0].data_mut();
+            over_parts([gradient, velocity, parameter], |parts| Update { parts, rate, momentum });
         });
     }
 
@@ -67,9 +53,8 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
 }
 
 struct Update<'a, T> {
-    gradient: &'a mut [T],
-    velocity: &'a mut [T],
-    parameter: &'a mut [T],
+    /// The gradient, the velocity, the parameter.
+    parts: [&'a mut [T]; 3],
     rate: T,
     momentum: T,
 }
@@ -79,7 +64,8 @@ impl<T: Real> Kernel for Update<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for ((p, place), v) in self.parameter.iter_mut().zip(self.gradient).zip(self.velocity) {
+        let [gradient, velocity, parameter] = self.parts;
+        for ((p, place), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = std::mem::replace(place, *p);
             *v = self.momentum.mul_add::<S>(*v, g);
             *p -= self.rate * *v;

@@ -2,6 +2,7 @@
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
+use crate::engine;
 use crate::outputs::Outputs;
 use crate::train::{Clip, Draw};
 use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
@@ -68,7 +69,8 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
         let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
         if !loss.value().is_finite() {
-            return Err(self.take_back(model));
+            let place = loss.first_non_finite(&self.gradients);
+            return Err(self.take_back(model, place));
         }
         loss.backward(&mut self.gradients);
         if let Some(name) = self.gradients.first_non_finite() {
@@ -91,14 +93,17 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         self.tape.reset();
         let net = model.draw(&self.tape, self.recipe.draw.drawing(key));
         let output = self.recipe.forward.outputs(net, self.tape.input(&self.inputs));
-        let nll = self.recipe.likelihood.mean_nll(output, &self.targets).nats();
-        let is_finite = nll.is_finite() && net.kl().nats().is_finite();
-        if is_finite { Ok(()) } else { Err(self.take_back(model)) }
+        let (nll, kl) = (self.recipe.likelihood.mean_nll(output, &self.targets), net.kl());
+        if nll.nats().is_finite() && kl.nats().is_finite() {
+            return Ok(());
+        }
+        let terms: Vec<_> = [Some(nll.var()), kl.var()].into_iter().flatten().collect();
+        let place = self.tape.first_non_finite_of(&terms, &self.gradients);
+        Err(self.take_back(model, place))
     }
 
     /// Takes the last step back: the parameters it started from had a finite loss, and those it led to have none.
-    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M) -> NonFinite {
-        let place = self.tape.first_non_finite(&self.gradients);
+    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M, place: Option<engine::NonFinite>) -> NonFinite {
         let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
         // At a first step there is nothing to take back: the parameters are those that were given.
         self.gradients.undo(model);

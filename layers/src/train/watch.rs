@@ -1,6 +1,7 @@
 //! Stopping where training no longer helps.
 
 use crate::bayesian::Bayesian;
+use crate::engine::Order;
 use crate::train::Epoch;
 use crate::{Path, Real, Tensor};
 
@@ -67,11 +68,8 @@ impl<T: Real> Best<T> {
 
     /// Gives `model` the parameters after its best epoch.
     pub(super) fn restore<M: Bayesian<Scalar = T>>(self, model: &mut M) {
-        let mut kept = self.parameters.into_iter();
-        model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
-            if let Some(kept) = kept.next() {
-                tensor.data_mut().copy_from_slice(kept.data());
-            }
+        Order::of(model).each_mut(model, |index, _, tensor| {
+            tensor.data_mut().copy_from_slice(self.parameters[index].data());
         });
     }
 }

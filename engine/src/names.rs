@@ -1,0 +1,142 @@
+//! The names of a model's tensors, as a tree of segments: deep models would need far more memory for their texts.
+
+use std::sync::OnceLock;
+
+use crate::Path;
+use crate::parameters::Segment;
+
+/// The name of every tensor of a walk, by its number. A text is made when it is asked for.
+///
+/// Names that begin alike share what they begin with, so a chain of n nested models needs n segments, not n²/2.
+#[derive(Default)]
+pub(crate) struct Names {
+    nodes: Vec<Node>,
+    /// Where each name ends, in `nodes`; `None` of the model itself, whose name is empty.
+    ends: Vec<Option<u32>>,
+    texts: Vec<OnceLock<String>>,
+    /// The nodes of the latest name, from the root on, with the fingerprints of their paths.
+    latest: Vec<(u64, u32)>,
+}
+
+struct Node {
+    parent: Option<u32>,
+    segment: Segment,
+}
+
+impl Names {
+    /// Adds a name. It costs what it does not share with the one before.
+    pub(crate) fn push(&mut self, path: &Path<'_>) {
+        let mut new = Vec::new();
+        let mut at = Some(path);
+        while let Some(path) = at.filter(|path| path.depth() > 0) {
+            let is_shared = self.latest.get(path.depth() - 1).is_some_and(|&(seen, _)| seen == path.fingerprint());
+            if is_shared {
+                break;
+            }
+            new.push(path);
+            at = path.parent();
+        }
+        self.latest.truncate(path.depth() - new.len());
+        for path in new.into_iter().rev() {
+            let parent = self.latest.last().map(|&(_, node)| node);
+            self.latest.push((path.fingerprint(), self.nodes.len() as u32));
+            self.nodes.extend(path.segment().map(|segment| Node { parent, segment }));
+        }
+        self.ends.push(self.latest.last().map(|&(_, node)| node));
+        self.texts.push(OnceLock::new());
+    }
+
+    /// The text of a name, such as `hidden.0.weight`.
+    pub(crate) fn get(&self, index: usize) -> &str {
+        self.texts[index].get_or_init(|| {
+            let segments: Vec<String> = self.segments(index).map(|segment| segment.to_string()).collect();
+            segments.into_iter().rev().collect::<Vec<_>>().join(".")
+        })
+    }
+
+    /// The number of the first tensor of this name.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        (0..self.ends.len()).find(|&index| self.is(index, name))
+    }
+
+    fn is(&self, index: usize, name: &str) -> bool {
+        let mut rest = Some(name);
+        for (back, segment) in self.segments(index).enumerate() {
+            let end = if back == 0 { rest } else { rest.and_then(|rest| rest.strip_suffix('.')) };
+            rest = end.and_then(|end| end.strip_suffix(&segment.to_string()[..]));
+            if rest.is_none() {
+                return false;
+            }
+        }
+        rest == Some("")
+    }
+
+    /// From the last one on.
+    fn segments(&self, index: usize) -> impl Iterator<Item = Segment> {
+        let mut at = self.ends[index];
+        std::iter::from_fn(move || {
+            let node = &self.nodes[at? as usize];
+            at = node.parent;
+            Some(node.segment)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Parameters, Tensor};
+
+    fn names<M: Parameters + ?Sized>(model: &M) -> (Names, Vec<String>) {
+        let (mut names, mut texts) = (Names::default(), Vec::new());
+        model.visit(&Path::ROOT, &mut |path, _, _| {
+            names.push(path);
+            texts.push(path.to_string());
+        });
+        (names, texts)
+    }
+
+    #[test]
+    fn names_are_what_the_walk_says_and_are_found() {
+        let tensor = || Tensor::<f32>::zeros([1]);
+        let row = || vec![(tensor(), tensor()), (tensor(), tensor())];
+        let model = (row(), [row(), row()], Some(Box::new(tensor())), tensor());
+        let (names, texts) = names(&model);
+        assert_eq!(texts.len(), 14);
+        for (index, text) in texts.iter().enumerate() {
+            assert_eq!((names.get(index), names.position(text)), (&text[..], Some(index)));
+        }
+        for none in ["", "0", "0.0", "0.0.0.0", "1.0.0", ".2", "2.", "02", "0.0.00"] {
+            assert_eq!(names.position(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_tensor_alone_has_the_empty_name() {
+        let (names, _) = names(&Tensor::<f32>::zeros([1]));
+        assert_eq!((names.get(0), names.position(""), names.position("0")), ("", Some(0), None));
+    }
+
+    #[test]
+    fn what_names_share_is_kept_once() {
+        let deep = |path: &Path<'_>, names: &mut Names| {
+            fn below(path: &Path<'_>, left: usize, names: &mut Names) {
+                names.push(&path.at("weight"));
+                if left > 0 {
+                    below(&path.at("next"), left - 1, names);
+                }
+                names.push(&path.at("bias"));
+            }
+            below(path, 500, names);
+        };
+        let mut names = Names::default();
+        deep(&Path::ROOT.at("a"), &mut names);
+        deep(&Path::ROOT.at("b"), &mut names);
+        // "a" and "b", and below each 500 nested ones with two tensors and the outermost two.
+        assert_eq!(names.nodes.len(), 2 * (1 + 500 + 2 * 501));
+        let last = names.ends.len() - 1;
+        assert_eq!((names.get(0), names.get(last)), ("a.weight", "b.bias"));
+        assert_eq!(names.get(2), "a.next.next.weight");
+        assert_eq!(names.get(last - 1), "b.next.bias");
+    }
+}

@@ -1,0 +1,101 @@
+//! The order in which a model's two walks visit its tensors, and whether they agree.
+
+use crate::tape::address;
+use crate::{Parameters, Path, Real, Role, Tensor};
+
+/// Which tensors [`Parameters::visit`] visits, one after the other, so that what was gathered for each on one walk can be
+/// given to it on another.
+///
+/// [`Parameters`] asks of its implementors that both walks visit the same tensors in the same order. Nothing may rely on
+/// that for its memory safety, and a gradient must not end in another tensor of the same shape: [`Order::each_mut`]
+/// checks it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Order {
+    tensors: Vec<Seen>,
+}
+
+/// A tensor as a walk shows it: where its elements are, how many, and what it is to its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    address: usize,
+    len: usize,
+    role: Role,
+}
+
+impl Order {
+    /// The order of this model's walk.
+    pub fn of<M: Parameters + ?Sized>(model: &M) -> Self {
+        let mut order = Order::default();
+        model.visit(&Path::ROOT, &mut |_, role, tensor| order.push(role, tensor));
+        order
+    }
+
+    /// The number of tensors.
+    pub fn len(&self) -> usize {
+        self.tensors.len()
+    }
+
+    /// Whether there are no tensors.
+    pub fn is_empty(&self) -> bool {
+        self.tensors.is_empty()
+    }
+
+    /// Calls `f` with the number of every tensor, from 0, its role, and the tensor, to be changed in place.
+    ///
+    /// # Panics
+    /// If the model's `visit_mut` visits other tensors than its `visit` did, or in another order. From the first of them
+    /// on, `f` is not called.
+    #[track_caller]
+    pub fn each_mut<M: Parameters + ?Sized>(
+        &self,
+        model: &mut M,
+        mut f: impl FnMut(usize, Role, &mut Tensor<M::Scalar>),
+    ) {
+        let (mut index, mut mistake) = (0, None);
+        model.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
+            if mistake.is_some() {
+                return;
+            }
+            if self.tensors.get(index) == Some(&seen(role, tensor)) {
+                f(index, role, tensor);
+                index += 1;
+            } else {
+                mistake = Some(format!(
+                    "`visit_mut` visits {path:?} of shape {:?} ({role:?}) as tensor {index}",
+                    tensor.shape()
+                ));
+            }
+        });
+        if mistake.is_none() && index < self.len() {
+            mistake = Some(format!("`visit_mut` visits {index} tensors of {}", self.len()));
+        }
+        if let Some(mistake) = mistake {
+            panic!(
+                "Parameters: {mistake} (from 0), where `visit` visits another; both must visit the same tensors in the \
+                 same order"
+            );
+        }
+    }
+
+    /// Room for so many tensors.
+    pub(crate) fn with_capacity(tensors: usize) -> Self {
+        Order { tensors: Vec::with_capacity(tensors) }
+    }
+
+    pub(crate) fn push<T: Real>(&mut self, role: Role, tensor: &Tensor<T>) {
+        self.tensors.push(seen(role, tensor));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.tensors.clear();
+    }
+
+    /// Where the elements of each tensor are that has some: an empty one has no place of its own.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
+        self.tensors.iter().filter(|tensor| tensor.len > 0).map(|tensor| tensor.address)
+    }
+}
+
+fn seen<T: Real>(role: Role, tensor: &Tensor<T>) -> Seen {
+    Seen { address: address(tensor), len: tensor.len(), role }
+}
