@@ -1,6 +1,6 @@
 //! A model as the engine knows it: a walk over named tensors, and nothing more.
 
-use std::any::Any;
+use std::any::TypeId;
 use std::fmt;
 
 use smallvec::SmallVec;
@@ -55,17 +55,20 @@ pub trait Parameters {
     /// part demands of the compiler that it is the part's own, and says so better than two walks and the draw would.
     #[doc(hidden)]
     fn visit_part<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
-        self.visit(path, &mut |path, role, tensor| {
-            f(path, role, (tensor as &dyn Any).downcast_ref().expect(ONE_NUMBER_TYPE));
-        });
+        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_NUMBER_TYPE}");
+        // SAFETY: `T` and `Self::Scalar` are one type, so these are two names of one type of visitor. (A visitor around
+        // this one would cost each tensor of a deep model a call for every level above it.)
+        let f = unsafe { std::mem::transmute::<&mut Visitor<'_, 'a, T>, &mut Visitor<'_, 'a, Self::Scalar>>(f) };
+        self.visit(path, f);
     }
 
     /// [`visit_mut`](Parameters::visit_mut), likewise.
     #[doc(hidden)]
     fn visit_mut_part<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
-        self.visit_mut(path, &mut |path, role, tensor| {
-            f(path, role, (tensor as &mut dyn Any).downcast_mut().expect(ONE_NUMBER_TYPE));
-        });
+        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_NUMBER_TYPE}");
+        // SAFETY: as in `visit_part`.
+        let f = unsafe { std::mem::transmute::<&mut VisitorMut<'_, T>, &mut VisitorMut<'_, Self::Scalar>>(f) };
+        self.visit_mut(path, f);
     }
 }
 
