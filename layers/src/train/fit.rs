@@ -154,7 +154,7 @@ impl<L, O> Elbo<L, O> {
         Elbo { seed, ..self }
     }
 
-    /// On this many threads. The result is the same bit for bit.
+    /// On at most this many threads, as [`with_threads`](crate::with_threads) gives them. The result is the same bit for bit.
     ///
     /// # Panics
     /// If it is 0.
