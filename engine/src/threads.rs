@@ -3,34 +3,70 @@
 //! Only work that is large enough to pay is split, and only in ways that leave the result the same
 //! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
 
+mod pool;
+
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use pool::{call, with_threads};
 
 /// Elements below which elementwise work stays on one thread: waking another costs some
 /// microseconds, in which one thread does about this much.
 pub const GRAIN: usize = 1 << 15;
 
-/// How many threads the work may use here; 1 inside a pool of one, and [`alone`].
+/// How much work may wait on one thread's stack for its parts on other threads. rayon gives a waiting thread other tasks
+/// of the pool, and each may be as large as a training that waits again. Work on top of this many does not wait, so
+/// the stack has a bound. Operations within operations need two.
+const WAITING: usize = 2;
+
+thread_local! {
+    /// The most threads that operations on this thread are split for.
+    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
+
+    /// How much work waits on this thread's stack.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Sets a thread's cell until it is dropped.
+struct Set<T: Copy + 'static> {
+    cell: &'static std::thread::LocalKey<Cell<T>>,
+    before: T,
+}
+
+impl<T: Copy> Set<T> {
+    fn new(cell: &'static std::thread::LocalKey<Cell<T>>, value: T) -> Self {
+        Set { cell, before: cell.replace(value) }
+    }
+}
+
+impl<T: Copy> Drop for Set<T> {
+    fn drop(&mut self) {
+        self.cell.set(self.before);
+    }
+}
+
+/// How many threads the work may use here: those of the current pool, at most as many as [`with_threads`] was asked for.
+/// It is 1 inside [`alone`], and where this thread's stack already holds work that waits.
 ///
 /// Asking outside of any pool starts rayon's global one, so small work should not ask.
 pub fn available() -> usize {
-    if ALONE.get() { 1 } else { rayon::current_num_threads() }
-}
-
-thread_local! {
-    static ALONE: Cell<bool> = const { Cell::new(false) };
+    match LIMIT.get() {
+        1 => 1,
+        _ if DEPTH.get() >= WAITING => 1,
+        limit => rayon::current_num_threads().min(limit),
+    }
 }
 
 /// Runs `work` with every operation within it on this thread alone: for tasks that keep all threads busy already.
 pub fn alone<R>(work: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            ALONE.set(self.0);
-        }
-    }
-    let _restore = Restore(ALONE.replace(true));
+    let _limit = Set::new(&LIMIT, 1);
+    work()
+}
+
+/// Runs `work`, which waits for its parts on other threads.
+pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
+    let _depth = Set::new(&DEPTH, DEPTH.get() + 1);
     work()
 }
 
@@ -60,7 +96,7 @@ pub fn map_tasks<S, R: Send + Sync>(
             let _ = place.set(work(&mut state, task));
         }
     };
-    rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(take))));
+    waiting(|| rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(take)))));
     done.into_iter().map(|place| place.into_inner().expect("every task was taken")).collect()
 }
 
@@ -77,13 +113,14 @@ pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
     }
     let pieces = (len / grain).clamp(1, 4 * available());
     let piece = len.div_ceil(pieces).next_multiple_of(unit);
-    split(0..len, piece, work);
+    waiting(|| split(0..len, piece, work));
 }
 
 /// Calls `work` with at most so many ranges that cover `0..len`, all about as long, possibly at the same time. Cuts fall
 /// on multiples of `unit`.
 pub(crate) fn for_each_piece(len: usize, pieces: usize, unit: usize, work: &Work<'_>) {
-    split(0..len, len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit), work);
+    let piece = len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit);
+    waiting(|| split(0..len, piece, work));
 }
 
 fn split(range: std::ops::Range<usize>, piece: usize, work: &Work<'_>) {
@@ -114,7 +151,7 @@ pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + 
             }
         }
     }
-    tree(0, blocks, parallel && available() > 1, part)
+    if parallel && available() > 1 { waiting(|| tree(0, blocks, true, part)) } else { tree(0, blocks, false, part) }
 }
 
 /// Into how many pieces [`for_each_with`] should cut so many tasks.
@@ -136,17 +173,25 @@ pub fn for_each_with<T: Send>(
     scratch: &mut [T],
     work: &(dyn Fn(&mut [T], std::ops::Range<usize>) + Sync),
 ) {
-    if pieces <= 1 {
-        work(scratch, tasks);
-        return;
+    fn halve<T: Send>(
+        pieces: usize,
+        tasks: std::ops::Range<usize>,
+        scratch: &mut [T],
+        work: &(dyn Fn(&mut [T], std::ops::Range<usize>) + Sync),
+    ) {
+        if pieces <= 1 {
+            work(scratch, tasks);
+            return;
+        }
+        let left = pieces / 2;
+        let middle = tasks.start + tasks.len() * left / pieces;
+        let (first, second) = scratch.split_at_mut(scratch.len() / pieces * left);
+        rayon::join(
+            || halve(left, tasks.start..middle, first, work),
+            || halve(pieces - left, middle..tasks.end, second, work),
+        );
     }
-    let left = pieces / 2;
-    let middle = tasks.start + tasks.len() * left / pieces;
-    let (first, second) = scratch.split_at_mut(scratch.len() / pieces * left);
-    rayon::join(
-        || for_each_with(left, tasks.start..middle, first, work),
-        || for_each_with(pieces - left, middle..tasks.end, second, work),
-    );
+    waiting(|| halve(pieces, tasks, scratch, work));
 }
 
 /// A pointer that may be used from several threads, each on its own elements.
@@ -183,19 +228,6 @@ impl<T> Shared<T> {
         // SAFETY: required of the caller.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
     }
-}
-
-/// Runs `work` in a pool of `threads` threads, so that every operation within it uses at most these.
-///
-/// A training loop belongs in here as a whole: entering a pool costs some microseconds.
-///
-/// # Panics
-/// If `threads` is 0, or the system refuses to start them.
-#[track_caller]
-pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    assert!(threads > 0, "with_threads: at least one thread is needed, got 0");
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.unwrap_or_else(|error| panic!("cannot start {threads} threads: {error}")).install(work)
 }
 
 #[cfg(test)]
@@ -237,23 +269,6 @@ mod tests {
                         }
                     });
                     assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
-                }
-            });
-        }
-    }
-
-    #[test]
-    fn tasks_are_mapped_in_their_order_by_threads_that_work_alone() {
-        for threads in [1, 2, 3] {
-            with_threads(threads, || {
-                for tasks in [0, 1, 2, 7, 100] {
-                    let made = AtomicUsize::new(0);
-                    let state = || made.fetch_add(1, Ordering::Relaxed);
-                    let found = map_tasks(tasks, state, |_, task| (task * task, available()));
-                    let inside = if tasks < threads { threads } else { 1 };
-                    assert_eq!(found, (0..tasks).map(|task| (task * task, inside)).collect::<Vec<_>>());
-                    assert!(made.into_inner() <= threads);
-                    assert_eq!(available(), threads);
                 }
             });
         }

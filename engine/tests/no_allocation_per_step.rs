@@ -52,18 +52,26 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Has this thread count, or the pool that it is in.
+fn count_here(counted: bool) {
+    // Threads allocate as they start, and they may start late: only then do they count.
+    match rayon::current_thread_index() {
+        Some(_) => drop(rayon::broadcast(|_| COUNTED.set(counted))),
+        None => COUNTED.set(counted),
+    }
+}
+
 /// Allocations of ours and of the products in each of some steps.
 fn steps(mut step: impl FnMut()) -> Vec<(usize, usize)> {
-    // Threads allocate as they start, and they may start late: only then do they count.
-    rayon::broadcast(|_| COUNTED.set(true));
     let mut counts = Vec::with_capacity(20);
+    count_here(true);
     for _ in 0..20 {
         let before = (OURS.load(Ordering::Relaxed), PRODUCTS.load(Ordering::Relaxed));
         step();
         let after = (OURS.load(Ordering::Relaxed), PRODUCTS.load(Ordering::Relaxed));
         counts.push((after.0 - before.0, after.1 - before.1));
     }
-    rayon::broadcast(|_| COUNTED.set(false));
+    count_here(false);
     counts
 }
 

@@ -44,3 +44,35 @@ fn training_in_two_calls_is_training_in_one() {
     };
     assert_eq!(bits(&[6]), bits(&[2, 4]));
 }
+
+/// Set in a process of its own, to the number of threads.
+const STARTS: &str = "ELBO_TEST_STARTS";
+
+/// The first means of layers that are made in several calls, one of them within another.
+fn starts(threads: usize) -> String {
+    let bits = |layer: Dense| layer.weight.mean.data().iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+    let make = || bits(Dense::new(2, 1));
+    let nested = || [make(), elbo::with_threads(threads, make), make()];
+    let mut found: Vec<_> = (0..6).map(|_| elbo::with_threads(threads, make)).collect();
+    found.extend(elbo::with_threads(threads, nested));
+    found.push(make());
+    let distinct: std::collections::BTreeSet<_> = found.iter().collect();
+    assert_eq!(distinct.len(), found.len(), "two layers start alike: {found:?}");
+    format!("{found:?}")
+}
+
+#[test]
+fn models_made_in_with_threads_start_alike_for_any_number_of_threads() {
+    const NAME: &str = "models_made_in_with_threads_start_alike_for_any_number_of_threads";
+    if let Ok(threads) = std::env::var(STARTS) {
+        println!("starts {}", starts(threads.parse().unwrap()));
+        return;
+    }
+    let found = [1, 2, 3].map(|threads: usize| {
+        let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+        let process = process.args(["--exact", NAME, "--nocapture"]).env(STARTS, threads.to_string());
+        let output = String::from_utf8(process.output().unwrap().stdout).unwrap();
+        output.split_once("starts ").expect(&output).1.lines().next().unwrap().to_owned()
+    });
+    assert!(found.iter().all(|other| *other == found[0]), "{found:?}");
+}

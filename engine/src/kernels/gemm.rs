@@ -234,7 +234,8 @@ fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T
     };
     let _inside = Inside::enter();
     // SAFETY: the shapes agree.
-    unsafe { T::library(a, b, out, write, threads) }
+    let product = || unsafe { T::library(a, b, out, write, threads) };
+    if threads > 1 { threads::waiting(product) } else { product() }
 }
 
 /// A product on so many threads. It is unsafe: the shapes must agree, no side be empty, a row have as many elements as

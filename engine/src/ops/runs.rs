@@ -9,7 +9,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
 use crate::kernels::reduce::LANES;
 use crate::ops::axes::{reduced_shape, resolve};
-use crate::threads::{GRAIN, Shared, available, for_each_range};
+use crate::threads::{GRAIN, Shared, available, for_each_range, waiting};
 use crate::{Operation, Real, Shape, Var};
 
 /// Runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
@@ -130,7 +130,8 @@ pub(crate) trait Gather<T>: Copy + Send + Sync {
 pub(crate) fn gather<T: Real, G: Gather<T>>(gather: G, runs: Runs, x: &[T], out: &mut [T]) {
     if runs.inner == 1 && runs.length > LONG {
         for (x, out) in x.chunks_exact(runs.length).zip(out) {
-            let state = gather_long(gather, x, *out);
+            let whole = |parallel| gather_long(gather, x, *out, parallel);
+            let state = if available() > 1 { waiting(|| whole(true)) } else { whole(false) };
             *out = dispatch(Finish { gather, state, about: *out });
         }
         return;
@@ -147,14 +148,13 @@ pub(crate) fn gather<T: Real, G: Gather<T>>(gather: G, runs: Runs, x: &[T], out:
 const LONG: usize = 4 * GRAIN;
 
 /// A long run, halved in places that depend on its length alone.
-fn gather_long<T: Real, G: Gather<T>>(gather: G, x: &[T], about: T) -> G::State {
+fn gather_long<T: Real, G: Gather<T>>(gather: G, x: &[T], about: T, parallel: bool) -> G::State {
     if x.len() <= GRAIN {
         return dispatch(Run { gather, x, about });
     }
     let (left, right) = x.split_at(x.len() / 2);
-    let part = |x| move || gather_long(gather, x, about);
-    let (left, right) =
-        if available() > 1 { rayon::join(part(left), part(right)) } else { (part(left)(), part(right)()) };
+    let part = |x| move || gather_long(gather, x, about, parallel);
+    let (left, right) = if parallel { rayon::join(part(left), part(right)) } else { (part(left)(), part(right)()) };
     gather.merge(left, right)
 }
 

@@ -1,12 +1,14 @@
 //! What can be wrong with data.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What is wrong with some data, where, and what to do about it.
-#[derive(Debug, Error)]
+/// What is wrong with some data, where, and what to do about it. `Debug` shows what `Display` does, because it is what `main`
+/// shows of an error.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// There is nothing to learn from.
@@ -216,6 +218,12 @@ pub enum DataError {
         /// What stands there.
         found: String,
     },
+}
+
+impl fmt::Debug for DataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// What an IDX element code stands for.

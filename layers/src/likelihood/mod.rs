@@ -18,7 +18,7 @@ pub trait Likelihood<T: Real>: Sync {
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T>;
 
     /// Why these targets can never be explained by outputs of this shape, if so: labels out of range,
-    /// say. Asked once before training.
+    /// say. Asked before training.
     fn check(&self, output: &[usize], targets: &Self::Targets) -> Result<(), String>;
 }
 

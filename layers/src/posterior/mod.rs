@@ -14,7 +14,7 @@ pub(crate) mod radial;
 mod spike_and_slab;
 mod triangle;
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +36,7 @@ pub use triangle::Triangle;
 
 use crate::divergence::Sampled;
 use crate::engine::random::normals;
+use crate::engine::threads::call;
 use crate::{Cx, Key, Parameters, Prior, Real, Tape, Tensor, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
@@ -138,19 +139,33 @@ pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
 /// A key for the initial means of a new weight: one after the other on each thread, so that no two weights start alike.
 ///
 /// A thread is known by its name, so that a program starts alike every time; threads of one name, or of none, by a number,
-/// in the order in which they make their first weight.
+/// in the order in which they make their first weight. The work of each [`with_threads`](crate::with_threads) counts as a
+/// thread without a name, so that a model that is made there does not depend on the thread that the work runs on.
 fn next_initial_key() -> Key {
+    struct Count {
+        /// The call of `with_threads`, or 0.
+        call: usize,
+        key: Key,
+        next: usize,
+    }
     static THREADS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
     thread_local! {
-        static THREAD: Key = {
-            let name = std::thread::current().name().unwrap_or_default().to_owned();
-            let key = Key::new(0).at("initial").at(&name);
-            let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-            let number = threads.entry(name).or_default();
-            *number += 1;
-            key.index(*number - 1)
-        };
-        static NEXT: Cell<usize> = const { Cell::new(0) };
+        static COUNTS: RefCell<Vec<Count>> = const { RefCell::new(Vec::new()) };
     }
-    THREAD.with(|key| key.index(NEXT.replace(NEXT.get() + 1)))
+    COUNTS.with_borrow_mut(|counts| {
+        let call = call();
+        // A call within another has the larger number, and ends first.
+        counts.truncate(counts.partition_point(|count| count.call <= call));
+        if counts.last().is_none_or(|count| count.call < call) {
+            let thread = std::thread::current();
+            let name = if call == 0 { thread.name().unwrap_or_default() } else { "" };
+            let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+            let number = threads.entry(name.to_owned()).or_default();
+            *number += 1;
+            counts.push(Count { call, key: Key::new(0).at("initial").at(name).index(*number - 1), next: 0 });
+        }
+        let count = counts.last_mut().expect("the call's own, at least");
+        count.next += 1;
+        count.key.index(count.next - 1)
+    })
 }

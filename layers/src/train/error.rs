@@ -1,9 +1,11 @@
 //! What can stop training.
 
+use std::fmt;
+
 use thiserror::Error;
 
-/// Why training stopped or did not start.
-#[derive(Clone, Debug, PartialEq, Error)]
+/// Why training stopped or did not start. `Debug` shows what `Display` does, because it is what `main` shows of an error.
+#[derive(Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum TrainError {
     /// The loss or a gradient is infinite or NaN. The model holds the last parameters whose loss was finite: where the
@@ -60,7 +62,35 @@ pub enum TrainError {
         needed: usize,
     },
 
+    /// The model's forward refuses batches of a size that training needs: it panics for these rows, and takes others.
+    #[error(
+        "batch {batch} of {batches} of the {examples} has {rows} row(s), which the model's forward refuses{}: \
+         {message}. Ask for another `.batch(..)`, or drop or add examples, so that no batch has this size",
+        place.as_ref().map_or_else(String::new, |place| format!(" at {place}"))
+    )]
+    Batch {
+        /// What the examples are for.
+        examples: &'static str,
+        /// The first batch of this size, from 1.
+        batch: usize,
+        /// The number of batches.
+        batches: usize,
+        /// The rows of this one.
+        rows: usize,
+        /// The file, line and column of the panic. `None` if it could not be found out, because the program has changed
+        /// the panic hook.
+        place: Option<String>,
+        /// The panic's message.
+        message: String,
+    },
+
     /// The likelihood cannot explain the targets, whatever the model says.
     #[error("{0}")]
     Targets(String),
+}
+
+impl fmt::Debug for TrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

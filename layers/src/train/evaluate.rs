@@ -132,19 +132,19 @@ impl<L, O> Elbo<L, O> {
     {
         let (likelihood, batch) = (self.likelihood(), self.batch_size());
         with_threads(self.pool(), || {
-            check_targets(model, likelihood, forward, data, batch)?;
+            check_targets(model, likelihood, forward, data, batch.min(data.len()))?;
             Ok(nll_of_draws(model, likelihood, forward, data, draws, batch))
         })
     }
 }
 
-/// Whether the likelihood can explain the targets, found by the outputs for a first batch.
+/// Whether the likelihood can explain the targets, found by the outputs for the first `rows` examples.
 pub(super) fn check_targets<T, M, L, F>(
     model: &M,
     likelihood: &L,
     forward: &F,
     data: &Examples<T, L::Targets>,
-    batch: usize,
+    rows: usize,
 ) -> Result<(), TrainError>
 where
     T: Real,
@@ -152,12 +152,16 @@ where
     L: Likelihood<T>,
     F: Outputs<M>,
 {
-    let rows: Vec<usize> = (0..batch.min(data.len())).collect();
     let mut inputs = data.inputs().empty_like();
-    data.inputs().gather(&rows, &mut inputs);
+    data.inputs().gather(&first(rows, data.len()), &mut inputs);
     let tape = Tape::inference();
     let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
     likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)
+}
+
+/// So many rows from the first on, and from the first again where there are fewer.
+pub(super) fn first(rows: usize, len: usize) -> Vec<usize> {
+    (0..rows).map(|row| row % len).collect()
 }
 
 /// The divergence in nats of each draw: the same for all where it is a closed form.

@@ -9,6 +9,7 @@ use crate::train::evaluate::{check_targets, nll_of_draws};
 use crate::train::progress::Progress;
 use crate::train::step::{NonFinite, Recipe, Step};
 use crate::train::training::{Asked, Validation};
+use crate::train::trial::Batches;
 use crate::train::watch::Best;
 use crate::train::{Clip, Draw, Epoch, Report, Schedule, TrainError, Training};
 use crate::{
@@ -154,7 +155,7 @@ impl<L, O> Elbo<L, O> {
         Elbo { seed, ..self }
     }
 
-    /// On this many threads. The result is the same bit for bit.
+    /// On at most this many threads, as [`with_threads`](crate::with_threads) gives them. The result is the same bit for bit.
     ///
     /// # Panics
     /// If it is 0.
@@ -331,7 +332,7 @@ impl<L, O> Elbo<L, O> {
         O: Optimizer<M::Scalar>,
         F: Outputs<M>,
     {
-        let Asked { validation, stop_early, mut each_epoch } = asked;
+        let Asked { validation, stop_early, mut each_epoch, shared } = asked;
         let batches = data.len().div_ceil(self.batch);
         let end = self.schedule.as_ref().and_then(Schedule::end);
         let needed = self.steps.next_multiple_of(batches).saturating_add(epochs.saturating_mul(batches));
@@ -339,14 +340,15 @@ impl<L, O> Elbo<L, O> {
             return Err(TrainError::Schedule { end, needed });
         }
         let objective = self.objective.clone().batches(batches);
-        let mut step = Step::new(
-            model,
-            data,
-            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &self.draw },
-        );
-        for data in [Some(data), validation.as_ref().map(|held_out| held_out.data)].into_iter().flatten() {
-            check_targets(model, &self.likelihood, forward, data, self.batch)?;
+        let recipe = Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &self.draw };
+        let batches_of = |examples, len| Batches { examples, len, size: self.batch, shared };
+        let key = Key::new(self.seed).step(self.steps);
+        batches_of("training set", data.len()).check(|rows| recipe.check(model, data, rows, key))?;
+        if let Some(Validation { data, .. }) = validation {
+            let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
+            batches_of("examples to validate on", data.len()).check(forward)?;
         }
+        let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(self.shown, epochs, batches);
         let mut best = stop_early.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();

@@ -10,6 +10,7 @@ mod report;
 mod schedule;
 mod step;
 mod training;
+mod trial;
 mod watch;
 
 pub use clip::Clip;

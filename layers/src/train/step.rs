@@ -4,7 +4,8 @@ use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::outputs::Outputs;
-use crate::train::{Clip, Draw};
+use crate::train::evaluate::first;
+use crate::train::{Clip, Draw, TrainError};
 use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
 
 /// What a step needs, made once: from the second step on nothing is allocated.
@@ -112,6 +113,32 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
 }
 
 impl<L, F> Recipe<'_, L, F> {
+    /// Whether the likelihood can explain the targets, found by the terms of a step on the first `rows` examples, as
+    /// training computes them.
+    pub(super) fn check<T, M>(
+        &self,
+        model: &M,
+        data: &Examples<T, L::Targets>,
+        rows: usize,
+        key: Key,
+    ) -> Result<(), TrainError>
+    where
+        T: Real,
+        M: Bayesian<Scalar = T>,
+        L: Likelihood<T>,
+        F: Outputs<M>,
+    {
+        let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
+        let rows = first(rows, data.len());
+        data.inputs().gather(&rows, &mut inputs);
+        data.targets().gather(&rows, &mut targets);
+        let tape = Tape::new();
+        let output = self.forward.outputs(model.draw(&tape, self.draw.drawing(key)), tape.input(&inputs));
+        self.likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)?;
+        self.likelihood.mean_nll(output, &targets);
+        Ok(())
+    }
+
     fn loss<'t, T, M>(
         &'t self,
         tape: &'t Tape<T>,

@@ -24,6 +24,8 @@ pub(super) struct Asked<'a, M: Bayesian, Y: Targets> {
     pub(super) validation: Option<Validation<'a, M::Scalar, Y>>,
     pub(super) stop_early: Option<StopEarly>,
     pub(super) each_epoch: Option<EachEpoch<'a, M>>,
+    /// Whether training shares the threads of a pool with other tasks.
+    pub(super) shared: bool,
 }
 
 /// A training that is about to begin: of one model, on one training set. Made by [`Elbo::training`].
@@ -43,7 +45,7 @@ where
     O: Optimizer<M::Scalar> + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
-        let asked = Asked { validation: None, stop_early: None, each_epoch: None };
+        let asked = Asked { validation: None, stop_early: None, each_epoch: None, shared: false };
         Training { elbo, model, data, asked }
     }
 
@@ -108,7 +110,7 @@ where
 
     #[track_caller]
     fn start<F: Outputs<M> + Sync>(self, epochs: Epochs, forward: &F) -> Result<Report, TrainError> {
-        let Training { elbo, model, data, asked } = self;
+        let Training { elbo, model, data, mut asked } = self;
         let watched = asked.stop_early.is_some_and(|stop| stop.watch == Watch::ValidationNll);
         assert!(
             !watched || asked.validation.is_some(),
@@ -126,6 +128,7 @@ where
             }
         }
         elbo.check_names(model);
+        asked.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
     }
 }

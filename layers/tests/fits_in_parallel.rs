@@ -1,0 +1,70 @@
+//! Many trainings at once, in rayon pools and from threads of the standard library.
+
+mod common;
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{Classifier, classifier, examples};
+use elbo::prelude::*;
+use rayon::prelude::*;
+
+/// Threads of this process, where the system shows them.
+fn threads_of_process() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+/// What a fit of one small model leads to, and the threads that were there at its end.
+fn fit(start: &Classifier, data: &Examples<f32, Vec<usize>>, threads: usize, most: &AtomicUsize) -> Vec<u32> {
+    let mut model = start.clone();
+    let mut elbo = Elbo::new(Categorical, data.len()).seed(7).batch(4).threads(threads).quiet();
+    elbo.fit(&mut model, data, Epochs(1)).unwrap();
+    most.fetch_max(threads_of_process(), Ordering::Relaxed);
+    let mut bits = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| bits.extend(tensor.data().iter().map(|x| x.to_bits())));
+    bits
+}
+
+// One test: the threads are the process's.
+#[test]
+fn fits_in_parallel_end_alike_and_start_few_threads() {
+    let (x, labels) = examples(8, 3, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let start = classifier(3, 4, 2);
+    let alone = fit(&start, &data, 1, &AtomicUsize::new(0));
+
+    for workers in [2, 8] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().unwrap();
+        let before = threads_of_process();
+        for threads in [1, 2, 8] {
+            let most = AtomicUsize::new(0);
+            let fits = || (0..4000).into_par_iter().filter(|_| fit(&start, &data, threads, &most) == alone).count();
+            assert_eq!(pool.install(fits), 4000, "{threads} threads in a pool of {workers}");
+            let most = most.into_inner();
+            assert!(most <= before, "{most} threads after {before}: {threads} threads in a pool of {workers}");
+        }
+    }
+
+    // All callers are there before the first fit begins.
+    let (callers, most, before) = (200, AtomicUsize::new(0), threads_of_process());
+    let ready = Barrier::new(callers);
+    let call = |i: usize| {
+        ready.wait();
+        fit(&start, &data, [2, 3, 8][i % 3], &most) == alone
+    };
+    let same = std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..callers)
+            .map(|i| {
+                scope.spawn({
+                    let call = &call;
+                    move || call(i)
+                })
+            })
+            .collect();
+        calls.into_iter().map(|call| call.join().unwrap()).filter(|&same| same).count()
+    });
+    assert_eq!(same, callers);
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let (started, bound) = (most.into_inner().saturating_sub(before + callers), (cores.max(8) + 2) * 2);
+    assert!(started <= bound, "{started} threads for {callers} callers on {cores} cores");
+}

@@ -1,0 +1,197 @@
+//! What `fit` says of a batch that a layer refuses for its size: before the first step.
+
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::examples;
+use elbo::nn::BatchNorm;
+use elbo::prelude::*;
+use elbo::{Report, TrainError};
+use rayon::prelude::*;
+
+#[bayesian]
+struct Normalised {
+    first: Dense,
+    norm: BatchNorm,
+    head: Dense,
+}
+
+#[bayesian]
+impl Normalised {
+    fn forward(&self, x: Var) -> Var {
+        let x = self.norm.forward(self.first.forward(x)).relu();
+        self.head.forward(x)
+    }
+}
+
+fn normalised() -> Normalised {
+    Normalised { first: Dense::new(4, 6), norm: BatchNorm::new(6), head: Dense::new(6, 2) }
+}
+
+fn data(rows: usize) -> Examples<f32, Vec<usize>> {
+    let (x, labels) = examples(rows, 4, 2);
+    Examples::new(x, labels).unwrap()
+}
+
+fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
+    let mut all = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.extend(tensor.data().iter().map(|x| x.to_bits())));
+    all
+}
+
+/// What a `fit` of this model says that must change neither the model nor what trains it.
+fn refusal(elbo: &mut Elbo<Categorical>, model: &mut Normalised, rows: usize) -> TrainError {
+    let before = (parameters(model), format!("{elbo:?}"));
+    let error = elbo.fit(model, &data(rows), Epochs(2)).unwrap_err();
+    assert!((parameters(model), format!("{elbo:?}")) == before, "{error}");
+    error
+}
+
+#[test]
+fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_step() {
+    let mut model = normalised();
+    let mut elbo = Elbo::new(Categorical, 129).quiet();
+    let error = refusal(&mut elbo, &mut model, 129);
+    let TrainError::Batch { batch: 2, batches: 2, rows: 1, place: Some(place), message, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(place.contains("refused_batches.rs:"), "the line that the user wrote, not {place}");
+    assert!(message.contains("batch_norm: x of shape [1, 6]") && message.contains("at least 2"), "{message}");
+    let said = error.to_string();
+    assert!(said.contains(place) && said.contains(message) && said.contains(".batch(..)"), "{said}");
+
+    // Another size of batch mends it.
+    let report = elbo.clone().batch(43).fit(&mut model, &data(129), Epochs(2));
+    assert_eq!(report.unwrap().epochs.len(), 2);
+    assert!(elbo.evaluate(&model, &data(129), Draws(2)).is_ok(), "running statistics need no second row");
+}
+
+#[test]
+fn a_batch_is_refused_in_a_rayon_pool_too() {
+    let (held, pool) = (data(9), rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
+    let refused = |threads: usize| {
+        let mut elbo = Elbo::new(Categorical, 9).batch(8).threads(threads).quiet();
+        matches!(elbo.fit(&mut normalised(), &held, Epochs(1)), Err(TrainError::Batch { place: Some(_), .. }))
+    };
+    let fits = || (0..100).into_par_iter().filter(|fit| refused(1 + fit % 3)).count();
+    assert_eq!(pool.install(fits), 100);
+}
+
+#[test]
+fn batches_that_are_all_too_small_are_refused() {
+    for (rows, batch) in [(1, 128), (5, 1)] {
+        let mut elbo = Elbo::new(Categorical, rows).batch(batch).quiet();
+        let error = refusal(&mut elbo, &mut normalised(), rows);
+        assert!(matches!(error, TrainError::Batch { batch: 1, batches, rows: 1, .. } if batches == rows), "{error}");
+    }
+}
+
+#[test]
+fn examples_to_validate_on_are_tried_too() {
+    let (train, held_out) = (data(20), data(13));
+    let mut model = Dense::new(4, 2);
+    let before = parameters(&model);
+    let mut elbo = Elbo::new(Categorical, 20).batch(10).quiet();
+    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
+    // As if somebody had written the size of a batch into the model.
+    let error = training.run_with(Epochs(2), |net, x| net.forward(x.reshape([10, 4]))).unwrap_err();
+    let TrainError::Batch { examples: "examples to validate on", batch: 2, batches: 2, rows: 3, place, .. } = &error
+    else {
+        panic!("{error}");
+    };
+    assert!(place.as_ref().unwrap().contains("refused_batches.rs"), "{error}");
+    assert_eq!(parameters(&model), before);
+}
+
+#[test]
+fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
+    for (rows, forwards) in [(20, 1), (23, 2), (7, 1)] {
+        for threads in [1, 2] {
+            let ran = AtomicUsize::new(0);
+            let mut elbo = Elbo::new(Categorical, rows).batch(10).threads(threads).quiet();
+            let report = elbo.fit_with(&mut Dense::new(4, 2), &data(rows), Epochs(0), |net, x| {
+                ran.fetch_add(1, Ordering::Relaxed);
+                net.forward(x)
+            });
+            assert_eq!((report.unwrap().epochs.len(), ran.into_inner()), (0, forwards), "{rows} rows");
+        }
+    }
+}
+
+/// A panic of `fit` that is not about the size of a batch.
+fn panic_of(rows: usize, forward: impl Fn(usize) + Send + Sync) -> String {
+    let mut elbo = Elbo::new(Categorical, rows).batch(8).quiet();
+    let mut model = Dense::new(4, 2);
+    let fit = || {
+        elbo.fit_with(&mut model, &data(rows), Epochs(1), |net, x| {
+            forward(x.shape()[0]);
+            net.forward(x)
+        })
+    };
+    *catch_unwind(AssertUnwindSafe(fit)).unwrap_err().downcast::<String>().unwrap()
+}
+
+/// Runs one test of this file in a process of its own, in which `ROLE` is set.
+fn process(test: &str) -> Output {
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", test, "--nocapture"]).env(ROLE, "1").output().unwrap()
+}
+
+const ROLE: &str = "ELBO_TEST_REFUSED";
+
+#[test]
+fn other_panics_stay_panics_and_are_printed_where_they_happen() {
+    if std::env::var_os(ROLE).is_some() {
+        let said = panic_of(8, |rows| assert!(rows > 100, "a mistake of {rows} rows"));
+        assert_eq!(said, "a mistake of 8 rows");
+        let _ = Elbo::new(Categorical, 9).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1));
+        return;
+    }
+    let output = process("other_panics_stay_panics_and_are_printed_where_they_happen");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{said}");
+    assert_eq!(said.matches("panicked at").count(), 2, "{said}");
+    assert!(said.contains("a mistake of 8 rows") && said.contains("[9, 4]"), "{said}");
+}
+
+#[test]
+fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
+    if std::env::var_os(ROLE).is_some() {
+        let mut elbo = Elbo::new(Categorical, 9).batch(8).quiet();
+        let mut fit = || -> Result<Report, TrainError> {
+            elbo.fit_with(&mut Dense::new(4, 2), &data(9), Epochs(1), |net, x| {
+                if x.shape()[0] == 1 {
+                    assert!(std::thread::spawn(|| panic!("elsewhere")).join().is_err());
+                    panic!("a refusal");
+                }
+                net.forward(x)
+            })
+        };
+        let error = fit().unwrap_err();
+        assert!(matches!(&error, TrainError::Batch { message, .. } if message == "a refusal"), "{error}");
+        // Nothing is silenced for longer than the trial.
+        assert!(catch_unwind(|| panic!("afterwards")).is_err());
+        // Whoever puts a hook of their own in place hears of the refusal, and the place is not known.
+        std::panic::set_hook(Box::new(|info| eprintln!("heard {}", info.payload_as_str().unwrap())));
+        let error = fit().unwrap_err();
+        assert!(matches!(&error, TrainError::Batch { message, place: None, .. } if message == "a refusal"), "{error}");
+        return;
+    }
+    let output = process("a_refusal_is_not_printed_and_a_panic_of_another_thread_is");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let (first, own) = said.split_once("heard").expect(&said);
+    assert!(first.contains("elsewhere") && first.contains("afterwards"), "{said}");
+    assert!(!first.contains("a refusal") && own.contains("elsewhere") && own.contains("a refusal"), "{said}");
+}
+
+#[test]
+fn a_refusal_is_shown_alike_by_debug_and_by_display() {
+    let error = refusal(&mut Elbo::new(Categorical, 129).quiet(), &mut normalised(), 129);
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0_usize]).unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
