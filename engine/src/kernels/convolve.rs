@@ -120,9 +120,10 @@ impl Geometry {
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
     }
 
-    /// The way back to the input as a convolution, where it is one.
+    /// The way back to the input as a convolution, where it is one. (It is none if the input has elements behind the last
+    /// tap, which a transposed convolution with an output padding makes.)
     fn back(&self) -> Option<Geometry> {
-        direct::flipped(self).filter(|_| self.axes.iter().all(|axis| axis.stride == 1))
+        direct::flipped(self).filter(|back| back.axes.iter().all(|axis| axis.stride == 1 && axis.is_consistent()))
     }
 
     /// The same as [`back`](Geometry::back), where tiles in registers fit.
