@@ -1,4 +1,4 @@
-//! Public functions of the kernels, called without `unsafe` and with arguments that do not fit: each call
+//! Public functions of the kernels and of the tape, called without `unsafe` and with arguments that do not fit: each call
 //! panics with a message of ours, or gives a right result. Run under AddressSanitizer or Valgrind, this also shows that no
 //! call reads or writes memory that is not its arguments'.
 
@@ -9,6 +9,8 @@ mod convolutions;
 mod products;
 #[path = "hostile_kernels/slices.rs"]
 mod slices;
+#[path = "hostile_kernels/values.rs"]
+mod values;
 
 use common::Random;
 use common::panics::{Panic, outcome, panics};
