@@ -16,6 +16,9 @@ use crate::random::Noise;
 ///
 /// Everything that is generic over it compiles to the same source for both, so a result in `f64`
 /// is a check on the same code in `f32`.
+///
+/// No other type can implement it: some of the traits that it asks for have no public path. Memory that is handed out as
+/// numbers relies on that.
 pub trait Real:
     Math
     + Noise

@@ -39,9 +39,11 @@ impl Shape {
 /// If the product overflows `usize`.
 #[track_caller]
 pub(crate) fn elements(axes: &[usize]) -> usize {
-    axes.iter()
-        .try_fold(1usize, |product, &length| product.checked_mul(length))
-        .unwrap_or_else(|| panic!("a tensor of shape {axes:?} has more elements than memory can address"))
+    // In a closure the caller's line would be lost.
+    match axes.iter().try_fold(1usize, |product, &length| product.checked_mul(length)) {
+        Some(elements) => elements,
+        None => panic!("a tensor of shape {axes:?} has more elements than memory can address"),
+    }
 }
 
 impl Deref for Shape {

@@ -26,6 +26,14 @@ fn geometries() -> Vec<Geometry> {
                     if axes.iter().all(|axis| axis.output > 0) {
                         all.push(Geometry { batch: 9, groups, channels, outputs, axes });
                     }
+                    // A transposed convolution may make an element behind the last tap.
+                    if padding == 0 && dilation > 1 && lengths[2] > span {
+                        for axis in axes.iter_mut().skip(3 - dimensions) {
+                            let output = axis.input + span - 2;
+                            *axis = Axis { output, padding: span - 1, ..*axis };
+                        }
+                        all.push(Geometry { batch: 9, groups, channels, outputs, axes });
+                    }
                 }
             }
         }

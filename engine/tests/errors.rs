@@ -1,5 +1,6 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
+mod common;
 #[path = "errors/factorisations.rs"]
 mod factorisations;
 #[path = "errors/losses.rs"]
@@ -9,44 +10,8 @@ mod moving;
 #[path = "errors/networks.rs"]
 mod networks;
 
-use std::cell::RefCell;
-use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
-use std::sync::Once;
-
+use common::panics::panics;
 use elbo_engine::{Activation, Gradients, Tape, Tensor, with_threads};
-
-thread_local! {
-    /// While a test looks for a panic: what it said, and the line it came from.
-    static SEEN: RefCell<Option<(String, String, u32)>> = const { RefCell::new(None) };
-    static LOOKING: RefCell<bool> = const { RefCell::new(false) };
-}
-
-/// Runs `mistake`, which must panic on the line that calls this, with a message of all these `words`.
-#[track_caller]
-fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            if !LOOKING.with(|looking| *looking.borrow()) {
-                return usual(info);
-            }
-            let location = info.location().unwrap();
-            let message = info.payload_as_str().unwrap_or_default().to_owned();
-            SEEN.set(Some((message, location.file().to_owned(), location.line())));
-        }));
-    });
-    LOOKING.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(mistake));
-    LOOKING.set(false);
-    assert!(outcome.is_err(), "no panic with {words:?}");
-    let (message, file, line) = SEEN.take().unwrap();
-    for word in words {
-        assert!(message.contains(word), "`{message}` does not say `{word}`");
-    }
-    let here = Location::caller();
-    assert_eq!((&file[..], line), (here.file(), here.line()), "`{message}` is not reported at the caller's line");
-}
 
 fn zeros(shape: &[usize]) -> Tensor<f64> {
     Tensor::zeros(shape)

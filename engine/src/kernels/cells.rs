@@ -42,6 +42,20 @@ impl Step {
         }
     }
 
+    /// That outputs of these names and lengths have so many numbers for each element of a state: what the loops rely on,
+    /// which write to them row by row.
+    fn check(self, cell: &str, outputs: &[(&str, usize, usize)]) {
+        for &(name, len, parts) in outputs {
+            let expected = self.rows.checked_mul(self.hidden).and_then(|state| state.checked_mul(parts));
+            assert!(
+                Some(len) == expected,
+                "{cell}: {name} of {len} elements; expected {} rows of {parts} · {}",
+                self.rows,
+                self.hidden
+            );
+        }
+    }
+
     /// Calls `work` with ranges of rows.
     fn split(self, work: &(dyn Fn(Range<usize>) + Sync)) {
         // A function of a gate costs some ten additions.
@@ -78,26 +92,36 @@ macro_rules! cells {
     ($type:ident) => {
         impl Cells for $type {
             fn lstm(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 3]) {
+                let [out, cell, kept] = outputs.each_ref().map(|output| output.len());
+                at.check("lstm", &[("an output", out, 1), ("a cell", cell, 1), ("what is kept", kept, LSTM_KEPT)]);
                 let outputs = outputs.map(Shared::new);
                 at.split(&|rows| dispatch(Lstm { at, rows, inputs, outputs }));
             }
 
             fn lstm_back(at: Step, values: [&[Self]; 2], adjoints: [&[Self]; 2], outputs: [&mut [Self]; 2]) {
+                let [sums, cell] = outputs.each_ref().map(|output| output.len());
+                at.check("lstm_back", &[("adjoints of sums", sums, 4), ("the cell's adjoint", cell, 1)]);
                 let outputs = outputs.map(Shared::new);
                 at.split(&|rows| dispatch(LstmBack { at, rows, values, adjoints, outputs }));
             }
 
             fn gru(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 2]) {
+                let [out, kept] = outputs.each_ref().map(|output| output.len());
+                at.check("gru", &[("an output", out, 1), ("what is kept", kept, GRU_KEPT)]);
                 let outputs = outputs.map(Shared::new);
                 at.split(&|rows| dispatch(Gru { at, rows, inputs, outputs }));
             }
 
             fn gru_back(at: Step, values: [&[Self]; 3], adjoint: &[Self], outputs: [&mut [Self]; 3]) {
+                let [of_x, of_h, last] = outputs.each_ref().map(|output| output.len());
+                let of_sums = [("adjoints of sums", of_x, 3), ("adjoints of sums", of_h, 3)];
+                at.check("gru_back", &[of_sums[0], of_sums[1], ("the last output's adjoint", last, 1)]);
                 let outputs = outputs.map(Shared::new);
                 at.split(&|rows| dispatch(GruBack { at, rows, values, adjoint, outputs }));
             }
 
             fn rnn(at: Step, inputs: [&[Self]; 2], output: &mut [Self]) {
+                at.check("rnn", &[("an output", output.len(), 1)]);
                 let output = Shared::new(output);
                 at.split(&|rows| dispatch(Rnn { at, rows, inputs, output }));
             }
@@ -127,7 +151,8 @@ impl<T: Real> Kernel for Lstm<'_, T> {
         for n in self.rows {
             let (x, h, cell) = (self.at.sums(from_x, n, 4), row(from_h, n, 4 * width), row(cells, n, width));
             let [out, new_cell, kept] = self.outputs;
-            // SAFETY: rows are disjoint parts of the outputs, which are borrowed throughout; so for the other two.
+            // SAFETY: rows are disjoint parts of the outputs, whose lengths were checked and which are borrowed throughout;
+            // so for the other two.
             let (out, new_cell) = unsafe { (row_mut(out, n, width), row_mut(new_cell, n, width)) };
             // SAFETY: as above.
             let kept = unsafe { row_mut(kept, n, LSTM_KEPT * width) };
@@ -270,7 +295,7 @@ impl<T: Real> Kernel for Rnn<'_, T> {
         let [from_x, from_h] = self.inputs;
         for n in self.rows {
             let sums = [self.at.sums(from_x, n, 1), row(from_h, n, width)];
-            // SAFETY: rows are disjoint parts of the output, which is borrowed throughout.
+            // SAFETY: rows are disjoint parts of the output, whose length was checked and which is borrowed throughout.
             let out = unsafe { row_mut(self.output, n, width) };
             map_slices::<S, _, _, 2>(TanhOfSum, sums, out, Write::Store);
         }
@@ -321,4 +346,44 @@ table! {
     Between(3): |new, z, last| new + z * (last - new);
     OfNewState(3): |g, z, new| g * (T::ONE - z) * (T::ONE - new * new);
     OfBetween(4): |g, last, new, z| g * (last - new) * (z * (T::ONE - z));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Step = Step { rows: 3, hidden: 5, steps: 1, step: 0 };
+    const STATE: usize = 15;
+
+    /// Calls `cell` with outputs of these multiples of a state, of which one is too short or too long.
+    fn with_wrong_outputs<const N: usize>(parts: [usize; N], name: &str, cell: impl Fn([&mut [f32]; N])) {
+        for wrong in 0..N {
+            for change in [-1, 1] {
+                let mut outputs = parts.map(|parts| vec![0.0; parts * STATE]);
+                outputs[wrong].resize((parts[wrong] * STATE).checked_add_signed(change).unwrap(), 0.0);
+                let len = outputs[wrong].len();
+                let call = || cell(outputs.each_mut().map(|output| &mut output[..]));
+                let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+                let message = panic.downcast::<String>().unwrap();
+                assert!(message.starts_with(name) && message.contains(&len.to_string()), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn outputs_of_other_lengths_are_refused() {
+        let x = [0.5_f32; 5 * STATE];
+        let [one, three, four, five] = [1, 3, 4, 5].map(|parts| &x[..parts * STATE]);
+        with_wrong_outputs([1, 1, 5], "lstm: ", |outputs| f32::lstm(STEP, [four, four, one], outputs));
+        with_wrong_outputs([4, 1], "lstm_back: ", |outputs| f32::lstm_back(STEP, [five, one], [one, one], outputs));
+        with_wrong_outputs([1, 3], "gru: ", |outputs| f32::gru(STEP, [three, three, one], outputs));
+        with_wrong_outputs([3, 3, 1], "gru_back: ", |outputs| f32::gru_back(STEP, [three, three, one], one, outputs));
+        with_wrong_outputs([1], "rnn: ", |[output]| f32::rnn(STEP, [one, one], output));
+    }
+
+    #[test]
+    #[should_panic(expected = "rnn: ")]
+    fn sizes_that_overflow_are_refused() {
+        f32::rnn(Step { rows: 1 << 32, hidden: 1 << 32, ..STEP }, [&[], &[]], &mut []);
+    }
 }

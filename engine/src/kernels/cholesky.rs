@@ -9,7 +9,7 @@ use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::triangular::BLOCK;
 
 /// How many numbers of working memory [`cholesky`] needs for `n` rows.
-pub fn scratch(n: usize) -> usize {
+pub(crate) fn scratch(n: usize) -> usize {
     // A panel, the negative of its coefficients, and what they multiply: at most n²/4.
     2 * BLOCK * n + n * n / 4
 }
@@ -19,7 +19,7 @@ pub fn scratch(n: usize) -> usize {
 ///
 /// # Panics
 /// If a size does not fit.
-pub fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T]) {
+pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T]) {
     assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements are no {n}×{n} matrix", a.len());
     l.fill(T::ZERO);
     let (panel, rest) = scratch.split_at_mut(BLOCK * n);

@@ -120,9 +120,10 @@ impl Geometry {
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
     }
 
-    /// The way back to the input as a convolution, where it is one.
+    /// The way back to the input as a convolution, where it is one. (It is none if the input has elements behind the last
+    /// tap, which a transposed convolution with an output padding makes.)
     fn back(&self) -> Option<Geometry> {
-        direct::flipped(self).filter(|_| self.axes.iter().all(|axis| axis.stride == 1))
+        direct::flipped(self).filter(|back| back.axes.iter().all(|axis| axis.stride == 1 && axis.is_consistent()))
     }
 
     /// The same as [`back`](Geometry::back), where tiles in registers fit.
@@ -179,16 +180,18 @@ pub fn convolve<T: Real>(
     write: Write,
     scratch: &mut [T],
 ) {
-    let [elements, places, taps] = check(g, x, w, out);
+    let [elements, places, taps] = check("convolve", g, x, w, out);
+    check_bias("convolve", g.groups * g.outputs, bias);
     if T::is_direct() && winograd::fits(g) {
-        winograd::run(g, x, (w, false), bias, out, write, scratch);
+        winograd::run("convolve", g, x, (w, false), bias, out, write, scratch);
         return;
     }
     if T::is_direct() && direct::fits(g) && !g.is_pointwise() {
-        direct::run(g, x, (w, false), bias, out, write, scratch);
+        direct::run("convolve", g, x, (w, false), bias, out, write, scratch);
         return;
     }
     let (cut, tasks, pieces) = g.forward();
+    check_scratch("convolve", scratch, g.patches(&cut, pieces));
     let rows = g.channels * taps;
     let out = Shared::new(out);
     for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
@@ -283,16 +286,18 @@ pub fn to_input<T: Real>(
     write: Write,
     scratch: &mut [T],
 ) {
-    let [elements, places, taps] = check(g, target, w, y);
+    let [elements, places, taps] = check("to_input", g, target, w, y);
+    check_bias("to_input", g.groups * g.channels, bias);
     if let Some(back) = g.back_by_tiles().filter(|_| T::is_direct()) {
-        winograd::run(&back, y, (w, true), bias, target, write, scratch);
+        winograd::run("to_input", &back, y, (w, true), bias, target, write, scratch);
         return;
     }
     if let Some(back) = g.back_directly().filter(|_| T::is_direct() && !g.is_pointwise()) {
-        direct::run(&back, y, (w, true), bias, target, write, scratch);
+        direct::run("to_input", &back, y, (w, true), bias, target, write, scratch);
         return;
     }
     let (cut, tasks, pieces) = g.backward();
+    check_scratch("to_input", scratch, g.patches(&cut, pieces));
     let columns = g.channels * taps;
     let target = Shared::new(target);
     for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
@@ -379,7 +384,7 @@ impl<T: Real> Kernel for Unpack<'_, T> {
 /// If a slice is not of the geometry's size.
 #[track_caller]
 pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], write: Write, scratch: &mut [T]) {
-    let [elements, places, taps] = check(g, x, target, y);
+    let [elements, places, taps] = check("to_weight", g, x, target, y);
     if T::is_direct() && winograd::fits(g) {
         winograd::to_weight(g, x, y, target, write, scratch);
         return;
@@ -391,7 +396,9 @@ pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], writ
     let (cut, parts, tasks, pieces) = g.weight();
     let columns = g.channels * taps;
     let len = target.len();
-    let (partial, scratch) = scratch.split_at_mut(if parts > 1 { parts * len } else { 0 });
+    let partial = if parts > 1 { parts * len } else { 0 };
+    check_scratch("to_weight", scratch, partial + g.patches(&cut, pieces));
+    let (partial, scratch) = scratch.split_at_mut(partial);
     let (into, into_write) = if parts > 1 { (&mut *partial, Write::Store) } else { (&mut *target, write) };
     let into = Shared::new(into);
     let items = g.batch * cut.blocks;
@@ -437,8 +444,19 @@ pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], writ
 #[track_caller]
 pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) {
     let channels = target.len();
-    let image = channels * places;
-    assert!(if image == 0 { y.is_empty() } else { y.len().is_multiple_of(image) }, "{} elements", y.len());
+    // A count that overflows is that of no image.
+    let image = channels.checked_mul(places).unwrap_or(0);
+    assert!(
+        if image == 0 { y.is_empty() } else { y.len().is_multiple_of(image) },
+        "to_bias: {} elements are no images of {channels} channels with {places} places",
+        y.len()
+    );
+    if y.is_empty() {
+        if write == Write::Store {
+            target.fill(T::ZERO);
+        }
+        return;
+    }
     if places == 1 {
         sum_columns(T::ONE, y, target, write);
         return;
@@ -457,9 +475,19 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
     });
 }
 
-/// Elements, places and taps.
+/// Elements, places and taps of sizes that agree with each other and with the slices. What is computed from these sizes
+/// rests on it: offsets, and the largest of them.
 #[track_caller]
-fn check<T>(g: &Geometry, x: &[T], w: &[T], y: &[T]) -> [usize; 3] {
+fn check<T>(name: &str, g: &Geometry, x: &[T], w: &[T], y: &[T]) -> [usize; 3] {
+    assert!(g.groups > 0, "{name}: no group of channels in {g:?}");
+    for axis in g.axes {
+        assert!(
+            axis.is_consistent(),
+            "{name}: {} places of {} taps are none, stand still or reach beyond the padded input along {axis:?}",
+            axis.output,
+            axis.kernel
+        );
+    }
     let [elements, places, taps] = sizes(g.axes);
     // Counts that overflow are those of no slice.
     let is = |len: usize, factors: [usize; 4]| factors.into_iter().try_fold(1, usize::checked_mul) == Some(len);
@@ -467,10 +495,23 @@ fn check<T>(g: &Geometry, x: &[T], w: &[T], y: &[T]) -> [usize; 3] {
         is(x.len(), [g.batch, g.groups, g.channels, elements])
             && is(w.len(), [g.groups, g.outputs, g.channels, taps])
             && is(y.len(), [g.batch, g.groups, g.outputs, places]),
-        "convolve: {} elements with a weight of {} and an output of {} in {g:?}",
+        "{name}: {} elements with a weight of {} and an output of {} in {g:?}",
         x.len(),
         w.len(),
         y.len()
     );
     [elements, places, taps]
+}
+
+#[track_caller]
+fn check_bias<T>(name: &str, channels: usize, bias: Option<&[T]>) {
+    if let Some(bias) = bias {
+        assert!(bias.len() == channels, "{name}: a bias of {} elements for {channels} channels", bias.len());
+    }
+}
+
+/// That there is as much scratch memory as the function said that it needs.
+#[track_caller]
+pub(super) fn check_scratch<T>(name: &str, scratch: &[T], needed: usize) {
+    assert!(scratch.len() >= needed, "{name}: {} numbers of scratch memory, and {needed} are needed", scratch.len());
 }

@@ -15,7 +15,7 @@ pub(super) use to_weight::{to_weight, weight_fits, weight_scratch};
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::Geometry;
+use crate::kernels::convolve::{Geometry, check_scratch};
 use crate::kernels::dispatch::{Level, level};
 use crate::kernels::window::{Axis, sizes};
 use crate::threads::{Shared, for_each_with, pieces};
@@ -112,7 +112,10 @@ pub(super) fn scratch(g: &Geometry) -> usize {
 }
 
 /// `out = x ∗ w + bias`, or `+=`. Where `is_flipped` says so, w is that of the convolution that this one leads back from.
+#[track_caller]
+#[expect(clippy::too_many_arguments, reason = "a product, what it is of, and where it goes")]
 pub(super) fn run<T: Real>(
+    name: &str,
     g: &Geometry,
     x: &[T],
     (w, is_flipped): (&[T], bool),
@@ -122,6 +125,7 @@ pub(super) fn run<T: Real>(
     scratch: &mut [T],
 ) {
     let [elements, places, _] = sizes(g.axes);
+    check_scratch(name, scratch, self::scratch(g));
     let (weight, scratch) = scratch.split_at_mut(packed(g));
     pack(g, w, is_flipped, weight);
     let each = weight.len() / g.groups;
@@ -199,9 +203,10 @@ impl Direct for f64 {
 impl Direct for f32 {
     fn image(image: &mut Image<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: `is_direct` found the level, whose features these are.
-        unsafe {
-            x86::image(image);
+        {
+            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            // SAFETY: the processor has the level's features.
+            unsafe { x86::image(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
         unreachable!("`is_direct` says that there is none: {image:?}");
@@ -209,9 +214,10 @@ impl Direct for f32 {
 
     fn lines(lines: to_weight::Lines<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        unsafe {
-            x86::lines(lines);
+        {
+            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            // SAFETY: as above.
+            unsafe { x86::lines(lines) }
         }
         #[cfg(not(target_arch = "x86_64"))]
         unreachable!("`is_direct` says that there is none: {lines:?}");

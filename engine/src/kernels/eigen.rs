@@ -14,7 +14,7 @@ const SWEEPS: usize = 40;
 ///
 /// # Panics
 /// If a size does not fit.
-pub fn symmetric_eigen<T: Real>(a: &[T], values: &mut [T], vectors: &mut [T], scratch: &mut [T]) {
+pub(crate) fn symmetric_eigen<T: Real>(a: &[T], values: &mut [T], vectors: &mut [T], scratch: &mut [T]) {
     let n = values.len();
     assert!(
         a.len() == n * n && vectors.len() == n * n && scratch.len() == n * n,

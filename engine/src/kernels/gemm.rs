@@ -51,7 +51,8 @@ impl<'a, T> Matrix<'a, T> {
             "{} elements hold no {rows}×{columns} matrix whose rows are {row_stride} apart",
             data.len()
         );
-        Matrix { data, rows, columns, row_stride, column_stride: 1 }
+        // So that no offset overflows: between rows that there are, it is no longer than the slice.
+        Matrix { data, rows, columns, row_stride: row_stride.min(data.len()), column_stride: 1 }
     }
 
     /// These rows alone.
@@ -118,6 +119,7 @@ impl<'a, T> MatrixMut<'a, T> {
             "{} elements hold no {rows}×{columns} matrix whose rows are {row_stride} apart",
             data.len()
         );
+        let row_stride = row_stride.min(data.len());
         MatrixMut { data: data.as_mut_ptr(), rows, columns, row_stride, borrowed: PhantomData }
     }
 
@@ -136,8 +138,13 @@ impl<'a, T> MatrixMut<'a, T> {
     ///
     /// # Panics
     /// If there are not so many.
+    #[track_caller]
     pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} of {}", self.rows);
+        if self.columns == 0 {
+            // It has no place, and need not lie within the slice.
+            return &mut [];
+        }
         // SAFETY: the matrix's rows are its own, by construction, and `&mut self` makes the access unique.
         unsafe { std::slice::from_raw_parts_mut(self.data.add(i * self.row_stride), self.columns) }
     }

@@ -8,15 +8,15 @@ use crate::kernels::triangular::{BLOCK, Triangular};
 
 /// A determinant: its sign, 0 if it vanishes, and the logarithm of its size.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Determinant {
+pub(crate) struct Determinant {
     /// 1, −1 or 0; NaN if the matrix holds one.
-    pub sign: f64,
+    pub(crate) sign: f64,
     /// ln |det|; −∞ if it vanishes.
-    pub ln_abs: f64,
+    pub(crate) ln_abs: f64,
 }
 
 /// How many numbers of working memory [`eliminate`] needs for `n` rows.
-pub fn scratch(n: usize) -> usize {
+pub(crate) fn scratch(n: usize) -> usize {
     // A panel, then what its triangular system needs, and after that what multiplies its solution: at most n²/4.
     BLOCK * n + Triangular::<f64>::scratch(n).max(n * n / 4)
 }
@@ -28,7 +28,7 @@ pub fn scratch(n: usize) -> usize {
 ///
 /// # Panics
 /// If a size does not fit.
-pub fn eliminate<T: Real>(a: &mut [T], n: usize, columns: usize, x: &mut [T], scratch: &mut [T]) -> Determinant {
+pub(crate) fn eliminate<T: Real>(a: &mut [T], n: usize, columns: usize, x: &mut [T], scratch: &mut [T]) -> Determinant {
     assert!(
         a.len() == n * n && x.len() == n * columns,
         "eliminate: {} and {} elements are no {n}×{n} and {n}×{columns} matrices",

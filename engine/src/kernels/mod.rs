@@ -1,22 +1,25 @@
 //! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
+//!
+//! What is public here is for operations of other crates. It is checked once a call, at its entry: a safe function never
+//! touches memory other than its arguments', whatever sizes it is given.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-pub mod cells;
-pub mod cholesky;
+pub(crate) mod cells;
+pub(crate) mod cholesky;
 pub mod convolve;
-pub mod direct;
+pub(crate) mod direct;
 pub mod dispatch;
-pub mod eigen;
+pub(crate) mod eigen;
 pub mod gemm;
-pub mod lu;
+pub(crate) mod lu;
 pub mod map;
 pub mod math;
 pub(crate) mod normalize;
 pub mod reduce;
-pub mod special;
-pub mod triangular;
+pub(crate) mod special;
+pub(crate) mod triangular;
 pub mod window;
-pub mod winograd;
+pub(crate) mod winograd;
 
 pub use map::Write;

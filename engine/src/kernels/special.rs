@@ -84,7 +84,7 @@ pub trait Special: Sized {
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn apply<T: Real>(function: Function, x: &[T], out: &mut [T]) {
+pub(crate) fn apply<T: Real>(function: Function, x: &[T], out: &mut [T]) {
     T::along(function, x, out);
 }
 
@@ -93,7 +93,7 @@ pub fn apply<T: Real>(function: Function, x: &[T], out: &mut [T]) {
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn apply_pairing<T: Real>(function: Pairing, operands: [&[T]; 2], out: &mut [T]) {
+pub(crate) fn apply_pairing<T: Real>(function: Pairing, operands: [&[T]; 2], out: &mut [T]) {
     T::along_both(function, operands, out);
 }
 
@@ -102,7 +102,7 @@ pub fn apply_pairing<T: Real>(function: Pairing, operands: [&[T]; 2], out: &mut 
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn powers_to<T: Real>(exponent: T, x: &[T], out: &mut [T]) {
+pub(crate) fn powers_to<T: Real>(exponent: T, x: &[T], out: &mut [T]) {
     T::powers_to(exponent, x, out);
 }
 

@@ -6,28 +6,28 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
 
 /// Rows that are solved one by one before a product carries them on to the others.
-pub const BLOCK: usize = 48;
+pub(crate) const BLOCK: usize = 48;
 
 /// A triangle of a square matrix in row-major memory, or its transpose. The other triangle is not read.
 #[derive(Clone, Copy, Debug)]
-pub struct Triangular<'a, T> {
+pub(crate) struct Triangular<'a, T> {
     /// The memory; row i begins at element i · `stride`.
-    pub data: &'a [T],
+    pub(crate) data: &'a [T],
     /// From one row to the next.
-    pub stride: usize,
+    pub(crate) stride: usize,
     /// The number of rows, and of columns.
-    pub n: usize,
+    pub(crate) n: usize,
     /// Whether it is the triangle above the diagonal.
-    pub upper: bool,
+    pub(crate) upper: bool,
     /// Whether the transpose of that triangle is meant.
-    pub transposed: bool,
+    pub(crate) transposed: bool,
     /// Whether the diagonal is 1, whatever the memory says.
-    pub unit_diagonal: bool,
+    pub(crate) unit_diagonal: bool,
 }
 
 impl<T: Real> Triangular<'_, T> {
     /// How many numbers of working memory [`solve`](Triangular::solve) needs for `n` rows.
-    pub fn scratch(n: usize) -> usize {
+    pub(crate) fn scratch(n: usize) -> usize {
         BLOCK * n
     }
 
@@ -35,7 +35,7 @@ impl<T: Real> Triangular<'_, T> {
     ///
     /// # Panics
     /// If a size does not fit.
-    pub fn solve(self, columns: usize, x: &mut [T], scratch: &mut [T]) {
+    pub(crate) fn solve(self, columns: usize, x: &mut [T], scratch: &mut [T]) {
         let n = self.n;
         assert!(x.len() == n * columns, "solve: {} elements are no {n}×{columns} matrix", x.len());
         if x.is_empty() {

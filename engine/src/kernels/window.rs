@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::shape::elements;
+
 /// A window along one spatial axis: `kernel` taps that are `dilation` apart, at `output` places that are `stride` apart,
 /// over `input` elements between `padding` imagined ones on either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,18 @@ impl Axis {
     /// Whether every element is its own window.
     pub fn is_trivial(self) -> bool {
         self.kernel == 1 && self.stride == 1 && self.padding == 0 && self.output == self.input
+    }
+
+    /// Whether there is a window, the last one ends within the padded axis, and neither the places nor the taps stand still:
+    /// then no sum or product of these numbers along the axis overflows.
+    pub(crate) fn is_consistent(self) -> bool {
+        let Axis { input, output, kernel, stride, padding, dilation } = self;
+        let steps = output.saturating_sub(1).checked_mul(stride);
+        let taps = kernel.saturating_sub(1).checked_mul(dilation);
+        let last = steps.zip(taps).and_then(|(steps, taps)| steps.checked_add(taps));
+        let padded = padding.checked_mul(2).and_then(|padding| padding.checked_add(input));
+        let ends_within = last.zip(padded).is_some_and(|(last, padded)| last < padded);
+        [kernel, stride, dilation].iter().all(|&least| least > 0) && padded.is_some() && (ends_within || output == 0)
     }
 
     /// The places at which `tap` lies on an element, not on padding.
@@ -55,9 +69,16 @@ impl Axis {
 }
 
 /// The number of elements, places and taps of all three axes together.
+///
+/// # Panics
+/// If one overflows `usize`.
+#[track_caller]
 pub fn sizes(axes: [Axis; 3]) -> [usize; 3] {
-    let product = |length: fn(Axis) -> usize| axes.into_iter().map(length).product();
-    [product(|axis| axis.input), product(|axis| axis.output), product(|axis| axis.kernel)]
+    [
+        elements(&axes.map(|axis| axis.input)),
+        elements(&axes.map(|axis| axis.output)),
+        elements(&axes.map(|axis| axis.kernel)),
+    ]
 }
 
 /// Neighbouring places of one tap, along the last axis.

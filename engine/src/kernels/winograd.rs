@@ -13,8 +13,9 @@
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::Geometry;
+use crate::kernels::convolve::{Geometry, check_scratch};
 use crate::kernels::direct::FEWEST;
+use crate::kernels::dispatch::Level;
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::{Axis, sizes};
@@ -196,7 +197,10 @@ pub(super) fn scratch(g: &Geometry) -> usize {
 
 /// `out = x ∗ w + bias`, or `+=`. Where `is_flipped` says so, w is that of the convolution that this one leads back
 /// from.
+#[track_caller]
+#[expect(clippy::too_many_arguments, reason = "a product, what it is of, and where it goes")]
 pub(super) fn run<T: Real>(
+    name: &str,
     g: &Geometry,
     x: &[T],
     (w, is_flipped): (&[T], bool),
@@ -207,6 +211,7 @@ pub(super) fn run<T: Real>(
 ) {
     let [elements, places, _] = sizes(g.axes);
     let each = transformed(g);
+    check_scratch(name, scratch, self::scratch(g));
     let (weight, scratch) = aligned(scratch).split_at_mut(g.groups * each);
     for (group, weight) in weight.chunks_exact_mut(each).enumerate() {
         transform(g, w, (group, is_flipped), weight);
@@ -322,10 +327,12 @@ pub(super) fn weight_scratch(g: &Geometry) -> usize {
 }
 
 /// `target =` the adjoint of w, or `+=`, where `y` is the output's.
+#[track_caller]
 pub(super) fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], write: Write, scratch: &mut [T]) {
     let [elements, places, _] = sizes(g.axes);
     let cut = Cut::of(g);
     let pieces = pieces(cut.tasks(g), g.is_parallel());
+    check_scratch("to_weight", scratch, weight_scratch(g));
     let (sums, scratch) = aligned(scratch).split_at_mut(cut.parts * cut.sums);
     let shared = Shared::new(sums);
     for_each_with(pieces, 0..cut.tasks(g), scratch, &|scratch, tasks| {
@@ -393,9 +400,10 @@ impl Winograd for f64 {
 impl Winograd for f32 {
     fn image(image: Image<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: the caller asked `Direct::is_direct`, which found the level whose features these are.
-        unsafe {
-            x86::image(image);
+        {
+            assert!(Level::Avx512.is_supported(), "`Direct::is_direct` says that there is none");
+            // SAFETY: the processor has the level's features.
+            unsafe { x86::image(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
         unreachable!("`Direct::is_direct` says that there is none: {image:?}");
@@ -403,9 +411,10 @@ impl Winograd for f32 {
 
     fn to_weight(image: ToWeight<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        unsafe {
-            x86::to_weight(image);
+        {
+            assert!(Level::Avx512.is_supported(), "`Direct::is_direct` says that there is none");
+            // SAFETY: as above.
+            unsafe { x86::to_weight(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
         unreachable!("`Direct::is_direct` says that there is none: {image:?}");

@@ -75,7 +75,7 @@ impl<'t, T: Real> Var<'t, T> {
         let mut state = state;
         let outputs = Outputs::of(self, state);
         for at in outputs.steps(weights.reverse) {
-            state = rnn_step(from_x, at, from_last(weights, state));
+            state = rnn_step(from_x, at, from_last(weights, state), state.shape());
             outputs.set(at, state);
         }
         (outputs.stack(), state)
@@ -111,7 +111,7 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn rnn_cell(self, from_last: Var<'t, T>) -> Var<'t, T> {
         check_cell("rnn_cell", self, from_last, None, 1);
-        rnn_step(self, At::ONLY, from_last)
+        rnn_step(self, At::ONLY, from_last, self.shape())
     }
 }
 
@@ -158,9 +158,11 @@ fn from_inputs<'t, T: Real>(
     }
     let sums = weights.weight_ih.affine(x, weights.biases.map(|[bias, _]| bias), Activation::Identity);
     assert!(
-        sums.shape()[2] == gates * hidden,
-        "{name}: the weight of the inputs has {} outputs; expected {gates} · {hidden} for a state of shape {:?}",
-        sums.shape()[2],
+        matches!(*sums.shape(), [rows, all, each] if [rows, all] == [examples, steps] && each == gates * hidden),
+        "{name}: the weight of the inputs has {} outputs and gives sums of shape {:?}; expected [{examples}, {steps}, {gates} \
+         · {hidden}] for a state of shape {:?}",
+        sums.shape().last().copied().unwrap_or(1),
+        sums.shape(),
         states[0].shape()
     );
     sums
@@ -240,15 +242,11 @@ fn gru_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, last
 }
 
 #[track_caller]
-fn rnn_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>) -> Var<'t, T> {
-    let &[rows, hidden] = from_last.shape() else { unreachable!("sums of a matrix of states") };
-    let sums = from_x.shape()[from_x.shape().len() - 1];
-    assert!(
-        hidden == sums,
-        "rnn: the weight of the last output has {hidden} outputs, and that of the inputs {sums}; expected as many"
-    );
-    let operation = RnnCell { at: at.of([rows, hidden]) };
-    from_x.tape().record(operation, &[from_x, from_last], [[rows, hidden]])[0]
+fn rnn_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, state: &[usize]) -> Var<'t, T> {
+    let [state, _] = shapes(state, 1);
+    check_sums("rnn", from_last, state, 1);
+    let operation = RnnCell { at: at.of(state) };
+    from_x.tape().record(operation, &[from_x, from_last], [state])[0]
 }
 
 /// That the weight of the last output has the right number of rows.

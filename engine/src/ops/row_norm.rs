@@ -51,7 +51,8 @@ impl<'t, T: Real> Var<'t, T> {
             groups > 0 && channels.is_multiple_of(groups),
             "group_norm: x of shape {x:?} has {channels} channels, which make no {groups} group(s) of equal size"
         );
-        over_groups("group_norm", self, groups, scaling, eps)
+        // Groups of no channels have no statistics to keep, however many they are.
+        over_groups("group_norm", self, groups.min(channels), scaling, eps)
     }
 
     /// Instance normalisation of x (batch, channels, spatial axes ..): [`group_norm`](Var::group_norm) with every channel

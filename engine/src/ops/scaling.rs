@@ -7,7 +7,7 @@ use crate::{Adjoints, Operand, Real, Var};
 /// What normalised values are multiplied with and then shifted by: nothing, `()`; a weight, `(w,)`; or a weight and a
 /// bias, `(w, b)`.
 pub trait Scaling<'t, T: Real> {
-    /// The weight and the bias.
+    /// The weight and the bias, which comes with a weight only.
     fn parts(self) -> [Option<Var<'t, T>>; 2];
 }
 
@@ -38,7 +38,12 @@ pub(crate) fn inputs<'t, T: Real>(
     shape: &[usize],
 ) -> smallvec::SmallVec<[Var<'t, T>; 3]> {
     let mut inputs = smallvec::smallvec![x];
-    for (what, part) in ["weight", "bias"].into_iter().zip(scaling.parts()) {
+    let parts = scaling.parts();
+    assert!(
+        !matches!(parts, [None, Some(_)]),
+        "{name}: `Scaling::parts` gives a bias and no weight; for a bias alone give a weight of ones"
+    );
+    for (what, part) in ["weight", "bias"].into_iter().zip(parts) {
         if let Some(part) = part {
             assert!(
                 part.shape() == shape,

@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod net;
+pub(crate) mod panics;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -7,7 +7,7 @@
 use super::{FEWEST, LANES, LARGEST, copy_inside, fits, padded, padded_length};
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::Geometry;
+use crate::kernels::convolve::{Geometry, check_scratch};
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::sizes;
@@ -85,6 +85,7 @@ pub(in crate::kernels) fn weight_scratch(g: &Geometry) -> usize {
 }
 
 /// `target =` the adjoint of w, or `+=`, where `y` is the output's.
+#[track_caller]
 pub(in crate::kernels) fn to_weight<T: Real>(
     g: &Geometry,
     x: &[T],
@@ -94,7 +95,9 @@ pub(in crate::kernels) fn to_weight<T: Real>(
     scratch: &mut [T],
 ) {
     let cut = Cut::of(g);
-    let (sums, scratch) = scratch[..weight_scratch(g)].split_at_mut(cut.parts * cut.sums);
+    let needed = weight_scratch(g);
+    check_scratch("to_weight", scratch, needed);
+    let (sums, scratch) = scratch[..needed].split_at_mut(cut.parts * cut.sums);
     let shared = Shared::new(sums);
     let each = cut.sums / g.groups;
     for_each_with(cut.pieces(g), 0..cut.parts * g.groups, scratch, &|scratch, tasks| {
