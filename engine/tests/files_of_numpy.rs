@@ -61,6 +61,25 @@ fn archives_are_read_stored_and_deflated() {
     }
 }
 
+/// NumPy goes back to the header before the data and writes checksum and sizes there, as in the directory.
+#[test]
+fn a_header_that_says_something_else_than_the_directory_is_refused() {
+    let whole = std::fs::read(file("deflated.npz")).unwrap();
+    let with = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let npz = Npz::from_bytes("x", bytes).unwrap();
+        npz.tensor::<f64>("grid").unwrap_err().to_string()
+    };
+    // The header keeps its sizes in a field of 64-bit numbers behind the name.
+    let sizes = 30 + "grid.npy".len() + 4;
+    for (at, found) in [(14, "the checksum "), (sizes, " bytes, not "), (sizes + 8, " packed bytes, not ")] {
+        let message = with(at);
+        let expected = "x, array `grid`, byte 0: expected a header that says the same as the directory, found ";
+        assert!(message.starts_with(expected) && message.contains(found), "{message}");
+    }
+}
+
 /// NumPy writes one array as this crate does, byte for byte.
 #[test]
 fn what_is_written_here_is_what_numpy_writes() {

@@ -33,12 +33,14 @@ impl Element {
         }
     }
 
-    /// Converts the elements of `bytes`, one after the other, and hands them to `put`. Bytes beyond the last whole
-    /// element are not looked at. `place` says where an element is, given its first byte.
+    /// Converts the elements of `bytes`, one after the other, and hands them to `put`. The first of them is element
+    /// `first` of the array. Bytes beyond the last whole element are not looked at. `place` says where an element is,
+    /// given its first byte within the array.
     pub(super) fn convert<T: Real>(
         self,
         bytes: &[u8],
         big_endian: bool,
+        first: usize,
         place: impl Fn(usize) -> Place,
         put: impl FnMut(T),
     ) -> Result<(), FileError> {
@@ -63,8 +65,8 @@ impl Element {
             Element::F64 => each!(f64, nearest),
         };
         outcome.map_err(|(element, value)| FileError::Value {
-            place: place(element * self.size()),
-            element,
+            place: place((first + element) * self.size()),
+            element: first + element,
             value,
             into: T::NAME,
         })
@@ -126,7 +128,7 @@ mod tests {
     fn of<T: Real>(element: Element, bytes: &[u8], big_endian: bool) -> Result<Vec<T>, String> {
         let mut values = Vec::new();
         let place = |byte| Place::new("x".as_ref(), None, byte);
-        element.convert(bytes, big_endian, place, |x| values.push(x)).map_err(|error| error.to_string())?;
+        element.convert(bytes, big_endian, 0, place, |x| values.push(x)).map_err(|error| error.to_string())?;
         Ok(values)
     }
 

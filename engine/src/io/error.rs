@@ -99,10 +99,10 @@ pub enum FileError {
         into: &'static str,
     },
 
-    /// Packed data that unpack to much more than the file's size.
+    /// A file that would take much more memory than its size suggests.
     #[error(
-        "{place}: unpacks to {needed} bytes, but at most {limit} are allowed; if the file is to be trusted, allow more \
-         with `with_limit({needed})`"
+        "{place}: takes {needed} bytes of memory, but at most {limit} are allowed (16 times the file's size and 1 MiB, \
+         unless you set another limit); if you trust the file, allow more with `with_limit({needed})`"
     )]
     TooLarge {
         /// Where.
@@ -123,19 +123,36 @@ pub enum FileError {
     },
 
     /// The file has no array of this name.
-    #[error("{}: no array `{name}`; there are {present:?}", file.display())]
+    #[error("{}: no array `{name}`; {}", file.display(), there_are(present, *count))]
     Missing {
         /// The file.
         file: PathBuf,
         /// The name asked for.
         name: String,
-        /// The names that there are.
+        /// The first names that there are, twenty at most.
         present: Vec<String>,
+        /// The number of arrays in the file.
+        count: usize,
     },
+}
+
+fn there_are(present: &[String], count: usize) -> String {
+    match count.saturating_sub(present.len()) {
+        0 => format!("there are {present:?}"),
+        more => format!("there are {present:?} and {more} more"),
+    }
 }
 
 impl FileError {
     pub(super) fn format(place: Place, expected: impl Into<String>, found: impl Into<String>) -> FileError {
         FileError::Format { place, expected: expected.into(), found: found.into() }
+    }
+
+    /// Names only the first of many, so that asking for many names takes no time that grows with their square.
+    pub(super) fn missing<'a>(file: &Path, name: &str, names: impl ExactSizeIterator<Item = &'a str>) -> FileError {
+        const SHOWN: usize = 20;
+        let count = names.len();
+        let present = names.take(SHOWN).map(str::to_owned).collect();
+        FileError::Missing { file: file.to_owned(), name: name.to_owned(), present, count }
     }
 }

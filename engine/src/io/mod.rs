@@ -8,8 +8,10 @@
 //! - Anything else (complex numbers, text, objects) is an error.
 //!
 //! Every mistake in a file is a [`FileError`]: which file, which array in it, which byte, what was expected and what was
-//! found. A header is never believed: nothing is allocated that the file does not hold, and at most [`EXPANSION`] times
-//! the file's size where it is compressed, unless a limit says otherwise.
+//! found. Nothing is allocated because a header says so: whatever is in a file, reading a tensor from it takes at most
+//! [`EXPANSION`] times the file's size and [`ALLOWANCE`] bytes of memory, the file's own bytes and the tensor included. A
+//! tensor that needs more, as a large array of zeros in a compressed file does, is an error, and
+//! [`Npz::with_limit`](npz::Npz::with_limit) allows more. The time is linear in the file's size and the tensor's.
 //!
 //! ```
 //! use elbo_engine::{Tensor, io::npy};
@@ -34,8 +36,18 @@ use std::path::Path;
 
 pub use error::{FileError, Place};
 
-/// How many times larger than the file that holds it a tensor may become, unless a limit says otherwise.
+/// How many bytes of memory a reader takes at most for one byte of the file, beside [`ALLOWANCE`], unless a limit says
+/// otherwise. Every reader keeps to it, those of data sets too.
 pub const EXPANSION: u64 = 16;
+
+/// What a reader may take beside [`EXPANSION`] times the file: 1 MiB, for small files and for a decoder's own memory.
+pub const ALLOWANCE: u64 = 1 << 20;
+
+/// The most bytes of memory that a reader takes for a file of this size, unless a limit says otherwise: [`EXPANSION`]
+/// times as many and [`ALLOWANCE`].
+pub fn memory_limit(file_size: u64) -> u64 {
+    EXPANSION.saturating_mul(file_size).saturating_add(ALLOWANCE)
+}
 
 /// The whole file.
 fn read_file(file: &Path) -> Result<Vec<u8>, FileError> {
@@ -46,9 +58,43 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     std::fs::write(file, bytes).map_err(|source| FileError::Write { file: file.to_owned(), source })
 }
 
-/// The number of elements of an array of this shape, if memory could address it.
+/// The number of elements of an array of this shape, if memory could address it. As in NumPy, the axes of an empty array
+/// must be addressable too: 0 × 2⁶³ elements are as wrong as 1 × 2⁶³, in any order.
 fn elements(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
+    const WIDEST: usize = size_of::<f64>();
+    let lengths = shape.iter().filter(|&&length| length > 0);
+    let bytes = lengths.clone().try_fold(WIDEST, |product, &length| product.checked_mul(length))?;
+    isize::try_from(bytes).ok()?;
+    Some(if lengths.count() < shape.len() { 0 } else { bytes / WIDEST })
+}
+
+/// A shape from a file as a message shows it: not more than its first axes.
+fn shown(shape: &[usize]) -> String {
+    const SHOWN: usize = 8;
+    match shape.get(..SHOWN) {
+        Some(first) if shape.len() > SHOWN => format!("{first:?} … ({} axes)", shape.len()),
+        _ => format!("{shape:?}"),
+    }
+}
+
+/// Places in the order of names, to look names up in.
+struct Names(Vec<usize>);
+
+impl Names {
+    /// The name of place `i` is `name(i)`. A name that stands at two places is the error: the later of the two places.
+    fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Names, usize> {
+        let mut places: Vec<usize> = (0..count).collect();
+        places.sort_unstable_by_key(|&place| (name(place), place));
+        match places.windows(2).find(|pair| name(pair[0]) == name(pair[1])) {
+            Some(pair) => Err(pair[1]),
+            None => Ok(Names(places)),
+        }
+    }
+
+    /// The place of `wanted`.
+    fn find<'a>(&self, wanted: &str, name: impl Fn(usize) -> &'a str) -> Option<usize> {
+        self.0.binary_search_by_key(&wanted, |&place| name(place)).ok().map(|i| self.0[i])
+    }
 }
 
 /// Text from a file as a message shows it: not more than a line of it.

@@ -1,9 +1,11 @@
 //! The 8×8 optical digits: Alpaydin and Kaynak 1998, *Optical Recognition of Handwritten Digits*
 //! (UCI), in the table that scikit-learn ships: 64 pixels from 0 to 16 and the digit, a line each.
+//!
+//! Reading takes at most the memory that [all readers](elbo_engine::io) may take: 16 times the file's size and 1 MiB.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::source::Source;
+use super::source::{Source, WORKING};
 use super::{DataError, Images};
 
 /// The number of classes: the digits 0 to 9.
@@ -13,8 +15,12 @@ pub const CLASSES: usize = 10;
 const SIDE: usize = 8;
 /// The darkest pixel.
 const DARKEST: u8 = 16;
-/// Far more than the table has; a gzip file that unpacks to more is something else.
-const LIMIT: u64 = 16 << 20;
+/// The longest line, which leaves room for spaces: 64 pixels of two digits, the digit, and what is between them are 194.
+const LONGEST_LINE: usize = 1024;
+
+/// The most bytes of memory that a byte of text becomes: lists of 64 pixels and a label, of 72 bytes together, and twice
+/// as much while they grow, for a line of at least 130 bytes.
+const GROWTH: u64 = 2;
 
 /// The table in a file, plain or gzip.
 ///
@@ -33,42 +39,87 @@ pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Images, DataError> {
 }
 
 fn parse(mut source: Source<'_>) -> Result<Images, DataError> {
-    let bytes = source.read(LIMIT)?;
-    let file = source.file();
-    if !source.is_at_end()? {
-        return Err(DataError::TooLong { file, limit: LIMIT });
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        DataError::Table {
-            file: file.clone(),
-            line: 1 + valid.iter().filter(|&&byte| byte == b'\n').count(),
-            expected: "text".to_owned(),
-            found: "bytes that are none (not UTF-8)".to_owned(),
+    let mut table = Table { file: source.file(), line: 0, blank: None, pixels: Vec::new(), labels: Vec::new() };
+    let mut line = Vec::with_capacity(LONGEST_LINE);
+    source.pieces(u64::MAX, |source, piece| {
+        let limit = source.memory_limit().saturating_sub(WORKING) / GROWTH;
+        if source.at() > limit {
+            return Err(DataError::TooLong { file: source.file(), limit });
         }
-    })?;
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-    for (index, line) in text.trim_end().lines().enumerate() {
-        let wrong =
-            |expected: String, found: String| DataError::Table { file: file.clone(), line: index + 1, expected, found };
-        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-        if cells.len() != SIDE * SIDE + 1 {
-            let expected = format!("{} pixels and a digit, separated by commas", SIDE * SIDE);
-            return Err(wrong(expected, format!("{} values", cells.len())));
-        }
-        for (column, cell) in cells.into_iter().enumerate() {
-            let (what, largest) = if column < SIDE * SIDE { ("pixel", DARKEST) } else { ("digit", CLASSES as u8 - 1) };
-            let value = cell.parse::<u8>().ok().filter(|&value| value <= largest).ok_or_else(|| {
-                wrong(format!("a {what} from 0 to {largest} in column {}", column + 1), format!("{cell:?}"))
-            })?;
-            match what {
-                "pixel" => pixels.push(value),
-                _ => labels.push(usize::from(value)),
+        for &byte in piece {
+            if byte == b'\n' {
+                table.push(&line)?;
+                line.clear();
+            } else if line.len() == LONGEST_LINE {
+                return Err(table.wrong(table.line + 1, COLUMNS, format!("more than {LONGEST_LINE} bytes")));
+            } else {
+                line.push(byte);
             }
         }
-    }
+        Ok(())
+    })?;
+    table.push(&line)?;
+    let Table { file, pixels, labels, .. } = table;
     if labels.is_empty() {
         return Err(DataError::Empty { what: file.display().to_string() });
     }
     Ok(Images { shape: [labels.len(), SIDE, SIDE], pixels, labels })
+}
+
+/// What a line should hold.
+const COLUMNS: &str = "64 pixels and a digit, separated by commas";
+
+/// The table as far as it was read.
+struct Table {
+    file: PathBuf,
+    /// Lines so far.
+    line: usize,
+    /// The first line without anything, behind which nothing may follow.
+    blank: Option<usize>,
+    pixels: Vec<u8>,
+    labels: Vec<usize>,
+}
+
+impl Table {
+    fn wrong(&self, line: usize, expected: impl Into<String>, found: impl Into<String>) -> DataError {
+        DataError::Table { file: self.file.clone(), line, expected: expected.into(), found: found.into() }
+    }
+
+    fn push(&mut self, line: &[u8]) -> Result<(), DataError> {
+        self.line += 1;
+        let line =
+            std::str::from_utf8(line).map_err(|_| self.wrong(self.line, "text", "bytes that are none (not UTF-8)"))?;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.trim_ascii().is_empty() {
+            self.blank.get_or_insert(self.line);
+            return Ok(());
+        }
+        if let Some(blank) = self.blank {
+            return Err(self.wrong(blank, COLUMNS, "a line without any"));
+        }
+        let count = line.split(',').count();
+        if count != SIDE * SIDE + 1 {
+            return Err(self.wrong(self.line, COLUMNS, format!("{count} values")));
+        }
+        for (column, cell) in line.split(',').map(str::trim_ascii).enumerate() {
+            let is_pixel = column < SIDE * SIDE;
+            let (what, largest) = if is_pixel { ("pixel", DARKEST) } else { ("digit", CLASSES as u8 - 1) };
+            let value = number(cell).filter(|&value| value <= largest).ok_or_else(|| {
+                let expected = format!("a {what} from 0 to {largest} in column {}", column + 1);
+                self.wrong(self.line, expected, format!("{cell:?}"))
+            })?;
+            if is_pixel {
+                self.pixels.push(value);
+            } else {
+                self.labels.push(usize::from(value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A number as the table has it: digits, without a sign and without leading zeros.
+fn number(cell: &str) -> Option<u8> {
+    let is_plain = cell.bytes().all(|byte| byte.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0'));
+    if is_plain { cell.parse().ok() } else { None }
 }

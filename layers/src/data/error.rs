@@ -72,7 +72,8 @@ pub enum DataError {
 
     /// The file begins as gzip does, but its compressed data are damaged or cut off.
     #[error(
-        "{}: its gzip data break off or are damaged after {at} unpacked bytes ({source}); fetch the file again",
+        "{}: its gzip data break off or are damaged after {at} unpacked bytes, at byte {packed} of the file ({source}); \
+         fetch the file again",
         file.display()
     )]
     Gzip {
@@ -80,6 +81,8 @@ pub enum DataError {
         file: PathBuf,
         /// How many bytes could be unpacked.
         at: u64,
+        /// How many bytes of the file were read until then.
+        packed: u64,
         /// What the decoder says.
         source: io::Error,
     },
@@ -152,8 +155,24 @@ pub enum DataError {
 
     /// The header announces more than a file of this size can hold.
     #[error(
-        "{}: its header announces {shape:?} elements, but a file of this size cannot unpack to more than {limit} bytes; \
+        "{}: its header announces {shape:?} elements, but a file of this size cannot unpack to more than {most} bytes; \
          fetch the file again",
+        file.display()
+    )]
+    Impossible {
+        /// The file.
+        file: PathBuf,
+        /// The axes its header announces.
+        shape: Vec<usize>,
+        /// The most bytes that the file can unpack to.
+        most: u64,
+    },
+
+    /// A file that would take much more memory than its size suggests.
+    #[error(
+        "{}: its {shape:?} elements take {needed} bytes of memory, but at most {limit} are allowed (16 times the file's \
+         size and 1 MiB, unless you set another limit); if you trust the file, allow more with \
+         `idx::Reader::default().with_limit({needed})`",
         file.display()
     )]
     TooLarge {
@@ -161,12 +180,18 @@ pub enum DataError {
         file: PathBuf,
         /// The axes its header announces.
         shape: Vec<usize>,
-        /// The most bytes that the file can unpack to.
+        /// Bytes of memory that it would take; of a pipe, that what has come so far takes.
+        needed: u64,
+        /// Bytes that are allowed.
         limit: u64,
     },
 
     /// Far more text than the table has.
-    #[error("{}: unpacks to more than {limit} bytes, far more than this table has; is it the right file?", file.display())]
+    #[error(
+        "{}: unpacks to more than {limit} bytes, which would take more memory than 16 times the file's size and 1 MiB; \
+         is it the right file?",
+        file.display()
+    )]
     TooLong {
         /// The file.
         file: PathBuf,

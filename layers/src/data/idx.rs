@@ -4,11 +4,15 @@
 //! elements row by row (LeCun, Cortes and Burges, *The MNIST database*). Only unsigned bytes occur in
 //! these sets, and only they are read.
 //!
-//! No header makes a reader allocate more than its file holds.
+//! Reading takes at most the memory that [all readers](elbo_engine::io) may take: 16 times the file's size and 1 MiB. A
+//! pixel takes one byte of it, a label eight. Real images pack to a third or a tenth of their size, real labels of ten
+//! classes to half of theirs, so they are far from it. What packs better, such as a large file of empty images, is an
+//! error that says so; [`Reader::with_limit`] lets it through.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::source::Source;
+use super::source::{Source, WORKING};
 use super::{DataError, Images};
 
 /// The code of unsigned bytes.
@@ -18,42 +22,160 @@ const UNSIGNED_BYTE: u8 = 0x08;
 /// height and their width.
 ///
 /// # Errors
-/// If the file is missing or unreadable, no IDX file of unsigned bytes with three axes, shorter or
-/// longer than its header says, or without any pixel.
+/// As for [`Reader::images`].
 pub fn images(path: impl AsRef<Path>) -> Result<(Vec<u8>, [usize; 3]), DataError> {
-    read::<3>(path.as_ref())
+    Reader::default().images(path)
 }
 
 /// The labels of a file of labels, each below `classes`.
 ///
 /// # Errors
-/// If the file is missing or unreadable, no IDX file of unsigned bytes with one axis, shorter or
-/// longer than its header says, without any label, or with one that is no class.
+/// As for [`Reader::labels`].
 pub fn labels(path: impl AsRef<Path>, classes: usize) -> Result<Vec<usize>, DataError> {
-    let path = path.as_ref();
-    let (bytes, _) = read::<1>(path)?;
-    let labels: Vec<usize> = bytes.into_iter().map(usize::from).collect();
-    match labels.iter().position(|&label| label >= classes) {
-        Some(row) => Err(DataError::Label { file: path.to_owned(), row, label: labels[row], classes }),
-        None => Ok(labels),
-    }
+    Reader::default().labels(path, classes)
 }
 
-/// Images with their labels from a folder, under the names that MNIST gave such files:
-/// `PREFIX-images-idx3-ubyte` and `PREFIX-labels-idx1-ubyte`, with `.gz` or without. MNIST's
-/// prefixes are `train` and `t10k`.
+/// Images with their labels from a folder, as [`Reader::load`] reads them.
 ///
 /// # Errors
-/// As for [`images`] and [`labels`], and if the two files differ in their number of rows.
+/// As for [`Reader::load`].
 pub fn load(directory: impl AsRef<Path>, prefix: &str, classes: usize) -> Result<Images, DataError> {
-    let images_file = find(directory.as_ref(), &format!("{prefix}-images-idx3-ubyte"))?;
-    let labels_file = find(directory.as_ref(), &format!("{prefix}-labels-idx1-ubyte"))?;
-    let (pixels, shape) = images(&images_file)?;
-    let labels = labels(&labels_file, classes)?;
-    if shape[0] != labels.len() {
-        return Err(DataError::CountsDiffer { images_file, images: shape[0], labels_file, labels: labels.len() });
+    Reader::default().load(directory, prefix, classes)
+}
+
+/// Reads IDX files with a limit of memory of its own.
+///
+/// ```no_run
+/// use elbo::data::idx;
+/// // Masks are mostly zero, so they pack more than a hundredfold.
+/// let masks = idx::Reader::default().with_limit(1 << 30).images("masks-idx3-ubyte.gz")?;
+/// # Ok::<(), elbo::data::DataError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reader {
+    limit: Option<u64>,
+}
+
+impl Reader {
+    /// Allows reading a file to take as much memory as `bytes`. Until this is said it is 16 times the file's size and
+    /// 1 MiB.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Reader {
+        Reader { limit: Some(bytes) }
     }
-    Ok(Images { pixels, shape, labels })
+
+    /// The pixels of a file of images, image by image and row by row, with the number of images, their
+    /// height and their width.
+    ///
+    /// # Errors
+    /// If the file is missing or unreadable, no IDX file of unsigned bytes with three axes, shorter or
+    /// longer than its header says, without any pixel, or takes more memory than [the limit](Reader::with_limit).
+    pub fn images(&self, path: impl AsRef<Path>) -> Result<(Vec<u8>, [usize; 3]), DataError> {
+        self.read::<3, _>(path.as_ref(), |pixel| pixel)
+    }
+
+    /// The labels of a file of labels, each below `classes`.
+    ///
+    /// # Errors
+    /// If the file is missing or unreadable, no IDX file of unsigned bytes with one axis, shorter or
+    /// longer than its header says, without any label, or with one that is not a class, or takes more memory than
+    /// [the limit](Reader::with_limit).
+    pub fn labels(&self, path: impl AsRef<Path>, classes: usize) -> Result<Vec<usize>, DataError> {
+        let path = path.as_ref();
+        let (labels, _) = self.read::<1, _>(path, usize::from)?;
+        match labels.iter().position(|&label| label >= classes) {
+            Some(row) => Err(DataError::Label { file: path.to_owned(), row, label: labels[row], classes }),
+            None => Ok(labels),
+        }
+    }
+
+    /// Images with their labels from a folder, under the names that MNIST gave such files:
+    /// `PREFIX-images-idx3-ubyte` and `PREFIX-labels-idx1-ubyte`, with `.gz` or without. MNIST's
+    /// prefixes are `train` and `t10k`.
+    ///
+    /// # Errors
+    /// As for [`images`](Reader::images) and [`labels`](Reader::labels), and if the two files differ in their number of
+    /// rows.
+    pub fn load(&self, directory: impl AsRef<Path>, prefix: &str, classes: usize) -> Result<Images, DataError> {
+        let images_file = find(directory.as_ref(), &format!("{prefix}-images-idx3-ubyte"))?;
+        let labels_file = find(directory.as_ref(), &format!("{prefix}-labels-idx1-ubyte"))?;
+        let (pixels, shape) = self.images(&images_file)?;
+        let labels = self.labels(&labels_file, classes)?;
+        if shape[0] != labels.len() {
+            return Err(DataError::CountsDiffer { images_file, images: shape[0], labels_file, labels: labels.len() });
+        }
+        Ok(Images { pixels, shape, labels })
+    }
+
+    /// A whole IDX file of unsigned bytes with `AXES` axes, each byte converted.
+    fn read<const AXES: usize, E>(
+        &self,
+        path: &Path,
+        convert: fn(u8) -> E,
+    ) -> Result<(Vec<E>, [usize; AXES]), DataError> {
+        let mut source = Source::open(path)?;
+        let shape = header::<AXES>(&mut source)?;
+        let (file, header) = (source.file(), source.at());
+        // Four axes of 32 bits could not overflow u128; `u64` may, and then no file holds it.
+        let size = shape.iter().map(|&axis| axis as u128).product::<u128>();
+        if let Some(most) = source.at_most()
+            && size > u128::from(most)
+        {
+            let (shape, found) = (shape.to_vec(), header + most);
+            return Err(match u64::try_from(size) {
+                Ok(size) if !source.is_gzip() => DataError::Truncated { file, shape, expected: header + size, found },
+                _ => DataError::Impossible { file, shape, most: found },
+            });
+        }
+        let size = u64::try_from(size).unwrap_or(u64::MAX - header);
+        let elements = self.elements(&mut source, size, &shape, convert)?;
+        let expected = header + size;
+        if (elements.len() as u64) < size {
+            return Err(DataError::Truncated { file, shape: shape.to_vec(), expected, found: source.at() });
+        }
+        if !source.is_at_end()? {
+            return Err(DataError::Oversized { file, shape: shape.to_vec(), expected });
+        }
+        if elements.is_empty() {
+            return Err(DataError::Empty { what: format!("{}: of shape {shape:?}", file.display()) });
+        }
+        Ok((elements, shape))
+    }
+
+    /// The next `count` bytes, converted; fewer only at the end.
+    fn elements<E>(
+        &self,
+        source: &mut Source<'_>,
+        count: u64,
+        shape: &[usize],
+        convert: fn(u8) -> E,
+    ) -> Result<Vec<E>, DataError> {
+        let within = |source: &Source<'_>, count: u64, bytes: usize| {
+            let needed = count.saturating_mul(bytes as u64).saturating_add(WORKING);
+            let limit = self.limit.unwrap_or_else(|| source.memory_limit());
+            let too_large = || DataError::TooLarge { file: source.file(), shape: shape.to_vec(), needed, limit };
+            if needed <= limit { Ok(()) } else { Err(too_large()) }
+        };
+        if source.is_sized() {
+            within(source, count, size_of::<E>())?;
+            let mut elements = Vec::new();
+            let reserved = usize::try_from(count).ok().and_then(|count| elements.try_reserve_exact(count).ok());
+            reserved.ok_or_else(|| DataError::Io { file: source.file(), source: ErrorKind::OutOfMemory.into() })?;
+            source.pieces(count, |_, piece| {
+                elements.extend(piece.iter().map(|&byte| convert(byte)));
+                Ok(())
+            })?;
+            return Ok(elements);
+        }
+        // A pipe may announce anything, so memory grows with what comes: as it grows, three bytes for one; when it is
+        // converted, two and the elements.
+        let mut bytes = Vec::new();
+        source.pieces(count, |source, piece| {
+            bytes.extend_from_slice(piece);
+            within(source, source.at(), if size_of::<E>() == 1 { 3 } else { 2 + size_of::<E>() })
+        })?;
+        Ok(bytes.into_iter().map(convert).collect())
+    }
 }
 
 /// The file of this name, with `.gz` or without.
@@ -69,47 +191,16 @@ fn find(directory: &Path, name: &str) -> Result<PathBuf, DataError> {
     }
 }
 
-/// A whole IDX file of unsigned bytes with `AXES` axes.
-fn read<const AXES: usize>(path: &Path) -> Result<(Vec<u8>, [usize; AXES]), DataError> {
-    let mut source = Source::open(path)?;
-    let shape = header::<AXES>(&mut source)?;
-    let header = source.at();
-    // Four axes of 32 bits could not overflow u128; `u64` may, and then no file holds it.
-    let size = shape.iter().map(|&axis| axis as u128).product::<u128>();
-    if let Some(limit) = source.at_most()
-        && size > u128::from(limit)
-    {
-        let (file, shape, found) = (source.file(), shape.to_vec(), header + limit);
-        return Err(match u64::try_from(size) {
-            Ok(size) if !source.is_gzip() => DataError::Truncated { file, shape, expected: header + size, found },
-            _ => DataError::TooLarge { file, shape, limit: found },
-        });
-    }
-    let size = u64::try_from(size).unwrap_or(u64::MAX - header);
-    let (file, expected) = (source.file(), header + size);
-    let bytes = source.read(size)?;
-    if (bytes.len() as u64) < size {
-        return Err(DataError::Truncated { file, shape: shape.to_vec(), expected, found: source.at() });
-    }
-    if !source.is_at_end()? {
-        return Err(DataError::Oversized { file, shape: shape.to_vec(), expected });
-    }
-    if bytes.is_empty() {
-        return Err(DataError::Empty { what: format!("{}: of shape {shape:?}", file.display()) });
-    }
-    Ok((bytes, shape))
-}
-
 /// The lengths of the axes.
 fn header<const AXES: usize>(source: &mut Source<'_>) -> Result<[usize; AXES], DataError> {
     let file = source.file();
-    let cut = |found: u64| DataError::Truncated {
+    let cut = |source: &Source<'_>| DataError::Truncated {
         file: file.clone(),
         shape: Vec::new(),
         expected: 4 + 4 * AXES as u64,
-        found,
+        found: source.at(),
     };
-    let magic: [u8; 4] = source.read(4)?.try_into().map_err(|short: Vec<u8>| cut(short.len() as u64))?;
+    let magic = source.header::<4>()?.ok_or_else(|| cut(source))?;
     let [0, 0, element, axes] = magic else {
         return Err(DataError::NotIdx { file, found: magic });
     };
@@ -121,8 +212,7 @@ fn header<const AXES: usize>(source: &mut Source<'_>) -> Result<[usize; AXES], D
     }
     let mut shape = [0; AXES];
     for axis in &mut shape {
-        let bytes: [u8; 4] = source.read(4)?.try_into().map_err(|_| cut(source.at()))?;
-        *axis = u32::from_be_bytes(bytes) as usize;
+        *axis = u32::from_be_bytes(source.header()?.ok_or_else(|| cut(source))?) as usize;
     }
     Ok(shape)
 }

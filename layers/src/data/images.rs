@@ -29,6 +29,9 @@ impl Images {
 
     /// Examples whose inputs are (images, height · width), each pixel divided by `divisor`.
     ///
+    /// They are a copy, which takes four bytes a pixel as `f32` and eight as `f64`, beside the byte here: the 60,000
+    /// images of MNIST take 188 MB. The limit of memory of the readers is for the images, not for this copy.
+    ///
     /// # Errors
     /// [`DataError::Empty`] if there are no images, or they have no pixels.
     ///

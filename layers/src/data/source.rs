@@ -1,9 +1,10 @@
-//! Bytes of a data file, plain or gzip, never more of them than asked for.
+//! Bytes of a data file, plain or gzip, read piece by piece and never more of them than asked for.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use elbo_engine::io::memory_limit;
 use flate2::bufread::MultiGzDecoder;
 
 use super::DataError;
@@ -14,15 +15,33 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The most bytes that one byte of a deflate stream can stand for: two bits a copy of 258 bytes.
 const DEFLATE_RATIO: u64 = 1032;
 
+/// Bytes are handed on in pieces of at most so many.
+const PIECE: usize = 8192;
+
+/// More bytes of memory than reading takes beside what is kept of the file: the decoder's 43 KiB, the three texts of 64
+/// KiB that a gzip header may have, buffers and a piece.
+pub(super) const WORKING: u64 = 320 << 10;
+
 /// A file being read from its beginning. Whether it is gzip its first bytes say, not its name.
 pub(super) struct Source<'a> {
     file: PathBuf,
-    reader: Box<dyn Read + 'a>,
-    gzip: bool,
-    /// The most bytes the file can unpack to; unknown for a pipe.
-    limit: Option<u64>,
+    reader: Reader<'a>,
+    /// The file's size; a pipe has none.
+    size: Option<u64>,
     /// Bytes unpacked so far.
     at: u64,
+}
+
+/// A member of gzip follows the other until the file ends; anything else behind a member is an error.
+enum Reader<'a> {
+    Plain(Counted<'a>),
+    Gzip(MultiGzDecoder<Counted<'a>>),
+}
+
+/// A file's bytes, with the number of those that were taken.
+struct Counted<'a> {
+    reader: Box<dyn BufRead + 'a>,
+    taken: u64,
 }
 
 impl Source<'static> {
@@ -34,7 +53,7 @@ impl Source<'static> {
         let file = File::open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         let size = metadata.is_file().then_some(metadata.len());
-        Source::new(path, BufReader::new(file), size).map_err(fail)
+        Source::new(path, Box::new(BufReader::new(file)), size).map_err(fail)
     }
 }
 
@@ -42,25 +61,19 @@ impl<'a> Source<'a> {
     /// Bytes in memory; `name` stands in errors.
     pub(super) fn of_bytes(name: &str, bytes: &'a [u8]) -> Result<Self, DataError> {
         let file = Path::new(name);
-        Source::new(file, bytes, Some(bytes.len() as u64))
+        Source::new(file, Box::new(bytes), Some(bytes.len() as u64))
             .map_err(|source| DataError::Io { file: file.to_owned(), source })
     }
 
-    fn new(file: &Path, mut packed: impl BufRead + 'a, size: Option<u64>) -> io::Result<Self> {
+    fn new(file: &Path, reader: Box<dyn BufRead + 'a>, size: Option<u64>) -> io::Result<Self> {
+        let mut packed = Counted { reader, taken: 0 };
         let gzip = packed.fill_buf()?.starts_with(&GZIP);
-        let (reader, ratio): (Box<dyn Read + 'a>, u64) =
-            if gzip { (Box::new(MultiGzDecoder::new(packed)), DEFLATE_RATIO) } else { (Box::new(packed), 1) };
-        let limit = size.map(|size| size.saturating_mul(ratio));
-        Ok(Source { file: file.to_owned(), reader, gzip, limit, at: 0 })
+        let reader = if gzip { Reader::Gzip(MultiGzDecoder::new(packed)) } else { Reader::Plain(packed) };
+        Ok(Source { file: file.to_owned(), reader, size, at: 0 })
     }
 
     pub(super) fn file(&self) -> PathBuf {
         self.file.clone()
-    }
-
-    /// The most bytes that can still come, as far as the file's size tells.
-    pub(super) fn at_most(&self) -> Option<u64> {
-        self.limit.map(|limit| limit.saturating_sub(self.at))
     }
 
     /// Bytes unpacked so far.
@@ -69,26 +82,95 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn is_gzip(&self) -> bool {
-        self.gzip
+        matches!(self.reader, Reader::Gzip(_))
     }
 
-    /// The next `count` bytes, fewer only at the end. Memory grows with what is there, not with
-    /// what was asked for.
-    pub(super) fn read(&mut self, count: u64) -> Result<Vec<u8>, DataError> {
-        let mut bytes = Vec::new();
-        let result = (&mut self.reader).take(count).read_to_end(&mut bytes);
-        self.at += bytes.len() as u64;
-        match result {
-            Ok(_) => Ok(bytes),
-            Err(source) if self.gzip && source.kind() != io::ErrorKind::OutOfMemory => {
-                Err(DataError::Gzip { file: self.file(), at: self.at, source })
-            }
-            Err(source) => Err(DataError::Io { file: self.file(), source }),
+    /// Whether the file's size is known, as it is not of a pipe.
+    pub(super) fn is_sized(&self) -> bool {
+        self.size.is_some()
+    }
+
+    /// The most bytes that can still come, as far as the file's size tells.
+    pub(super) fn at_most(&self) -> Option<u64> {
+        let ratio = if self.is_gzip() { DEFLATE_RATIO } else { 1 };
+        self.size.map(|size| size.saturating_mul(ratio).saturating_sub(self.at))
+    }
+
+    /// How much memory reading this file may take: the rule of all readers. Of a pipe that is what has come so far.
+    pub(super) fn memory_limit(&self) -> u64 {
+        memory_limit(self.size.unwrap_or(self.packed().taken))
+    }
+
+    fn packed(&self) -> &Counted<'a> {
+        match &self.reader {
+            Reader::Plain(packed) => packed,
+            Reader::Gzip(decoder) => decoder.get_ref(),
         }
+    }
+
+    /// Hands the next `count` bytes to `put` in pieces, fewer only at the end, with the source where it is behind them.
+    pub(super) fn pieces(
+        &mut self,
+        count: u64,
+        mut put: impl FnMut(&Self, &[u8]) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let mut piece = [0; PIECE];
+        let mut left = count;
+        while left > 0 {
+            let most = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+            let result = match &mut self.reader {
+                Reader::Plain(reader) => reader.read(&mut piece[..most]),
+                Reader::Gzip(reader) => reader.read(&mut piece[..most]),
+            };
+            match result {
+                Ok(0) => break,
+                Ok(read) => {
+                    self.at += read as u64;
+                    left -= read as u64;
+                    put(self, &piece[..read])?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) if self.is_gzip() => {
+                    let packed = self.packed().taken;
+                    return Err(DataError::Gzip { file: self.file(), at: self.at, packed, source });
+                }
+                Err(source) => return Err(DataError::Io { file: self.file(), source }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes of a header, as many as there are at most.
+    pub(super) fn header<const COUNT: usize>(&mut self) -> Result<Option<[u8; COUNT]>, DataError> {
+        let mut bytes = Vec::with_capacity(COUNT);
+        self.pieces(COUNT as u64, |_, piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes.try_into().ok())
     }
 
     /// Whether nothing follows. Of gzip this also checks the checksum.
     pub(super) fn is_at_end(&mut self) -> Result<bool, DataError> {
-        Ok(self.read(1)?.is_empty())
+        Ok(self.header::<1>()?.is_none())
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(out)?;
+        self.taken += read as u64;
+        Ok(read)
+    }
+}
+
+impl BufRead for Counted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.taken += count as u64;
+        self.reader.consume(count);
     }
 }

@@ -1,13 +1,20 @@
 //! The header of an `.npy` file.
 
+use std::io::{self, Read};
+
+use super::text::Text;
 use crate::Shape;
 use crate::io::element::Element;
 use crate::io::{FileError, Place, excerpt};
 
-const MAGIC: &[u8; 6] = b"\x93NUMPY";
+/// The bytes before a header of version 2 or 3: the magic, the version, and the header's length in four bytes. Version 1
+/// has two for its length.
+const PREFIX: usize = 12;
 
-/// NumPy's own limit.
-const AXES: usize = 64;
+/// The longest header that version 1 can announce. Longer ones describe records of many fields.
+const LONGEST: u64 = u16::MAX as u64;
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
 /// Elements begin at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
@@ -24,39 +31,74 @@ pub(super) struct Header {
 }
 
 impl Header {
-    pub(super) fn parse(bytes: &[u8], place: &dyn Fn(usize) -> Place) -> Result<Header, FileError> {
+    /// The header at the beginning of the `length` bytes that `source` gives.
+    pub(super) fn read(
+        source: &mut dyn Read,
+        length: u64,
+        place: &dyn Fn(usize) -> Place,
+    ) -> Result<Header, FileError> {
+        let mut bytes = Vec::with_capacity(PREFIX);
+        let mut read_to = |bytes: &mut Vec<u8>, end: usize| {
+            let more = source.take((end - bytes.len()) as u64).read_to_end(bytes);
+            more.map(drop).map_err(|error| unreadable(place(bytes.len()), &error))
+        };
+        read_to(&mut bytes, PREFIX - 2)?;
         if !bytes.starts_with(MAGIC) {
             let found = excerpt(&bytes[..bytes.len().min(MAGIC.len())]);
             return Err(FileError::format(place(0), "the bytes \\x93NUMPY of an .npy file", found));
         }
-        let short = || FileError::format(place(bytes.len()), "a header", "the end of the file");
-        let &[major, minor] = bytes[MAGIC.len()..].first_chunk().ok_or_else(short)?;
-        let (start, length) = match (major, minor) {
-            (1, 0) => (10, bytes[8..].first_chunk().map(|&length| u64::from(u16::from_le_bytes(length)))),
-            (2 | 3, 0) => (12, bytes[8..].first_chunk().map(|&length| u64::from(u32::from_le_bytes(length)))),
+        let short = |at| FileError::format(place(at), "a header", "the end of the file");
+        let &[major, minor] = bytes[MAGIC.len()..].first_chunk().ok_or_else(|| short(bytes.len()))?;
+        let start = match (major, minor) {
+            (1, 0) => PREFIX - 2,
+            (2 | 3, 0) => PREFIX,
             _ => {
                 return Err(FileError::format(place(6), "version 1.0, 2.0 or 3.0", format!("version {major}.{minor}")));
             }
         };
-        let length = length.ok_or_else(short)?;
-        let there = bytes.len() - start;
-        if length > there as u64 {
-            return Err(FileError::Length { place: place(start), expected: length, found: there as u64 });
+        read_to(&mut bytes, start)?;
+        let announced = match bytes[8..] {
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+            _ => return Err(short(bytes.len())),
+        };
+        let there = length.saturating_sub(start as u64);
+        if announced > there {
+            return Err(FileError::Length { place: place(start), expected: announced, found: there });
         }
-        let end = start + length as usize;
-        let mut text = Text { bytes: &bytes[..end], at: start, place };
+        if announced > LONGEST {
+            let expected = format!("a header of at most {LONGEST} bytes");
+            return Err(FileError::format(place(8), expected, format!("one of {announced}")));
+        }
+        let end = start + announced as usize;
+        read_to(&mut bytes, end)?;
+        if bytes.len() < end {
+            return Err(short(bytes.len()));
+        }
+        Header::parse(&bytes, start, place)
+    }
+
+    /// What the header in `bytes` says, whose text begins at `start`.
+    fn parse(bytes: &[u8], start: usize, place: &dyn Fn(usize) -> Place) -> Result<Header, FileError> {
+        let end = bytes.len();
+        let mut text = Text { bytes, at: start, place };
         let (mut element, mut fortran, mut shape) = (None, None, None);
         text.expect("{")?;
         while !text.take(b"}") {
+            text.skip_space();
             let at = text.at;
-            match text.string()? {
-                b"descr" => element = Some(text.colon(Text::element)?),
-                b"fortran_order" => fortran = Some(text.colon(Text::boolean)?),
-                b"shape" => shape = Some(text.colon(Text::shape)?),
+            let key = text.string()?;
+            let twice = match key {
+                b"descr" => element.replace(text.colon(Text::element)?).is_some(),
+                b"fortran_order" => fortran.replace(text.colon(Text::boolean)?).is_some(),
+                b"shape" => shape.replace(text.colon(Text::shape)?).is_some(),
                 other => {
                     let expected = "the key 'descr', 'fortran_order' or 'shape'";
                     return Err(FileError::format(place(at), expected, excerpt(other)));
                 }
+            };
+            if twice {
+                return Err(FileError::format(place(at), "every key once", format!("a second key {}", excerpt(key))));
             }
             if !text.take(b",") {
                 text.expect("}")?;
@@ -72,6 +114,11 @@ impl Header {
         let fortran = fortran.ok_or_else(|| missing("fortran_order"))?;
         Ok(Header { element, big_endian, fortran, shape: shape.ok_or_else(|| missing("shape"))?, end })
     }
+}
+
+/// The error of a source that ends early or whose packed data are damaged.
+pub(super) fn unreadable(place: Place, error: &io::Error) -> FileError {
+    FileError::Damaged { place, reason: error.to_string() }
 }
 
 /// The header of an array of `f32` or `f64`, which have 4 or 8 bytes.
@@ -95,132 +142,6 @@ pub(super) fn write(size: usize, shape: &[usize]) -> Vec<u8> {
     bytes
 }
 
-/// Reads the part of Python's syntax that such a dictionary is written in.
-struct Text<'a> {
-    /// The file up to the end of its header.
-    bytes: &'a [u8],
-    at: usize,
-    place: &'a dyn Fn(usize) -> Place,
-}
-
-impl<'a> Text<'a> {
-    fn skip_space(&mut self) {
-        while self.bytes.get(self.at).is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
-        }
-    }
-
-    /// Steps over `token` if it comes next.
-    fn take(&mut self, token: &[u8]) -> bool {
-        self.skip_space();
-        let is_next = self.bytes[self.at..].starts_with(token);
-        self.at += if is_next { token.len() } else { 0 };
-        is_next
-    }
-
-    fn expect(&mut self, token: &str) -> Result<(), FileError> {
-        if self.take(token.as_bytes()) { Ok(()) } else { Err(self.unexpected(&format!("`{token}`"))) }
-    }
-
-    fn unexpected(&self, expected: &str) -> FileError {
-        let found = excerpt(&self.bytes[self.at..]);
-        let found = if self.at == self.bytes.len() { "the end of the header" } else { &found };
-        FileError::format((self.place)(self.at), expected, found)
-    }
-
-    fn colon<V>(&mut self, value: impl Fn(&mut Self) -> Result<V, FileError>) -> Result<V, FileError> {
-        self.expect(":")?;
-        value(self)
-    }
-
-    /// A text between quotes of either kind, without escapes: no key and no type needs one.
-    fn string(&mut self) -> Result<&'a [u8], FileError> {
-        self.skip_space();
-        let rest = &self.bytes[self.at..];
-        let closed = match rest {
-            [quote @ (b'\'' | b'"'), text @ ..] => text.iter().position(|byte| byte == quote).map(|end| &text[..end]),
-            _ => None,
-        };
-        let text = closed.ok_or_else(|| self.unexpected("a quoted text"))?;
-        self.at += text.len() + 2;
-        Ok(text)
-    }
-
-    /// The elements' type, and whether their most significant byte comes first.
-    fn element(&mut self) -> Result<(Element, bool), FileError> {
-        self.skip_space();
-        let start = self.at;
-        // A list stands where a record has several fields.
-        if self.take(b"[") {
-            let found = excerpt(&self.bytes[start..]);
-            return Err(FileError::Element { place: (self.place)(start), found });
-        }
-        let name = self.string()?;
-        let unreadable = || FileError::Element { place: (self.place)(start), found: excerpt(name) };
-        let (order, kind) = name.split_first().ok_or_else(unreadable)?;
-        let element = match kind {
-            b"b1" => Element::Bool,
-            b"i1" => Element::I8,
-            b"i2" => Element::I16,
-            b"i4" => Element::I32,
-            b"i8" => Element::I64,
-            b"u1" => Element::U8,
-            b"u2" => Element::U16,
-            b"u4" => Element::U32,
-            b"u8" => Element::U64,
-            b"f2" => Element::F16,
-            b"f4" => Element::F32,
-            b"f8" => Element::F64,
-            _ => return Err(unreadable()),
-        };
-        match order {
-            b'<' => Ok((element, false)),
-            b'>' => Ok((element, true)),
-            b'|' if element.size() == 1 => Ok((element, false)),
-            _ => Err(unreadable()),
-        }
-    }
-
-    fn boolean(&mut self) -> Result<bool, FileError> {
-        if self.take(b"True") {
-            Ok(true)
-        } else if self.take(b"False") {
-            Ok(false)
-        } else {
-            Err(self.unexpected("True or False"))
-        }
-    }
-
-    /// A tuple of integers.
-    fn shape(&mut self) -> Result<Shape, FileError> {
-        self.expect("(")?;
-        let mut shape = Shape::default();
-        while !self.take(b")") {
-            if shape.len() == AXES {
-                return Err(self.unexpected("at most 64 axes"));
-            }
-            shape.push(self.integer()?);
-            if !self.take(b",") {
-                self.expect(")")?;
-                break;
-            }
-        }
-        Ok(shape)
-    }
-
-    /// An axis' length; Python 2 wrote an `L` behind some.
-    fn integer(&mut self) -> Result<usize, FileError> {
-        self.skip_space();
-        let rest = &self.bytes[self.at..];
-        let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-        let number = std::str::from_utf8(&rest[..digits]).ok().and_then(|digits| digits.parse().ok());
-        let number = number.ok_or_else(|| self.unexpected("the length of an axis, which memory can address"))?;
-        self.at += digits;
-        self.take(b"L");
-        Ok(number)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +150,8 @@ mod tests {
         let mut bytes = [&MAGIC[..], &[1, 0]].concat();
         bytes.extend((text.len() as u16).to_le_bytes());
         bytes.extend(text.as_bytes());
-        Header::parse(&bytes, &|byte| Place::new("x.npy".as_ref(), None, byte)).map_err(|error| error.to_string())
+        let place = |byte| Place::new("x.npy".as_ref(), None, byte);
+        Header::read(&mut &bytes[..], bytes.len() as u64, &place).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -267,6 +189,21 @@ mod tests {
             (
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x",
                 "expected the end of the header, found \"x\"",
+            ),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3)}", "byte 62: expected `,` behind the only axis"),
+            (
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (03,)}",
+                "axis without a leading zero, found \"03,)}\"",
+            ),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (00,)}", "axis without a leading zero"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (+3,)}", "expected the length of an axis"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (1_0,)}", "byte 62: expected `,` behind"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3 L,)}", "byte 63: expected `,` behind"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3LL)}", "expected `)`, found \"L)}\""),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (٣,)}", "expected the length of an axis"),
+            (
+                "{'shape': (1,), 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
+                "byte 66: expected every key once, found a second key \"shape\"",
             ),
             ("{'what': 1}", "byte 11: expected the key 'descr', 'fortran_order' or 'shape', found \"what\""),
             (&long, "expected at most 64 axes"),

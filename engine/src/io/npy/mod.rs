@@ -4,10 +4,12 @@
 //! type, their order and the shape), then the elements.
 
 mod header;
+mod text;
 
+use std::io::Read;
 use std::path::Path;
 
-use super::{FileError, Place, elements, read_file, write_file};
+use super::{FileError, Place, elements, read_file, shown, write_file};
 use crate::{Real, Shape, Tensor};
 use header::Header;
 
@@ -33,7 +35,8 @@ pub fn read<T: Real>(file: impl AsRef<Path>) -> Result<Tensor<T>, FileError> {
 /// # Errors
 /// As for [`read`].
 pub fn from_bytes<T: Real>(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Tensor<T>, FileError> {
-    parse(bytes, u64::MAX, &|byte| Place::new(name.as_ref(), None, byte))
+    // A plain file needs no limit: a byte of it becomes at most eight.
+    parse(&mut &bytes[..], bytes.len() as u64, &Budget::NONE, &|byte| Place::new(name.as_ref(), None, byte))
 }
 
 /// Writes a tensor to a file: version 1, little-endian, row by row, in its own number type.
@@ -63,36 +66,62 @@ pub(super) fn append_elements<T: Real>(tensor: &Tensor<T>, bytes: &mut Vec<u8>) 
     }
 }
 
-/// The array in `bytes`, if it takes at most `limit` bytes of memory; `place` says where a byte is.
-pub(super) fn parse<T: Real>(bytes: &[u8], limit: u64, place: &dyn Fn(usize) -> Place) -> Result<Tensor<T>, FileError> {
-    let Header { element, big_endian, fortran, shape, end } = Header::parse(bytes, place)?;
-    let data = &bytes[end..];
+/// How much memory a tensor may take.
+pub(super) struct Budget {
+    /// Bytes that reading takes beside the tensor.
+    pub(super) held: u64,
+    /// Bytes that must be allowed however small the tensor is.
+    pub(super) least: u64,
+    /// Bytes that may be taken in all.
+    pub(super) limit: u64,
+}
+
+impl Budget {
+    const NONE: Budget = Budget { held: 0, least: 0, limit: u64::MAX };
+}
+
+/// Elements are read from the source in pieces of so many bytes: a whole number of elements of each size.
+const PIECE: usize = 8192;
+
+/// The array in the `length` bytes that `source` gives, if there is memory for it; `place` says where a byte is.
+pub(super) fn parse<T: Real>(
+    source: &mut dyn Read,
+    length: u64,
+    budget: &Budget,
+    place: &dyn Fn(usize) -> Place,
+) -> Result<Tensor<T>, FileError> {
+    let Header { element, big_endian, fortran, shape, end } = Header::read(source, length, place)?;
     let count = elements(&shape).ok_or_else(|| {
-        FileError::format(place(end), "a shape that memory can address", format!("the shape {shape:?}"))
+        FileError::format(place(end), "a shape that memory can address", format!("the shape {}", shown(&shape)))
     })?;
-    let expected = count as u128 * element.size() as u128;
-    if data.len() as u128 != expected {
+    let (expected, found) = (count as u128 * element.size() as u128, length - end as u64);
+    if u128::from(found) != expected {
         let expected = u64::try_from(expected).unwrap_or(u64::MAX);
-        return Err(FileError::Length { place: place(end), expected, found: data.len() as u64 });
+        return Err(FileError::Length { place: place(end), expected, found });
     }
-    // As many elements as the file has bytes, at most: eight times the file.
-    let needed = (count * size_of::<T>()) as u64;
-    if needed > limit {
-        return Err(FileError::TooLarge { place: place(end), needed, limit });
+    let needed = (count as u64).saturating_mul(size_of::<T>() as u64).saturating_add(budget.held).max(budget.least);
+    if needed > budget.limit {
+        return Err(FileError::TooLarge { place: place(end), needed, limit: budget.limit });
     }
     let mut tensor = Tensor::<T>::zeros(shape.clone());
     let out = tensor.data_mut();
     let mut columns = Columns::new(&shape);
     let mut i = 0;
-    element.convert(
-        data,
-        big_endian,
-        |byte| place(end + byte),
-        |x| {
-            out[if fortran { columns.next() } else { i }] = x;
-            i += 1;
-        },
-    )?;
+    let mut piece = [0; PIECE];
+    while i < count {
+        let bytes = &mut piece[..PIECE.min((count - i) * element.size())];
+        source.read_exact(bytes).map_err(|error| header::unreadable(place(end + i * element.size()), &error))?;
+        element.convert(
+            bytes,
+            big_endian,
+            i,
+            |byte| place(end + byte),
+            |x| {
+                out[if fortran { columns.next() } else { i }] = x;
+                i += 1;
+            },
+        )?;
+    }
     Ok(tensor)
 }
 
@@ -142,6 +171,36 @@ mod tests {
             let tensor = Tensor::<f64>::from_fn(shape, |i| (i as f64).sin());
             assert_eq!(from_bytes::<f64>("x", &to_bytes(&tensor)).unwrap(), tensor);
         }
+    }
+
+    #[test]
+    fn an_empty_array_has_axes_that_memory_can_address() {
+        let with = |shape: &str, data: usize| {
+            let text = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}");
+            let length = (text.len() as u16).to_le_bytes();
+            let bytes = [b"\x93NUMPY\x01\0", &length[..], text.as_bytes(), &vec![0; data]].concat();
+            from_bytes::<f32>("x", &bytes).map_err(|error| error.to_string())
+        };
+        for shape in ["(0, 4294967296, 4294967296)", "(4294967296, 0, 4294967296)", "(4294967296, 4294967296, 0)"] {
+            let message = with(shape, 0).unwrap_err();
+            assert!(message.contains("expected a shape that memory can address, found the shape ["), "{message}");
+        }
+        assert!(with("(1152921504606846976,)", 8).unwrap_err().contains("a shape that memory can address"));
+        assert_eq!(with("(0, 4294967296)", 0).unwrap(), Tensor::zeros([0, 4_294_967_296]));
+    }
+
+    #[test]
+    fn a_header_is_not_longer_than_version_1_allows() {
+        let with = |length: u32, there: usize| {
+            let bytes = [b"\x93NUMPY\x02\0", &length.to_le_bytes()[..], &vec![b' '; there]].concat();
+            from_bytes::<f32>("x", &bytes).unwrap_err().to_string()
+        };
+        assert_eq!(
+            with(u32::MAX, 9),
+            "x, byte 12: 9 bytes follow, but the header announces 4294967295; is the file whole?"
+        );
+        assert!(with(65_535, 65_535).contains("expected `{`, found the end of the header"));
+        assert_eq!(with(65_536, 65_536), "x, byte 8: expected a header of at most 65535 bytes, found one of 65536");
     }
 
     #[test]

@@ -3,17 +3,17 @@
 //! Eight bytes with the length of a header, the header (JSON: for each tensor type, shape and place), then the elements,
 //! without gaps.
 
+mod header;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use ::safetensors::Dtype;
-use ::safetensors::tensor::{TensorInfo, serialize};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use ::safetensors::tensor::serialize;
 
-use super::element::Element;
-use super::{FileError, Place, elements, npy, read_file, write_file};
+use super::{FileError, Place, excerpt, npy, read_file, write_file};
 use crate::{Real, Shape, Tensor};
+use header::{Header, element};
 
 /// The bytes that hold the header's length.
 const LENGTH: usize = 8;
@@ -66,16 +66,19 @@ impl Safetensors {
             return Err(FileError::Length { place: place(LENGTH), expected: length, found: rest.len() as u64 });
         }
         let (text, data) = rest.split_at(length as usize);
-        let header: Header = serde_json::from_slice(text).map_err(|error| {
-            FileError::format(place(LENGTH), "a header in JSON that describes tensors", error.to_string())
-        })?;
+        let wrong = |found: String| FileError::format(place(LENGTH), "a header in JSON that describes tensors", found);
+        // JSON would allow spaces before it; the format does not.
+        if !text.starts_with(b"{") {
+            return Err(wrong(format!("a header that begins with {}, not with `{{`", excerpt(text))));
+        }
+        let header: Header = serde_json::from_slice(text).map_err(|error| wrong(error.to_string()))?;
         let start = LENGTH + text.len();
         header.check(&file, start, data.len())?;
         Ok(Safetensors { file, header, start, bytes })
     }
 
     /// The tensors' names, in the order of their elements.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.header.tensors.iter().map(|(name, _)| &name[..])
     }
 
@@ -89,10 +92,11 @@ impl Safetensors {
     /// # Errors
     /// If there is none, or its elements are no numbers that `T` has: see [the rules](super).
     pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
-        let Some((_, info)) = self.header.tensors.iter().find(|(other, _)| other == name) else {
-            let present = self.names().map(str::to_owned).collect();
-            return Err(FileError::Missing { file: self.file.clone(), name: name.to_owned(), present });
+        let Header { tensors, names, .. } = &self.header;
+        let Some(found) = names.find(name, |place| &tensors[place].0) else {
+            return Err(FileError::missing(&self.file, name, self.names()));
         };
+        let info = &tensors[found].1;
         let (from, to) = (self.start + info.data_offsets.0, self.start + info.data_offsets.1);
         let place = |byte| Place::new(&self.file, Some(name), from + byte);
         let element = element(info.dtype)
@@ -100,102 +104,13 @@ impl Safetensors {
         // Its bytes were counted when the header was checked: memory can address them.
         let mut tensor = Tensor::<T>::zeros(Shape::from(&info.shape[..]));
         let mut out = tensor.data_mut().iter_mut();
-        element.convert(&self.bytes[from..to], false, place, |x| {
+        element.convert(&self.bytes[from..to], false, 0, place, |x| {
             if let Some(out) = out.next() {
                 *out = x;
             }
         })?;
         Ok(tensor)
     }
-}
-
-/// What the header says.
-struct Header {
-    metadata: BTreeMap<String, String>,
-    /// In the order of their elements.
-    tensors: Vec<(String, TensorInfo)>,
-}
-
-impl Header {
-    /// The tensors must stand one behind the other, each with as many bytes as its shape and type take, and fill the
-    /// `held` bytes that there are.
-    fn check(&self, file: &Path, start: usize, held: usize) -> Result<(), FileError> {
-        let mut end = 0;
-        for (name, info) in &self.tensors {
-            let (from, to) = info.data_offsets;
-            let place = |byte| Place::new(file, Some(name), start.saturating_add(byte));
-            if from != end || to < from || to > held {
-                let expected =
-                    format!("data that begin at offset {end} and end within the {held} bytes that there are");
-                return Err(FileError::format(place(end), expected, format!("the offsets {from} and {to}")));
-            }
-            let bits = elements(&info.shape).and_then(|count| count.checked_mul(info.dtype.bitsize()));
-            if bits != (to - from).checked_mul(8) {
-                let expected = format!("the data of shape {:?} and type {:?}", info.shape, info.dtype);
-                return Err(FileError::format(place(from), expected, format!("{} bytes", to - from)));
-            }
-            end = to;
-        }
-        if end != held {
-            let place = Place::new(file, None, start);
-            return Err(FileError::Length { place, expected: end as u64, found: held as u64 });
-        }
-        Ok(())
-    }
-}
-
-/// By hand, and not by `#[serde(flatten)]` as in the `safetensors` crate, which takes 32 bytes of memory for two of the
-/// file where it collects what it has not understood yet.
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Header;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with an entry for each tensor")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
-                let mut header = Header { metadata: BTreeMap::new(), tensors: Vec::new() };
-                while let Some(name) = map.next_key::<String>()? {
-                    match &name[..] {
-                        "__metadata__" => header.metadata = map.next_value()?,
-                        _ => header.tensors.push((name, map.next_value()?)),
-                    }
-                }
-                let mut names: Vec<&str> = header.tensors.iter().map(|(name, _)| &name[..]).collect();
-                names.sort_unstable();
-                if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-                    return Err(A::Error::custom(format!("two tensors of the name `{}`", twice[0])));
-                }
-                header.tensors.sort_by_key(|(_, info)| info.data_offsets);
-                Ok(header)
-            }
-        }
-
-        deserializer.deserialize_map(Entries)
-    }
-}
-
-fn element(dtype: Dtype) -> Option<Element> {
-    Some(match dtype {
-        Dtype::BOOL => Element::Bool,
-        Dtype::I8 => Element::I8,
-        Dtype::I16 => Element::I16,
-        Dtype::I32 => Element::I32,
-        Dtype::I64 => Element::I64,
-        Dtype::U8 => Element::U8,
-        Dtype::U16 => Element::U16,
-        Dtype::U32 => Element::U32,
-        Dtype::U64 => Element::U64,
-        Dtype::F16 => Element::F16,
-        Dtype::BF16 => Element::Bf16,
-        Dtype::F32 => Element::F32,
-        Dtype::F64 => Element::F64,
-        _ => return None,
-    })
 }
 
 /// Writes tensors and some text about them, by key, to a file.
@@ -318,6 +233,13 @@ mod tests {
         }
         let twice = format!(r#"{{"w":{0},"w":{0}}}"#, entry("[0]", 0, 0));
         assert!(refused(&twice, &[]).contains("two tensors of the name `w`"));
+        let keys = r#"{"__metadata__":{"key":"a","key":"b"}}"#;
+        assert!(refused(keys, &[]).contains("two texts under the key `key`"));
+        let metadata = r#"{"__metadata__":{},"__metadata__":{}}"#;
+        assert!(refused(metadata, &[]).contains("a second `__metadata__`"));
+        assert!(refused(" {}", &[]).contains("x, byte 8: expected a header in JSON"));
+        let empty = one("[0,4294967296,4294967296]", 0, 0);
+        assert!(refused(&empty, &[]).contains("expected the data of shape [0, 4294967296, 4294967296]"));
         let message = Safetensors::from_bytes("x", vec![9, 0, 0, 0, 0, 0, 0, 0]).err().unwrap().to_string();
         assert_eq!(message, "x, byte 8: 0 bytes follow, but the header announces 9; is the file whole?");
     }

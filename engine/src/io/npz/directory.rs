@@ -1,0 +1,48 @@
+//! The list of an archive's arrays.
+
+use std::path::Path;
+
+use rawzip::{CompressionMethod, ZipArchiveEntryWayfinder, ZipSliceArchive};
+
+use crate::io::{FileError, Place};
+
+/// An array that has not been unpacked.
+pub(super) struct Member {
+    pub(super) name: Box<str>,
+    pub(super) method: CompressionMethod,
+    pub(super) encrypted: bool,
+    pub(super) entry: ZipArchiveEntryWayfinder,
+    /// Where the archive says that it begins.
+    pub(super) offset: usize,
+}
+
+/// The `.npy` files in the archive.
+pub(super) fn directory(file: &Path, archive: &ZipSliceArchive<Vec<u8>>) -> Result<Vec<Member>, FileError> {
+    let start = usize::try_from(archive.directory_offset()).unwrap_or(usize::MAX);
+    let wrong =
+        |found: String| FileError::format(Place::new(file, None, start), "the directory of a ZIP archive", found);
+    let mut members = Vec::new();
+    let mut entries = archive.entries();
+    let mut count = 0;
+    while let Some(entry) = entries.next_entry().map_err(|error| wrong(error.to_string()))? {
+        count += 1;
+        let path = entry.file_path();
+        let Some(name) = path.as_bytes().strip_suffix(b".npy") else {
+            continue;
+        };
+        let offset = usize::try_from(entry.local_header_offset()).unwrap_or(usize::MAX);
+        let name = std::str::from_utf8(name)
+            .map_err(|error| FileError::format(Place::new(file, None, offset), "a name in UTF-8", error.to_string()))?;
+        members.push(Member {
+            name: name.into(),
+            method: entry.compression_method(),
+            encrypted: entry.flags().is_encrypted(),
+            entry: entry.wayfinder(),
+            offset,
+        });
+    }
+    match archive.entries_hint() {
+        announced if announced == count => Ok(members),
+        announced => Err(wrong(format!("{count} members, where its end announces {announced}"))),
+    }
+}

@@ -1,0 +1,275 @@
+//! `.npz`: several arrays under names, as `numpy.savez` and `numpy.savez_compressed` write them: a ZIP archive of `.npy`
+//! files, stored or deflated.
+
+mod directory;
+mod inflate;
+mod write;
+
+use std::path::{Path, PathBuf};
+
+use rawzip::{CompressionMethod, ZipArchive, ZipSliceArchive, ZipSliceEntry};
+
+use super::npy::Budget;
+use super::{FileError, Names, Place, excerpt, memory_limit, npy, read_file};
+use crate::{Real, Tensor};
+use directory::{Member, directory};
+use inflate::Inflate;
+pub use write::{Packing, to_bytes, write};
+
+/// An `.npz` file in memory. Its arrays are unpacked as they are asked for.
+///
+/// ```
+/// use elbo_engine::Tensor;
+/// use elbo_engine::io::npz::{self, Npz, Packing};
+///
+/// # fn main() -> Result<(), elbo_engine::io::FileError> {
+/// let (w, b) = (Tensor::<f32>::full([2, 3], 0.5), Tensor::zeros([2]));
+/// let bytes = npz::to_bytes([("weight", &w), ("bias", &b)], Packing::Deflated);
+/// let file = Npz::from_bytes("net.npz", bytes)?;
+/// assert_eq!(file.names().collect::<Vec<_>>(), ["weight", "bias"]);
+/// assert_eq!(file.tensor::<f32>("weight")?, w);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Npz {
+    file: PathBuf,
+    archive: ZipSliceArchive<Vec<u8>>,
+    members: Vec<Member>,
+    names: Names,
+    /// Bytes that all arrays unpack to, as the directory says.
+    unpacked: u64,
+    limit: u64,
+}
+
+impl Npz {
+    /// Reads a file and its list of arrays.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no ZIP archive, or two of its arrays have one name.
+    pub fn open(file: impl AsRef<Path>) -> Result<Npz, FileError> {
+        Npz::from_bytes(file.as_ref(), read_file(file.as_ref())?)
+    }
+
+    /// The same of a file's bytes; `name` stands in errors.
+    ///
+    /// # Errors
+    /// As for [`open`](Npz::open).
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: Vec<u8>) -> Result<Npz, FileError> {
+        let file = name.as_ref().to_owned();
+        let length = bytes.len();
+        let archive = ZipArchive::from_slice(bytes).map_err(|error| {
+            FileError::format(Place::new(&file, None, length), "the directory of a ZIP archive", error.to_string())
+        })?;
+        let end = archive.end_offset();
+        if end != length as u64 {
+            let found = format!("{} more bytes", (length as u64).saturating_sub(end));
+            return Err(FileError::format(Place::new(&file, None, end as usize), "the end of the archive", found));
+        }
+        let members = directory(&file, &archive)?;
+        let names = Names::new(members.len(), |place| &members[place].name).map_err(|twice| {
+            let Member { name, offset, .. } = &members[twice];
+            let place = Place::new(&file, Some(name), *offset);
+            FileError::format(place, "every name once", "a second array of this name")
+        })?;
+        let sizes = members.iter().map(|member| member.entry.uncompressed_size_hint());
+        let unpacked = sizes.fold(0, u64::saturating_add);
+        Ok(Npz { file, archive, members, names, unpacked, limit: memory_limit(length as u64) })
+    }
+
+    /// Allows reading an array to take as much memory as `bytes`: the file's size, the tensor, and some 64 KiB to unpack
+    /// it. All arrays together may unpack to as much. Until this is said it is [`memory_limit`] of the file's size,
+    /// because a kilobyte of packed zeros can fill a megabyte.
+    #[must_use]
+    pub fn with_limit(self, bytes: u64) -> Npz {
+        Npz { limit: bytes, ..self }
+    }
+
+    /// The arrays' names, without `.npy`, in the order of the file. Whatever else is in the archive is passed over.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.members.iter().map(|member| &member.name[..])
+    }
+
+    /// The array of this name.
+    ///
+    /// # Errors
+    /// If there is none, or it is packed in another way than stored or deflated, or encrypted, or damaged, or takes more
+    /// memory than [the limit](Npz::with_limit), or what [`npy::read`] refuses.
+    pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
+        let Some(member) = self.names.find(name, |place| &self.members[place].name) else {
+            return Err(FileError::missing(&self.file, name, self.names()));
+        };
+        let member = &self.members[member];
+        let place = |byte| Place::new(&self.file, Some(name), byte);
+        if member.encrypted {
+            return Err(FileError::format(place(0), "plain data", "an encrypted array"));
+        }
+        let entry = self.entry(member)?;
+        let (packed, size) = (entry.data(), entry.claim_verifier().uncompressed_size);
+        let damaged = |reason: String| FileError::Damaged { place: place(0), reason };
+        let verify = |checksum: u32| match entry.claim_verifier().crc {
+            claim if claim == checksum => Ok(()),
+            claim => Err(damaged(format!("their checksum is {checksum:08x}, not the {claim:08x} of the directory"))),
+        };
+        let held = self.archive.get_ref().len() as u64 + inflate::MEMORY;
+        let budget = Budget { held, least: self.unpacked, limit: self.limit };
+        match member.method {
+            CompressionMethod::STORE if packed.len() as u64 != size => {
+                Err(damaged(format!("they are {} bytes, not the {size} of the directory", packed.len())))
+            }
+            CompressionMethod::STORE => {
+                verify(rawzip::crc32(packed))?;
+                npy::parse(&mut &packed[..], size, &budget, &place)
+            }
+            CompressionMethod::DEFLATE => {
+                let mut source = Inflate::new(packed, size);
+                let outcome = npy::parse(&mut source, size, &budget, &place);
+                if !matches!(outcome, Err(FileError::TooLarge { .. })) {
+                    // Damage is why the rest looks wrong, so it is what is reported.
+                    verify(source.finish().map_err(|error| damaged(error.to_string()))?)?;
+                }
+                outcome
+            }
+            other => {
+                let found = format!("ZIP's method {other:?}");
+                Err(FileError::format(place(0), "an array that is stored or deflated", found))
+            }
+        }
+    }
+
+    /// The member's data, if the header before them says the same as the directory.
+    fn entry(&self, member: &Member) -> Result<ZipSliceEntry<'_>, FileError> {
+        let place = || Place::new(&self.file, Some(&member.name), member.offset);
+        let entry = self.archive.get_entry(member.entry).map_err(|error| {
+            FileError::format(place(), "a ZIP member of this array, with all its data", error.to_string())
+        })?;
+        let (local, claim) = (entry.local_header(), entry.claim_verifier());
+        let path = local.file_path();
+        let differs = if path.as_bytes().strip_suffix(b".npy") != Some(member.name.as_bytes()) {
+            format!("the name {}", excerpt(path.as_bytes()))
+        } else if local.compression_method() != member.method {
+            format!("the method {:?}, not {:?}", local.compression_method(), member.method)
+        } else if local.flags().is_encrypted() {
+            "an encrypted member".to_owned()
+        } else if local.flags().has_data_descriptor() {
+            // Size and checksum stand behind the data.
+            return Ok(entry);
+        } else if local.compressed_size_hint() != entry.data().len() as u64 {
+            format!("{} packed bytes, not {}", local.compressed_size_hint(), entry.data().len())
+        } else if local.uncompressed_size_hint() != claim.uncompressed_size {
+            format!("{} bytes, not {}", local.uncompressed_size_hint(), claim.uncompressed_size)
+        } else if local.crc32() != claim.crc {
+            format!("the checksum {:08x}, not {:08x}", local.crc32(), claim.crc)
+        } else {
+            return Ok(entry);
+        };
+        Err(FileError::format(place(), "a header that says the same as the directory", differs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(packing: Packing) -> Vec<u8> {
+        let (w, b) = (Tensor::<f64>::from_fn([20, 3], |i| i as f64), Tensor::from_fn([2], |i| -(i as f64)));
+        to_bytes([("net/weight", &w), ("β", &b)], packing)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for packing in [Packing::Stored, Packing::Deflated] {
+            let npz = Npz::from_bytes("pair.npz", pair(packing)).unwrap();
+            assert_eq!(npz.names().collect::<Vec<_>>(), ["net/weight", "β"]);
+            assert_eq!(npz.tensor::<f64>("net/weight").unwrap(), Tensor::from_fn([20, 3], |i| i as f64));
+            assert_eq!(npz.tensor::<f32>("β").unwrap(), Tensor::new([2], [0.0, -1.0]));
+            let message = npz.tensor::<f64>("bias").unwrap_err().to_string();
+            assert_eq!(message, "pair.npz: no array `bias`; there are [\"net/weight\", \"β\"]");
+        }
+        let none: [(&str, &Tensor); 0] = [];
+        assert_eq!(Npz::from_bytes("empty.npz", to_bytes(none, Packing::Stored)).unwrap().names().count(), 0);
+    }
+
+    #[test]
+    fn every_changed_byte_of_the_data_is_found() {
+        for packing in [Packing::Stored, Packing::Deflated] {
+            let whole = pair(packing);
+            let start = 30 + "net/weight.npy".len();
+            // The last byte of deflated data may have bits that mean nothing.
+            let end = start + whole[start..].windows(4).position(|bytes| bytes == b"PK\x07\x08").unwrap() - 1;
+            assert!(end - start > 80);
+            for at in start..end {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x10;
+                let read = Npz::from_bytes("bad.npz", bytes).and_then(|npz| npz.tensor::<f64>("net/weight"));
+                let message = read.expect_err("damage at a byte of the data").to_string();
+                assert!(message.starts_with("bad.npz, array `net/weight`, byte 0: the data are damaged"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_and_a_limit_lets_it_through() {
+        let zeros = Tensor::<f32>::zeros([1 << 20]);
+        let bytes = to_bytes([("zeros", &zeros)], Packing::Deflated);
+        assert!(bytes.len() < 10_000);
+        let needed = bytes.len() as u64 + inflate::MEMORY + (4 << 20);
+        let npz = Npz::from_bytes("zeros.npz", bytes).unwrap();
+        let message = npz.tensor::<f32>("zeros").unwrap_err().to_string();
+        assert!(message.contains(&format!("takes {needed} bytes of memory, but at most")), "{message}");
+        assert!(message.contains(&format!("allow more with `with_limit({needed})`")), "{message}");
+        assert_eq!(npz.with_limit(needed).tensor::<f32>("zeros").unwrap(), zeros);
+    }
+
+    /// The error of reading all arrays.
+    fn error(bytes: Vec<u8>) -> String {
+        let read = Npz::from_bytes("x.npz", bytes)
+            .and_then(|npz| npz.names().try_for_each(|name| npz.tensor::<f64>(name).map(drop)));
+        read.expect_err("a wrong file").to_string()
+    }
+
+    #[test]
+    fn what_the_header_of_a_member_says_is_what_the_directory_says() {
+        let whole = pair(Packing::Stored);
+        let with = |at: usize, byte: u8| {
+            let mut bytes = whole.clone();
+            assert_ne!(bytes[at], byte);
+            bytes[at] = byte;
+            error(bytes)
+        };
+        let place = "x.npz, array `net/weight`, byte 0: expected a header that says the same as the directory, found ";
+        assert_eq!(with(30, b'm'), format!("{place}the name \"met/weight.npy\""));
+        assert_eq!(with(30 + 13, b'z'), format!("{place}the name \"net/weight.npz\""));
+        assert!(with(8, 8).starts_with(&format!("{place}the method ")));
+        assert_eq!(with(6, whole[6] | 1), format!("{place}an encrypted member"));
+    }
+
+    #[test]
+    fn an_archive_has_as_many_members_as_its_end_announces_and_nothing_behind() {
+        let whole = pair(Packing::Stored);
+        let message = error([&whole[..], b"more"].concat());
+        assert_eq!(
+            message,
+            format!("x.npz, byte {}: expected the end of the archive, found 4 more bytes", whole.len())
+        );
+        let mut bytes = whole.clone();
+        // The two counts of the last record, of this disk and in all.
+        for at in [whole.len() - 14, whole.len() - 12] {
+            assert_eq!(bytes[at], 2);
+            bytes[at] = 3;
+        }
+        assert!(error(bytes).contains("found 2 members, where its end announces 3"));
+    }
+
+    #[test]
+    fn what_is_no_archive_says_so() {
+        let message = Npz::from_bytes("x.npz", b"no archive".to_vec()).err().unwrap().to_string();
+        assert!(message.starts_with("x.npz, byte 10: expected the directory of a ZIP archive, found "), "{message}");
+    }
+
+    #[test]
+    #[should_panic(expected = "two tensors of the name `w`")]
+    fn a_name_twice_is_refused() {
+        let w = Tensor::<f32>::zeros([1]);
+        to_bytes([("w", &w), ("w", &w)], Packing::Stored);
+    }
+}

@@ -1,0 +1,67 @@
+//! Random bytes, damaged files and files made to do harm: every reader gives what it reads or an error, and takes at most
+//! 16 times the file's size and 1 MiB of memory, the file's own bytes included.
+//!
+//! The ordinary tests give each reader some ten thousands of strings. `ELBO_STRINGS=2000000 cargo test --release -p elbo
+//! --test readers_survive_anything -- --nocapture` gives it two millions, in minutes, and prints what it took.
+
+mod archive;
+mod bombs;
+mod damage;
+mod data_sets;
+mod memory;
+mod tensors;
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use damage::Random;
+
+/// What each reader survives, unless `ELBO_STRINGS` says another number.
+const STRINGS: u64 = 60_000;
+
+/// A seed in this many is a large file that packs well.
+const LARGE: u64 = 5_000;
+
+fn strings() -> u64 {
+    let number = std::env::var("ELBO_STRINGS").ok();
+    number.map_or(STRINGS, |number| number.parse().expect("ELBO_STRINGS is a number"))
+}
+
+/// Reads string after string, and checks that at least one in `one_in` is whole enough to be read, or else the strings
+/// would test little but the first check of a reader. Beside 16 times the file a reader takes at most `own` bytes.
+fn survive<E: Display>(
+    name: &str,
+    own: usize,
+    one_in: u64,
+    mut string: impl FnMut(&mut Random, u64) -> Vec<u8>,
+    mut read: impl FnMut(&[u8]) -> Result<(), E>,
+) {
+    let strings = strings();
+    let mut random = Random::new(strings);
+    let (mut whole, mut largest, mut worst, mut slowest) = (0, 0, 0.0f64, Duration::ZERO);
+    for i in 0..strings {
+        let bytes = string(&mut random, i);
+        let start = Instant::now();
+        let (outcome, peak) = memory::peak(|| read(&bytes));
+        slowest = slowest.max(start.elapsed());
+        let limit = memory::RATIO * bytes.len() + own;
+        if peak > limit {
+            let outcome = outcome.map_err(|error| error.to_string());
+            panic!("{name}: {peak} bytes for string {i}, a file of {}, which gave {outcome:?}", bytes.len());
+        }
+        largest = largest.max(peak);
+        worst = worst.max(peak as f64 / limit as f64);
+        match outcome {
+            Ok(()) => whole += 1,
+            // Now and then: it is the reader that is tested here, not the machine.
+            Err(error) if i % 64 == 0 => assert!(error.to_string().contains("file"), "{name}: {error}"),
+            Err(_) => {}
+        }
+    }
+    println!(
+        "{name}: {strings} strings, {whole} of them read; at most {largest} bytes, at most {:.0} % of what is allowed; \
+         the slowest took {slowest:.1?}",
+        100.0 * worst
+    );
+    assert!(whole > strings / one_in, "{name}: only {whole} files were whole enough to be read");
+}
