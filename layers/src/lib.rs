@@ -72,6 +72,7 @@ mod numbers;
 mod objective;
 mod optim;
 mod outputs;
+mod parts;
 mod posterior;
 mod predict;
 mod prior;
@@ -144,7 +145,31 @@ pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     use crate::engine::{Visitor, VisitorMut};
+    pub use crate::parts::{Closed, Estimated, Part, Random, Verdicts};
     use crate::{Parameters, Path, Verdict, Weight, Yes};
+
+    /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where
+    /// its fields' types are not, they are listed first to `To`, a private type, since only there private types may be
+    /// named.
+    pub trait Parts<To = ()> {
+        /// The field whose number type is the model's.
+        type First;
+        /// All fields on which verdicts depend, in pairs of pairs.
+        type All;
+    }
+
+    /// The fields of a model that do not contain it again; listed to each other model of the circle.
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` and `{With}` contain each other, and `{Self}` does not name `{With}`",
+        label = "a model that contains itself through others",
+        note = "each of these models names all the others: write `#[bayesian(recursive({With}))]` on `{Self}`, with the others that it names"
+    )]
+    pub trait Recursive<With> {
+        /// The field whose number type is the model's.
+        type First;
+        /// All fields on which verdicts depend, in pairs of pairs.
+        type All;
+    }
 
     /// Sees one tensor of a model `M` after the other.
     pub type Each<'f, 'a, M> = Visitor<'f, 'a, <M as Parameters>::Scalar>;

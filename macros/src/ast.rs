@@ -1,10 +1,13 @@
 //! A model as it was written.
 
 use proc_macro2::{Ident, Span, TokenStream};
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Path, Type, Visibility};
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Data, DeriveInput, Fields, Generics, Index, Member, Path, Token, Type, Visibility, parse_quote};
 
 use crate::attr::{self, FieldAttrs};
+use crate::check::mentions;
 use crate::errors::Errors;
 use crate::expand::prior;
 use crate::names;
@@ -17,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) name: Ident,
     pub(crate) generics: Generics,
     pub(crate) body: Body,
+    /// The other models through which this one contains itself.
+    pub(crate) recursive: Vec<Path>,
     /// The attributes of the type and of an enum's variants, where none of ours belongs.
     pub(crate) elsewhere: Vec<Attribute>,
 }
@@ -65,6 +70,10 @@ impl Model {
         let mut elsewhere = input.attrs;
         let said = elsewhere.iter().find(|attr| attr.path().is_ident(attr::CRATE));
         let said = said.and_then(|attr| attr.parse_args_with(Path::parse_mod_style).ok());
+        let recursive = elsewhere.iter().find(|attr| attr.path().is_ident(attr::RECURSIVE));
+        let recursive = recursive.and_then(|attr| attr.parse_args_with(Punctuated::parse_terminated).ok());
+        let recursive =
+            recursive.map_or_else(Vec::new, |models: Punctuated<Path, Token![,]>| models.into_iter().collect());
         let body = match input.data {
             Data::Struct(data) => Body::Struct(Group::read(data.fields, false, errors)),
             Data::Enum(data) => Body::Enum(
@@ -79,7 +88,24 @@ impl Model {
             Data::Union(_) => Body::Enum(Vec::new()),
         };
         let root = names::root(said.as_ref());
-        Model { root, vis: input.vis, name: input.ident, generics: input.generics, body, elsewhere }
+        let DeriveInput { vis, ident: name, generics, .. } = input;
+        let mut model = Model { root, vis, name, generics, body, recursive, elsewhere };
+        model.name_self();
+        model
+    }
+
+    /// Writes the model's own type in place of `Self`, which is the draw where the draw is declared.
+    fn name_self(&mut self) {
+        let (name, (_, arguments, _)) = (&self.name, self.generics.split_for_impl());
+        let mut named = Named(parse_quote!(#name #arguments));
+        self.fields_mut().for_each(|field| named.visit_type_mut(&mut field.ty));
+        named.visit_generics_mut(&mut self.generics);
+    }
+
+    /// Whether the field may contain this model again.
+    pub(crate) fn returns(&self, field: &Field) -> bool {
+        let others = self.recursive.iter().filter_map(|path| path.segments.last());
+        others.map(|last| &last.ident).chain([&self.name]).any(|name| mentions(&field.ty, name))
     }
 
     /// Every field, whatever the variant.
@@ -163,6 +189,23 @@ impl Field {
             Member::Unnamed(index) => index.span = place,
         }
         member
+    }
+}
+
+/// What `Self` is.
+struct Named(Path);
+
+impl VisitMut for Named {
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        if path.leading_colon.is_none()
+            && let Some(first) = path.segments.first_mut()
+            && first.ident == "Self"
+        {
+            let span = first.ident.span();
+            *first = self.0.segments[0].clone();
+            first.ident.set_span(span);
+        }
+        visit_mut::visit_path_mut(self, path);
     }
 }
 

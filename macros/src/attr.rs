@@ -1,7 +1,7 @@
 //! Reads the attributes; each keeps its tokens, so that a mistake is told where it stands.
 
 use proc_macro2::TokenStream;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Expr, Ident, Lit, LitStr, Meta, Path, Token};
 
 use crate::errors::Errors;
@@ -11,6 +11,18 @@ pub(crate) const HELPERS: [&str; 4] = ["prior", "skip", "kl", "name"];
 
 /// How the hidden derive hears of `#[bayesian(crate = …)]`.
 pub(crate) const CRATE: &str = "elbo_crate";
+
+/// And of `#[bayesian(recursive(…))]`.
+pub(crate) const RECURSIVE: &str = "elbo_recursive";
+
+/// What is said at `#[bayesian]` itself.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// `crate = path`.
+    pub(crate) root: Option<Path>,
+    /// `recursive(Other)`: the models through which this one contains itself.
+    pub(crate) recursive: Vec<Path>,
+}
 
 /// What is said at a field.
 #[derive(Default)]
@@ -150,38 +162,59 @@ fn name(attr: &Attribute) -> syn::Result<LitStr> {
     Ok(value)
 }
 
-/// The options of `#[bayesian]` itself: `crate = path`, or `crate = "path"`.
-pub(crate) fn bayesian(options: TokenStream) -> syn::Result<Option<Path>> {
-    const ALLOWED: &str = "the only option of `#[bayesian]` is `crate = path`";
+/// `crate = path`, or `crate = "path"`, and `recursive(Model, ..)`.
+pub(crate) fn bayesian(options: TokenStream) -> syn::Result<Options> {
     let read = |input: ParseStream<'_>| {
-        let mut root = None;
+        let mut read = Options::default();
         while !input.is_empty() {
-            if !input.peek(Token![crate]) {
-                let rest = input.fork();
-                let option = match input.parse::<Ident>() {
-                    Ok(name) => format!("unknown option `{name}`"),
-                    Err(_) => "unknown option".to_owned(),
-                };
-                let rest: TokenStream = rest.parse()?;
-                return Err(syn::Error::new_spanned(rest, format_args!("{option}; {ALLOWED}")));
-            }
-            let word = input.parse::<Token![crate]>()?;
-            if root.is_some() {
-                return Err(syn::Error::new_spanned(word, "`crate` is already said; keep one"));
-            }
-            if input.parse::<Token![=]>().is_err() {
-                return Err(syn::Error::new_spanned(word, "say where elbo is: `#[bayesian(crate = path)]`"));
-            }
-            root = Some(if input.peek(LitStr) {
-                input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?
+            if input.peek(Token![crate]) {
+                root(input, &mut read)?;
             } else {
-                input.call(Path::parse_mod_style)?
-            });
+                recursive(input, &mut read)?;
+            }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
         }
-        Ok(root)
+        Ok(read)
     };
     read.parse2(options)
+}
+
+fn root(input: ParseStream<'_>, options: &mut Options) -> syn::Result<()> {
+    let word = input.parse::<Token![crate]>()?;
+    if options.root.is_some() {
+        return Err(syn::Error::new_spanned(word, "`crate` is already said; keep one"));
+    }
+    if input.parse::<Token![=]>().is_err() {
+        return Err(syn::Error::new_spanned(word, "say where elbo is: `#[bayesian(crate = path)]`"));
+    }
+    options.root = Some(if input.peek(LitStr) {
+        input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?
+    } else {
+        input.call(Path::parse_mod_style)?
+    });
+    Ok(())
+}
+
+fn recursive(input: ParseStream<'_>, options: &mut Options) -> syn::Result<()> {
+    const ALLOWED: &str = "the options of `#[bayesian]` are `crate = path` and `recursive(Model)`";
+    let rest = input.fork();
+    let word = input.parse::<Ident>();
+    if !word.as_ref().is_ok_and(|word| word == "recursive") {
+        let option = word.map_or_else(|_| "unknown option".to_owned(), |name| format!("unknown option `{name}`"));
+        let rest: TokenStream = rest.parse()?;
+        return Err(syn::Error::new_spanned(rest, format_args!("{option}; {ALLOWED}")));
+    }
+    let how = "name the models through which this one contains itself: `#[bayesian(recursive(Model))]`";
+    if !input.peek(syn::token::Paren) {
+        return Err(syn::Error::new_spanned(word?, how));
+    }
+    let models;
+    let at = syn::parenthesized!(models in input);
+    if models.is_empty() {
+        return Err(syn::Error::new(at.span.join(), how));
+    }
+    options.recursive.extend(models.parse_terminated(Path::parse, Token![,])?);
+    Ok(())
 }

@@ -50,9 +50,10 @@ mod names;
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::{ToTokens, quote};
-use syn::{Attribute, DeriveInput, Item, Path};
+use syn::{Attribute, DeriveInput, Item};
 
 use crate::ast::Model;
+use crate::attr::Options;
 use crate::errors::Errors;
 
 /// Makes a struct a Bayesian model, and its impl block the model's with weights known.
@@ -62,6 +63,13 @@ use crate::errors::Errors;
 /// out of the model; `#[kl(monte_carlo)]` estimates the divergence where the pair has no closed form;
 /// `#[name("…")]` names the parameter otherwise than the field, and `#[name("")]` leaves the only field of a struct without
 /// a name of its own: its parameters have the struct's. Every other field draws itself.
+///
+/// In an impl block, methods move to the draw. Functions without `self` and constants stay on the model. In a method, the
+/// model's own name is the draw in patterns and in paths to variants and methods, and the model elsewhere.
+///
+/// A model may contain itself, in a `Box` or a `Vec`. Where it does so through other models, each of them names all the
+/// others: `#[bayesian(recursive(Branch))] struct Leaf { .. }` and `#[bayesian(recursive(Leaf))] struct Branch { .. }`.
+/// Without that, rustc follows the types in a circle, and reports E0275 or that it needs type annotations.
 ///
 /// `#[bayesian(crate = path)]` says where elbo is, if it is not a dependency in Cargo.toml.
 #[proc_macro_attribute]
@@ -75,7 +83,7 @@ pub fn bayesian(options: TokenStream, item: TokenStream) -> TokenStream {
 /// none of the walks; and it owns its helper attributes, so other derives, before or after, find the
 /// struct as it was written.
 #[doc(hidden)]
-#[proc_macro_derive(Bayesian, attributes(prior, skip, kl, name, elbo_crate))]
+#[proc_macro_derive(Bayesian, attributes(prior, skip, kl, name, elbo_crate, elbo_recursive))]
 pub fn derive(item: TokenStream) -> TokenStream {
     match syn::parse(item) {
         Ok(input) => model(input).into(),
@@ -85,11 +93,16 @@ pub fn derive(item: TokenStream) -> TokenStream {
 
 fn attribute(options: Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::new();
-    let said = errors.keep(attr::bayesian(options)).flatten();
+    let said = errors.keep(attr::bayesian(options)).unwrap_or_default();
     let written = match syn::parse2(item.clone()) {
-        Ok(Item::Struct(written)) => on_type(said.as_ref(), &written.attrs, item, &mut errors),
-        Ok(Item::Enum(written)) => on_type(said.as_ref(), &written.attrs, item, &mut errors),
-        Ok(Item::Impl(block)) => expand::implementation(&names::root(said.as_ref()), block, &mut errors),
+        Ok(Item::Struct(written)) => on_type(&said, &written.attrs, item, &mut errors),
+        Ok(Item::Enum(written)) => on_type(&said, &written.attrs, item, &mut errors),
+        Ok(Item::Impl(block)) => {
+            if let Some(model) = said.recursive.first() {
+                errors.at(model, "`recursive(..)` goes on the struct or the enum, and not on its `impl` block");
+            }
+            expand::implementation(&names::root(said.root.as_ref()), block, &mut errors)
+        }
         Ok(other) => {
             let (at, what) = kind(&other);
             let why = format_args!(
@@ -110,17 +123,20 @@ fn attribute(options: Tokens, item: Tokens) -> Tokens {
 /// The struct as it was written, with the hidden derive.
 ///
 /// `derive` is named by its path, for a crate without the prelude.
-fn on_type(said: Option<&Path>, attrs: &[Attribute], item: Tokens, errors: &mut Errors) -> Tokens {
+fn on_type(said: &Options, attrs: &[Attribute], item: Tokens, errors: &mut Errors) -> Tokens {
     let again = |attr: &&Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "bayesian");
     if let Some(again) = attrs.iter().find(again) {
         errors.at(again, "`#[bayesian]` is written twice; remove this one");
         return item;
     }
-    let root = names::root(said);
-    let told = said.map(|path| quote!(#[elbo_crate(#path)]));
+    let root = names::root(said.root.as_ref());
+    let told = said.root.as_ref().map(|path| quote!(#[elbo_crate(#path)]));
+    let models = &said.recursive;
+    let recursive = (!models.is_empty()).then(|| quote!(#[elbo_recursive(#(#models),*)]));
     quote! {
         #[::core::prelude::v1::derive(#root::hidden::Bayesian)]
         #told
+        #recursive
         #item
     }
 }

@@ -87,6 +87,15 @@ pub(crate) fn tape() -> Lifetime {
     Lifetime::new("'t", Span::call_site())
 }
 
+/// The field of a draw's struct that is for rustc alone, named as no field of the user's is.
+pub(crate) fn marker(is_taken: impl Fn(&str) -> bool) -> String {
+    let mut name = "_tape".to_owned();
+    while is_taken(&name) {
+        name.insert(0, '_');
+    }
+    name
+}
+
 /// A lifetime for a method, by default `wanted`, that no lifetime of `generics` shadows.
 pub(crate) fn lifetime(wanted: &str, generics: &Generics) -> Lifetime {
     let taken = |name: &str| generics.lifetimes().any(|parameter| parameter.lifetime.ident == name);

@@ -9,7 +9,7 @@ use proc_macro2::Ident;
 use crate::ast::{Body, Field, Model, Role, Segment};
 use crate::attr::{self, FieldAttrs};
 use crate::errors::Errors;
-pub(crate) use types::mentions;
+pub(crate) use types::{mentions, mentions_tokens};
 
 /// Tells every mistake. Types are left as the fallback should read them: of `Rc<M>`, `M`.
 pub(crate) fn check(model: &mut Model, errors: &mut Errors) {

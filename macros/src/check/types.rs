@@ -2,27 +2,37 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{GenericArgument, Generics, PathArguments, PathSegment, Type};
+use syn::{GenericArgument, Generics, PathArguments, PathSegment, Type, TypeParamBound, WherePredicate};
 
 use crate::ast::{Field, Model};
 use crate::errors::Errors;
 use crate::names;
+
+/// Containers of models that are models.
+const CONTAINERS: [&str; 3] = ["Vec", "Option", "Box"];
 
 /// A field of a type parameter of which nothing is known: the bound that it needs goes where the parameter is declared.
 pub(super) fn parameters(model: &mut Model, errors: &mut Errors) {
     let name = model.name.clone();
     let bounded = |parameter: &Ident, generics: &Generics| {
         let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-        predicates.into_iter().any(|predicate| mentions_tokens(predicate.to_token_stream(), parameter))
+        predicates.into_iter().any(|predicate| match predicate {
+            WherePredicate::Type(of) if is_named(&of.bounded_ty, parameter) => !of.bounds.iter().all(says_nothing),
+            other => mentions_tokens(other.to_token_stream(), parameter),
+        })
     };
     let unknown: Vec<Ident> = model
         .generics
         .type_params()
-        .filter(|parameter| parameter.bounds.is_empty() && !bounded(&parameter.ident, &model.generics))
+        .filter(|parameter| parameter.bounds.iter().all(says_nothing) && !bounded(&parameter.ident, &model.generics))
         .map(|parameter| parameter.ident.clone())
         .collect();
     for field in model.fields_mut().filter(|field| field.attrs.skip.is_none()) {
-        let Some(parameter) = unknown.iter().find(|parameter| is_named(&field.ty, parameter)) else { continue };
+        let holds = |parameter: &&Ident| match &field.attrs.prior {
+            Some(_) => is_named(&field.ty, parameter),
+            None => holds(&field.ty, parameter),
+        };
+        let Some(parameter) = unknown.iter().find(holds) else { continue };
         let (what, bound) = match &field.attrs.prior {
             Some(_) => ("random weight", "Divergence<Normal>"),
             None => ("layer", "Layer"),
@@ -38,6 +48,44 @@ pub(super) fn parameters(model: &mut Model, errors: &mut Errors) {
 
 fn is_named(ty: &Type, name: &Ident) -> bool {
     matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
+}
+
+/// Whether a bound is a lifetime, or a trait of the prelude or of `fmt` by its plain name, which makes no layer of a type.
+fn says_nothing(bound: &TypeParamBound) -> bool {
+    const PLAIN: [&str; 10] =
+        ["Sized", "Clone", "Copy", "Send", "Sync", "Debug", "Default", "PartialEq", "Eq", "Unpin"];
+    match bound {
+        TypeParamBound::Lifetime(_) => true,
+        TypeParamBound::Trait(bound) => PLAIN.iter().any(|name| bound.path.is_ident(name)),
+        _ => false,
+    }
+}
+
+/// Whether the type is `name`, or a container of it.
+fn holds(ty: &Type, name: &Ident) -> bool {
+    match ty {
+        Type::Array(array) => holds(&array.elem, name),
+        Type::Tuple(tuple) => tuple.elems.iter().any(|elem| holds(elem, name)),
+        Type::Group(group) => holds(&group.elem, name),
+        Type::Paren(paren) => holds(&paren.elem, name),
+        _ => is_named(ty, name) || held(ty).is_some_and(|mut held| held.any(|ty| holds(ty, name))),
+    }
+}
+
+/// What a `Vec`, an `Option` or a `Box` holds.
+fn held(ty: &Type) -> Option<impl Iterator<Item = &Type>> {
+    let Type::Path(path) = ty else { return None };
+    match path.path.segments.last()? {
+        PathSegment { ident, arguments: PathArguments::AngleBracketed(arguments) }
+            if CONTAINERS.iter().any(|name| ident == name) =>
+        {
+            Some(arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            }))
+        }
+        _ => None,
+    }
 }
 
 /// Types that are no model and no posterior whatever is implemented, found by their names. Told here,
@@ -85,7 +133,7 @@ pub(super) fn is_plain(ty: &Type) -> bool {
             Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(arguments) }) => {
                 let inner =
                     arguments.args.iter().all(|argument| matches!(argument, GenericArgument::Type(ty) if is_plain(ty)));
-                inner && ["Vec", "Option", "Box"].iter().any(|name| ident == name)
+                inner && CONTAINERS.iter().any(|name| ident == name)
             }
             _ => false,
         },
@@ -133,7 +181,7 @@ fn owned(ty: &mut Type, errors: &mut Errors) -> bool {
         Type::Paren(paren) => owned(&mut paren.elem, errors),
         Type::Path(path) => match path.path.segments.last_mut() {
             Some(PathSegment { ident, arguments: PathArguments::AngleBracketed(arguments) })
-                if ["Vec", "Option", "Box"].iter().any(|name| ident == name) =>
+                if CONTAINERS.iter().any(|name| ident == name) =>
             {
                 arguments.args.iter_mut().all(|argument| match argument {
                     GenericArgument::Type(ty) => owned(ty, errors),
@@ -164,7 +212,7 @@ pub(crate) fn mentions(ty: &Type, name: &Ident) -> bool {
     mentions_tokens(ty.to_token_stream(), name)
 }
 
-fn mentions_tokens(tokens: TokenStream, name: &Ident) -> bool {
+pub(crate) fn mentions_tokens(tokens: TokenStream, name: &Ident) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == *name,
         TokenTree::Group(group) => mentions_tokens(group.stream(), name),

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::Member;
+use syn::{Member, Visibility};
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
 use crate::expand::prior::Drawn;
@@ -25,6 +25,8 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     // Defaults stay: `DenseDraw<'t>` is what `Dense` draws.
     let parameters = &generics.params;
+    // Of a type that is less visible than the model, rustc says so at the model itself.
+    let more = (!matches!(vis, Visibility::Inherited)).then(|| quote!(, private_bounds, private_interfaces));
     let doc = format!(" One draw of [`{0}`](type@{0}): the model with its weights known.", model.name);
     let body = match &model.body {
         Body::Struct(group) => {
@@ -56,7 +58,7 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
     };
     quote! {
         #[doc = #doc]
-        #[allow(dead_code, missing_debug_implementations)]
+        #[allow(dead_code, missing_debug_implementations #more)]
         #vis #body
         impl #impl_generics ::core::marker::Copy for #draw #where_clause {}
         #[automatically_derived]
@@ -72,11 +74,9 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
 /// named. If that field were of a wrong type, each place would be an error of its own.
 fn last(group: &Group) -> (Member, TokenStream, TokenStream) {
     let tape = names::tape();
-    let mut name = "_tape".to_owned();
-    while group.fields.iter().any(|field| matches!(&field.member, Member::Named(ident) if *ident == name)) {
-        name.insert(0, '_');
-    }
-    let member = Member::Named(syn::Ident::new(&name, proc_macro2::Span::call_site()));
+    let is_taken =
+        |name: &str| group.fields.iter().any(|field| matches!(&field.member, Member::Named(ident) if ident == name));
+    let member = Member::Named(syn::Ident::new(&names::marker(is_taken), proc_macro2::Span::call_site()));
     let marker = quote!(::core::marker::PhantomData);
     (member, quote!(#marker<&#tape ()>), marker)
 }

@@ -38,9 +38,14 @@ pub(crate) fn forward(k: &TokenStream, block: &ItemImpl, method: &ImplItemFn) ->
     // A forward that is compiled away is so here too; one that tells its caller's line, likewise.
     let named = |name: &'static str| method.attrs.iter().filter(move |attr| attr.path().is_ident(name));
     let (cfg, track_caller) = (named("cfg"), named("track_caller"));
-    let this = match receiver.kind {
+    let this = match &receiver.kind {
         ReceiverKind::Reference(..) => quote!(self),
         ReceiverKind::Value => quote!(*self),
+        ReceiverKind::Typed(_, ty) => match &**ty {
+            Type::Reference(reference) if is_self(&reference.elem) => quote!(self),
+            ty if is_self(ty) => quote!(*self),
+            _ => return None,
+        },
         _ => return None,
     };
     Some(quote! {
@@ -54,4 +59,8 @@ pub(crate) fn forward(k: &TokenStream, block: &ItemImpl, method: &ImplItemFn) ->
             }
         }
     })
+}
+
+fn is_self(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident("Self"))
 }

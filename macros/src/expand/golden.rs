@@ -60,6 +60,40 @@ fn an_impl_moves_to_the_draw() {
 }
 
 #[test]
+fn an_impl_with_a_constructor_and_patterns() {
+    let expanded = impl_with_attribute(quote! {
+        impl Network {
+            const WIDTH: usize = 2;
+            fn new() -> Self {
+                Network { hidden: Dense::new(Self::WIDTH, 2), head: Dense::new(2, 2) }
+            }
+            fn twice(x: Var) -> Var {
+                x * 2.0
+            }
+            fn forward(self: &Self, x: Var) -> Var {
+                let Network { hidden, head } = *self;
+                let both = |x: Var| self.head.forward(hidden.forward(x));
+                if matches!(self.kind, Kind::One) { Self::twice(both(x)) } else { head.forward(x) }
+            }
+        }
+    });
+    compare("patterns.rs", expanded);
+}
+
+#[test]
+fn a_model_that_contains_itself_through_others() {
+    let expanded = type_with_attribute(quote! {
+        #[elbo_recursive(Branch, Fruit)]
+        struct Leaf {
+            here: Dense,
+            branch: Option<Box<Branch>>,
+            other: Vec<Self>,
+        }
+    });
+    compare("circle.rs", expanded);
+}
+
+#[test]
 fn a_generic_struct_with_its_prior_in_a_field() {
     let expanded = type_with_attribute(quote! {
         pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {

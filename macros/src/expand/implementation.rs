@@ -1,41 +1,79 @@
 //! Moves an impl block from the model to its draw, where the weights are known.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, ReceiverKind, Type};
+use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Path, Receiver, ReceiverKind, Type, parse_quote};
 
+use crate::check::mentions_tokens;
 use crate::errors::Errors;
+use crate::expand::body::{self, Names};
 use crate::expand::{forward, signature, with_tape};
 use crate::names;
 
-/// The moved block, and `Forward` where it has a forward. Mistakes are told, and what cannot move
-/// stays on the model.
+/// The moved block, `Forward` where it has a forward, and what stays on the model. Mistakes are told.
 pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut Errors) -> TokenStream {
     let Some(target) = draw_of(&block, errors) else {
         // A block of a trait is good Rust without the attribute; any other is good for nothing.
         return if block.trait_.is_some() { block.into_token_stream() } else { TokenStream::new() };
     };
-    let original = block.clone();
-    let mut stay = Vec::new();
+    let mut model = ItemImpl { items: Vec::new(), ..block.clone() };
+    let items = std::mem::take(&mut block.items).into_iter();
+    let (staying, mut moved): (Vec<_>, Vec<_>) = items.partition(|item| stays(item, errors));
+    let named = |items: &[ImplItem]| -> Vec<Ident> {
+        let functions = items.iter().filter_map(|item| match item {
+            ImplItem::Fn(function) => Some(function.sig.ident.clone()),
+            _ => None,
+        });
+        functions.collect()
+    };
+    let (of_model, of_draw) = (named(&staying), named(&moved));
+    let name = path_mut(&mut block.self_ty).and_then(|path| Some(path.segments.last()?.ident.clone()));
+    let names = name.as_ref().map(|name| Names { model: &model.self_ty, name, moved: &of_draw, staying: &of_model });
     let mut forwards = Vec::new();
-    for item in std::mem::take(&mut block.items) {
-        match item {
-            ImplItem::Fn(mut method) if is_method(&method, errors) => {
-                signature::on_tape(&mut method.sig);
-                if method.sig.ident == "forward" {
-                    forwards.push(method.clone());
-                }
-                block.items.push(ImplItem::Fn(method));
-            }
-            ImplItem::Fn(_) => stay.push(item),
-            _ => block.items.push(item),
+    for item in &mut moved {
+        let ImplItem::Fn(method) = item else { continue };
+        signature::on_tape(&mut method.sig);
+        if let Some(names) = &names {
+            signature::on_draw(&mut method.sig, names.name);
+            body::on_draw(&mut method.block, names);
+        }
+        if method.sig.ident == "forward" {
+            forwards.push(method.clone());
         }
     }
+    moved.extend(staying.iter().filter_map(|item| constant(item, &model.self_ty)));
+    block.items = moved;
     block.generics = with_tape(&block.generics);
     *block.self_ty = target;
     let forwards = forwards.iter().map(|method| forward::forward(k, &block, method));
-    let stay = (!stay.is_empty()).then(|| ItemImpl { items: stay, ..original });
+    model.items = staying;
+    let stay = (!model.items.is_empty()).then_some(model);
     quote!(#block #(#forwards)* #stay)
+}
+
+/// Constants and functions without `self` are the model's own; so is a method that cannot move, and that is told.
+fn stays(item: &ImplItem, errors: &mut Errors) -> bool {
+    match item {
+        ImplItem::Const(_) => true,
+        ImplItem::Fn(function) => match function.sig.inputs.first() {
+            Some(FnArg::Receiver(receiver)) => !may_move(function, receiver, errors),
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+/// A constant of the model, for `Self::CONSTANT` in methods.
+fn constant(item: &ImplItem, model: &Type) -> Option<ImplItem> {
+    let ImplItem::Const(constant) = item else { return None };
+    if mentions_tokens(constant.ty.to_token_stream(), &Ident::new("Self", Span::call_site())) {
+        return None;
+    }
+    let (name, mut copy) = (&constant.ident, constant.clone());
+    copy.attrs.retain(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("doc"));
+    copy.attrs.push(parse_quote!(#[allow(dead_code)]));
+    copy.expr = parse_quote!(<#model>::#name);
+    Some(ImplItem::Const(copy))
 }
 
 /// `Net<A>` to `NetDraw<'t, A>`.
@@ -82,19 +120,10 @@ fn last_name(ty: &Type) -> String {
     }
 }
 
-/// Whether the function can move; if not, why.
-fn is_method(method: &ImplItemFn, errors: &mut Errors) -> bool {
+/// Whether the method can move; if not, why.
+fn may_move(method: &ImplItemFn, receiver: &Receiver, errors: &mut Errors) -> bool {
     let sig = &method.sig;
-    let Some(FnArg::Receiver(receiver)) = sig.inputs.first() else {
-        let why = format_args!(
-            "`{}` has no `self`, and this block is about a model whose weights are known; \
-             put constructors into a plain `impl` without `#[bayesian]`",
-            sig.ident
-        );
-        errors.at(&sig.ident, why);
-        return false;
-    };
-    if matches!(&receiver.kind, ReceiverKind::Reference(_, _, Some(_))) {
+    if is_mutable(receiver) {
         let why = "the weights of a draw do not change; take `&self`, or put what changes the model \
                    into a plain `impl` without `#[bayesian]`";
         errors.at(receiver, why);
@@ -105,4 +134,13 @@ fn is_method(method: &ImplItemFn, errors: &mut Errors) -> bool {
         return false;
     }
     true
+}
+
+/// `&mut self`, or `self: &mut Self`.
+fn is_mutable(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_some()),
+        _ => false,
+    }
 }

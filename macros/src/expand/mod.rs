@@ -1,11 +1,13 @@
 //! Writes the generated code. Each file writes one part, for structs and enums alike.
 
+mod body;
 mod draw;
 mod forward;
 mod given;
 mod implementation;
 mod kl;
 mod params;
+mod parts;
 pub(crate) mod prior;
 mod signature;
 mod verdict;
@@ -22,16 +24,18 @@ use syn::{Generics, parse_quote};
 
 use crate::ast::{Field, Model, Role};
 use crate::check::mentions;
+use crate::expand::parts::Parts;
 use crate::names;
 
 /// All that belongs to a model.
 pub(crate) fn model(model: &Model) -> TokenStream {
     let declaration = draw::declaration(model);
     let drawn = kl::drawn(model, kl::drawn_walk(model));
-    let parameters = params::parameters(model, params::walk(model), params::walk_mut(model));
-    let verdicts = [verdict::batch(model), verdict::exact(model), verdict::allows(model)];
-    let bayesian = bayesian(model, verdicts, draw::draw_in(model), kl::model_walk(model));
-    quote!(#declaration #parameters #bayesian #drawn)
+    let parts = Parts::of(model);
+    let parameters = params::parameters(model, &parts.scalar, params::walk(model), params::walk_mut(model));
+    let bayesian = bayesian(model, &parts.verdicts, draw::draw_in(model), kl::model_walk(model));
+    let parts = parts.declaration;
+    quote!(#declaration #parameters #bayesian #drawn #parts)
 }
 
 /// What the fallback emits: the same types, and methods that are never called.
@@ -42,17 +46,19 @@ pub(crate) fn stub(model: &mut Model) -> TokenStream {
     for parameter in parameters {
         model.generics.make_where_clause().predicates.push(parse_quote!(#parameter: 'static));
     }
-    let (model, k) = (&*model, &model.root);
+    let model = &*model;
     let drawn = kl::drawn(model, walk::Walk::default());
-    let parameters = params::parameters(model, walk::Walk::default(), walk::Walk::default());
+    let parts = Parts::stub(model);
+    let parameters = params::parameters(model, &parts.scalar, walk::Walk::default(), walk::Walk::default());
     let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };
-    let bayesian = bayesian(model, [(); 3].map(|()| quote!(#k::Yes)), never, walk::Walk::default());
-    quote!(#declaration #parameters #bayesian #drawn)
+    let bayesian = bayesian(model, &parts.verdicts, never, walk::Walk::default());
+    let parts = parts.declaration;
+    quote!(#declaration #parameters #bayesian #drawn #parts)
 }
 
 fn bayesian(
     model: &Model,
-    [batch, exact, allows]: [TokenStream; 3],
+    [batch, exact, allows]: &[TokenStream; 3],
     draw_in: walk::Walk,
     each_kl: walk::Walk,
 ) -> TokenStream {
@@ -93,10 +99,14 @@ fn bayesian(
 /// The field whose number type is the model's. All agree, so it is the first whose type is known best:
 /// a weight, else a layer, of a plain name if there is one; in a recursive model it is not asked of the model itself.
 fn numbered(model: &Model) -> Option<&Field> {
+    let is_layer = |field: &Field| matches!(field.role(), Role::Layer);
     let weight = |field: &&Field| matches!(field.role(), Role::Weight { .. }) && field.attrs.skip.is_none();
-    let layer = |field: &&Field| matches!(field.role(), Role::Layer) && !mentions(&field.ty, &model.name);
+    let layer = |field: &&Field| is_layer(field) && !model.returns(field);
     let plain = |field: &&Field| layer(field) && !field.ty.to_token_stream().to_string().contains('<');
-    model.fields().find(weight).or_else(|| model.fields().find(plain)).or_else(|| model.fields().find(layer))
+    let other = |field: &&Field| is_layer(field) && !mentions(&field.ty, &model.name);
+    let mut found = model.fields().find(weight).or_else(|| model.fields().find(plain));
+    found = found.or_else(|| model.fields().find(layer));
+    found.or_else(|| model.fields().find(other))
 }
 
 /// The number type.

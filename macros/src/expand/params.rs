@@ -5,12 +5,12 @@ use quote::{quote, quote_spanned};
 
 use crate::ast::{Model, Role};
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{number_span, of_numbers, scalar};
+use crate::expand::{number_span, of_numbers};
 use crate::names;
 
 /// `impl Parameters`.
-pub(crate) fn parameters(model: &Model, visit: Walk, visit_mut: Walk) -> TokenStream {
-    let (k, name, scalar) = (&model.root, &model.name, scalar(model));
+pub(crate) fn parameters(model: &Model, scalar: &TokenStream, visit: Walk, visit_mut: Walk) -> TokenStream {
+    let (k, name) = (&model.root, &model.name);
     let (impl_generics, type_generics, where_clause) = model.generics.split_for_impl();
     let (this, span) = (walk::receiver(model), number_span(model));
     let (here, long) = (names::placed(k, span), names::lifetime("a", &model.generics));

@@ -1,9 +1,9 @@
 //! The tape's lifetime in signatures: `Var` is `Var<'t>`, however deep it stands.
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Lifetime, PathArguments, Signature, Type, TypeImplTrait,
+    AngleBracketedGenericArguments, FnArg, GenericArgument, Lifetime, PathArguments, Signature, Type, TypeImplTrait,
     TypeParamBound, TypePath, TypeReference,
 };
 
@@ -18,7 +18,26 @@ pub(crate) fn on_tape(signature: &mut Signature) {
     OnTape.visit_generics_mut(&mut signature.generics);
 }
 
-struct OnTape;
+/// `self: &Net` to `self: &Self`.
+pub(crate) fn on_draw(signature: &mut Signature, model: &Ident) {
+    if let Some(FnArg::Receiver(receiver)) = signature.inputs.first_mut() {
+        visit_mut::visit_receiver_mut(&mut OnDraw(model), receiver);
+    }
+}
+
+struct OnDraw<'a>(&'a Ident);
+
+impl VisitMut for OnDraw<'_> {
+    fn visit_type_path_mut(&mut self, ty: &mut TypePath) {
+        match (&ty.qself, ty.path.segments.last()) {
+            (None, Some(last)) if last.ident == *self.0 => ty.path = Ident::new("Self", last.ident.span()).into(),
+            _ => visit_mut::visit_type_path_mut(self, ty),
+        }
+    }
+}
+
+/// The visitor that does so.
+pub(crate) struct OnTape;
 
 impl VisitMut for OnTape {
     fn visit_type_path_mut(&mut self, ty: &mut TypePath) {

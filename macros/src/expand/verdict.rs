@@ -4,7 +4,6 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 
 use crate::ast::{Field, Model, Role};
-use crate::check::mentions;
 use crate::expand::prior::{self, PriorType};
 use crate::names;
 
@@ -48,25 +47,35 @@ pub(crate) fn allows(model: &Model) -> TokenStream {
     combined(model, verdict, |_, [a, b]| quote!((#a, #b)))
 }
 
-/// All must say yes. The tree is balanced: a hundred fields nest seven deep.
+/// All must say yes.
 fn combined(
     model: &Model,
     verdict: impl Fn(&Field, &TokenStream) -> Option<TokenStream>,
     join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
 ) -> TokenStream {
-    // A recursive model's own verdict adds nothing to itself, and asking for it would not end.
-    let fields = model.fields().filter(|field| !mentions(&field.ty, &model.name));
-    let mut verdicts: Vec<TokenStream> =
-        fields.filter_map(|field| verdict(field, &names::placed(&model.root, field.span()))).collect();
-    while verdicts.len() > 1 {
+    let verdict = |model: &Model, field: &Field| verdict(field, &names::placed(&model.root, field.span()));
+    let k = &model.root;
+    joined(model, verdict, join).unwrap_or_else(|| quote!(#k::Yes))
+}
+
+/// What the fields say, in a balanced tree: a hundred fields nest seven deep.
+pub(crate) fn joined(
+    model: &Model,
+    of_field: impl Fn(&Model, &Field) -> Option<TokenStream>,
+    join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
+) -> Option<TokenStream> {
+    // A recursive model's own verdict adds nothing to itself, and asking for it would not end. What the models add
+    // through which it contains itself is joined in `parts`.
+    let fields = model.fields().filter(|field| !model.returns(field));
+    let mut said: Vec<TokenStream> = fields.filter_map(|field| of_field(model, field)).collect();
+    while said.len() > 1 {
         let joined = |pair: &[TokenStream]| match pair {
             [a, b] => join(model, [a, b]),
             _ => pair.iter().cloned().collect(),
         };
-        verdicts = verdicts.chunks(2).map(joined).collect();
+        said = said.chunks(2).map(joined).collect();
     }
-    let k = &model.root;
-    verdicts.pop().unwrap_or_else(|| quote!(#k::Yes))
+    said.pop()
 }
 
 fn and(model: &Model, [a, b]: [&TokenStream; 2]) -> TokenStream {

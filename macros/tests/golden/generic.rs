@@ -1,5 +1,5 @@
 /// One draw of [`Dense`](type@Dense): the model with its weights known.
-#[allow(dead_code, missing_debug_implementations)]
+#[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct DenseDraw<'t, Q: Divergence<P> = MeanField, P: Prior = Normal> {
     /// This weight, drawn.
     weight: ::elbo::Weight<'t, <Q as ::elbo::Parameters>::Scalar>,
@@ -18,7 +18,7 @@ impl<'t, Q: Divergence<P>, P: Prior> ::core::clone::Clone for DenseDraw<'t, Q, P
 }
 #[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
-    type Scalar = <Q as ::elbo::Parameters>::Scalar;
+    type Scalar = <<Self as ::elbo::hidden::Parts>::First as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit_part(&self.weight, &path.at("weight"), f);
         ::elbo::Parameters::visit_part(&self.bias, &path.at("offset"), f);
@@ -31,13 +31,9 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
 #[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     type Draw<'t> = DenseDraw<'t, Q, P>;
-    type Batch = ::elbo::Yes;
-    type Exact = <<Q as ::elbo::Divergence<
-        P,
-    >>::Exact as ::elbo::Verdict>::And<
-        <Q as ::elbo::Divergence<::elbo::MonteCarlo<P>>>::Exact,
-    >;
-    type Allows = (Q, Q);
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<
@@ -79,3 +75,20 @@ for DenseDraw<'t, Q, P> {
         ::elbo::Drawn::walk(&self.bias, &path.at("offset"), f);
     }
 }
+const _: () = {
+    struct Fields;
+    impl<Q: Divergence<P>, P: Prior> ::elbo::hidden::Parts<Fields> for Dense<Q, P> {
+        type First = Q;
+        type All = (
+            ::elbo::hidden::Random<Q, P>,
+            ::elbo::hidden::Random<Q, ::elbo::MonteCarlo<P>>,
+        );
+    }
+    impl<Q: Divergence<P>, P: Prior, First, All> ::elbo::hidden::Parts for Dense<Q, P>
+    where
+        Self: ::elbo::hidden::Parts<Fields, First = First, All = All>,
+    {
+        type First = First;
+        type All = All;
+    }
+};

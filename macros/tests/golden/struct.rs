@@ -1,5 +1,5 @@
 /// One draw of [`Scaled`](type@Scaled): the model with its weights known.
-#[allow(dead_code, missing_debug_implementations)]
+#[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ScaledDraw<'t> {
     /// This weight, drawn.
     scale: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
@@ -16,7 +16,7 @@ impl<'t> ::core::clone::Clone for ScaledDraw<'t> {
 }
 #[automatically_derived]
 impl ::elbo::Parameters for Scaled {
-    type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
+    type Scalar = <<Self as ::elbo::hidden::Parts>::First as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit_part(&self.scale, &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::visit_in(&self.layer, &path.at("layer"), f);
@@ -29,11 +29,9 @@ impl ::elbo::Parameters for Scaled {
 #[automatically_derived]
 impl ::elbo::Bayesian for Scaled {
     type Draw<'t> = ScaledDraw<'t>;
-    type Batch = <Dense as ::elbo::Bayesian>::Batch;
-    type Exact = <<MeanField as ::elbo::Divergence<
-        Normal,
-    >>::Exact as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
-    type Allows = (MeanField, <Dense as ::elbo::Bayesian>::Allows);
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
             scale: <MeanField as ::elbo::Divergence<
@@ -57,3 +55,20 @@ impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDra
         ::elbo::Drawn::walk(&self.layer, &path.at("layer"), f);
     }
 }
+const _: () = {
+    struct Fields;
+    impl ::elbo::hidden::Parts<Fields> for Scaled {
+        type First = MeanField;
+        type All = (
+            ::elbo::hidden::Random<MeanField, Normal>,
+            ::elbo::hidden::Part<Dense>,
+        );
+    }
+    impl<First, All> ::elbo::hidden::Parts for Scaled
+    where
+        Self: ::elbo::hidden::Parts<Fields, First = First, All = All>,
+    {
+        type First = First;
+        type All = All;
+    }
+};

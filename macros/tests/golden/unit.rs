@@ -1,5 +1,5 @@
 /// One draw of [`Relu`](type@Relu): the model with its weights known.
-#[allow(dead_code, missing_debug_implementations)]
+#[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ReluDraw<'t>(::core::marker::PhantomData<&'t ()>);
 impl<'t> ::core::marker::Copy for ReluDraw<'t> {}
 #[automatically_derived]
@@ -17,9 +17,9 @@ impl ::elbo::Parameters for Relu {
 #[automatically_derived]
 impl ::elbo::Bayesian for Relu {
     type Draw<'t> = ReluDraw<'t>;
-    type Batch = ::elbo::Yes;
-    type Exact = ::elbo::Yes;
-    type Allows = ::elbo::Yes;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ReluDraw(::core::marker::PhantomData)
     }
@@ -29,3 +29,17 @@ impl ::elbo::Bayesian for Relu {
 impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
     fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Relu>) {}
 }
+const _: () = {
+    struct Fields;
+    impl ::elbo::hidden::Parts<Fields> for Relu {
+        type First = ();
+        type All = ();
+    }
+    impl<First, All> ::elbo::hidden::Parts for Relu
+    where
+        Self: ::elbo::hidden::Parts<Fields, First = First, All = All>,
+    {
+        type First = First;
+        type All = All;
+    }
+};

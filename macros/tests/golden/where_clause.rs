@@ -1,5 +1,5 @@
 /// One draw of [`Stack`](type@Stack): the model with its weights known.
-#[allow(dead_code, missing_debug_implementations)]
+#[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub(crate) struct StackDraw<'t, M, T: Real = f32, const N: usize = 2>(
     /// The draw of this field.
     pub <[M; N] as ::elbo::Bayesian>::Draw<'t>,
@@ -29,7 +29,7 @@ impl<M, T: Real, const N: usize> ::elbo::Parameters for Stack<M, T, N>
 where
     M: Layer<Scalar = T>,
 {
-    type Scalar = <MeanField<T> as ::elbo::Parameters>::Scalar;
+    type Scalar = <<Self as ::elbo::hidden::Parts>::First as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         <[M; N] as ::elbo::Bayesian>::visit_in(&self.0, &path.index(0usize), f);
         ::elbo::Parameters::visit_part(&self.1, &path.index(1usize), f);
@@ -45,11 +45,9 @@ where
     M: Layer<Scalar = T>,
 {
     type Draw<'t> = StackDraw<'t, M, T, N>;
-    type Batch = <[M; N] as ::elbo::Bayesian>::Batch;
-    type Exact = <<[M; N] as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
-        <MeanField<T> as ::elbo::Divergence<Normal>>::Exact,
-    >;
-    type Allows = (<[M; N] as ::elbo::Bayesian>::Allows, MeanField<T>);
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         StackDraw(
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),
@@ -89,3 +87,24 @@ where
         ::elbo::Drawn::walk(&self.1, &path.index(1usize), f);
     }
 }
+const _: () = {
+    struct Fields;
+    impl<M, T: Real, const N: usize> ::elbo::hidden::Parts<Fields> for Stack<M, T, N>
+    where
+        M: Layer<Scalar = T>,
+    {
+        type First = MeanField<T>;
+        type All = (
+            ::elbo::hidden::Part<[M; N]>,
+            ::elbo::hidden::Random<MeanField<T>, Normal>,
+        );
+    }
+    impl<M, T: Real, const N: usize, First, All> ::elbo::hidden::Parts for Stack<M, T, N>
+    where
+        M: Layer<Scalar = T>,
+        Self: ::elbo::hidden::Parts<Fields, First = First, All = All>,
+    {
+        type First = First;
+        type All = All;
+    }
+};

@@ -1,0 +1,21 @@
+//! A model that contains itself through others names them, and its `impl` block does not.
+use elbo::prelude::*;
+
+#[bayesian(recursive)]
+struct Leaf {
+    layer: Dense,
+}
+
+#[bayesian(recursive())]
+struct Branch {
+    leaf: Leaf,
+}
+
+#[bayesian(recursive(Leaf))]
+impl Branch {
+    fn forward(&self, x: Var) -> Var {
+        self.leaf.layer.forward(x)
+    }
+}
+
+fn main() {}
