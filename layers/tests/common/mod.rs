@@ -7,6 +7,11 @@ use elbo::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
+/// The distance from one to the next number of the type.
+pub fn epsilon<T: Real>() -> f64 {
+    if T::NAME == "f32" { f64::from(f32::EPSILON) } else { f64::EPSILON }
+}
+
 /// A manifest of reference cases and their tensors.
 pub struct Reference {
     pub cases: Vec<Value>,
