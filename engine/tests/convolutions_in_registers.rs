@@ -74,6 +74,7 @@ fn wide(x: &[f32]) -> Vec<f64> {
 }
 
 fn compare(found: &[f32], expected: &[f64], terms: usize, g: &Geometry) {
+    assert_eq!(found.len(), expected.len(), "{g:?}");
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
         // A sum of n products of numbers of variance one grows like √n, and so do the roundings of its partial sums.
         let bound = 4.0 * 2f64.powi(-24) * (terms.max(1) as f64 + expected.abs());

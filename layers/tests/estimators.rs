@@ -57,7 +57,7 @@ fn draws_at_once_are_the_draws_one_by_one() {
         for ((name, _, a), (_, _, b)) in together.iter().zip(one_by_one.iter()) {
             let largest = a.iter().fold(0.0f32, |largest, g| largest.max(g.abs()));
             let same = a.iter().zip(b).all(|(a, b)| (a - b / DRAWS as f32).abs() <= 1e-5 * largest + 1e-9);
-            assert!(same, "{estimator:?}, {name}");
+            assert!(same && a.len() == b.len() && largest > 0.0, "{estimator:?}, {name}: {a:?}");
         }
     }
 }

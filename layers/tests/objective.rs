@@ -86,6 +86,7 @@ fn flat<T: Real>(gradients: &Gradients<T>) -> Vec<f64> {
 fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f64, Vec<f64>)) {
     assert!((value / whole - 1.0).abs() < 1e-12, "{what}: a mean of {value} and a whole of {whole}");
     let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    assert_eq!(gradient.len(), expected.len(), "{what}");
     for (mean, whole) in gradient.iter().zip(expected) {
         assert!((mean - whole).abs() < 1e-12 * largest, "{what}: a mean of {mean} and a whole of {whole}");
     }

@@ -168,6 +168,7 @@ fn a_scale_drawn_several_times_is_another_for_every_draw() {
     let several = model.draw(&tape, Drawing::new(Key::new(1)).draws(3));
     let kl = several.kl().var().unwrap();
     assert_eq!(kl.draws(), 3);
+    assert_eq!(kl.len(), 3);
     for (i, nats) in kl.value().iter().enumerate() {
         let tape = Tape::new();
         let alone = model.draw(&tape, Key::new(1).draw(i)).kl().nats();

@@ -85,6 +85,14 @@ impl Random {
     }
 }
 
+/// As many numbers on both sides, each within `tolerance` of the other: NaN is near nothing.
+#[track_caller]
+pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= tolerance);
+    assert!(near, "{found:?} is not within {tolerance:e} of {expected:?}");
+}
+
 /// The names of all operations a variable has, read from the source: methods in `src/ops/`, rows of the tables that
 /// macros expand, and the traits of operators.
 pub(crate) fn operations() -> BTreeSet<String> {

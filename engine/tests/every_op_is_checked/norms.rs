@@ -4,6 +4,7 @@ use elbo_engine::{Gradients, Real, Running, Tape, Tensor, Var};
 
 use super::{Check, agree};
 use crate::common::Random;
+use crate::common::assert_near;
 
 pub(crate) const CHECKS: &[Check] = &[
     ("layer_norm", |random| over_last(random, true)),
@@ -55,8 +56,7 @@ fn is_composition(
     let tape = Tape::new();
     let (ours, composition) = (ours(tape.input(x)), composition(tape.input(x)));
     assert_eq!(ours.shape(), composition.shape());
-    let close = ours.value().iter().zip(composition.value()).all(|(a, b)| (a - b).abs() < 1e-13);
-    assert!(close, "{ours:?} and {composition:?} by definition");
+    assert_near(ours.value(), composition.value(), 1e-13);
 }
 
 /// (batch, channels, ..) with `groups` groups of channels.
@@ -134,7 +134,8 @@ fn batch_norm_with(random: &mut Random) {
         let [x, mean, variance] = [&model[0], &mean, &variance].map(|tensor| tape.input(tensor));
         let ours = x.batch_norm_with((), mean, variance, EPS);
         let expected = (x - mean.reshape(&each)) / (variance.reshape(&each) + EPS).sqrt();
-        assert!(ours.value().iter().zip(expected.value()).all(|(a, b)| (a - b).abs() < 1e-13));
+        assert_eq!(ours.shape(), expected.shape());
+        assert_near(ours.value(), expected.value(), 1e-13);
     }
 }
 
@@ -175,6 +176,7 @@ fn numbers_far_from_zero_are_normalised_to_the_last_digits() {
         let image = x.clone().reshaped([3, 1, 100]);
         let [x, columns, image] = [&x, &columns, &image].map(|tensor| tape.input(tensor));
         for y in [x.layer_norm(1, (), 0.0), columns.batch_norm((), None, 0.0), image.batch_norm((), None, 0.0)] {
+            assert_eq!(y.len(), expected.len());
             for (y, expected) in y.value().iter().zip(&expected) {
                 assert!((y.to_f64() - expected).abs() < 1e-6, "{y} and {expected} around {mean}");
             }

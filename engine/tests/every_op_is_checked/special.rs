@@ -175,6 +175,7 @@ fn tails_are_not_lost() {
     let tape = Tape::new();
     let x = tape.input(&x);
     let close = |ours: &[f64], expected: [f64; 4]| {
+        assert_eq!(ours.len(), expected.len());
         let pairs = ours.iter().zip(expected);
         assert!(pairs.clone().all(|(x, y)| (x - y).abs() <= 1e-14 * y.abs()), "{ours:?}, expected {expected:?}");
     };

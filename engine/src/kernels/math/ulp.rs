@@ -83,17 +83,19 @@ pub(super) use check;
 /// Compares with `reference` at all `inputs`, which are bit patterns.
 pub(super) fn check_f32<F: Function>(inputs: impl Iterator<Item = u32>, bound: f64, reference: impl Fn(f64) -> f64) {
     let mut worst = Worst::new(bound);
-    let mut inputs = inputs.peekable();
+    let (mut inputs, mut covered) = (inputs.peekable(), 0);
     while inputs.peek().is_some() {
         let chunk = inputs.by_ref().take(1 << 16).map(f32::from_bits);
         let x: Vec<f32> = chunk.filter(|&x| F::covers(f64::from(x))).collect();
         let want: Vec<f64> = x.iter().map(|&x| reference(f64::from(x))).collect();
+        covered += x.len();
         for level in levels() {
             for ((&x, got), &want) in x.iter().zip(map::<F, f32>(level, &x)).zip(&want) {
                 worst.meet::<F>(level, f64::from(x), f64::from(got), want, error_f32(got, want));
             }
         }
     }
+    assert!(covered > 100_000, "{}: only {covered} arguments", F::NAME);
     println!("{} f32: at most {:.3} ULP, at {:e}", F::NAME, worst.error, worst.x);
 }
 
@@ -139,6 +141,7 @@ pub(super) fn check_f64_table<F: Function>(bound: f64) {
 /// close to their poles.
 pub(super) fn check_f64_below_zero<F: Function>(bound: f64) {
     let (x, want): (Vec<f64>, Vec<f64>) = known::<F>().filter(|&(x, _)| x < 0.0).unzip();
+    assert!(!x.is_empty(), "no values of {} below zero are known", F::NAME);
     for level in levels() {
         for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, &x)).zip(&want) {
             let error = (got - want).abs() / (want.abs().max(1.0) * f64::EPSILON);
@@ -164,6 +167,7 @@ fn known<F: Function>() -> impl Iterator<Item = (f64, f64)> {
 }
 
 fn check_f64<F: Function>(x: &[f64], want: &[f64], bound: f64) {
+    assert!(!x.is_empty(), "no values of {} are known: is there a column of that name in the tables?", F::NAME);
     let mut worst = Worst::new(bound);
     for level in levels() {
         for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, x)).zip(want) {
