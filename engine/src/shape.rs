@@ -39,9 +39,13 @@ impl Shape {
 /// If the product overflows `usize`.
 #[track_caller]
 pub(crate) fn elements(axes: &[usize]) -> usize {
-    axes.iter()
-        .try_fold(1usize, |product, &length| product.checked_mul(length))
+    checked_elements(axes)
         .unwrap_or_else(|| panic!("a tensor of shape {axes:?} has more elements than memory can address"))
+}
+
+/// The same, or nothing if the product overflows `usize`.
+pub(crate) fn checked_elements(axes: &[usize]) -> Option<usize> {
+    axes.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
 impl Deref for Shape {
