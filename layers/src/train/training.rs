@@ -125,6 +125,7 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
+        elbo.check_options::<M::Scalar>()?;
         elbo.check_names(model);
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
     }

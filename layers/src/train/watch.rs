@@ -1,6 +1,6 @@
 //! Stopping where training no longer helps.
 
-use crate::bayesian::Bayesian;
+use crate::bayesian::{Bayesian, check_walks};
 use crate::train::Epoch;
 use crate::{Path, Real, Tensor};
 
@@ -66,7 +66,12 @@ impl<T: Real> Best<T> {
     }
 
     /// Gives `model` the parameters after its best epoch.
+    ///
+    /// # Panics
+    /// If the model's two walks differ.
+    #[track_caller]
     pub(super) fn restore<M: Bayesian<Scalar = T>>(self, model: &mut M) {
+        check_walks(model);
         let mut kept = self.parameters.into_iter();
         model.visit_mut(&Path::ROOT, &mut |_, _, tensor| {
             if let Some(kept) = kept.next() {
