@@ -7,6 +7,7 @@ use crate::engine::{Visitor, VisitorMut};
 use crate::numbers::SameAs;
 use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
+use crate::walks::check_walks;
 use crate::{Key, Parameters, Path, Real, Tape, Tensor, Var, Weight};
 
 /// A model with a distribution over its weights.
@@ -198,29 +199,6 @@ pub trait Bayesian: Parameters + 'static {
                 tensor.data_mut().copy_from_slice(source.data());
             }
         });
-    }
-}
-
-/// Panics if the model's two walks do not give the same tensors in the same order.
-#[track_caller]
-pub(crate) fn check_walks<M: Parameters + ?Sized>(model: &mut M) {
-    let mut expected: Vec<(String, Vec<usize>)> = Vec::new();
-    model.visit(&Path::ROOT, &mut |path, _, tensor| expected.push((path.to_string(), tensor.shape().to_vec())));
-    let mut found = Vec::new();
-    model.visit_mut(&Path::ROOT, &mut |path, _, tensor| found.push((path.to_string(), tensor.shape().to_vec())));
-    let differ = (0..expected.len().max(found.len())).find(|&i| expected.get(i) != found.get(i));
-    if let Some(i) = differ {
-        let said = |walk: &[(String, Vec<usize>)]| match walk.get(i) {
-            Some((name, shape)) => format!("`{name}` of shape {shape:?}"),
-            None => "nothing more".to_owned(),
-        };
-        panic!(
-            "`Parameters::visit_mut` of `{}` gives {} where `Parameters::visit` gives {}: both must give the same tensors \
-             under the same names in the same order",
-            std::any::type_name::<M>(),
-            said(&found),
-            said(&expected)
-        );
     }
 }
 

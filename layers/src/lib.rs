@@ -78,6 +78,7 @@ mod prior;
 mod terms;
 mod train;
 mod verdict;
+mod walks;
 mod weight;
 
 pub mod data;

@@ -1,7 +1,8 @@
 //! Stopping where training no longer helps.
 
-use crate::bayesian::{Bayesian, check_walks};
+use crate::bayesian::Bayesian;
 use crate::train::Epoch;
+use crate::walks::check_walks;
 use crate::{Path, Real, Tensor};
 
 /// A quantity that is watched from epoch to epoch.

@@ -2,9 +2,10 @@
 //! numbers that mean nothing. Each panics, or is an `Err`, and says what is wrong, and where; none touches memory that is
 //! not its own, which AddressSanitizer shows on this file.
 
-mod implementors;
 mod misfits;
+mod models;
 mod numbers;
+mod posteriors;
 mod starts;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -108,6 +108,21 @@ fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
     });
 }
 
+#[test]
+fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
+    for rate in [1e-300, 1e300] {
+        let text = format!("{rate:e}");
+        refuses(&["Adam", &text, "f32"], || drop(Adam::<f32>::new(rate)));
+        refuses(&["Sgd", &text, "f32"], || drop(Sgd::<f32>::new(rate)));
+        let _ = (Adam::<f64>::new(rate), Sgd::<f64>::new(rate));
+    }
+    for factor in [-1.0, f64::NAN, f64::INFINITY] {
+        let text = format!("got {factor}");
+        refuses(&["Adam", &text], || Adam::<f32>::new(0.1).scale_rate(factor));
+        refuses(&["Sgd", &text], || Sgd::<f32>::new(0.1).scale_rate(factor));
+    }
+}
+
 /// Of a prior that is too narrow for the weights' number type.
 #[test]
 fn a_prior_whose_precision_the_weights_cannot_hold_is_refused() {
