@@ -21,22 +21,31 @@ pub(crate) struct Aligned<T> {
 }
 
 impl<T: Real> Aligned<T> {
-    /// `len` zeros.
-    pub(crate) fn zeros(len: usize) -> Self {
-        Aligned { lines: vec![Line([0; LINE]); Self::lines_for(len)], len, numbers: PhantomData }
+    /// `len` zeros, or nothing where memory cannot hold them.
+    pub(crate) fn zeros(len: usize) -> Option<Self> {
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(Self::lines_for(len)?).ok()?;
+        let mut aligned = Aligned { lines, len: 0, numbers: PhantomData };
+        aligned.resize(len).then_some(aligned)
     }
 
-    /// Changes the length; allocates only to grow beyond the largest length so far.
-    pub(crate) fn resize(&mut self, len: usize) {
-        let lines = Self::lines_for(len);
+    /// Changes the length; allocates only to grow beyond the largest length so far. Where memory cannot hold so many,
+    /// it changes nothing and returns false.
+    #[must_use]
+    pub(crate) fn resize(&mut self, len: usize) -> bool {
+        let Some(lines) = Self::lines_for(len) else { return false };
         if lines > self.lines.len() {
+            if self.lines.try_reserve(lines - self.lines.len()).is_err() {
+                return false;
+            }
             self.lines.resize(lines, Line([0; LINE]));
         }
         self.len = len;
+        true
     }
 
-    fn lines_for(len: usize) -> usize {
-        len.checked_mul(size_of::<T>()).expect("a tensor larger than memory").div_ceil(LINE)
+    fn lines_for(len: usize) -> Option<usize> {
+        Some(len.checked_mul(size_of::<T>())?.div_ceil(LINE))
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {

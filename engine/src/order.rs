@@ -60,19 +60,24 @@ impl Order {
                 f(index, role, tensor);
                 index += 1;
             } else {
-                mistake = Some(format!(
-                    "`visit_mut` visits {path:?} of shape {:?} ({role:?}) as tensor {index}",
-                    tensor.shape()
-                ));
+                mistake = Some(shown(path, role, tensor));
             }
         });
         if mistake.is_none() && index < self.len() {
-            mistake = Some(format!("`visit_mut` visits {index} tensors of {}", self.len()));
+            mistake = Some("nothing more".to_owned());
         }
         if let Some(mistake) = mistake {
+            let (mut at, mut expected) = (0, "nothing more".to_owned());
+            model.visit(&Path::ROOT, &mut |path, role, tensor| {
+                if at == index {
+                    expected = shown(path, role, tensor);
+                }
+                at += 1;
+            });
             panic!(
-                "Parameters: {mistake} (from 0), where `visit` visits another; both must visit the same tensors in the \
-                 same order"
+                "`Parameters::visit_mut` of `{}` visits {mistake} where `Parameters::visit` visits {expected}: both must \
+                 visit the same tensors in the same order",
+                std::any::type_name::<M>()
             );
         }
     }
@@ -98,4 +103,8 @@ impl Order {
 
 fn seen<T: Real>(role: Role, tensor: &Tensor<T>) -> Seen {
     Seen { address: address(tensor), len: tensor.len(), role }
+}
+
+fn shown<T: Real>(path: &Path<'_>, role: Role, tensor: &Tensor<T>) -> String {
+    format!("{path:?} of shape {:?} ({role:?})", tensor.shape())
 }

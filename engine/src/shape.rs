@@ -40,10 +40,15 @@ impl Shape {
 #[track_caller]
 pub(crate) fn elements(axes: &[usize]) -> usize {
     // In a closure the caller's line would be lost.
-    match axes.iter().try_fold(1usize, |product, &length| product.checked_mul(length)) {
+    match checked_elements(axes) {
         Some(elements) => elements,
         None => panic!("a tensor of shape {axes:?} has more elements than memory can address"),
     }
+}
+
+/// The same, or nothing if the product overflows `usize`.
+pub(crate) fn checked_elements(axes: &[usize]) -> Option<usize> {
+    axes.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }
 
 impl Deref for Shape {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::memory::Aligned;
+use crate::shape::checked_elements;
 use crate::{Real, Shape};
 
 /// An owned array of numbers: contiguous, row-major, aligned to a cache line.
@@ -41,11 +42,16 @@ impl<T: Real> Tensor<T> {
     }
 
     /// All zeros.
+    ///
+    /// # Panics
+    /// If memory cannot hold so many elements, as every function here that makes a tensor.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
-        let data = Aligned::zeros(shape.elements());
-        Tensor { shape, data }
+        match Aligned::zeros(shape.elements()) {
+            Some(data) => Tensor { shape, data },
+            None => too_large::<T>("Tensor", &shape),
+        }
     }
 
     /// Every element the same.
@@ -114,12 +120,16 @@ impl<T: Real> Tensor<T> {
     /// how a minibatch's buffer takes the ragged last batch.
     ///
     /// # Panics
-    /// If the tensor is a scalar.
+    /// If the tensor is a scalar, or memory cannot hold so many rows. The tensor is then as it was.
     #[track_caller]
     pub fn resize_rows(&mut self, rows: usize) {
         assert!(!self.shape.is_empty(), "Tensor::resize_rows: a scalar has no rows");
-        self.shape[0] = rows;
-        self.data.resize(self.shape.elements());
+        let before = std::mem::replace(&mut self.shape[0], rows);
+        if !checked_elements(&self.shape).is_some_and(|len| self.data.resize(len)) {
+            let asked = self.shape.clone();
+            self.shape[0] = before;
+            too_large::<T>("Tensor::resize_rows", &asked);
+        }
     }
 
     /// The same values in another number type.
@@ -130,6 +140,12 @@ impl<T: Real> Tensor<T> {
         }
         other
     }
+}
+
+#[cold]
+#[track_caller]
+fn too_large<T: Real>(what: &str, shape: &Shape) -> ! {
+    panic!("{what}: memory cannot hold the elements of shape {shape:?} in {}", T::NAME)
 }
 
 impl<T: Real> PartialEq for Tensor<T> {
@@ -167,6 +183,26 @@ mod tests {
     #[should_panic(expected = "shape [2, 3] holds 6 elements, got 5")]
     fn a_wrong_number_of_elements_is_refused() {
         Tensor::<f32>::new([2, 3], [0.0; 5]);
+    }
+
+    #[test]
+    fn a_tensor_that_cannot_grow_stays_as_it_was() {
+        // More elements than there are numbers, more bytes, more than a vector may have, and more than there is.
+        for rows in [usize::MAX, 1 << 62, 1 << 59, 1 << 44] {
+            let mut tensor = Tensor::<f64>::full([3, 2], 7.0);
+            let grown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tensor.resize_rows(rows)));
+            let message = *grown.unwrap_err().downcast::<String>().unwrap();
+            assert!(message.contains("resize_rows") && message.contains(&format!("[{rows}, 2] in f64")), "{message}");
+            assert_eq!((tensor.shape(), tensor.data()), (&[3, 2][..], &[7.0; 6][..]));
+            tensor.resize_rows(4);
+            assert_eq!((tensor.shape(), tensor.len()), (&[4, 2][..], 8));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Tensor: memory cannot hold the elements of shape [1099511627776, 16] in f32")]
+    fn a_tensor_larger_than_memory_is_refused() {
+        Tensor::<f32>::zeros([1 << 40, 16]);
     }
 
     #[test]

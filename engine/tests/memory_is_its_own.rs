@@ -246,7 +246,7 @@ fn walks_that_disagree_are_found_before_anything_changes() {
                 (a.square().sum() + b.sum()).backward(&mut gradients);
             }
             let mut calls = 0;
-            panics(&["Parameters", "visit_mut", "`visit`"], || {
+            panics(&["`Parameters::visit_mut` of", "Walks", "`Parameters::visit`"], || {
                 gradients.step(&mut model, |_, w, g| {
                     calls += 1;
                     w.swap_with_slice(g);
@@ -255,7 +255,7 @@ fn walks_that_disagree_are_found_before_anything_changes() {
             assert_eq!(calls, 0, "{how:?}");
             assert_eq!((model.tensors[0].data(), model.tensors[1].data()[0]), (&[1.0; 2][..], 5.0), "{how:?}");
             let mut model = new();
-            panics(&["Parameters", "visit_mut"], || Order::of(&model).each_mut(&mut model, |_, _, _| ()));
+            panics(&["`Parameters::visit_mut` of"], || Order::of(&model).each_mut(&mut model, |_, _, _| ()));
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::{Order, Visitor, VisitorMut};
 use crate::numbers::SameAs;
 use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
-use crate::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight};
+use crate::{Key, Parameters, Path, Real, Tape, Tensor, Var, Weight};
 
 /// A model with a distribution over its weights.
 ///
@@ -154,14 +154,17 @@ pub trait Bayesian: Parameters + 'static {
         count
     }
 
-    /// Draws every posterior mean anew: of matrices from N(0, 2/inputs) (He et al. 2015, eq. 10),
-    /// where a weight's axes after the first are its inputs, and zero for vectors. The noise depends
-    /// on the key and the parameter's name, so no two layers start alike. Scales are left alone.
+    /// Draws every start that is random anew, so that it depends on the key and the parameter's name alone: models made
+    /// alike and initialised from one key are equal bit for bit, and no two layers start alike.
+    ///
+    /// Posterior means of matrices are drawn from N(0, 2/inputs) (He et al. 2015, eq. 10), where a weight's axes after the
+    /// first are its inputs, and those of vectors are zero. Certain weights ([`Point`](crate::Point)) of two axes or more
+    /// are drawn likewise, unless all of their elements are the same, as those that a normalisation scales by are; of a
+    /// single element, 0 and 1 stay. The loadings of a [`LowRank`](crate::LowRank) are drawn from N(0, 0.1²). Other scales,
+    /// certain vectors and buffers are left alone.
     fn initialise(&mut self, key: Key) {
         self.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
-            if role == Role::Mean {
-                crate::posterior::he_normal(crate::drawing::key_at(key, path), tensor);
-            }
+            crate::posterior::start(crate::drawing::key_at(key, path), path, role, tensor);
         });
     }
 
@@ -173,6 +176,8 @@ pub trait Bayesian: Parameters + 'static {
     fn copy_from(&mut self, other: &Self) {
         let mut from: Vec<(String, &Tensor<Self::Scalar>)> = Vec::new();
         other.visit(&Path::ROOT, &mut |path, _, tensor| from.push((path.to_string(), tensor)));
+        let order = Order::of(self);
+        order.each_mut(self, |_, _, _| ());
         let (mut index, mut mistake) = (0, None);
         self.visit(&Path::ROOT, &mut |path, _, tensor| {
             let source = from.get(index).filter(|(name, _)| *name == path.to_string());
@@ -189,7 +194,7 @@ pub trait Bayesian: Parameters + 'static {
         if let Some(mistake) = mistake {
             panic!("copy_from: {mistake}");
         }
-        Order::of(self).each_mut(self, |index, _, tensor| tensor.data_mut().copy_from_slice(from[index].1.data()));
+        order.each_mut(self, |index, _, tensor| tensor.data_mut().copy_from_slice(from[index].1.data()));
     }
 }
 

@@ -21,7 +21,11 @@ impl<'t, T: Real> Terms<'t, T> {
 
     #[track_caller]
     pub(crate) fn add(&mut self, term: Var<'t, T>) {
-        debug_assert!(term.len() == 1, "a term is a scalar");
+        assert!(
+            term.len() == 1,
+            "`Drawn::each_kl` gave a divergence of shape {:?}; it must be one number, summed over the elements of a weight",
+            term.shape()
+        );
         let terms = self.terms.get_or_insert([term; TOGETHER]);
         if self.count == TOGETHER {
             (terms[0], self.count) = (sum(terms), 1);

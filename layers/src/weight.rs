@@ -6,7 +6,7 @@ use std::ops::{Add, Deref, Div, Mul, Sub};
 use crate::drawing::{Cx, Estimator, Mode};
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::estimate::{self, Grid};
-use crate::{Divergence, Drawn, Given, Path, Prior, Real, Var, Variance};
+use crate::{Divergence, Drawn, Given, Path, Posterior, Prior, Real, Var, Variance};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -88,10 +88,11 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
                     && self.kl.get().is_none()
                     && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
                 {
-                    let _ = self.kl.set(kl);
-                    value
+                    let method = "Divergence::sample_with_kl";
+                    let _ = self.kl.set(self.one_number(method, kl));
+                    self.of_shape(method, value)
                 } else {
-                    self.posterior.sample(self.cx)
+                    self.of_shape("Posterior::sample", self.posterior.sample(self.cx))
                 }
             }
         })
@@ -102,7 +103,10 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
             // One pass over memory gives both.
             self.value();
         }
-        *self.kl.get_or_init(|| self.posterior.kl_on(self.prior, self.cx, &|| *self.value()))
+        *self.kl.get_or_init(|| {
+            let kl = self.posterior.kl_on(self.prior, self.cx, &|| *self.value());
+            self.one_number("Divergence::kl_on", kl)
+        })
     }
 
     fn log_prior(&self) -> Var<'t, Q::Scalar> {
@@ -110,30 +114,81 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn mean(&self) -> Var<'t, Q::Scalar> {
-        *self.mean.get_or_init(|| self.posterior.mean(self.cx.tape()))
+        *self.mean.get_or_init(|| self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())))
     }
 
     fn variance(&self) -> Variance<'t, Q::Scalar> {
-        *self.variance.get_or_init(|| match self.cx.mode {
-            Mode::Random(how) if how.with_kl && how.estimator == Estimator::Local && self.kl.get().is_none() => {
-                match self.posterior.variance_with_kl(self.prior, self.cx) {
-                    Some((variance, kl)) => {
-                        let _ = self.kl.set(kl);
-                        Variance::Independent(variance)
-                    }
-                    None => self.posterior.variance(self.cx.tape()),
-                }
+        *self.variance.get_or_init(|| {
+            if let Mode::Random(how) = self.cx.mode
+                && how.with_kl
+                && how.estimator == Estimator::Local
+                && self.kl.get().is_none()
+                && let Some((variance, kl)) = self.posterior.variance_with_kl(self.prior, self.cx)
+            {
+                let method = "Divergence::variance_with_kl";
+                let _ = self.kl.set(self.one_number(method, kl));
+                return Variance::Independent(self.of_shape(method, variance));
             }
-            _ => self.posterior.variance(self.cx.tape()),
+            match self.posterior.variance(self.cx.tape()) {
+                Variance::Independent(variance) => {
+                    Variance::Independent(self.of_shape("Posterior::variance", variance))
+                }
+                other => other,
+            }
         })
     }
 
     fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
-        *self.perturbation.get_or_init(|| self.posterior.perturbation(self.cx))
+        *self.perturbation.get_or_init(|| {
+            let perturbation = self.posterior.perturbation(self.cx)?;
+            Some(self.of_shape("Posterior::perturbation", perturbation))
+        })
     }
 
     fn used(&self) -> &Cell<Used> {
         &self.used
+    }
+}
+
+/// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
+impl<'t, Q: Divergence<P>, P: Prior> Pair<'t, Q, P> {
+    /// A value that `method` gave, on the draw's tape and of the weight's shape.
+    fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        let shape = self.posterior.shape();
+        if value.shape() != shape {
+            let found = value.shape();
+            self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
+        }
+        self.on_tape(method, value)
+    }
+
+    /// A value that `method` gave, on the draw's tape and of one element.
+    fn one_number(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        if value.len() != 1 {
+            let found = value.shape();
+            self.broken(method, format_args!("it gave the shape {found:?}, and a divergence is one number"));
+        }
+        self.on_tape(method, value)
+    }
+
+    fn on_tape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        if !std::ptr::eq(value.tape(), self.cx.tape()) {
+            self.broken(method, format_args!("it gave a value of another tape than the draw's"));
+        }
+        value
+    }
+
+    #[cold]
+    fn broken(&self, method: &str, mistake: std::fmt::Arguments<'_>) -> ! {
+        panic!("`{}`: `{method}` of `{}` breaks its promise: {mistake}", self.cx.path(), self.family())
+    }
+}
+
+/// # Panics
+/// If the parameters of the posterior at this place do not fit each other.
+pub(crate) fn check_at<Q: Posterior + ?Sized>(posterior: &Q, path: &Path<'_>) {
+    if let Err(mistake) = posterior.check() {
+        panic!("`{path}`: {mistake}");
     }
 }
 
@@ -143,6 +198,7 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
     prior: Given<'t, P, Q::Scalar>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Weight<'t, Q::Scalar> {
+    check_at(posterior, &cx.path());
     let value = OnceCell::new();
     if let Mode::At { flat, used } = cx.mode {
         let shape = posterior.shape();

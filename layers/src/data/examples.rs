@@ -94,8 +94,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         (0..self.len().div_ceil(size)).map(move |batch| {
             let rows = &rows[batch * size..self.len().min((batch + 1) * size)];
             let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
-            self.inputs.gather(rows, &mut inputs);
-            self.targets.gather(rows, &mut targets);
+            self.gather(rows, &mut inputs, &mut targets);
             (inputs, targets)
         })
     }
@@ -124,9 +123,25 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// Not public: no rows would be a data set without examples.
     fn select(&self, rows: &[usize]) -> Self {
         let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
-        self.inputs.gather(rows, &mut inputs);
-        self.targets.gather(rows, &mut targets);
+        self.gather(rows, &mut inputs, &mut targets);
         Examples { inputs, targets }
+    }
+
+    /// Replaces what the two buffers hold by these rows.
+    ///
+    /// # Panics
+    /// If the targets, which any crate may implement, lose or add rows.
+    #[track_caller]
+    pub(crate) fn gather(&self, rows: &[usize], inputs: &mut Tensor<T>, targets: &mut Y) {
+        self.inputs.gather(rows, inputs);
+        self.targets.gather(rows, targets);
+        assert!(
+            targets.rows() == rows.len(),
+            "`Targets::gather` of `{}` breaks its promise: {} rows were asked for, and the buffer has {}",
+            std::any::type_name::<Y>(),
+            rows.len(),
+            targets.rows()
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bringing columns to a common scale, and back.
 
 use super::Targets;
+use crate::numbers::held;
 use crate::{Real, Tensor};
 
 /// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
@@ -15,21 +16,25 @@ impl Scaling {
     /// by N). A constant column is only moved.
     ///
     /// # Panics
-    /// If `tensor` is a scalar or has no rows.
+    /// If `tensor` is a scalar or has no rows, if an element is not finite, or if a column reaches so far that the
+    /// difference of two of its elements is not.
     #[track_caller]
     pub fn of<T: Real>(tensor: &Tensor<T>) -> Scaling {
         let rows = tensor.rows();
         assert!(rows > 0, "Scaling::of: a tensor of shape {:?} has no rows to measure", tensor.shape());
         let columns = tensor.len() / rows;
-        let column = |c: usize| tensor.data()[c..].iter().step_by(columns.max(1)).map(|x| x.to_f64());
+        if let Some(at) = tensor.data().iter().position(|x| !x.is_finite()) {
+            let (row, column, value) = (at / columns, at % columns, tensor.data()[at]);
+            panic!("Scaling::of: row {row}, column {column} (both from 0) is {value}; drop the row or fill the gap");
+        }
         let (mut shift, mut scale) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
         for c in 0..columns {
-            let first = tensor.data()[c].to_f64();
-            // About the first value, so that a constant column has exactly no variance.
-            let mean = first + column(c).map(|x| x - first).sum::<f64>() / rows as f64;
-            let variance = column(c).map(|x| (x - mean).powi(2)).sum::<f64>() / rows as f64;
+            let column = || tensor.data()[c..].iter().step_by(columns).map(|x| x.to_f64());
+            let [mean, sd] = moments(column, rows).unwrap_or_else(|| {
+                panic!("Scaling::of: column {c} (from 0) reaches farther than a number can; make its unit larger")
+            });
             shift.push(mean);
-            scale.push(if variance > 0.0 { variance.sqrt() } else { 1.0 });
+            scale.push(if sd > 0.0 { sd } else { 1.0 });
         }
         Scaling { shift, scale }
     }
@@ -57,7 +62,8 @@ impl Scaling {
     /// Scales the columns of `tensor`.
     ///
     /// # Panics
-    /// If `tensor` has another number of columns.
+    /// If `tensor` has another number of columns, a scale is zero or infinite in `T`, or a scaled element is not finite
+    /// where it was before. The tensor is then as it was.
     #[track_caller]
     pub fn apply<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| (x - shift) / scale);
@@ -66,7 +72,7 @@ impl Scaling {
     /// Brings scaled columns back to their own units: the inverse of [`apply`](Scaling::apply).
     ///
     /// # Panics
-    /// If `tensor` has another number of columns.
+    /// As [`apply`](Scaling::apply).
     #[track_caller]
     pub fn undo<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| x * scale + shift);
@@ -81,11 +87,46 @@ impl Scaling {
             self.shift.len(),
             tensor.shape()
         );
+        for (column, &scale) in self.scale.iter().enumerate() {
+            held::<T>(format_args!("Scaling: for column {column} (from 0), a scale"), scale);
+        }
+        // Before anything is changed.
+        for (row, values) in tensor.data().chunks_exact(columns.max(1)).enumerate() {
+            for (column, &x) in values.iter().enumerate() {
+                let (shift, scale) = (self.shift[column], self.scale[column]);
+                let changed = T::from_f64(change(x.to_f64(), shift, scale));
+                assert!(
+                    changed.is_finite() || !x.is_finite(),
+                    "Scaling: row {row}, column {column} (both from 0): {x}, by a shift of {shift:e} and a scale of {scale:e}, \
+                     is {changed} in {}",
+                    T::NAME
+                );
+            }
+        }
         for row in tensor.data_mut().chunks_exact_mut(columns.max(1)) {
             for ((x, &shift), &scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
                 *x = T::from_f64(change(x.to_f64(), shift, scale));
             }
         }
+    }
+}
+
+/// Mean and standard deviation of `rows` finite numbers; nothing where the difference of two is not finite.
+fn moments<I: Iterator<Item = f64>>(column: impl Fn() -> I, rows: usize) -> Option<[f64; 2]> {
+    let first = column().next()?;
+    // About the first value, so that a constant column has exactly no variance; and in a unit in which no square overflows
+    // or vanishes.
+    let in_unit = |unit: f64| {
+        let away = |x: f64, from: f64| (x - from) / unit;
+        let mean = first + unit * (column().map(|x| away(x, first)).sum::<f64>() / rows as f64);
+        let variance = column().map(|x| away(x, mean).powi(2)).sum::<f64>() / rows as f64;
+        [mean, unit * variance.sqrt()]
+    };
+    let reach = column().map(|x| (x - first).abs()).fold(0.0, f64::max);
+    match reach {
+        _ if reach == f64::INFINITY => None,
+        0.0 | 1e-100..1e100 => Some(in_unit(1.0)),
+        _ => Some(in_unit(reach)),
     }
 }
 

@@ -71,6 +71,9 @@ impl<T: Real> Targets for Tensor<T> {
             &self.shape()[1..],
             &into.shape()[1..]
         );
+        if let Some(row) = rows.iter().find(|&&row| row >= self.rows()) {
+            panic!("gather: row {row} (from 0) of a tensor of {} rows", self.rows());
+        }
         let width: usize = self.shape()[1..].iter().product();
         into.resize_rows(rows.len());
         for (&row, to) in rows.iter().zip(into.data_mut().chunks_exact_mut(width.max(1))) {

@@ -28,8 +28,7 @@ where
     let mut nats = 0.0;
     for draw in 0..how.draws {
         for (batch, rows) in rows.chunks(how.batch).enumerate() {
-            data.inputs().gather(rows, &mut inputs);
-            data.targets().gather(rows, &mut targets);
+            data.gather(rows, &mut inputs, &mut targets);
             tape.reset();
             let net = model.draw(&tape, how.key.draw(draw));
             let mean = likelihood.mean_nll(net.forward(tape.input(&inputs)), &targets);

@@ -31,6 +31,7 @@ mod words;
 pub use forces::{Forces, Winner};
 
 use crate::data::Examples;
+use crate::drawing::check_draws;
 use crate::{Bayesian, Key, Layer, Likelihood, Real};
 
 /// A weight counts as fallen back to its prior if it is less than this many nats away from it: so is a normal weight
@@ -85,10 +86,10 @@ impl Diagnose {
     /// With so many draws of the weights.
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³² or more.
     #[track_caller]
     pub fn draws(self, draws: usize) -> Self {
-        assert!(draws > 0, "Diagnose: at least one draw is needed, got 0");
+        check_draws("Diagnose", draws);
         Diagnose { draws, ..self }
     }
 

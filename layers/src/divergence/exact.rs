@@ -24,5 +24,5 @@ pub(crate) fn away<T: Real>(mean: &Tensor<T>, prior: Normal) -> f64 {
 /// The same on the tape.
 pub(crate) fn away_on<T: Real>(mean: Var<'_, T>, prior: Normal) -> Var<'_, T> {
     // The difference first: μ/s − m/s would lose digits where both are large.
-    ((mean - prior.mean()) * prior.sd().recip()).square().sum()
+    ((mean - prior.mean()) * prior.inverse_sd::<T>()).square().sum()
 }

@@ -5,20 +5,23 @@
 //! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
 
 use crate::divergence::exact::{away, away_on};
+use crate::posterior::check;
 use crate::{Cx, Divergence, FullCovariance, Given, MatrixNormal, Normal, Real, Var, Yes};
 
 impl<T: Real> Divergence<Normal> for FullCovariance<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
-        let trace = self.factor.squares() / prior.sd().powi(2);
+        check(self);
+        let trace = self.factor.squares() / prior.sd() / prior.sd();
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
         0.5 * (trace + away(&self.mean, *prior)) + constant - self.factor.log_det()
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        check(self);
         let factor = self.factor.param(cx);
-        let trace = factor.squares() * prior.sd().recip() * prior.sd().recip();
+        let trace = factor.squares(prior.inverse_sd::<T>());
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
         (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
     }
@@ -28,6 +31,7 @@ impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
+        check(self);
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
         let trace = self.rows.squares() / prior.sd() * (self.columns.squares() / prior.sd());
         let log_det = columns * self.rows.log_det() + rows * self.columns.log_det();
@@ -36,9 +40,11 @@ impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        check(self);
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
         let [a, b] = [&self.rows, &self.columns].map(|factor| factor.param(cx));
-        let trace = (a.squares() * prior.sd().recip()) * (b.squares() * prior.sd().recip());
+        let each = prior.inverse_sd::<T>().sqrt();
+        let trace = a.squares(each) * b.squares(each);
         let log_det = a.log_det() * columns + b.log_det() * rows;
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
         (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det

@@ -4,13 +4,14 @@
 //! ‖B‖²/(2s²) − ½ ln det(I + V Vᵀ), where B = diag(σ) Vᵀ.
 
 use crate::divergence::exact::sum;
-use crate::posterior::softplus;
+use crate::posterior::{check, softplus};
 use crate::{Cx, Divergence, Given, LowRank, Normal, Real, Var, Yes};
 
 impl<T: Real> Divergence<Normal> for LowRank<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
+        check(self);
         let (rho, loadings) = (self.diagonal.rho.data(), self.loadings.data());
         let squares = sum(loadings.len(), |i| {
             let ratio = softplus(rho[i % rho.len()].to_f64()) / prior.sd();
@@ -20,8 +21,9 @@ impl<T: Real> Divergence<Normal> for LowRank<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, weight: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        check(self);
         let [rho, loadings] = [&self.diagonal.rho, &self.loadings].map(|parameter| cx.tape().param(parameter));
-        let ratio = rho.softplus() * prior.sd().recip();
+        let ratio = rho.softplus() * prior.inverse_sd::<T>();
         let directions = loadings * ratio.reshape([ratio.len()]);
         self.diagonal.kl_on(prior, cx, weight) + directions.square().sum() * 0.5 - Self::half_log_det(loadings)
     }

@@ -3,6 +3,7 @@
 use crate::elementwise::{Summand, sum, total};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
+use crate::posterior::check;
 use crate::{Cx, MeanField, Real, Var};
 
 /// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
@@ -10,6 +11,7 @@ const VANISHING: f64 = -40.0;
 
 /// Σ f(μ, ρ) without a tape.
 pub(super) fn kl<T: Real>(q: &MeanField<T>, f: impl Summand<2>, shared: f64) -> f64 {
+    check(q);
     total(f, [q.mean.data(), q.rho.data()], shared)
 }
 
@@ -20,6 +22,7 @@ pub(super) fn kl_on<'t, T: Real>(
     shared: Option<Var<'t, T>>,
     cx: Cx<'t, T>,
 ) -> Var<'t, T> {
+    check(q);
     sum(f, [cx.tape().param(&q.mean), cx.tape().param(&q.rho)], shared)
 }
 

@@ -102,6 +102,7 @@ pub trait Divergence<P: Prior>: Posterior {
     /// The divergence of a field, for generated code.
     #[doc(hidden)]
     fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
+        crate::weight::check_at(self, path);
         f(path, self.kl(prior));
     }
 

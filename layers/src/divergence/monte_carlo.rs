@@ -21,8 +21,15 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
     ) -> Var<'t, Q::Scalar> {
         let w = weight();
         let log_density = if cx.samples() { self.log_density_of_sample(w, cx) } else { self.log_density(w, cx) };
+        assert!(
+            log_density.len() == 1,
+            "`Density::log_density` of `{}` gave the shape {:?}; it must be one number, summed over the elements of the weight",
+            std::any::type_name::<Q>(),
+            log_density.shape()
+        );
         log_density - prior.log_density(w)
     }
+
     fn sample_with_kl<'t>(
         &'t self,
         prior: Given<'t, MonteCarlo<P>, Q::Scalar>,

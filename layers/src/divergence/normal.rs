@@ -20,6 +20,7 @@ use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::posterior::check;
 use crate::{Divergence, Given, MeanField, Normal, Real, Var, Yes};
 use backward::Backward;
 pub(crate) use estimated::{LogDensity, estimated};
@@ -41,6 +42,7 @@ const VANISHING: f64 = -40.0;
 
 /// The draw alone.
 pub(crate) fn sample<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    check(q);
     let operation = Draw {
         noise: cx.source(q.mean.shape()),
         prior: Scaled::unit(),
@@ -57,12 +59,14 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
+        check(self);
         let (mean, rho) = (self.mean.data(), self.rho.data());
         let prior = Scaled::<f64>::of(*prior);
         sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        check(self);
         let operation = Draw {
             noise: Noise::NONE,
             prior: Scaled::of(*prior),
@@ -93,6 +97,7 @@ fn with_kl<'t, T: Real>(
     noise: Noise<'t, T>,
     cx: Cx<'t, T>,
 ) -> Sampled<'t, T> {
+    check(q);
     let operation = Draw { noise, prior: Scaled::of(prior), made, weight: Some(0), kl: Some(1), kept: None };
     let inputs = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     let shape = q.mean.shape();
@@ -116,7 +121,11 @@ struct Scaled<T> {
 
 impl<T: Real> Scaled<T> {
     fn of(prior: Normal) -> Self {
-        Scaled { mean: T::from_f64(prior.mean()), inverse_sd: T::from_f64(prior.sd().recip()), ln_sd: prior.sd().ln() }
+        Scaled {
+            mean: T::from_f64(prior.mean()),
+            inverse_sd: T::from_f64(prior.inverse_sd::<T>()),
+            ln_sd: prior.sd().ln(),
+        }
     }
 
     fn unit() -> Self {

@@ -8,7 +8,7 @@
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
 use crate::divergence::exact::{away, away_on, sum};
-use crate::posterior::{log_scales, log_softplus, radial, softplus};
+use crate::posterior::{check, log_scales, log_softplus, radial, softplus};
 use crate::{Cx, Divergence, Given, Normal, Radial, Real, Var, Yes};
 
 /// n ln s + n/2 ln 2π − H(v).
@@ -20,6 +20,7 @@ impl<T: Real> Divergence<Normal> for Radial<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
+        check(self);
         let rho = self.parameters.rho.data();
         let n = rho.len();
         let squares = sum(n, |i| (softplus(rho[i].to_f64()) / prior.sd()).powi(2)) / n.max(1) as f64;
@@ -28,9 +29,10 @@ impl<T: Real> Divergence<Normal> for Radial<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        check(self);
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let n = rho.len();
-        let squares = (rho.softplus() * prior.sd().recip()).square().sum() * (n.max(1) as f64).recip();
+        let squares = (rho.softplus() * prior.inverse_sd::<T>()).square().sum() * (n.max(1) as f64).recip();
         (squares + away_on(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
     }
 }

@@ -3,7 +3,8 @@
 //! KL = Σ (KL(Bernoulli(π) ‖ Bernoulli(p)) + π KL(N(μ, σ²) ‖ N(0, s²))): the slabs count as often as they are there.
 
 use crate::divergence::exact::sum;
-use crate::posterior::{log_scale, log_softplus, sigmoid, softplus};
+use crate::numbers::inverse;
+use crate::posterior::{check, log_scale, log_softplus, sigmoid, softplus};
 use crate::prior::SpikeAndSlabPrior;
 use crate::{Cx, Divergence, Given, Real, SpikeAndSlab, Tensor, Var, Yes};
 
@@ -11,6 +12,7 @@ impl<T: Real> Divergence<SpikeAndSlabPrior> for SpikeAndSlab<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &SpikeAndSlabPrior) -> f64 {
+        check(self);
         let [mean, rho, log_odds] = [&self.slab.mean, &self.slab.rho, &self.inclusion].map(Tensor::data);
         let (p, s) = (prior.inclusion(), prior.slab_sd());
         sum(mean.len(), |i| {
@@ -29,10 +31,12 @@ impl<T: Real> Divergence<SpikeAndSlabPrior> for SpikeAndSlab<T> {
         cx: Cx<'t, T>,
         _: &dyn Fn() -> Var<'t, T>,
     ) -> Var<'t, T> {
+        check(self);
         let [mean, rho, log_odds] =
             [&self.slab.mean, &self.slab.rho, &self.inclusion].map(|parameter| cx.tape().param(parameter));
         let (p, s) = (prior.inclusion(), prior.slab_sd());
-        let squares = (rho.softplus() * s.recip()).square() + (mean * s.recip()).square();
+        let inverse = inverse::<T>("SpikeAndSlabPrior", s);
+        let squares = (rho.softplus() * inverse).square() + (mean * inverse).square();
         let slab = squares * 0.5 - log_scale(rho);
         let open = slab - (-log_odds).softplus() + (s.ln() - 0.5 - p.ln());
         let shut = -(log_odds.softplus() + (-p).ln_1p());

@@ -84,10 +84,10 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// loss is their mean. Draw i has the noise of `key.draw(i)`, counted from the key's own draw.
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³² or more.
     #[track_caller]
     pub fn draws(self, draws: usize) -> Self {
-        assert!(draws > 0, "Drawing: at least one draw is needed, got 0");
+        check_draws("Drawing", draws);
         Drawing { how: Random { draws, antithetic: false, ..self.how }, ..self }
     }
 
@@ -95,9 +95,10 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// cancels in their mean.
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³¹ or more.
     #[track_caller]
     pub fn antithetic_pairs(self, pairs: usize) -> Self {
+        check_pairs("Drawing", pairs);
         let paired = self.draws(2 * pairs);
         Drawing { how: Random { antithetic: true, ..paired.how }, ..paired }
     }
@@ -126,6 +127,26 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     pub(crate) fn mode(self) -> (Key, Mode<'n, T>) {
         (self.key, Mode::Random(self.how))
     }
+}
+
+/// The most draws that can be made at once: their numbers have 32 bits.
+const MOST_DRAWS: usize = u32::MAX as usize;
+
+/// # Panics
+/// If nobody can make so many draws.
+#[track_caller]
+pub(crate) fn check_draws(what: &str, draws: usize) {
+    assert!(draws > 0, "{what}: at least one draw is needed, got 0");
+    assert!(draws <= MOST_DRAWS, "{what}: at most {MOST_DRAWS} draws can be made at once, got {draws}");
+}
+
+/// # Panics
+/// If nobody can make so many pairs of draws.
+#[track_caller]
+pub(crate) fn check_pairs(what: &str, pairs: usize) {
+    let most = MOST_DRAWS / 2;
+    assert!(pairs > 0, "{what}: at least one pair of draws is needed, got 0");
+    assert!(pairs <= most, "{what}: at most {most} pairs of draws can be made at once, got {pairs}");
 }
 
 impl<T: Real> From<Key> for Drawing<'_, T> {

@@ -21,6 +21,10 @@ pub(crate) struct Grid {
 /// so they are the same for every use in a draw.
 #[track_caller]
 pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var<'t, T> {
+    // Without elements there may still be more examples and features than memory has room for the signs of.
+    if x.len() == 0 {
+        return x;
+    }
     let given = match cx.mode {
         Mode::Random(how) if how.noise.is_some() => cx.fixed_noise(&[grid.examples, grid.features]),
         _ => None,

@@ -29,10 +29,28 @@ impl Gaussian {
         self.sd
     }
 
+    /// Whether what the squares are multiplied by is a number in `T`.
+    ///
+    /// # Errors
+    /// If it is not.
+    fn check_in<T: Real>(&self) -> Result<(), String> {
+        let factor = T::from_f64(0.5 / (self.sd * self.sd));
+        if factor.is_finite() && factor > T::ZERO {
+            return Ok(());
+        }
+        Err(format!(
+            "Gaussian: squares are multiplied by 1/2sd², which for a standard deviation of {:e} is {factor} in {}; bring the \
+             targets and the noise to another unit",
+            self.sd,
+            T::NAME
+        ))
+    }
+
     /// ½((y − f)/s)² + ln s + ½ ln 2π, summed over an example's elements, as a mean over examples.
     ///
     /// # Panics
-    /// If the shapes of `output` and `targets` differ, or they are scalars or empty.
+    /// If the shapes of `output` and `targets` differ, if they are scalars or empty, or if the noise is so small or so large
+    /// that 1/2sd² is not a number in `T`.
     #[track_caller]
     pub fn nll<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
         assert!(
@@ -41,6 +59,9 @@ impl Gaussian {
             output.shape(),
             targets.shape()
         );
+        if let Err(mistake) = self.check_in::<T>() {
+            panic!("{mistake}");
+        }
         let &[examples, ref per_example @ ..] = output.shape() else {
             panic!("Gaussian: outputs are scalars; expected (examples, ..)");
         };
@@ -60,6 +81,7 @@ impl<T: Real> Likelihood<T> for Gaussian {
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {
+        self.check_in::<T>()?;
         if output.get(1..) == targets.shape().get(1..) {
             Ok(())
         } else {

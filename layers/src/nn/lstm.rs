@@ -2,7 +2,7 @@
 
 use crate::Shape;
 use crate::engine::Recurrent;
-use crate::nn::state::rest;
+use crate::nn::state::{outputs_of_gates, rest};
 use crate::prelude::*;
 
 /// A long short-term memory over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
@@ -83,11 +83,12 @@ impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
     /// inputs and of the last output, then their biases.
     #[track_caller]
     pub fn of(inputs: usize, hidden: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
+        let outputs = outputs_of_gates("Lstm", 4, hidden);
         Lstm {
-            weight_ih: posterior([4 * hidden, inputs].into()),
-            weight_hh: posterior([4 * hidden, hidden].into()),
-            bias_ih: posterior([4 * hidden].into()),
-            bias_hh: posterior([4 * hidden].into()),
+            weight_ih: posterior([outputs, inputs].into()),
+            weight_hh: posterior([outputs, hidden].into()),
+            bias_ih: posterior([outputs].into()),
+            bias_hh: posterior([outputs].into()),
             prior,
             hidden,
             reverse: false,

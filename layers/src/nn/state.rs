@@ -1,4 +1,4 @@
-//! Where a recurrent layer begins.
+//! Where a recurrent layer begins, and how wide it is.
 
 use crate::{Real, Var};
 
@@ -9,4 +9,12 @@ pub(crate) fn rest<'t, T: Real>(layer: &str, x: Var<'t, T>, hidden: usize) -> Va
         panic!("{layer}: x of shape []; expected (examples, steps, inputs)");
     };
     x.tape().constant([examples, hidden], |_| T::ZERO)
+}
+
+/// The outputs of so many gates of this width.
+#[track_caller]
+pub(crate) fn outputs_of_gates(layer: &str, gates: usize, hidden: usize) -> usize {
+    let outputs = gates.checked_mul(hidden);
+    outputs
+        .unwrap_or_else(|| panic!("{layer}: {gates} gates of width {hidden} have more outputs than memory can address"))
 }

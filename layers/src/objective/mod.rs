@@ -12,6 +12,7 @@ pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 pub use warm_up::WarmUp;
 
+use crate::numbers::try_held;
 use crate::{Drawn, Kl, MeanNll, Real};
 use loss::{PriorTerms, Weights};
 use tempering::Factors;
@@ -116,10 +117,12 @@ impl Objective {
     ///
     /// # Panics
     /// If N, or M, leaves no room for a batch of this size, if the weight needs M and there is none, if a weight of your
-    /// own is negative or not finite, or if the objective needs more of a draw than its divergence: see
+    /// own is negative or not finite, if a tempering's factor or the free nats are not numbers in `T`, or if the objective
+    /// needs more of a draw than its divergence: see
     /// [`loss_of`](Self::loss_of).
     #[track_caller]
     pub fn loss<'t, T: Real>(&self, nll: MeanNll<'t, T>, kl: Kl<'t, T>, step: usize) -> Loss<'t, T> {
+        self.assert_in::<T>();
         let needs = |what: &str| format!("Objective::loss: {what}; write `loss_of(nll, &net, step)`");
         let tempered = self.needs_log_prior();
         assert!(!tempered, "{}", needs(&format!("{:?} needs the prior's density of the draw", self.tempering)));
@@ -135,8 +138,28 @@ impl Objective {
     /// As [`loss`](Self::loss), but for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
+        self.assert_in::<T>();
         let weights = self.weights(nll.examples(), step);
         Loss::new(nll, PriorTerms::drawn(net, self.free_nats, self.needs_log_prior()), weights)
+    }
+
+    /// Whether what the terms are multiplied with are numbers in `T` too.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub(crate) fn check_in<T: Real>(&self) -> Result<(), String> {
+        let Factors { likelihood, divergence, .. } = self.tempering.factors();
+        for factor in [likelihood, divergence] {
+            try_held::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
+        }
+        try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
+    }
+
+    #[track_caller]
+    fn assert_in<T: Real>(&self) {
+        if let Err(mistake) = self.check_in::<T>() {
+            panic!("{mistake}");
+        }
     }
 
     fn needs_log_prior(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::data::{Examples, Targets};
+use crate::drawing::check_draws;
 use crate::{Bayesian, Forward, Key, Layer, Likelihood, Real, Tape};
 
 /// Examples of a block that are on the tape at a time.
@@ -92,10 +93,10 @@ impl SafeBayes {
     /// With the posterior's expectation as a mean over so many draws of the weights.
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³² or more.
     #[track_caller]
     pub fn draws(self, draws: usize) -> Self {
-        assert!(draws > 0, "SafeBayes: at least one draw is needed, got 0");
+        check_draws("SafeBayes", draws);
         SafeBayes { draws, ..self }
     }
 
@@ -206,8 +207,7 @@ where
     let mut total = 0.0;
     for from in (0..data.len()).step_by(ROWS) {
         let rows: Vec<usize> = (from..data.len().min(from + ROWS)).collect();
-        data.inputs().gather(&rows, &mut inputs);
-        data.targets().gather(&rows, &mut targets);
+        data.gather(&rows, &mut inputs, &mut targets);
         tape.reset();
         let net = key.map_or_else(|| model.mean(&tape), |key| model.draw(&tape, key));
         total += likelihood.mean_nll(net.forward(tape.input(&inputs)), &targets).nats() * rows.len() as f64;

@@ -1,7 +1,7 @@
 //! Adam.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::optim::{Optimizer, check_rate, over_parts, prepare};
+use crate::optim::{Optimizer, check_factor, check_rate, over_parts, prepare};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
@@ -22,10 +22,10 @@ impl<T: Real> Adam<T> {
     /// With this learning rate, and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
     ///
     /// # Panics
-    /// If the rate is not positive and finite.
+    /// If the rate is not positive and finite, also as a `T`.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate("Adam", rate);
+        check_rate::<T>("Adam", rate);
         Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: Vec::new() }
     }
 
@@ -65,7 +65,9 @@ impl<T: Real> Optimizer<T> for Adam<T> {
         self.powers = powers;
     }
 
+    #[track_caller]
     fn scale_rate(&mut self, factor: f64) {
+        check_factor("Adam", factor);
         self.scale = factor;
     }
 }

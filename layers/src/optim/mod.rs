@@ -8,6 +8,7 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::numbers::held;
 use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
 
 /// Moves a model's parameters against their gradients.
@@ -29,6 +30,9 @@ pub trait Optimizer<T: Real> {
 
     /// From the next step on, with the learning rate that it was made with times `factor`: for a
     /// [`Schedule`](crate::Schedule).
+    ///
+    /// # Panics
+    /// If the factor is negative or not finite.
     fn scale_rate(&mut self, factor: f64);
 }
 
@@ -90,6 +94,14 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
 }
 
 #[track_caller]
-fn check_rate(name: &str, rate: f64) {
+fn check_rate<T: Real>(name: &str, rate: f64) {
     assert!(rate > 0.0 && rate.is_finite(), "{name}: the learning rate must be positive and finite, got {rate}");
+    held::<T>(format_args!("{name}: a learning rate"), rate);
+}
+
+/// A factor of the learning rate: not negative, and finite.
+#[track_caller]
+fn check_factor(name: &str, factor: f64) {
+    let fits = factor >= 0.0 && factor.is_finite();
+    assert!(fits, "{name}: a factor of the learning rate must be finite and at least 0, got {factor}");
 }

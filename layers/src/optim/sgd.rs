@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::optim::{Optimizer, check_rate, over_parts, prepare};
+use crate::optim::{Optimizer, check_factor, check_rate, over_parts, prepare};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
@@ -17,10 +17,10 @@ impl<T: Real> Sgd<T> {
     /// With the learning rate η and no momentum.
     ///
     /// # Panics
-    /// If the rate is not positive and finite.
+    /// If the rate is not positive and finite, also as a `T`.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate("Sgd", rate);
+        check_rate::<T>("Sgd", rate);
         Sgd { rate, scale: 1.0, momentum: 0.0, velocity: Vec::new() }
     }
 
@@ -47,7 +47,9 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         });
     }
 
+    #[track_caller]
     fn scale_rate(&mut self, factor: f64) {
+        check_factor("Sgd", factor);
         self.scale = factor;
     }
 }

@@ -74,6 +74,10 @@ impl<T: Real> Posterior for FullCovariance<T> {
         self.mean.shape()
     }
 
+    fn check(&self) -> Result<(), String> {
+        self.factor.check_as("FullCovariance", "factor", self.mean.len(), self.shape())
+    }
+
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         let noise = cx.noise(self.shape()).reshape([self.mean.len()]);
         cx.tape().param(&self.mean) + self.factor.param(cx).times(noise).reshape(self.shape())

@@ -62,6 +62,10 @@ impl<T: Real> Posterior for LogNormal<T> {
         self.log.shape()
     }
 
+    fn check(&self) -> Result<(), String> {
+        self.log.check_as("LogNormal")
+    }
+
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         self.log.sample(cx).exp()
     }

@@ -96,6 +96,12 @@ impl<T: Real> Posterior for MatrixNormal<T> {
         self.mean.shape()
     }
 
+    fn check(&self) -> Result<(), String> {
+        let [rows, columns] = matrix(self.shape());
+        self.rows.check_as("MatrixNormal", "rows", rows, self.shape())?;
+        self.columns.check_as("MatrixNormal", "columns", columns, self.shape())
+    }
+
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         let noise = cx.noise(self.shape()).reshape(matrix(self.shape()));
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.param(cx).dense());

@@ -2,8 +2,9 @@
 
 use crate::divergence::{Sampled, normal};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::numbers::held;
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
-use crate::posterior::{Density, Posterior, Variance, he_normal, log_density_of_noise, next_initial_key};
+use crate::posterior::{Density, Posterior, Variance, he_normal, log_density_of_noise, next_initial_key, same_shape};
 use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Yes};
 
 /// The standard deviation of every weight before training: softplus(−5).
@@ -38,7 +39,7 @@ impl<T: Real> MeanField<T> {
     /// more noise.
     ///
     /// # Panics
-    /// If `sd` is not positive and finite.
+    /// If `sd` is not positive and finite, also as a `T`.
     #[track_caller]
     #[must_use]
     pub fn initial_sd(self, sd: f64) -> Self {
@@ -48,10 +49,11 @@ impl<T: Real> MeanField<T> {
     /// With these means, and the same standard deviation everywhere.
     ///
     /// # Panics
-    /// If `sd` is not positive and finite.
+    /// If `sd` is not positive and finite, also as a `T`.
     #[track_caller]
     pub fn with_sd(mean: Tensor<T>, sd: f64) -> Self {
         assert!(sd > 0.0 && sd.is_finite(), "MeanField: a standard deviation must be positive and finite, got {sd}");
+        held::<T>("MeanField: a standard deviation", sd);
         let rho = Tensor::full(mean.shape(), inverse_softplus(sd));
         MeanField { mean, rho }
     }
@@ -85,6 +87,11 @@ impl<T: Real> MeanField<T> {
         MeanField { mean: location, rho }
     }
 
+    /// [`Posterior::check`] of a family that has these parameters.
+    pub(super) fn check_as(&self, family: &str) -> Result<(), String> {
+        same_shape(family, ["mean", "rho"], [self.mean.shape(), self.rho.shape()])
+    }
+
     /// The standard deviations σ = softplus(ρ).
     pub fn sd(&self) -> Tensor<T> {
         Tensor::from_fn(self.rho.shape(), |i| softplus(self.rho.data()[i].to_f64()))
@@ -111,6 +118,10 @@ impl<T: Real> Posterior for MeanField<T> {
 
     fn shape(&self) -> &[usize] {
         self.mean.shape()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.check_as("MeanField")
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {

@@ -77,6 +77,10 @@ impl<T: Real> Posterior for MeanFieldCauchy<T> {
         self.parameters.shape()
     }
 
+    fn check(&self) -> Result<(), String> {
+        self.parameters.check_as("MeanFieldCauchy")
+    }
+
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         cx.tape().param(&self.parameters.mean) + self.away(cx)
     }

@@ -37,7 +37,7 @@ pub use triangle::Triangle;
 use crate::divergence::Sampled;
 use crate::engine::random::normals;
 use crate::engine::threads::call;
-use crate::{Cx, Key, Parameters, Prior, Real, Tape, Tensor, Var, Verdict};
+use crate::{Cx, Key, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
@@ -51,6 +51,14 @@ pub trait Posterior: Parameters + 'static {
 
     /// The shape of the weight.
     fn shape(&self) -> &[usize];
+
+    /// Whether the parameters fit each other. It is asked at every draw, so it allocates only where they do not.
+    ///
+    /// # Errors
+    /// What does not fit: the names of the parameters, and their shapes.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// A sample, by reparameterisation: differentiable with respect to the parameters.
     fn sample<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
@@ -117,6 +125,27 @@ pub trait Density: Posterior {
     }
 }
 
+/// # Panics
+/// If the parameters do not fit each other.
+#[track_caller]
+pub(crate) fn check<Q: Posterior>(posterior: &Q) {
+    if let Err(mistake) = posterior.check() {
+        panic!("{mistake}");
+    }
+}
+
+/// # Errors
+/// If the parameters of these names and shapes, of which each element of a weight has one, differ in shape.
+fn same_shape(family: &str, names: [&str; 2], shapes: [&[usize]; 2]) -> Result<(), String> {
+    let ([first, second], [of_first, of_second]) = (names, shapes);
+    if of_first == of_second {
+        return Ok(());
+    }
+    Err(format!(
+        "{family}: `{first}` has the shape {of_first:?} and `{second}` {of_second:?}; both must have the shape of the weight"
+    ))
+}
+
 /// ln N(ε; 0, 1), summed over the noise of a weight of this shape at this place: what a normal's log-density is beside its
 /// scales.
 fn log_density_of_noise<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
@@ -134,6 +163,26 @@ pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
     let sd = T::from_f64((2.0 / inputs.max(1) as f64).sqrt());
     normals(key, 0, weight.data_mut());
     weight.data_mut().iter_mut().for_each(|w| *w *= sd);
+}
+
+/// A parameter's start by this key, if it is random.
+pub(crate) fn start<T: Real>(key: Key, path: &Path<'_>, role: Role, parameter: &mut Tensor<T>) {
+    let is_matrix = parameter.shape().len() > 1;
+    match role {
+        Role::Mean => he_normal(key, parameter),
+        Role::Point if is_matrix && !is_chosen(parameter.data()) => he_normal(key, parameter),
+        Role::Scale if is_matrix && path.to_string().ends_with(low_rank::LOADINGS) => low_rank::load(key, parameter),
+        Role::Point | Role::Scale | Role::Buffer => {}
+    }
+}
+
+/// Whether a certain weight is what somebody chose to scale or to shift by: all of its elements are the same. A single
+/// element always is, and may have been drawn, so of one 0 and 1 alone count as chosen.
+fn is_chosen<T: Real>(elements: &[T]) -> bool {
+    match elements {
+        [only] => *only == T::ZERO || *only == T::ONE,
+        _ => elements.windows(2).all(|pair| pair[0] == pair[1]),
+    }
 }
 
 /// A key for the initial means of a new weight: one after the other on each thread, so that no two weights start alike.

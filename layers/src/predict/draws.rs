@@ -14,11 +14,14 @@ pub struct Draws {
 /// So many draws of the weights, with seed 0.
 ///
 /// # Panics
-/// If it is 0.
+/// If it is 0, or more than 2³².
 #[allow(non_snake_case, reason = "it reads as a constructor: `Draws(64)`")]
 #[track_caller]
 pub fn Draws(count: usize) -> Draws {
     assert!(count > 0, "Draws: at least one draw is needed, got 0");
+    // The number of a draw has 32 bits.
+    let most = 1u64 << 32;
+    assert!(count as u64 <= most, "Draws: at most {most} draws can be made, got {count}");
     Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }
 }
 

@@ -28,12 +28,22 @@ pub struct HierarchicalNormal<Q, P> {
 #[allow(non_snake_case, reason = "it reads as a constructor")]
 #[track_caller]
 pub fn HierarchicalNormal<Q: Divergence<P>, P: Prior>(sd: Q, prior: P) -> HierarchicalNormal<Q, P> {
-    let shape = sd.shape();
-    assert!(
-        shape.iter().product::<usize>() == 1,
-        "HierarchicalNormal: the standard deviation is one number, got a posterior of shape {shape:?}"
-    );
-    HierarchicalNormal { sd, prior }
+    let prior = HierarchicalNormal { sd, prior };
+    prior.check();
+    prior
+}
+
+impl<Q: Divergence<P>, P: Prior> HierarchicalNormal<Q, P> {
+    /// # Panics
+    /// If s is not one number.
+    #[track_caller]
+    fn check(&self) {
+        let shape = self.sd.shape();
+        assert!(
+            shape.iter().product::<usize>() == 1,
+            "HierarchicalNormal: the standard deviation is one number, got a posterior `sd` of shape {shape:?}"
+        );
+    }
 }
 
 impl<Q: Divergence<P> + Send + Sync, P: Prior> Prior for HierarchicalNormal<Q, P> {
@@ -68,10 +78,12 @@ impl<Q: Divergence<P> + Send + Sync, P: Prior> Own<Q::Scalar> for HierarchicalNo
     }
 
     fn draw<'t>(&'t self, cx: Cx<'t, Q::Scalar>) -> OwnDraw<'t, Q::Scalar> {
+        self.check();
         OwnDraw::Random(crate::weight::weight(&self.sd, Given::fixed(&self.prior), cx))
     }
 
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {
+        self.check();
         f(path, self.sd.kl(&self.prior));
     }
 }
@@ -82,7 +94,7 @@ mod tests {
     use crate::{MeanField, Normal};
 
     #[test]
-    #[should_panic(expected = "the standard deviation is one number, got a posterior of shape [3]")]
+    #[should_panic(expected = "the standard deviation is one number, got a posterior `sd` of shape [3]")]
     fn a_posterior_of_several_numbers_is_refused() {
         HierarchicalNormal(MeanField::<f32>::new([3]), Normal(0.0, 1.0));
     }

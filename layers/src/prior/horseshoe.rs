@@ -12,8 +12,9 @@ use crate::{Prior, Real, Var};
 /// and Scott 2010). With tails like Cauchy's it leaves large weights alone, and with a pole at zero it draws the others
 /// there.
 ///
-/// Its density is e^x E₁(x) / (τ √(2π³)) with x = w²/2τ² and the exponential integral E₁. At w = 0 it is infinite: a
-/// [`Point`](crate::Point) that starts at zero, as biases do, has no log-density.
+/// Its density is e^x E₁(x) / (τ √(2π³)) with x = w²/2τ² and the exponential integral E₁. At w = 0 it is infinite. So that
+/// a [`Point`](crate::Point) can start there, as biases do, the log-density at 0 is taken to be that of the smallest number
+/// with all of its digits, 2⁻¹⁰²² τ, and its slope 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Horseshoe {
     tau: f64,
@@ -38,7 +39,6 @@ impl Horseshoe {
 }
 
 impl Prior for Horseshoe {
-    /// ∞ at zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -49,6 +49,7 @@ impl Horseshoe {
     #[inline(always)]
     fn parts<S: Simd>(self, w: f64) -> [f64; 3] {
         let z = w / self.tau;
+        let z = if z == 0.0 { f64::MIN_POSITIVE } else { z };
         let (x, ln_x) = (0.5 * z * z, 2.0 * Math::ln::<S>(z.abs()) - LN_2);
         [x, ln_x, correction(x, ln_x)]
     }
@@ -68,7 +69,8 @@ impl Summand<1> for Horseshoe {
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
         let [.., c] = self.parts::<S>(w);
-        -2.0 * c / w
+        let slope = -2.0 * c / w;
+        if w == 0.0 { 0.0 } else { slope }
     }
 }
 

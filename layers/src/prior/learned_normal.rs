@@ -7,6 +7,7 @@ use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Visitor, VisitorMut};
+use crate::numbers::held;
 use crate::posterior::inverse_softplus;
 use crate::prior::own::{own_mut_of, own_of};
 use crate::{Cx, Own, OwnDraw, Path, Prior, Real, Role, Tensor, Var};
@@ -25,23 +26,39 @@ pub struct LearnedNormal<T: Real = f32> {
 /// The normal prior about zero whose standard deviation is learned, beginning with `sd`.
 ///
 /// # Panics
-/// If `sd` is not positive and finite.
+/// If `sd` is not positive and finite, also as a `T`.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LearnedNormal(1.0)`")]
 #[track_caller]
 pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {
     assert!(sd > 0.0 && sd.is_finite(), "LearnedNormal: the standard deviation must be positive and finite, got {sd}");
+    held::<T>("LearnedNormal: the standard deviation", sd);
     LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
 }
 
 impl<T: Real> LearnedNormal<T> {
+    /// # Panics
+    /// If ρ is not one number.
+    #[track_caller]
+    fn check(&self) {
+        let shape = self.rho.shape();
+        assert!(self.rho.len() == 1, "LearnedNormal: `rho` has the shape {shape:?}, and must be one number");
+    }
+
     /// The standard deviation s = softplus(ρ) as it is now.
+    ///
+    /// # Panics
+    /// If ρ is not one number.
+    #[track_caller]
     pub fn sd(&self) -> f64 {
+        self.check();
         let rho = self.rho.data()[0].to_f64();
         rho.max(0.0) + (-rho.abs()).exp().ln_1p()
     }
 
     /// ln s.
+    #[track_caller]
     pub(crate) fn ln_sd(&self) -> f64 {
+        self.check();
         let rho = self.rho.data()[0].to_f64();
         // Far below zero s is e^ρ, and may have underflowed.
         if rho < -30.0 { rho - 0.5 * rho.exp() } else { self.sd().ln() }
@@ -78,6 +95,7 @@ impl<T: Real> Own<T> for LearnedNormal<T> {
     }
 
     fn draw<'t>(&'t self, cx: Cx<'t, T>) -> OwnDraw<'t, T> {
+        self.check();
         OwnDraw::Certain(sum(LnSoftplus, [cx.tape().param(&self.rho)], None))
     }
 

@@ -16,7 +16,8 @@ use crate::{Prior, Real, Var};
 pub struct LogUniform;
 
 impl Prior for LogUniform {
-    /// −ln |w|, of an improper density that has no normaliser: ∞ at zero.
+    /// −ln |w|, of an improper density that has no normaliser. At zero, where it is infinite, it is taken to be that of the
+    /// smallest number with all of its digits, 2⁻¹⁰²², and its slope 0, so that a [`Point`](crate::Point) can start there.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -27,11 +28,13 @@ impl Summand<1> for LogUniform {
 
     #[inline(always)]
     fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
-        -Math::ln::<S>(w.abs())
+        let size = if w == 0.0 { f64::MIN_POSITIVE } else { w.abs() };
+        -Math::ln::<S>(size)
     }
 
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
-        -1.0 / w
+        let slope = -1.0 / w;
+        if w == 0.0 { 0.0 } else { slope }
     }
 }

@@ -4,6 +4,7 @@ use std::f64::consts::TAU;
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
+use crate::numbers::inverse;
 use crate::{Prior, Real, Var};
 
 /// N(mean, sd²) for every element.
@@ -34,6 +35,12 @@ impl Normal {
     /// The standard deviation.
     pub fn sd(self) -> f64 {
         self.sd
+    }
+
+    /// Its reciprocal, for weights in `T`.
+    #[track_caller]
+    pub(crate) fn inverse_sd<T: Real>(self) -> f64 {
+        inverse::<T>("Normal", self.sd)
     }
 }
 

@@ -125,10 +125,17 @@ impl<'t, P: Prior, T: Real> Given<'t, P, T> {
 
     /// ln p(w), summed over the elements of `w`: nats.
     pub fn log_density(self, w: Var<'t, T>) -> Var<'t, T> {
-        match self.own() {
+        let log_density = match self.own() {
             Some(own) => self.prior.log_density_given(w, own),
             None => self.prior.log_density(w),
-        }
+        };
+        assert!(
+            log_density.len() == 1,
+            "`Prior::log_density` of `{}` gave the shape {:?}; it must be one number, summed over the elements of the weight",
+            type_name::<P>(),
+            log_density.shape()
+        );
+        log_density
     }
 }
 

@@ -90,6 +90,10 @@ impl<const N: usize> Prior for ScaleMixture<N> {
     fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
         let Components { offsets, inverse_sds } = self.components();
         let components = Components { offsets: offsets.map(T::from_f64), inverse_sds: inverse_sds.map(T::from_f64) };
+        // A component too narrow for `T` is left to the sum in double precision.
+        if !components.inverse_sds.iter().all(|inverse| inverse.is_finite()) {
+            return None;
+        }
         Some(normal::estimated(q, components, cx))
     }
 }

@@ -22,6 +22,18 @@ impl Clip {
         assert!(limit > 0.0, "Elbo: gradients can only be cut to a positive length, got {self:?}");
     }
 
+    /// Whether the limit is more than zero in `T` too. One that is infinite there cuts nothing.
+    ///
+    /// # Errors
+    /// If it is zero.
+    pub(super) fn check_in<T: Real>(self) -> Result<(), String> {
+        let (Clip::Value(limit) | Clip::Norm(limit) | Clip::EachNorm(limit)) = self;
+        if T::from_f64(limit) > T::ZERO {
+            return Ok(());
+        }
+        Err(format!("Elbo: {self:?} cuts every gradient to zero in {}; take a larger limit", T::NAME))
+    }
+
     pub(super) fn apply<T: Real>(self, gradients: &mut Gradients<T>) {
         match self {
             Clip::Value(limit) => gradients.clip_value(limit),

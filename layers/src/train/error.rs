@@ -84,6 +84,10 @@ pub enum TrainError {
         message: String,
     },
 
+    /// A number among the options is infinite or zero in the model's number type.
+    #[error("{0}")]
+    Options(String),
+
     /// The likelihood cannot explain the targets, whatever the model says.
     #[error("{0}")]
     Targets(String),

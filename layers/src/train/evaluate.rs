@@ -194,8 +194,7 @@ where
     let mut sums = vec![0.0; draws.count()];
     let rows: Vec<usize> = (0..data.len()).collect();
     for rows in rows.chunks(batch) {
-        data.inputs().gather(rows, &mut inputs);
-        data.targets().gather(rows, &mut targets);
+        data.gather(rows, &mut inputs, &mut targets);
         for (draw, sum) in sums.iter_mut().enumerate() {
             tape.reset();
             let net = model.draw(&tape, draws.key(draw));

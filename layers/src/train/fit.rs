@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, shuffle};
+use crate::drawing::{check_draws, check_pairs};
 use crate::outputs::Outputs;
 use crate::train::evaluate::{check_targets, nll_of_draws};
 use crate::train::progress::Progress;
@@ -13,7 +14,7 @@ use crate::train::trial::Batches;
 use crate::train::watch::Best;
 use crate::train::{Clip, Draw, Epoch, Report, Schedule, TrainError, Training};
 use crate::{
-    Adam, Estimator, Estimators, Key, KlWeight, Layer, Likelihood, Objective, Optimizer, Tempering, Var, WarmUp,
+    Adam, Estimator, Estimators, Key, KlWeight, Layer, Likelihood, Objective, Optimizer, Real, Tempering, Var, WarmUp,
 };
 
 /// How often the training set is gone through.
@@ -179,10 +180,10 @@ impl<L, O> Elbo<L, O> {
     /// [`Drawing::draws`](crate::Drawing::draws).
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³² or more.
     #[track_caller]
     pub fn draws(self, draws: usize) -> Self {
-        assert!(draws > 0, "Elbo: at least one draw is needed, got 0");
+        check_draws("Elbo", draws);
         Elbo { draw: Draw { draws, antithetic: false, ..self.draw }, ..self }
     }
 
@@ -190,10 +191,10 @@ impl<L, O> Elbo<L, O> {
     /// [`Drawing::antithetic_pairs`](crate::Drawing::antithetic_pairs).
     ///
     /// # Panics
-    /// If it is 0.
+    /// If it is 0, or 2³¹ or more.
     #[track_caller]
     pub fn antithetic_pairs(self, pairs: usize) -> Self {
-        assert!(pairs > 0, "Elbo: at least one pair of draws is needed, got 0");
+        check_pairs("Elbo", pairs);
         Elbo { draw: Draw { draws: 2 * pairs, antithetic: true, ..self.draw }, ..self }
     }
 
@@ -239,6 +240,17 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub(super) fn check_names<M: Bayesian>(&self, model: &M) {
         self.draw.estimators.check_names(model);
+    }
+
+    /// Whether the options are numbers in a model's number type too.
+    ///
+    /// # Errors
+    /// [`TrainError::Options`] if one is not.
+    pub(super) fn check_options<T: Real>(&self) -> Result<(), TrainError> {
+        self.objective
+            .check_in::<T>()
+            .and_then(|()| self.clip.map_or(Ok(()), Clip::check_in::<T>))
+            .map_err(TrainError::Options)
     }
 
     /// The threads to train on.

@@ -75,7 +75,18 @@ impl Schedule {
 
     /// With `steps` steps before it in which the factor rises from 0, s/`steps` at step s (Goyal et al. 2017, section
     /// 2.2).
+    ///
+    /// # Panics
+    /// If the schedule's steps and these are more than there are numbers.
+    #[track_caller]
     pub fn warm_up(self, steps: usize) -> Self {
+        if let Shape::Cosine { steps: own, .. } = self.shape {
+            let fits = own.checked_add(steps).is_some();
+            assert!(
+                fits,
+                "Schedule::warm_up: {steps} steps before a schedule of {own} steps are more than can be counted"
+            );
+        }
         Schedule { warm_up: steps, ..self }
     }
 
@@ -90,8 +101,8 @@ impl Schedule {
     /// The factor at a step.
     ///
     /// # Panics
-    /// If the schedule has ended before this step, or a function of your own gives a number that is negative or not
-    /// finite.
+    /// If the schedule has ended before this step, if stairs have led beyond any number, or if a function of your own gives
+    /// a number that is negative or not finite.
     #[track_caller]
     pub fn factor(&self, step: usize) -> f64 {
         if step < self.warm_up {
@@ -104,7 +115,11 @@ impl Schedule {
                 assert!(step < *steps, "Schedule: it ends after {} steps", self.warm_up + steps);
                 floor + (1.0 - floor) * (1.0 + (PI * step as f64 / *steps as f64).cos()) / 2.0
             }
-            Shape::Stairs { every, factor } => factor.powf((step / every) as f64),
+            Shape::Stairs { every, factor } => {
+                let reached = factor.powf((step / every) as f64);
+                assert!(reached.is_finite(), "Schedule: {self:?} has come to a factor of {reached} at step {step}");
+                reached
+            }
             Shape::Of(factor) => {
                 let factor = factor(step);
                 assert!(

@@ -64,8 +64,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
         O: Optimizer<T>,
     {
-        data.inputs().gather(rows, &mut self.inputs);
-        data.targets().gather(rows, &mut self.targets);
+        data.gather(rows, &mut self.inputs, &mut self.targets);
         self.tape.reset();
         let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
         let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };

@@ -127,6 +127,7 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
+        elbo.check_options::<M::Scalar>()?;
         elbo.check_names(model);
         asked.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))

@@ -67,6 +67,10 @@ impl<T: Real> Best<T> {
     }
 
     /// Gives `model` the parameters after its best epoch.
+    ///
+    /// # Panics
+    /// If the model's two walks differ.
+    #[track_caller]
     pub(super) fn restore<M: Bayesian<Scalar = T>>(self, model: &mut M) {
         Order::of(model).each_mut(model, |index, _, tensor| {
             tensor.data_mut().copy_from_slice(self.parameters[index].data());

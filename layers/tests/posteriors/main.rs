@@ -12,5 +12,6 @@ mod mean_field_cauchy;
 mod mean_field_laplace;
 mod pairs;
 mod radial;
+mod scales;
 mod spike_and_slab;
 mod threads;

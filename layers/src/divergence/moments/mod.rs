@@ -9,6 +9,7 @@ mod forms;
 
 use crate::drawing::Mode;
 use crate::elementwise::{Summand, sum, total};
+use crate::posterior::check;
 use crate::{Cx, Divergence, FullCovariance, Given, HierarchicalNormal, Key, Laplace, LearnedNormal, LowRank};
 use crate::{MatrixNormal, MeanFieldLaplace, No, Normals, Posterior, Prior, Radial, Real, Tape, Var, Yes};
 use forms::{FromLaplace, FromNormals, FromScaled};
@@ -39,12 +40,14 @@ fn kl_on<'t, Q: KnownMoments>(
     shared: Option<Var<'t, Q::Scalar>>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Var<'t, Q::Scalar> {
+    check(q);
     let Moments { mean, sd, ln_volume } = q.moments(cx);
     sum(f, [mean, sd], shared) - ln_volume
 }
 
 /// The same in double precision.
 fn kl(q: &impl KnownMoments, f: impl Summand<2>, shared: f64) -> f64 {
+    check(q);
     let (q, tape) = (q.double(), Tape::inference());
     let cx = Cx::new(&tape, Key::new(0), Mode::Mean);
     let Moments { mean, sd, ln_volume } = q.moments(cx);

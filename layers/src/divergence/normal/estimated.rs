@@ -16,6 +16,7 @@ use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
 use crate::engine::threads::{Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::posterior::check;
 use crate::{MeanField, Real, Var};
 
 /// The logarithm of a density of one element, in the number type of the weights.
@@ -38,6 +39,7 @@ pub(crate) fn estimated<'t, T: Real, F: LogDensity<T> + 't>(
     prior: F,
     cx: Cx<'t, T>,
 ) -> Sampled<'t, T> {
+    check(q);
     let operation = Estimated { noise: cx.source(q.mean.shape()), prior };
     let inputs: [Var<'t, T>; 2] = [cx.tape().param(&q.mean), cx.tape().param(&q.rho)];
     let [weight, kl] = cx.tape().record(operation, &inputs, [q.mean.shape(), &[]]);

@@ -4,12 +4,22 @@ mod capacitance;
 
 use crate::engine::random::normals;
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::numbers::held;
 use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, next_initial_key};
-use crate::{Cx, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
+use crate::{Cx, Key, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;
+
+/// What the loadings are called.
+pub(super) const LOADINGS: &str = "loadings";
+
+/// The loadings' start.
+pub(super) fn load<T: Real>(key: Key, loadings: &mut Tensor<T>) {
+    normals(key, 0, loadings.data_mut());
+    loadings.data_mut().iter_mut().for_each(|loading| *loading *= T::from_f64(INITIAL_LOADING));
+}
 
 /// N(μ, Σ) with Σ = diag(σ²) + B Bᵀ over the elements of the weight, row by row: a mean-field normal and, beside it,
 /// `rank` directions along which all elements vary together (Ong, Nott and Smith 2018, "Gaussian variational
@@ -40,8 +50,7 @@ impl<T: Real> LowRank<T> {
         let diagonal = MeanField::new(shape);
         check_rank(rank, diagonal.mean.shape());
         let mut loadings = Tensor::zeros([rank, diagonal.mean.len()]);
-        normals(next_initial_key(), 0, loadings.data_mut());
-        loadings.data_mut().iter_mut().for_each(|loading| *loading *= T::from_f64(INITIAL_LOADING));
+        load(next_initial_key(), &mut loadings);
         LowRank { diagonal, loadings }
     }
 
@@ -65,7 +74,9 @@ impl<T: Real> LowRank<T> {
         check_rank(rank, shape);
         let loadings = Tensor::from_fn([rank, elements], |i| {
             let (direction, element) = (i / elements, i % elements);
-            factor.data()[element * rank + direction].to_f64() / sd.data()[element].to_f64()
+            let loading = factor.data()[element * rank + direction].to_f64() / sd.data()[element].to_f64();
+            held::<T>(format_args!("LowRank: the factor over the standard deviation of element {element}"), loading);
+            loading
         });
         LowRank { diagonal, loadings }
     }
@@ -113,12 +124,12 @@ impl<T: Real> Parameters for LowRank<T> {
 
     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
         self.diagonal.visit(path, f);
-        f(&path.at("loadings"), Role::Scale, &self.loadings);
+        f(&path.at(LOADINGS), Role::Scale, &self.loadings);
     }
 
     fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
         self.diagonal.visit_mut(path, f);
-        f(&path.at("loadings"), Role::Scale, &mut self.loadings);
+        f(&path.at(LOADINGS), Role::Scale, &mut self.loadings);
     }
 }
 
@@ -128,6 +139,20 @@ impl<T: Real> Posterior for LowRank<T> {
 
     fn shape(&self) -> &[usize] {
         self.diagonal.shape()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.diagonal.check_as("LowRank")?;
+        let elements = self.diagonal.mean.len();
+        match *self.loadings.shape() {
+            [rank, each] if rank > 0 && each == elements => Ok(()),
+            _ => Err(format!(
+                "LowRank: `loadings` has the shape {:?}, and a weight of shape {:?} needs [rank, {elements}], with a rank of \
+                 at least 1",
+                self.loadings.shape(),
+                self.shape()
+            )),
+        }
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {

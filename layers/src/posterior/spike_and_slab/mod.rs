@@ -3,7 +3,7 @@
 mod gate;
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Posterior, Variance};
+use crate::posterior::{Posterior, Variance, same_shape};
 use crate::{Cx, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var, Yes};
 
 /// λ of every weight before training: an inclusion probability of 0.9.
@@ -95,6 +95,11 @@ impl<T: Real> Posterior for SpikeAndSlab<T> {
 
     fn shape(&self) -> &[usize] {
         self.slab.shape()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.slab.check_as("SpikeAndSlab")?;
+        same_shape("SpikeAndSlab", ["slab", "inclusion"], [self.slab.shape(), self.inclusion.shape()])
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {

@@ -41,7 +41,8 @@ impl<T: Real> Triangle<T> {
     /// The triangle that this square matrix is.
     ///
     /// # Panics
-    /// If it is not square, if it is not zero above the diagonal, or if the diagonal is not positive and finite.
+    /// If it is not square, if it is not zero above the diagonal, if an element below it is not finite, or if the diagonal is
+    /// not positive and finite.
     #[track_caller]
     pub fn of(factor: &Tensor<T>) -> Self {
         let rows = match *factor.shape() {
@@ -65,12 +66,34 @@ impl<T: Real> Triangle<T> {
             }
         }
         let rho = Tensor::from_fn([rows], |i| inverse_softplus(at(i, i)));
+        for (i, j) in (0..rows).flat_map(|i| (0..i).map(move |j| (i, j))) {
+            let l = at(i, j);
+            assert!(l.is_finite(), "Triangle: what is below the diagonal must be finite, got {l} at ({i}, {j})");
+        }
         let mut below = (0..rows).flat_map(|i| (0..i).map(move |j| (i, j)));
         let lower = Tensor::from_fn([rows * rows.saturating_sub(1) / 2], |_| {
             let (i, j) = below.next().expect("as many as there are");
             at(i, j)
         });
         Triangle { rho, lower }
+    }
+
+    /// Whether it is a triangle of `rows` rows, as the field `name` of a family needs it for a weight of shape `weight`.
+    pub(super) fn check_as(&self, family: &str, name: &str, rows: usize, weight: &[usize]) -> Result<(), String> {
+        let (rho, lower) = (self.rho.shape(), self.lower.shape());
+        if *rho != [rows] {
+            return Err(format!(
+                "{family}: `rho` of `{name}` has the shape {rho:?}, and a weight of shape {weight:?} needs [{rows}]"
+            ));
+        }
+        let below = rows * rows.saturating_sub(1) / 2;
+        if *lower != [below] {
+            return Err(format!(
+                "{family}: `rho` of `{name}` has the shape {rho:?} and `lower` {lower:?}; below a diagonal of {rows} \
+                 elements stand {below}"
+            ));
+        }
+        Ok(())
     }
 
     /// The number of rows, and of columns.
@@ -141,9 +164,9 @@ impl<'t, T: Real> OnTape<'t, T> {
         solve::solve(self.diagonal, self.lower, y)
     }
 
-    /// Σ Lᵢⱼ².
-    pub(crate) fn squares(self) -> Var<'t, T> {
-        self.diagonal.square().sum() + self.lower.square().sum()
+    /// Σ (c Lᵢⱼ)². The factor c comes first: where it is large, c² may be more than any number.
+    pub(crate) fn squares(self, c: f64) -> Var<'t, T> {
+        (self.diagonal * c).square().sum() + (self.lower * c).square().sum()
     }
 
     /// ln det L.
@@ -213,7 +236,7 @@ mod tests {
             let again = on_tape.solve(product).value();
             assert!(again.iter().zip(x.value()).all(|(a, b)| (a - b).abs() < 1e-10), "{n}");
             let squares: f64 = written.concat().iter().map(|l| l * l).sum();
-            assert!((on_tape.squares().item() / squares - 1.0).abs() < 1e-14);
+            assert!((on_tape.squares(3.0).item() / (9.0 * squares) - 1.0).abs() < 1e-14);
             assert!((l.squares() / squares - 1.0).abs() < 1e-14);
             let log_det: f64 = (0..n).map(|i| written[i][i].ln()).sum();
             assert!((on_tape.log_det().item() - log_det).abs() < 1e-13 && (l.log_det() - log_det).abs() < 1e-13);
@@ -256,7 +279,7 @@ mod tests {
             gradcheck(&mut model, |tape, m| on_tape(tape, m).solve(tape.param(&m[2]))).assert_within(1e-8);
             gradcheck(&mut model, |tape, m| on_tape(tape, m).solve(tape.param(&m[3]))).assert_within(1e-8);
             gradcheck(&mut model, |tape, m| on_tape(tape, m).dense().square()).assert_within(1e-8);
-            gradcheck(&mut model, |tape, m| on_tape(tape, m).squares() + on_tape(tape, m).log_det())
+            gradcheck(&mut model, |tape, m| on_tape(tape, m).squares(1.5) + on_tape(tape, m).log_det())
                 .assert_within(1e-8);
         }
     }

@@ -1,0 +1,204 @@
+//! Numbers that mean nothing, or nothing in the number type that they are for.
+
+use elbo::data::Scaling;
+use elbo::prelude::*;
+use elbo::{Clip, Epochs, Schedule};
+
+use super::{One, refuses};
+
+#[test]
+fn a_scaling_that_the_number_type_cannot_hold_is_refused() {
+    let x = || Tensor::<f32>::new([2, 2], [1.0, 2.0, 3.0, 4.0]);
+    for divisor in [1e300, 1e-300, 1e-60] {
+        let text = format!("{divisor:e}");
+        let mut tensor = x();
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).apply(&mut tensor));
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).undo(&mut tensor));
+        assert_eq!(tensor, x());
+    }
+    // Where the factor fits and a value does not, the tensor stays as it was.
+    let mut tensor = x();
+    refuses(&["Scaling", "row 1, column 1", "4", "1e-38"], || Scaling::by(1e-38, 2).apply(&mut tensor));
+    refuses(&["Scaling", "row 0, column 1", "2", "2e38"], || Scaling::by(2e38, 2).undo(&mut tensor));
+    assert_eq!(tensor, x());
+    for divisor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        refuses(&["Scaling::by", &divisor.to_string()], || drop(Scaling::by(divisor, 2)));
+    }
+    // In double precision it is a number like others.
+    let mut tensor = Tensor::<f64>::new([1, 2], [1.0, 2.0]);
+    Scaling::by(1e300, 2).apply(&mut tensor);
+    assert_eq!(tensor.data(), [1e-300, 2e-300]);
+    Scaling::by(1e300, 2).undo(&mut tensor);
+    assert!((tensor.data()[1] - 2.0).abs() < 1e-15);
+}
+
+#[test]
+fn a_scaling_is_measured_however_large_and_small_the_numbers_are() {
+    for size in [1e-300, 1e-160, 1.0, 1e160, 1e307] {
+        let mut x = Tensor::<f64>::new([4, 1], [3.0 * size, 5.0 * size, 3.0 * size, 5.0 * size]);
+        let scaling = Scaling::of(&x);
+        assert!((scaling.scale()[0] / size - 1.0).abs() < 1e-12, "{size}: {:?}", scaling.scale());
+        scaling.apply(&mut x);
+        assert!(x.data().iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(x, y)| (x - y).abs() < 1e-12), "{size}: {x:?}");
+    }
+    for wrong in [f64::NAN, f64::INFINITY] {
+        let x = Tensor::<f64>::new([2, 2], [1.0, 2.0, 3.0, wrong]);
+        refuses(&["Scaling::of", "row 1, column 1", &wrong.to_string()], || drop(Scaling::of(&x)));
+    }
+    // Wider than any number.
+    let x = Tensor::<f64>::new([2, 1], [f64::MAX, -f64::MAX]);
+    refuses(&["Scaling::of", "column 0"], || drop(Scaling::of(&x)));
+}
+
+#[test]
+fn as_many_draws_as_nobody_has_are_refused_as_they_were_asked_for() {
+    let drawing = || Drawing::<f32>::new(Key::new(1));
+    let elbo = || Elbo::new(Categorical, 10);
+    for draws in [0, 1 << 32, usize::MAX] {
+        let text = format!("got {draws}");
+        refuses(&["Drawing", "draw", &text], || {
+            let _ = drawing().draws(draws);
+        });
+        refuses(&["Elbo", "draw", &text], || drop(elbo().draws(draws)));
+    }
+    for pairs in [0, 1 << 31, 1 << 63, usize::MAX] {
+        let text = format!("got {pairs}");
+        refuses(&["Drawing", "pair", &text], || {
+            let _ = drawing().antithetic_pairs(pairs);
+        });
+        refuses(&["Elbo", "pair", &text], || drop(elbo().antithetic_pairs(pairs)));
+    }
+    for draws in [0, (1 << 32) + 1, usize::MAX] {
+        refuses(&["Draws", &format!("got {draws}")], || {
+            let _ = Draws(draws);
+        });
+    }
+    // The most there can be are taken.
+    let _ = drawing().draws((1 << 32) - 1);
+    let _ = drawing().antithetic_pairs((1 << 31) - 1);
+}
+
+#[test]
+fn a_schedule_of_more_steps_than_there_are_is_refused() {
+    refuses(&["Schedule", "steps"], || drop(Schedule::cosine(usize::MAX).warm_up(1)));
+    refuses(&["Schedule", "step 2", "inf"], || {
+        let _ = Schedule::stairs(1, 1e300).factor(2);
+    });
+    // Down to nothing is where stairs may lead.
+    assert_eq!(Schedule::stairs(1, 1e-300).factor(2), 0.0);
+}
+
+#[test]
+fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
+    for sd in [1e-300, 1e300] {
+        let text = format!("{sd:e}");
+        let sds = || Tensor::<f64>::full([2], sd);
+        refuses(&["MeanField", &text, "f32"], || drop(MeanField::<f32>::with_sd(Tensor::zeros([2]), sd)));
+        refuses(&["LearnedNormal", &text, "f32"], || drop(LearnedNormal::<f32>(sd)));
+        refuses(&["MeanField", &text, "f32"], || drop(Dense::new(2, 2).initial_sd(sd)));
+        // In double precision it is there, and is what was asked for.
+        assert!((MeanField::<f64>::with_sds(Tensor::zeros([2]), &sds()).sd().data()[0] / sd - 1.0).abs() < 1e-12);
+        assert!((LearnedNormal::<f64>(sd).sd() / sd - 1.0).abs() < 1e-12);
+    }
+    let below = Tensor::<f64>::new([2, 2], [1.0, 0.0, f64::NAN, 1.0]);
+    refuses(&["Triangle", "(1, 0)", "NaN"], || drop(FullCovariance::with_factor(Tensor::zeros([2]), &below)));
+    let factor = Tensor::<f32>::new([2, 1], [1.0, f32::MAX]);
+    refuses(&["LowRank", "element 1"], || {
+        drop(LowRank::with_covariance(Tensor::zeros([2]), &Tensor::full([2], 1e-3), &factor));
+    });
+}
+
+#[test]
+fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
+    for rate in [1e-300, 1e300] {
+        let text = format!("{rate:e}");
+        refuses(&["Adam", &text, "f32"], || drop(Adam::<f32>::new(rate)));
+        refuses(&["Sgd", &text, "f32"], || drop(Sgd::<f32>::new(rate)));
+        let _ = (Adam::<f64>::new(rate), Sgd::<f64>::new(rate));
+    }
+    for factor in [-1.0, f64::NAN, f64::INFINITY] {
+        let text = format!("got {factor}");
+        refuses(&["Adam", &text], || Adam::<f32>::new(0.1).scale_rate(factor));
+        refuses(&["Sgd", &text], || Sgd::<f32>::new(0.1).scale_rate(factor));
+    }
+}
+
+/// Of a prior that is too narrow for the weights' number type.
+#[test]
+fn a_prior_whose_precision_the_weights_cannot_hold_is_refused() {
+    fn check<Q: Divergence<Normal, Scalar = f32>>(weight: Q) {
+        let model = One { weight, prior: Normal(0.0, 1e-50) };
+        refuses(&["Normal", "1e-50", "f32"], || {
+            let _ = model.draw(&Tape::new(), Key::new(1)).kl().nats();
+        });
+    }
+    check(MeanField::<f32>::new([2, 2]));
+    check(FullCovariance::<f32>::new([2, 2]));
+    check(MatrixNormal::<f32>::new([2, 2]));
+    check(LowRank::<f32>::new([2, 2], 1));
+    check(Radial::<f32>::new([2, 2]));
+    let model = One { weight: SpikeAndSlab::<f32>::new([2, 2]), prior: SpikeAndSlabPrior(0.5, 1e-50) };
+    refuses(&["SpikeAndSlabPrior", "1e-50", "f32"], || {
+        let _ = model.draw(&Tape::new(), Key::new(1)).kl().nats();
+    });
+    // A wide one is as good as none.
+    let wide = One { weight: MeanField::<f32>::new([2, 2]), prior: Normal(0.0, 1e300) };
+    let kl = wide.draw(&Tape::new(), Key::new(1)).kl().nats();
+    assert!((kl / wide.kl() - 1.0).abs() < 1e-6, "{kl}");
+}
+
+#[test]
+fn noise_of_an_observation_that_the_outputs_cannot_hold_is_refused() {
+    for sd in [1e-30, 1e30, 1e-200, 1e200] {
+        let text = format!("{sd:e}");
+        let (tape, y) = (Tape::<f32>::new(), Tensor::full([3, 1], 1.0));
+        refuses(&["Gaussian", &text, "f32"], || {
+            let _ = Gaussian::new(sd).nll(tape.input(&y), &y).nats();
+        });
+        let data = elbo::data::Examples::new(Tensor::<f32>::full([3, 2], 0.5), y.clone()).unwrap();
+        let error = Elbo::new(Gaussian::new(sd), 3).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, TrainError::Targets(_)) && text.contains("Gaussian") && text.contains("f32"), "{text}");
+    }
+}
+
+#[test]
+fn a_weight_of_a_term_that_the_loss_cannot_hold_is_refused() {
+    let (tape, x, labels) = (Tape::<f32>::new(), Tensor::full([3, 2], 0.5), [0, 1, 0]);
+    for tempering in [Tempering::LikelihoodPower(1e300), Tempering::KlFactor(1e-300), Tempering::Posterior(1e60)] {
+        let model = Dense::new(2, 2);
+        let net = model.draw(&tape, Key::new(1));
+        refuses(&["Objective", &format!("{tempering:?}"), "f32"], || {
+            let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
+            let _ = Objective::new(3).tempering(tempering).loss_of(nll, &net, 0);
+        });
+    }
+    let model = Dense::new(2, 2);
+    let net = model.draw(&tape, Key::new(1));
+    refuses(&["free nats", "1e300", "f32"], || {
+        let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
+        let _ = Objective::new(3).free_nats(1e300).loss_of(nll, &net, 0);
+    });
+}
+
+#[test]
+fn a_limit_of_gradients_that_their_number_type_cannot_hold_is_refused() {
+    let data: elbo::data::Examples = elbo::data::Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
+    for clip in [Clip::Value(1e-300), Clip::Norm(1e-300), Clip::EachNorm(1e-60)] {
+        let mut elbo = Elbo::new(Categorical, 6).clip(clip).quiet();
+        let error = elbo.fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, TrainError::Options(_)) && text.contains(&format!("{clip:?}")), "{text}");
+    }
+    // Nothing is longer than a limit beyond every number.
+    Elbo::new(Categorical, 6).clip(Clip::Norm(1e300)).quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap();
+    for elbo in
+        [Elbo::new(Categorical, 6).tempering(Tempering::KlFactor(1e-300)), Elbo::new(Categorical, 6).free_nats(1e300)]
+    {
+        let error = elbo.quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
+        assert!(matches!(error, TrainError::Options(_)) && error.to_string().contains("f32"), "{error}");
+    }
+    for limit in [0.0, -1.0, f64::NAN] {
+        refuses(&["Elbo", "got"], || drop(Elbo::new(Categorical, 6).clip(Clip::Norm(limit))));
+    }
+}
