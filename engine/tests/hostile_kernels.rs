@@ -16,9 +16,9 @@ use common::Random;
 use common::panics::{Panic, outcome, panics};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 
-/// Runs `work` at every level of vector instructions that this processor has.
+/// Runs `work` at every level of vector instructions that this processor has, the most `unsafe` one first.
 fn at_every_level(work: impl Fn()) {
-    for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
+    for level in Level::ALL.into_iter().rev().filter(|level| level.is_supported()) {
         with_level(level, &work);
     }
 }
