@@ -68,13 +68,15 @@ impl<T: Real> Steps<T> {
             let rows = i * batch..((i + 1) * batch).min(EXAMPLES);
             let (loss, part) = self.value_and_gradient(rows, objective, before + i);
             value += loss / batches as f64;
+            assert_eq!(part.len(), gradient.len());
             gradient.iter_mut().zip(part).for_each(|(sum, part)| *sum += part / batches as f64);
         }
         (value, gradient)
     }
 
+    /// Numbers that are learned: means and scales of two layers.
     fn model_len(&self) -> usize {
-        flat(&Gradients::of(&self.model)).len()
+        2 * (4 * 5 + 5 + 5 * 3 + 3)
     }
 }
 
@@ -86,6 +88,7 @@ fn flat<T: Real>(gradients: &Gradients<T>) -> Vec<f64> {
 fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f64, Vec<f64>)) {
     assert!((value / whole - 1.0).abs() < 1e-12, "{what}: a mean of {value} and a whole of {whole}");
     let largest = expected.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    assert_eq!(gradient.len(), expected.len(), "{what}");
     for (mean, whole) in gradient.iter().zip(expected) {
         assert!((mean - whole).abs() < 1e-12 * largest, "{what}: a mean of {mean} and a whole of {whole}");
     }

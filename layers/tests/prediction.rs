@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{classifier, examples};
+use common::{assert_near, classifier, examples};
 use elbo::prelude::*;
 
 /// Couples the rows of a batch.
@@ -45,9 +45,8 @@ fn rows_that_influence_each_other_are_predicted_in_one_batch() {
 fn one_batch_or_several_is_the_same_where_rows_are_independent() {
     let (model, x) = (classifier(4, 6, 2), inputs(700));
     let (cut, whole) = (model.predict(&x, Draws(3)), model.predict(&x, Draws(3).in_one_batch()));
-    for (a, b) in cut.outputs().data().iter().zip(whole.outputs().data()) {
-        assert!((a - b).abs() <= 1e-5, "{a} {b}");
-    }
+    assert_eq!(whole.outputs().shape(), [3, 700, 2]);
+    assert_near(cut.outputs().data(), whole.outputs().data(), 1e-5);
 }
 
 #[test]
@@ -98,6 +97,7 @@ fn predicted_numbers_know_both_uncertainties() {
     let model = Dense::new(2, 1).initial_sd(0.3);
     let predicted = Gaussian::new(0.5).predict(&model, &x, Draws(40));
     let of_weights = model.predict(&x, Draws(40));
+    assert_eq!((predicted.sd().len(), of_weights.sd().len()), (30, 30));
     for ((all, weights), (mean, same)) in
         predicted.sd().iter().zip(of_weights.sd()).zip(predicted.mean().iter().zip(of_weights.mean()))
     {
@@ -105,6 +105,7 @@ fn predicted_numbers_know_both_uncertainties() {
         assert!((mean - same).abs() < 1e-12);
     }
     let (low, high) = predicted.interval(0.9);
+    assert!(!low.is_empty() && [low.len(), high.len()] == [predicted.mean().len(); 2]);
     assert!(low.iter().zip(&high).zip(predicted.mean()).all(|((low, high), mean)| *low < mean && mean < *high));
     assert_eq!(predicted.coverage(&predicted.mean(), 0.5), 1.0);
 }

@@ -1,5 +1,8 @@
 //! Recurrent layers and embeddings: what they are made of, and what each estimator means for a sequence.
 
+mod common;
+
+use common::assert_near;
 use elbo::Shape;
 use elbo::engine::Recurrent;
 use elbo::nn::{Embedding, Gru, Lstm, Rnn};
@@ -50,7 +53,7 @@ fn a_layer_is_the_engine_s_network_on_its_draw() {
     let (first, state) = draw.forward_from(x.slice(1, ..2, 1), [zero; 2]);
     let (second, _) = draw.forward_from(x.slice(1, 2.., 1), state);
     let halves = Var::concat(&[first, second], 1);
-    assert!(halves.value().iter().zip(expected.value()).all(|(a, b)| (a - b).abs() < 1e-14));
+    assert_near(halves.value(), expected.value(), 1e-14);
 
     let turned = layer.clone().reversed();
     let turned = turned.draw(&tape, Key::new(3)).forward(x.flip(&[1])).flip(&[1]);
@@ -70,7 +73,7 @@ fn flipout_gives_an_example_the_same_weights_at_every_step() {
     let (first, state) = draw.forward_from(x.slice(1, ..1, 1), [zero; 2]);
     let (rest, _) = draw.forward_from(x.slice(1, 1.., 1), state);
     let parts = Var::concat(&[first, rest], 1);
-    assert!(parts.value().iter().zip(whole.value()).all(|(a, b)| (a - b).abs() < 1e-14));
+    assert_near(parts.value(), whole.value(), 1e-14);
     // Examples that are equal have perturbations of their own.
     let same = tape.constant([2, 4, 2], |i| (i % 8) as f64 * 0.1);
     let outputs = draw.forward(same);

@@ -12,6 +12,14 @@ pub fn epsilon<T: Real>() -> f64 {
     if T::NAME == "f32" { f64::from(f32::EPSILON) } else { f64::EPSILON }
 }
 
+/// As many numbers on both sides, each within `tolerance` of the other: NaN is near nothing.
+#[track_caller]
+pub fn assert_near<T: Real>(found: &[T], expected: &[T], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    let near = found.iter().zip(expected).all(|(a, b)| (a.to_f64() - b.to_f64()).abs() <= tolerance);
+    assert!(near, "{found:?} is not within {tolerance:e} of {expected:?}");
+}
+
 /// A manifest of reference cases and their tensors.
 pub struct Reference {
     pub cases: Vec<Value>,

@@ -129,7 +129,9 @@ pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
     let noise: &'static FixedNoise<f64> = Box::leak(Box::new(noise));
     let key = Key::new(3);
     for how in [Drawing::new(key).noise(noise), key.into()] {
-        gradcheck(model, |tape, model| combined(model.draw(tape, how).weight.tanh())).assert_within(tolerance);
+        let report = gradcheck(model, |tape, model| combined(model.draw(tape, how).weight.tanh()));
+        assert!(!report.comparisons().is_empty());
+        report.assert_within(tolerance);
         gradcheck(model, |tape, model| model.draw(tape, how).kl().var().unwrap()).assert_within(tolerance);
         gradcheck(model, |tape, model| {
             let net = model.draw(tape, how);
@@ -170,9 +172,11 @@ pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) 
         assert_eq!(net.weight.value(), together);
         tape.backward(&[(loss(*net.weight, net.kl()), 1.0 / AT_ONCE as f64)], &mut one_by_one);
     }
+    assert_eq!(gradients.iter().count(), one_by_one.iter().count());
     for ((name, _, together), (_, _, one_by_one)) in gradients.iter().zip(one_by_one.iter()) {
         assert_close(together, one_by_one, 1e-12, name);
     }
+    assert!(gradients.iter().any(|(.., gradient)| gradient.iter().any(|&g| g != 0.0)));
     let pair = model.draw(&tape, Drawing::new(key).antithetic_pairs(1)).weight.value();
     let (first, second) = pair.split_at(pair.len() / 2);
     assert_eq!(first, &together[..first.len()]);

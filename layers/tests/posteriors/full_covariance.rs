@@ -75,5 +75,6 @@ fn it_starts_as_a_mean_field_does() {
     assert!((full.kl() - mean_field.kl()).abs() < 1e-12);
     let tape = Tape::new();
     let [a, b] = [full.draw(&tape, Key::new(1)).weight, mean_field.draw(&tape, Key::new(1)).weight];
+    assert_eq!(a.shape(), b.shape());
     assert!(a.value().iter().zip(b.value()).all(|(a, b)| (a - b).abs() < 1e-15));
 }

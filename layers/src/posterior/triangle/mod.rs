@@ -202,7 +202,9 @@ mod tests {
             let (x, written) = (Tensor::from_fn([n], |i| (i as f64 + 0.5).sin()), written_out(&l));
             let tape = Tape::new();
             let (on_tape, x) = (l.param(cx(&tape)), tape.input(&x));
-            assert!(on_tape.dense().value().iter().zip(written.concat()).all(|(a, b)| (a - b).abs() < 1e-15));
+            let (dense, written_out) = (on_tape.dense().value(), written.concat());
+            assert_eq!(dense.len(), written_out.len());
+            assert!(dense.iter().zip(written_out).all(|(a, b)| (a - b).abs() < 1e-15));
             let product = on_tape.times(x);
             for (row, y) in written.iter().zip(product.value()) {
                 let exact: f64 = row.iter().zip(x.value()).map(|(l, x)| l * x).sum();
@@ -216,8 +218,9 @@ mod tests {
             let log_det: f64 = (0..n).map(|i| written[i][i].ln()).sum();
             assert!((on_tape.log_det().item() - log_det).abs() < 1e-13 && (l.log_det() - log_det).abs() < 1e-13);
             let held = Triangle::of(&Tensor::new([n, n], written.concat()));
-            let close =
-                |a: &Tensor<f64>, b: &Tensor<f64>| a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-14);
+            let close = |a: &Tensor<f64>, b: &Tensor<f64>| {
+                a.len() == b.len() && a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-14)
+            };
             assert!(close(&held.rho, &l.rho) && close(&held.lower, &l.lower));
         }
     }
