@@ -88,6 +88,7 @@ fn draws_in_one_pass_are_the_draws_one_by_one() {
         alone.backward(&[(share, 1.0 / DRAWS as f64)], &mut one_by_one);
     }
     assert!((together.square().sum().item() - loss).abs() < 1e-12 * loss);
+    assert_eq!([gradients.iter().count(), one_by_one.iter().count()], [model.len(); 2]);
     for ((name, _, ours), (_, _, theirs)) in gradients.iter().zip(one_by_one.iter()) {
         let largest = theirs.iter().fold(0.0, |largest: f64, g| largest.max(g.abs()));
         assert!(largest > 0.0, "{name}");
@@ -169,6 +170,7 @@ fn a_recurrent_network_runs_once_a_draw() {
     for draw in 0..DRAWS {
         assert_eq!(run(&Tape::new(), draw, 1, &mut one_by_one), values[draw * 15..][..15]);
     }
+    assert_eq!([together.iter().count(), one_by_one.iter().count()], [model.len(); 2]);
     for ((name, _, ours), (_, _, theirs)) in together.iter().zip(one_by_one.iter()) {
         assert!(theirs.iter().any(|&g| g != 0.0), "{name}");
         let pairs = ours.iter().zip(theirs);

@@ -37,7 +37,9 @@ fn run(segment: Segment, again: bool, model: &[Tensor<f32>; 3]) -> (f64, Vec<u32
     loss.backward(&mut gradients);
     assert!(loss.item().is_finite() && gradients.first_non_finite().is_none());
     let bits = gradients.iter().flat_map(|(.., gradient)| gradient).map(|g| g.to_bits());
-    (loss.item(), bits.collect())
+    let bits: Vec<u32> = bits.collect();
+    assert_eq!(bits.len(), model.iter().map(Tensor::len).sum::<usize>());
+    (loss.item(), bits)
 }
 
 #[test]
@@ -58,6 +60,7 @@ fn the_same_value_may_enter_twice() {
         let segment: Segment = |[x, y, w]| x.linear(w) * y - w * y;
         let y = if again { tape.recompute([x, x, w], segment) } else { segment([x, x, w]) };
         y.square().sum().backward(&mut gradients);
+        assert_eq!(gradients.iter().count(), model.len());
         gradients.iter().flat_map(|(.., gradient)| gradient.to_vec()).collect::<Vec<f32>>()
     };
     assert_eq!(of(true), of(false));
@@ -82,6 +85,7 @@ fn segments_may_hold_segments() {
             (x.affine(w, b).tanh() * x).linear(w)
         };
         y.square().mean().backward(&mut gradients);
+        assert_eq!(gradients.iter().count(), model.len());
         gradients.iter().flat_map(|(.., gradient)| gradient.to_vec()).collect::<Vec<f32>>()
     };
     assert_eq!(of(true), of(false));
@@ -120,6 +124,7 @@ fn several_draws_have_the_same_bits() {
         let y = if again { tape.recompute(inputs, segment) } else { segment(inputs) };
         assert_eq!(y.draws(), 3);
         (y * drawn).mean().backward(&mut gradients);
+        assert_eq!(gradients.iter().count(), model.len());
         let gradients: Vec<f32> = gradients.iter().flat_map(|(.., gradient)| gradient.to_vec()).collect();
         (y.to_tensor(), gradients)
     };
@@ -190,6 +195,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         gradients.iter().flat_map(|(.., gradient)| gradient.to_vec()).collect::<Vec<f32>>()
     };
     let one = with_threads(1, of);
+    assert_eq!(one.len(), 500 * 300 + 300 * 300 + 300);
     assert_eq!(with_threads(2, of), one);
     assert_eq!(with_threads(3, of), one);
 }

@@ -69,6 +69,7 @@ fn moves_indices_and_linear_algebra_have_the_same_bits() {
         })
     };
     let alone = step(1);
+    assert_eq!(alone.len(), 1 + 3 * ROWS * ROWS + 3 * ROWS * 100);
     assert!(alone.iter().all(|&bits| f32::from_bits(bits).is_finite()));
     for threads in [2, 3] {
         assert!(step(threads) == alone, "on {threads} threads");

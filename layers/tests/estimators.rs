@@ -54,6 +54,8 @@ fn draws_at_once_are_the_draws_one_by_one() {
             mean += loss.value() / DRAWS as f64;
         }
         assert!((mean - loss.value()).abs() < 1e-6 * mean, "{estimator:?}: {mean} {}", loss.value());
+        // Means and scales of weights and biases of three layers.
+        assert_eq!([together.iter().count(), one_by_one.iter().count()], [12; 2]);
         for ((name, _, a), (_, _, b)) in together.iter().zip(one_by_one.iter()) {
             let largest = a.iter().fold(0.0f32, |largest, g| largest.max(g.abs()));
             let same = a.iter().zip(b).all(|(a, b)| (a - b / DRAWS as f32).abs() <= 1e-5 * largest + 1e-9);

@@ -130,6 +130,7 @@ where
             let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
             let kl = model.draw(&tape, Key::new(1)).kl();
             kl.var().unwrap().backward(&mut gradients);
+            assert_eq!(gradients.iter().count(), 2);
             let finite = gradients.iter().all(|(.., gradient)| gradient.iter().all(|g| g.is_finite()));
             let nats = [kl.nats(), model.weight.kl(&model.prior)];
             assert!(finite && nats.iter().all(|nats| nats.is_finite()), "ρ {rho}, {away} away: {nats:?}");
@@ -250,6 +251,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         })
     };
     let alone = step(1);
+    assert_eq!(alone.2.len(), 2 * 123_457);
     for threads in [2, 3] {
         assert!(step(threads) == alone, "{threads} threads");
     }

@@ -168,7 +168,7 @@ fn a_scale_drawn_several_times_is_another_for_every_draw() {
     let several = model.draw(&tape, Drawing::new(Key::new(1)).draws(3));
     let kl = several.kl().var().unwrap();
     assert_eq!(kl.draws(), 3);
-    assert_eq!(kl.len(), 3);
+    assert_eq!(kl.value().len(), 3);
     for (i, nats) in kl.value().iter().enumerate() {
         let tape = Tape::new();
         let alone = model.draw(&tape, Key::new(1).draw(i)).kl().nats();
@@ -232,6 +232,7 @@ fn every_rho_gives_finite_numbers_for_weights_at_their_mean() {
         kl.backward(&mut gradients);
         // Posterior and prior are one and the same.
         assert!(kl.item().abs() < 1e-9 && model.kl().abs() < 1e-9, "{rho}: {kl:?}");
+        assert_eq!(gradients.iter().count(), 5);
         assert!(gradients.iter().all(|(.., gradient)| gradient.iter().all(|g| g.abs() < 1e-9)), "{rho}");
     }
 }

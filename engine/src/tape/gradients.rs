@@ -66,7 +66,8 @@ impl<T: Real> Gradients<T> {
         self.at(self.names.position(name)?)
     }
 
-    /// (name, role, gradient) of every learned parameter, in the order of the model's walk.
+    /// (name, role, gradient) of every learned parameter, in the order of the model's walk; before the first sweep since
+    /// the last [`clear`](Gradients::clear), nothing.
     #[track_caller]
     pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> + Clone {
         self.learned().map(|(index, entry)| (self.names.get(index), entry.role, entry.gradient.data()))

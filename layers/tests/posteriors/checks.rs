@@ -172,6 +172,7 @@ pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) 
         assert_eq!(net.weight.value(), together);
         tape.backward(&[(loss(*net.weight, net.kl()), 1.0 / AT_ONCE as f64)], &mut one_by_one);
     }
+    assert_eq!(gradients.iter().count(), one_by_one.iter().count());
     for ((name, _, together), (_, _, one_by_one)) in gradients.iter().zip(one_by_one.iter()) {
         assert_close(together, one_by_one, 1e-12, name);
     }

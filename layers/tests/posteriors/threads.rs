@@ -20,6 +20,7 @@ fn check<Q: Divergence<P, Scalar = f32, Exact = elbo::Yes> + Sync, P: Prior>(wei
         })
     };
     let alone = bits(1);
+    assert!(alone.0.len() > 2 * model.weight.shape().iter().product::<usize>(), "values, and gradients");
     for threads in [2, 3] {
         assert!(bits(threads) == alone, "{threads} threads");
     }
