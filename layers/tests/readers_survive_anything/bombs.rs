@@ -18,7 +18,7 @@ use crate::memory::bounded;
 const LARGE: usize = 64 << 20;
 
 /// One member, that packs zeros a thousandfold.
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

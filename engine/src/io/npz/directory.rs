@@ -14,8 +14,8 @@ pub(super) struct Member {
     pub(super) entry: ZipArchiveEntryWayfinder,
     /// Where the archive says that it begins.
     pub(super) offset: usize,
-    /// It and all arrays that are not larger: how many they are, and the bytes that they unpack to. Who keeps the smallest
-    /// arrays of a file, as many as the limit lets through, keeps no more than the limit.
+    /// It and all arrays that are not larger: how many they are, and the bytes that they unpack to. All arrays that the
+    /// limit lets through, the smallest of the file, unpack to no more than the limit together.
     pub(super) together: (usize, u64),
 }
 
