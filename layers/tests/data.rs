@@ -77,16 +77,6 @@ fn idx_file(axes: &[u32], elements: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Bytes that do not pack: the high bytes of a linear congruential sequence.
-fn noise(count: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 56) as u8
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 /// Two images of 2×3 pixels.
 fn two_images() -> Vec<u8> {
     idx_file(&[2, 2, 3], &[0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255])
@@ -328,63 +318,6 @@ fn nothing_follows_the_end_of_the_table() {
     contains(&wrong(format!("{good}{}", " ".repeat(1025))), "line 2: expected 64 pixels and a digit");
     assert_eq!(digits::from_bytes("digits.csv", format!("{good}\r\n \n\t").as_bytes()).unwrap().labels(), [3]);
     assert_eq!(digits::from_bytes("digits.csv", good.trim_end().as_bytes()).unwrap().labels(), [3]);
-}
-
-#[test]
-fn a_limit_lets_images_and_labels_through_that_pack_well() {
-    let folder = Folder::new("limit");
-    let images = folder.file("images.gz", &gzip(&idx_file(&[2000, 28, 28], &[0; 2000 * 784])));
-    let labels = folder.file("labels.gz", &gzip(&idx_file(&[200_000], &[3; 200_000])));
-    let limit = |message: &str| {
-        let (_, rest) = message.split_once("with_limit(").unwrap_or_else(|| panic!("no advice: {message}"));
-        rest.split_once(')').unwrap().0.parse::<u64>().unwrap()
-    };
-    let error = message(idx::images(&images), &images);
-    contains(&error, "its [2000, 28, 28] elements take ");
-    contains(&error, "(16 times the file's size and 1 MiB, unless you set another limit)");
-    let (pixels, shape) = idx::Reader::default().with_limit(limit(&error)).images(&images).unwrap();
-    assert_eq!((pixels, shape), (vec![0; 2000 * 784], [2000, 28, 28]));
-    let less = idx::Reader::default().with_limit(limit(&error) - 1);
-    assert!(matches!(less.images(&images), Err(DataError::TooLarge { .. })));
-    let error = message(idx::labels(&labels, 10), &labels);
-    let read = idx::Reader::default().with_limit(limit(&error)).labels(&labels, 10).unwrap();
-    assert_eq!(read, vec![3; 200_000]);
-    // What packs as images do needs no limit, nor does what is small.
-    idx::images(folder.file("noise.gz", &gzip(&idx_file(&[2000, 28, 28], &noise(2000 * 784))))).unwrap();
-    idx::images(folder.file("few.gz", &gzip(&idx_file(&[500, 28, 28], &[0; 500 * 784])))).unwrap();
-    idx::labels(folder.file("few-labels.gz", &gzip(&idx_file(&[60_000], &[3; 60_000]))), 10).unwrap();
-}
-
-/// A pipe has no size, so its limit grows with what came out of it.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_pipe_is_read_too() {
-    use std::os::fd::AsRawFd;
-    let through = |bytes: Vec<u8>, read: &dyn Fn(&Path) -> Result<Vec<usize>, DataError>| {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        // Whoever does not want to read on closes the pipe.
-        let thread = std::thread::spawn(move || drop(writer.write_all(&bytes)));
-        let result = read(Path::new(&format!("/proc/self/fd/{}", reader.as_raw_fd())));
-        drop(reader);
-        thread.join().unwrap();
-        result
-    };
-    let images = |path: &Path| idx::images(path).map(|(pixels, _)| pixels.into_iter().map(usize::from).collect());
-    let labels = |path: &Path| idx::labels(path, 256);
-    let noise = noise(500_000);
-    let values: Vec<usize> = noise.iter().map(|&byte| byte.into()).collect();
-    for packed in [false, true] {
-        let file = |axes: &[u32]| {
-            let bytes = idx_file(axes, &noise);
-            if packed { gzip(&bytes) } else { bytes }
-        };
-        assert_eq!(through(file(&[500, 1000, 1]), &images).unwrap(), values);
-        assert_eq!(through(file(&[500_000]), &labels).unwrap(), values);
-        let error = through(file(&[u32::MAX]), &labels).unwrap_err().to_string();
-        contains(&error, "ends after 500008 bytes of [4294967295] elements, expected 4294967303");
-    }
-    let bomb = gzip(&idx_file(&[1 << 24], &vec![0; 1 << 24]));
-    assert!(matches!(through(bomb, &labels), Err(DataError::TooLarge { .. })));
 }
 
 /// The folder of real data, or a loud word that it is not there.

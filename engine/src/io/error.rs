@@ -101,13 +101,16 @@ pub enum FileError {
 
     /// A file that would take much more memory than its size suggests.
     #[error(
-        "{place}: takes {needed} bytes of memory, but at most {limit} are allowed (16 times the file's size and 1 MiB, \
-         unless you set another limit); if you trust the file, allow more with `with_limit({needed})`"
+        "{place}: {}takes {needed} bytes of memory, but at most {limit} are allowed (16 times the file's size and 1 MiB, \
+         unless you set another limit); if you trust the file, allow more with `with_limit({needed})`",
+        with_others(*arrays)
     )]
     TooLarge {
         /// Where.
         place: Place,
-        /// Bytes that it would take.
+        /// How many arrays of the file would take so much together: 1 where one alone does.
+        arrays: usize,
+        /// Bytes that it would take, or they.
         needed: u64,
         /// Bytes that are allowed.
         limit: u64,
@@ -134,6 +137,13 @@ pub enum FileError {
         /// The number of arrays in the file.
         count: usize,
     },
+}
+
+fn with_others(arrays: usize) -> String {
+    match arrays {
+        0 | 1 => String::new(),
+        _ => format!("with {} other arrays that are not larger it ", arrays - 1),
+    }
 }
 
 fn there_are(present: &[String], count: usize) -> String {

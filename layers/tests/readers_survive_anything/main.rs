@@ -8,6 +8,7 @@ mod archive;
 mod bombs;
 mod damage;
 mod data_sets;
+mod limits;
 mod memory;
 mod tensors;
 

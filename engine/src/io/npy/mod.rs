@@ -70,14 +70,14 @@ pub(super) fn append_elements<T: Real>(tensor: &Tensor<T>, bytes: &mut Vec<u8>) 
 pub(super) struct Budget {
     /// Bytes that reading takes beside the tensor.
     pub(super) held: u64,
-    /// Bytes that must be allowed however small the tensor is.
-    pub(super) least: u64,
+    /// How many arrays count together, and the bytes that they unpack to.
+    pub(super) together: (usize, u64),
     /// Bytes that may be taken in all.
     pub(super) limit: u64,
 }
 
 impl Budget {
-    const NONE: Budget = Budget { held: 0, least: 0, limit: u64::MAX };
+    const NONE: Budget = Budget { held: 0, together: (1, 0), limit: u64::MAX };
 }
 
 /// Elements are read from the source in pieces of so many bytes: a whole number of elements of each size.
@@ -99,9 +99,11 @@ pub(super) fn parse<T: Real>(
         let expected = u64::try_from(expected).unwrap_or(u64::MAX);
         return Err(FileError::Length { place: place(end), expected, found });
     }
-    let needed = (count as u64).saturating_mul(size_of::<T>() as u64).saturating_add(budget.held).max(budget.least);
+    let alone = (count as u64).saturating_mul(size_of::<T>() as u64).saturating_add(budget.held);
+    let (together, unpacked) = budget.together;
+    let (arrays, needed) = if alone < unpacked { (together, unpacked) } else { (1, alone) };
     if needed > budget.limit {
-        return Err(FileError::TooLarge { place: place(end), needed, limit: budget.limit });
+        return Err(FileError::TooLarge { place: place(end), arrays, needed, limit: budget.limit });
     }
     let mut tensor = Tensor::<T>::zeros(shape.clone());
     let out = tensor.data_mut();

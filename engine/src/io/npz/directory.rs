@@ -14,6 +14,9 @@ pub(super) struct Member {
     pub(super) entry: ZipArchiveEntryWayfinder,
     /// Where the archive says that it begins.
     pub(super) offset: usize,
+    /// It and all arrays that are not larger: how many they are, and the bytes that they unpack to. All arrays that the
+    /// limit lets through, the smallest of the file, unpack to no more than the limit together.
+    pub(super) together: (usize, u64),
 }
 
 /// The `.npy` files in the archive.
@@ -39,10 +42,30 @@ pub(super) fn directory(file: &Path, archive: &ZipSliceArchive<Vec<u8>>) -> Resu
             encrypted: entry.flags().is_encrypted(),
             entry: entry.wayfinder(),
             offset,
+            together: (0, 0),
         });
     }
+    count_together(&mut members);
     match archive.entries_hint() {
         announced if announced == count => Ok(members),
         announced => Err(wrong(format!("{count} members, where its end announces {announced}"))),
+    }
+}
+
+fn count_together(members: &mut [Member]) {
+    let size = |member: &Member| member.entry.uncompressed_size_hint();
+    let mut sizes: Vec<u64> = members.iter().map(size).collect();
+    sizes.sort_unstable();
+    let sums: Vec<u64> = sizes
+        .iter()
+        .scan(0u64, |sum, &size| {
+            *sum = sum.saturating_add(size);
+            Some(*sum)
+        })
+        .collect();
+    for member in members {
+        // At least the member itself.
+        let count = sizes.partition_point(|&other| other <= size(member));
+        member.together = (count, sums[count - 1]);
     }
 }

@@ -36,8 +36,6 @@ pub struct Npz {
     archive: ZipSliceArchive<Vec<u8>>,
     members: Vec<Member>,
     names: Names,
-    /// Bytes that all arrays unpack to, as the directory says.
-    unpacked: u64,
     limit: u64,
 }
 
@@ -71,14 +69,13 @@ impl Npz {
             let place = Place::new(&file, Some(name), *offset);
             FileError::format(place, "every name once", "a second array of this name")
         })?;
-        let sizes = members.iter().map(|member| member.entry.uncompressed_size_hint());
-        let unpacked = sizes.fold(0, u64::saturating_add);
-        Ok(Npz { file, archive, members, names, unpacked, limit: memory_limit(length as u64) })
+        Ok(Npz { file, archive, members, names, limit: memory_limit(length as u64) })
     }
 
     /// Allows reading an array to take as much memory as `bytes`: the file's size, the tensor, and some 64 KiB to unpack
-    /// it. All arrays together may unpack to as much. Until this is said it is [`memory_limit`] of the file's size,
-    /// because a kilobyte of packed zeros can fill a megabyte.
+    /// it. The array and all that are not larger may unpack to as much together, so that a list of many arrays is no way
+    /// around the limit. Until this is said it is [`memory_limit`] of the file's size, because a kilobyte of packed zeros
+    /// can fill a megabyte.
     #[must_use]
     pub fn with_limit(self, bytes: u64) -> Npz {
         Npz { limit: bytes, ..self }
@@ -111,7 +108,7 @@ impl Npz {
             claim => Err(damaged(format!("their checksum is {checksum:08x}, not the {claim:08x} of the directory"))),
         };
         let held = self.archive.get_ref().len() as u64 + inflate::MEMORY;
-        let budget = Budget { held, least: self.unpacked, limit: self.limit };
+        let budget = Budget { held, together: member.together, limit: self.limit };
         match member.method {
             CompressionMethod::STORE if packed.len() as u64 != size => {
                 Err(damaged(format!("they are {} bytes, not the {size} of the directory", packed.len())))
