@@ -3,7 +3,7 @@
 //! A patch is what the kernel covers at one place of the output. The patches of a block of places are packed into
 //! scratch memory, a row for each channel and tap and a column for each place, as many places as fit into a processor's
 //! own cache, and multiplied there: the patches of a whole image never exist. A kernel of one tap with stride 1 needs no
-//! patches; its input is the matrix. Where [`winograd`] or [`direct`] has tiles, no way needs them.
+//! patches; its input is the matrix. Where `winograd` or `direct` has tiles, no way needs them.
 //!
 //! How the work is cut depends on the shapes alone, and every sum is taken in one order: the results have the same bits
 //! for any number of threads. Each routine says how much scratch memory it needs.
