@@ -111,11 +111,13 @@ impl<'a> Path<'a> {
     pub const ROOT: Path<'static> = Path { parent: None, segment: None, depth: 0, fingerprint: 0 };
 
     /// The field `name` below.
+    #[inline]
     pub fn at(&'a self, name: &'static str) -> Path<'a> {
         self.child(Segment::Name(name))
     }
 
     /// Element `index` below.
+    #[inline]
     pub fn index(&'a self, index: usize) -> Path<'a> {
         self.child(Segment::Index(index))
     }
@@ -154,15 +156,15 @@ impl<'a> Path<'a> {
         self.fingerprint
     }
 
+    #[inline]
     fn child(&'a self, segment: Segment) -> Path<'a> {
         /// The golden ratio's fraction, as for Fibonacci hashing (Knuth 1973, section 6.4).
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let [kind, value] = match segment {
-            Segment::Name(name) => [name.len() as u64 + 1, name.as_ptr() as u64],
-            Segment::Index(index) => [0, index as u64],
+        let value = match segment {
+            Segment::Name(name) => (name.as_ptr() as u64) ^ (name.len() as u64) << 48,
+            Segment::Index(index) => !(index as u64),
         };
-        let mixed = (self.fingerprint ^ kind).wrapping_mul(SPREAD).rotate_left(29) ^ value;
-        let fingerprint = mixed.wrapping_mul(SPREAD).rotate_left(32);
+        let fingerprint = (self.fingerprint.rotate_left(23) ^ value).wrapping_mul(SPREAD);
         Path { parent: Some(self), segment: Some(segment), depth: self.depth + 1, fingerprint }
     }
 }

@@ -155,7 +155,8 @@ impl<'t, Q: Divergence<P>, P: Prior> Pair<'t, Q, P> {
     /// A value that `method` gave, on the draw's tape and of the weight's shape.
     fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
         let shape = self.posterior.shape();
-        if value.shape() != shape {
+        // Not `!=`, which calls a function for two numbers.
+        if !value.shape().iter().eq(shape) {
             let found = value.shape();
             self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
         }

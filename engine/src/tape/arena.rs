@@ -19,7 +19,8 @@ const FIRST_CHUNK: usize = 1024;
 pub(crate) struct Arena {
     values: Stack,
     work: Stack,
-    /// The most lines in use at once since [`Arena::forget_peak`].
+    /// The most lines in use at once since [`Arena::forget_peak`], while there was working memory. Values alone are at
+    /// their most in the end.
     peak: Cell<usize>,
 }
 
@@ -74,31 +75,16 @@ impl Stack {
 }
 
 impl Arena {
-    fn take(&self, stack: &Stack, bytes: usize) -> *mut u8 {
-        let memory = stack.take(bytes);
-        self.peak.set(self.peak.get().max(self.values.used() + self.work.used()));
-        memory
-    }
-
     /// `len` numbers with unspecified contents (NaN in debug builds, so that a kernel which does not
     /// write all of its output is found), that stay until the reset.
     pub(crate) fn numbers<T: Real>(&self, len: usize) -> *mut T {
-        self.numbers_in(&self.values, len)
+        numbers_in(&self.values, len)
     }
 
     /// As [`numbers`](Arena::numbers), as working memory.
     pub(crate) fn working<T: Real>(&self, len: usize) -> *mut T {
-        self.numbers_in(&self.work, len)
-    }
-
-    fn numbers_in<T: Real>(&self, stack: &Stack, len: usize) -> *mut T {
-        let bytes = len.checked_mul(size_of::<T>()).expect("a value larger than memory");
-        let numbers = self.take(stack, bytes).cast::<T>();
-        #[cfg(debug_assertions)]
-        for i in 0..len {
-            // SAFETY: `take` gave room for `len` numbers.
-            unsafe { numbers.add(i).write(T::from_f64(f64::NAN)) };
-        }
+        let numbers = numbers_in(&self.work, len);
+        self.peak.set(self.peak.get().max(self.values.used() + self.work.used()));
         numbers
     }
 
@@ -108,7 +94,7 @@ impl Arena {
             assert!(!std::mem::needs_drop::<V>(), "the arena never drops what it holds");
             assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
         }
-        let place = self.take(&self.values, size_of::<V>()).cast::<V>();
+        let place = self.values.take(size_of::<V>()).cast::<V>();
         // SAFETY: `take` gave unshared memory of this size, aligned to a cache line, that lives as
         // long as the borrow of `self`.
         unsafe {
@@ -124,7 +110,7 @@ impl Arena {
             assert!(align_of::<V>() <= LINE, "an alignment larger than a cache line");
         }
         let bytes = len.checked_mul(size_of::<V>()).expect("a slice larger than memory");
-        let place = self.take(&self.values, bytes).cast::<V>();
+        let place = self.values.take(bytes).cast::<V>();
         for i in 0..len {
             let value = value(i);
             // SAFETY: `take` gave unshared memory for `len` values; `i < len`.
@@ -160,13 +146,24 @@ impl Arena {
 
     /// The most bytes in use at once since [`Arena::forget_peak`].
     pub(crate) fn peak(&self) -> usize {
-        self.peak.get() * LINE
+        self.peak.get().max(self.values.used() + self.work.used()) * LINE
     }
 
     /// Bytes held, used or not.
     pub(crate) fn capacity(&self) -> usize {
         (self.values.held() + self.work.held()) * LINE
     }
+}
+
+fn numbers_in<T: Real>(stack: &Stack, len: usize) -> *mut T {
+    let bytes = len.checked_mul(size_of::<T>()).expect("a value larger than memory");
+    let numbers = stack.take(bytes).cast::<T>();
+    #[cfg(debug_assertions)]
+    for i in 0..len {
+        // SAFETY: `take` gave room for `len` numbers.
+        unsafe { numbers.add(i).write(T::from_f64(f64::NAN)) };
+    }
+    numbers
 }
 
 /// While it lives, working memory may be handed out: see [`Arena::work`].

@@ -128,10 +128,13 @@ impl<T: Real> Tape<T> {
         for walk in lists.walks.split(Option::is_none) {
             gradients.check_order("backward", walk.iter().flatten().copied());
         }
+        let mut next = 0;
         for leaf in &lists.parameters {
             let slot = &lists.slots[leaf.slot as usize];
             // SAFETY: the slot was made under this borrow of the tape.
-            lists.homes[leaf.slot as usize] = gradients.home_of(leaf.address, unsafe { slot.shape() }) as u32;
+            let home = gradients.home_of(leaf.address, unsafe { slot.shape() }, next);
+            lists.homes[leaf.slot as usize] = home as u32;
+            next = home + 1;
         }
         for leaf in &lists.updates {
             gradients.buffer_at(leaf.address, lists.slots[leaf.slot as usize].len);

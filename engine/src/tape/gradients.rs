@@ -94,6 +94,25 @@ impl<T: Real> Gradients<T> {
         self.written[index].then(|| self.entries[index].gradient.data())
     }
 
+    /// For an optimiser: the role and the shape of every tensor of the model's walk, buffers included.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = (Role, &[usize])> {
+        self.entries.iter().map(|entry| (entry.role, entry.gradient.shape()))
+    }
+
+    /// The name of the `index`th tensor of the model's walk.
+    pub fn name(&self, index: usize) -> &str {
+        self.names.get(index)
+    }
+
+    /// For an optimiser: what [`step`](Gradients::step) checks of the model, without a step.
+    ///
+    /// # Panics
+    /// As [`step`](Gradients::step), but whether or not there are gradients.
+    #[track_caller]
+    pub fn check<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) {
+        self.meet("step", model);
+    }
+
     /// For an optimiser: takes a step. Calls `update` with the number of every learned tensor in the model's walk, from 0,
     /// its elements, and as many of its gradient, in whose place `update` leaves the elements as they were before. Gives
     /// buffers their new values. The gradients are used up, and [`undo`](Gradients::undo) can take the step back.
@@ -193,10 +212,7 @@ impl<T: Real> Gradients<T> {
     pub(crate) fn check_order(&self, what: &str, addresses: impl Iterator<Item = usize>) {
         let mut next = 0;
         for address in addresses {
-            // In the usual order, which is known without a search.
-            let is_next = self.entries.get(next).is_some_and(|entry| entry.address == address);
-            let found = if is_next { Some(next) } else { self.find(address) };
-            let Some(found) = found else {
+            let Some(found) = self.find_near(next, address) else {
                 continue;
             };
             assert!(
@@ -210,18 +226,19 @@ impl<T: Real> Gradients<T> {
         }
     }
 
-    /// The entry of the parameter whose elements stand at this address.
+    /// The entry of the parameter whose elements stand at this address; `guess` is tried first.
     ///
     /// # Panics
     /// If there is none, or it is not a learned parameter of this shape.
     #[track_caller]
-    pub(crate) fn home_of(&self, address: usize, shape: &[usize]) -> usize {
-        let Some(index) = self.find(address) else {
+    pub(crate) fn home_of(&self, address: usize, shape: &[usize], guess: usize) -> usize {
+        let Some(index) = self.find_near(guess, address) else {
             panic!("backward: these gradients are of another model than the one on the tape; {MAKE_ANEW}");
         };
         let entry = &self.entries[index];
         assert!(
-            entry.gradient.shape() == shape,
+            // Not `==`, which calls a function for two numbers.
+            entry.gradient.shape().iter().eq(shape),
             "backward: the parameter `{}` has the shape {shape:?} on the tape, and had {:?} when these gradients were made; \
              {MAKE_ANEW}",
             self.names.get(index),
@@ -291,6 +308,15 @@ impl<T: Real> Gradients<T> {
             !self.broken,
             "Gradients: a backward pass or a step panicked midway, so these are incomplete; `clear()` them first"
         );
+    }
+
+    /// [`find`](Gradients::find) of what may well be the `guess`th entry, which needs no search.
+    #[inline]
+    fn find_near(&self, guess: usize, address: usize) -> Option<usize> {
+        match self.entries.get(guess) {
+            Some(entry) if entry.address == address => Some(guess),
+            _ => self.find(address),
+        }
     }
 
     fn find(&self, address: usize) -> Option<usize> {

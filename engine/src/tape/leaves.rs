@@ -5,15 +5,10 @@ use crate::tape::lists::{Leaf, number};
 use crate::tape::operation::Slot;
 use crate::{Parameters, Path, Real, Tape, Tensor, Var};
 
-/// Whether a leaf's elements are borrowed, and whether a gradient with respect to it can be asked for: of data, and of
-/// constants in the arena.
-const DATA: [bool; 2] = [true, false];
-const OWNED: [bool; 2] = [false, false];
-
 impl<T: Real> Tape<T> {
     /// Data that no gradient is asked for. The tape borrows it: nothing is copied.
     pub fn input<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
-        self.leaf(x.data(), x.shape(), DATA)
+        self.leaf(x.data(), x.shape(), true, None)
     }
 
     /// Some rows of data, the parts along its first axis: as [`input`](Tape::input), without copying.
@@ -27,18 +22,14 @@ impl<T: Real> Tape<T> {
         let each: usize = x.shape()[1..].iter().product();
         let mut shape = crate::Shape::from(x.shape());
         shape[0] = rows.len();
-        self.leaf(&x.data()[rows.start * each..rows.end * each], &shape, DATA)
+        self.leaf(&x.data()[rows.start * each..rows.end * each], &shape, true, None)
     }
 
     /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         // An empty tensor has no gradient, nor an address of its own to find one by.
         let tracked = self.recording && !x.is_empty();
-        let var = self.leaf(x.data(), x.shape(), [true, tracked]);
-        if tracked {
-            self.lists_mut().parameters.push(Leaf { slot: var.id, address: address(x) });
-        }
-        var
+        self.leaf(x.data(), x.shape(), true, tracked.then(|| address(x)))
     }
 
     /// Has [`backward`](Tape::backward) hold the gradients against the order of this model's walk: tensors that have been
@@ -59,7 +50,7 @@ impl<T: Real> Tape<T> {
     #[track_caller]
     pub fn constant(&self, shape: impl AsRef<[usize]>, value: impl FnMut(usize) -> T) -> Var<'_, T> {
         let shape = shape.as_ref();
-        self.leaf(self.arena.slice(elements(shape), value), shape, OWNED)
+        self.leaf(self.arena.slice(elements(shape), value), shape, false, None)
     }
 
     /// Sets `buffer`, a saved tensor of the model, to `value` when the step is taken: the optimiser
@@ -82,40 +73,40 @@ impl<T: Real> Tape<T> {
         let owned = if slot.borrowed {
             // The tape may outlive what it borrows, and the update is read by a later sweep.
             let elements = value.value();
-            self.leaf(self.arena.slice(slot.len, |i| elements[i]), value.shape(), OWNED)
+            self.leaf(self.arena.slice(slot.len, |i| elements[i]), value.shape(), false, None)
         } else {
             value
         };
         self.lists_mut().updates.push(Leaf { slot: owned.id, address: address(buffer) });
     }
 
-    /// A value that no operation made, of the caller's elements or of some in the arena. Its axes are copied, so that the
+    /// A value that no operation made, of the caller's elements (`borrowed`) or of some in the arena; a parameter has the
+    /// address that it is found by. Its axes are copied, so that the
     /// tape can tell its shape when the elements are gone.
     #[track_caller]
-    fn leaf<'t>(&'t self, data: &'t [T], shape: &[usize], [borrowed, tracked]: [bool; 2]) -> Var<'t, T> {
+    fn leaf<'t>(&'t self, data: &'t [T], shape: &[usize], borrowed: bool, parameter: Option<usize>) -> Var<'t, T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);
-        self.push(Slot {
+        let mut lists = self.lists_mut();
+        let id = number(lists.slots.len());
+        lists.parameters.extend(parameter.map(|address| Leaf { slot: id, address }));
+        lists.slots.push(Slot {
             data: data.as_ptr().cast_mut(),
             len: data.len(),
             axes: axes.as_ptr(),
             rank: axes.len(),
             borrowed,
             draws: 1,
-            tracked,
-        })
+            tracked: parameter.is_some(),
+        });
+        Var { tape: self, id }
     }
 
     /// The same value, of as many draws, as a leaf that no gradient passes.
     #[track_caller]
     pub(super) fn without_past<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
-        let slot = self.lists().slots[value.id as usize];
-        self.push(Slot { tracked: false, ..slot })
-    }
-
-    #[track_caller]
-    fn push(&self, slot: Slot<T>) -> Var<'_, T> {
         let mut lists = self.lists_mut();
         let id = number(lists.slots.len());
+        let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
         lists.slots.push(slot);
         Var { tape: self, id }
     }

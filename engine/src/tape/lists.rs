@@ -58,14 +58,13 @@ impl<T: Real> Lists<T> {
     /// returns the slot of the first output.
     pub(super) fn note<'t, const N: usize>(
         &mut self,
-        operation: &'t dyn Operation<T>,
+        (operation, name): (&'t dyn Operation<T>, &'static str),
         first_input: usize,
         mut outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
     ) -> u32 {
         let tracked = self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].tracked);
         outputs.iter_mut().for_each(|output| output.tracked = tracked);
-        let name = operation.name();
         let first = number(self.slots.len());
         self.slots.extend_from_slice(&outputs);
         // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which overwrites it, clears
@@ -130,6 +129,7 @@ impl<T> Clone for Maker<'_, T> {
 impl<T> Copy for Maker<'_, T> {}
 
 /// The number of a value on the tape.
+#[inline(always)]
 pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).expect("a tape holds at most 2^32 values")
 }

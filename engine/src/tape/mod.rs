@@ -182,8 +182,7 @@ impl<T: Real> Tape<T> {
     {
         let draws = self.draws_of(draws, inputs);
         let outputs = shapes.each_ref().map(|shape| self.allocate(shape.as_ref(), draws, None));
-        let operation: &'t dyn Operation<T> = self.arena.value(operation);
-        let first = self.run(operation, inputs, outputs, Location::caller());
+        let first = self.run(self.named(operation), inputs, outputs, Location::caller());
         std::array::from_fn(|k| Var { tape: self, id: first + k as u32 })
     }
 
@@ -214,16 +213,21 @@ impl<T: Real> Tape<T> {
     ) -> Var<'t, T> {
         self.check_same(input);
         let output = self.allocate(shape, input.draws() as u32, Some(input));
-        let operation: &'t dyn Operation<T> = self.arena.value(operation);
-        let id = self.run(operation, &[input], [output], Location::caller());
+        let id = self.run(self.named(operation), &[input], [output], Location::caller());
         Var { tape: self, id }
+    }
+
+    /// An operation in the arena, and its name, which is asked while what the operation borrows is there.
+    fn named<'t, O: Operation<T> + Copy + 't>(&'t self, operation: O) -> (&'t dyn Operation<T>, &'static str) {
+        let name = operation.name();
+        (self.arena.value(operation), name)
     }
 
     /// Evaluates, and notes the way back; returns the slot of the first output.
     #[track_caller]
     fn run<'t, const N: usize>(
         &'t self,
-        operation: &'t dyn Operation<T>,
+        (operation, name): (&'t dyn Operation<T>, &'static str),
         inputs: &[Var<'t, T>],
         outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
@@ -238,7 +242,7 @@ impl<T: Real> Tape<T> {
             let (slots, arena) = (&lists.slots, &self.arena);
             operation.forward(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw, arena });
         }
-        lists.note(operation, first_input, outputs, caller)
+        lists.note((operation, name), first_input, outputs, caller)
     }
 
     /// Room for a value, or another shape for one that exists and has as many elements.

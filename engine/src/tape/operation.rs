@@ -397,7 +397,16 @@ impl<'a, T: Real> Adjoints<'a, T> {
 }
 
 /// An operation may look at its own inputs and outputs only: a neighbour on the tape may borrow what is gone.
+#[inline(always)]
 #[track_caller]
 fn check_index(what: &str, k: usize, count: usize) {
-    assert!(k < count, "Operation: {what} {k} (from 0) of an operation with {count} {what}(s)");
+    if k >= count {
+        beyond(what, k, count);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn beyond(what: &str, k: usize, count: usize) -> ! {
+    panic!("Operation: {what} {k} (from 0) of an operation with {count} {what}(s)")
 }

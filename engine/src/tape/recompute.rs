@@ -53,11 +53,11 @@ impl<T: Real> Tape<T> {
             output
         };
         self.put_inner(inner);
-        let operation: &'t dyn Operation<T> = self.arena.value(Recompute { tape: self, ids, slots, segment });
+        let named = self.named(Recompute { tape: self, ids, slots, segment });
         let lists = &mut *self.lists_mut();
         let first_input = lists.inputs.len();
         lists.inputs.extend(ids);
-        let id = lists.note(operation, first_input, [output], caller);
+        let id = lists.note(named, first_input, [output], caller);
         Var { tape: self, id }
     }
 

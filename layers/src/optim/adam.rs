@@ -44,7 +44,7 @@ impl<T: Real> Adam<T> {
 impl<T: Real> Optimizer<T> for Adam<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        prepare("Adam", &mut self.moments, model);
+        prepare("Adam", &mut self.moments, model, gradients);
         let [first, second] = self.decay;
         let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = T::from_f64;

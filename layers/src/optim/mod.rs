@@ -9,7 +9,7 @@ pub use sgd::Sgd;
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::numbers::held;
-use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
+use crate::{Gradients, Parameters, Real, Role, Tensor};
 
 /// Moves a model's parameters against their gradients.
 ///
@@ -36,40 +36,40 @@ pub trait Optimizer<T: Real> {
     fn scale_rate(&mut self, factor: f64);
 }
 
-/// State of the same shape as every learned tensor: made at the first step, and from then on of one model.
+/// State of the same shape as every learned tensor: made at the first step, and from then on of one model, which is known
+/// by its gradients.
 ///
 /// # Panics
-/// If it was made for a model of another form.
+/// If it was made for a model of another form, or the gradients are of another than `model`.
 #[track_caller]
 fn prepare<T: Real, M: Parameters<Scalar = T> + ?Sized, const N: usize>(
     optimizer: &str,
     state: &mut Vec<[Tensor<T>; N]>,
-    model: &M,
+    model: &mut M,
+    gradients: &mut Gradients<T>,
 ) {
-    fn shape_of<T: Real>(role: Role, tensor: &Tensor<T>) -> &[usize] {
-        if role.is_learned() { tensor.shape() } else { &[0] }
+    fn shape_of((role, shape): (Role, &[usize])) -> &[usize] {
+        if role.is_learned() { shape } else { &[0] }
     }
-    if state.is_empty() {
-        model.visit(&Path::ROOT, &mut |_, role, tensor| {
-            state.push(std::array::from_fn(|_| Tensor::zeros(shape_of(role, tensor))));
-        });
+    fn is_other<T: Real, const N: usize>((state, tensor): (&[Tensor<T>; N], (Role, &[usize]))) -> bool {
+        !state[0].shape().iter().eq(shape_of(tensor))
+    }
+    if state.len() == gradients.tensors().len() && !state.iter().zip(gradients.tensors()).any(is_other) {
         return;
     }
-    let (mut index, mut other) = (0, None);
-    model.visit(&Path::ROOT, &mut |path, role, tensor| {
-        let shape = shape_of(role, tensor);
-        let fits = state.get(index).is_some_and(|state| state.iter().all(|state| state.shape() == shape));
-        if !fits && other.is_none() {
-            other = Some(format!("`{path}` of shape {:?}", tensor.shape()));
+    gradients.check(model);
+    if state.is_empty() {
+        *state = gradients.tensors().map(|tensor| [(); N].map(|()| Tensor::zeros(shape_of(tensor)))).collect();
+        return;
+    }
+    let other = match state.iter().zip(gradients.tensors()).position(is_other) {
+        Some(index) => {
+            let (name, shape) = (gradients.name(index), gradients.tensors().nth(index).map(|(_, shape)| shape));
+            format!("`{name}` of shape {:?}", shape.unwrap_or_default())
         }
-        index += 1;
-    });
-    if other.is_none() && index < state.len() {
-        other = Some(format!("{index} tensors where the other had {}", state.len()));
-    }
-    if let Some(other) = other {
-        panic!("{optimizer}: this optimiser has trained another model, and has nothing for {other}; make a new one");
-    }
+        None => format!("{} tensors where the other had {}", gradients.tensors().len(), state.len()),
+    };
+    panic!("{optimizer}: this optimiser has trained another model, and has nothing for {other}; make a new one");
 }
 
 /// Runs a kernel on parts of slices of one length, part by part, on several threads where they are long.

@@ -38,7 +38,7 @@ impl<T: Real> Sgd<T> {
 impl<T: Real> Optimizer<T> for Sgd<T> {
     #[track_caller]
     fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        prepare("Sgd", &mut self.velocity, model);
+        prepare("Sgd", &mut self.velocity, model, gradients);
         let (rate, momentum) = (T::from_f64(self.rate * self.scale), T::from_f64(self.momentum));
         let velocities = &mut self.velocity;
         gradients.step(model, |index, parameter, gradient| {

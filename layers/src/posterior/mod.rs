@@ -128,6 +128,7 @@ pub trait Density: Posterior {
 /// # Panics
 /// If the parameters do not fit each other.
 #[track_caller]
+#[inline]
 pub(crate) fn check<Q: Posterior>(posterior: &Q) {
     if let Err(mistake) = posterior.check() {
         panic!("{mistake}");
@@ -136,14 +137,17 @@ pub(crate) fn check<Q: Posterior>(posterior: &Q) {
 
 /// # Errors
 /// If the parameters of these names and shapes, of which each element of a weight has one, differ in shape.
+#[inline]
 fn same_shape(family: &str, names: [&str; 2], shapes: [&[usize]; 2]) -> Result<(), String> {
-    let ([first, second], [of_first, of_second]) = (names, shapes);
-    if of_first == of_second {
-        return Ok(());
-    }
-    Err(format!(
+    // Not `==`, which calls a function for two numbers.
+    if shapes[0].iter().eq(shapes[1]) { Ok(()) } else { Err(other_shape(family, names, shapes)) }
+}
+
+#[cold]
+fn other_shape(family: &str, [first, second]: [&str; 2], [of_first, of_second]: [&[usize]; 2]) -> String {
+    format!(
         "{family}: `{first}` has the shape {of_first:?} and `{second}` {of_second:?}; both must have the shape of the weight"
-    ))
+    )
 }
 
 /// ln N(ε; 0, 1), summed over the noise of a weight of this shape at this place: what a normal's log-density is beside its
