@@ -277,8 +277,8 @@ impl<T: Real> Gradients<T> {
         let entry = &self.entries[index];
         assert!(
             entry.gradient.len() == len,
-            "backward: `tape.update` sets `{}`, which has {len} elements on the tape, and had the shape {:?} when these gradients were \
-             made; {MAKE_ANEW}",
+            "backward: `tape.update` sets `{}`, which has {len} elements on the tape, and had the shape {:?} when these \
+             gradients were made; {MAKE_ANEW}",
             self.names.get(index),
             entry.gradient.shape()
         );

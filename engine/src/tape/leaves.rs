@@ -36,13 +36,14 @@ impl<T: Real> Tape<T> {
     /// swapped since the gradients were made would get each other's. Whatever puts a model on the tape calls this.
     pub fn note_order<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
         if self.recording {
-            let mut lists = self.lists_mut();
+            let walks = &mut self.lists_mut().walks;
+            // What a walk that panicked has left is none of this model's.
+            walks.push(None);
             model.visit(&Path::ROOT, &mut |_, _, tensor| {
                 if !tensor.is_empty() {
-                    lists.walks.push(Some(address(tensor)));
+                    walks.push(Some(address(tensor)));
                 }
             });
-            lists.walks.push(None);
         }
     }
 
@@ -81,8 +82,7 @@ impl<T: Real> Tape<T> {
     }
 
     /// A value that no operation made, of the caller's elements (`borrowed`) or of some in the arena; a parameter has the
-    /// address that it is found by. Its axes are copied, so that the
-    /// tape can tell its shape when the elements are gone.
+    /// address that it is found by. Its axes are copied, so that the tape can tell its shape when the elements are gone.
     #[track_caller]
     fn leaf<'t>(&'t self, data: &'t [T], shape: &[usize], borrowed: bool, parameter: Option<usize>) -> Var<'t, T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);

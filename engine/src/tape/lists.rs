@@ -18,7 +18,7 @@ pub(super) struct Lists<T> {
     pub(super) parameters: Vec<Leaf>,
     /// New values for buffers: (the buffer's address, the slot of the new value).
     pub(super) updates: Vec<Leaf>,
-    /// Where the elements of models' tensors are, in the order of their walks; a `None` ends each model. See
+    /// Where the elements of models' tensors are, in the order of their walks; a `None` begins each model. See
     /// [`Tape::note_order`](crate::Tape::note_order).
     pub(super) walks: Vec<Option<usize>>,
     pub(super) places: Vec<Place<T>>,
