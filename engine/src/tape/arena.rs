@@ -19,8 +19,8 @@ const FIRST_CHUNK: usize = 1024;
 pub(crate) struct Arena {
     values: Stack,
     work: Stack,
-    /// The most lines in use at once since [`Arena::forget_peak`], while there was working memory. Values alone are at
-    /// their most in the end.
+    /// The most lines in use at once since [`Arena::forget_peak`], while there was working memory or before a reset: values
+    /// alone are at their most in the end.
     peak: Cell<usize>,
 }
 
@@ -84,8 +84,12 @@ impl Arena {
     /// As [`numbers`](Arena::numbers), as working memory.
     pub(crate) fn working<T: Real>(&self, len: usize) -> *mut T {
         let numbers = numbers_in(&self.work, len);
-        self.peak.set(self.peak.get().max(self.values.used() + self.work.used()));
+        self.note_peak();
         numbers
+    }
+
+    fn note_peak(&self) {
+        self.peak.set(self.peak.get().max(self.values.used() + self.work.used()));
     }
 
     /// Moves `value` into the arena, where it is never dropped.
@@ -130,6 +134,7 @@ impl Arena {
 
     /// Gives everything back and keeps the memory.
     pub(crate) fn reset(&mut self) {
+        self.note_peak();
         self.values.at.set(Mark::default());
         self.work.at.set(Mark::default());
     }
@@ -146,7 +151,8 @@ impl Arena {
 
     /// The most bytes in use at once since [`Arena::forget_peak`].
     pub(crate) fn peak(&self) -> usize {
-        self.peak.get().max(self.values.used() + self.work.used()) * LINE
+        self.note_peak();
+        self.peak.get() * LINE
     }
 
     /// Bytes held, used or not.
