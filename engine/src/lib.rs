@@ -40,6 +40,7 @@ pub mod random;
 pub mod threads;
 
 pub use gradcheck::gradcheck;
+pub use names::Name;
 pub use ops::{
     Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, Operand, Padding, Pooling, Recurrent,
     Reduction, Running, Scaling, Transposed, Triangle,

@@ -1,9 +1,98 @@
-//! The names of a model's tensors, as a tree of segments: deep models would need far more memory for their texts.
+//! Names of tensors that outlive the walk that told them.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::Path;
 use crate::parameters::Segment;
+
+/// A tensor's name, kept: a [`Path`] lives only as long as the walk.
+///
+/// ```
+/// use elbo_engine::{Name, Path};
+/// let name = Name::of(&Path::ROOT.at("hidden").index(0).at("weight"));
+/// assert_eq!(name.to_string(), "hidden.0.weight");
+/// assert!(name == *"hidden.0.weight");
+/// ```
+#[derive(Clone)]
+pub struct Name(Box<[Segment]>);
+
+impl Name {
+    /// The name that this path spells.
+    pub fn of(path: &Path<'_>) -> Self {
+        let mut segments = Vec::with_capacity(path.depth());
+        let mut at = Some(path);
+        while let Some(path) = at {
+            segments.extend(path.segment());
+            at = path.parent();
+        }
+        segments.reverse();
+        Name(segments.into())
+    }
+
+    /// Calls `f` with this name below `path`.
+    pub fn below<R>(&self, path: &Path<'_>, f: impl FnOnce(&Path<'_>) -> R) -> R {
+        fn go<R>(path: &Path<'_>, segments: &[Segment], f: impl FnOnce(&Path<'_>) -> R) -> R {
+            match segments {
+                [] => f(path),
+                [first, rest @ ..] => go(&path.child(*first), rest, f),
+            }
+        }
+        go(path, &self.0, f)
+    }
+
+    /// Whether this is the name that the path spells.
+    pub fn is(&self, path: &Path<'_>) -> bool {
+        let mut at = Some(path);
+        let mut segments = self.0.iter().rev();
+        path.depth() == self.0.len()
+            && std::iter::from_fn(|| {
+                let path = at?;
+                at = path.parent();
+                path.segment()
+            })
+            .all(|segment| segments.next() == Some(&segment))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialEq<str> for Name {
+    fn eq(&self, text: &str) -> bool {
+        ends_at_root(self.0.iter().rev().copied(), text)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.below(&Path::ROOT, |path| write!(f, "{path}"))
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}`")
+    }
+}
+
+/// Whether a text spells these segments, the last one first.
+fn ends_at_root(segments: impl Iterator<Item = Segment>, text: &str) -> bool {
+    let mut rest = Some(text);
+    for (back, segment) in segments.enumerate() {
+        let end = if back == 0 { rest } else { rest.and_then(|rest| rest.strip_suffix('.')) };
+        rest = end.and_then(|end| end.strip_suffix(&segment.to_string()[..]));
+        if rest.is_none() {
+            return false;
+        }
+    }
+    rest == Some("")
+}
 
 /// The name of every tensor of a walk, by its number. A text is made when it is asked for.
 ///
@@ -56,19 +145,7 @@ impl Names {
 
     /// The number of the first tensor of this name.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        (0..self.ends.len()).find(|&index| self.is(index, name))
-    }
-
-    fn is(&self, index: usize, name: &str) -> bool {
-        let mut rest = Some(name);
-        for (back, segment) in self.segments(index).enumerate() {
-            let end = if back == 0 { rest } else { rest.and_then(|rest| rest.strip_suffix('.')) };
-            rest = end.and_then(|end| end.strip_suffix(&segment.to_string()[..]));
-            if rest.is_none() {
-                return false;
-            }
-        }
-        rest == Some("")
+        (0..self.ends.len()).find(|&index| ends_at_root(self.segments(index), name))
     }
 
     /// From the last one on.

@@ -75,7 +75,7 @@ pub trait Parameters {
 const ONE_NUMBER_TYPE: &str = "a model's parts are of one number type";
 
 /// A part of a name between dots.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Segment {
     Name(&'static str),
     Index(usize),
@@ -157,7 +157,7 @@ impl<'a> Path<'a> {
     }
 
     #[inline]
-    fn child(&'a self, segment: Segment) -> Path<'a> {
+    pub(crate) fn child(&'a self, segment: Segment) -> Path<'a> {
         /// The golden ratio's fraction, as for Fibonacci hashing (Knuth 1973, section 6.4).
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
         let value = match segment {

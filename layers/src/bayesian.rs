@@ -7,7 +7,7 @@ use crate::engine::{Order, Visitor, VisitorMut};
 use crate::numbers::SameAs;
 use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
-use crate::{Key, Parameters, Path, Real, Tape, Tensor, Var, Weight};
+use crate::{Key, Parameters, Path, Real, Tape, Tensor, Var, Weight, Weights};
 
 /// A model with a distribution over its weights.
 ///
@@ -82,17 +82,33 @@ pub trait Bayesian: Parameters + 'static {
         self.draw_in(Cx::new(tape, Key::new(0), Mode::Mean))
     }
 
-    /// The model with its random weights taken from `flat`, one after the other in the order of the
-    /// fields, those of a prior's own before those of its struct: a state of a Markov chain, say.
+    /// The model with these random weights. They enter the tape as leaves: gradients reach them, and are gathered in
+    /// [`Gradients::of(&weights)`](crate::Gradients::of). What is no random weight of the model, such as a
+    /// [`Point`](crate::Point) without a prior, is constant. If the weights are
+    /// [unconstrained](crate::Weights::unconstrained), the tape maps them back.
     ///
     /// # Panics
-    /// If `flat` has not exactly as many elements as the model has random weights.
+    /// If the weights are not those of this model, by name and shape.
     #[track_caller]
-    fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, flat: &'t [Self::Scalar]) -> Self::Draw<'t> {
+    fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
+        tape.note_order(weights);
         let used = tape.alloc(Cell::new(0));
-        let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { flat, used }));
-        assert!(used.get() == flat.len(), "at: {} numbers for a model of {} random weights", flat.len(), used.get());
+        let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { weights, used }));
+        let (given, used) = (weights.entries().len(), used.get());
+        assert!(given == used, "at: the weights are of another model: {given} tensors for {used} random weights");
         draw
+    }
+
+    /// The random weights at their posterior means.
+    fn mean_weights(&self) -> Weights<Self::Scalar> {
+        let tape = Tape::inference();
+        Weights::of(&self.mean(&tape))
+    }
+
+    /// The random weights drawn from the posterior, with the noise of `key`.
+    fn draw_weights(&self, key: Key) -> Weights<Self::Scalar> {
+        let tape = Tape::inference();
+        Weights::of(&self.draw(&tape, Drawing::new(key).without_kl()))
     }
 
     /// The KL divergence from the prior to the posterior, in nats, summed over all random weights:
@@ -216,6 +232,19 @@ pub trait Drawn<'t, T: Real> {
         Kl(total.var())
     }
 
+    /// ln |det ∂w/∂u|, the logarithm of the volume of the map from unconstrained numbers u to the weights, summed over all
+    /// weights: what the log-density of u has beside that of the weights, in nats. `None` where it is 0: of weights that were
+    /// drawn or given as they are, and of families of any real numbers ([`Space`](crate::Space)).
+    fn log_jacobian(&self) -> Option<Var<'t, T>> {
+        let mut total = Terms::new();
+        self.walk(&Path::ROOT, &mut |_, weight| {
+            if let Some(log_jacobian) = weight.log_jacobian_var() {
+                total.add(log_jacobian);
+            }
+        });
+        total.var()
+    }
+
     /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
     /// differentiable: through the weights by reparameterisation, and to the priors' own parameters.
     ///
@@ -226,9 +255,12 @@ pub trait Drawn<'t, T: Real> {
     /// ```
     /// # use elbo::prelude::*;
     /// let (layer, tape) = (Dense::new(3, 2).prior(Normal(0.0, 2.0)), Tape::new());
-    /// let net = layer.at(&tape, &[0.0; 8]);
+    /// let mut weights = layer.mean_weights();
+    /// weights.set_flat(&[0.0; 8])?;
+    /// let net = layer.at(&tape, &weights);
     /// let one = -0.5 * std::f64::consts::TAU.ln() - 2f64.ln();
     /// assert!((net.log_prior().nats() - 8.0 * one).abs() < 1e-5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     fn log_prior(&self) -> LogPrior<'t, T> {
         let mut total = Terms::new();

@@ -68,6 +68,7 @@ mod elementwise;
 mod estimate;
 mod forward;
 mod likelihood;
+mod log_joint;
 mod numbers;
 mod objective;
 mod optim;
@@ -80,6 +81,7 @@ mod terms;
 mod train;
 mod verdict;
 mod weight;
+mod weights;
 
 pub mod data;
 pub mod diagnose;
@@ -98,6 +100,7 @@ pub use elbo_engine::{
 pub use elbo_macros::bayesian;
 pub use forward::{Forward, Layer, LayerAt};
 pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
+pub use log_joint::LogJoint;
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
@@ -115,6 +118,7 @@ pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use train::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use verdict::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
+pub use weights::{Space, Weights, WeightsError};
 
 // What walks are given, under names short enough for an expansion to be read.
 #[doc(hidden)]
@@ -130,7 +134,7 @@ pub mod prelude {
         LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace, MonteCarlo,
         Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Radial, Real, Report,
         Sample, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
-        TrainError, Var, WarmUp, Watch, Weight, bayesian,
+        TrainError, Var, WarmUp, Watch, Weight, Weights, bayesian,
     };
 }
 

@@ -6,7 +6,7 @@ use std::ops::{Add, Deref, Div, Mul, Sub};
 use crate::drawing::{Cx, Estimator, Mode};
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::estimate::{self, Grid};
-use crate::{Divergence, Drawn, Given, Path, Posterior, Prior, Real, Var, Variance};
+use crate::{Divergence, Drawn, Given, Path, Posterior, Prior, Real, Space, Tensor, Var, Variance, Weights};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -39,6 +39,8 @@ trait Source<'t, T: Real> {
     fn variance(&self) -> Variance<'t, T>;
     fn perturbation(&self) -> Option<Var<'t, T>>;
     fn used(&self) -> &Cell<Used>;
+    fn space(&self) -> Space;
+    fn log_jacobian(&self) -> Option<Var<'t, T>>;
 }
 
 /// How a weight was used in its draw.
@@ -64,6 +66,8 @@ struct Pair<'t, Q: Divergence<P>, P: Prior> {
     variance: OnceCell<Variance<'t, Q::Scalar>>,
     perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
     used: Cell<Used>,
+    /// Of a weight that was given as unconstrained numbers.
+    log_jacobian: Option<Var<'t, Q::Scalar>>,
 }
 
 impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
@@ -148,6 +152,14 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     fn used(&self) -> &Cell<Used> {
         &self.used
     }
+
+    fn space(&self) -> Space {
+        Q::space()
+    }
+
+    fn log_jacobian(&self) -> Option<Var<'t, Q::Scalar>> {
+        self.log_jacobian
+    }
 }
 
 /// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
@@ -201,10 +213,17 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
 ) -> Weight<'t, Q::Scalar> {
     check_at(posterior, &cx.path());
     let value = OnceCell::new();
-    if let Mode::At { flat, used } = cx.mode {
-        let shape = posterior.shape();
-        let flat = Cx::take(flat, used, shape);
-        let _ = value.set(cx.tape().constant(shape, |i| flat[i]));
+    let space = Q::space();
+    let mut log_jacobian = None;
+    if let Mode::At { weights, used } = cx.mode {
+        let given = given(weights, used, posterior.shape(), cx.path());
+        let (weight, jacobian) = if weights.is_unconstrained() {
+            space.constrain(cx.tape().param(given))
+        } else {
+            (cx.tape().param(given), None)
+        };
+        let _ = value.set(weight);
+        log_jacobian = jacobian;
     }
     Weight(cx.tape().alloc(Pair {
         posterior,
@@ -217,7 +236,28 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
         variance: OnceCell::new(),
         perturbation: OnceCell::new(),
         used: Cell::new(Used::Never),
+        log_jacobian,
     }))
+}
+
+/// The tensor that is given for the weight at this place.
+///
+/// # Panics
+/// If there is none, or it has another shape.
+fn given<'t, T: Real>(weights: &'t Weights<T>, used: &Cell<usize>, shape: &[usize], path: Path<'_>) -> &'t Tensor<T> {
+    let entries = weights.entries();
+    // Weights are drawn in the order in which they were listed.
+    let next = entries.get(used.get()).filter(|entry| entry.name.is(&path));
+    let Some(entry) = next.or_else(|| entries.iter().find(|entry| entry.name.is(&path))) else {
+        panic!("at: the weights are of another model: they have no `{path}`; make them with `model.mean_weights()`");
+    };
+    assert!(
+        entry.tensor.shape() == shape,
+        "at: the weights are of another model: `{path}` has the shape {:?} there, and {shape:?} in the model",
+        entry.tensor.shape()
+    );
+    used.set(used.get() + 1);
+    &entry.tensor
 }
 
 impl<'t, T: Real> Weight<'t, T> {
@@ -229,6 +269,16 @@ impl<'t, T: Real> Weight<'t, T> {
     /// ln p of a sample of it on the tape: of the one that the forward uses, where it uses one.
     pub(crate) fn log_prior_var(self) -> Var<'t, T> {
         self.0.log_prior()
+    }
+
+    /// Where its elements may be.
+    pub(crate) fn space(self) -> Space {
+        self.0.space()
+    }
+
+    /// ln |det ∂w/∂u| of the map from the unconstrained numbers that it was given as; `None` where it is 0.
+    pub(crate) fn log_jacobian_var(self) -> Option<Var<'t, T>> {
+        self.0.log_jacobian()
     }
 
     /// The sample of it on the tape.

@@ -180,8 +180,9 @@ fn a_scale_drawn_several_times_is_another_for_every_draw() {
 fn the_state_of_a_chain_begins_with_the_prior_s_own_parameter() {
     let model = hierarchical();
     let flat: Vec<f64> = (0..11).map(|i| 1.0 + f64::from(i)).collect();
-    let tape = Tape::new();
-    let draw = model.at(&tape, &flat);
+    let (tape, mut weights) = (Tape::new(), model.mean_weights());
+    weights.set_flat(&flat).unwrap();
+    let draw = model.at(&tape, &weights);
     assert_eq!(draw.scale.own().unwrap().item(), 1.0);
     assert_eq!(draw.first.value(), &flat[1..8]);
     assert_eq!(draw.second.value(), &flat[8..]);

@@ -134,6 +134,12 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     #[track_caller]
     pub(crate) fn gather(&self, rows: &[usize], inputs: &mut Tensor<T>, targets: &mut Y) {
         self.inputs.gather(rows, inputs);
+        self.gather_targets(rows, targets);
+    }
+
+    /// The same of the targets alone.
+    #[track_caller]
+    pub(crate) fn gather_targets(&self, rows: &[usize], targets: &mut Y) {
         self.targets.gather(rows, targets);
         assert!(
             targets.rows() == rows.len(),

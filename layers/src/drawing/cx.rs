@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::noise::FixedNoise;
 use super::{Estimator, Estimators};
-use crate::{Key, Path, Real, Shape, Tape, Tensor, Var};
+use crate::{Key, Path, Real, Tape, Tensor, Var, Weights};
 
 /// Where a draw's weights come from.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub(crate) enum Mode<'t, T: Real> {
     Random(Random<'t, T>),
     /// Every posterior's mean.
     Mean,
-    /// A flat vector of all weights, in the order of the walk, and how much of it is used.
-    At { flat: &'t [T], used: &'t Cell<usize> },
+    /// Given weights, and how many of them are used.
+    At { weights: &'t Weights<T>, used: &'t Cell<usize> },
 }
 
 /// How the posterior is drawn from.
@@ -128,12 +128,12 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// The next weights of the flat vector.
-    pub(crate) fn take(flat: &'t [T], used: &Cell<usize>, shape: &[usize]) -> &'t [T] {
-        let len = Shape::from(shape).elements();
-        let from = used.replace(used.get() + len);
-        flat.get(from..from + len).unwrap_or_else(|| {
-            panic!("at: {} numbers are fewer than the model's random weights", flat.len());
-        })
+    /// A parameter that is no random weight's: on the tape, to be learned; or as a constant, where the weights are given
+    /// and gradients are with respect to these.
+    pub(crate) fn own_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
+        match self.mode {
+            Mode::At { .. } => self.tape.input(parameter),
+            _ => self.tape.param(parameter),
+        }
     }
 }

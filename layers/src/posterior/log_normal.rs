@@ -2,7 +2,7 @@
 
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, Posterior, Variance};
-use crate::{Cx, MeanField, No, Parameters, Path, Real, Tape, Tensor, Var, Yes};
+use crate::{Cx, MeanField, No, Parameters, Path, Real, Space, Tape, Tensor, Var, Yes};
 
 /// Independent log-normals, one for every element: ln w is N(μ, σ²). For weights that are positive, such as scales and
 /// gains.
@@ -60,6 +60,10 @@ impl<T: Real> Posterior for LogNormal<T> {
 
     fn shape(&self) -> &[usize] {
         self.log.shape()
+    }
+
+    fn space() -> Space {
+        Space::Positive
     }
 
     fn check(&self) -> Result<(), String> {

@@ -37,7 +37,7 @@ pub use triangle::Triangle;
 use crate::divergence::Sampled;
 use crate::engine::random::normals;
 use crate::engine::threads::call;
-use crate::{Cx, Key, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Verdict};
+use crate::{Cx, Key, Parameters, Path, Prior, Real, Role, Space, Tape, Tensor, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
@@ -51,6 +51,14 @@ pub trait Posterior: Parameters + 'static {
 
     /// The shape of the weight.
     fn shape(&self) -> &[usize];
+
+    /// Where the elements of the weight may be: anywhere, unless the family says otherwise.
+    fn space() -> Space
+    where
+        Self: Sized,
+    {
+        Space::Real
+    }
 
     /// Whether the parameters fit each other. It is asked at every draw, so it allocates only where they do not.
     ///

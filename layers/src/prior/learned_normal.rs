@@ -96,7 +96,7 @@ impl<T: Real> Own<T> for LearnedNormal<T> {
 
     fn draw<'t>(&'t self, cx: Cx<'t, T>) -> OwnDraw<'t, T> {
         self.check();
-        OwnDraw::Certain(sum(LnSoftplus, [cx.tape().param(&self.rho)], None))
+        OwnDraw::Certain(sum(LnSoftplus, [cx.own_param(&self.rho)], None))
     }
 
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}

@@ -2,10 +2,11 @@
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
+use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
 use crate::outputs::{By, Outputs, Own};
 use crate::train::TrainError;
-use crate::{Drawn, Draws, Elbo, Layer, Likelihood, Real, Tape, Var};
+use crate::{Drawn, Draws, Elbo, Layer, Likelihood, Path, Real, Tape, Var};
 
 /// The evidence lower bound of a model as it is, averaged over draws of its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -164,8 +165,13 @@ pub(super) fn first(rows: usize, len: usize) -> Vec<usize> {
     (0..rows).map(|row| row % len).collect()
 }
 
-/// The divergence in nats of each draw: the same for all where it is a closed form.
+/// The divergence in nats of each draw: the same for all where it has a closed form, which is asked once.
 pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
+    let mut closed = 0.0;
+    model.each_kl(&Path::ROOT, &mut |_, nats| closed += nats);
+    if !closed.is_nan() {
+        return vec![closed; draws.count()];
+    }
     let mut tape = Tape::inference();
     let each = (0..draws.count()).map(|draw| {
         tape.reset();
@@ -174,7 +180,8 @@ pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
     each.collect()
 }
 
-/// The mean negative log-likelihood in nats per example, of each draw of the weights.
+/// The mean negative log-likelihood in nats per example, of each draw of the weights. Each weight is drawn once a draw,
+/// for all examples; draws are shared out among the threads.
 pub(super) fn nll_of_draws<T, M, L, F>(
     model: &M,
     likelihood: &L,
@@ -185,22 +192,23 @@ pub(super) fn nll_of_draws<T, M, L, F>(
 ) -> Vec<f64>
 where
     T: Real,
-    M: Bayesian<Scalar = T>,
+    M: Bayesian<Scalar = T> + Sync,
     L: Likelihood<T>,
-    F: Outputs<M>,
+    L::Targets: Sync,
+    F: Outputs<M> + Sync,
 {
-    let mut tape = Tape::inference();
-    let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
-    let mut sums = vec![0.0; draws.count()];
     let rows: Vec<usize> = (0..data.len()).collect();
-    for rows in rows.chunks(batch) {
-        data.gather(rows, &mut inputs, &mut targets);
-        for (draw, sum) in sums.iter_mut().enumerate() {
+    let start = || (Tape::inference(), data.targets().empty_like());
+    map_tasks(draws.count(), start, |(tape, targets), draw| {
+        let weights = model.draw_weights(draws.key(draw));
+        let mut sum = 0.0;
+        for rows in rows.chunks(batch) {
+            data.gather_targets(rows, targets);
             tape.reset();
-            let net = model.draw(&tape, draws.key(draw));
-            let nll = likelihood.mean_nll(forward.outputs(net, tape.input(&inputs)), &targets);
-            *sum += nll.nats() * rows.len() as f64;
+            let x = tape.input_rows(data.inputs(), rows[0]..rows[0] + rows.len());
+            let nll = likelihood.mean_nll(forward.outputs(model.at(tape, &weights), x), targets);
+            sum += nll.nats() * rows.len() as f64;
         }
-    }
-    sums.iter().map(|sum| sum / data.len() as f64).collect()
+        sum / data.len() as f64
+    })
 }

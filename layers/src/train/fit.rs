@@ -339,10 +339,11 @@ impl<L, O> Elbo<L, O> {
         asked: Asked<'_, M, L::Targets>,
     ) -> Result<Report, TrainError>
     where
-        M: Bayesian,
+        M: Bayesian + Sync,
         L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
         O: Optimizer<M::Scalar>,
-        F: Outputs<M>,
+        F: Outputs<M> + Sync,
     {
         let Asked { validation, stop_early, mut each_epoch, shared } = asked;
         let batches = data.len().div_ceil(self.batch);

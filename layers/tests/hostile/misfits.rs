@@ -27,8 +27,9 @@ where
     refuses(&named, || {
         let _ = model.mean(&Tape::new()).weight.value();
     });
+    let weights = One { weight: MeanField::new(FOUR), prior: Normal(0.0, 1.0) }.mean_weights();
     refuses(&named, || {
-        let _ = model.at(&Tape::new(), &[0.5; 4]);
+        let _ = model.at(&Tape::new(), &weights);
     });
     // The parameters that a family is made of do not know of which.
     refuses(&expected[1..], || {

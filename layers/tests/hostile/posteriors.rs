@@ -156,11 +156,16 @@ fn a_posterior_that_breaks_its_promise_is_named() {
 }
 
 #[test]
-fn a_flat_vector_for_a_shape_that_changes_is_refused() {
-    let tape = Tape::new();
+fn weights_for_a_shape_that_changes_are_refused() {
+    #[bayesian]
+    struct Honest {
+        #[prior(Normal(0.0, 1.0))]
+        weight: MeanField,
+    }
+    let (tape, weights) = (Tape::new(), Honest { weight: MeanField::new([2, 3]) }.mean_weights());
     let model = one(Liar::new(Lie::Shape));
-    refuses(&["at: 6 numbers are fewer"], || {
-        let _ = model.at(&tape, &[0.5; 6]);
+    refuses(&["at: the weights are of another model", "`weight`", "[2, 3]"], || {
+        let _ = model.at(&tape, &weights);
     });
 }
 

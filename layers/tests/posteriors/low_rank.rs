@@ -84,9 +84,10 @@ fn the_density_is_that_of_the_covariance() {
     let weight =
         LowRank::with_covariance(Tensor::new([2], mean), &Tensor::new([2], [a, b]), &Tensor::new([2, 1], [u, v]));
     let model = One { weight, prior: MonteCarlo(Normal(0.0, 1.0)) };
-    let tape = Tape::new();
+    let (tape, mut weights) = (Tape::new(), model.mean_weights());
+    weights.set_flat(&w).unwrap();
     // At given weights the estimate is ln q − ln p.
-    let net = model.at(&tape, &w);
+    let net = model.at(&tape, &weights);
     let prior: f64 = w.iter().map(|w| -0.5 * w * w).sum::<f64>() - std::f64::consts::TAU.ln();
     assert!((net.kl().nats() + prior - expected).abs() < 1e-13);
 }

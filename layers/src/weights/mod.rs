@@ -1,0 +1,215 @@
+//! The random weights of a model, as a value.
+
+mod error;
+mod space;
+
+use std::path::Path as File;
+
+pub use error::WeightsError;
+pub use space::Space;
+
+use crate::engine::io::safetensors::{self, Safetensors};
+use crate::engine::{Name, Visitor, VisitorMut};
+use crate::{Drawn, Parameters, Path, Real, Role, Tensor};
+
+/// One tensor for each random weight of a model, by the weight's name (`hidden.0.weight`), in the order of the model's
+/// fields; those of a prior's own parameter come before the weights under it.
+///
+/// A random weight is a field with a prior: also a [`Point`](crate::Point) with one. What has no prior, a `Point` without
+/// one or a [`Buffer`](crate::Buffer), belongs to the model and is not here.
+///
+/// Weights come from a draw of the model, from its posterior means, from a flat slice or from a file, and
+/// [`Bayesian::at`](crate::Bayesian::at) gives the model at these weights. They are [`Parameters`]: gradients with respect to
+/// them are gathered in [`Gradients::of(&weights)`](crate::Gradients::of), and an optimiser moves them.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// let layer = Dense::new(3, 2);
+/// let mut weights = layer.mean_weights();
+/// assert_eq!(weights.names().collect::<Vec<_>>(), ["weight", "bias"]);
+/// weights.get_mut("bias").unwrap().fill(0.5);
+///
+/// let (x, tape) = (Tensor::full([4, 3], 1.0), Tape::new());
+/// let mut gradients = Gradients::of(&weights);
+/// let net = layer.at(&tape, &weights);
+/// let y = net.forward(tape.input(&x)).sum();
+/// y.backward(&mut gradients);
+/// assert_eq!(gradients.get("bias").unwrap(), [4.0, 4.0]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Weights<T: Real = f32> {
+    entries: Vec<Entry<T>>,
+    unconstrained: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entry<T: Real> {
+    pub(crate) name: Name,
+    pub(crate) space: Space,
+    pub(crate) tensor: Tensor<T>,
+}
+
+impl<T: Real> Weights<T> {
+    /// The weights that a draw holds. Of several draws at once, the first.
+    pub fn of<'t>(net: &impl Drawn<'t, T>) -> Self {
+        let mut entries = Vec::new();
+        net.walk(&Path::ROOT, &mut |path, weight| {
+            let value = weight.value_var();
+            let tensor = Tensor::new(value.shape(), &value.value()[..value.len()]);
+            entries.push(Entry { name: Name::of(path), space: weight.space(), tensor });
+        });
+        Weights { entries, unconstrained: false }
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = String> {
+        self.entries.iter().map(|entry| entry.name.to_string())
+    }
+
+    /// The elements of the weight `name`, row by row.
+    pub fn get(&self, name: &str) -> Option<&[T]> {
+        self.entries.iter().find(|entry| entry.name == *name).map(|entry| entry.tensor.data())
+    }
+
+    /// The elements of the weight `name`, row by row, to be changed.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
+        self.entries.iter_mut().find(|entry| entry.name == *name).map(|entry| entry.tensor.data_mut())
+    }
+
+    /// The number of elements of all weights.
+    pub fn len(&self) -> usize {
+        self.entries.iter().map(|entry| entry.tensor.len()).sum()
+    }
+
+    /// Whether the model has no random weights.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All elements, one weight after the other, each row by row.
+    pub fn flat(&self) -> Vec<T> {
+        self.entries.iter().flat_map(|entry| entry.tensor.data()).copied().collect()
+    }
+
+    /// Sets all elements from a flat slice, in the order of [`flat`](Weights::flat).
+    ///
+    /// # Errors
+    /// If the slice has not as many elements. Nothing is changed then.
+    pub fn set_flat(&mut self, flat: &[T]) -> Result<(), WeightsError> {
+        if flat.len() != self.len() {
+            return Err(WeightsError::Length { expected: self.len(), found: flat.len() });
+        }
+        let mut rest = flat;
+        for entry in &mut self.entries {
+            let (first, later) = rest.split_at(entry.tensor.len());
+            entry.tensor.data_mut().copy_from_slice(first);
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Whether these are unconstrained numbers, from [`unconstrained`](Weights::unconstrained).
+    pub fn is_unconstrained(&self) -> bool {
+        self.unconstrained
+    }
+
+    /// The same weights as numbers that may have any value, each mapped by its [`Space`]: what an algorithm moves that
+    /// knows no bounds, such as a Markov chain. A model [at](crate::Bayesian::at) these maps them back on the tape, and
+    /// [`Drawn::log_jacobian`] is the logarithm of the map's volume.
+    ///
+    /// # Errors
+    /// If an element is not in its space.
+    pub fn unconstrained(&self) -> Result<Self, WeightsError> {
+        let mut weights = self.clone();
+        if !self.unconstrained {
+            for Entry { name, space, tensor } in &mut weights.entries {
+                let outside = tensor.data().iter().position(|w| !space.contains(w.to_f64()));
+                if let Some(element) = outside {
+                    let value = tensor.data()[element].to_f64();
+                    return Err(WeightsError::Space { name: name.to_string(), element, value, space: *space });
+                }
+                tensor.data_mut().iter_mut().for_each(|w| *w = T::from_f64(space.to_unconstrained(w.to_f64())));
+            }
+            weights.unconstrained = true;
+        }
+        Ok(weights)
+    }
+
+    /// The weights that unconstrained numbers stand for; themselves, if they are none.
+    #[must_use]
+    pub fn constrained(&self) -> Self {
+        let mut weights = self.clone();
+        if self.unconstrained {
+            for Entry { space, tensor, .. } in &mut weights.entries {
+                tensor.data_mut().iter_mut().for_each(|u| *u = T::from_f64(space.from_unconstrained(u.to_f64())));
+            }
+            weights.unconstrained = false;
+        }
+        weights
+    }
+
+    /// Writes the weights, as they are in the model, to a safetensors file, by name.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write(&self, file: impl AsRef<File>) -> Result<(), WeightsError> {
+        let weights = self.constrained();
+        let tensors = weights.entries.iter().map(|entry| (entry.name.to_string(), &entry.tensor));
+        let tensors: Vec<(String, &Tensor<T>)> = tensors.collect();
+        let named = tensors.iter().map(|(name, tensor)| (&name[..], *tensor));
+        Ok(safetensors::write(file, named, [])?)
+    }
+
+    /// Sets all weights from a safetensors file with a tensor for each name, such as one that
+    /// [`write`](Weights::write) made.
+    ///
+    /// # Errors
+    /// If the file cannot be read, has not the same names, or a tensor of another shape. Nothing is changed then.
+    pub fn read(&mut self, file: impl AsRef<File>) -> Result<(), WeightsError> {
+        let file = Safetensors::open(file)?;
+        let known: std::collections::HashSet<String> = self.names().collect();
+        if let Some(name) = file.names().find(|name| !known.contains(*name)) {
+            return Err(WeightsError::Unknown { name: name.to_owned() });
+        }
+        let mut read = self.constrained();
+        for Entry { name, tensor, .. } in &mut read.entries {
+            let found: Tensor<T> = file.tensor(&name.to_string())?;
+            if found.shape() != tensor.shape() {
+                let [expected, found] = [tensor.shape(), found.shape()].map(<[usize]>::to_vec);
+                return Err(WeightsError::Shape { name: name.to_string(), expected, found });
+            }
+            *tensor = found;
+        }
+        *self = if self.unconstrained { read.unconstrained()? } else { read };
+        Ok(())
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry<T>] {
+        &self.entries
+    }
+}
+
+impl<T: Real> PartialEq for Weights<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Entry<T>, &Entry<T>)| a.name == b.name && a.tensor == b.tensor;
+        self.unconstrained == other.unconstrained
+            && self.entries.len() == other.entries.len()
+            && self.entries.iter().zip(&other.entries).all(same)
+    }
+}
+
+impl<T: Real> Parameters for Weights<T> {
+    type Scalar = T;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        for Entry { name, tensor, .. } in &self.entries {
+            name.below(path, |path| f(path, Role::Point, tensor));
+        }
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        for Entry { name, tensor, .. } in &mut self.entries {
+            name.below(path, |path| f(path, Role::Point, tensor));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Where a weight may be, and the map from there to all real numbers.
+
+use std::fmt;
+
+use crate::{Real, Var};
+
+/// The values that the elements of a weight may have: what a [`Posterior`](crate::Posterior) family says of its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Space {
+    /// Any number. An unconstrained number is the element itself.
+    Real,
+    /// Numbers above zero. The unconstrained number is u = ln w, and ln |dw/du| = u.
+    Positive,
+}
+
+impl Space {
+    /// Whether an element may have this value.
+    pub fn contains(self, w: f64) -> bool {
+        match self {
+            Space::Real => w.is_finite(),
+            Space::Positive => w > 0.0 && w.is_finite(),
+        }
+    }
+
+    /// The unconstrained number of an element.
+    pub fn to_unconstrained(self, w: f64) -> f64 {
+        match self {
+            Space::Real => w,
+            Space::Positive => w.ln(),
+        }
+    }
+
+    /// The element of an unconstrained number.
+    pub fn from_unconstrained(self, u: f64) -> f64 {
+        match self {
+            Space::Real => u,
+            Space::Positive => u.exp(),
+        }
+    }
+
+    /// The weight of unconstrained numbers on the tape, and ln |det ∂w/∂u|, summed over the elements, in nats; `None` where
+    /// it is 0 everywhere.
+    pub(crate) fn constrain<T: Real>(self, u: Var<'_, T>) -> (Var<'_, T>, Option<Var<'_, T>>) {
+        match self {
+            Space::Real => (u, None),
+            Space::Positive => (u.exp(), Some(u.sum())),
+        }
+    }
+}
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Space::Real => "finite numbers",
+            Space::Positive => "positive, finite numbers",
+        })
+    }
+}
