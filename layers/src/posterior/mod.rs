@@ -57,7 +57,7 @@ pub trait Posterior: Parameters + 'static {
     where
         Self: Sized,
     {
-        Space::Real
+        Space::Reals
     }
 
     /// Whether the parameters fit each other. It is asked at every draw, so it allocates only where they do not.

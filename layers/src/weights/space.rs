@@ -9,7 +9,7 @@ use crate::{Real, Var};
 #[non_exhaustive]
 pub enum Space {
     /// Any number. An unconstrained number is the element itself.
-    Real,
+    Reals,
     /// Numbers above zero. The unconstrained number is u = ln w, and ln |dw/du| = u.
     Positive,
 }
@@ -18,7 +18,7 @@ impl Space {
     /// Whether an element may have this value.
     pub fn contains(self, w: f64) -> bool {
         match self {
-            Space::Real => w.is_finite(),
+            Space::Reals => w.is_finite(),
             Space::Positive => w > 0.0 && w.is_finite(),
         }
     }
@@ -26,7 +26,7 @@ impl Space {
     /// The unconstrained number of an element.
     pub fn to_unconstrained(self, w: f64) -> f64 {
         match self {
-            Space::Real => w,
+            Space::Reals => w,
             Space::Positive => w.ln(),
         }
     }
@@ -34,7 +34,7 @@ impl Space {
     /// The element of an unconstrained number.
     pub fn from_unconstrained(self, u: f64) -> f64 {
         match self {
-            Space::Real => u,
+            Space::Reals => u,
             Space::Positive => u.exp(),
         }
     }
@@ -43,7 +43,7 @@ impl Space {
     /// it is 0 everywhere.
     pub(crate) fn constrain<T: Real>(self, u: Var<'_, T>) -> (Var<'_, T>, Option<Var<'_, T>>) {
         match self {
-            Space::Real => (u, None),
+            Space::Reals => (u, None),
             Space::Positive => (u.exp(), Some(u.sum())),
         }
     }
@@ -52,7 +52,7 @@ impl Space {
 impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Space::Real => "finite numbers",
+            Space::Reals => "finite numbers",
             Space::Positive => "positive, finite numbers",
         })
     }
