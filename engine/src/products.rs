@@ -158,7 +158,14 @@ struct Moved<'m, M: Parameters<Scalar = f64> + ?Sized> {
 
 impl<M: Parameters<Scalar = f64> + ?Sized> Drop for Moved<'_, M> {
     fn drop(&mut self) {
-        set(self.model, |i| self.start[i]);
+        let Moved { model, start } = self;
+        let mut restore = || set(*model, |i| start[i]);
+        if std::thread::panicking() {
+            // A walk that has changed meanwhile panics again, which would end the program.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore));
+        } else {
+            restore();
+        }
     }
 }
 

@@ -477,3 +477,80 @@ fn looking_for_what_is_not_finite_takes_linear_time() {
     assert_eq!(tape.first_non_finite_of(&[bad], &gradients), Some(found));
     assert_eq!(tape.dump(Some(&gradients)).entries().len(), 400_003);
 }
+
+/// Fills its output.
+#[derive(Clone, Copy)]
+struct Fill;
+
+impl Operation<f64> for Fill {
+    fn name(&self) -> &'static str {
+        "fill"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        io.output(0).fill(2.0);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        io.give(0, |_| 1.0);
+    }
+}
+
+#[test]
+fn a_segment_of_another_number_of_draws_is_refused() {
+    let w = Tensor::<f64>::full([100], 2.0);
+    let tape = Tape::new();
+    let [five] = tape.record_draws(5, Fill, &[tape.param(&w)], [[100]]);
+    panics(&["a value of 2 draws meets one of 5"], || {
+        tape.recompute([five], |[x]| x.tape().record_draws(2, Fill, &[], [[100]])[0])
+    });
+}
+
+#[test]
+fn a_parameter_in_a_segment_of_data_alone_is_refused() {
+    let w: &'static Tensor<f64> = Box::leak(Box::new(Tensor::full([2], 3.0)));
+    let (x, tape) = (Tensor::full([2], 1.0), Tape::new());
+    let words = ["recompute", "within the segment", "one of the inputs"];
+    panics(&words, || tape.recompute([tape.input(&x)], move |[x]| x * x.tape().param(w)));
+    let inference = Tape::inference();
+    assert_eq!(inference.recompute([inference.input(&x)], move |[x]| x * x.tape().param(w)).value(), [3.0; 2]);
+}
+
+#[test]
+fn an_operation_that_nothing_asks_for_is_not_blamed() {
+    let w = Tensor::<f64>::full([2], 0.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    tape.param(&w).ln().sum().backward(&mut gradients);
+    assert!(gradients.first_non_finite().is_some());
+    gradients.clear();
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    let loss = (x + 1.0).square().sum();
+    let _ = x.exp();
+    assert_eq!(tape.backward_watched(&[(loss, 1.0)], &mut gradients), Ok(()));
+    assert_eq!(gradients.get("").unwrap(), [2.0; 2]);
+}
+
+/// Visits its tensor under two names.
+struct Shared(Tensor<f64>);
+
+impl Parameters for Shared {
+    type Scalar = f64;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, f64>) {
+        f(&path.at("a"), Role::Point, &self.0);
+        f(&path.at("b"), Role::Point, &self.0);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, f64>) {
+        f(&path.at("a"), Role::Point, &mut self.0);
+        f(&path.at("b"), Role::Point, &mut self.0);
+    }
+}
+
+#[test]
+fn a_tensor_that_is_visited_twice_is_refused() {
+    let model = Shared(Tensor::full([2], 3.0));
+    panics(&["Parameters", "`a` and as `b`"], || Gradients::of(&model));
+}

@@ -172,6 +172,10 @@ impl<'t, Q: Divergence<P>, P: Prior> Pair<'t, Q, P> {
             let found = value.shape();
             self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
         }
+        if value.draws() != 1 && value.draws() != self.cx.draws() {
+            let (found, asked) = (value.draws(), self.cx.draws());
+            self.broken(method, format_args!("it gave {found} draws, and was asked for {asked}"));
+        }
         self.on_tape(method, value)
     }
 

@@ -198,7 +198,7 @@ impl Chunk {
         let memory = unsafe { std::alloc::alloc_zeroed(layout) };
         match NonNull::new(memory.cast()) {
             Some(memory) => Chunk { memory, lines },
-            None => std::alloc::handle_alloc_error(layout),
+            None => panic!("a tape cannot hold {} more bytes: there is no memory for them", layout.size()),
         }
     }
 

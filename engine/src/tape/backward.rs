@@ -1,5 +1,7 @@
 //! The reverse sweep.
 
+use std::cell::Cell;
+
 use crate::Real;
 use crate::Var;
 use crate::tape::Tape;
@@ -12,6 +14,8 @@ pub(super) struct Swept<'l, T> {
     pub(super) slots: &'l [Slot<T>],
     pub(super) places: &'l mut [Place<T>],
     pub(super) homes: &'l [u32],
+    /// Whether a parameter's gradient holds anything.
+    pub(super) home_written: &'l mut [bool],
 }
 
 /// Looks at the tape after an operation has passed its adjoint on to these inputs.
@@ -58,8 +62,8 @@ impl<T: Real> Tape<T> {
         gradients.begin_sweep();
         for &(root, coefficient) in roots {
             let share = coefficient / T::from_f64(f64::from(lists.slots[root.id as usize].draws));
-            let (_, _, mut swept) = lists.swept();
-            self.each_draw(&mut swept, &mut gradients.written, &[root.id], (0, 0), &|io| io.give(0, |_| share));
+            let (_, _, mut swept) = lists.swept(&mut gradients.written);
+            self.each_draw(&mut swept, &[root.id], (0, 0), &|io| io.give(0, |_| share));
         }
         self.sweep(lists, &mut gradients.written, observe);
         for leaf in &lists.updates {
@@ -71,17 +75,21 @@ impl<T: Real> Tape<T> {
 
     /// Goes through the operations in reverse. Where the adjoints of some values stand, the places say.
     pub(super) fn sweep(&self, lists: &mut Lists<T>, home_written: &mut [bool], observe: &mut Observer<'_, T>) {
-        let (nodes, inputs, mut swept) = lists.swept();
+        let (nodes, inputs, mut swept) = lists.swept(home_written);
         for node in nodes.iter().rev() {
             let outputs = (node.outputs.1 - node.outputs.0) as usize;
-            self.each_draw(&mut swept, home_written, node.inputs(inputs), node.outputs, &|io| {
+            let is_reached = Cell::new(false);
+            self.each_draw(&mut swept, node.inputs(inputs), node.outputs, &|io| {
                 if (0..outputs).any(|k| io.upstream(k).is_some()) {
+                    is_reached.set(true);
                     // SAFETY: the operation lies in the arena, which is not reset while the tape is borrowed. A root
                     // was computed from its output, so what it borrows lives as long as the root's variable.
                     unsafe { (*node.operation).adjoint(io) }
                 }
             });
-            observe(&swept, node, node.inputs(inputs));
+            if is_reached.get() {
+                observe(&swept, node, node.inputs(inputs));
+            }
         }
     }
 
@@ -89,12 +97,11 @@ impl<T: Real> Tape<T> {
     fn each_draw(
         &self,
         swept: &mut Swept<'_, T>,
-        home_written: &mut [bool],
         inputs: &[u32],
         outputs: (u32, u32),
         visit: &dyn Fn(&mut Adjoints<'_, T>),
     ) {
-        let Swept { slots, places, homes } = swept;
+        let Swept { slots, places, homes, home_written } = swept;
         let of = |id: u32| slots[id as usize].draws;
         let draws = inputs.iter().copied().chain(outputs.0..outputs.1).map(of).max().unwrap_or(1);
         for id in outputs.0 as usize..outputs.1 as usize {
@@ -104,16 +111,7 @@ impl<T: Real> Tape<T> {
             }
         }
         for draw in 0..draws as usize {
-            visit(&mut Adjoints {
-                slots,
-                places,
-                homes,
-                home_written: &mut *home_written,
-                inputs,
-                outputs,
-                draw,
-                arena: &self.arena,
-            });
+            visit(&mut Adjoints { slots, places, homes, home_written, inputs, outputs, draw, arena: &self.arena });
         }
     }
 
@@ -137,7 +135,7 @@ impl<T: Real> Tape<T> {
             next = home + 1;
         }
         for leaf in &lists.updates {
-            gradients.buffer_at(leaf.address, lists.slots[leaf.slot as usize].len);
+            gradients.updated_at(leaf.address, lists.slots[leaf.slot as usize].len);
         }
         lists.pointers.clear();
         // One pointer an entry: a parameter may stand on the tape several times.

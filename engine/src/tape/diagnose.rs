@@ -113,10 +113,13 @@ impl<T: Real> Tape<T> {
             if found.is_none() {
                 let bad = inputs.iter().find(|&&id| {
                     let (place, slot) = (swept.places[id as usize], &swept.slots[id as usize]);
-                    let len =
-                        if swept.homes[id as usize] == NO_HOME { place.written as usize * slot.len } else { slot.len };
+                    let len = match swept.homes[id as usize] {
+                        NO_HOME => place.written as usize * slot.len,
+                        home if swept.home_written[home as usize] => slot.len,
+                        _ => 0,
+                    };
                     // SAFETY: what is marked as written was written, in memory for every draw; a parameter's gradient
-                    // has memory from the start, and was zeros at first. Nothing writes to it in this call.
+                    // has memory from the start. Nothing writes to it in this call.
                     len > 0 && slot.tracked && !all_finite(unsafe { std::slice::from_raw_parts(place.data, len) })
                 });
                 found = bad.map(|&bad| (node.origin(), bad));

@@ -40,6 +40,10 @@ const MAKE_ANEW: &str = "make them with `Gradients::of(&model)` after its last c
 
 impl<T: Real> Gradients<T> {
     /// Room for the gradients of `model`, in the order of its walk.
+    ///
+    /// # Panics
+    /// If the walk visits a tensor twice: it would have two gradients, each a part of its own.
+    #[track_caller]
     pub fn of<M: Parameters<Scalar = T> + ?Sized>(model: &M) -> Self {
         let (mut entries, mut by_address, mut names) = (Vec::new(), Vec::new(), Names::default());
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
@@ -51,6 +55,10 @@ impl<T: Real> Gradients<T> {
             entries.push(Entry { role, gradient: Tensor::zeros(tensor.shape()), address: address(tensor) });
         });
         by_address.sort_unstable();
+        if let Some(pair) = by_address.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            let [first, second] = [names.get(pair[0].1), names.get(pair[1].1)];
+            panic!("Parameters: `visit` visits one tensor as `{first}` and as `{second}`; it must visit each once");
+        }
         let [written, previous] = [(); 2].map(|()| vec![false; entries.len()]);
         let [order, latest] = [(); 2].map(|()| Order::with_capacity(entries.len()));
         Gradients { entries, names, written, previous, by_address, broken: false, order, latest }
@@ -119,7 +127,8 @@ impl<T: Real> Gradients<T> {
     ///
     /// # Panics
     /// If `model` has other tensors than the model that these were made for, or in another order, if a learned one has no
-    /// gradient here, or if the model's `visit_mut` does not visit what its `visit` does. The model is then as it was.
+    /// gradient here, or if the model's `visit_mut` does not visit what its `visit` does. The model is then as it was,
+    /// unless its walks are others from one call to the next.
     #[track_caller]
     pub fn step<M: Parameters<Scalar = T> + ?Sized>(
         &mut self,
@@ -260,7 +269,7 @@ impl<T: Real> Gradients<T> {
     /// The new value of the buffer whose elements stand at this address.
     #[track_caller]
     pub(crate) fn set(&mut self, address: usize, value: &[T]) {
-        let index = self.buffer_at(address, value.len());
+        let index = self.updated_at(address, value.len());
         self.entries[index].gradient.data_mut().copy_from_slice(value);
         self.written[index] = true;
     }
@@ -270,7 +279,7 @@ impl<T: Real> Gradients<T> {
     /// # Panics
     /// If there is none.
     #[track_caller]
-    pub(crate) fn buffer_at(&self, address: usize, len: usize) -> usize {
+    pub(crate) fn updated_at(&self, address: usize, len: usize) -> usize {
         let Some(index) = self.find(address) else {
             panic!("backward: these gradients are of another model than the buffer that the tape updates; {MAKE_ANEW}");
         };

@@ -26,7 +26,12 @@ impl<T: Real> Tape<T> {
     }
 
     /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
+    ///
+    /// # Panics
+    /// Within a segment of [`recompute`](Tape::recompute) on a tape that records: it would have no gradient.
+    #[track_caller]
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
+        self.check_leaf();
         // An empty tensor has no gradient, nor an address of its own to find one by.
         let tracked = self.recording && !x.is_empty();
         self.leaf(x.data(), x.shape(), true, tracked.then(|| address(x)))
@@ -59,9 +64,10 @@ impl<T: Real> Tape<T> {
     /// borrows.
     ///
     /// # Panics
-    /// If the shapes differ, or the value stands for several draws.
+    /// If the shapes differ, or the value stands for several draws; or within a segment, as for [`param`](Tape::param).
     #[track_caller]
     pub fn update<'t>(&'t self, buffer: &'t Tensor<T>, value: Var<'t, T>) {
+        self.check_leaf();
         self.check_same(value);
         assert!(value.draws() == 1, "update: a buffer cannot take the {} draws of a value", value.draws());
         assert!(
@@ -79,6 +85,14 @@ impl<T: Real> Tape<T> {
             value
         };
         self.lists_mut().updates.push(Leaf { slot: owned.id, address: address(buffer) });
+    }
+
+    #[track_caller]
+    fn check_leaf(&self) {
+        assert!(
+            !self.keeps_no_leaves,
+            "recompute: a parameter or a buffer's update within the segment; make it one of the inputs"
+        );
     }
 
     /// A value that no operation made, of the caller's elements (`borrowed`) or of some in the arena; a parameter has the

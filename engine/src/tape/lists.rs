@@ -83,9 +83,9 @@ impl<T: Real> Lists<T> {
     }
 
     /// The operations, their inputs, and what a sweep over them changes.
-    pub(super) fn swept(&mut self) -> (&[Node<T>], &[u32], Swept<'_, T>) {
+    pub(super) fn swept<'l>(&'l mut self, home_written: &'l mut [bool]) -> (&'l [Node<T>], &'l [u32], Swept<'l, T>) {
         let Lists { slots, inputs, nodes, places, homes, .. } = self;
-        (nodes, inputs, Swept { slots, places, homes })
+        (nodes, inputs, Swept { slots, places, homes, home_written })
     }
 
     /// What made each value, by its slot.

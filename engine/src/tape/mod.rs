@@ -54,6 +54,8 @@ pub struct Tape<T: Real = f32> {
     arena: Arena,
     lists: RefCell<Lists<T>>,
     recording: bool,
+    /// Whether this is the tape of a segment that is computed again: a parameter or an update on it would be lost.
+    keeps_no_leaves: bool,
     /// The tape of segments that are computed again, once there are any.
     inner: RefCell<Option<Box<Tape<T>>>>,
 }
@@ -82,6 +84,7 @@ impl<T: Real> Tape<T> {
                 pointers: Vec::new(),
             }),
             recording: true,
+            keeps_no_leaves: false,
             inner: RefCell::new(None),
         }
     }

@@ -341,10 +341,12 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// If the two inputs are one and the same value, or one is not wanted.
     #[track_caller]
     pub fn accumulate_both(&mut self, inputs: [usize; 2], write: impl FnOnce([(&mut [T], Write); 2])) {
+        // Before either is marked as written.
+        let [a, b] = inputs.map(|k| self.input_slot(k));
+        let is_one = a == b || (self.homes[a] != NO_HOME && self.homes[a] == self.homes[b]);
+        assert!(!is_one || self.slots[a].len == 0, "accumulate_both: the two inputs are the same value");
+        assert!(inputs.iter().all(|&k| self.is_wanted(k)), "accumulate_both: an adjoint is not wanted");
         let targets = inputs.map(|k| self.target(k).expect("both adjoints are wanted"));
-        let [(a, len, _), (b, ..)] = targets;
-        // Nothing of nothing overlaps, wherever it is.
-        assert!(a != b || len == 0, "accumulate_both: the two inputs are the same value");
         // SAFETY: as in `accumulate`; different values have adjoints in different places.
         write(targets.map(|(data, len, mode)| (unsafe { std::slice::from_raw_parts_mut(data, len) }, mode)));
     }

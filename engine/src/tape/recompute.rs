@@ -47,6 +47,8 @@ impl<T: Real> Tape<T> {
         let output = {
             let y = segment(inner.leaves(&ids, &slots));
             inner.check_same(y);
+            // As of any operation: what stands for several draws stands for as many as the inputs do.
+            self.draws_of(y.draws(), &inputs);
             let output = self.allocate(y.shape(), y.draws() as u32, None);
             // SAFETY: the slot was allocated just now, with room for every draw; nothing else refers to it.
             unsafe { std::slice::from_raw_parts_mut(output.data, output.elements()) }.copy_from_slice(y.value());
@@ -66,6 +68,7 @@ impl<T: Real> Tape<T> {
         let mut inner = self.inner.take().unwrap_or_else(|| Box::new(Tape::new()));
         inner.forget_values();
         inner.recording = recording;
+        inner.keeps_no_leaves = self.recording || self.keeps_no_leaves;
         inner
     }
 

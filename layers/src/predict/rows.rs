@@ -144,7 +144,9 @@ fn outputs_of_some<M: Bayesian, F: Outputs<M>>(
     x.gather(&(0..rows).map(|i| i * x.rows() / tried).collect::<Vec<_>>(), &mut some);
     let tape = Tape::inference();
     let net = model.draw(&tape, Drawing::new(draws.key(0)).without_kl());
-    (forward.outputs(net, tape.input(&some)).to_tensor(), tape.memory().used)
+    let output = forward.outputs(net, tape.input(&some));
+    assert!(output.draws() == 1, "predict: the model's output stands for {} draws; expected one", output.draws());
+    (output.to_tensor(), tape.memory().used)
 }
 
 /// Panics if rows have other outputs among all of `tried` than among the first `half`.
