@@ -35,7 +35,7 @@ impl Order {
         self.tensors.len()
     }
 
-    /// Whether there are no tensors.
+    /// Whether the model has nothing to visit.
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }

@@ -51,7 +51,7 @@ impl<'a, T> Matrix<'a, T> {
             "{} elements hold no {rows}×{columns} matrix whose rows are {row_stride} apart",
             data.len()
         );
-        // So that no offset overflows: between rows that there are, it is no longer than the slice.
+        // So that offsets cannot overflow: a stride between two rows is at most the length of the slice.
         Matrix { data, rows, columns, row_stride: row_stride.min(data.len()), column_stride: 1 }
     }
 
