@@ -56,5 +56,5 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
 
 fn predict(model: &Classifier, test: &Examples, options: &Training) -> Probabilities {
     let draws = Draws(options.draws).seed(options.seed);
-    with_threads(options.threads(), || Categorical.predict(model, test.inputs(), draws))
+    with_threads(options.threads(), || model.predict(&Categorical, test.inputs(), draws))
 }

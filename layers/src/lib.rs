@@ -32,7 +32,7 @@
 //! elbo.fit(&mut model, &train, Epochs(20))?;
 //! println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
 //!
-//! let predictions = model.predict(test.inputs(), Draws(64)).categorical();
+//! let predictions = model.predict(&Categorical, test.inputs(), Draws(64));
 //! println!("accuracy {:.2}", predictions.accuracy(test.targets()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -77,6 +77,7 @@ mod parts;
 mod posterior;
 mod predict;
 mod prior;
+mod samples;
 mod terms;
 mod train;
 mod verdict;
@@ -99,7 +100,7 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use forward::{Forward, Layer, LayerAt};
-pub use likelihood::{Categorical, Gaussian, Likelihood, MeanNll};
+pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll, Univariate};
 pub use log_joint::LogJoint;
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
@@ -108,13 +109,14 @@ pub use posterior::{
     Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
     MeanFieldLaplace, Point, Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
 };
-pub use predict::{Draws, Predict, Predictive};
+pub use predict::{Draws, Outputs, Predict, PredictFromPosterior, Predictive};
 pub use prior::{
     Cauchy, HalfCauchy, HalfNormal, HierarchicalNormal, Horseshoe, Laplace, LearnedNormal, LogNormalPrior,
 };
 pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior, own_mut_of, own_of};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
+pub use samples::{FromPosterior, KeptDraws, LogLikelihood, SampledOutputs, Samples};
 pub use train::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use verdict::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
 pub use weight::Weight;
@@ -128,13 +130,13 @@ pub use hidden::{Each, EachMut, OnWeight};
 pub mod prelude {
     pub use crate::data::Examples;
     pub use crate::{
-        Adam, Bayesian, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo, Epochs,
-        Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
+        Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
+        Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
         HierarchicalNormal, Horseshoe, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal,
         LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace, MonteCarlo,
-        Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, Prior, Radial, Real, Report,
-        Sample, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
-        TrainError, Var, WarmUp, Watch, Weight, Weights, bayesian,
+        Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, PredictFromPosterior, Prior,
+        Radial, Real, Report, Sample, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape,
+        Tempering, Tensor, TrainError, Var, WarmUp, Watch, Weight, Weights, bayesian,
     };
 }
 

@@ -118,11 +118,17 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn mean(&self) -> Var<'t, Q::Scalar> {
-        *self.mean.get_or_init(|| self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())))
+        *self.mean.get_or_init(|| match self.cx.kept_moments() {
+            Some((mean, _)) => mean,
+            None => self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())),
+        })
     }
 
     fn variance(&self) -> Variance<'t, Q::Scalar> {
         *self.variance.get_or_init(|| {
+            if let Some((_, variance)) = self.cx.kept_moments() {
+                return variance.map_or(Variance::Zero, Variance::Independent);
+            }
             if let Mode::Random(how) = self.cx.mode
                 && how.with_kl
                 && how.estimator == Estimator::Local

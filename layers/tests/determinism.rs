@@ -13,7 +13,7 @@ fn train(threads: usize, width: usize, rows: usize, batch: usize, epochs: usize)
     elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
     let mut bits = Vec::new();
     model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| bits.extend(tensor.data().iter().map(|x| x.to_bits())));
-    let predict = || Categorical.predict(&model, data.inputs(), Draws(9));
+    let predict = || model.predict(&Categorical, data.inputs(), Draws(9));
     let probabilities = elbo::with_threads(threads, predict);
     (bits, probabilities.mean().iter().map(|p| p.to_bits()).collect())
 }

@@ -105,9 +105,9 @@ fn a_recording_tape_normalises_by_the_batch_and_another_by_what_was_gathered() {
         }
     }
     // In prediction an example's output is its own.
-    let all = net.predict(&x, Draws(2));
-    let first = net.predict(&Tensor::new([1, 1, 5, 5], &x.data()[..25]), Draws(2));
-    assert_eq!(&all.outputs().data()[..3], first.outputs().data().split_at(3).0);
+    let all = net.outputs(&x, Draws(2));
+    let first = net.outputs(&Tensor::new([1, 1, 5, 5], &x.data()[..25]), Draws(2));
+    assert_eq!(&all.tensor().data()[..3], first.tensor().data().split_at(3).0);
     let [mean, variance] = [&net.norm.mean.0, &net.norm.variance.0].map(|statistic| statistic.data()[0]);
     let (tape, one) = (Tape::inference(), Tensor::full([1, 3, 1, 1], 0.7));
     let found = net.norm.mean(&tape).forward(tape.input(&one)).value()[0];

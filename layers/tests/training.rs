@@ -17,12 +17,12 @@ fn a_network_learns_and_its_predictions_are_probabilities() {
     assert!(report.last().nll < 0.5 * report.epochs[0].nll, "{report:?}");
     assert!(report.last().elbo > report.epochs[0].elbo);
 
-    let streamed = Categorical.predict(&model, data.inputs(), Draws(20).seed(1));
+    let streamed = model.predict(&Categorical, data.inputs(), Draws(20).seed(1));
     assert!(streamed.accuracy(data.targets()) > 0.9, "{}", streamed.accuracy(data.targets()));
-    let kept = model.predict(data.inputs(), Draws(20).seed(1));
-    assert_eq!(kept.outputs().shape(), [20, 3000, 3]);
+    let kept = model.outputs(data.inputs(), Draws(20).seed(1));
+    assert_eq!(kept.tensor().shape(), [20, 3000, 3]);
     assert_eq!(streamed.mean().len(), 3000 * 3);
-    assert_near(streamed.mean(), kept.categorical().mean(), 1e-12);
+    assert_near(streamed.mean(), kept.under(&Categorical).mean(), 1e-12);
     for row in streamed.mean().chunks(3) {
         assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     }
@@ -33,14 +33,14 @@ fn a_network_learns_and_its_predictions_are_probabilities() {
 fn a_prediction_s_draws_are_the_model_s() {
     let model = classifier(4, 5, 2);
     let (x, _) = examples(3, 4, 2);
-    let predictive = model.predict(&x, Draws(3).seed(8));
+    let predictive = model.outputs(&x, Draws(3).seed(8));
     let tape = Tape::inference();
     for draw in 0..3 {
         let net = model.draw(&tape, Key::new(8).at("predict").draw(draw));
         let by_hand = net.forward(tape.input(&x));
-        assert_eq!(&predictive.outputs().data()[draw * 6..][..6], by_hand.value());
+        assert_eq!(&predictive.tensor().data()[draw * 6..][..6], by_hand.value());
     }
-    let mean: f64 = (0..3).map(|s| f64::from(predictive.outputs().data()[s * 6])).sum::<f64>() / 3.0;
+    let mean: f64 = (0..3).map(|s| f64::from(predictive.tensor().data()[s * 6])).sum::<f64>() / 3.0;
     assert!((predictive.mean()[0] - mean).abs() < 1e-9);
 }
 
@@ -116,7 +116,7 @@ fn a_regression_learns_its_function() {
     let mut model = classifier(1, 32, 1);
     let mut elbo = Elbo::new(Gaussian::new(0.1), 64).optimizer(Adam::new(1e-2)).batch(64).quiet();
     elbo.fit(&mut model, &data, Epochs(400)).unwrap();
-    let predictive = model.predict(data.inputs(), Draws(50));
+    let predictive = model.outputs(data.inputs(), Draws(50));
     let mean = predictive.mean();
     let squares: f64 = mean.iter().zip(data.targets().data()).map(|(a, &b)| (a - f64::from(b)).powi(2)).sum();
     assert!((squares / 64.0).sqrt() < 0.15, "{}", (squares / 64.0).sqrt());
@@ -354,10 +354,10 @@ fn a_model_without_a_forward_of_one_argument_is_fitted_by_a_function() {
         }
     }
     let bound = elbo.evaluate_with(&model, &data, Draws(4), |net, x| net.outputs(x, 2.0)).unwrap();
-    let predicted = model.predict_with(data.inputs(), Draws(4), |net, x| net.outputs(x, 2.0));
+    let predicted = model.posterior(Draws(4)).outputs_with(data.inputs(), |net, x| net.outputs(x, 2.0));
     let doubled = Doubled { layer: model.layer };
     assert_eq!(bound, elbo.evaluate(&doubled, &data, Draws(4)).unwrap());
-    assert_eq!(predicted.outputs(), doubled.predict(data.inputs(), Draws(4)).outputs());
+    assert_eq!(predicted, doubled.outputs(data.inputs(), Draws(4)));
 }
 
 #[test]

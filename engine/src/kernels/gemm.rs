@@ -2,6 +2,8 @@
 //! `docs/decisions/004-gemm.md` says why.
 
 #[cfg(target_arch = "x86_64")]
+mod few_rows;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 use std::marker::PhantomData;
@@ -402,6 +404,24 @@ mod tests {
         check::<f64>(4e-15);
         for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
             with_level(level, || check::<f32>(2e-6));
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_in_any_company() {
+        let numbers: Vec<f32> = (0..100_000).map(|i| (f64::from(i) * 0.37).sin() as f32).collect();
+        for (k, n) in [1, 15, 16, 30, 400, 401, 900].into_iter().flat_map(|k| [1, 15, 16, 48, 97].map(|n| (k, n))) {
+            let (b, row) = (Matrix::new(&numbers[7..7 + k * n], n, k).t(), &numbers[3..3 + n]);
+            let product = |rows: usize| {
+                let mut out = vec![0.0; rows * n];
+                gemm_plus_row(Matrix::new(&numbers[..rows * k], rows, k), b, row, &mut out);
+                out
+            };
+            let many = product(9);
+            // The library chooses by the number of rows.
+            for rows in if is_own::<f32>() { 1..9 } else { 9..10 } {
+                assert_eq!(product(rows), many[..rows * n], "{rows}×{k} times {k}×{n}");
+            }
         }
     }
 

@@ -48,6 +48,36 @@ struct Affine {
     activation: Activation,
 }
 
+impl Affine {
+    /// `out` is activation(x · wᵀ + bias), with working memory where the product is made the other way round.
+    fn product<T: Real>(
+        &self,
+        [rows, inputs, outputs]: [usize; 3],
+        [x, w]: [&[T]; 2],
+        bias: Option<&[T]>,
+        turned: Option<&mut [T]>,
+        out: &mut [T],
+    ) {
+        let (x, w) = (Matrix::new(x, rows, inputs), Matrix::new(w, outputs, inputs));
+        if let Some(turned) = turned {
+            gemm(w, x.t(), turned, Write::Store);
+            return self.activation.apply_turned(bias, turned, outputs, out);
+        }
+        match bias {
+            Some(bias) if self.activation == Activation::Identity => gemm_plus_row(x, w.t(), bias, out),
+            _ => gemm(x, w.t(), out, Write::Store),
+        }
+        if self.activation != Activation::Identity {
+            self.activation.apply(bias, out);
+        }
+    }
+}
+
+/// Working memory for a product that is made the other way round, if this one is.
+fn turned<'a, T: Real>(sizes: [usize; 3], io: &mut Evaluation<'a, T>) -> Option<&'a mut [T]> {
+    (!is_own::<T>() && is_turned(sizes)).then(|| io.scratch(sizes[0] * sizes[2]))
+}
+
 impl<T: Real> Operation<T> for Affine {
     fn name(&self) -> &'static str {
         "affine"
@@ -56,21 +86,23 @@ impl<T: Real> Operation<T> for Affine {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (x, w) = (io.input(0), io.input(1));
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
-        let [rows, inputs, outputs] = sizes(x.shape, w.shape);
-        let (x, w) = (Matrix::new(x.data, rows, inputs), Matrix::new(w.data, outputs, inputs));
-        if !is_own::<T>() && is_turned([rows, inputs, outputs]) {
-            let turned = io.scratch(rows * outputs);
-            gemm(w, x.t(), turned, Write::Store);
-            return self.activation.apply_turned(bias, turned, outputs, io.output(0));
+        let sizes = sizes(x.shape, w.shape);
+        let turned = turned(sizes, io);
+        self.product(sizes, [x.data, w.data], bias, turned, io.output(0));
+    }
+
+    fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
+        let [rows, inputs, outputs] = sizes(io.input(0).shape, io.input(1).shape);
+        let ((draws, x), (of_weight, w)) = (io.input_draws(0), io.input_draws(1));
+        let (of_bias, bias) = if io.inputs() == 3 { io.input_draws(2) } else { (1, &[][..]) };
+        if of_weight != 1 || of_bias != 1 {
+            return false;
         }
-        let out = io.output(0);
-        match bias {
-            Some(bias) if self.activation == Activation::Identity => gemm_plus_row(x, w.t(), bias, out),
-            _ => gemm(x, w.t(), out, Write::Store),
-        }
-        if self.activation != Activation::Identity {
-            self.activation.apply(bias, out);
-        }
+        let bias = (io.inputs() == 3).then_some(bias);
+        let sizes = [draws * rows, inputs, outputs];
+        let turned = turned(sizes, io);
+        self.product(sizes, [x, w], bias, turned, io.output_draws(0));
+        true
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {

@@ -167,6 +167,12 @@ impl<T: Real, F: Unary<T>> Operation<T> for Apply<F> {
         map(Value(self.0), [x], io.output(0), crate::kernels::Write::Store);
     }
 
+    fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
+        let (_, x) = io.input_draws(0);
+        map(Value(self.0), [x], io.output_draws(0), crate::kernels::Write::Store);
+        true
+    }
+
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (x, y) = (io.input(0).data, io.output(0).data);
         let g = io.upstream(0).expect("the only output");

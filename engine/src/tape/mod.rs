@@ -239,7 +239,16 @@ impl<T: Real> Tape<T> {
         let first_input = lists.inputs.len();
         lists.inputs.extend(inputs.iter().map(|input| input.id));
         let ids = &lists.inputs[first_input..];
-        for draw in 0..outputs.iter().map(|output| output.draws as usize).max().unwrap_or(1) {
+        let draws = outputs.iter().map(|output| output.draws as usize).max().unwrap_or(1);
+        if draws > 1 && !self.recording {
+            // SAFETY: as below.
+            let _work = unsafe { self.arena.work() };
+            let (slots, arena) = (&lists.slots, &self.arena);
+            if operation.forward_draws(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw: 0, arena }) {
+                return lists.note((operation, name), first_input, outputs, caller);
+            }
+        }
+        for draw in 0..draws {
             // SAFETY: working memory is handed out as this operation's scratch, whose borrow ends with the evaluation.
             let _work = unsafe { self.arena.work() };
             let (slots, arena) = (&lists.slots, &self.arena);

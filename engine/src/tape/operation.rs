@@ -49,6 +49,15 @@ pub trait Operation<T: Real> {
 
     /// Passes the outputs' adjoints on to the inputs' (a vector-Jacobian product).
     fn adjoint(&self, io: &mut Adjoints<'_, T>);
+
+    /// Computes all draws in one go, in place of a [`forward`](Operation::forward) for each, and says whether it did. For a
+    /// map of rows or of elements, draws are only more of these: see [`Evaluation::input_draws`] and
+    /// [`Evaluation::output_draws`]. Asked of an operation that makes several draws on a tape that does not record. Provided:
+    /// it does not.
+    fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
+        let _ = io;
+        false
+    }
 }
 
 /// A value on the tape, looked at: its elements row by row, and its axes.
@@ -144,6 +153,18 @@ impl<'a, T: Real> Evaluation<'a, T> {
         unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
     }
 
+    /// Input `k` in every draw, one behind the other, with their number; of what does not depend on the draw, once.
+    ///
+    /// # Panics
+    /// If the operation has not so many inputs.
+    #[track_caller]
+    pub fn input_draws(&self, k: usize) -> (usize, &'a [T]) {
+        check_index("input", k, self.inputs.len());
+        let slot = &self.slots[self.inputs[k] as usize];
+        // SAFETY: as for `input`.
+        (slot.draws as usize, unsafe { slot.whole() })
+    }
+
     /// Which draw this is: 0, unless something stands for several.
     pub fn draw(&self) -> usize {
         self.draw
@@ -176,6 +197,18 @@ impl<'a, T: Real> Evaluation<'a, T> {
         // SAFETY: the output was allocated for this forward, with room for every draw; `&mut self`
         // makes the access unique.
         unsafe { std::slice::from_raw_parts_mut(slot.data.add(slot.offset(self.draw)), slot.len) }
+    }
+
+    /// The elements of output `k` in every draw, one behind the other, to be written: their contents are unspecified.
+    ///
+    /// # Panics
+    /// If the operation has not so many outputs.
+    #[track_caller]
+    pub fn output_draws(&mut self, k: usize) -> &mut [T] {
+        check_index("output", k, self.outputs.len());
+        let slot = &self.outputs[k];
+        // SAFETY: as for `output`.
+        unsafe { std::slice::from_raw_parts_mut(slot.data, slot.elements()) }
     }
 
     /// All `N` outputs at once.

@@ -141,7 +141,7 @@ fn compare(train: &Examples, test: &Examples, options: &Options, threads: usize)
                 other => other,
             };
             let model = learn(train, bound, options, seed, threads)?;
-            let predicted = Categorical.predict(&model, test.inputs(), Draws(options.draws).seed(seed));
+            let predicted = model.predict(&Categorical, test.inputs(), Draws(options.draws).seed(seed));
             outcomes.push(Outcome { scores: Scores::of(&predicted, test.targets()), kl: model.kl() });
         }
         rows.push(report(name, &outcomes, &rates));

@@ -188,7 +188,7 @@ fn compare<const D: usize>(data: &Volumes, seeds: usize, options: &Options, thre
         let mut model = scan::<D>(&seen, options, seed);
         let (_, epochs) = train(&mut model, &seen, options, seed, threads, false)?;
         let Epoch { elbo, kl, .. } = epochs[epochs.len() - 1];
-        let predicted = Categorical.predict(&model, scored.inputs(), Draws(options.draws).seed(seed));
+        let predicted = model.predict(&Categorical, scored.inputs(), Draws(options.draws).seed(seed));
         let gain = Gains::of(&predicted, scored.targets(), seen.targets());
         println!(
             "seed {seed}: accuracy {:.1} %, NLL {:.4} nats; bound in the last epoch {elbo:.0} nats, KL {kl:.0}",
@@ -210,7 +210,7 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
     }
     let (elbo, epochs) = train(&mut model, &data.train, options, options.seed, threads, true)?;
 
-    let predict = |part: &Examples| Categorical.predict(&model, part.inputs(), Draws(options.draws).seed(options.seed));
+    let predict = |part: &Examples| model.predict(&Categorical, part.inputs(), Draws(options.draws).seed(options.seed));
     let validation = Scores::of(&predict(&data.validation), data.validation.targets());
     let predicted = predict(&data.test);
     let (entropy_right, entropy_wrong) = predicted.entropy_split(data.test.targets());

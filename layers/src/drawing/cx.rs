@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use super::noise::FixedNoise;
 use super::{Estimator, Estimators};
+use crate::samples::Moments;
 use crate::{Key, Path, Real, Tape, Tensor, Var, Weights};
 
 /// Where a draw's weights come from.
@@ -23,6 +24,8 @@ pub(crate) struct Random<'t, T: Real> {
     pub(crate) estimator: Estimator,
     pub(crate) estimators: Option<&'t Estimators>,
     pub(crate) noise: Option<&'t FixedNoise<T>>,
+    /// The means and variances of the weights, where they are kept.
+    pub(crate) moments: Option<&'t Moments<T>>,
     pub(crate) draws: usize,
     pub(crate) antithetic: bool,
     pub(crate) path_derivative: bool,
@@ -116,6 +119,15 @@ impl<'t, T: Real> Cx<'t, T> {
     /// Whether parameters of a density are constants.
     pub(crate) fn is_path_derivative(self) -> bool {
         matches!(self.mode, Mode::Random(how) if how.path_derivative)
+    }
+
+    /// Mean and variance of the weight at this place, where they are kept; the variance of a certain weight is none.
+    pub(crate) fn kept_moments(self) -> Option<(Var<'t, T>, Option<Var<'t, T>>)> {
+        let Mode::Random(Random { moments: Some(moments), .. }) = self.mode else {
+            return None;
+        };
+        let (mean, variance) = moments.at(&self.path)?;
+        Some((self.tape.input(mean), variance.map(|variance| self.tape.input(variance))))
     }
 
     /// A parameter of a density: on the tape, to be learned; or as a constant, where a gradient is to flow through the

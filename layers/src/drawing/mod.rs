@@ -14,6 +14,7 @@ pub use suits::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutpu
 
 use std::marker::PhantomData;
 
+use crate::samples::Moments;
 use crate::{Key, Real};
 
 /// How to draw: the key of the noise, and what is chosen beside it. A [`Key`] alone will do where nothing is.
@@ -53,6 +54,7 @@ impl<'n, T: Real> Drawing<'n, T> {
             estimator: Estimator::default(),
             estimators: None,
             noise: None,
+            moments: None,
             draws: 1,
             antithetic: false,
             path_derivative: false,
@@ -118,6 +120,11 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// For the weights alone: samples are drawn without their divergence.
     pub(crate) fn without_kl(self) -> Self {
         Drawing { how: Random { with_kl: false, ..self.how }, ..self }
+    }
+
+    /// With means and variances of the weights that are kept, in place of those that their posteriors compute.
+    pub(crate) fn moments(self, moments: &'n Moments<T>) -> Self {
+        Drawing { how: Random { moments: Some(moments), ..self.how }, ..self }
     }
 
     pub(crate) fn estimators_by_name(self) -> Option<&'n Estimators> {

@@ -1,8 +1,11 @@
 //! Numbers with normal noise.
 
+use std::f64::consts::{SQRT_2, TAU};
+
 use crate::engine::Reduction;
-use crate::likelihood::{Likelihood, MeanNll};
-use crate::{Real, Tensor, Var};
+use crate::likelihood::{Likelihood, MeanNll, Univariate};
+use crate::metrics::Mixture;
+use crate::{Outputs, Real, Tensor, Var};
 
 /// p(y) = N(output, sd²), independently for every element of an example's target.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +56,24 @@ impl Gaussian {
     /// that 1/2sd² is not a number in `T`.
     #[track_caller]
     pub fn nll<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
+        self.assert_fits(output, targets);
+        let &[examples, ref per_example @ ..] = output.shape() else {
+            panic!("Gaussian: outputs are scalars; expected (examples, ..)");
+        };
+        let elements: usize = per_example.iter().product();
+        let squares = output.mse(output.tape().input(targets), Reduction::Sum);
+        let normaliser = elements as f64 * self.normaliser();
+        let mean = squares.scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
+        MeanNll::new(mean, examples)
+    }
+
+    /// −ln of the density at the mean.
+    fn normaliser(&self) -> f64 {
+        self.sd.ln() + 0.5 * TAU.ln()
+    }
+
+    #[track_caller]
+    fn assert_fits<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) {
         assert!(
             output.shape() == targets.shape(),
             "Gaussian: outputs of shape {:?} and targets of shape {:?}; nothing is broadcast",
@@ -62,35 +83,59 @@ impl Gaussian {
         if let Err(mistake) = self.check_in::<T>() {
             panic!("{mistake}");
         }
-        let &[examples, ref per_example @ ..] = output.shape() else {
-            panic!("Gaussian: outputs are scalars; expected (examples, ..)");
-        };
-        let elements: usize = per_example.iter().product();
-        let squares = output.mse(output.tape().input(targets), Reduction::Sum);
-        let normaliser = elements as f64 * (self.sd.ln() + 0.5 * std::f64::consts::TAU.ln());
-        let mean = squares.scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
-        MeanNll::new(mean, examples)
     }
 }
 
 impl<T: Real> Likelihood<T> for Gaussian {
     type Targets = Tensor<T>;
+    type Predictive = Mixture<Self>;
 
+    /// # Panics
+    /// As [`nll`](Gaussian::nll).
+    #[track_caller]
+    fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> Var<'t, T> {
+        self.assert_fits(output, targets);
+        let squares = output.mse(output.tape().input(targets), Reduction::Each);
+        squares.scale_shift(-0.5 / (self.sd * self.sd), -self.normaliser())
+    }
+
+    #[track_caller]
+    fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
+        Mixture::new(*self, outputs)
+    }
+
+    #[track_caller]
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
         self.nll(output, targets)
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {
         self.check_in::<T>()?;
-        if output.get(1..) == targets.shape().get(1..) {
-            Ok(())
-        } else {
-            Err(format!(
-                "the model's output has the shape (examples, {}), and the targets have {:?}; Gaussian needs an output for \
-                 each element of a target",
-                output.get(1..).unwrap_or_default().iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
-                targets.shape()
-            ))
+        let each = &targets.shape()[1..];
+        if output == each {
+            return Ok(());
         }
+        Err(format!(
+            "the model's output for one example has the shape {output:?}, and a target has {each:?}; Gaussian needs an output \
+             for each element of a target"
+        ))
+    }
+}
+
+impl Univariate for Gaussian {
+    fn mean(&self, output: &[f64]) -> f64 {
+        output[0]
+    }
+
+    fn variance(&self, _: &[f64]) -> f64 {
+        self.sd * self.sd
+    }
+
+    fn cdf(&self, output: &[f64], y: f64) -> f64 {
+        0.5 * libm::erfc((output[0] - y) / (self.sd * SQRT_2))
+    }
+
+    fn entropy(&self, _: &[f64]) -> Option<f64> {
+        Some(0.5 + self.normaliser())
     }
 }

@@ -1,25 +1,129 @@
-//! Likelihoods: how a network's output explains the data.
+//! Likelihoods: the distribution of targets, given a model's outputs.
 
+mod bernoulli;
 mod categorical;
 mod gaussian;
+mod univariate;
 
+pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use gaussian::Gaussian;
+pub use univariate::Univariate;
+pub(crate) use univariate::invert;
 
 use crate::data::Targets;
-use crate::{Real, Var};
+use crate::{Outputs, Predictive, Real, Var};
 
-/// A distribution of targets given a network's output.
+/// A distribution of targets, given the outputs of a model.
+///
+/// What a likelihood of your own says in [`log_likelihood`](Likelihood::log_likelihood) is all that training and evaluation
+/// need. For predictions it also says what the outputs of all draws come to: where every element of a target is independent
+/// of the others given the outputs, that is a [`Mixture`](crate::metrics::Mixture) of what [`Univariate`] says of one element,
+/// with means, intervals and metrics.
+///
+/// ```
+/// use elbo::engine::Reduction;
+/// use elbo::metrics::Mixture;
+/// use elbo::prelude::*;
+/// use elbo::{Outputs, Univariate};
+///
+/// /// Waiting times, from the logarithm of their mean.
+/// #[derive(Clone, Copy)]
+/// struct Exponential;
+///
+/// impl<T: Real> Likelihood<T> for Exponential {
+///     type Targets = Tensor<T>;
+///     type Predictive = Mixture<Self>;
+///
+///     fn log_likelihood<'t>(&self, log_mean: Var<'t, T>, times: &'t Tensor<T>) -> Var<'t, T> {
+///         -log_mean - log_mean.tape().input(times) / log_mean.exp()
+///     }
+///
+///     fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
+///         Mixture::new(*self, outputs)
+///     }
+/// }
+///
+/// impl Univariate for Exponential {
+///     fn mean(&self, log_mean: &[f64]) -> f64 {
+///         log_mean[0].exp()
+///     }
+///     fn variance(&self, log_mean: &[f64]) -> f64 {
+///         (2.0 * log_mean[0]).exp()
+///     }
+///     fn cdf(&self, log_mean: &[f64], time: f64) -> f64 {
+///         if time > 0.0 { 1.0 - (-time / log_mean[0].exp()).exp() } else { 0.0 }
+///     }
+/// }
+/// # let (x, y) = (Tensor::from_fn([32, 2], |i| (i as f64).sin()), Tensor::from_fn([32, 1], |i| 0.1 + i as f64));
+/// # let train = Examples::new(x, y)?;
+/// # let mut model = Dense::new(2, 1);
+/// Elbo::new(Exponential, train.len()).quiet().fit(&mut model, &train, Epochs(2))?;
+/// let predicted = model.predict(&Exponential, train.inputs(), Draws(32));
+/// println!("NLL {:.2} nats", predicted.nll(train.targets()));
+/// let (lower, upper) = predicted.interval(0.9);
+/// # assert!(lower[0] > 0.0 && lower[0] < upper[0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Likelihood<T: Real>: Sync {
     /// What is observed, for a number of examples.
     type Targets: Targets;
 
-    /// The negative log-likelihood of `targets`, as a mean over the examples of a batch.
-    fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T>;
+    /// What is predicted: the distribution of targets under all draws of the weights. `()` where predictions are not needed.
+    type Predictive: Predictive;
 
-    /// Why these targets can never be explained by outputs of this shape, if so: labels out of range,
-    /// say. Asked before training.
-    fn check(&self, output: &[usize], targets: &Self::Targets) -> Result<(), String>;
+    /// ln p of the targets, given outputs, in nats: its first axis counts the examples, and an example's log-likelihood is the
+    /// sum of what it has along the others.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> Var<'t, T>;
+
+    /// What these outputs of all draws say of targets.
+    ///
+    /// # Panics
+    /// If the outputs have a shape that says nothing of targets.
+    #[track_caller]
+    fn predictive(&self, outputs: &Outputs<T>) -> Self::Predictive;
+
+    /// The negative log-likelihood of a batch as a mean over its examples. Provided: a likelihood that has it in one pass over
+    /// memory says so here.
+    ///
+    /// # Panics
+    /// As [`log_likelihood`](Likelihood::log_likelihood).
+    #[track_caller]
+    fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T> {
+        let (each, examples) = (self.log_likelihood(output, targets), targets.rows());
+        check_examples::<Self>(each.shape(), examples);
+        MeanNll::new(each.sum() * (-1.0 / examples as f64), examples)
+    }
+
+    /// Why outputs of this shape can never explain these targets, if so: a label that is out of range, say. `output` is the
+    /// shape of one example's output, without the axis of examples. Asked before training; provided: they can.
+    ///
+    /// # Errors
+    /// What does not fit, where, and what to do.
+    fn check(&self, output: &[usize], targets: &Self::Targets) -> Result<(), String> {
+        let _ = (output, targets);
+        Ok(())
+    }
+
+    /// Whether one example's output can be that of a model that works. Provided: all of it is finite.
+    fn allows(&self, output: &[T]) -> bool {
+        output.iter().all(|y| y.is_finite())
+    }
+}
+
+/// # Panics
+/// If a log-likelihood of this shape is not one of so many examples.
+#[track_caller]
+pub(crate) fn check_examples<L: ?Sized>(shape: &[usize], examples: usize) {
+    assert!(
+        shape.first() == Some(&examples),
+        "`Likelihood::log_likelihood` of `{}` gave the shape {shape:?} for {examples} examples; its first axis must count them",
+        std::any::type_name::<L>()
+    );
 }
 
 /// A negative log-likelihood as a mean over examples, in nats per example, with their number.

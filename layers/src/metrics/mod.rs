@@ -5,7 +5,7 @@
 //! classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C).
 //! Sums are taken in `f64`, logarithms are natural (nats). [`Probabilities`] holds what a Monte
 //! Carlo prediction of classes leaves behind and has as methods those that need no more than the mean over draws;
-//! [`NormalMixture`] is a prediction of numbers, with the metrics of those.
+//! [`Mixture`] is a prediction of numbers, with the metrics of those.
 //!
 //! Sizes that do not fit, a label that is no class and a row that is no distribution (logits, NaN,
 //! a transposed table) are mistakes of the caller: they panic at the caller's line.
@@ -25,9 +25,11 @@ mod brier;
 mod classwise_ece;
 mod ece;
 mod entropy;
+pub(crate) mod log_mean_exp;
+mod mixture;
+mod mixture_scores;
 mod mutual_information;
 mod nll;
-mod normal_mixture;
 mod probabilities;
 mod reliability;
 mod rows;
@@ -40,9 +42,9 @@ pub use brier::brier;
 pub use classwise_ece::classwise_ece;
 pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
+pub use mixture::Mixture;
 pub use mutual_information::mutual_information;
 pub use nll::nll;
-pub use normal_mixture::NormalMixture;
 pub use probabilities::Probabilities;
 pub use reliability::{Bin, Reliability};
 pub use rows::{confidence, mean_of_draws};

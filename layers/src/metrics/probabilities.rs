@@ -2,18 +2,23 @@
 
 use super::mutual_information::information;
 use super::rows::{check_labelled, check_rows, labelled, top};
-use super::{Reliability, accuracy, brier, ece, entropy, error, nll};
+use super::{Reliability, accuracy, brier, ece, entropy, error};
+use crate::predict::Predictive;
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
 /// draws had on average. That is enough for the metrics that are methods here without keeping the draws;
 /// [`variation_ratio`](super::variation_ratio) and [`spread`](super::spread) need the draws themselves, which
-/// [`Predictive::outputs`](crate::Predictive::outputs) has.
+/// [`Predict::outputs`](crate::Predict::outputs) gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probabilities {
     mean: Vec<f64>,
     expected_entropy: Vec<f64>,
     classes: usize,
     draws: usize,
+    /// The axes of an example's distributions: none where it has one.
+    axes: Vec<usize>,
+    /// ln of means that are too small to be taken the logarithm of, by their places, in order.
+    logarithms: Vec<(usize, f64)>,
 }
 
 impl Probabilities {
@@ -31,10 +36,27 @@ impl Probabilities {
             expected_entropy.len()
         );
         assert!(draws > 0, "Probabilities::new: a mean over 0 draws");
-        Probabilities { mean, expected_entropy, classes, draws }
+        Probabilities { mean, expected_entropy, classes, draws, axes: Vec::new(), logarithms: Vec::new() }
     }
 
-    /// The number of examples.
+    /// With distributions along these axes in each example.
+    pub(crate) fn with_axes(self, axes: &[usize]) -> Self {
+        Probabilities { axes: axes.to_vec(), ..self }
+    }
+
+    /// With the logarithms of some means, in the order of their places.
+    pub(crate) fn with_logarithms(self, logarithms: Vec<(usize, f64)>) -> Self {
+        Probabilities { logarithms, ..self }
+    }
+
+    /// The shape of the distributions: (examples, ..), with the axes that the model's output has between its first and that of
+    /// classes. Figures by example, here and below, are by distribution, in the order of this shape.
+    pub fn shape(&self) -> Vec<usize> {
+        let each: usize = self.axes.iter().product();
+        [self.len() / each].into_iter().chain(self.axes.iter().copied()).collect()
+    }
+
+    /// The number of distributions: of examples, where each has one.
     #[expect(clippy::len_without_is_empty, reason = "a prediction of no examples cannot be made")]
     pub fn len(&self) -> usize {
         self.expected_entropy.len()
@@ -85,10 +107,19 @@ impl Probabilities {
         error(&self.mean, self.classes, labels)
     }
 
-    /// The negative log-likelihood in nats per example: [`nll`].
+    /// The negative log-likelihood in nats per example, as [`nll`](super::nll); also of labels whose probability is too small to be a
+    /// number, such as that of logits (800, 0) and label 1, which is 800.
     #[track_caller]
     pub fn nll(&self, labels: &[usize]) -> f64 {
-        nll(&self.mean, self.classes, labels)
+        check_labelled("nll", &self.mean, self.classes, labels);
+        let each = labels.iter().enumerate().map(|(row, &label)| -self.log_probability(row * self.classes + label));
+        each.sum::<f64>() / labels.len() as f64
+    }
+
+    /// ln of the mean at this place.
+    fn log_probability(&self, place: usize) -> f64 {
+        let known = self.logarithms.binary_search_by_key(&place, |&(place, _)| place);
+        known.map_or_else(|_| self.mean[place].ln(), |at| self.logarithms[at].1)
     }
 
     /// The Brier score, 0 to 2: [`brier`].
@@ -138,6 +169,17 @@ impl Probabilities {
         }
         let [right, wrong] = sums.map(|(count, sum)| (count > 0).then(|| sum / count as f64));
         (right, wrong)
+    }
+}
+
+impl Predictive for Probabilities {
+    fn append(&mut self, rows: Self) {
+        let same = (self.classes, self.draws, &self.axes) == (rows.classes, rows.draws, &rows.axes);
+        assert!(same, "Probabilities: rows of other classes or draws do not join");
+        let before = self.mean.len();
+        self.logarithms.extend(rows.logarithms.into_iter().map(|(place, ln)| (before + place, ln)));
+        self.mean.extend(rows.mean);
+        self.expected_entropy.extend(rows.expected_entropy);
     }
 }
 

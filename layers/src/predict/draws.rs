@@ -47,8 +47,7 @@ impl Draws {
         self.key.draw(draw)
     }
 
-    /// How many of `rows` rows are on the tape at once, where by itself it would be `otherwise`.
-    pub(super) fn rows_at_once(self, rows: usize, otherwise: usize) -> usize {
-        if self.in_one_batch { rows.max(1) } else { otherwise }
+    pub(crate) fn are_in_one_batch(self) -> bool {
+        self.in_one_batch
     }
 }

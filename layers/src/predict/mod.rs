@@ -1,134 +1,184 @@
-//! Prediction: a model's output averaged over draws of its weights.
+//! Prediction: what a model says of new rows, over draws of its weights.
 
-mod classes;
 mod draws;
-mod predictive;
+mod outputs;
+mod pass;
+mod probabilities;
 mod rows;
 
-use std::sync::Mutex;
-
-use classes::Sum;
 pub use draws::Draws;
-pub use predictive::Predictive;
-use rows::{NotFinite, Rows};
+pub use outputs::Outputs;
+pub(crate) use probabilities::probabilities;
+use rows::Rows;
 
-use crate::metrics::{NormalMixture, Probabilities};
-use crate::outputs::{By, Outputs, Own};
-use crate::{Bayesian, Categorical, Gaussian, Layer, Tensor, Var};
+use crate::data::Examples;
+use crate::outputs::{By, Own};
+use crate::samples::{DrawOf, ScalarOf};
+use crate::{Bayesian, FromPosterior, Layer, Likelihood, LogLikelihood, Samples, Tensor, TrainError, Var};
 
-/// Parts that a sum over draws is split into, whatever the number of threads.
-const PARTS: usize = 16;
+/// What is predicted for a number of rows.
+pub trait Predictive: Sized {
+    /// Adds what is predicted for more rows, by the same draws.
+    fn append(&mut self, rows: Self);
+}
 
-/// Monte Carlo prediction, for every model.
+/// Nothing.
+impl Predictive for () {
+    fn append(&mut self, (): ()) {}
+}
+
+/// Prediction by [`Samples`] of the weights, wherever they come from: one spelling for all of them, and for all likelihoods.
 ///
-/// Rows are predicted independently of each other, some hundred at a time. A model whose forward couples the rows of a
-/// batch (by a mean over them, say) is looked for where there are more rows than fit in one batch, by what some rows give in
-/// batches of two sizes, and refused; [`Draws::in_one_batch`] predicts with such a model. Rows that happen to be alike hide
-/// it.
-pub trait Predict: Bayesian + Sync {
-    /// The outputs of `draws` draws of the weights for every row of `x`.
+/// Rows are predicted independently of each other, some hundred at a time, on all threads of the current pool; the result is
+/// the same for any number of threads. A model whose forward couples the rows of a batch (by a mean over them, say) is looked
+/// for where there are more rows than fit in one batch, by what some rows give in batches of two sizes, and refused;
+/// [`Draws::in_one_batch`] predicts with such a model. Rows that happen to be alike hide it.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// # use elbo::KeptDraws;
+/// # let (model, x) = (Dense::new(2, 2), Tensor::from_fn([16, 2], |i| (i as f64).sin()));
+/// let once = model.predict(&Categorical, &x, Draws(50));
+/// let kept = KeptDraws::new(&model, Draws(50)).predict(&Categorical, &x);
+/// assert_eq!(once, kept);
+/// ```
+pub trait Predict: Samples {
+    /// What `likelihood` predicts for every row of `x`.
     ///
-    /// It runs on all threads of the current pool, each with a tape that does not record; rows are
-    /// streamed, so that beside the result only some hundred rows of activations are held, or some
-    /// megabytes if that is more. The result is the same for any number of threads.
+    /// Rows are streamed: beside what is predicted, some megabytes of outputs are held at a time.
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows
     /// in its first axis, couples them, or is not finite.
     #[track_caller]
-    fn predict(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Predictive<Self::Scalar>
+    fn predict<L: Likelihood<ScalarOf<Self>>>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>) -> L::Predictive
     where
-        Self: Layer + Sized,
+        Self: Sized,
+        Self::Model: Layer,
     {
-        outputs_of_draws(self, &Own, x, draws)
+        pass::predict(self, &Own, likelihood, x)
     }
 
     /// [`predict`](Predict::predict) for a model whose `forward` has another name, or takes more than its inputs: `forward`
     /// says how outputs come from a draw of the model and the inputs, as in [`Elbo::fit_with`](crate::Elbo::fit_with).
     ///
-    /// ```
-    /// # use elbo::prelude::*;
-    /// # let (model, x) = (Dense::new(2, 2), Tensor::from_fn([16, 2], |i| (i as f64).sin()));
-    /// let predictions = model.predict_with(&x, Draws(50), |net, x| net.forward(x * 0.5)).categorical();
-    /// ```
+    /// # Panics
+    /// As [`predict`](Predict::predict).
+    #[track_caller]
+    fn predict_with<L, F>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>, forward: F) -> L::Predictive
+    where
+        Self: Sized,
+        L: Likelihood<ScalarOf<Self>>,
+        F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
+    {
+        pass::predict(self, &By(forward), likelihood, x)
+    }
+
+    /// The outputs of every draw for every row of `x`, all of them in memory.
     ///
     /// # Panics
     /// As [`predict`](Predict::predict).
     #[track_caller]
-    fn predict_with<F>(&self, x: &Tensor<Self::Scalar>, draws: Draws, forward: F) -> Predictive<Self::Scalar>
+    fn outputs(&self, x: &Tensor<ScalarOf<Self>>) -> Outputs<ScalarOf<Self>>
     where
         Self: Sized,
-        F: for<'t> Fn(Self::Draw<'t>, Var<'t, Self::Scalar>) -> Var<'t, Self::Scalar> + Sync,
+        Self::Model: Layer,
     {
-        outputs_of_draws(self, &By(forward), x, draws)
+        pass::outputs(self, &Own, x)
+    }
+
+    /// [`outputs`](Predict::outputs) by another forward, as [`predict_with`](Predict::predict_with).
+    ///
+    /// # Panics
+    /// As [`predict`](Predict::predict).
+    #[track_caller]
+    fn outputs_with<F>(&self, x: &Tensor<ScalarOf<Self>>, forward: F) -> Outputs<ScalarOf<Self>>
+    where
+        Self: Sized,
+        F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
+    {
+        pass::outputs(self, &By(forward), x)
+    }
+
+    /// The log-likelihood of each example under each draw.
+    ///
+    /// # Errors
+    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
+    ///
+    /// # Panics
+    /// As [`predict`](Predict::predict).
+    #[track_caller]
+    fn log_likelihood<L>(
+        &self,
+        likelihood: &L,
+        data: &Examples<ScalarOf<Self>, L::Targets>,
+    ) -> Result<LogLikelihood, TrainError>
+    where
+        Self: Sized,
+        Self::Model: Layer,
+        L: Likelihood<ScalarOf<Self>>,
+        L::Targets: Sync,
+    {
+        pass::log_likelihood(self, &Own, likelihood, data)
+    }
+
+    /// [`log_likelihood`](Predict::log_likelihood) by another forward, as [`predict_with`](Predict::predict_with).
+    ///
+    /// # Errors
+    /// As [`log_likelihood`](Predict::log_likelihood).
+    ///
+    /// # Panics
+    /// As [`predict`](Predict::predict).
+    #[track_caller]
+    fn log_likelihood_with<L, F>(
+        &self,
+        likelihood: &L,
+        data: &Examples<ScalarOf<Self>, L::Targets>,
+        forward: F,
+    ) -> Result<LogLikelihood, TrainError>
+    where
+        Self: Sized,
+        L: Likelihood<ScalarOf<Self>>,
+        L::Targets: Sync,
+        F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
+    {
+        pass::log_likelihood(self, &By(forward), likelihood, data)
     }
 }
 
-impl<M: Bayesian + Sync> Predict for M {}
+impl<S: Samples> Predict for S {}
 
-#[track_caller]
-fn outputs_of_draws<M, F>(model: &M, forward: &F, x: &Tensor<M::Scalar>, draws: Draws) -> Predictive<M::Scalar>
-where
-    M: Bayesian + Sync,
-    F: Outputs<M> + Sync,
-{
-    let rows = Rows::new(model, forward, x, draws);
-    let width = rows.width;
-    let mut outputs = Tensor::zeros([draws.count(), rows.count(), width]);
-    let each = rows.count() * width;
-    let places: Vec<Mutex<&mut [M::Scalar]>> = outputs.data_mut().chunks_mut(each.max(1)).map(Mutex::new).collect();
-    let faults = rows.map_tasks(draws.count(), |tape, draw| {
-        let mut place = places.get(draw).map(|place| place.lock().expect("of one task"));
-        rows.for_each(tape, draw, |row, output| {
-            if let Some(out) = &mut place {
-                out[row * width..][..width].copy_from_slice(output);
-            }
-        })
-        .err()
-    });
-    drop(places);
-    if let Some(fault) = faults.iter().flatten().next() {
-        fault.raise();
+/// The same of a model, by draws of its own posterior: short for `model.posterior(draws).predict(..)`.
+pub trait PredictFromPosterior: Bayesian + Sync + Sized {
+    /// Draws of the model's posterior, as [`Samples`] of its weights.
+    fn posterior(&self, draws: Draws) -> FromPosterior<'_, Self> {
+        FromPosterior::new(self, draws)
     }
-    Predictive { outputs }
-}
 
-impl Categorical {
-    /// Class probabilities averaged over draws of the weights, for every row of `x`:
-    /// [`Predict::predict`] with the average taken on the way, so that no draw's outputs are kept.
+    /// What `likelihood` predicts for every row of `x`, averaged over draws of the weights: [`Predict::predict`].
     ///
     /// # Panics
     /// As [`Predict::predict`].
     #[track_caller]
-    pub fn predict<M: Predict + Layer>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> Probabilities {
-        let rows = Rows::new(model, &Own, x, draws);
-        let new_sum = || Sum::new(rows.count(), rows.width);
-        let part = draws.count().div_ceil(PARTS);
-        let sums: Vec<Result<Sum, NotFinite>> = rows.map_tasks(draws.count().div_ceil(part), |tape, i| {
-            let mut sum = new_sum();
-            for draw in i * part..draws.count().min((i + 1) * part) {
-                rows.for_each(tape, draw, |row, logits| sum.add(row, logits))?;
-            }
-            Ok(sum)
-        });
-        let mut total = new_sum();
-        for sum in &sums {
-            match sum {
-                Ok(sum) => total.join(sum),
-                Err(fault) => fault.raise(),
-            }
-        }
-        total.finish(draws.count())
+    fn predict<L>(&self, likelihood: &L, x: &Tensor<Self::Scalar>, draws: Draws) -> L::Predictive
+    where
+        Self: Layer,
+        L: Likelihood<Self::Scalar>,
+    {
+        self.posterior(draws).predict(likelihood, x)
     }
-}
 
-impl Gaussian {
-    /// Predicted observations for every row of `x`, by draws of the weights: [`Predict::predict`] with this noise.
+    /// The outputs of every draw for every row of `x`: [`Predict::outputs`].
     ///
     /// # Panics
     /// As [`Predict::predict`].
     #[track_caller]
-    pub fn predict<M: Predict + Layer>(&self, model: &M, x: &Tensor<M::Scalar>, draws: Draws) -> NormalMixture {
-        model.predict(x, draws).gaussian(self)
+    fn outputs(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Outputs<Self::Scalar>
+    where
+        Self: Layer,
+    {
+        self.posterior(draws).outputs(x)
     }
 }
+
+impl<M: Bayesian + Sync> PredictFromPosterior for M {}

@@ -157,7 +157,7 @@ where
     data.inputs().gather(&first(rows, data.len()), &mut inputs);
     let tape = Tape::inference();
     let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
-    likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)
+    likelihood.check(output.shape().get(1..).unwrap_or_default(), data.targets()).map_err(TrainError::Targets)
 }
 
 /// So many rows from the first on, and from the first again where there are fewer.

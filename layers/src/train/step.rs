@@ -133,7 +133,9 @@ impl<L, F> Recipe<'_, L, F> {
         data.targets().gather(&rows, &mut targets);
         let tape = Tape::new();
         let output = self.forward.outputs(model.draw(&tape, self.draw.drawing(key)), tape.input(&inputs));
-        self.likelihood.check(output.shape(), data.targets()).map_err(TrainError::Targets)?;
+        self.likelihood
+            .check(output.shape().get(1..).unwrap_or_default(), data.targets())
+            .map_err(TrainError::Targets)?;
         self.likelihood.mean_nll(output, &targets);
         Ok(())
     }

@@ -51,6 +51,19 @@ pub enum WeightsError {
         space: Space,
     },
 
+    /// There are no weights at all.
+    #[error("no weights were given; at least one set of them is needed")]
+    Empty,
+
+    /// One of several sets of weights is of another model.
+    #[error("set {index} (from 0) of the weights is of another model: {mistake}")]
+    Model {
+        /// The set, from 0.
+        index: usize,
+        /// What differs.
+        mistake: String,
+    },
+
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),

@@ -184,6 +184,28 @@ impl<T: Real> Weights<T> {
         Ok(())
     }
 
+    /// Whether these have the names and shapes of `expected`.
+    ///
+    /// # Errors
+    /// What differs first.
+    pub(crate) fn check_like(&self, expected: &Self) -> Result<(), String> {
+        let (found, wanted) = (self.entries.len(), expected.entries.len());
+        if found != wanted {
+            return Err(format!("{found} tensors for {wanted} random weights"));
+        }
+        for (found, wanted) in self.entries.iter().zip(&expected.entries) {
+            let (name, other) = (&wanted.name, &found.name);
+            if name != other {
+                return Err(format!("`{other}` stands where the model has `{name}`"));
+            }
+            let [shape, other] = [&wanted.tensor, &found.tensor].map(|tensor| tensor.shape());
+            if shape != other {
+                return Err(format!("`{name}` has the shape {other:?}, and {shape:?} in the model"));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn entries(&self) -> &[Entry<T>] {
         &self.entries
     }

@@ -12,6 +12,7 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
+use super::few_rows::{FEW, few_rows};
 use super::{Matrix, MatrixMut, To};
 use crate::kernels::avx512::{LANES, first_lanes, transpose, with_features};
 use crate::kernels::dispatch::{self, Level};
@@ -32,6 +33,11 @@ const DEPTH: usize = 25 * LANES;
 /// Rows from which on threads share them, and below it columns: each then fills every panel for itself, for which so many
 /// rows make up.
 const MANY_ROWS: usize = 256;
+
+/// So many of these terms are added up in registers at a time: chunks of about the same depth.
+pub(super) fn depth(terms: usize) -> usize {
+    terms.div_ceil(terms.div_ceil(DEPTH))
+}
 
 /// Columns of the right-hand operand, those of one of its rows one behind the other.
 #[repr(align(64))]
@@ -83,9 +89,12 @@ with_features! {
 /// rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile; and a row to add to has `b.columns`
 /// elements.
 unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_stride: usize, to: To<'_, f32>) {
+    if a.rows <= FEW && b.row_stride == 1 {
+        // SAFETY: as required of the caller.
+        return unsafe { few_rows(a, b, out, row_stride, to) };
+    }
     let mut panel = Panel([MaybeUninit::uninit(); DEPTH * WIDTH]);
-    // Chunks of about the same depth.
-    let depth = a.columns.div_ceil(a.columns.div_ceil(DEPTH));
+    let depth = depth(a.columns);
     for from in (0..a.columns).step_by(depth) {
         let terms = from..a.columns.min(from + depth);
         let to = if from == 0 { to } else { To::Before };

@@ -159,7 +159,7 @@ impl Prediction {
     }
 
     fn nll(&self) -> f64 {
-        Categorical.predict(&self.model, &self.x, Draws(100)).nll(&self.y)
+        self.model.predict(&Categorical, &self.x, Draws(100)).nll(&self.y)
     }
 }
 

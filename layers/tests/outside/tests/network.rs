@@ -145,10 +145,10 @@ fn a_network_of_them_learns() {
     let labels: Vec<usize> = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
     let train = Examples::new(x, labels).expect("as many labels as points");
     let mut model = trained::untrained();
-    let before = model.predict(train.inputs(), Draws(16)).categorical().accuracy(train.targets());
+    let before = model.predict(&Categorical, train.inputs(), Draws(16)).accuracy(train.targets());
     let mut elbo = Elbo::new(Categorical, train.len()).optimizer(Adam::new(2e-2)).quiet();
     let report = elbo.fit(&mut model, &train, Epochs(60)).expect("training stays finite");
-    let after = model.predict(train.inputs(), Draws(16)).categorical().accuracy(train.targets());
+    let after = model.predict(&Categorical, train.inputs(), Draws(16)).accuracy(train.targets());
     assert!(report.last().elbo.is_finite());
     assert!(after > 0.95 && after > before, "accuracy {before} before, {after} after");
 }

@@ -1,0 +1,54 @@
+//! One request to a service: one row through 784-400-400-10 with relu, 64 draws of the weights, in f32, on one and on two
+//! threads. The weights are drawn anew for each request, or they were kept, or outputs are sampled in their place.
+//!
+//! `cargo bench -p elbo --bench request`
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use criterion::Criterion;
+use elbo::metrics::Probabilities;
+use elbo::prelude::*;
+use elbo::{KeptDraws, SampledOutputs, with_threads};
+
+#[bayesian]
+struct Classifier {
+    hidden: [Dense; 2],
+    head: Dense,
+}
+
+#[bayesian]
+impl Classifier {
+    fn forward(&self, x: Var) -> Var {
+        let [first, second] = self.hidden;
+        let x = first.forward(x).relu();
+        let x = second.forward(x).relu();
+        self.head.forward(x)
+    }
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    let model = Classifier { hidden: [Dense::new(784, 400), Dense::new(400, 400)], head: Dense::new(400, 10) };
+    let row = Tensor::from_fn([1, 784], |i| (i as f64 * 0.731).sin());
+    let kept = KeptDraws::new(&model, Draws(64));
+    let sampled = SampledOutputs::new(&model, Draws(64));
+    for threads in [1, 2] {
+        time(&mut criterion, threads, "posterior", &|| model.predict(&Categorical, &row, Draws(64)));
+        time(&mut criterion, threads, "kept draws", &|| kept.predict(&Categorical, &row));
+        time(&mut criterion, threads, "sampled outputs", &|| sampled.predict(&Categorical, &row));
+    }
+    criterion.final_summary();
+}
+
+fn time(criterion: &mut Criterion, threads: usize, name: &str, predict: &(dyn Fn() -> Probabilities + Sync)) {
+    criterion.bench_function(&format!("request/{name}/{threads} threads"), |bencher| {
+        bencher.iter_custom(|requests| {
+            with_threads(threads, || {
+                let start = Instant::now();
+                (0..requests).for_each(|_| drop(black_box(predict())));
+                start.elapsed()
+            })
+        });
+    });
+}

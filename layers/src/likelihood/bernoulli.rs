@@ -1,0 +1,85 @@
+//! Yes or no, from a logit.
+
+use crate::engine::Reduction;
+use crate::likelihood::{Likelihood, Univariate};
+use crate::metrics::{Mixture, Probabilities};
+use crate::{Outputs, Real, Tensor, Var};
+
+/// p(1) = 1/(1 + e^(−output)), independently for every element of an example's target: outputs are logits, targets are 0 or 1
+/// of the same shape. Of two classes with a single output, and of labels of which several may apply.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bernoulli;
+
+impl<T: Real> Likelihood<T> for Bernoulli {
+    type Targets = Tensor<T>;
+    type Predictive = Mixture<Self>;
+
+    /// # Panics
+    /// If the shapes differ: nothing is broadcast.
+    #[track_caller]
+    fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> Var<'t, T> {
+        -output.bce_with_logits(output.tape().input(targets), Reduction::Each)
+    }
+
+    fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
+        Mixture::new(*self, outputs)
+    }
+
+    fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {
+        let each = &targets.shape()[1..];
+        if output != each {
+            return Err(format!(
+                "the model's output for one example has the shape {output:?}, and a target has {each:?}; Bernoulli needs a logit \
+                 for each element of a target"
+            ));
+        }
+        let width = each.iter().product::<usize>().max(1);
+        match targets.data().iter().position(|y| *y != T::ZERO && *y != T::ONE) {
+            Some(at) => Err(format!(
+                "example {} has the target {}, and Bernoulli's targets are 0 or 1",
+                at / width,
+                targets.data()[at].to_f64()
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Univariate for Bernoulli {
+    const DISCRETE: bool = true;
+
+    fn mean(&self, logit: &[f64]) -> f64 {
+        1.0 / (1.0 + (-logit[0]).exp())
+    }
+
+    fn variance(&self, logit: &[f64]) -> f64 {
+        self.mean(logit) * self.mean(&[-logit[0]])
+    }
+
+    fn cdf(&self, logit: &[f64], y: f64) -> f64 {
+        match y {
+            y if y >= 1.0 => 1.0,
+            y if y >= 0.0 => self.mean(&[-logit[0]]),
+            _ => 0.0,
+        }
+    }
+
+    fn entropy(&self, logit: &[f64]) -> Option<f64> {
+        // ln(1 + e^−|x|) + |x| p(−|x|), of which no term is infinite.
+        let x = logit[0].abs();
+        Some((-x).exp().ln_1p() + x * self.mean(&[-x]))
+    }
+}
+
+impl Mixture<Bernoulli> {
+    /// The same as probabilities of two classes, 0 and 1, for every element: with accuracy, calibration and the other metrics
+    /// of classes.
+    pub fn classes(&self) -> Probabilities {
+        let rows = self.len() * self.width();
+        let of_one = self.mean();
+        let mean = of_one.into_iter().flat_map(|p| [1.0 - p, p]).collect();
+        let entropy = self.expected_entropy().expect("Bernoulli's entropy has a closed form");
+        debug_assert_eq!(entropy.len(), rows);
+        Probabilities::new(mean, entropy, 2, self.draws())
+    }
+}

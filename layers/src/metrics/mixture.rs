@@ -1,0 +1,209 @@
+//! Predicted numbers: mixtures over draws of the weights.
+
+use crate::engine::threads::map_tasks;
+use crate::likelihood::{Univariate, invert};
+use crate::predict::Predictive;
+use crate::{Key, Outputs, Real, Tensor};
+
+/// Elements that are a task, whatever the number of threads.
+const ELEMENTS: usize = 256;
+
+/// The predictive distribution of targets whose elements are independent given the outputs: of every element of every example
+/// an equal mixture of what the likelihood `L` says of it under each draw of the weights.
+///
+/// Figures are row-major (N, D): N examples of D elements. Units are those of the targets; likelihoods are in nats. The
+/// variance has two parts (Depeweg et al. 2018, "Decomposition of Uncertainty in Bayesian Deep Learning", eq. 3):
+/// `sd² = aleatoric_sd² + epistemic_sd²`.
+///
+/// ```
+/// # use elbo::{Gaussian, Outputs, Tensor};
+/// # use elbo::metrics::Mixture;
+/// // Two draws for one example of one element.
+/// let outputs: Outputs<f64> = Outputs::new(Tensor::new([2, 1, 1], [-1.0, 1.0]));
+/// let predicted = Mixture::new(Gaussian::new(0.5), &outputs);
+/// assert_eq!(predicted.mean(), [0.0]);
+/// assert_eq!(predicted.sd(), [1.25f64.sqrt()]);
+/// assert_eq!((predicted.aleatoric_sd(), predicted.epistemic_sd()), (vec![0.5], vec![1.0]));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mixture<L> {
+    pub(super) likelihood: L,
+    /// (draws, examples, ..).
+    pub(super) outputs: Outputs<f64>,
+}
+
+impl<L: Univariate> Mixture<L> {
+    /// What `likelihood` says, given these outputs.
+    ///
+    /// # Panics
+    /// If an example has no outputs, or not as many as `likelihood` needs for each element.
+    #[track_caller]
+    pub fn new<T: Real>(likelihood: L, outputs: &Outputs<T>) -> Self {
+        let width: usize = outputs.axes().iter().product();
+        assert!(
+            width > 0
+                && width.is_multiple_of(L::OUTPUTS)
+                && (L::OUTPUTS == 1 || outputs.axes().last() == Some(&L::OUTPUTS)),
+            "{}: the model's output for one example has the shape {:?}, and the likelihood needs {} outputs for each element \
+             of a target, along the last axis",
+            std::any::type_name::<L>(),
+            outputs.axes(),
+            L::OUTPUTS
+        );
+        Mixture { likelihood, outputs: outputs.cast() }
+    }
+
+    /// The number of examples.
+    #[expect(clippy::len_without_is_empty, reason = "a prediction of no examples cannot be made")]
+    pub fn len(&self) -> usize {
+        self.outputs.rows()
+    }
+
+    /// The number of draws.
+    pub fn draws(&self) -> usize {
+        self.outputs.draws()
+    }
+
+    /// Elements of an example's target.
+    pub fn width(&self) -> usize {
+        self.outputs.axes().iter().product::<usize>() / L::OUTPUTS
+    }
+
+    /// The likelihood.
+    pub fn likelihood(&self) -> &L {
+        &self.likelihood
+    }
+
+    /// The outputs of all draws.
+    pub fn outputs(&self) -> &Outputs<f64> {
+        &self.outputs
+    }
+
+    /// Expected observations, (N, D).
+    pub fn mean(&self) -> Vec<f64> {
+        self.each(|i| self.average(i, |outputs| self.likelihood.mean(outputs)))
+    }
+
+    /// Standard deviations of the observations, (N, D): of the noise and of the draws together.
+    pub fn sd(&self) -> Vec<f64> {
+        self.each(|i| {
+            let [aleatoric, epistemic] = self.variances(i);
+            (aleatoric + epistemic).sqrt()
+        })
+    }
+
+    /// What of [`sd`](Mixture::sd) would stay if the weights were known, (N, D): the root of the mean over draws of the
+    /// variance that the likelihood has.
+    pub fn aleatoric_sd(&self) -> Vec<f64> {
+        self.each(|i| self.variances(i)[0].sqrt())
+    }
+
+    /// What of [`sd`](Mixture::sd) comes from the weights, (N, D), and goes as data come: the standard deviation over draws
+    /// (divisor: their number) of the mean that the likelihood has.
+    pub fn epistemic_sd(&self) -> Vec<f64> {
+        self.each(|i| self.variances(i)[1].sqrt())
+    }
+
+    /// The mean over draws of the entropy that the likelihood has in nats, (N, D); `None` where it has no closed form.
+    pub fn expected_entropy(&self) -> Option<Vec<f64>> {
+        self.likelihood.entropy(self.of_draw(0, 0))?;
+        let entropy = |outputs: &[f64]| self.likelihood.entropy(outputs).unwrap_or(f64::NAN);
+        Some(self.each(|i| self.average(i, entropy)))
+    }
+
+    /// The probability that an observation is at most `y`, (N, D).
+    pub fn cdf(&self, y: f64) -> Vec<f64> {
+        self.each(|i| self.below(i, y))
+    }
+
+    /// The least number that an observation is at most with probability `probability`, (N, D).
+    ///
+    /// # Panics
+    /// If the probability is not between 0 and 1, both excluded.
+    #[track_caller]
+    pub fn quantile(&self, probability: f64) -> Vec<f64> {
+        assert!(
+            probability > 0.0 && probability < 1.0,
+            "quantile: the probability must lie between 0 and 1, got {probability}"
+        );
+        self.each(|i| {
+            let means = (0..self.draws()).map(|draw| self.likelihood.mean(self.of_draw(draw, i)));
+            let (low, high) =
+                means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(m), high.max(m)));
+            let sd = self.variances(i)[0].sqrt();
+            invert([low, high], sd, L::DISCRETE, probability, |y| self.below(i, y))
+        })
+    }
+
+    /// The central interval that holds an observation with probability `level`: its lower and its upper ends, (N, D) both.
+    ///
+    /// # Panics
+    /// If the level is not between 0 and 1, both excluded.
+    #[track_caller]
+    pub fn interval(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
+        assert!(level > 0.0 && level < 1.0, "interval: the level must lie between 0 and 1, got {level}");
+        (self.quantile((1.0 - level) / 2.0), self.quantile((1.0 + level) / 2.0))
+    }
+
+    /// `count` samples of the targets, (count, N, D): of draw 0, 1, .. of the weights, and from the first again where there
+    /// are fewer. The elements of one sample are of one draw.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    #[track_caller]
+    pub fn samples(&self, count: usize, key: Key) -> Tensor<f64> {
+        assert!(count > 0, "samples: at least one sample is needed, got 0");
+        let elements = self.len() * self.width();
+        let samples = (0..count).flat_map(|sample| {
+            let noise = key.at("samples").draw(sample).philox();
+            self.each(|i| {
+                let words = noise.words((i / 2) as u64);
+                let [high, low] = [words[i % 2 * 2], words[i % 2 * 2 + 1]];
+                // 52 random bits, and a half: between 0 and 1, both excluded.
+                let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
+                let uniform = (bits as f64 + 0.5) / (1u64 << 52) as f64;
+                self.likelihood.quantile(self.of_draw(sample % self.draws(), i), uniform)
+            })
+        });
+        let samples: Vec<f64> = samples.collect();
+        debug_assert_eq!(samples.len(), count * elements);
+        Tensor::new([count, self.len(), self.width()], samples)
+    }
+
+    /// What `of` makes of each element, in order, on all threads.
+    pub(super) fn each(&self, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+        let elements = self.len() * self.width();
+        let task = |(): &mut (), task: usize| {
+            (task * ELEMENTS..elements.min((task + 1) * ELEMENTS)).map(&of).collect::<Vec<f64>>()
+        };
+        map_tasks(elements.div_ceil(ELEMENTS), || (), task).concat()
+    }
+
+    /// The outputs for element `i` under a draw.
+    fn of_draw(&self, draw: usize, i: usize) -> &[f64] {
+        let elements = self.len() * self.width();
+        &self.outputs.tensor().data()[(draw * elements + i) * L::OUTPUTS..][..L::OUTPUTS]
+    }
+
+    fn average(&self, i: usize, of: impl Fn(&[f64]) -> f64) -> f64 {
+        (0..self.draws()).map(|draw| of(self.of_draw(draw, i))).sum::<f64>() / self.draws() as f64
+    }
+
+    /// The mean over draws of the likelihood's variance, and the variance over draws of its mean.
+    fn variances(&self, i: usize) -> [f64; 2] {
+        let mean = self.average(i, |outputs| self.likelihood.mean(outputs));
+        let epistemic = self.average(i, |outputs| (self.likelihood.mean(outputs) - mean).powi(2));
+        [self.average(i, |outputs| self.likelihood.variance(outputs)), epistemic]
+    }
+
+    /// The probability that element `i` is at most `y`.
+    pub(super) fn below(&self, i: usize, y: f64) -> f64 {
+        self.average(i, |outputs| self.likelihood.cdf(outputs, y))
+    }
+}
+
+impl<L: Univariate> Predictive for Mixture<L> {
+    fn append(&mut self, rows: Self) {
+        self.outputs.append(&rows.outputs);
+    }
+}

@@ -1,0 +1,161 @@
+//! How good predicted numbers are.
+
+use crate::engine::threads::map_tasks;
+use crate::likelihood::{Univariate, check_examples};
+use crate::metrics::Mixture;
+use crate::metrics::log_mean_exp::log_mean_exp;
+use crate::{Likelihood, Real, Tape, Tensor};
+
+/// Metrics. Targets are (N, ..), as in [`Examples::targets`](crate::data::Examples::targets).
+impl<L: Univariate> Mixture<L> {
+    /// The root of the mean squared error of [`mean`](Mixture::mean), over all elements.
+    ///
+    /// # Panics
+    /// If there is not one target for each element, each finite. So do all metrics below.
+    #[track_caller]
+    pub fn rmse<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+        self.check("rmse", targets);
+        let squares: f64 = self.mean().iter().zip(targets.data()).map(|(mean, y)| (mean - y.to_f64()).powi(2)).sum();
+        (squares / targets.len() as f64).sqrt()
+    }
+
+    /// The mean absolute error of [`mean`](Mixture::mean), over all elements.
+    #[track_caller]
+    pub fn mae<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+        self.check("mae", targets);
+        let errors: f64 = self.mean().iter().zip(targets.data()).map(|(mean, y)| (mean - y.to_f64()).abs()).sum();
+        errors / targets.len() as f64
+    }
+
+    /// The share of targets within the central [`interval`](Mixture::interval) of this level: near `level`, if the model knows
+    /// how sure it may be. Of whole numbers it is more, since no interval of them holds a probability exactly.
+    #[track_caller]
+    pub fn coverage<T: Real>(&self, targets: &Tensor<T>, level: f64) -> f64 {
+        self.check("coverage", targets);
+        assert!(level > 0.0 && level < 1.0, "coverage: the level must lie between 0 and 1, got {level}");
+        // By the distribution function: no quantile has to be found. Of whole numbers the lower end is the least y with a
+        // cdf of the tail or more, so that y is in it if its own cdf is; the upper end is the least that reaches the rest,
+        // so that y is in it if what is below it does not.
+        let tail = (1.0 - level) / 2.0;
+        let within = self.each(|i| {
+            let y = targets.data()[i].to_f64();
+            let below = self.below(i, y);
+            let fits = if L::DISCRETE {
+                below >= tail && self.below(i, y - 1.0) < 1.0 - tail
+            } else {
+                (tail..=1.0 - tail).contains(&below)
+            };
+            f64::from(u8::from(fits))
+        });
+        within.iter().sum::<f64>() / within.len() as f64
+    }
+
+    #[track_caller]
+    fn check<T: Real>(&self, metric: &str, targets: &Tensor<T>) {
+        let (rows, width) = (self.len(), self.width());
+        assert!(
+            targets.shape().first() == Some(&rows) && targets.len() == rows * width,
+            "{metric}: targets of shape {:?} for {rows} examples of {width} elements",
+            targets.shape()
+        );
+        if let Some(at) = targets.data().iter().position(|y| !y.is_finite()) {
+            panic!("{metric}: target {at} is {}", targets.data()[at].to_f64());
+        }
+    }
+}
+
+impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
+    /// The log-likelihood of each example under the predictive distribution in nats: ln of the mean over draws of the density
+    /// of all of an example's elements.
+    #[track_caller]
+    pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
+        self.check("log_likelihood", targets);
+        let (targets, rows, draws) = (targets.cast::<f64>(), self.len(), self.draws());
+        let all = self.outputs.draws_and_rows();
+        let of_draws: Vec<Vec<f64>> = map_tasks(draws, Tape::inference, |tape, draw| {
+            tape.reset();
+            let output = tape.input_rows(&all, draw * rows..(draw + 1) * rows);
+            let each = self.likelihood.log_likelihood(output, &targets);
+            check_examples::<L>(each.shape(), rows);
+            each.value().chunks_exact(each.len() / rows).map(|example| example.iter().sum()).collect()
+        });
+        (0..rows).map(|row| log_mean_exp(of_draws.iter().map(|nats| nats[row]))).collect()
+    }
+
+    /// The negative log-likelihood of the predictive distribution, in nats per example.
+    #[track_caller]
+    pub fn nll<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+        self.check("nll", targets);
+        -self.log_likelihood(targets).iter().sum::<f64>() / self.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::f64::consts::TAU;
+
+    use super::*;
+    use crate::{Gaussian, Outputs};
+
+    fn predicted<const N: usize>(shape: [usize; 3], outputs: [f64; N], sd: f64) -> Mixture<Gaussian> {
+        Mixture::new(Gaussian::new(sd), &Outputs::new(Tensor::new(shape, outputs)))
+    }
+
+    fn targets<const N: usize>(shape: [usize; 2], of: [f64; N]) -> Tensor<f64> {
+        Tensor::new(shape, of)
+    }
+
+    #[test]
+    fn one_draw_is_a_normal() {
+        let predicted = predicted([1, 2, 1], [1.0, -2.0], 2.0);
+        // Φ⁻¹(0.975) and the density at one standard deviation.
+        let (low, high) = predicted.interval(0.95);
+        assert!((high[0] - (1.0 + 2.0 * 1.959_963_984_540_054)).abs() < 1e-12, "{high:?}");
+        assert!((low[1] - (-2.0 - 2.0 * 1.959_963_984_540_054)).abs() < 1e-12, "{low:?}");
+        let expected = 2f64.ln() + 0.5 * TAU.ln() + 0.5;
+        assert!((predicted.nll(&targets([2, 1], [3.0, 0.0])) - expected).abs() < 1e-14);
+        assert_eq!(predicted.rmse(&targets([2, 1], [3.0, 0.0])), 2.0);
+        assert_eq!(predicted.mae(&targets([2, 1], [3.0, -3.0])), 1.5);
+    }
+
+    #[test]
+    fn the_elements_of_an_example_share_a_draw() {
+        // Both elements near draw 0, or both near draw 1; one near each is unlikely.
+        let predicted = predicted([2, 1, 2], [0.0, 0.0, 9.0, 9.0], 1.0);
+        let together = TAU.ln() + 2f64.ln();
+        assert!((predicted.nll(&targets([1, 2], [0.0, 0.0])) - together).abs() < 1e-12);
+        assert!((predicted.nll(&targets([1, 2], [0.0, 9.0])) - (TAU.ln() + 40.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_mixture_s_quantiles_have_their_probability() {
+        let predicted = predicted([3, 1, 1], [-3.0, 5.0, 0.5], 0.7);
+        for probability in [1e-9, 0.1, 0.5, 0.77, 1.0 - 1e-9] {
+            let quantile = predicted.quantile(probability)[0];
+            assert!((predicted.below(0, quantile) - probability).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn coverage_counts_what_lies_within() {
+        let predicted = predicted([1, 4, 1], [0.0; 4], 1.0);
+        assert_eq!(predicted.coverage(&targets([4, 1], [0.0, 1.9, -1.9, 2.0]), 0.95), 0.75);
+    }
+
+    #[test]
+    fn what_no_draw_can_explain_is_infinitely_unlikely() {
+        assert_eq!(predicted([1, 1, 1], [0.0], 1e-153).nll(&targets([1, 1], [1e10])), f64::INFINITY);
+    }
+
+    #[test]
+    #[should_panic(expected = "coverage: target 1 is NaN")]
+    fn a_target_that_is_no_number_is_refused() {
+        predicted([1, 2, 1], [0.0; 2], 1.0).coverage(&targets([2, 1], [0.0, f64::NAN]), 0.5);
+    }
+
+    #[test]
+    #[should_panic(expected = "rmse: targets of shape [3, 1] for 2 examples of 1 elements")]
+    fn a_target_too_many_is_refused() {
+        predicted([1, 2, 1], [0.0; 2], 1.0).rmse(&targets([3, 1], [0.0; 3]));
+    }
+}

@@ -1,0 +1,122 @@
+//! Outputs of every draw.
+
+use crate::predict::Predictive;
+use crate::{Likelihood, Real, Tensor};
+
+/// A model's outputs for a number of examples under every draw of its weights: (draws, rows, ..), with the axes that the
+/// model's output has after its first.
+///
+/// [`Likelihood::predictive`] makes of it what is predicted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outputs<T: Real = f32> {
+    tensor: Tensor<T>,
+}
+
+impl<T: Real> Outputs<T> {
+    /// From (draws, rows, ..).
+    ///
+    /// # Panics
+    /// If there are no draws or no rows.
+    #[track_caller]
+    pub fn new(tensor: Tensor<T>) -> Self {
+        let fits = tensor.shape().len() >= 2 && tensor.shape()[..2].iter().all(|&count| count > 0);
+        assert!(fits, "Outputs: the shape {:?}; expected (draws, rows, ..), at least one of each", tensor.shape());
+        Outputs { tensor }
+    }
+
+    /// The number of draws.
+    pub fn draws(&self) -> usize {
+        self.tensor.shape()[0]
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.tensor.shape()[1]
+    }
+
+    /// The shape of one row's output.
+    pub fn axes(&self) -> &[usize] {
+        &self.tensor.shape()[2..]
+    }
+
+    /// The outputs, (draws, rows, ..).
+    pub fn tensor(&self) -> &Tensor<T> {
+        &self.tensor
+    }
+
+    /// What `likelihood` predicts from these outputs: the same as
+    /// [`predict`](crate::Predict::predict) under it.
+    ///
+    /// # Panics
+    /// If the outputs have a shape that says nothing of targets.
+    #[track_caller]
+    pub fn under<L: Likelihood<T>>(&self, likelihood: &L) -> L::Predictive {
+        likelihood.predictive(self)
+    }
+
+    /// The mean over draws, row by row.
+    pub fn mean(&self) -> Vec<f64> {
+        let (draws, each) = (self.draws(), self.each());
+        let mut mean = vec![0.0; each];
+        for output in self.tensor.data().chunks(each.max(1)) {
+            for (mean, y) in mean.iter_mut().zip(output) {
+                *mean += y.to_f64() / draws as f64;
+            }
+        }
+        mean
+    }
+
+    /// The standard deviation over draws (divisor: their number), row by row: the uncertainty that comes from the weights.
+    pub fn sd(&self) -> Vec<f64> {
+        let (draws, each) = (self.draws(), self.each());
+        let mean = self.mean();
+        let mut squares = vec![0.0; each];
+        for output in self.tensor.data().chunks(each.max(1)) {
+            for ((square, mean), y) in squares.iter_mut().zip(&mean).zip(output) {
+                *square += (y.to_f64() - mean).powi(2);
+            }
+        }
+        squares.iter().map(|square| (square / draws as f64).sqrt()).collect()
+    }
+
+    /// The same in another number type.
+    pub fn cast<U: Real>(&self) -> Outputs<U> {
+        Outputs { tensor: self.tensor.cast() }
+    }
+
+    /// The outputs as (draws · rows, ..).
+    pub(crate) fn draws_and_rows(&self) -> Tensor<T> {
+        let shape: Vec<usize> = [self.draws() * self.rows()].iter().chain(self.axes()).copied().collect();
+        Tensor::new(shape, self.tensor.data())
+    }
+
+    /// Adds the outputs of more rows.
+    ///
+    /// # Panics
+    /// If they are of other draws, or of another shape.
+    #[track_caller]
+    pub(crate) fn append(&mut self, later: &Outputs<T>) {
+        let same = self.draws() == later.draws() && self.axes() == later.axes();
+        assert!(same, "Outputs: {:?} and {:?} do not join", self.tensor.shape(), later.tensor.shape());
+        let mut shape = self.tensor.shape().to_vec();
+        shape[1] += later.rows();
+        let mut joined = Vec::with_capacity(shape.iter().product());
+        let (each, more) = (self.each().max(1), later.each().max(1));
+        for (rows, later) in self.tensor.data().chunks(each).zip(later.tensor.data().chunks(more)) {
+            joined.extend_from_slice(rows);
+            joined.extend_from_slice(later);
+        }
+        self.tensor = Tensor::new(shape, joined);
+    }
+
+    /// The number of outputs in each draw.
+    fn each(&self) -> usize {
+        self.tensor.len() / self.draws()
+    }
+}
+
+impl<T: Real> Predictive for Outputs<T> {
+    fn append(&mut self, rows: Self) {
+        Outputs::append(self, &rows);
+    }
+}

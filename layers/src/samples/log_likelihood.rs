@@ -1,0 +1,70 @@
+//! The log-likelihood of each example under each draw.
+
+use crate::metrics::log_mean_exp::log_mean_exp;
+
+/// ln p of each example's target under each draw of the weights, in nats: (draws, examples). What WAIC, PSIS-LOO and model
+/// comparison start from (Vehtari, Gelman and Gabry 2017, "Practical Bayesian model evaluation using leave-one-out
+/// cross-validation and WAIC", section 2). [`Predict::log_likelihood`](crate::Predict::log_likelihood) makes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogLikelihood {
+    examples: usize,
+    nats: Vec<f64>,
+}
+
+impl LogLikelihood {
+    pub(crate) fn new(examples: usize, nats: Vec<f64>) -> Self {
+        LogLikelihood { examples, nats }
+    }
+
+    /// The number of draws.
+    pub fn draws(&self) -> usize {
+        self.nats.len() / self.examples
+    }
+
+    /// The number of examples.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// The log-likelihoods of all examples under one draw.
+    ///
+    /// # Panics
+    /// If there is no such draw.
+    #[track_caller]
+    pub fn of_draw(&self, draw: usize) -> &[f64] {
+        assert!(draw < self.draws(), "LogLikelihood: draw {draw} (from 0) of {}", self.draws());
+        &self.nats[draw * self.examples..][..self.examples]
+    }
+
+    /// ln of the mean over draws of each example's likelihood: what the predictive distribution gives it.
+    pub fn of_prediction(&self) -> Vec<f64> {
+        let of = |example: usize| log_mean_exp(self.nats.iter().skip(example).step_by(self.examples).copied());
+        (0..self.examples).map(of).collect()
+    }
+
+    /// The negative log-likelihood of the predictive distribution, in nats per example.
+    pub fn nll(&self) -> f64 {
+        -self.of_prediction().iter().sum::<f64>() / self.examples as f64
+    }
+
+    /// The negative log-likelihood averaged over draws, in nats per example: that of a single draw, as the evidence lower bound
+    /// has it. It is at least [`nll`](LogLikelihood::nll).
+    pub fn expected_nll(&self) -> f64 {
+        -self.nats.iter().sum::<f64>() / self.nats.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_are_of_likelihoods_or_of_their_logarithms() {
+        let of = LogLikelihood::new(2, vec![0.5f64.ln(), -800.0, 0.25f64.ln(), -800.0]);
+        assert_eq!((of.draws(), of.of_draw(1)), (2, &[0.25f64.ln(), -800.0][..]));
+        assert!((of.of_prediction()[0] - 0.375f64.ln()).abs() < 1e-15);
+        assert_eq!(of.of_prediction()[1], -800.0);
+        assert!((of.expected_nll() - (800.0 - 0.125f64.ln() / 2.0) / 2.0).abs() < 1e-12);
+        assert!(of.nll() < of.expected_nll());
+    }
+}

@@ -1,0 +1,113 @@
+//! Outputs that are sampled in place of weights.
+
+use std::fmt;
+use std::ops::Deref;
+
+use super::{DrawOf, Samples, ScalarOf};
+use crate::engine::Name;
+use crate::{Bayesian, Drawing, Drawn, Draws, Estimator, Local, Parameters, Path, Real, Suits, Tape, Tensor, Variance};
+
+/// Draws that are made on a tape at once.
+const AT_ONCE: usize = 64;
+
+/// Predictions in which the outputs of linear maps are sampled in place of their weights (local reparameterisation: Kingma,
+/// Salimans and Welling 2015, eq. 6), so that the weights' means and variances, which are kept, serve all draws in one pass.
+///
+/// For each row by itself it is exact, where weights are normal and each is used once: an output is then normal, with the mean
+/// and the variance that it is sampled with. *Rows no longer share weights*: what depends on several of them, such as the
+/// probability that two rows have the same class, is not that of the posterior. Over positions (a convolution, a dense layer
+/// over time) it is the published approximation, which treats positions as independent.
+///
+/// `M` is how the model is held, as in [`KeptDraws`](crate::KeptDraws). It does not compile for a model with a posterior whose
+/// elements depend on each other.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// # use elbo::SampledOutputs;
+/// let model = Dense::new(3, 2);
+/// let service = SampledOutputs::new(&model, Draws(64));
+/// let answer = service.predict(&Categorical, &Tensor::from_fn([1, 3], |i| i as f64));
+/// ```
+#[derive(Clone)]
+pub struct SampledOutputs<M: Deref<Target: Parameters>> {
+    model: M,
+    moments: Moments<<M::Target as Parameters>::Scalar>,
+    draws: Draws,
+}
+
+/// Means and variances of a model's weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Moments<T: Real> {
+    entries: Vec<(Name, Tensor<T>, Option<Tensor<T>>)>,
+}
+
+impl<T: Real> Moments<T> {
+    fn of<'t>(net: &impl Drawn<'t, T>) -> Self {
+        let mut entries = Vec::new();
+        net.walk(&Path::ROOT, &mut |path, weight| {
+            let variance = match weight.variance_var() {
+                Variance::Independent(variance) => Some(variance.to_tensor()),
+                Variance::Zero | Variance::Joint => None,
+            };
+            entries.push((Name::of(path), weight.mean_var().to_tensor(), variance));
+        });
+        Moments { entries }
+    }
+
+    /// Mean and variance of the weight at this place.
+    pub(crate) fn at(&self, path: &Path<'_>) -> Option<(&Tensor<T>, Option<&Tensor<T>>)> {
+        let (_, mean, variance) = self.entries.iter().find(|(name, ..)| name.is(path))?;
+        Some((mean, variance.as_ref()))
+    }
+}
+
+impl<M: Deref<Target: Bayesian + Sized>> SampledOutputs<M>
+where
+    Local: Suits<M::Target>,
+{
+    /// With so many draws of the outputs.
+    pub fn new(model: M, draws: Draws) -> Self {
+        let moments = {
+            let tape = Tape::inference();
+            Moments::of(&model.mean(&tape))
+        };
+        SampledOutputs { model, moments, draws }
+    }
+}
+
+impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for SampledOutputs<M> {
+    type Model = M::Target;
+
+    fn model(&self) -> &M::Target {
+        &self.model
+    }
+
+    fn count(&self) -> usize {
+        self.draws.count()
+    }
+
+    #[track_caller]
+    fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        let draws = AT_ONCE.min(self.draws.count() - index);
+        let drawing = Drawing::new(self.draws.key(index)).estimator(Estimator::Local).draws(draws);
+        self.model.draw(tape, drawing.without_kl().moments(&self.moments))
+    }
+
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn serves_once(&self) -> bool {
+        true
+    }
+
+    fn in_one_batch(&self) -> bool {
+        self.draws.are_in_one_batch()
+    }
+}
+
+impl<M: Deref<Target: Parameters>> fmt::Debug for SampledOutputs<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SampledOutputs").field("draws", &self.draws.count()).finish_non_exhaustive()
+    }
+}

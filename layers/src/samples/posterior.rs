@@ -1,0 +1,57 @@
+//! Draws of a model's own posterior.
+
+use std::fmt;
+
+use super::{DrawOf, Samples, ScalarOf};
+use crate::{Bayesian, Drawing, Draws, Tape, Weights};
+
+/// Draws of a model's own posterior: [`posterior`](crate::PredictFromPosterior::posterior). Nothing is kept: each prediction draws the weights again, the
+/// same ones.
+pub struct FromPosterior<'m, M> {
+    model: &'m M,
+    draws: Draws,
+}
+
+impl<M> Clone for FromPosterior<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for FromPosterior<'_, M> {}
+
+impl<'m, M: Bayesian> FromPosterior<'m, M> {
+    pub(crate) fn new(model: &'m M, draws: Draws) -> Self {
+        FromPosterior { model, draws }
+    }
+}
+
+impl<M: Bayesian + Sync> Samples for FromPosterior<'_, M> {
+    type Model = M;
+
+    fn model(&self) -> &M {
+        self.model
+    }
+
+    fn count(&self) -> usize {
+        self.draws.count()
+    }
+
+    fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        self.model.draw(tape, Drawing::new(self.draws.key(index)).without_kl())
+    }
+
+    fn in_one_batch(&self) -> bool {
+        self.draws.are_in_one_batch()
+    }
+
+    fn copy(&self, draw: &DrawOf<'_, Self>) -> Option<Weights<ScalarOf<Self>>> {
+        Some(Weights::of(draw))
+    }
+}
+
+impl<M> fmt::Debug for FromPosterior<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FromPosterior").field("draws", &self.draws.count()).finish_non_exhaustive()
+    }
+}

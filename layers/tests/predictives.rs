@@ -1,0 +1,137 @@
+//! What likelihoods predict: probabilities too small to be numbers, classes ruled out, distributions along axes.
+
+use elbo::prelude::*;
+use elbo::{Likelihood, Outputs};
+
+fn outputs<const D: usize>(shape: [usize; D], of: &[f32]) -> Outputs {
+    Outputs::new(Tensor::new(shape, of))
+}
+
+#[test]
+fn a_label_that_is_too_improbable_for_a_number_has_a_likelihood() {
+    let predicted = outputs([1, 1, 2], &[800.0, 0.0]).under(&Categorical);
+    assert_eq!(predicted.mean(), [1.0, 0.0]);
+    assert_eq!((predicted.nll(&[1]), predicted.nll(&[0])), (800.0, 0.0));
+    // Averages are of probabilities, so that the draw that holds it possible decides: ½ e^−800.
+    let predicted = outputs([2, 1, 2], &[800.0, 0.0, 2000.0, 0.0]).under(&Categorical);
+    assert!((predicted.nll(&[1]) - (800.0 + 2f64.ln())).abs() < 1e-12);
+    let predicted = outputs([2, 1, 2], &[800.0, 0.0, 0.0, 0.0]).under(&Categorical);
+    assert!((predicted.nll(&[1]) - 4f64.ln()).abs() < 1e-12);
+}
+
+#[test]
+fn improbable_labels_keep_their_places_among_others() {
+    let rows: Vec<f32> = (0..300).flat_map(|row| if row % 3 == 0 { [900.0, 0.0] } else { [0.0, 0.0] }).collect();
+    let predicted = outputs([1, 300, 2], &rows).under(&Categorical);
+    assert!((predicted.nll(&vec![1; 300]) - (100.0 * 900.0 + 200.0 * 2f64.ln()) / 300.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_logit_of_minus_infinity_rules_its_class_out() {
+    let ruled_out = f32::NEG_INFINITY;
+    let predicted = outputs([1, 1, 3], &[0.0, ruled_out, 0.0]).under(&Categorical);
+    assert_eq!(predicted.mean(), [0.5, 0.0, 0.5]);
+    assert!((predicted.entropy()[0] - 2f64.ln()).abs() < 1e-15);
+    assert!((predicted.expected_entropy()[0] - 2f64.ln()).abs() < 1e-15);
+    assert!(predicted.mutual_information()[0].abs() < 1e-15);
+    assert_eq!(predicted.nll(&[1]), f64::INFINITY);
+    let allows = |output: &[f32]| Likelihood::<f32>::allows(&Categorical, output);
+    assert!(
+        allows(&[0.0, ruled_out])
+            && !allows(&[ruled_out; 2])
+            && !allows(&[f32::INFINITY, 0.0])
+            && !allows(&[f32::NAN, 0.0])
+    );
+    assert!(!Likelihood::<f32>::allows(&Gaussian::new(1.0), &[ruled_out]));
+}
+
+#[bayesian]
+struct Masked {
+    layer: Dense,
+}
+
+#[bayesian]
+impl Masked {
+    fn forward(&self, x: Var) -> Var {
+        let y = self.layer.forward(x);
+        let mask = y.tape().constant([y.shape()[0], 3], |i| if i % 3 == 2 { f32::NEG_INFINITY } else { 0.0 });
+        y + mask
+    }
+}
+
+#[test]
+fn a_model_may_rule_classes_out() {
+    let model = Masked { layer: Dense::new(4, 3) };
+    let x = Tensor::from_fn([5, 4], |i| (i as f64).sin());
+    let predicted = model.predict(&Categorical, &x, Draws(4));
+    assert!(predicted.mean().chunks(3).all(|row| row[2] == 0.0 && (row[0] + row[1] - 1.0).abs() < 1e-12));
+    assert!(predicted.entropy().iter().all(|nats| nats.is_finite()));
+    let data = Examples::new(x, vec![0, 1, 0, 1, 0]).unwrap();
+    let report =
+        Elbo::new(Categorical, 5).quiet().fit(&mut Masked { layer: Dense::new(4, 3) }, &data, Epochs(3)).unwrap();
+    assert!(report.last().nll.is_finite());
+}
+
+#[test]
+fn every_step_of_a_sequence_has_a_distribution() {
+    let logits: Vec<f32> = (0..2 * 3 * 4 * 5).map(|i| (i as f32 * 0.7).sin()).collect();
+    let predicted = outputs([2, 3, 4, 5], &logits).under(&Categorical);
+    assert_eq!((predicted.shape(), predicted.classes(), predicted.len()), (vec![3, 4], 5, 12));
+    let softmax = |logits: &[f32]| {
+        let total: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+        logits.iter().map(|&x| f64::from(x).exp() / total).collect::<Vec<_>>()
+    };
+    for step in 0..12 {
+        let [first, second] = [0, 1].map(|draw| softmax(&logits[(draw * 12 + step) * 5..][..5]));
+        for ((p, a), b) in predicted.row(step).iter().zip(first).zip(second) {
+            assert!((p - (a + b) / 2.0).abs() < 1e-15);
+        }
+    }
+}
+
+#[test]
+fn a_model_s_axes_are_kept() {
+    #[bayesian]
+    struct Tagger {
+        layer: Dense,
+    }
+    #[bayesian]
+    impl Tagger {
+        fn forward(&self, x: Var) -> Var {
+            self.layer.forward(x)
+        }
+    }
+    let (model, x) = (Tagger { layer: Dense::new(2, 3) }, Tensor::from_fn([300, 4, 2], |i| (i as f64).sin()));
+    assert_eq!(model.outputs(&x, Draws(2)).tensor().shape(), [2, 300, 4, 3]);
+    assert_eq!(model.predict(&Categorical, &x, Draws(2)).shape(), [300, 4]);
+    assert_eq!(model.predict(&Gaussian::new(1.0), &x, Draws(2)).mean().len(), 300 * 12);
+}
+
+#[test]
+fn a_single_logit_is_bernoulli_s() {
+    let data = Examples::new(Tensor::full([4, 2], 1.0), vec![0, 1, 0, 1]).unwrap();
+    let mistake = Elbo::new(Categorical, 4).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+    assert!(mistake.to_string().contains("`Bernoulli`"), "{mistake}");
+    let mistake = Dense::new(2, 1).posterior(Draws(2)).log_likelihood(&Categorical, &data).unwrap_err();
+    assert!(mistake.to_string().contains("`Bernoulli`"), "{mistake}");
+}
+
+#[test]
+#[should_panic(expected = "`Bernoulli`")]
+fn a_single_logit_is_not_predicted_with_as_classes() {
+    let _ = Dense::new(2, 1).predict(&Categorical, &Tensor::full([4, 2], 1.0), Draws(2));
+}
+
+#[test]
+#[should_panic(expected = "all classes are ruled out")]
+fn a_step_without_a_class_is_refused() {
+    let ruled_out = f32::NEG_INFINITY;
+    outputs([1, 1, 2, 2], &[0.0, 0.0, ruled_out, ruled_out]).under(&Categorical);
+}
+
+#[test]
+fn targets_other_than_0_and_1_are_refused() {
+    let data = Examples::new(Tensor::full([3, 2], 1.0), Tensor::new([3, 1], [0.0, 1.0, 2.0])).unwrap();
+    let mistake = Elbo::new(Bernoulli, 3).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+    assert_eq!(mistake.to_string(), "example 2 has the target 2, and Bernoulli's targets are 0 or 1");
+}
