@@ -1,6 +1,6 @@
 //! A crate of a user's, with elbo as its only dependency of that house, and under another name. What it defines works
 //! wherever elbo's own does: an [operation](LogCosh), a [prior](Gumbel), a [posterior](Isotropic), the closed-form
-//! divergences of both, and a [layer](Smooth).
+//! divergences of both, a [layer](Smooth), and a [likelihood](Poisson).
 //!
 //! ```
 //! use bayes::prelude::*;
@@ -27,11 +27,13 @@
 
 mod divergence;
 mod layer;
+mod likelihood;
 mod operation;
 mod posterior;
 mod prior;
 
 pub use layer::{Smooth, SmoothDraw};
+pub use likelihood::Poisson;
 pub use operation::LogCosh;
 pub use posterior::Isotropic;
 pub use prior::Gumbel;
