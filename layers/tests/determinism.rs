@@ -9,7 +9,7 @@ fn train(threads: usize, width: usize, rows: usize, batch: usize, epochs: usize)
     let (x, labels) = examples(rows, 40, 4);
     let data = Examples::new(x, labels).unwrap();
     let mut model: Classifier = classifier(40, width, 4);
-    let mut elbo = Elbo::new(Categorical, data.len()).seed(7).batch(batch).threads(threads).quiet();
+    let mut elbo = Elbo::new(Categorical).seed(7).batch(batch).threads(threads).quiet();
     elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
     let mut bits = Vec::new();
     model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| bits.extend(tensor.data().iter().map(|x| x.to_bits())));
@@ -36,7 +36,7 @@ fn training_in_two_calls_is_training_in_one() {
     let data = Examples::new(x, labels).unwrap();
     let bits = |calls: &[usize]| {
         let mut model = classifier(6, 8, 3);
-        let mut elbo = Elbo::new(Categorical, data.len()).batch(16).seed(1).threads(1).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(16).seed(1).threads(1).quiet();
         for &epochs in calls {
             elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
         }

@@ -186,7 +186,7 @@ fn training_counts_steps_from_the_beginning_of_each_epoch() {
     });
     let Steps { mut model, x, labels } = Steps::<f64>::new();
     let data = Examples::new(x, labels).unwrap();
-    let mut elbo = Elbo::new(Categorical, EXAMPLES).optimizer(Adam::new(1e-3)).kl_weight(weight).batch(20).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).kl_weight(weight).batch(20).quiet();
     elbo.fit(&mut model, &data, Epochs(1)).unwrap();
     // Four steps an epoch, of which the three taken are no multiple.
     elbo.batch(12).fit(&mut model, &data, Epochs(2)).unwrap();

@@ -53,7 +53,7 @@ fn refusal(elbo: &mut Elbo<Categorical>, model: &mut Normalised, rows: usize) ->
 #[test]
 fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_step() {
     let mut model = normalised();
-    let mut elbo = Elbo::new(Categorical, 129).quiet();
+    let mut elbo = Elbo::new(Categorical).quiet();
     let error = refusal(&mut elbo, &mut model, 129);
     let TrainError::Batch { batch: 2, batches: 2, rows: 1, place: Some(place), message, .. } = &error else {
         panic!("{error}");
@@ -73,7 +73,7 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
 fn a_batch_is_refused_in_a_rayon_pool_too() {
     let (held, pool) = (data(9), rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
     let refused = |threads: usize| {
-        let mut elbo = Elbo::new(Categorical, 9).batch(8).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(8).threads(threads).quiet();
         matches!(elbo.fit(&mut normalised(), &held, Epochs(1)), Err(TrainError::Batch { place: Some(_), .. }))
     };
     let fits = || (0..100).into_par_iter().filter(|fit| refused(1 + fit % 3)).count();
@@ -83,7 +83,7 @@ fn a_batch_is_refused_in_a_rayon_pool_too() {
 #[test]
 fn batches_that_are_all_too_small_are_refused() {
     for (rows, batch) in [(1, 128), (5, 1)] {
-        let mut elbo = Elbo::new(Categorical, rows).batch(batch).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(batch).quiet();
         let error = refusal(&mut elbo, &mut normalised(), rows);
         assert!(matches!(error, TrainError::Batch { batch: 1, batches, rows: 1, .. } if batches == rows), "{error}");
     }
@@ -94,7 +94,7 @@ fn examples_to_validate_on_are_tried_too() {
     let (train, held_out) = (data(20), data(13));
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
-    let mut elbo = Elbo::new(Categorical, 20).batch(10).quiet();
+    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
     // As if somebody had written the size of a batch into the model.
     let error = training.run_with(Epochs(2), |net, x| net.forward(x.reshape([10, 4]))).unwrap_err();
@@ -111,7 +111,7 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
     for (rows, forwards) in [(20, 1), (23, 2), (7, 1)] {
         for threads in [1, 2] {
             let ran = AtomicUsize::new(0);
-            let mut elbo = Elbo::new(Categorical, rows).batch(10).threads(threads).quiet();
+            let mut elbo = Elbo::new(Categorical).batch(10).threads(threads).quiet();
             let report = elbo.fit_with(&mut Dense::new(4, 2), &data(rows), Epochs(0), |net, x| {
                 ran.fetch_add(1, Ordering::Relaxed);
                 net.forward(x)
@@ -123,7 +123,7 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
 
 /// A panic of `fit` that is not about the size of a batch.
 fn panic_of(rows: usize, forward: impl Fn(usize) + Send + Sync) -> String {
-    let mut elbo = Elbo::new(Categorical, rows).batch(8).quiet();
+    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
     let mut model = Dense::new(4, 2);
     let fit = || {
         elbo.fit_with(&mut model, &data(rows), Epochs(1), |net, x| {
@@ -147,7 +147,7 @@ fn other_panics_stay_panics_and_are_printed_where_they_happen() {
     if std::env::var_os(ROLE).is_some() {
         let said = panic_of(8, |rows| assert!(rows > 100, "a mistake of {rows} rows"));
         assert_eq!(said, "a mistake of 8 rows");
-        let _ = Elbo::new(Categorical, 9).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1));
+        let _ = Elbo::new(Categorical).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1));
         return;
     }
     let output = process("other_panics_stay_panics_and_are_printed_where_they_happen");
@@ -160,7 +160,7 @@ fn other_panics_stay_panics_and_are_printed_where_they_happen() {
 #[test]
 fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
     if std::env::var_os(ROLE).is_some() {
-        let mut elbo = Elbo::new(Categorical, 9).batch(8).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(8).quiet();
         let mut fit = || -> Result<Report, TrainError> {
             elbo.fit_with(&mut Dense::new(4, 2), &data(9), Epochs(1), |net, x| {
                 if x.shape()[0] == 1 {
@@ -190,7 +190,7 @@ fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
 
 #[test]
 fn a_refusal_is_shown_alike_by_debug_and_by_display() {
-    let error = refusal(&mut Elbo::new(Categorical, 129).quiet(), &mut normalised(), 129);
+    let error = refusal(&mut Elbo::new(Categorical).quiet(), &mut normalised(), 129);
     assert_eq!(format!("{error:?}"), error.to_string());
     let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0_usize]).unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());

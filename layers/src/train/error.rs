@@ -26,18 +26,6 @@ pub enum TrainError {
         place: String,
     },
 
-    /// The training set has not as many examples as the objective was told.
-    #[error(
-        "the objective was made for N = {expected} examples and the training set has {found}; give `Elbo::new` the \
-         training set's length"
-    )]
-    Examples {
-        /// N.
-        expected: usize,
-        /// The training set's length.
-        found: usize,
-    },
-
     /// The examples to validate on have inputs of another shape than those to train on.
     #[error(
         "the examples to validate on have inputs of shape {validation:?} each, and those to train on {training:?}; both must \

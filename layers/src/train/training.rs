@@ -116,10 +116,6 @@ where
             !watched || asked.validation.is_some(),
             "stop_early: Watch::ValidationNll needs examples to validate on; say `.validate(&data, draws)`"
         );
-        let expected = elbo.examples();
-        if data.len() != expected {
-            return Err(TrainError::Examples { expected, found: data.len() });
-        }
         if let Some(validation) = &asked.validation {
             let shape_of = |data: &Examples<M::Scalar, L::Targets>| data.inputs().shape()[1..].to_vec();
             let (training, validation) = (shape_of(data), shape_of(validation.data));
