@@ -371,13 +371,58 @@ fn a_model_without_a_forward_of_one_argument_is_fitted_by_a_function() {
 }
 
 #[test]
-#[should_panic(expected = "Adam: this optimiser has trained another model, and has nothing for `hidden.0.weight.mean`")]
 fn an_optimiser_trains_one_model() {
     let (x, labels) = examples(8, 4, 2);
-    let data = Examples::new(x, labels).unwrap();
+    let data = Examples::new(x.clone(), labels.clone()).unwrap();
     let mut elbo = Elbo::new(Categorical).quiet();
     elbo.fit(&mut classifier(4, 6, 2), &data, Epochs(1)).unwrap();
-    let _ = elbo.fit(&mut classifier(4, 7, 2), &data, Epochs(1));
+    let mut other = classifier(4, 7, 2);
+    let before = parameters(&other);
+    let error = elbo.fit(&mut other, &data, Epochs(1)).unwrap_err();
+    assert!(matches!(error, TrainError::Options(_)), "{error}");
+    let expected = "Adam: this optimiser has trained another model, and has nothing for `hidden.0.weight.mean`";
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(parameters(&other), before);
+    // One of fewer tensors, and one of another number type.
+    let error = elbo.fit(&mut Dense::new(4, 2), &data, Epochs(1)).unwrap_err();
+    assert!(error.to_string().contains("has trained another model"), "{error}");
+    let data = Examples::new(Tensor::<f64>::from_fn(x.shape(), |i| f64::from(x.data()[i])), labels).unwrap();
+    let error = elbo.fit(&mut Dense::of(4, 2, MeanField::<f64>::new, Normal(0.0, 1.0)), &data, Epochs(1)).unwrap_err();
+    let expected = "Adam: this optimiser has trained another model, in f32, and this one is in f64";
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+#[should_panic(expected = "Sgd: this optimiser has trained another model, in f64, and this one is in f32")]
+fn an_optimiser_trains_models_of_one_number_type() {
+    fn step<T: Real>(sgd: &mut Sgd) {
+        let mut w = Tensor::<T>::full([2], 1.0);
+        let mut gradients = Gradients::of(&w);
+        let tape = Tape::new();
+        tape.param(&w).sum().backward(&mut gradients);
+        drop(tape);
+        sgd.step(&mut w, &mut gradients);
+    }
+    let mut sgd = Sgd::new(0.1);
+    step::<f64>(&mut sgd);
+    step::<f64>(&mut sgd.clone());
+    step::<f32>(&mut sgd);
+}
+
+#[test]
+fn a_model_in_double_precision_needs_nothing_else() {
+    let x = Tensor::<f64>::from_fn([40, 2], |i| (i as f64 * 0.7).sin());
+    let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
+    let data = Examples::new(x, labels).unwrap();
+    let mut model = Dense::of(2, 2, MeanField::<f64>::new, Normal(0.0, 1.0));
+    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
+    let report = elbo.fit(&mut model, &data, Epochs(30)).unwrap();
+    assert!(report.last().nll < report.epochs[0].nll, "{report}");
+    // An optimiser that is cloned with its state goes on as the first.
+    let (mut again, mut copy) = (model.clone(), elbo.clone());
+    elbo.fit(&mut model, &data, Epochs(2)).unwrap();
+    copy.fit(&mut again, &data, Epochs(2)).unwrap();
+    assert_eq!(model.weight.mean, again.weight.mean);
 }
 
 #[test]

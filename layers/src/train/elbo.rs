@@ -4,7 +4,7 @@ use crate::bayesian::Bayesian;
 use crate::drawing::{check_draws, check_pairs};
 use crate::objective::LossOptions;
 use crate::train::{Clip, Draw, Schedule, TrainError};
-use crate::{Adam, Estimator, Estimators, KlWeight, Real, Tempering, WarmUp};
+use crate::{Adam, Estimator, Estimators, KlWeight, Optimizer, Tempering, WarmUp};
 
 /// Training by the evidence lower bound: a likelihood, and how to optimise. N, the number of training examples, is the
 /// length of the data set that it trains on.
@@ -55,10 +55,7 @@ pub(super) struct Options {
 }
 
 impl<L> Elbo<L> {
-    /// With Adam at a rate of 1e-3 (in `f32`), batches of 128, seed 0, all cores, and progress shown.
-    ///
-    /// An optimiser has the number type of its model: for a model in `f64` say
-    /// [`.optimizer(Adam::new(1e-3))`](Elbo::optimizer), or the compiler expects the model in `f32`.
+    /// With Adam at a rate of 1e-3, batches of 128, seed 0, all cores, and progress shown.
     pub fn new(likelihood: L) -> Self {
         let options = Options {
             loss: LossOptions::default(),
@@ -220,16 +217,17 @@ impl<L, O> Elbo<L, O> {
         self.options.draw.estimators.check_names(model);
     }
 
-    /// Whether the options are numbers in a model's number type too.
+    /// Whether the options, and the optimiser, are for `model`.
     ///
     /// # Errors
-    /// [`TrainError::Options`] if one is not.
-    pub(super) fn check_options<T: Real>(&self) -> Result<(), TrainError> {
-        self.options
-            .loss
-            .check_in::<T>()
-            .and_then(|()| self.options.clip.map_or(Ok(()), Clip::check_in::<T>))
-            .map_err(TrainError::Options)
+    /// [`TrainError::Options`] if not.
+    pub(super) fn check_options<M: Bayesian>(&self, model: &M) -> Result<(), TrainError>
+    where
+        O: Optimizer,
+    {
+        let clip = || self.options.clip.map_or(Ok(()), Clip::check_in::<M::Scalar>);
+        let checks = self.options.loss.check_in::<M::Scalar>().and_then(|()| clip());
+        checks.and_then(|()| self.optimizer.check(model)).map_err(TrainError::Options)
     }
 
     /// The threads to train on.

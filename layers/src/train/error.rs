@@ -72,7 +72,8 @@ pub enum TrainError {
         message: String,
     },
 
-    /// A number among the options is infinite or zero in the model's number type.
+    /// The options, or the optimiser, are not for this model: a number among them is infinite or zero in the model's
+    /// number type, or the optimiser has trained another model.
     #[error("{0}")]
     Options(String),
 

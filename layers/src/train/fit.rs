@@ -41,7 +41,7 @@ impl<L, O> Elbo<L, O> {
         M: Layer + Bayesian + Send + Sync,
         L: Likelihood<M::Scalar> + Send,
         L::Targets: Send + Sync,
-        O: Optimizer<M::Scalar> + Send,
+        O: Optimizer + Send,
     {
         self.training(model, data).run(epochs)
     }
@@ -74,7 +74,7 @@ impl<L, O> Elbo<L, O> {
         M: Bayesian + Send + Sync,
         L: Likelihood<M::Scalar> + Send,
         L::Targets: Send + Sync,
-        O: Optimizer<M::Scalar> + Send,
+        O: Optimizer + Send,
     {
         self.training(model, data).run_with(epochs, forward)
     }
@@ -89,7 +89,7 @@ impl<L, O> Elbo<L, O> {
         M: Bayesian + Send + Sync,
         L: Likelihood<M::Scalar> + Send,
         L::Targets: Send + Sync,
-        O: Optimizer<M::Scalar> + Send,
+        O: Optimizer + Send,
     {
         Training::new(self, model, data)
     }
@@ -106,7 +106,7 @@ impl<L, O> Elbo<L, O> {
         M: Bayesian + Sync,
         L: Likelihood<M::Scalar>,
         L::Targets: Sync,
-        O: Optimizer<M::Scalar>,
+        O: Optimizer,
         F: Outputs<M> + Sync,
     {
         let Asked { validation, stop_early, mut each_epoch, shared } = asked;

@@ -62,7 +62,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
-        O: Optimizer<T>,
+        O: Optimizer,
     {
         data.gather(rows, &mut self.inputs, &mut self.targets);
         self.tape.reset();

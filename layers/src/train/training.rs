@@ -42,7 +42,7 @@ where
     M: Bayesian + Send + Sync,
     L: Likelihood<M::Scalar> + Send,
     L::Targets: Send + Sync,
-    O: Optimizer<M::Scalar> + Send,
+    O: Optimizer + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
         let asked = Asked { validation: None, stop_early: None, each_epoch: None, shared: false };
@@ -123,7 +123,7 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options::<M::Scalar>()?;
+        elbo.check_options(model)?;
         elbo.check_names(model);
         asked.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))

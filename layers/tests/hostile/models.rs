@@ -71,8 +71,8 @@ impl Bayesian for Walks {
 /// It leaves the model as it is.
 struct Idle;
 
-impl Optimizer<f32> for Idle {
-    fn step<M: Parameters<Scalar = f32> + ?Sized>(&mut self, _: &mut M, _: &mut Gradients) {}
+impl Optimizer for Idle {
+    fn step<M: Parameters + ?Sized>(&mut self, _: &mut M, _: &mut Gradients<M::Scalar>) {}
 
     fn scale_rate(&mut self, _: f64) {}
 }

@@ -2,7 +2,7 @@
 
 use elbo::data::Scaling;
 use elbo::prelude::*;
-use elbo::{Clip, Epochs, Schedule};
+use elbo::{Clip, Epochs, Optimizer, Schedule};
 
 use super::{One, refuses};
 
@@ -110,16 +110,38 @@ fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
 
 #[test]
 fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
+    fn check<O: Optimizer + Send>(name: &str, rate: &str, optimizer: impl Fn() -> O) {
+        let weight = || Tensor::<f32>::full([2], 1.0);
+        // By hand at the step, which leaves the parameters as they were; by `fit` before the first.
+        let mut stepped = weight();
+        refuses(&[name, rate, "f32"], || {
+            let mut gradients = Gradients::of(&stepped);
+            let tape = Tape::new();
+            tape.param(&stepped).sum().backward(&mut gradients);
+            drop(tape);
+            optimizer().step(&mut stepped, &mut gradients);
+        });
+        assert_eq!(stepped, weight());
+        let data = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
+        let mut elbo = Elbo::new(Categorical).optimizer(optimizer()).quiet();
+        let error = elbo.fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, TrainError::Options(_)), "{text}");
+        for part in [name, rate, "f32"] {
+            assert!(text.contains(part), "{text}");
+        }
+        // A model in double precision can be asked to.
+        assert!(optimizer().check(&Tensor::<f64>::full([2], 1.0)).is_ok());
+    }
     for rate in [1e-300, 1e300] {
         let text = format!("{rate:e}");
-        refuses(&["Adam", &text, "f32"], || drop(Adam::<f32>::new(rate)));
-        refuses(&["Sgd", &text, "f32"], || drop(Sgd::<f32>::new(rate)));
-        let _ = (Adam::<f64>::new(rate), Sgd::<f64>::new(rate));
+        check("Adam", &text, || Adam::new(rate));
+        check("Sgd", &text, || Sgd::new(rate));
     }
     for factor in [-1.0, f64::NAN, f64::INFINITY] {
         let text = format!("got {factor}");
-        refuses(&["Adam", &text], || Adam::<f32>::new(0.1).scale_rate(factor));
-        refuses(&["Sgd", &text], || Sgd::<f32>::new(0.1).scale_rate(factor));
+        refuses(&["Adam", &text], || Adam::new(0.1).scale_rate(factor));
+        refuses(&["Sgd", &text], || Sgd::new(0.1).scale_rate(factor));
     }
 }
 
