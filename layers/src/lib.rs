@@ -44,6 +44,7 @@
 //! # let x = Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin());
 //! # let train: Examples = Examples::new(x, (0..64).map(|i| i % 2).collect())?;
 //! # let (mut model, key) = (Dense::new(2, 2), Key::new(1));
+//! model.initialise(key);
 //! let (mut tape, mut gradients, mut adam) = (Tape::new(), Gradients::of(&model), Adam::new(1e-2));
 //! let objective = Objective::new(train.len());
 //! for (step, (x, y)) in train.batches(16, key).enumerate() {

@@ -448,18 +448,29 @@ fn parameters_are_copied_from_a_model_of_the_same_form_alone() {
         assert!(message.starts_with("copy_from: ") && message.contains(".weight.mean"), "{message}");
         assert_eq!(parameters(&two), before);
     }
-    let same = of(2);
+    let mut same = of(2);
+    same.initialise(Key::new(1));
+    assert_ne!(parameters(&two), parameters(&same));
     two.copy_from(&same);
     assert_eq!(parameters(&two), parameters(&same));
 }
 
 #[test]
-fn models_of_two_threads_do_not_start_alike() {
-    let made = || parameters(&Dense::new(5, 5));
-    let here = made();
-    let [first, second] =
-        std::thread::scope(|scope| [scope.spawn(made), scope.spawn(made)].map(|it| it.join().unwrap()));
-    assert!(first != second && first != here && second != here);
+fn models_of_two_threads_are_made_alike_and_drawn_by_the_key() {
+    let made = |key: Option<u64>| {
+        let mut model = Dense::new(5, 5);
+        if let Some(seed) = key {
+            model.initialise(Key::new(seed));
+        }
+        parameters(&model)
+    };
+    let two = |keys: [Option<u64>; 2]| {
+        std::thread::scope(|scope| keys.map(|key| scope.spawn(move || made(key))).map(|it| it.join().unwrap()))
+    };
+    let [first, second] = two([None; 2]);
+    assert!(first == second && first == made(None));
+    let [third, fourth] = two([Some(1), Some(2)]);
+    assert!(first != third && first != fourth && third != fourth && third == made(Some(1)));
 }
 
 #[test]

@@ -121,7 +121,8 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    /// With this seed of the noise and of the order of the examples.
+    /// With this seed of everything random: the initial means that [`fit`](Elbo::fit) draws, the noise, and the order of the
+    /// examples.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, shuffle};
 use crate::outputs::Outputs;
+use crate::posterior::{redraw_unchanged, undo_redraw};
 use crate::train::evaluate::{check_targets, nll_of_draws};
 use crate::train::progress::Progress;
 use crate::train::step::{NonFinite, Recipe, Step};
@@ -24,6 +25,11 @@ pub struct Epochs(
 impl<L, O> Elbo<L, O> {
     /// Trains `model` on `data` for some epochs, each in a new order. A progress bar with both terms of
     /// the bound stands on the terminal meanwhile; lines go to the standard error if that is none.
+    ///
+    /// Before the first step every parameter that is still bit for bit as its constructor made it, and whose start is
+    /// random, is drawn anew by the [`seed`](Elbo::seed), as `model.initialise(Key::new(seed))` does. Parameters that were
+    /// trained, read from a file, set, or initialised by a key of your own are kept. So equal models and equal seeds give
+    /// equal trainings, bit for bit.
     ///
     /// # Errors
     /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
@@ -126,6 +132,9 @@ impl<L, O> Elbo<L, O> {
             let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
             batches_of("examples to validate on", data.len()).check(forward)?;
         }
+        // Nothing is refused from here on, but for numbers that are not finite.
+        let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed)) } else { Vec::new() };
+        let first = self.steps.next_multiple_of(batches);
         let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(options.shown, epochs, batches);
         let mut best = stop_early.map(Best::new);
@@ -148,7 +157,9 @@ impl<L, O> Elbo<L, O> {
                 }
                 let key = Key::new(options.seed).step(self.steps);
                 let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
-                let terms = terms.map_err(|fault| fault.at(self.steps, self.epochs + 1))?;
+                let terms = terms.map_err(|fault| {
+                    fault.put_back(model, self.steps - first, &redrawn).at(self.steps, self.epochs + 1)
+                })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
                 self.steps += 1;
                 progress.step(number, &terms);
@@ -160,7 +171,9 @@ impl<L, O> Elbo<L, O> {
             if number == epochs || best.is_some() || each_epoch.is_some() {
                 // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
                 let key = Key::new(options.seed).step(self.steps);
-                step.look_back(model, key).map_err(|fault| fault.at(self.steps - 1, self.epochs))?;
+                step.look_back(model, key).map_err(|fault| {
+                    fault.put_back(model, self.steps - first, &redrawn).at(self.steps - 1, self.epochs)
+                })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
                 let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch);
@@ -186,6 +199,14 @@ impl<L, O> Elbo<L, O> {
 }
 
 impl NonFinite {
+    /// Gives the model what it came with, if it is where training began, `taken` steps ago.
+    fn put_back<M: Bayesian>(self, model: &mut M, taken: usize, redrawn: &[usize]) -> Self {
+        if taken <= usize::from(self.is_undone) {
+            undo_redraw(model, redrawn);
+        }
+        self
+    }
+
     fn at(self, step: usize, epoch: usize) -> TrainError {
         TrainError::NonFinite { step, epoch, what: self.what, place: self.place }
     }

@@ -36,6 +36,8 @@ pub(super) struct Terms {
 pub(super) struct NonFinite {
     pub(super) what: &'static str,
     pub(super) place: String,
+    /// Whether the step before was taken back.
+    pub(super) is_undone: bool,
 }
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
@@ -74,7 +76,8 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         }
         loss.backward(&mut self.gradients);
         if let Some(name) = self.gradients.first_non_finite() {
-            return Err(NonFinite { what: "a gradient", place: format!("the gradient of `{name}`") });
+            let place = format!("the gradient of `{name}`");
+            return Err(NonFinite { what: "a gradient", place, is_undone: false });
         }
         if let Some(clip) = clip {
             clip.apply(&mut self.gradients);
@@ -107,7 +110,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
         // At a first step there is nothing to take back: the parameters are those that were given.
         self.gradients.undo(model);
-        NonFinite { what: "the loss", place }
+        NonFinite { what: "the loss", place, is_undone: true }
     }
 }
 
