@@ -69,8 +69,8 @@ pub trait Bayesian: Parameters + 'static {
         how: impl Into<Drawing<'t, Self::Scalar, E>>,
     ) -> Self::Draw<'t> {
         let drawing = how.into();
-        if let Some(estimators) = drawing.estimators_by_name() {
-            estimators.check_names(self);
+        if let Some(Err(mistake)) = drawing.estimators_by_name().map(|estimators| estimators.check_names(self)) {
+            panic!("draw: {mistake}");
         }
         tape.note_order(self);
         let (key, mode) = drawing.mode();

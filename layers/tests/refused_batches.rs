@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -121,19 +121,6 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
     }
 }
 
-/// A panic of `fit` that is not about the size of a batch.
-fn panic_of(rows: usize, forward: impl Fn(usize) + Send + Sync) -> String {
-    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
-    let mut model = Dense::new(4, 2);
-    let fit = || {
-        elbo.fit_with(&mut model, &data(rows), Epochs(1), |net, x| {
-            forward(x.shape()[0]);
-            net.forward(x)
-        })
-    };
-    *catch_unwind(AssertUnwindSafe(fit)).unwrap_err().downcast::<String>().unwrap()
-}
-
 /// Runs one test of this file in a process of its own, in which `ROLE` is set.
 fn process(test: &str) -> Output {
     let mut process = Command::new(std::env::current_exe().unwrap());
@@ -143,18 +130,72 @@ fn process(test: &str) -> Output {
 const ROLE: &str = "ELBO_TEST_REFUSED";
 
 #[test]
-fn other_panics_stay_panics_and_are_printed_where_they_happen() {
-    if std::env::var_os(ROLE).is_some() {
-        let said = panic_of(8, |rows| assert!(rows > 100, "a mistake of {rows} rows"));
-        assert_eq!(said, "a mistake of 8 rows");
-        let _ = Elbo::new(Categorical).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1));
-        return;
+fn other_panics_are_errors_with_their_place_and_message() {
+    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+    let mut model = Dense::new(4, 2);
+    let before = parameters(&model);
+    let error = elbo.fit_with(&mut model, &data(9), Epochs(1), |net, x| {
+        assert!(x.shape()[0] > 100, "a mistake of {} rows", x.shape()[0]);
+        net.forward(x)
+    });
+    let error = error.unwrap_err();
+    let TrainError::Forward { batch: 1, batches: 2, inputs, place: Some(place), message, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(inputs == &[8, 4] && place.contains("refused_batches.rs:") && message == "a mistake of 8 rows", "{error}");
+    let said = error.to_string();
+    assert!(said.contains("training set") && said.contains("[8, 4]") && said.contains(place), "{said}");
+    assert!(said.contains("a mistake of 8 rows"), "{said}");
+
+    // Inputs of another width than the first layer.
+    let error = Elbo::new(Categorical).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1)).unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, TrainError::Forward { batch: 1, batches: 1, .. }) && said.contains("[9, 4]"), "{said}");
+    assert!(said.contains("[2, 5]"), "{said}");
+
+    // Of the examples to validate on.
+    let (train, held_out) = (data(10), data(13));
+    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
+    let rows = std::sync::Mutex::new(Vec::new());
+    let error = training.run_with(Epochs(2), |net, x| {
+        rows.lock().unwrap().push(x.shape()[0]);
+        assert!(rows.lock().unwrap().len() <= 2, "no more forwards");
+        net.forward(x)
+    });
+    let error = error.unwrap_err();
+    assert!(matches!(error, TrainError::Forward { examples: "examples to validate on", batch: 1, .. }), "{error}");
+    assert_eq!(parameters(&model), before);
+}
+
+#[test]
+fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
+    let (mut x, labels) = examples(20, 4, 2);
+    x.data_mut()[19 * 4] = 1000.0;
+    let data = Examples::new(x, labels).unwrap();
+    let fit = |threads: usize| {
+        let mut model = Dense::new(4, 2);
+        let before = parameters(&model);
+        let mut elbo = Elbo::new(Categorical).batch(5).threads(threads).quiet();
+        let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
+            assert!(x.value().iter().all(|&x| x < 100.0), "a number of 100 or more");
+            net.forward(x)
+        });
+        // With this seed the batch is not the first, so steps were taken, and are kept.
+        assert_ne!(parameters(&model), before);
+        error.unwrap_err()
+    };
+    for threads in [1, 2] {
+        let error = fit(threads);
+        let TrainError::Forward { batch: 2..=4, batches: 4, inputs, place: Some(place), message, .. } = &error else {
+            panic!("{error}");
+        };
+        assert!(inputs == &[5, 4] && place.contains("refused_batches.rs:"), "{error}");
+        assert_eq!(message, "a number of 100 or more");
     }
-    let output = process("other_panics_stay_panics_and_are_printed_where_they_happen");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{said}");
-    assert_eq!(said.matches("panicked at").count(), 2, "{said}");
-    assert!(said.contains("a mistake of 8 rows") && said.contains("[9, 4]"), "{said}");
+    // In a pool of others' tasks it is printed too, and the place is not known.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let error = pool.install(|| fit(2));
+    assert!(matches!(&error, TrainError::Forward { message, .. } if message == "a number of 100 or more"), "{error}");
 }
 
 #[test]

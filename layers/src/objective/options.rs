@@ -50,6 +50,14 @@ impl LossOptions {
         try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
     }
 
+    /// Whether a divergence's shares for an epoch of so many steps have a meaning.
+    ///
+    /// # Errors
+    /// If one of a function of one's own has not.
+    pub(crate) fn check_shares(&self, batches: usize) -> Result<(), String> {
+        self.kl_weight.check(batches)
+    }
+
     #[track_caller]
     pub(super) fn assert_in<T: Real>(&self) {
         if let Err(mistake) = self.check_in::<T>() {

@@ -212,23 +212,32 @@ impl<L, O> Elbo<L, O> {
         self.options.batch
     }
 
-    /// Panics if estimators name what `model` has not.
-    #[track_caller]
-    pub(super) fn check_names<M: Bayesian>(&self, model: &M) {
-        self.options.draw.estimators.check_names(model);
-    }
-
-    /// Whether the options, and the optimiser, are for `model`.
+    /// Whether the options, and the optimiser, are for `model`, and for a training of `epochs` epochs of `batches` batches.
     ///
     /// # Errors
-    /// [`TrainError::Options`] if not.
-    pub(super) fn check_options<M: Bayesian>(&self, model: &M) -> Result<(), TrainError>
+    /// [`TrainError::Options`] or [`TrainError::Schedule`] if not.
+    pub(super) fn check_options<M: Bayesian>(&self, model: &M, epochs: usize, batches: usize) -> Result<(), TrainError>
     where
         O: Optimizer,
     {
-        let clip = || self.options.clip.map_or(Ok(()), Clip::check_in::<M::Scalar>);
-        let checks = self.options.loss.check_in::<M::Scalar>().and_then(|()| clip());
-        checks.and_then(|()| self.optimizer.check(model)).map_err(TrainError::Options)
+        let Options { loss, draw, clip, schedule, .. } = &self.options;
+        let check = || {
+            loss.check_in::<M::Scalar>()?;
+            loss.check_shares(batches)?;
+            clip.map_or(Ok(()), Clip::check_in::<M::Scalar>)?;
+            draw.estimators.check_names(model)?;
+            self.optimizer.check(model)
+        };
+        check().map_err(TrainError::Options)?;
+        let Some(schedule) = schedule else { return Ok(()) };
+        let first = self.steps.next_multiple_of(batches);
+        let needed = first.saturating_add(epochs.saturating_mul(batches));
+        if let Some(end) = schedule.end().filter(|&end| end < needed) {
+            return Err(TrainError::Schedule { end, needed });
+        }
+        // A function of one's own may fail in between: the step says so then.
+        let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
+        ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
     }
 
     /// The threads to train on.

@@ -72,8 +72,34 @@ pub enum TrainError {
         message: String,
     },
 
-    /// The options, or the optimiser, are not for this model: a number among them is infinite or zero in the model's
-    /// number type, or the optimiser has trained another model.
+    /// The draw of the model, its forward or the likelihood panics for a batch, whatever its size: inputs of another width
+    /// than the first layer, say, or an estimator that a weight's posterior does not allow. It is found out before the first
+    /// step, unless it depends on the batch's numbers. The model keeps the parameters of the last good step, or those that
+    /// it came with.
+    #[error(
+        "batch {batch} of {batches} of the {examples}, with inputs of shape {inputs:?}, is refused{}: {message}. Compare the \
+         model, its estimators and the likelihood with the examples",
+        place.as_ref().map_or_else(String::new, |place| format!(" at {place}"))
+    )]
+    Forward {
+        /// What the examples are for.
+        examples: &'static str,
+        /// The batch, from 1.
+        batch: usize,
+        /// The number of batches.
+        batches: usize,
+        /// The shape of the batch's inputs.
+        inputs: Vec<usize>,
+        /// The file, line and column of the panic. `None` if it could not be found out, because the program has changed
+        /// the panic hook, or another thread panicked.
+        place: Option<String>,
+        /// The panic's message.
+        message: String,
+    },
+
+    /// The options, or the optimiser, are not for this training: a number among them is infinite or zero in the model's
+    /// number type, an estimator is set for what the model has not, a function of one's own gives no factor, a quantity
+    /// of the validation is watched without one, or the optimiser has trained another model.
     #[error("{0}")]
     Options(String),
 

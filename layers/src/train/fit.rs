@@ -8,11 +8,11 @@ use crate::outputs::Outputs;
 use crate::posterior::{redraw_unchanged, undo_redraw};
 use crate::train::evaluate::{check_targets, nll_of_draws};
 use crate::train::progress::Progress;
-use crate::train::step::{NonFinite, Recipe, Step};
+use crate::train::step::{Fault, Recipe, Step};
 use crate::train::training::{Asked, Validation};
-use crate::train::trial::Batches;
+use crate::train::trial::{Batches, Refusal};
 use crate::train::watch::Best;
-use crate::train::{Elbo, Epoch, Report, Schedule, TrainError, Training};
+use crate::train::{Elbo, Epoch, Report, TrainError, Training};
 use crate::{Key, Layer, Likelihood, Objective, Optimizer, Var};
 
 /// How often the training set is gone through.
@@ -32,11 +32,9 @@ impl<L, O> Elbo<L, O> {
     /// equal trainings, bit for bit.
     ///
     /// # Errors
-    /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
-    ///
-    /// # Panics
-    /// If estimators name what the model has not.
-    #[track_caller]
+    /// [`TrainError`]: whatever the data or the options do wrong, before the first step where it can be known then. The model
+    /// then holds the parameters of the last good step, or those that it came with. A panic of the model's forward is one,
+    /// with its place and its message.
     pub fn fit<M>(
         &mut self,
         model: &mut M,
@@ -65,10 +63,6 @@ impl<L, O> Elbo<L, O> {
     ///
     /// # Errors
     /// As [`fit`](Elbo::fit).
-    ///
-    /// # Panics
-    /// As [`fit`](Elbo::fit).
-    #[track_caller]
     pub fn fit_with<M>(
         &mut self,
         model: &mut M,
@@ -118,30 +112,27 @@ impl<L, O> Elbo<L, O> {
         let Asked { validation, stop_early, mut each_epoch, shared } = asked;
         let options = &self.options;
         let batches = data.len().div_ceil(options.batch);
-        let end = options.schedule.as_ref().and_then(Schedule::end);
-        let needed = self.steps.next_multiple_of(batches).saturating_add(epochs.saturating_mul(batches));
-        if let Some(end) = end.filter(|&end| end < needed) {
-            return Err(TrainError::Schedule { end, needed });
-        }
         let objective = Objective::with_options(data.len(), batches, options.loss.clone());
-        let recipe = Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw };
-        let batches_of = |examples, len| Batches { examples, len, size: options.batch, shared };
+        let recipe =
+            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
+        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch, shared };
         let key = Key::new(options.seed).step(self.steps);
-        batches_of("training set", data.len()).check(|rows| recipe.check(model, data, rows, key))?;
+        let training = batches_of("training set", data.inputs().shape());
+        training.check(|rows| recipe.check(model, data, rows, key))?;
         if let Some(Validation { data, .. }) = validation {
             let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
-            batches_of("examples to validate on", data.len()).check(forward)?;
+            batches_of("examples to validate on", data.inputs().shape()).check(forward)?;
         }
-        // Nothing is refused from here on, but for numbers that are not finite.
+        // From here on only a batch's numbers can be refused.
         let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed)) } else { Vec::new() };
-        let first = self.steps.next_multiple_of(batches);
+        let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
         let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(options.shown, epochs, batches);
         let mut best = stop_early.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut report = Report::default();
         for number in 1..=epochs {
-            let start = Instant::now();
+            let began = Instant::now();
             // An epoch begins at a multiple of its steps, also after one of other batches, or one that failed: the
             // weight of the divergence may go by the place in the epoch.
             self.steps = self.steps.next_multiple_of(batches);
@@ -150,15 +141,16 @@ impl<L, O> Elbo<L, O> {
             shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
-            for rows in order.chunks(options.batch) {
+            for (batch, rows) in order.chunks(options.batch).enumerate() {
                 if let Some(schedule) = &options.schedule {
-                    rate_factor = schedule.factor(self.steps);
+                    rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
                     self.optimizer.scale_rate(rate_factor);
                 }
                 let key = Key::new(options.seed).step(self.steps);
                 let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
                 let terms = terms.map_err(|fault| {
-                    fault.put_back(model, self.steps - first, &redrawn).at(self.steps, self.epochs + 1)
+                    start.put_back(model, &fault, self.steps);
+                    fault.error(self.steps, self.epochs + 1, |panic| training.refused(batch + 1, rows.len(), panic))
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
                 self.steps += 1;
@@ -167,12 +159,14 @@ impl<L, O> Elbo<L, O> {
             }
             self.epochs += 1;
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
-            let seconds = start.elapsed().as_secs_f64();
+            let seconds = began.elapsed().as_secs_f64();
             if number == epochs || best.is_some() || each_epoch.is_some() {
                 // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
                 let key = Key::new(options.seed).step(self.steps);
                 step.look_back(model, key).map_err(|fault| {
-                    fault.put_back(model, self.steps - first, &redrawn).at(self.steps - 1, self.epochs)
+                    start.put_back(model, &fault, self.steps);
+                    let rows = data.len() - (batches - 1) * options.batch;
+                    fault.error(self.steps - 1, self.epochs, |panic| training.refused(batches, rows, panic))
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
@@ -198,16 +192,29 @@ impl<L, O> Elbo<L, O> {
     }
 }
 
-impl NonFinite {
-    /// Gives the model what it came with, if it is where training began, `taken` steps ago.
-    fn put_back<M: Bayesian>(self, model: &mut M, taken: usize, redrawn: &[usize]) -> Self {
-        if taken <= usize::from(self.is_undone) {
-            undo_redraw(model, redrawn);
-        }
-        self
-    }
+/// Where a training began.
+struct Start {
+    /// The first step's number.
+    step: usize,
+    /// The parameters that were drawn.
+    redrawn: Vec<usize>,
+}
 
-    fn at(self, step: usize, epoch: usize) -> TrainError {
-        TrainError::NonFinite { step, epoch, what: self.what, place: self.place }
+impl Start {
+    /// Gives the model what it came with, if `fault`, before a step of this number, leaves it where training began.
+    fn put_back<M: Bayesian>(&self, model: &mut M, fault: &Fault, step: usize) {
+        let undone = matches!(fault, Fault::NonFinite { is_undone: true, .. });
+        if step - self.step <= usize::from(undone) {
+            undo_redraw(model, &self.redrawn);
+        }
+    }
+}
+
+impl Fault {
+    fn error(self, step: usize, epoch: usize, refused: impl FnOnce(Refusal) -> TrainError) -> TrainError {
+        match self {
+            Fault::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
+            Fault::Refused(refusal) => refused(refusal),
+        }
     }
 }

@@ -145,9 +145,8 @@ impl Likelihood<f32> for Lenient {
 fn targets_that_lose_rows_are_named() {
     let data = || Examples::new(Tensor::full([6, 3], 0.5), Few(vec![0; 6])).unwrap();
     let expected = ["Targets::gather", "Few", "rows"];
-    refuses(&expected, || {
-        let _ = Elbo::new(Lenient).batch(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1));
-    });
+    let error = Elbo::new(Lenient).batch(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1)).unwrap_err();
+    expected.iter().for_each(|part| assert!(error.to_string().contains(part), "no `{part}` in: {error}"));
     refuses(&expected, || {
         let _ = Elbo::new(Lenient).quiet().evaluate(&Dense::new(3, 2), &data(), Draws(2));
     });
