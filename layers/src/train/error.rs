@@ -1,7 +1,5 @@
 //! What can stop training.
 
-use std::fmt;
-
 use thiserror::Error;
 
 /// Why training stopped or did not start. `Debug` shows what `Display` does, because it is what `main` shows of an error.
@@ -108,8 +106,4 @@ pub enum TrainError {
     Targets(String),
 }
 
-impl fmt::Debug for TrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::engine::debug_as_display!(TrainError);
