@@ -22,6 +22,7 @@
 //! [`random`] the noise.
 
 mod containers;
+mod debug;
 mod memory;
 mod names;
 mod ops;

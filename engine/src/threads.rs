@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use pool::{call, with_threads};
+pub use pool::with_threads;
 
 /// Elements below which elementwise work stays on one thread: waking another costs some
 /// microseconds, in which one thread does about this much.

@@ -21,7 +21,7 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
         Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd, options.initial_sd);
     model.initialise(Key::new(options.seed));
 
-    let mut training = Elbo::new(Categorical, train.len())
+    let mut training = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
         .batch(options.batch)
         .seed(options.seed)

@@ -69,8 +69,8 @@ pub trait Bayesian: Parameters + 'static {
         how: impl Into<Drawing<'t, Self::Scalar, E>>,
     ) -> Self::Draw<'t> {
         let drawing = how.into();
-        if let Some(estimators) = drawing.estimators_by_name() {
-            estimators.check_names(self);
+        if let Some(Err(mistake)) = drawing.estimators_by_name().map(|estimators| estimators.check_names(self)) {
+            panic!("draw: {mistake}");
         }
         tape.note_order(self);
         let (key, mode) = drawing.mode();
@@ -171,7 +171,9 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// Draws every start that is random anew, so that it depends on the key and the parameter's name alone: models made
-    /// alike and initialised from one key are equal bit for bit, and no two layers start alike.
+    /// alike and initialised from one key are equal bit for bit, and no two layers start alike. A training loop of your own
+    /// needs it, because constructors make weights of one shape alike. [`Elbo::fit`](crate::Elbo::fit) does it for what is
+    /// still as its constructor made it, by `Key::new(seed)`, and keeps what was initialised here.
     ///
     /// Posterior means of matrices are drawn from N(0, 2/inputs) (He et al. 2015, eq. 10), where a weight's axes after the
     /// first are its inputs, and those of vectors are zero. Certain weights ([`Point`](crate::Point)) of two axes or more

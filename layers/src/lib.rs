@@ -28,7 +28,7 @@
 //! let x: Tensor = Tensor::from_fn([500, 2], |i| ((i * i) as f64).sin());
 //! let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
 //! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
-//! let mut elbo = Elbo::new(Categorical, train.len()).optimizer(Adam::new(1e-2));
+//! let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2));
 //! elbo.fit(&mut model, &train, Epochs(20))?;
 //! println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
 //!
@@ -44,6 +44,7 @@
 //! # let x = Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin());
 //! # let train: Examples = Examples::new(x, (0..64).map(|i| i % 2).collect())?;
 //! # let (mut model, key) = (Dense::new(2, 2), Key::new(1));
+//! model.initialise(key);
 //! let (mut tape, mut gradients, mut adam) = (Tape::new(), Gradients::of(&model), Adam::new(1e-2));
 //! let objective = Objective::new(train.len());
 //! for (step, (x, y)) in train.batches(16, key).enumerate() {

@@ -67,8 +67,7 @@ fn a_model_may_rule_classes_out() {
     assert!(predicted.mean().chunks(3).all(|row| row[2] == 0.0 && (row[0] + row[1] - 1.0).abs() < 1e-12));
     assert!(predicted.entropy().iter().all(|nats| nats.is_finite()));
     let data = Examples::new(x, vec![0, 1, 0, 1, 0]).unwrap();
-    let report =
-        Elbo::new(Categorical, 5).quiet().fit(&mut Masked { layer: Dense::new(4, 3) }, &data, Epochs(3)).unwrap();
+    let report = Elbo::new(Categorical).quiet().fit(&mut Masked { layer: Dense::new(4, 3) }, &data, Epochs(3)).unwrap();
     assert!(report.last().nll.is_finite());
 }
 
@@ -110,7 +109,7 @@ fn a_model_s_axes_are_kept() {
 #[test]
 fn a_single_logit_is_bernoulli_s() {
     let data = Examples::new(Tensor::full([4, 2], 1.0), vec![0, 1, 0, 1]).unwrap();
-    let mistake = Elbo::new(Categorical, 4).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+    let mistake = Elbo::new(Categorical).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
     assert!(mistake.to_string().contains("`Bernoulli`"), "{mistake}");
     let mistake = Dense::new(2, 1).posterior(Draws(2)).log_likelihood(&Categorical, &data).unwrap_err();
     assert!(mistake.to_string().contains("`Bernoulli`"), "{mistake}");
@@ -132,6 +131,6 @@ fn a_step_without_a_class_is_refused() {
 #[test]
 fn targets_other_than_0_and_1_are_refused() {
     let data = Examples::new(Tensor::full([3, 2], 1.0), Tensor::new([3, 1], [0.0, 1.0, 2.0])).unwrap();
-    let mistake = Elbo::new(Bernoulli, 3).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+    let mistake = Elbo::new(Bernoulli).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
     assert_eq!(mistake.to_string(), "example 2 has the target 2, and Bernoulli's targets are 0 or 1");
 }

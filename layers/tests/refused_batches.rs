@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -53,7 +53,7 @@ fn refusal(elbo: &mut Elbo<Categorical>, model: &mut Normalised, rows: usize) ->
 #[test]
 fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_step() {
     let mut model = normalised();
-    let mut elbo = Elbo::new(Categorical, 129).quiet();
+    let mut elbo = Elbo::new(Categorical).quiet();
     let error = refusal(&mut elbo, &mut model, 129);
     let TrainError::Batch { batch: 2, batches: 2, rows: 1, place: Some(place), message, .. } = &error else {
         panic!("{error}");
@@ -73,7 +73,7 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
 fn a_batch_is_refused_in_a_rayon_pool_too() {
     let (held, pool) = (data(9), rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
     let refused = |threads: usize| {
-        let mut elbo = Elbo::new(Categorical, 9).batch(8).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(8).threads(threads).quiet();
         matches!(elbo.fit(&mut normalised(), &held, Epochs(1)), Err(TrainError::Batch { place: Some(_), .. }))
     };
     let fits = || (0..100).into_par_iter().filter(|fit| refused(1 + fit % 3)).count();
@@ -83,7 +83,7 @@ fn a_batch_is_refused_in_a_rayon_pool_too() {
 #[test]
 fn batches_that_are_all_too_small_are_refused() {
     for (rows, batch) in [(1, 128), (5, 1)] {
-        let mut elbo = Elbo::new(Categorical, rows).batch(batch).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(batch).quiet();
         let error = refusal(&mut elbo, &mut normalised(), rows);
         assert!(matches!(error, TrainError::Batch { batch: 1, batches, rows: 1, .. } if batches == rows), "{error}");
     }
@@ -94,7 +94,7 @@ fn examples_to_validate_on_are_tried_too() {
     let (train, held_out) = (data(20), data(13));
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
-    let mut elbo = Elbo::new(Categorical, 20).batch(10).quiet();
+    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
     // As if somebody had written the size of a batch into the model.
     let error = training.run_with(Epochs(2), |net, x| net.forward(x.reshape([10, 4]))).unwrap_err();
@@ -111,7 +111,7 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
     for (rows, forwards) in [(20, 1), (23, 2), (7, 1)] {
         for threads in [1, 2] {
             let ran = AtomicUsize::new(0);
-            let mut elbo = Elbo::new(Categorical, rows).batch(10).threads(threads).quiet();
+            let mut elbo = Elbo::new(Categorical).batch(10).threads(threads).quiet();
             let report = elbo.fit_with(&mut Dense::new(4, 2), &data(rows), Epochs(0), |net, x| {
                 ran.fetch_add(1, Ordering::Relaxed);
                 net.forward(x)
@@ -119,19 +119,6 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
             assert_eq!((report.unwrap().epochs.len(), ran.into_inner()), (0, forwards), "{rows} rows");
         }
     }
-}
-
-/// A panic of `fit` that is not about the size of a batch.
-fn panic_of(rows: usize, forward: impl Fn(usize) + Send + Sync) -> String {
-    let mut elbo = Elbo::new(Categorical, rows).batch(8).quiet();
-    let mut model = Dense::new(4, 2);
-    let fit = || {
-        elbo.fit_with(&mut model, &data(rows), Epochs(1), |net, x| {
-            forward(x.shape()[0]);
-            net.forward(x)
-        })
-    };
-    *catch_unwind(AssertUnwindSafe(fit)).unwrap_err().downcast::<String>().unwrap()
 }
 
 /// Runs one test of this file in a process of its own, in which `ROLE` is set.
@@ -143,24 +130,78 @@ fn process(test: &str) -> Output {
 const ROLE: &str = "ELBO_TEST_REFUSED";
 
 #[test]
-fn other_panics_stay_panics_and_are_printed_where_they_happen() {
-    if std::env::var_os(ROLE).is_some() {
-        let said = panic_of(8, |rows| assert!(rows > 100, "a mistake of {rows} rows"));
-        assert_eq!(said, "a mistake of 8 rows");
-        let _ = Elbo::new(Categorical, 9).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1));
-        return;
+fn other_panics_are_errors_with_their_place_and_message() {
+    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+    let mut model = Dense::new(4, 2);
+    let before = parameters(&model);
+    let error = elbo.fit_with(&mut model, &data(9), Epochs(1), |net, x| {
+        assert!(x.shape()[0] > 100, "a mistake of {} rows", x.shape()[0]);
+        net.forward(x)
+    });
+    let error = error.unwrap_err();
+    let TrainError::Forward { batch: 1, batches: 2, inputs, place: Some(place), message, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(inputs == &[8, 4] && place.contains("refused_batches.rs:") && message == "a mistake of 8 rows", "{error}");
+    let said = error.to_string();
+    assert!(said.contains("training set") && said.contains("[8, 4]") && said.contains(place), "{said}");
+    assert!(said.contains("a mistake of 8 rows"), "{said}");
+
+    // Inputs of another width than the first layer.
+    let error = Elbo::new(Categorical).quiet().fit(&mut Dense::new(5, 2), &data(9), Epochs(1)).unwrap_err();
+    let said = error.to_string();
+    assert!(matches!(error, TrainError::Forward { batch: 1, batches: 1, .. }) && said.contains("[9, 4]"), "{said}");
+    assert!(said.contains("[2, 5]"), "{said}");
+
+    // Of the examples to validate on.
+    let (train, held_out) = (data(10), data(13));
+    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
+    let rows = std::sync::Mutex::new(Vec::new());
+    let error = training.run_with(Epochs(2), |net, x| {
+        rows.lock().unwrap().push(x.shape()[0]);
+        assert!(rows.lock().unwrap().len() <= 2, "no more forwards");
+        net.forward(x)
+    });
+    let error = error.unwrap_err();
+    assert!(matches!(error, TrainError::Forward { examples: "examples to validate on", batch: 1, .. }), "{error}");
+    assert_eq!(parameters(&model), before);
+}
+
+#[test]
+fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
+    let (mut x, labels) = examples(20, 4, 2);
+    x.data_mut()[19 * 4] = 1000.0;
+    let data = Examples::new(x, labels).unwrap();
+    let fit = |threads: usize| {
+        let mut model = Dense::new(4, 2);
+        let before = parameters(&model);
+        let mut elbo = Elbo::new(Categorical).batch(5).threads(threads).quiet();
+        let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
+            assert!(x.value().iter().all(|&x| x < 100.0), "a number of 100 or more");
+            net.forward(x)
+        });
+        // With this seed the batch is not the first, so steps were taken, and are kept.
+        assert_ne!(parameters(&model), before);
+        error.unwrap_err()
+    };
+    for threads in [1, 2] {
+        let error = fit(threads);
+        let TrainError::Forward { batch: 2..=4, batches: 4, inputs, place: Some(place), message, .. } = &error else {
+            panic!("{error}");
+        };
+        assert!(inputs == &[5, 4] && place.contains("refused_batches.rs:"), "{error}");
+        assert_eq!(message, "a number of 100 or more");
     }
-    let output = process("other_panics_stay_panics_and_are_printed_where_they_happen");
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success(), "{said}");
-    assert_eq!(said.matches("panicked at").count(), 2, "{said}");
-    assert!(said.contains("a mistake of 8 rows") && said.contains("[9, 4]"), "{said}");
+    // In a pool of others' tasks it is printed too, and the place is not known.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let error = pool.install(|| fit(2));
+    assert!(matches!(&error, TrainError::Forward { message, .. } if message == "a number of 100 or more"), "{error}");
 }
 
 #[test]
 fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
     if std::env::var_os(ROLE).is_some() {
-        let mut elbo = Elbo::new(Categorical, 9).batch(8).quiet();
+        let mut elbo = Elbo::new(Categorical).batch(8).quiet();
         let mut fit = || -> Result<Report, TrainError> {
             elbo.fit_with(&mut Dense::new(4, 2), &data(9), Epochs(1), |net, x| {
                 if x.shape()[0] == 1 {
@@ -190,7 +231,7 @@ fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
 
 #[test]
 fn a_refusal_is_shown_alike_by_debug_and_by_display() {
-    let error = refusal(&mut Elbo::new(Categorical, 129).quiet(), &mut normalised(), 129);
+    let error = refusal(&mut Elbo::new(Categorical).quiet(), &mut normalised(), 129);
     assert_eq!(format!("{error:?}"), error.to_string());
     let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0_usize]).unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());

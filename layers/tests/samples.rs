@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{assert_near, classifier, examples};
 use elbo::metrics::Mixture;
 use elbo::prelude::*;
@@ -38,34 +36,6 @@ fn weights_of_another_model_are_refused() {
     let mistake = KeptDraws::of(&model, vec![Dense::new(4, 6).mean_weights()]).unwrap_err().to_string();
     assert!(mistake.contains("2 tensors for 6 random weights"), "{mistake}");
     assert!(KeptDraws::of(&model, vec![]).unwrap_err().to_string().contains("no weights"));
-}
-
-/// Bytes that the process holds.
-#[cfg(target_os = "linux")]
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn a_service_answers_alike_from_many_threads_and_does_not_grow() {
-    let service = Arc::new(KeptDraws::new(Box::new(classifier(4, 32, 2)), Draws(16)));
-    let x = inputs(1);
-    let expected = probabilities(&*service, &x);
-    let requests = |count: usize| {
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| (0..count).for_each(|_| assert_eq!(probabilities(&*service, &x), expected)));
-            }
-        });
-    };
-    requests(100);
-    let before = resident();
-    requests(1250);
-    let grown = resident().saturating_sub(before);
-    // 10,000 requests that left a kilobyte each would be ten megabytes.
-    assert!(grown < 4 << 20, "grown by {grown} bytes");
 }
 
 #[bayesian]
@@ -147,7 +117,7 @@ fn log_likelihoods_are_of_each_example_and_draw() {
     assert_eq!((found.draws(), found.examples()), (3, 300));
     let predicted = samples.predict(&Categorical, data.inputs());
     assert!((found.nll() - predicted.nll(data.targets())).abs() < 1e-6);
-    let bound = Elbo::new(Categorical, 300).quiet().evaluate(&model, &data, Draws(3)).unwrap();
+    let bound = Elbo::new(Categorical).quiet().evaluate(&model, &data, Draws(3)).unwrap();
     assert!((found.expected_nll() - bound.nll).abs() < 1e-6);
     let tape = Tape::inference();
     let logits = model.draw(&tape, Key::new(0).at("predict").draw(2)).forward(tape.input(data.inputs()));
@@ -163,7 +133,7 @@ fn numbers_and_yes_or_no_have_intervals_and_metrics() {
     let y: Tensor = Tensor::from_fn([50, 1], |i| f64::from(u8::from(x.data()[i * 4] > 0.0)));
     let data = Examples::new(x, y).unwrap();
     let mut model = Dense::new(4, 1);
-    Elbo::new(Bernoulli, 50).quiet().optimizer(Adam::new(1e-1)).fit(&mut model, &data, Epochs(60)).unwrap();
+    Elbo::new(Bernoulli).quiet().optimizer(Adam::new(1e-1)).fit(&mut model, &data, Epochs(60)).unwrap();
     let predicted: Mixture<Bernoulli> = model.predict(&Bernoulli, data.inputs(), Draws(64));
     assert!(predicted.classes().accuracy(&data.targets().data().iter().map(|&y| y as usize).collect::<Vec<_>>()) > 0.9);
     let (lower, upper) = predicted.interval(0.99);

@@ -35,7 +35,7 @@ impl Parameters for Reversed {
 }
 
 /// Tries a step with `optimizer` on models of two tensors of these lengths.
-fn refuses(mut optimizer: impl Optimizer<f32>, lengths: [usize; 2], roles: [Role; 2]) {
+fn refuses(mut optimizer: impl Optimizer, lengths: [usize; 2], roles: [Role; 2]) {
     let mut model = Reversed { tensors: lengths.map(|len| Tensor::full([len], 1.0)), roles };
     let mut gradients = Gradients::of(&model);
     {

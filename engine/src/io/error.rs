@@ -33,8 +33,9 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a file of tensors, where, and what was expected there.
-#[derive(Debug, Error)]
+/// What is wrong with a file of tensors, where, and what was expected there. `Debug` shows what `Display` does, because it is
+/// what `main` shows of an error.
+#[derive(Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// The operating system refuses to read the file.
@@ -138,6 +139,8 @@ pub enum FileError {
         count: usize,
     },
 }
+
+crate::debug_as_display!(FileError);
 
 fn with_others(arrays: usize) -> String {
     match arrays {

@@ -1,7 +1,5 @@
 //! Pools of threads, lent to callers that are in none.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +15,6 @@ static POOLS: Mutex<Pools> = Mutex::new(Pools { idle: Vec::new(), lent: 0, alive
 
 /// A thread has ended.
 static ENDED: Condvar = Condvar::new();
-
-thread_local! {
-    static CALL: Cell<usize> = const { Cell::new(0) };
-}
 
 /// Runs `work` so that every operation within it is split over at most `threads` threads. The result has the same bits for
 /// any number.
@@ -39,13 +33,7 @@ thread_local! {
 /// If `threads` is 0.
 #[track_caller]
 pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    static CALLS: AtomicUsize = AtomicUsize::new(0);
     assert!(threads > 0, "with_threads: at least one thread is needed, got 0");
-    let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
-    let work = || {
-        let _call = Set::new(&CALL, call);
-        work()
-    };
     if threads == 1 {
         return alone(work);
     }
@@ -58,12 +46,6 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
         Some(lent) => lent.pool().install(work),
         None => alone(work),
     }
-}
-
-/// The number of the call of [`with_threads`] whose work this thread runs, the innermost if there are several, and 0
-/// outside of any. Numbers rise, and no two calls share one.
-pub fn call() -> usize {
-    CALL.get()
 }
 
 /// The pools of this process. A pool is idle or lent, and a thread is in one or ends.

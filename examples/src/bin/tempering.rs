@@ -152,7 +152,7 @@ fn compare(train: &Examples, test: &Examples, options: &Options, threads: usize)
 fn learn(data: &Examples, bound: Bound, options: &Options, seed: u64, threads: usize) -> Result<Classifier, Failure> {
     let mut model = Classifier::new(data.inputs().shape()[1], options.hidden, CLASSES, options.prior_sd, None);
     model.initialise(Key::new(seed));
-    let elbo = Elbo::new(Categorical, data.len())
+    let elbo = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
         .batch(options.batch)
         .seed(seed)

@@ -154,7 +154,7 @@ fn train<const D: usize>(
     shown: bool,
 ) -> Result<(Elbo<Categorical>, Vec<Epoch>), Failure> {
     let steps = options.epochs * data.len().div_ceil(options.batch);
-    let mut elbo = Elbo::new(Categorical, data.len())
+    let mut elbo = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
         .schedule(Schedule::cosine(steps))
         .warm_up(WarmUp::linear((steps / 2).max(1)))

@@ -1,6 +1,5 @@
 //! What can be wrong with data.
 
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -245,11 +244,7 @@ pub enum DataError {
     },
 }
 
-impl fmt::Debug for DataError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::engine::debug_as_display!(DataError);
 
 /// What an IDX element code stands for.
 fn idx_type(code: u8) -> &'static str {

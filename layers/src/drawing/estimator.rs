@@ -58,7 +58,7 @@ impl Estimators {
 
     /// Another for the weight `name` (`hidden.0.weight`), or for all weights of the part `name` (`hidden`). The
     /// innermost name counts; of the same name said twice, the second. A draw of a model that has nothing of a name
-    /// panics.
+    /// panics, and a fit is an error.
     pub fn set(mut self, name: &str, estimator: Estimator) -> Self {
         self.named.push(Named { name: name.to_owned(), key: key_of(name), estimator });
         self
@@ -78,9 +78,11 @@ impl Estimators {
         self.named.iter().rev().find(|named| named.key == place).map(|named| named.estimator)
     }
 
-    /// Panics at a name that is no place of `model`.
-    #[track_caller]
-    pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) {
+    /// Whether every name is a place of `model`.
+    ///
+    /// # Errors
+    /// The first that is not, and what there is.
+    pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         let is_met = |named: &&Named| {
             let mut met = false;
             model.visit(&Path::ROOT, &mut |path, role, _| {
@@ -93,19 +95,18 @@ impl Estimators {
             });
             met
         };
-        if let Some(named) = self.named.iter().find(|named| !is_met(named)) {
-            let mut names = Vec::new();
-            model.visit(&Path::ROOT, &mut |path, role, _| {
-                if role == Role::Mean {
-                    names.extend(path.parent().map(|weight| format!("`{weight}`")));
-                }
-            });
-            panic!(
-                "draw: an estimator is set for `{}`, which is no random weight of the model, nor a part with one; its weights are {}",
-                named.name,
-                names.join(", ")
-            );
-        }
+        let Some(named) = self.named.iter().find(|named| !is_met(named)) else { return Ok(()) };
+        let mut names = Vec::new();
+        model.visit(&Path::ROOT, &mut |path, role, _| {
+            if role == Role::Mean {
+                names.extend(path.parent().map(|weight| format!("`{weight}`")));
+            }
+        });
+        Err(format!(
+            "an estimator is set for `{}`, which is no random weight of the model, nor a part with one; its weights are {}",
+            named.name,
+            names.join(", ")
+        ))
     }
 }
 

@@ -58,7 +58,7 @@ use crate::{Outputs, Predictive, Real, Var};
 /// # let (x, y) = (Tensor::from_fn([32, 2], |i| (i as f64).sin()), Tensor::from_fn([32, 1], |i| 0.1 + i as f64));
 /// # let train = Examples::new(x, y)?;
 /// # let mut model = Dense::new(2, 1);
-/// Elbo::new(Exponential, train.len()).quiet().fit(&mut model, &train, Epochs(2))?;
+/// Elbo::new(Exponential).quiet().fit(&mut model, &train, Epochs(2))?;
 /// let predicted = model.predict(&Exponential, train.inputs(), Draws(32));
 /// println!("NLL {:.2} nats", predicted.nll(train.targets()));
 /// let (lower, upper) = predicted.interval(0.9);

@@ -32,7 +32,8 @@ pub enum KlWeight {
 
 impl KlWeight {
     /// Your own share for a step of an epoch, counted from 0, of so many steps. The loss is an estimate of the bound
-    /// if the shares of an epoch add up to 1. One that is negative or not finite makes
+    /// if the shares of an epoch add up to 1. One that is negative or not finite is an error of
+    /// [`Elbo::fit`](crate::Elbo::fit), which asks for all of an epoch's before its first step, and makes
     /// [`Objective::loss`](crate::Objective::loss) panic.
     ///
     /// ```
@@ -55,13 +56,22 @@ impl KlWeight {
             KlWeight::Halving => power_of_half(i + 1) / (1.0 - power_of_half(steps)),
             KlWeight::Of(share) => {
                 let share = share(i, steps);
-                assert!(
-                    share >= 0.0 && share.is_finite(),
-                    "Objective::loss: your weight of the divergence must not be negative and must be finite, got \
-                     {share} for step {i} of an epoch of {steps}"
-                );
+                if let Err(mistake) = check_share(share, i, steps) {
+                    panic!("Objective::loss: {mistake}");
+                }
                 share
             }
+        }
+    }
+
+    /// Whether the shares of an epoch of `steps` steps are numbers, and none is negative.
+    ///
+    /// # Errors
+    /// The first that is not: only a function of one's own has such.
+    pub(super) fn check(&self, steps: usize) -> Result<(), String> {
+        match self {
+            KlWeight::Of(share) => (0..steps).try_for_each(|i| check_share(share(i, steps), i, steps)),
+            _ => Ok(()),
         }
     }
 
@@ -71,6 +81,16 @@ impl KlWeight {
         let needs_m = matches!(self, KlWeight::Halving | KlWeight::Of(_));
         assert!(!needs_m, "Objective::loss: {self:?} needs M; say it by `Objective::batches`");
     }
+}
+
+fn check_share(share: f64, i: usize, steps: usize) -> Result<(), String> {
+    if share >= 0.0 && share.is_finite() {
+        return Ok(());
+    }
+    Err(format!(
+        "your weight of the divergence must not be negative and must be finite, got {share} for step {i} of an epoch of \
+         {steps}"
+    ))
 }
 
 fn power_of_half(exponent: usize) -> f64 {

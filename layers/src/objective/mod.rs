@@ -2,24 +2,25 @@
 
 mod kl_weight;
 mod loss;
+mod options;
 mod safe_bayes;
 mod tempering;
 mod warm_up;
 
 pub use kl_weight::KlWeight;
 pub use loss::Loss;
+pub(crate) use options::LossOptions;
 pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 pub use warm_up::WarmUp;
 
-use crate::numbers::try_held;
 use crate::{Drawn, Kl, MeanNll, Real};
 use loss::{PriorTerms, Weights};
 use tempering::Factors;
 
 /// The negative evidence lower bound per example, (Σ NLL + KL)/N, estimated from minibatches.
 ///
-/// N, the number of training examples, is given once, here. Step i's loss is
+/// N, the number of training examples, is given once, here; [`Elbo`](crate::Elbo) takes it from its data. Step i's loss is
 ///
 /// (M/N) · (Σ NLL over the batch + wᵢ KL)
 ///
@@ -34,10 +35,7 @@ use tempering::Factors;
 pub struct Objective {
     examples: usize,
     batches: Option<usize>,
-    kl_weight: KlWeight,
-    tempering: Tempering,
-    free_nats: f64,
-    warm_up: Option<WarmUp>,
+    options: LossOptions,
 }
 
 impl Objective {
@@ -48,14 +46,12 @@ impl Objective {
     #[track_caller]
     pub fn new(examples: usize) -> Self {
         assert!(examples > 0, "Objective: N, the number of training examples, must be positive");
-        Objective {
-            examples,
-            batches: None,
-            kl_weight: KlWeight::PerBatch,
-            tempering: Tempering::None,
-            free_nats: 0.0,
-            warm_up: None,
-        }
+        Objective { examples, batches: None, options: LossOptions::default() }
+    }
+
+    /// For `examples` examples in `batches` batches an epoch, both positive.
+    pub(crate) fn with_options(examples: usize, batches: usize, options: LossOptions) -> Self {
+        Objective { examples, batches: Some(batches), options }
     }
 
     /// With `batches` batches an epoch (M), of any sizes that add up to N.
@@ -74,7 +70,7 @@ impl Objective {
 
     /// With the divergence shared out among an epoch's steps in this way.
     pub fn kl_weight(self, kl_weight: KlWeight) -> Self {
-        Objective { kl_weight, ..self }
+        Objective { options: self.options.kl_weight(kl_weight), ..self }
     }
 
     /// With terms tempered.
@@ -83,8 +79,7 @@ impl Objective {
     /// If its number is not positive and finite.
     #[track_caller]
     pub fn tempering(self, tempering: Tempering) -> Self {
-        tempering.check();
-        Objective { tempering, ..self }
+        Objective { options: self.options.tempering(tempering), ..self }
     }
 
     /// With so many nats of each weight's divergence free: the divergence of a weight (of the tensor that a field is, not
@@ -98,13 +93,12 @@ impl Objective {
     /// If the number is negative or not finite.
     #[track_caller]
     pub fn free_nats(self, nats: f64) -> Self {
-        assert!(nats >= 0.0 && nats.is_finite(), "Objective: free nats must be at least 0 and finite, got {nats}");
-        Objective { free_nats: nats, ..self }
+        Objective { options: self.options.free_nats(nats), ..self }
     }
 
     /// With the divergence growing to its full weight; what else the prior contributes grows with it.
     pub fn warm_up(self, warm_up: WarmUp) -> Self {
-        Objective { warm_up: Some(warm_up), ..self }
+        Objective { options: self.options.warm_up(warm_up), ..self }
     }
 
     /// N.
@@ -122,11 +116,11 @@ impl Objective {
     /// [`loss_of`](Self::loss_of).
     #[track_caller]
     pub fn loss<'t, T: Real>(&self, nll: MeanNll<'t, T>, kl: Kl<'t, T>, step: usize) -> Loss<'t, T> {
-        self.assert_in::<T>();
+        self.options.assert_in::<T>();
         let needs = |what: &str| format!("Objective::loss: {what}; write `loss_of(nll, &net, step)`");
-        let tempered = self.needs_log_prior();
-        assert!(!tempered, "{}", needs(&format!("{:?} needs the prior's density of the draw", self.tempering)));
-        assert!(self.free_nats == 0.0, "{}", needs("free nats need the divergence of each weight"));
+        let tempered = self.options.needs_log_prior();
+        assert!(!tempered, "{}", needs(&format!("{:?} needs the prior's density of the draw", self.options.tempering)));
+        assert!(self.options.free_nats == 0.0, "{}", needs("free nats need the divergence of each weight"));
         let weights = self.weights(nll.examples(), step);
         Loss::new(nll, PriorTerms::of(kl), weights)
     }
@@ -138,32 +132,9 @@ impl Objective {
     /// As [`loss`](Self::loss), but for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
-        self.assert_in::<T>();
+        self.options.assert_in::<T>();
         let weights = self.weights(nll.examples(), step);
-        Loss::new(nll, PriorTerms::drawn(net, self.free_nats, self.needs_log_prior()), weights)
-    }
-
-    /// Whether what the terms are multiplied with are numbers in `T` too.
-    ///
-    /// # Errors
-    /// If one is not.
-    pub(crate) fn check_in<T: Real>(&self) -> Result<(), String> {
-        let Factors { likelihood, divergence, .. } = self.tempering.factors();
-        for factor in [likelihood, divergence] {
-            try_held::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
-        }
-        try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
-    }
-
-    #[track_caller]
-    fn assert_in<T: Real>(&self) {
-        if let Err(mistake) = self.check_in::<T>() {
-            panic!("{mistake}");
-        }
-    }
-
-    fn needs_log_prior(&self) -> bool {
-        self.tempering.factors().log_prior != 0.0
+        Loss::new(nll, PriorTerms::drawn(net, self.options.free_nats, self.options.needs_log_prior()), weights)
     }
 
     /// The weights of a step's terms.
@@ -181,7 +152,10 @@ impl Objective {
                     self.examples
                 );
                 let per_example = batches as f64 / n;
-                (per_example * batch as f64, per_example * self.kl_weight.share(step % batches, batches, batch, n))
+                (
+                    per_example * batch as f64,
+                    per_example * self.options.kl_weight.share(step % batches, batches, batch, n),
+                )
             }
             None => {
                 assert!(
@@ -190,12 +164,12 @@ impl Objective {
                      examples, not of a batch's",
                     self.examples
                 );
-                self.kl_weight.check_stream();
+                self.options.kl_weight.check_stream();
                 (1.0, 1.0 / n)
             }
         };
-        let Factors { likelihood, divergence, log_prior } = self.tempering.factors();
-        let share = kl_weight * self.warm_up.map_or(1.0, |warm_up| warm_up.factor(step));
+        let Factors { likelihood, divergence, log_prior } = self.options.tempering.factors();
+        let share = kl_weight * self.options.warm_up.map_or(1.0, |warm_up| warm_up.factor(step));
         Weights { nll: nll_weight * likelihood, kl: share * divergence, log_prior: share * log_prior }
     }
 }

@@ -31,7 +31,7 @@ const ROWS: usize = 256;
 /// # let data = Examples::new(x, y)?;
 /// let table = SafeBayes::over(&[0.1, 1.0]).blocks(3).choose(&Categorical, &data, |seen, rate| {
 ///     let mut model = Dense::new(2, 2);
-///     let elbo = Elbo::new(Categorical, seen.len()).tempering(Tempering::LikelihoodPower(rate)).quiet();
+///     let elbo = Elbo::new(Categorical).tempering(Tempering::LikelihoodPower(rate)).quiet();
 ///     elbo.optimizer(Adam::new(0.05)).fit(&mut model, seen, Epochs(30)).map(|_| model)
 /// })?;
 /// println!("{table}\nη = {}", table.rate());

@@ -1,13 +1,13 @@
 //! Adam.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::optim::{Optimizer, check_factor, check_rate, over_parts, prepare};
+use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
 use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
 /// memory.
 #[derive(Clone, Debug)]
-pub struct Adam<T: Real = f32> {
+pub struct Adam {
     rate: f64,
     scale: f64,
     decay: [f64; 2],
@@ -15,18 +15,18 @@ pub struct Adam<T: Real = f32> {
     /// β₁ and β₂ to the number of steps.
     powers: [f64; 2],
     /// The averages of the gradients and of their squares.
-    moments: Vec<[Tensor<T>; 2]>,
+    moments: State<2>,
 }
 
-impl<T: Real> Adam<T> {
+impl Adam {
     /// With this learning rate, and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
     ///
     /// # Panics
-    /// If the rate is not positive and finite, also as a `T`.
+    /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate::<T>("Adam", rate);
-        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: Vec::new() }
+        check_rate("Adam", rate);
+        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: State::default() }
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -41,13 +41,13 @@ impl<T: Real> Adam<T> {
     }
 }
 
-impl<T: Real> Optimizer<T> for Adam<T> {
+impl Optimizer for Adam {
     #[track_caller]
-    fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        prepare("Adam", &mut self.moments, model, gradients);
+    fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
+        let moments = self.moments.prepare("Adam", self.rate, model, gradients);
         let [first, second] = self.decay;
         let powers = [self.powers[0] * first, self.powers[1] * second];
-        let number = T::from_f64;
+        let number = M::Scalar::from_f64;
         let constants = Constants {
             keep_first: number(first),
             keep_second: number(second),
@@ -57,7 +57,6 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             unbias: number(1.0 / (1.0 - powers[1]).sqrt()),
             epsilon: number(self.epsilon),
         };
-        let moments = &mut self.moments;
         gradients.step(model, |index, parameter, gradient| {
             let [first, second] = moments[index].each_mut().map(Tensor::data_mut);
             over_parts([gradient, first, second, parameter], |parts| Update { parts, constants });
@@ -69,6 +68,10 @@ impl<T: Real> Optimizer<T> for Adam<T> {
     fn scale_rate(&mut self, factor: f64) {
         check_factor("Adam", factor);
         self.scale = factor;
+    }
+
+    fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
+        self.moments.check("Adam", self.rate, model)
     }
 }
 
@@ -144,6 +147,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "the learning rate must be positive and finite, got 0")]
     fn a_rate_of_zero_is_refused() {
-        Adam::<f32>::new(0.0);
+        Adam::new(0.0);
     }
 }

@@ -1,27 +1,27 @@
 //! Stochastic gradient descent.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
-use crate::optim::{Optimizer, check_factor, check_rate, over_parts, prepare};
-use crate::{Gradients, Parameters, Real, Tensor};
+use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::{Gradients, Parameters, Real};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
 #[derive(Clone, Debug)]
-pub struct Sgd<T: Real = f32> {
+pub struct Sgd {
     rate: f64,
     scale: f64,
     momentum: f64,
-    velocity: Vec<[Tensor<T>; 1]>,
+    velocity: State<1>,
 }
 
-impl<T: Real> Sgd<T> {
+impl Sgd {
     /// With the learning rate η and no momentum.
     ///
     /// # Panics
-    /// If the rate is not positive and finite, also as a `T`.
+    /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate::<T>("Sgd", rate);
-        Sgd { rate, scale: 1.0, momentum: 0.0, velocity: Vec::new() }
+        check_rate("Sgd", rate);
+        Sgd { rate, scale: 1.0, momentum: 0.0, velocity: State::default() }
     }
 
     /// With momentum μ.
@@ -35,12 +35,11 @@ impl<T: Real> Sgd<T> {
     }
 }
 
-impl<T: Real> Optimizer<T> for Sgd<T> {
+impl Optimizer for Sgd {
     #[track_caller]
-    fn step<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<T>) {
-        prepare("Sgd", &mut self.velocity, model, gradients);
-        let (rate, momentum) = (T::from_f64(self.rate * self.scale), T::from_f64(self.momentum));
-        let velocities = &mut self.velocity;
+    fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
+        let velocities = self.velocity.prepare("Sgd", self.rate, model, gradients);
+        let (rate, momentum) = (M::Scalar::from_f64(self.rate * self.scale), M::Scalar::from_f64(self.momentum));
         gradients.step(model, |index, parameter, gradient| {
             let velocity = velocities[index][0].data_mut();
             over_parts([gradient, velocity, parameter], |parts| Update { parts, rate, momentum });
@@ -51,6 +50,10 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
     fn scale_rate(&mut self, factor: f64) {
         check_factor("Sgd", factor);
         self.scale = factor;
+    }
+
+    fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
+        self.velocity.check("Sgd", self.rate, model)
     }
 }
 
@@ -78,7 +81,7 @@ impl<T: Real> Kernel for Update<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Tape;
+    use crate::{Tape, Tensor};
 
     #[test]
     fn momentum_carries_on() {

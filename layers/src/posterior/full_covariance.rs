@@ -1,7 +1,7 @@
 //! The normal posterior with any covariance.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, he_normal, log_density_of_noise, next_initial_key};
+use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, constructed_means, log_density_of_noise};
 use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
@@ -28,9 +28,7 @@ impl<T: Real> FullCovariance<T> {
         let shape = shape.into();
         // Before anything is allocated.
         let factor = Triangle::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
-        let mut mean = Tensor::zeros(shape);
-        he_normal(next_initial_key(), &mut mean);
-        FullCovariance { mean, factor }
+        FullCovariance { mean: constructed_means(shape), factor }
     }
 
     /// With these means and the covariance L Lᵀ: L, the `factor`, of shape (elements, elements) and lower-triangular

@@ -1,9 +1,7 @@
 //! The matrix normal posterior.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{
-    Density, INITIAL_SD, OnTape, Posterior, Triangle, he_normal, log_density_of_noise, next_initial_key,
-};
+use crate::posterior::{Density, INITIAL_SD, OnTape, Posterior, Triangle, constructed_means, log_density_of_noise};
 use crate::{Cx, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
@@ -35,9 +33,7 @@ impl<T: Real> MatrixNormal<T> {
         let shape = shape.into();
         let [rows, columns] =
             matrix(&shape).map(|side| Triangle::diagonal(side, INITIAL_SD.sqrt(), "MatrixNormal", &shape));
-        let mut mean = Tensor::zeros(shape);
-        he_normal(next_initial_key(), &mut mean);
-        MatrixNormal { mean, rows, columns }
+        MatrixNormal { mean: constructed_means(shape), rows, columns }
     }
 
     /// With these means and factors: A, of shape (rows, rows), and B, of shape (columns, columns), each

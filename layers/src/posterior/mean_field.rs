@@ -4,7 +4,7 @@ use crate::divergence::{Sampled, normal};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::numbers::held;
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
-use crate::posterior::{Density, Posterior, Variance, he_normal, log_density_of_noise, next_initial_key, same_shape};
+use crate::posterior::{Density, Posterior, Variance, constructed_means, log_density_of_noise, same_shape};
 use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Yes};
 
 /// The standard deviation of every weight before training: softplus(−5).
@@ -24,13 +24,13 @@ impl<T: Real> MeanField<T> {
     /// A weight of this shape, (outputs, inputs..), at its start: means from N(0, 2/inputs) (He et al.
     /// 2015), zero for a vector; every standard deviation [`INITIAL_SD`].
     ///
-    /// The means differ from weight to weight and not from run to run, where weights are made by threads that have a
-    /// name of their own, as `main` has: each thread counts its own. Set them by a seed with
-    /// [`Bayesian::initialise`](crate::Bayesian::initialise).
+    /// The means depend on the shape alone, so weights of one shape are made alike, by whichever thread.
+    /// [`Elbo::fit`](crate::Elbo::fit) draws those that are still as they were made anew before its first step, by its seed
+    /// and the weight's name. For a training loop of your own, call
+    /// [`Bayesian::initialise`](crate::Bayesian::initialise) first: layers of one shape would learn from the same start.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
-        let mut mean = Tensor::zeros(shape);
-        he_normal(next_initial_key(), &mut mean);
+        let mean = constructed_means(shape);
         let rho = Tensor::full(mean.shape(), -5.0);
         MeanField { mean, rho }
     }
@@ -173,9 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn no_two_weights_start_alike() {
-        let (a, b) = (MeanField::<f32>::new([4, 4]), MeanField::<f32>::new([4, 4]));
-        assert_ne!(a.mean, b.mean);
+    fn a_start_depends_on_the_shape_alone() {
+        let make = || MeanField::<f32>::new([4, 4]).mean;
+        let elsewhere = std::thread::spawn(move || [MeanField::<f32>::new([2, 8]).mean, make()]).join().unwrap();
+        assert_eq!(elsewhere[1], make());
+        assert_ne!(elsewhere[0].data(), make().data());
     }
 
     #[test]

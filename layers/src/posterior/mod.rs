@@ -12,11 +12,8 @@ mod mean_field_laplace;
 mod point;
 pub(crate) mod radial;
 mod spike_and_slab;
+mod start;
 mod triangle;
-
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
@@ -31,13 +28,13 @@ pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
 pub(crate) use spike_and_slab::sigmoid;
+use start::{constructed_loadings, constructed_means};
+pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::divergence::Sampled;
-use crate::engine::random::normals;
-use crate::engine::threads::call;
-use crate::{Cx, Key, Parameters, Path, Prior, Real, Role, Space, Tape, Tensor, Var, Verdict};
+use crate::{Cx, Parameters, Prior, Real, Space, Tape, Var, Verdict};
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
@@ -163,70 +160,4 @@ fn other_shape(family: &str, [first, second]: [&str; 2], [of_first, of_second]: 
 fn log_density_of_noise<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
     let noise = cx.noise(shape);
     noise.square().sum() * -0.5 - 0.5 * std::f64::consts::TAU.ln() * noise.len() as f64
-}
-
-/// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from
-/// layer to layer under a rectifier (He et al. 2015, eq. 10); a vector or scalar with zeros.
-pub(crate) fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
-    let inputs: usize = match weight.shape() {
-        [] | [_] => return weight.data_mut().fill(T::ZERO),
-        [_, inputs @ ..] => inputs.iter().product(),
-    };
-    let sd = T::from_f64((2.0 / inputs.max(1) as f64).sqrt());
-    normals(key, 0, weight.data_mut());
-    weight.data_mut().iter_mut().for_each(|w| *w *= sd);
-}
-
-/// A parameter's start by this key, if it is random.
-pub(crate) fn start<T: Real>(key: Key, path: &Path<'_>, role: Role, parameter: &mut Tensor<T>) {
-    let is_matrix = parameter.shape().len() > 1;
-    match role {
-        Role::Mean => he_normal(key, parameter),
-        Role::Point if is_matrix && !is_chosen(parameter.data()) => he_normal(key, parameter),
-        Role::Scale if is_matrix && path.to_string().ends_with(low_rank::LOADINGS) => low_rank::load(key, parameter),
-        Role::Point | Role::Scale | Role::Buffer => {}
-    }
-}
-
-/// Whether a certain weight is what somebody chose to scale or to shift by: all of its elements are the same. A single
-/// element always is, and may have been drawn, so of one 0 and 1 alone count as chosen.
-fn is_chosen<T: Real>(elements: &[T]) -> bool {
-    match elements {
-        [only] => *only == T::ZERO || *only == T::ONE,
-        _ => elements.windows(2).all(|pair| pair[0] == pair[1]),
-    }
-}
-
-/// A key for the initial means of a new weight: one after the other on each thread, so that no two weights start alike.
-///
-/// A thread is known by its name, so that a program starts alike every time; threads of one name, or of none, by a number,
-/// in the order in which they make their first weight. The work of each [`with_threads`](crate::with_threads) counts as a
-/// thread without a name, so that a model that is made there does not depend on the thread that the work runs on.
-fn next_initial_key() -> Key {
-    struct Count {
-        /// The call of `with_threads`, or 0.
-        call: usize,
-        key: Key,
-        next: usize,
-    }
-    static THREADS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
-    thread_local! {
-        static COUNTS: RefCell<Vec<Count>> = const { RefCell::new(Vec::new()) };
-    }
-    COUNTS.with_borrow_mut(|counts| {
-        let call = call();
-        // A call within another has the larger number, and ends first.
-        counts.truncate(counts.partition_point(|count| count.call <= call));
-        if counts.last().is_none_or(|count| count.call < call) {
-            let thread = std::thread::current();
-            let name = if call == 0 { thread.name().unwrap_or_default() } else { "" };
-            let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-            let number = threads.entry(name.to_owned()).or_default();
-            *number += 1;
-            counts.push(Count { call, key: Key::new(0).at("initial").at(name).index(*number - 1), next: 0 });
-        }
-        let count = counts.last_mut().expect("the call's own, at least");
-        count.next += 1;
-        count.key.index(count.next - 1)
-    })
 }

@@ -1,7 +1,7 @@
 //! Weights that are learned and certain.
 
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Posterior, Variance, he_normal, next_initial_key};
+use crate::posterior::{Posterior, Variance, constructed_means};
 use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight, Yes};
 
 /// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
@@ -17,9 +17,7 @@ impl<T: Real> Point<T> {
     /// vector.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
-        let mut value = Tensor::zeros(shape);
-        he_normal(next_initial_key(), &mut value);
-        Point(value)
+        Point(constructed_means(shape))
     }
 }
 

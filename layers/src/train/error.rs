@@ -1,7 +1,5 @@
 //! What can stop training.
 
-use std::fmt;
-
 use thiserror::Error;
 
 /// Why training stopped or did not start. `Debug` shows what `Display` does, because it is what `main` shows of an error.
@@ -24,18 +22,6 @@ pub enum TrainError {
         what: &'static str,
         /// The first parameter and operation where it appeared.
         place: String,
-    },
-
-    /// The training set has not as many examples as the objective was told.
-    #[error(
-        "the objective was made for N = {expected} examples and the training set has {found}; give `Elbo::new` the \
-         training set's length"
-    )]
-    Examples {
-        /// N.
-        expected: usize,
-        /// The training set's length.
-        found: usize,
     },
 
     /// The examples to validate on have inputs of another shape than those to train on.
@@ -84,7 +70,34 @@ pub enum TrainError {
         message: String,
     },
 
-    /// A number among the options is infinite or zero in the model's number type.
+    /// The draw of the model, its forward or the likelihood panics for a batch, whatever its size: inputs of another width
+    /// than the first layer, say, or an estimator that a weight's posterior does not allow. It is found out before the first
+    /// step, unless it depends on the batch's numbers. The model keeps the parameters of the last good step, or those that
+    /// it came with.
+    #[error(
+        "batch {batch} of {batches} of the {examples}, with inputs of shape {inputs:?}, is refused{}: {message}. Compare the \
+         model, its estimators and the likelihood with the examples",
+        place.as_ref().map_or_else(String::new, |place| format!(" at {place}"))
+    )]
+    Forward {
+        /// What the examples are for.
+        examples: &'static str,
+        /// The batch, from 1.
+        batch: usize,
+        /// The number of batches.
+        batches: usize,
+        /// The shape of the batch's inputs.
+        inputs: Vec<usize>,
+        /// The file, line and column of the panic. `None` if it could not be found out, because the program has changed
+        /// the panic hook, or another thread panicked.
+        place: Option<String>,
+        /// The panic's message.
+        message: String,
+    },
+
+    /// The options, or the optimiser, are not for this training: a number among them is infinite or zero in the model's
+    /// number type, an estimator is set for what the model has not, a function of one's own gives no factor, a quantity
+    /// of the validation is watched without one, or the optimiser has trained another model.
     #[error("{0}")]
     Options(String),
 
@@ -93,8 +106,4 @@ pub enum TrainError {
     Targets(String),
 }
 
-impl fmt::Debug for TrainError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::engine::debug_as_display!(TrainError);

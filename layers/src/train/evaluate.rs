@@ -35,10 +35,10 @@ impl Bound {
 
 impl<L, O> Elbo<L, O> {
     /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
-    /// sampling, and with the divergence in full, whatever training does.
+    /// sampling, and with the divergence in full, whatever training does. N is the length of `data`.
     ///
     /// # Errors
-    /// [`TrainError::Examples`] if `data` has not N examples, [`TrainError::Targets`] if the likelihood cannot explain them.
+    /// [`TrainError::Targets`] if the likelihood cannot explain the targets.
     pub fn evaluate<M>(
         &self,
         model: &M,
@@ -110,9 +110,6 @@ impl<L, O> Elbo<L, O> {
         O: Sync,
         F: Outputs<M> + Sync,
     {
-        if data.len() != self.examples() {
-            return Err(TrainError::Examples { expected: self.examples(), found: data.len() });
-        }
         let nll = self.nll(model, data, draws, forward)?;
         Ok(Bound::new(&nll, &kl_of_draws(model, draws), data.len()))
     }

@@ -2,6 +2,7 @@
 
 mod clip;
 mod draw;
+mod elbo;
 mod error;
 mod evaluate;
 mod fit;
@@ -15,9 +16,10 @@ mod watch;
 
 pub use clip::Clip;
 use draw::Draw;
+pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
-pub use fit::{Elbo, Epochs};
+pub use fit::Epochs;
 pub use report::{Epoch, Report};
 pub use schedule::Schedule;
 pub use training::Training;

@@ -68,7 +68,7 @@ impl Schedule {
         Shape::Stairs { every, factor }.into()
     }
 
-    /// Your own function of the step. A factor that is negative or not finite stops training with a panic.
+    /// Your own function of the step. A factor that is negative or not finite stops training with an error.
     pub fn of(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
         Shape::Of(Arc::new(factor)).into()
     }
@@ -105,30 +105,40 @@ impl Schedule {
     /// a number that is negative or not finite.
     #[track_caller]
     pub fn factor(&self, step: usize) -> f64 {
-        if step < self.warm_up {
-            return step as f64 / self.warm_up as f64;
+        match self.try_factor(step) {
+            Ok(factor) => factor,
+            Err(mistake) => panic!("{mistake}"),
         }
-        let step = step - self.warm_up;
+    }
+
+    /// [`factor`](Schedule::factor).
+    ///
+    /// # Errors
+    /// Where that panics.
+    pub(super) fn try_factor(&self, step: usize) -> Result<f64, String> {
+        if step < self.warm_up {
+            return Ok(step as f64 / self.warm_up as f64);
+        }
+        let after = step - self.warm_up;
         match &self.shape {
-            Shape::Constant => 1.0,
+            Shape::Constant => Ok(1.0),
+            Shape::Cosine { steps, .. } if after >= *steps => {
+                Err(format!("Schedule: it ends after {} steps", self.warm_up + steps))
+            }
             Shape::Cosine { steps, floor } => {
-                assert!(step < *steps, "Schedule: it ends after {} steps", self.warm_up + steps);
-                floor + (1.0 - floor) * (1.0 + (PI * step as f64 / *steps as f64).cos()) / 2.0
+                Ok(floor + (1.0 - floor) * (1.0 + (PI * after as f64 / *steps as f64).cos()) / 2.0)
             }
-            Shape::Stairs { every, factor } => {
-                let reached = factor.powf((step / every) as f64);
-                assert!(reached.is_finite(), "Schedule: {self:?} has come to a factor of {reached} at step {step}");
-                reached
-            }
-            Shape::Of(factor) => {
-                let factor = factor(step);
-                assert!(
-                    factor >= 0.0 && factor.is_finite(),
-                    "Schedule: your factor of the learning rate must not be negative and must be finite, got {factor} \
-                     for step {step}"
-                );
-                factor
-            }
+            Shape::Stairs { every, factor } => match factor.powf((after / every) as f64) {
+                reached if reached.is_finite() => Ok(reached),
+                reached => Err(format!("Schedule: {self:?} has come to a factor of {reached} at step {after}")),
+            },
+            Shape::Of(factor) => match factor(after) {
+                factor if factor >= 0.0 && factor.is_finite() => Ok(factor),
+                factor => Err(format!(
+                    "Schedule: your factor of the learning rate must not be negative and must be finite, got {factor} for \
+                     step {after}"
+                )),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::outputs::Outputs;
 use crate::train::evaluate::first;
+use crate::train::trial::{Refusal, catch_step};
 use crate::train::{Clip, Draw, TrainError};
 use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
 
@@ -23,6 +24,8 @@ pub(super) struct Recipe<'s, L, F> {
     pub(super) forward: &'s F,
     pub(super) objective: &'s Objective,
     pub(super) draw: &'s Draw,
+    /// Whether training shares its threads with other tasks.
+    pub(super) shared: bool,
 }
 
 /// What a step's loss was made of.
@@ -32,10 +35,17 @@ pub(super) struct Terms {
     pub(super) kl_weight: f64,
 }
 
-/// What is not finite, and where it first appeared.
-pub(super) struct NonFinite {
-    pub(super) what: &'static str,
-    pub(super) place: String,
+/// Why a step was not taken.
+pub(super) enum Fault {
+    /// What is not finite, and where it first appeared.
+    NonFinite {
+        what: &'static str,
+        place: String,
+        /// Whether the step before was taken back.
+        is_undone: bool,
+    },
+    /// The loss could not be computed.
+    Refused(Refusal),
 }
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
@@ -58,15 +68,16 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         key: Key,
         clip: Option<Clip>,
         optimizer: &mut O,
-    ) -> Result<Terms, NonFinite>
+    ) -> Result<Terms, Fault>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
-        O: Optimizer<T>,
+        O: Optimizer,
     {
         data.gather(rows, &mut self.inputs, &mut self.targets);
         self.tape.reset();
-        let loss = self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
+        let loss = || self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
+        let loss = catch_step(self.recipe.shared, loss).map_err(Fault::Refused)?;
         let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
         if !loss.value().is_finite() {
             let place = loss.first_non_finite(&self.gradients);
@@ -74,7 +85,8 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         }
         loss.backward(&mut self.gradients);
         if let Some(name) = self.gradients.first_non_finite() {
-            return Err(NonFinite { what: "a gradient", place: format!("the gradient of `{name}`") });
+            let place = format!("the gradient of `{name}`");
+            return Err(Fault::NonFinite { what: "a gradient", place, is_undone: false });
         }
         if let Some(clip) = clip {
             clip.apply(&mut self.gradients);
@@ -85,7 +97,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
 
     /// After the last step: whether both terms of the parameters that it led to are finite, of the same examples. If not, it
     /// is taken back. The objective is not asked: it joins the terms of steps that are taken.
-    pub(super) fn look_back<M>(&mut self, model: &mut M, key: Key) -> Result<(), NonFinite>
+    pub(super) fn look_back<M>(&mut self, model: &mut M, key: Key) -> Result<(), Fault>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
@@ -103,11 +115,11 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
     }
 
     /// Takes the last step back: the parameters it started from had a finite loss, and those it led to have none.
-    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M, place: Option<engine::NonFinite>) -> NonFinite {
+    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M, place: Option<engine::NonFinite>) -> Fault {
         let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
         // At a first step there is nothing to take back: the parameters are those that were given.
         self.gradients.undo(model);
-        NonFinite { what: "the loss", place }
+        Fault::NonFinite { what: "the loss", place, is_undone: true }
     }
 }
 
@@ -129,8 +141,7 @@ impl<L, F> Recipe<'_, L, F> {
     {
         let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
         let rows = first(rows, data.len());
-        data.inputs().gather(&rows, &mut inputs);
-        data.targets().gather(&rows, &mut targets);
+        data.gather(&rows, &mut inputs, &mut targets);
         let tape = Tape::new();
         let output = self.forward.outputs(model.draw(&tape, self.draw.drawing(key)), tape.input(&inputs));
         self.likelihood

@@ -42,7 +42,7 @@ where
     M: Bayesian + Send + Sync,
     L: Likelihood<M::Scalar> + Send,
     L::Targets: Send + Sync,
-    O: Optimizer<M::Scalar> + Send,
+    O: Optimizer + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
         let asked = Asked { validation: None, stop_early: None, each_epoch: None, shared: false };
@@ -81,10 +81,6 @@ where
     ///
     /// # Errors
     /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
-    ///
-    /// # Panics
-    /// If a quantity of the validation is watched, and there is no validation.
-    #[track_caller]
     pub fn run(self, epochs: Epochs) -> Result<Report, TrainError>
     where
         M: Layer,
@@ -97,10 +93,6 @@ where
     ///
     /// # Errors
     /// As [`run`](Training::run).
-    ///
-    /// # Panics
-    /// As [`run`](Training::run).
-    #[track_caller]
     pub fn run_with<F>(self, epochs: Epochs, forward: F) -> Result<Report, TrainError>
     where
         F: for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Send + Sync,
@@ -108,17 +100,13 @@ where
         self.start(epochs, &By(forward))
     }
 
-    #[track_caller]
     fn start<F: Outputs<M> + Sync>(self, epochs: Epochs, forward: &F) -> Result<Report, TrainError> {
         let Training { elbo, model, data, mut asked } = self;
         let watched = asked.stop_early.is_some_and(|stop| stop.watch == Watch::ValidationNll);
-        assert!(
-            !watched || asked.validation.is_some(),
-            "stop_early: Watch::ValidationNll needs examples to validate on; say `.validate(&data, draws)`"
-        );
-        let expected = elbo.examples();
-        if data.len() != expected {
-            return Err(TrainError::Examples { expected, found: data.len() });
+        if watched && asked.validation.is_none() {
+            let mistake =
+                "stop_early: Watch::ValidationNll needs examples to validate on; say `.validate(&data, draws)`";
+            return Err(TrainError::Options(mistake.to_owned()));
         }
         if let Some(validation) = &asked.validation {
             let shape_of = |data: &Examples<M::Scalar, L::Targets>| data.inputs().shape()[1..].to_vec();
@@ -127,8 +115,7 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options::<M::Scalar>()?;
-        elbo.check_names(model);
+        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.batch_size()))?;
         asked.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
     }

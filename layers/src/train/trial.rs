@@ -1,4 +1,4 @@
-//! Forwards that are tried before the first step, at every size of batch that will occur.
+//! Forwards that panic: those tried before the first step, at every size of batch that will occur, and steps.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -9,46 +9,54 @@ use crate::engine::threads::alone;
 use crate::train::TrainError;
 
 /// The batches of some examples.
-pub(super) struct Batches {
+pub(super) struct Batches<'a> {
     /// What the examples are for.
     pub(super) examples: &'static str,
-    /// How many there are.
-    pub(super) len: usize,
+    /// The shape of all their inputs.
+    pub(super) inputs: &'a [usize],
     /// The rows of a batch.
     pub(super) size: usize,
     /// Whether this thread may be given tasks that are not ours while it waits for others.
     pub(super) shared: bool,
 }
 
-impl Batches {
-    /// Runs `forward`, which takes a number of rows, once for each size of batch.
+impl Batches<'_> {
+    /// Runs `forward`, which takes a number of rows, once for each size of batch: all batches of one size have one shape.
     ///
-    /// A panic is about the size of the batch if `forward` takes another number of rows; that is an error here. Other
-    /// panics are passed on.
+    /// # Errors
+    /// What `forward` returns; [`TrainError::Batch`] if it panics for the size of a batch and takes another number of rows,
+    /// and [`TrainError::Forward`] if it panics otherwise.
     pub(super) fn check(&self, forward: impl Fn(usize) -> Result<(), TrainError>) -> Result<(), TrainError> {
-        let count = self.len.div_ceil(self.size);
-        let (full, rest) = (self.size.min(self.len), self.len % self.size);
-        let last = (count > 1 && rest > 0).then_some((count, rest));
+        let len = self.inputs[0];
+        let batches = len.div_ceil(self.size);
+        let (full, rest) = (self.size.min(len), len % self.size);
+        let last = (batches > 1 && rest > 0).then_some((batches, rest));
         for (batch, rows) in [Some((1, full)), last].into_iter().flatten() {
-            match self.catch(|| forward(rows)) {
-                Ok(result) => result?,
-                // The rows of the last batch are the first of the full one, which was taken.
-                Err(refusal) if rows < full || self.catch(|| forward(full + 1)).is_ok() => {
-                    let Refusal { message, place } = refusal;
-                    return Err(TrainError::Batch {
-                        examples: self.examples,
-                        batch,
-                        batches: count,
-                        rows,
-                        place,
-                        message,
-                    });
+            let refusal = match self.catch(|| forward(rows)) {
+                Ok(result) => {
+                    result?;
+                    continue;
                 }
-                // Again, so that the panic is seen as if nothing had caught it.
-                Err(_) => forward(rows)?,
+                Err(refusal) => refusal,
+            };
+            // The rows of the last batch are the first of the full one, which was taken.
+            let is_for_its_size = rows < full || self.catch(|| forward(full + 1)).is_ok();
+            if !is_for_its_size {
+                return Err(self.refused(batch, rows, refusal));
             }
+            let (examples, Refusal { message, place }) = (self.examples, refusal);
+            return Err(TrainError::Batch { examples, batch, batches, rows, place, message });
         }
         Ok(())
+    }
+
+    /// What is said of a batch of so many rows, by its number from 1, whatever its size has to do with it.
+    pub(super) fn refused(&self, batch: usize, rows: usize, refusal: Refusal) -> TrainError {
+        let mut inputs = self.inputs.to_vec();
+        let batches = inputs[0].div_ceil(self.size);
+        inputs[0] = rows;
+        let (examples, Refusal { message, place }) = (self.examples, refusal);
+        TrainError::Forward { examples, batch, batches, inputs, place, message }
     }
 
     fn catch<R>(&self, work: impl FnOnce() -> R) -> Result<R, Refusal> {
@@ -58,10 +66,26 @@ impl Batches {
 }
 
 /// A panic that was caught.
-struct Refusal {
+pub(super) struct Refusal {
     message: String,
-    /// File, line and column. None if another hook than ours heard of the panic.
+    /// File, line and column. None if another hook than ours heard of the panic, or another thread panicked.
     place: Option<String>,
+}
+
+impl Refusal {
+    fn of(panic: &(dyn Any + Send), place: Option<String>) -> Self {
+        Refusal { message: message(panic), place }
+    }
+}
+
+/// What a step returns, or the panic that ended it, with the threads that the step was given. If they are `shared` with
+/// others' tasks, the panic is printed, too: another's might be.
+pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, Refusal> {
+    if shared {
+        panic::catch_unwind(AssertUnwindSafe(step)).map_err(|panic| Refusal::of(&*panic, None))
+    } else {
+        catch(step)
+    }
 }
 
 thread_local! {
@@ -87,7 +111,7 @@ fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Refusal> {
     let before = IS_CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     IS_CATCHING.set(before);
-    result.map_err(|panic| Refusal { message: message(&*panic), place: PLACE.take() })
+    result.map_err(|panic| Refusal::of(&*panic, PLACE.take()))
 }
 
 /// Puts a hook in place that notes the places of panics that are caught, and passes all others on to the hook before it.

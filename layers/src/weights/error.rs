@@ -1,7 +1,5 @@
 //! What can be wrong with weights from outside.
 
-use std::fmt;
-
 use thiserror::Error;
 
 use super::Space;
@@ -69,8 +67,4 @@ pub enum WeightsError {
     File(#[from] FileError),
 }
 
-impl fmt::Debug for WeightsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::engine::debug_as_display!(WeightsError);

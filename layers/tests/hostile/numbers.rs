@@ -2,7 +2,7 @@
 
 use elbo::data::Scaling;
 use elbo::prelude::*;
-use elbo::{Clip, Epochs, Schedule};
+use elbo::{Clip, Epochs, Optimizer, Schedule};
 
 use super::{One, refuses};
 
@@ -53,7 +53,7 @@ fn a_scaling_is_measured_however_large_and_small_the_numbers_are() {
 #[test]
 fn as_many_draws_as_nobody_has_are_refused_as_they_were_asked_for() {
     let drawing = || Drawing::<f32>::new(Key::new(1));
-    let elbo = || Elbo::new(Categorical, 10);
+    let elbo = || Elbo::new(Categorical);
     for draws in [0, 1 << 32, usize::MAX] {
         let text = format!("got {draws}");
         refuses(&["Drawing", "draw", &text], || {
@@ -110,16 +110,38 @@ fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
 
 #[test]
 fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
+    fn check<O: Optimizer + Send>(name: &str, rate: &str, optimizer: impl Fn() -> O) {
+        let weight = || Tensor::<f32>::full([2], 1.0);
+        // By hand at the step, which leaves the parameters as they were; by `fit` before the first.
+        let mut stepped = weight();
+        refuses(&[name, rate, "f32"], || {
+            let mut gradients = Gradients::of(&stepped);
+            let tape = Tape::new();
+            tape.param(&stepped).sum().backward(&mut gradients);
+            drop(tape);
+            optimizer().step(&mut stepped, &mut gradients);
+        });
+        assert_eq!(stepped, weight());
+        let data = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
+        let mut elbo = Elbo::new(Categorical).optimizer(optimizer()).quiet();
+        let error = elbo.fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, TrainError::Options(_)), "{text}");
+        for part in [name, rate, "f32"] {
+            assert!(text.contains(part), "{text}");
+        }
+        // A model in double precision can be asked to.
+        assert!(optimizer().check(&Tensor::<f64>::full([2], 1.0)).is_ok());
+    }
     for rate in [1e-300, 1e300] {
         let text = format!("{rate:e}");
-        refuses(&["Adam", &text, "f32"], || drop(Adam::<f32>::new(rate)));
-        refuses(&["Sgd", &text, "f32"], || drop(Sgd::<f32>::new(rate)));
-        let _ = (Adam::<f64>::new(rate), Sgd::<f64>::new(rate));
+        check("Adam", &text, || Adam::new(rate));
+        check("Sgd", &text, || Sgd::new(rate));
     }
     for factor in [-1.0, f64::NAN, f64::INFINITY] {
         let text = format!("got {factor}");
-        refuses(&["Adam", &text], || Adam::<f32>::new(0.1).scale_rate(factor));
-        refuses(&["Sgd", &text], || Sgd::<f32>::new(0.1).scale_rate(factor));
+        refuses(&["Adam", &text], || Adam::new(0.1).scale_rate(factor));
+        refuses(&["Sgd", &text], || Sgd::new(0.1).scale_rate(factor));
     }
 }
 
@@ -156,7 +178,7 @@ fn noise_of_an_observation_that_the_outputs_cannot_hold_is_refused() {
             let _ = Gaussian::new(sd).nll(tape.input(&y), &y).nats();
         });
         let data = elbo::data::Examples::new(Tensor::<f32>::full([3, 2], 0.5), y.clone()).unwrap();
-        let error = Elbo::new(Gaussian::new(sd), 3).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
+        let error = Elbo::new(Gaussian::new(sd)).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, TrainError::Targets(_)) && text.contains("Gaussian") && text.contains("f32"), "{text}");
     }
@@ -185,20 +207,19 @@ fn a_weight_of_a_term_that_the_loss_cannot_hold_is_refused() {
 fn a_limit_of_gradients_that_their_number_type_cannot_hold_is_refused() {
     let data: elbo::data::Examples = elbo::data::Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
     for clip in [Clip::Value(1e-300), Clip::Norm(1e-300), Clip::EachNorm(1e-60)] {
-        let mut elbo = Elbo::new(Categorical, 6).clip(clip).quiet();
+        let mut elbo = Elbo::new(Categorical).clip(clip).quiet();
         let error = elbo.fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, TrainError::Options(_)) && text.contains(&format!("{clip:?}")), "{text}");
     }
     // Nothing is longer than a limit beyond every number.
-    Elbo::new(Categorical, 6).clip(Clip::Norm(1e300)).quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap();
-    for elbo in
-        [Elbo::new(Categorical, 6).tempering(Tempering::KlFactor(1e-300)), Elbo::new(Categorical, 6).free_nats(1e300)]
+    Elbo::new(Categorical).clip(Clip::Norm(1e300)).quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap();
+    for elbo in [Elbo::new(Categorical).tempering(Tempering::KlFactor(1e-300)), Elbo::new(Categorical).free_nats(1e300)]
     {
         let error = elbo.quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap_err();
         assert!(matches!(error, TrainError::Options(_)) && error.to_string().contains("f32"), "{error}");
     }
     for limit in [0.0, -1.0, f64::NAN] {
-        refuses(&["Elbo", "got"], || drop(Elbo::new(Categorical, 6).clip(Clip::Norm(limit))));
+        refuses(&["Elbo", "got"], || drop(Elbo::new(Categorical).clip(Clip::Norm(limit))));
     }
 }

@@ -201,7 +201,7 @@ fn a_prior_that_is_not_a_number_stops_training() {
     let data: Examples = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
     let mut model = One { weight: MeanField::new([2, 3]), prior: MonteCarlo(Wrong::NotANumber) };
     let before = model.weight.mean.clone();
-    let error = Elbo::new(Categorical, 6).quiet().fit(&mut model, &data, Epochs(1)).unwrap_err();
+    let error = Elbo::new(Categorical).quiet().fit(&mut model, &data, Epochs(1)).unwrap_err();
     assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");
     assert_eq!(model.weight.mean, before);
 }

@@ -6,7 +6,7 @@ use crate::engine::random::normals;
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::numbers::held;
 use crate::posterior::log_scale::{divisor, log_scales};
-use crate::posterior::{Density, Posterior, next_initial_key};
+use crate::posterior::{Density, Posterior, constructed_loadings};
 use crate::{Cx, Key, MeanField, No, Parameters, Path, Real, Role, Tape, Tensor, Var};
 
 /// The standard deviation of every loading before training.
@@ -49,8 +49,7 @@ impl<T: Real> LowRank<T> {
     pub fn new(shape: impl Into<Shape>, rank: usize) -> Self {
         let diagonal = MeanField::new(shape);
         check_rank(rank, diagonal.mean.shape());
-        let mut loadings = Tensor::zeros([rank, diagonal.mean.len()]);
-        load(next_initial_key(), &mut loadings);
+        let loadings = constructed_loadings([rank, diagonal.mean.len()]);
         LowRank { diagonal, loadings }
     }
 

@@ -27,7 +27,7 @@ fn mean(of: &[f64]) -> f64 {
 fn counts_are_learned_and_predicted() {
     let (train, test) = counts(2000).split(0.75, 1).unwrap();
     let mut model = Dense::new(1, 1);
-    let mut elbo = Elbo::new(Poisson, train.len()).optimizer(Adam::new(3e-2)).quiet();
+    let mut elbo = Elbo::new(Poisson).optimizer(Adam::new(3e-2)).quiet();
     let before = elbo.evaluate(&model, &train, Draws(32)).unwrap();
     elbo.fit(&mut model, &train, Epochs(60)).unwrap();
     let after = elbo.evaluate(&model, &train, Draws(32)).unwrap();

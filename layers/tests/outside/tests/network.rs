@@ -146,7 +146,7 @@ fn a_network_of_them_learns() {
     let train = Examples::new(x, labels).expect("as many labels as points");
     let mut model = trained::untrained();
     let before = model.predict(&Categorical, train.inputs(), Draws(16)).accuracy(train.targets());
-    let mut elbo = Elbo::new(Categorical, train.len()).optimizer(Adam::new(2e-2)).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(2e-2)).quiet();
     let report = elbo.fit(&mut model, &train, Epochs(60)).expect("training stays finite");
     let after = model.predict(&Categorical, train.inputs(), Draws(16)).accuracy(train.targets());
     assert!(report.last().elbo.is_finite());

@@ -1,0 +1,72 @@
+//! How the two terms are joined, whatever the number of examples.
+
+use crate::numbers::try_held;
+use crate::objective::tempering::Factors;
+use crate::{KlWeight, Real, Tempering, WarmUp};
+
+/// What is chosen of an [`Objective`](crate::Objective) before N is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LossOptions {
+    pub(super) kl_weight: KlWeight,
+    pub(super) tempering: Tempering,
+    pub(super) free_nats: f64,
+    pub(super) warm_up: Option<WarmUp>,
+}
+
+impl LossOptions {
+    pub(crate) fn kl_weight(self, kl_weight: KlWeight) -> Self {
+        LossOptions { kl_weight, ..self }
+    }
+
+    /// # Panics
+    /// If its number is not positive and finite.
+    #[track_caller]
+    pub(crate) fn tempering(self, tempering: Tempering) -> Self {
+        tempering.check();
+        LossOptions { tempering, ..self }
+    }
+
+    /// # Panics
+    /// If the number is negative or not finite.
+    #[track_caller]
+    pub(crate) fn free_nats(self, nats: f64) -> Self {
+        assert!(nats >= 0.0 && nats.is_finite(), "Objective: free nats must be at least 0 and finite, got {nats}");
+        LossOptions { free_nats: nats, ..self }
+    }
+
+    pub(crate) fn warm_up(self, warm_up: WarmUp) -> Self {
+        LossOptions { warm_up: Some(warm_up), ..self }
+    }
+
+    /// Whether what the terms are multiplied with are numbers in `T` too.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub(crate) fn check_in<T: Real>(&self) -> Result<(), String> {
+        let Factors { likelihood, divergence, .. } = self.tempering.factors();
+        for factor in [likelihood, divergence] {
+            try_held::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
+        }
+        try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
+    }
+
+    /// Whether a divergence's shares for an epoch of so many steps have a meaning.
+    ///
+    /// # Errors
+    /// If one of a function of one's own has not.
+    pub(crate) fn check_shares(&self, batches: usize) -> Result<(), String> {
+        self.kl_weight.check(batches)
+    }
+
+    #[track_caller]
+    pub(super) fn assert_in<T: Real>(&self) {
+        if let Err(mistake) = self.check_in::<T>() {
+            panic!("{mistake}");
+        }
+    }
+
+    /// Whether the loss needs ln p(w) of the draw.
+    pub(super) fn needs_log_prior(&self) -> bool {
+        self.tempering.factors().log_prior != 0.0
+    }
+}

@@ -1,0 +1,146 @@
+//! What an optimiser remembers of the model that it trains.
+
+use std::any::Any;
+use std::fmt;
+
+use crate::numbers::try_held;
+use crate::{Gradients, Parameters, Path, Real, Role, Tensor};
+
+/// `N` tensors of the shape of every learned parameter, made at the first step, in the model's number type.
+///
+/// The number type is a value here and not a parameter of the optimiser's type, so that one constructor serves models
+/// of any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State<const N: usize>(Option<Box<dyn Remembered>>);
+
+/// `Vec<[Tensor<T>; N]>` of any `T`.
+trait Remembered: Any + fmt::Debug + Send + Sync {
+    fn boxed(&self) -> Box<dyn Remembered>;
+
+    /// The name of `T`.
+    fn number_type(&self) -> &'static str;
+}
+
+impl<T: Real, const N: usize> Remembered for Vec<[Tensor<T>; N]> {
+    fn boxed(&self) -> Box<dyn Remembered> {
+        Box::new(self.clone())
+    }
+
+    fn number_type(&self) -> &'static str {
+        T::NAME
+    }
+}
+
+impl Clone for Box<dyn Remembered> {
+    fn clone(&self) -> Self {
+        (**self).boxed()
+    }
+}
+
+impl<const N: usize> State<N> {
+    /// Whether an optimiser with this learning rate and this state can train `model`.
+    ///
+    /// # Errors
+    /// If the rate is zero or infinite in the model's number type, or the state is another model's.
+    pub(super) fn check<M: Parameters + ?Sized>(&self, optimizer: &str, rate: f64, model: &M) -> Result<(), String> {
+        check_rate_in::<M::Scalar>(optimizer, rate)?;
+        let Some(state) = self.get::<M::Scalar>(optimizer)? else { return Ok(()) };
+        let mut tensors = Vec::new();
+        model.visit(&Path::ROOT, &mut |path, role, tensor| tensors.push((path.to_string(), (role, tensor.shape()))));
+        let forms = tensors.iter().map(|&(_, form)| form);
+        if is_of(state, forms.clone()) {
+            return Ok(());
+        }
+        Err(other_model(optimizer, state, forms, |index| tensors[index].0.clone()))
+    }
+
+    /// The state of the model that `gradients` are of, which is made at the first step.
+    ///
+    /// # Panics
+    /// As [`check`](Self::check), and if the gradients are of another model. It allocates at the first step alone.
+    #[track_caller]
+    pub(super) fn prepare<M: Parameters + ?Sized>(
+        &mut self,
+        optimizer: &str,
+        rate: f64,
+        model: &mut M,
+        gradients: &mut Gradients<M::Scalar>,
+    ) -> &mut [[Tensor<M::Scalar>; N]] {
+        let mistake = match self.get::<M::Scalar>(optimizer) {
+            Ok(Some(state)) if is_of(state, gradients.tensors()) => None,
+            Ok(Some(state)) => {
+                gradients.check(model);
+                let name = |index| gradients.name(index).to_string();
+                Some(other_model(optimizer, state, gradients.tensors(), name))
+            }
+            Ok(None) => {
+                gradients.check(model);
+                check_rate_in::<M::Scalar>(optimizer, rate).err()
+            }
+            Err(mistake) => Some(mistake),
+        };
+        if let Some(mistake) = mistake {
+            panic!("{mistake}");
+        }
+        let state: &mut dyn Any = &mut **self.0.get_or_insert_with(|| {
+            let zeros = |form| [(); N].map(|()| Tensor::<M::Scalar>::zeros(shape_of(form)));
+            Box::new(gradients.tensors().map(zeros).collect::<Vec<_>>())
+        });
+        state.downcast_mut::<Vec<[Tensor<M::Scalar>; N]>>().expect("its number type was checked")
+    }
+
+    /// The state, if there is any yet.
+    ///
+    /// # Errors
+    /// If it is in another number type.
+    fn get<T: Real>(&self, optimizer: &str) -> Result<Option<&[[Tensor<T>; N]]>, String> {
+        let Some(state) = &self.0 else { return Ok(None) };
+        let any: &dyn Any = &**state;
+        match any.downcast_ref::<Vec<[Tensor<T>; N]>>() {
+            Some(state) => Ok(Some(state)),
+            None => Err(format!(
+                "{optimizer}: this optimiser has trained another model, in {}, and this one is in {}; make a new one",
+                state.number_type(),
+                T::NAME
+            )),
+        }
+    }
+}
+
+/// # Errors
+/// If the rate is zero or infinite in `T`.
+fn check_rate_in<T: Real>(optimizer: &str, rate: f64) -> Result<(), String> {
+    try_held::<T>(format_args!("{optimizer}: a learning rate"), rate).map(|_| ())
+}
+
+/// The shape of what is remembered of a tensor: nothing of one that is not learned.
+fn shape_of((role, shape): (Role, &[usize])) -> &[usize] {
+    if role.is_learned() { shape } else { &[0] }
+}
+
+fn is_other<T: Real, const N: usize>((state, form): (&[Tensor<T>; N], (Role, &[usize]))) -> bool {
+    !state[0].shape().iter().eq(shape_of(form))
+}
+
+/// Whether this is the state of a model with tensors of these roles and shapes.
+fn is_of<'a, T: Real, const N: usize>(
+    state: &[[Tensor<T>; N]],
+    forms: impl ExactSizeIterator<Item = (Role, &'a [usize])>,
+) -> bool {
+    state.len() == forms.len() && !state.iter().zip(forms).any(is_other)
+}
+
+/// What is said of a model whose state this is not.
+fn other_model<'a, T: Real, const N: usize>(
+    optimizer: &str,
+    state: &[[Tensor<T>; N]],
+    forms: impl ExactSizeIterator<Item = (Role, &'a [usize])>,
+    name: impl FnOnce(usize) -> String,
+) -> String {
+    let count = forms.len();
+    let other = match state.iter().zip(forms).enumerate().find(|&(_, pair)| is_other(pair)) {
+        Some((index, (_, (_, shape)))) => format!("`{}` of shape {shape:?}", name(index)),
+        None => format!("{count} tensors where the other had {}", state.len()),
+    };
+    format!("{optimizer}: this optimiser has trained another model, and has nothing for {other}; make a new one")
+}

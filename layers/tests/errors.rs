@@ -1,0 +1,93 @@
+//! Every error of the workspace: `Debug` shows what `Display` does, since a `main` that returns an error shows `Debug`.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use elbo::data::DataError;
+use elbo::engine::io::{FileError, Place};
+use elbo::prelude::*;
+use elbo::{Space, TrainError, WeightsError};
+
+/// An error of each type, by the type's name.
+fn all() -> Vec<(&'static str, Box<dyn Error>)> {
+    let file = || PathBuf::from("weights.safetensors");
+    let missing = || FileError::Missing { file: file(), name: "w".to_owned(), present: vec!["v".to_owned()], count: 1 };
+    let read = |error| FileError::Read { file: file(), source: std::io::Error::other(error) };
+    let place = Place { file: file(), array: None, byte: 8 };
+    let length = Tensor::<f32>::zeros([2, 2]);
+    let mut weights = Dense::new(2, 2).mean_weights();
+    vec![
+        ("FileError", Box::new(missing())),
+        ("FileError", Box::new(read("the disk is gone"))),
+        ("FileError", Box::new(FileError::Length { place, expected: 4, found: 3 })),
+        ("WeightsError", Box::new(WeightsError::File(missing()))),
+        ("WeightsError", Box::new(weights.set_flat(length.data()).unwrap_err())),
+        (
+            "WeightsError",
+            Box::new(WeightsError::Space { name: "w".to_owned(), element: 0, value: -1.0, space: Space::Positive }),
+        ),
+        ("DataError", Box::new(Examples::new(length, vec![0_usize]).unwrap_err())),
+        ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
+        ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
+        ("TrainError", Box::new(TrainError::Schedule { end: 3, needed: 4 })),
+        (
+            "TrainError",
+            Box::new(TrainError::Forward {
+                examples: "training set",
+                batch: 1,
+                batches: 2,
+                inputs: vec![8, 3],
+                place: Some("src/main.rs:1:2".to_owned()),
+                message: "a width of 4".to_owned(),
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn debug_of_every_error_is_its_display() {
+    for (name, error) in all() {
+        let said = error.to_string();
+        assert!(!said.is_empty() && !said.contains(name), "{name}: {said}");
+        assert_eq!(format!("{error:?}"), said, "{name}");
+    }
+}
+
+/// The types in the sources below `folder` that derive or implement `Error`.
+fn errors_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            errors_in(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut derived = false;
+            for line in text.lines().map(str::trim) {
+                let is_word = |c: char| !c.is_alphanumeric();
+                derived |= line.starts_with("#[derive(") && line.split(is_word).any(|word| word == "Error");
+                let name = ["pub enum ", "pub struct ", "enum ", "struct "].iter().find_map(|it| line.strip_prefix(it));
+                if let Some(name) = name
+                    && std::mem::take(&mut derived)
+                {
+                    found.insert(name.split(is_word).next().unwrap().to_owned());
+                }
+                if let Some((_, name)) = line.split_once("Error for ")
+                    && line.starts_with("impl")
+                {
+                    found.insert(name.split(is_word).next().unwrap().to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_error_of_the_workspace_is_left_out() {
+    let mut found = BTreeSet::new();
+    for member in ["engine", "macros", "layers", "examples"] {
+        errors_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(member).join("src"), &mut found);
+    }
+    let listed: BTreeSet<String> = all().into_iter().map(|(name, _)| name.to_owned()).collect();
+    assert_eq!(found, listed);
+}
