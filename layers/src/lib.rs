@@ -61,6 +61,7 @@
 // Generated code names this crate `::elbo`, here too.
 extern crate self as elbo;
 
+mod batch;
 mod bayesian;
 mod containers;
 mod divergence;

@@ -1,8 +1,9 @@
 //! The log joint density of a model's weights and the data.
 
-use crate::data::{Examples, Targets};
+use crate::batch::Batch;
+use crate::data::Examples;
 use crate::engine::threads::map_tasks;
-use crate::outputs::{Outputs, Own};
+use crate::outputs::Own;
 use crate::{Bayesian, Drawn, Gradients, Layer, Likelihood, Path, Real, Tape, Weights};
 
 /// Groups of examples that are summed apart, whatever the number of threads: so sums have the same bits on any number.
@@ -37,13 +38,6 @@ pub struct LogJoint<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
     model: &'m M,
     likelihood: &'m L,
     data: &'m Examples<M::Scalar, L::Targets>,
-}
-
-/// A batch on a thread's tape.
-struct Batch<T: Real, Y> {
-    tape: Tape<T>,
-    inputs: crate::Tensor<T>,
-    targets: Y,
 }
 
 impl<'m, M, L> LogJoint<'m, M, L>
@@ -121,11 +115,7 @@ where
         let scale = self.data.len() as f64 / rows.len() as f64;
         let parts: Vec<(f64, Option<Gradients<M::Scalar>>)> = map_tasks(
             rows.len().div_ceil(group) + 1,
-            || Batch {
-                tape: if wants_gradient { Tape::new() } else { Tape::inference() },
-                inputs: self.data.inputs().empty_like(),
-                targets: self.data.targets().empty_like(),
-            },
+            || Batch::new(if wants_gradient { Tape::new() } else { Tape::inference() }, self.data),
             |batch, task| {
                 let mut gradients = wants_gradient.then(|| Gradients::of(weights));
                 let rows = rows.chunks(group).nth(task);
@@ -157,15 +147,12 @@ where
     ) -> f64 {
         let mut sum = 0.0;
         for rows in rows.chunks(ROWS) {
-            let Batch { tape, inputs, targets } = &mut *batch;
-            self.data.gather(rows, inputs, targets);
-            tape.reset();
-            let net = self.model.at(tape, weights);
-            let nll = self.likelihood.mean_nll(Outputs::<M>::outputs(&Own, net, tape.input(inputs)), targets);
+            batch.gather(self.data, rows);
+            let (_, nll) = batch.nll::<M>(self.likelihood, &Own, |tape| self.model.at(tape, weights));
             let share = -scale * rows.len() as f64;
             sum += share * nll.nats();
             if let Some(gradients) = &mut gradients {
-                tape.backward(&[(nll.var(), M::Scalar::from_f64(share))], gradients);
+                batch.tape.backward(&[(nll.var(), M::Scalar::from_f64(share))], gradients);
             }
         }
         sum

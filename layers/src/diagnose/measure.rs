@@ -2,9 +2,11 @@
 
 use super::spread::{Learned, Spread, median};
 use super::{Diagnose, Diagnosis, Forces, Parameter};
-use crate::data::{Examples, Targets};
+use crate::batch::Batch;
+use crate::data::Examples;
+use crate::outputs::Own;
 use crate::terms::Terms;
-use crate::{Bayesian, Drawn, Forward, Gradients, Layer, Likelihood, Path, Real, Role, Tape, Var, Variance, Weight};
+use crate::{Bayesian, Drawn, Gradients, Layer, Likelihood, Path, Real, Role, Tape, Var, Variance, Weight};
 
 pub(super) fn measure<T, M, L>(
     how: &Diagnose,
@@ -21,17 +23,15 @@ where
     let [mut nll, mut kl, mut log_sd] = [(); 3].map(|()| Gradients::of(model));
     let mut weights = weights(model, &mut log_sd);
     let mut jointly = Jointly::of(model, &weights);
-    let mut tape = Tape::new();
-    let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
+    let mut on_tape = Batch::new(Tape::new(), data);
     let rows: Vec<usize> = (0..data.len()).collect();
     let draws = how.draws as f64;
     let mut nats = 0.0;
     for draw in 0..how.draws {
         for (batch, rows) in rows.chunks(how.batch).enumerate() {
-            data.gather(rows, &mut inputs, &mut targets);
-            tape.reset();
-            let net = model.draw(&tape, how.key.draw(draw));
-            let mean = likelihood.mean_nll(net.forward(tape.input(&inputs)), &targets);
+            on_tape.gather(data, rows);
+            let (net, mean) = on_tape.nll::<M>(likelihood, &Own, |tape| model.draw(tape, how.key.draw(draw)));
+            let tape = &on_tape.tape;
             let share = rows.len() as f64 / (data.len() as f64 * draws);
             nats += share * mean.nats();
             tape.backward(&[(mean.var(), T::from_f64(share))], &mut nll);
@@ -45,7 +45,7 @@ where
                     weights[index].kl += weight.kl_var().item() / draws;
                     index += 1;
                 });
-                jointly.see(&tape, &net);
+                jointly.see(tape, &net);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! One step of training.
 
+use crate::batch::{Batch, Outcome};
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::engine;
@@ -7,15 +8,13 @@ use crate::outputs::Outputs;
 use crate::train::evaluate::first;
 use crate::train::trial::{Refusal, catch_step};
 use crate::train::{Clip, Draw, TrainError};
-use crate::{Drawn, Gradients, Key, Likelihood, Loss, Objective, Optimizer, Real, Tape, Tensor};
+use crate::{Drawn, Gradients, Key, Likelihood, MeanNll, Objective, Optimizer, Real, Tape};
 
 /// What a step needs, made once: from the second step on nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
     recipe: Recipe<'s, L, F>,
-    tape: Tape<T>,
+    batch: Batch<T, Y>,
     gradients: Gradients<T>,
-    inputs: Tensor<T>,
-    targets: Y,
 }
 
 /// How a loss is made of a model and a batch.
@@ -50,13 +49,7 @@ pub(super) enum Fault {
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
     pub(super) fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>, recipe: Recipe<'s, L, F>) -> Self {
-        Step {
-            recipe,
-            tape: Tape::new(),
-            gradients: Gradients::of(model),
-            inputs: data.inputs().empty_like(),
-            targets: data.targets().empty_like(),
-        }
+        Step { recipe, batch: Batch::new(Tape::new(), data), gradients: Gradients::of(model) }
     }
 
     /// One step. On failure the model is as it was when the loss was last finite.
@@ -74,9 +67,11 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
         O: Optimizer,
     {
-        data.gather(rows, &mut self.inputs, &mut self.targets);
-        self.tape.reset();
-        let loss = || self.recipe.loss(&self.tape, model, &self.inputs, &self.targets, key);
+        self.batch.gather(data, rows);
+        let loss = || {
+            let (net, nll) = self.recipe.nll(&self.batch, model, key);
+            self.recipe.objective.loss_of(nll, &net, key.current_step() as usize)
+        };
         let loss = catch_step(self.recipe.shared, loss).map_err(Fault::Refused)?;
         let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
         if !loss.value().is_finite() {
@@ -102,15 +97,14 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
     {
-        self.tape.reset();
-        let net = model.draw(&self.tape, self.recipe.draw.drawing(key));
-        let output = self.recipe.forward.outputs(net, self.tape.input(&self.inputs));
-        let (nll, kl) = (self.recipe.likelihood.mean_nll(output, &self.targets), net.kl());
+        self.batch.tape.reset();
+        let (net, nll) = self.recipe.nll(&self.batch, model, key);
+        let kl = net.kl();
         if nll.nats().is_finite() && kl.nats().is_finite() {
             return Ok(());
         }
         let terms: Vec<_> = [Some(nll.var()), kl.var()].into_iter().flatten().collect();
-        let place = self.tape.first_non_finite_of(&terms, &self.gradients);
+        let place = self.batch.tape.first_non_finite_of(&terms, &self.gradients);
         Err(self.take_back(model, place))
     }
 
@@ -139,34 +133,30 @@ impl<L, F> Recipe<'_, L, F> {
         L: Likelihood<T>,
         F: Outputs<M>,
     {
-        let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
-        let rows = first(rows, data.len());
-        data.gather(&rows, &mut inputs, &mut targets);
-        let tape = Tape::new();
-        let output = self.forward.outputs(model.draw(&tape, self.draw.drawing(key)), tape.input(&inputs));
+        let mut batch = Batch::new(Tape::new(), data);
+        batch.gather(data, &first(rows, data.len()));
+        let draw = |tape| model.draw(tape, self.draw.drawing(key));
+        let (_, output) = batch.outputs::<M>(self.forward, draw);
         self.likelihood
             .check(output.shape().get(1..).unwrap_or_default(), data.targets())
             .map_err(TrainError::Targets)?;
-        self.likelihood.mean_nll(output, &targets);
+        batch.nll_of(self.likelihood, output);
         Ok(())
     }
 
-    fn loss<'t, T, M>(
+    /// A step's draw, and the likelihood of a batch under it.
+    fn nll<'t, T, M>(
         &'t self,
-        tape: &'t Tape<T>,
+        batch: &'t Batch<T, L::Targets>,
         model: &'t M,
-        inputs: &'t Tensor<T>,
-        targets: &'t L::Targets,
         key: Key,
-    ) -> Loss<'t, T>
+    ) -> Outcome<'t, M, MeanNll<'t, T>>
     where
         T: Real,
         M: Bayesian<Scalar = T>,
         L: Likelihood<T>,
         F: Outputs<M>,
     {
-        let net = model.draw(tape, self.draw.drawing(key));
-        let nll = self.likelihood.mean_nll(self.forward.outputs(net, tape.input(inputs)), targets);
-        self.objective.loss_of(nll, &net, key.current_step() as usize)
+        batch.nll::<M>(self.likelihood, self.forward, |tape| model.draw(tape, self.draw.drawing(key)))
     }
 }
