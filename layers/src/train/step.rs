@@ -103,9 +103,12 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
     {
         self.tape.reset();
-        let net = model.draw(&self.tape, self.recipe.draw.drawing(key));
-        let output = self.recipe.forward.outputs(net, self.tape.input(&self.inputs));
-        let (nll, kl) = (self.recipe.likelihood.mean_nll(output, &self.targets), net.kl());
+        let terms = || {
+            let net = model.draw(&self.tape, self.recipe.draw.drawing(key));
+            let output = self.recipe.forward.outputs(net, self.tape.input(&self.inputs));
+            (self.recipe.likelihood.mean_nll(output, &self.targets), net.kl())
+        };
+        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(Fault::Refused)?;
         if nll.nats().is_finite() && kl.nats().is_finite() {
             return Ok(());
         }
