@@ -192,6 +192,16 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
         assert!(inputs == &[5, 4] && place.contains("refused_batches.rs:"), "{error}");
         assert_eq!(message, "a number of 100 or more");
     }
+    // After the last step its batch is looked at once more: the trial, the step, and this.
+    let (ran, mut model) = (AtomicUsize::new(0), Dense::new(4, 2));
+    let mut elbo = Elbo::new(Categorical).batch(20).quiet();
+    let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
+        assert!(ran.fetch_add(1, Ordering::Relaxed) < 2, "a third time");
+        net.forward(x)
+    });
+    let error = error.unwrap_err();
+    assert!(matches!(&error, TrainError::Forward { batch: 1, message, .. } if message == "a third time"), "{error}");
+
     // In a pool of others' tasks it is printed too, and the place is not known.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let error = pool.install(|| fit(2));

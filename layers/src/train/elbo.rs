@@ -105,7 +105,8 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    /// With so many nats of each weight's divergence free: [`Objective::free_nats`]. Reports give the divergence as it is.
+    /// With so many nats of each weight's divergence free: [`Objective::free_nats`](crate::Objective::free_nats). Reports give
+    /// the divergence as it is.
     ///
     /// # Panics
     /// If the number is negative or not finite.

@@ -98,8 +98,11 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
     {
         self.batch.tape.reset();
-        let (net, nll) = self.recipe.nll(&self.batch, model, key);
-        let kl = net.kl();
+        let terms = || {
+            let (net, nll) = self.recipe.nll(&self.batch, model, key);
+            (nll, net.kl())
+        };
+        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(Fault::Refused)?;
         if nll.nats().is_finite() && kl.nats().is_finite() {
             return Ok(());
         }
