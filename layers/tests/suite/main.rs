@@ -1,0 +1,32 @@
+//! The tests of the library that need no process of their own, in one program: so it is linked once.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod determinism;
+mod diagnose;
+mod divergence_reference;
+mod elbo_reference;
+mod errors;
+mod estimator_bias;
+mod estimators;
+mod estimators_by_type;
+mod evaluation;
+mod kl;
+mod layers_of_any_family;
+mod memory;
+mod metrics;
+mod normalisation;
+mod objective;
+mod posteriors;
+mod prediction;
+mod predictives;
+mod priors;
+mod priors_with_parameters;
+mod products;
+mod recurrent;
+mod refused_options;
+mod samples;
+mod tempering;
+mod training;
+mod weights;

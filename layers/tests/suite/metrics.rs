@@ -1,0 +1,152 @@
+//! The metrics of classifiers against values computed elsewhere: numpy and scikit-learn, by the
+//! definitions in the `conventions` of `reference/metrics.json`.
+
+use elbo::metrics::{self, Probabilities, Reliability};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+const BYTES: &[u8] = include_bytes!("../reference/metrics.safetensors");
+const MANIFEST: &str = include_str!("../reference/metrics.json");
+const TOLERANCE: f64 = 1e-12;
+
+type Check = fn(&Case);
+
+/// The kinds of cases that are checked here.
+const CHECKED: [(&str, Check); 3] =
+    [("scores", check_scores), ("calibration", check_calibration), ("uncertainty", check_uncertainty)];
+
+/// The kinds that nothing in the crate computes yet.
+const LEFT_OUT: [(&str, &str); 6] = [
+    ("ood", "detection of unfamiliar inputs is not there yet"),
+    ("temperature", "temperature scaling is not there yet"),
+    ("regression", "scores of regression are not there yet"),
+    ("diagnostics", "diagnostics of Markov chains are not there yet"),
+    ("psis", "importance sampling is not there yet"),
+    ("loo", "leave-one-out validation is not there yet"),
+];
+
+struct Case {
+    name: String,
+    attrs: Value,
+    /// Posterior samples of the probabilities, (S, N, C), with S and C.
+    samples: Vec<f64>,
+    draws: usize,
+    classes: usize,
+    labels: Vec<usize>,
+    tensors: SafeTensors<'static>,
+}
+
+impl Case {
+    fn new(case: &Value) -> Case {
+        let tensors = SafeTensors::deserialize(BYTES).unwrap();
+        let probabilities = case["inputs"][0].as_str().unwrap();
+        let shape = tensors.tensor(probabilities).unwrap().shape().to_vec();
+        let labels = floats(&tensors, case["inputs"][1].as_str().unwrap());
+        Case {
+            name: case["name"].as_str().unwrap().to_owned(),
+            attrs: case["attrs"].clone(),
+            samples: floats(&tensors, probabilities),
+            draws: shape[0],
+            classes: shape[2],
+            labels: labels.into_iter().map(|label| label as usize).collect(),
+            tensors,
+        }
+    }
+
+    fn mean(&self) -> Vec<f64> {
+        metrics::mean_of_draws(&self.samples, self.draws, self.classes)
+    }
+
+    #[track_caller]
+    fn agrees(&self, output: &str, got: &[f64]) {
+        let expected = floats(&self.tensors, &format!("{}/{output}", self.name));
+        assert_eq!(got.len(), expected.len(), "{}: {output}", self.name);
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            let off = (got - expected).abs();
+            assert!(off <= TOLERANCE, "{}: {output}[{i}] is {got}, expected {expected} (off by {off:e})", self.name);
+        }
+    }
+}
+
+/// A tensor's elements, converted where they are integers.
+fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f64> {
+    let tensor = tensors.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let words = tensor.data().chunks_exact(8).map(|bytes| bytes.try_into().unwrap());
+    match tensor.dtype() {
+        Dtype::F64 => words.map(f64::from_le_bytes).collect(),
+        Dtype::I64 => words.map(|word| i64::from_le_bytes(word) as f64).collect(),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+fn check_scores(case: &Case) {
+    let (mean, classes, labels) = (case.mean(), case.classes, &case.labels);
+    case.agrees("nll", &[metrics::nll(&mean, classes, labels)]);
+    case.agrees("accuracy", &[metrics::accuracy(&mean, classes, labels)]);
+    case.agrees("accuracy", &[1.0 - metrics::error(&mean, classes, labels)]);
+    case.agrees("brier", &[metrics::brier(&mean, classes, labels)]);
+    let each = case.samples.chunks_exact(labels.len() * classes);
+    let each: Vec<f64> = each.map(|draw| metrics::nll(draw, classes, labels)).collect();
+    case.agrees("nll_per_sample", &each);
+}
+
+fn check_calibration(case: &Case) {
+    let (mean, classes, labels) = (case.mean(), case.classes, &case.labels);
+    let bins = case.attrs["bins"].as_u64().unwrap() as usize;
+    case.agrees("ece", &[metrics::ece(&mean, classes, labels, bins)]);
+    case.agrees("mce", &[metrics::mce(&mean, classes, labels, bins)]);
+    case.agrees("adaptive_ece", &[metrics::adaptive_ece(&mean, classes, labels, bins)]);
+    case.agrees("classwise_ece", &[metrics::classwise_ece(&mean, classes, labels, bins)]);
+    let table = Reliability::new(&mean, classes, labels, bins);
+    case.agrees("ece", &[table.ece()]);
+    case.agrees("mce", &[table.mce()]);
+    let column = |of: fn(&metrics::Bin) -> f64| table.bins().iter().map(of).collect::<Vec<f64>>();
+    case.agrees("bin_count", &column(|bin| bin.count as f64));
+    case.agrees("bin_accuracy", &column(|bin| bin.accuracy));
+    case.agrees("bin_confidence", &column(|bin| bin.confidence));
+}
+
+fn check_uncertainty(case: &Case) {
+    let (samples, draws, classes, mean) = (&case.samples, case.draws, case.classes, case.mean());
+    case.agrees("predictive", &mean);
+    case.agrees("predictive_entropy", &metrics::entropy(&mean, classes));
+    case.agrees("expected_entropy", &metrics::expected_entropy(samples, draws, classes));
+    case.agrees("mutual_information", &metrics::mutual_information(samples, draws, classes));
+    case.agrees("max_prob", &metrics::confidence(&mean, classes));
+    case.agrees("variation_ratio", &metrics::variation_ratio(samples, draws, classes));
+    case.agrees("prob_sd", &metrics::spread(samples, draws, classes));
+    let within = metrics::expected_entropy(samples, draws, classes);
+    let held = Probabilities::new(mean, within, classes, draws);
+    case.agrees("predictive_entropy", &held.entropy());
+    case.agrees("mutual_information", &held.mutual_information());
+}
+
+#[test]
+fn metrics_agree_with_the_reference() {
+    let manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    let mut checked = 0;
+    for case in manifest["cases"].as_array().unwrap() {
+        let (name, kind) = (case["name"].as_str().unwrap(), case["kind"].as_str().unwrap());
+        if let Some((_, check)) = CHECKED.iter().find(|(known, _)| *known == kind) {
+            check(&Case::new(case));
+            checked += 1;
+        } else if let Some((_, why)) = LEFT_OUT.iter().find(|(known, _)| *known == kind) {
+            eprintln!("LEFT OUT: {name}: {why}");
+        } else {
+            panic!("{name}: the kind {kind} is neither checked nor listed as left out");
+        }
+    }
+    assert_eq!(checked, 15, "5 cases each of scores, calibration and uncertainty");
+}
+
+#[test]
+fn single_precision_gives_the_same_within_its_rounding() {
+    let manifest: Value = serde_json::from_str(MANIFEST).unwrap();
+    let case = manifest["cases"].as_array().unwrap().iter().find(|case| case["name"] == "cls_b.scores");
+    let case = Case::new(case.unwrap());
+    let mean = case.mean();
+    let single: Vec<f32> = mean.iter().map(|&p| p as f32).collect();
+    let difference =
+        metrics::nll(&single, case.classes, &case.labels) - metrics::nll(&mean, case.classes, &case.labels);
+    assert!(difference.abs() < 1e-6, "{difference}");
+}

@@ -1,0 +1,94 @@
+//! What `fit` says of options that are not for the model or the data: an error, before the first step.
+
+use crate::common::{Classifier, classifier, examples};
+use elbo::data::Examples;
+use elbo::prelude::*;
+use elbo::{Estimator, Estimators, KlWeight, Schedule, TrainError, Watch};
+
+fn data() -> Examples<f32, Vec<usize>> {
+    let (x, labels) = examples(20, 3, 2);
+    Examples::new(x, labels).unwrap()
+}
+
+fn elbo() -> Elbo<Categorical> {
+    Elbo::new(Categorical).batch(8).quiet()
+}
+
+fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
+    let mut all = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.extend(tensor.data().iter().map(|x| x.to_bits())));
+    all
+}
+
+/// The error of a fit that changes neither the model nor what trains it. It must say all of `words`.
+fn refusal(mut elbo: Elbo<Categorical>, words: &[&str]) -> TrainError {
+    let mut model: Classifier = classifier(3, 4, 2);
+    let before = (parameters(&model), format!("{elbo:?}"));
+    let error = elbo.fit(&mut model, &data(), Epochs(2)).unwrap_err();
+    assert!((parameters(&model), format!("{elbo:?}")) == before, "{error}");
+    says(error, words)
+}
+
+fn says(error: TrainError, words: &[&str]) -> TrainError {
+    let said = error.to_string();
+    words.iter().for_each(|word| assert!(said.contains(word), "no `{word}` in: {said}"));
+    assert_eq!(format!("{error:?}"), said);
+    error
+}
+
+#[test]
+fn estimators_for_what_the_model_has_not() {
+    for name in ["hidden.7", "head.weight.mean", ""] {
+        let estimators = Estimators::all(Estimator::Sample).set(name, Estimator::Local);
+        let words = [&format!("an estimator is set for `{name}`"), "which is no random weight", "`hidden.0.weight`"];
+        assert!(matches!(refusal(elbo().estimators(estimators), &words), TrainError::Options(_)));
+    }
+}
+
+#[test]
+fn estimators_that_a_weight_does_not_allow() {
+    let prior = || Normal(0.0, 1.0);
+    for estimator in [Estimator::Local, Estimator::Flipout] {
+        let mut model = Dense::of(3, 2, |shape| LowRank::new(shape, 1), prior());
+        let before = parameters(&model);
+        let error = elbo().estimator(estimator).fit(&mut model, &data(), Epochs(1)).unwrap_err();
+        let error = says(error, &["`weight`", "LowRank", "[8, 3]", ".rs:"]);
+        assert!(matches!(error, TrainError::Forward { .. }), "{error}");
+        assert_eq!(parameters(&model), before);
+    }
+    // A weight that is used twice.
+    let error = elbo()
+        .estimator(Estimator::Local)
+        .fit_with(&mut Dense::new(3, 2), &data(), Epochs(1), |net, x| net.forward(x) + net.forward(x * 2.0));
+    let words = ["local reparameterisation of `weight`: it is used twice in this draw", ".rs:"];
+    assert!(matches!(says(error.unwrap_err(), &words), TrainError::Forward { .. }));
+}
+
+#[test]
+fn a_validation_that_is_watched_and_not_there() {
+    let (mut elbo, mut model, data) = (elbo(), classifier(3, 4, 2), data());
+    let before = parameters(&model);
+    let training = elbo.training(&mut model, &data).stop_early(Watch::ValidationNll, 3);
+    let error = says(training.run(Epochs(2)).unwrap_err(), &["stop_early", "ValidationNll", ".validate(&data, draws)"]);
+    assert!(matches!(error, TrainError::Options(_)), "{error}");
+    assert_eq!(parameters(&model), before);
+}
+
+#[test]
+fn functions_of_one_s_own_that_give_no_factor() {
+    let words = ["your factor of the learning rate must not be negative and must be finite", "got -1"];
+    let negative = refusal(elbo().schedule(Schedule::of(|step| 4.0 - step as f64)), &words);
+    assert!(matches!(negative, TrainError::Options(_)), "{negative}");
+    let words = ["your weight of the divergence must not be negative", "got NaN for step 2 of an epoch of 3"];
+    let weight = KlWeight::of(|step, _| if step == 2 { f64::NAN } else { 0.3 });
+    assert!(matches!(refusal(elbo().kl_weight(weight), &words), TrainError::Options(_)));
+    refusal(elbo().schedule(Schedule::stairs(1, 1e100)), &["Schedule", "inf", "step 5"]);
+
+    // In between it is found at its step, and the steps before it are kept.
+    let dip = Schedule::of(|step| if step == 2 { f64::INFINITY } else { 1.0 });
+    let mut model: Classifier = classifier(3, 4, 2);
+    let before = parameters(&model);
+    let error = elbo().schedule(dip).fit(&mut model, &data(), Epochs(2)).unwrap_err();
+    says(error, &["your factor of the learning rate", "got inf for step 2"]);
+    assert_ne!(parameters(&model), before);
+}
