@@ -2,6 +2,7 @@
 
 use crate::engine::threads::map_tasks;
 use crate::likelihood::{Univariate, invert};
+use crate::metrics::uniform::uniform;
 use crate::predict::Predictive;
 use crate::{Key, Outputs, Real, Tensor};
 
@@ -157,11 +158,7 @@ impl<L: Univariate> Mixture<L> {
         let samples = (0..count).flat_map(|sample| {
             let noise = key.at("samples").draw(sample).philox();
             self.each(|i| {
-                let words = noise.words((i / 2) as u64);
-                let [high, low] = [words[i % 2 * 2], words[i % 2 * 2 + 1]];
-                // 52 random bits, and a half: between 0 and 1, both excluded.
-                let bits = (u64::from(high) << 32 | u64::from(low)) >> 12;
-                let uniform = (bits as f64 + 0.5) / (1u64 << 52) as f64;
+                let uniform = uniform(&noise, i);
                 self.likelihood.quantile(self.of_draw(sample % self.draws(), i), uniform)
             })
         });

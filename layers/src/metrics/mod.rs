@@ -34,6 +34,7 @@ mod probabilities;
 mod reliability;
 mod rows;
 mod spread;
+mod uniform;
 mod variation_ratio;
 
 pub use accuracy::{accuracy, error};

@@ -2,7 +2,9 @@
 
 use super::mutual_information::information;
 use super::rows::{check_labelled, check_rows, labelled, top};
+use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
+use crate::Key;
 use crate::predict::Predictive;
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
@@ -90,6 +92,28 @@ impl Probabilities {
     /// Each example's most probable class, the first on ties.
     pub fn labels(&self) -> Vec<usize> {
         self.mean.chunks_exact(self.classes).map(|row| top(row).0).collect()
+    }
+
+    /// `count` samples of the labels, (count, N): each of its distribution, averaged over draws.
+    ///
+    /// # Panics
+    /// If `count` is 0.
+    #[track_caller]
+    pub fn samples(&self, count: usize, key: Key) -> Vec<usize> {
+        assert!(count > 0, "samples: at least one sample is needed, got 0");
+        let samples = (0..count).flat_map(|sample| {
+            let noise = key.at("samples").draw(sample).philox();
+            self.mean.chunks_exact(self.classes).enumerate().map(move |(row, of_row)| {
+                let mut left = uniform(&noise, row);
+                let chosen = of_row.iter().position(|p| {
+                    left -= p;
+                    left < 0.0
+                });
+                // By rounding, the last probability may not reach 1.
+                chosen.unwrap_or_else(|| of_row.iter().rposition(|&p| p > 0.0).unwrap_or(0))
+            })
+        });
+        samples.collect()
     }
 
     /// The share of examples predicted right: [`accuracy`].

@@ -134,3 +134,15 @@ fn targets_other_than_0_and_1_are_refused() {
     let mistake = Elbo::new(Bernoulli).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
     assert_eq!(mistake.to_string(), "example 2 has the target 2, and Bernoulli's targets are 0 or 1");
 }
+
+#[test]
+fn labels_are_sampled_as_often_as_they_are_probable() {
+    let predicted = outputs([1, 2, 3], &[0.0, f32::NEG_INFINITY, 1.0, 0.3, 0.2, 0.1]).under(&Categorical);
+    let samples = predicted.samples(40_000, Key::new(1));
+    for (i, p) in predicted.mean().iter().enumerate() {
+        let (row, class) = (i / 3, i % 3);
+        let share = samples.iter().skip(row).step_by(2).filter(|&&label| label == class).count() as f64 / 4e4;
+        assert!((share - p).abs() <= 5.0 * (p * (1.0 - p) / 4e4).sqrt(), "{i}: {share} {p}");
+    }
+    assert_ne!(samples, predicted.samples(40_000, Key::new(2)));
+}
