@@ -25,6 +25,8 @@ pub struct Matrix<'a, T> {
     columns: usize,
     row_stride: usize,
     column_stride: usize,
+    /// See [`Matrix::with_zeros`].
+    with_zeros: bool,
 }
 
 impl<'a, T> Matrix<'a, T> {
@@ -39,7 +41,7 @@ impl<'a, T> Matrix<'a, T> {
             "{} elements are no {rows}×{columns} matrix",
             data.len()
         );
-        Matrix { data, rows, columns, row_stride: columns, column_stride: 1 }
+        Matrix { data, rows, columns, row_stride: columns, column_stride: 1, with_zeros: false }
     }
 
     /// Rows of `columns` elements that begin `row_stride` elements apart.
@@ -54,7 +56,8 @@ impl<'a, T> Matrix<'a, T> {
             data.len()
         );
         // So that offsets cannot overflow: a stride between two rows is at most the length of the slice.
-        Matrix { data, rows, columns, row_stride: row_stride.min(data.len()), column_stride: 1 }
+        let row_stride = row_stride.min(data.len());
+        Matrix { data, rows, columns, row_stride, column_stride: 1, with_zeros: false }
     }
 
     /// These rows alone.
@@ -75,7 +78,15 @@ impl<'a, T> Matrix<'a, T> {
             columns: self.rows,
             row_stride: self.column_stride,
             column_stride: self.row_stride,
+            with_zeros: false,
         }
+    }
+
+    /// Says of a left-hand operand that some of its columns may be zero in many rows: a product may then look for them, and
+    /// leave out the terms that they make. Its value is the same, also where the other operand is infinite or NaN; a zero
+    /// may have another sign.
+    pub(crate) fn with_zeros(self) -> Self {
+        Matrix { with_zeros: true, ..self }
     }
 }
 
@@ -421,6 +432,35 @@ mod tests {
             // The library chooses by the number of rows.
             for rows in if is_own::<f32>() { 1..9 } else { 9..10 } {
                 assert_eq!(product(rows), many[..rows * n], "{rows}×{k} times {k}×{n}");
+            }
+        }
+    }
+
+    #[test]
+    fn terms_that_are_zero_in_all_rows_of_a_tile_may_be_left_out() {
+        for (m, k, n) in [1, 5, 8, 31, 64, 128, 136].into_iter().flat_map(|m| [(m, 15, 10), (m, 400, 97), (m, 901, 48)])
+        {
+            // Of every three columns one is zero, of every third row one more; both signs of zero occur.
+            let mut a = numbers(m * k);
+            for (i, x) in a.iter_mut().enumerate() {
+                if i % k % 3 == 0 || (i / k % 3 == 0 && i % k % 3 == 1) {
+                    *x *= 0.0;
+                }
+            }
+            for special in [None, Some(f32::INFINITY), Some(f32::NAN)] {
+                let mut b = numbers(n * k);
+                // Where all rows of the left-hand operand are zero.
+                b[k / 2 / 3 * 3] = special.unwrap_or(1.0);
+                let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, n, k).t());
+                let product = |a, threads| {
+                    let mut out = vec![1.0; m * n];
+                    super::product(a, b, MatrixMut::new(&mut out, m, n), To::Before, threads);
+                    out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+                };
+                let expected = product(a, 1);
+                for threads in [1, 2, 3] {
+                    assert!(product(a.with_zeros(), threads) == expected, "{m}×{k} times {k}×{n}, {special:?}");
+                }
             }
         }
     }

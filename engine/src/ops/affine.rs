@@ -52,13 +52,12 @@ impl Affine {
     /// `out` is activation(x · wᵀ + bias), with working memory where the product is made the other way round.
     fn product<T: Real>(
         &self,
-        [rows, inputs, outputs]: [usize; 3],
-        [x, w]: [&[T]; 2],
+        [x, w]: [Matrix<'_, T>; 2],
+        outputs: usize,
         bias: Option<&[T]>,
         turned: Option<&mut [T]>,
         out: &mut [T],
     ) {
-        let (x, w) = (Matrix::new(x, rows, inputs), Matrix::new(w, outputs, inputs));
         if let Some(turned) = turned {
             gemm(w, x.t(), turned, Write::Store);
             return self.activation.apply_turned(bias, turned, outputs, out);
@@ -88,7 +87,9 @@ impl<T: Real> Operation<T> for Affine {
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
         let sizes = sizes(x.shape, w.shape);
         let turned = turned(sizes, io);
-        self.product(sizes, [x.data, w.data], bias, turned, io.output(0));
+        let [rows, inputs, outputs] = sizes;
+        let (x, w) = (Matrix::new(x.data, rows, inputs), Matrix::new(w.data, outputs, inputs));
+        self.product([x, w], outputs, bias, turned, io.output(0));
     }
 
     fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
@@ -99,9 +100,11 @@ impl<T: Real> Operation<T> for Affine {
             return false;
         }
         let bias = (io.inputs() == 3).then_some(bias);
-        let sizes = [draws * rows, inputs, outputs];
-        let turned = turned(sizes, io);
-        self.product(sizes, [x, w], bias, turned, io.output_draws(0));
+        let turned = turned([draws * rows, inputs, outputs], io);
+        // Behind a relu, draws of one row have many zeros in common.
+        let x = Matrix::new(x, draws * rows, inputs).with_zeros();
+        let w = Matrix::new(w, outputs, inputs);
+        self.product([x, w], outputs, bias, turned, io.output_draws(0));
         true
     }
 

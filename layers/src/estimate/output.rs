@@ -42,6 +42,30 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
         });
     }
 
+    fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
+        let ((of_mean, means), (of_variance, variances)) = (io.input_draws(0), io.input_draws(1));
+        let len = io.input(0).data.len();
+        let out = io.output_draws(0);
+        if len == 0 {
+            return true;
+        }
+        let (draws, out) = (out.len() / len, Shared::new(out));
+        for_each_range(draws, GRAIN.div_ceil(len), 1, &|range| {
+            // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
+            let out = unsafe { out.range(range.start * len..range.end * len) };
+            let from = |draws: usize| if draws == 1 { 0 } else { range.start * len };
+            dispatch(Draws {
+                noise: self.noise,
+                first: range.start,
+                len,
+                means: &means[from(of_mean)..],
+                variances: &variances[from(of_variance)..],
+                out,
+            });
+        });
+        true
+    }
+
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (g, variance) = (io.upstream(0).expect("the only output"), io.input(1).data);
         let noise = self.noise.of_draw(io.draw());
@@ -83,6 +107,30 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
             for (out, ((&mean, variance), &e)) in out.iter_mut().zip(inputs) {
                 *out = variance.sqrt().mul_add::<S>(e, mean);
             }
+        }
+    }
+}
+
+/// [`Forward`] for some draws, one behind the other; what does not depend on the draw is there once.
+struct Draws<'a, 't, T> {
+    noise: Noise<'t, T>,
+    first: usize,
+    len: usize,
+    means: &'a [T],
+    variances: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Draws<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (mut means, mut variances) = (self.means.chunks(self.len).cycle(), self.variances.chunks(self.len).cycle());
+        for (draw, out) in self.out.chunks_mut(self.len).enumerate() {
+            let noise = self.noise.of_draw(self.first + draw);
+            let (mean, variance) = (means.next().unwrap_or(&[]), variances.next().unwrap_or(&[]));
+            Forward { noise, start: 0, mean, variance, out }.run::<S>();
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Prediction: what a model says of new rows, over draws of its weights.
 
 mod draws;
+mod kept_tape;
 mod outputs;
 mod pass;
 mod probabilities;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::kept_tape::KeptTape;
 use crate::data::Targets;
 use crate::engine::threads::map_tasks;
 use crate::outputs::Outputs;
@@ -110,7 +111,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
     {
         let (count, each) = (self.samples.count(), self.samples.at_once().max(1));
         let group = |index: usize| index * each..count.min((index + 1) * each);
-        map_tasks(count.div_ceil(each), Tape::inference, |tape, index| work(tape, group(index)))
+        map_tasks(count.div_ceil(each), KeptTape::take, |tape, index| work(tape, group(index)))
     }
 
     /// Calls `visit` with the outputs of some rows of `range` after the other, under the draws of a group, until one of them
@@ -125,7 +126,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
         let mut from = range.start;
         tape.reset();
         let copy = {
-            let net = self.samples.draw(tape, group.start);
+            let net = self.samples.draw_for_rows(tape, group.start, from);
             from = self.until_full(tape, net, &group, from..range.end, &mut visit)?;
             // The tape is full, and what was drawn goes with what is on it.
             (from < range.end).then(|| self.samples.copy(&net)).flatten()
@@ -134,7 +135,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
             tape.reset();
             let net = match &copy {
                 Some(weights) => self.samples.model().at(tape, weights),
-                None => self.samples.draw(tape, group.start),
+                None => self.samples.draw_for_rows(tape, group.start, from),
             };
             from = self.until_full(tape, net, &group, from..range.end, &mut visit)?;
         }

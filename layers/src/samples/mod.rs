@@ -42,6 +42,17 @@ pub trait Samples: Sync {
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self>;
 
+    /// The same for the rows of a prediction from row `first` on, where draws that serve one forward pass only differ from
+    /// rows to rows. Provided: [`draw`](Samples::draw).
+    ///
+    /// # Panics
+    /// If there is no such draw.
+    #[track_caller]
+    fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
+        let _ = first;
+        self.draw(tape, index)
+    }
+
     /// How many draws are made on a tape at once; of the last ones fewer, where they do not divide K. Provided: one.
     fn at_once(&self) -> usize {
         1
@@ -78,6 +89,10 @@ impl<S: Samples> Samples for &S {
 
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize) -> DrawOf<'t, S> {
         (**self).draw(tape, index)
+    }
+
+    fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize, first: usize) -> DrawOf<'t, S> {
+        (**self).draw_for_rows(tape, index, first)
     }
 
     fn at_once(&self) -> usize {

@@ -88,8 +88,15 @@ impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for SampledOutput
 
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        self.draw_for_rows(tape, index, 0)
+    }
+
+    #[track_caller]
+    fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
         let draws = AT_ONCE.min(self.draws.count() - index);
-        let drawing = Drawing::new(self.draws.key(index)).estimator(Estimator::Local).draws(draws);
+        // Rows that are predicted later have noise of their own.
+        let key = self.draws.key(index).index(first);
+        let drawing = Drawing::new(key).estimator(Estimator::Local).draws(draws);
         self.model.draw(tape, drawing.without_kl().moments(&self.moments))
     }
 

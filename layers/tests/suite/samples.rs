@@ -106,6 +106,18 @@ fn sampled_outputs_are_the_same_for_any_batch_and_number_of_threads() {
 }
 
 #[test]
+fn rows_that_are_alike_have_sampled_outputs_of_their_own() {
+    let model = classifier(4, 6, 2);
+    let x = Tensor::from_fn([300, 4], |i| (i % 4) as f64);
+    let outputs = SampledOutputs::new(&model, Draws(64)).outputs(&x);
+    let mut firsts: Vec<f32> = outputs.tensor().data()[..600].iter().copied().step_by(2).collect();
+    firsts.sort_by(f32::total_cmp);
+    firsts.dedup();
+    // Of 300 normals in `f32` a few may coincide, and not the hundreds of rows that shared their noise.
+    assert!(firsts.len() > 290, "{} of 300 rows", firsts.len());
+}
+
+#[test]
 fn log_likelihoods_are_of_each_example_and_draw() {
     let (x, labels) = examples(300, 4, 2);
     let data = Examples::new(x, labels).unwrap();

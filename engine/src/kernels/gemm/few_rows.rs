@@ -6,7 +6,7 @@
 //! bits, however many rows there are.
 
 use std::arch::x86_64::{
-    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    __m512, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
     _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 use std::ops::Range;
@@ -104,8 +104,8 @@ unsafe fn sums<const R: usize>(
         if left >= LANES && count == LANES {
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
                 let at = data.wrapping_add(i * stride);
-                // The columns after these.
-                _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(LANES * stride).cast());
+                // The columns after these, to the second-level cache: sixteen columns are more than the first has room for.
+                _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(LANES * stride).cast());
                 // SAFETY: so many terms and columns are left.
                 unsafe { _mm512_loadu_ps(at) }
             });

@@ -6,8 +6,10 @@
 //! sum: this depends on the number of its terms alone.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512, __mmask16, _CMP_NEQ_UQ, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cmpord_ps_mask, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_compress_epi32, _mm512_maskz_loadu_ps, _mm512_or_si512, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setr_epi32, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -34,6 +36,9 @@ const DEPTH: usize = 25 * LANES;
 /// rows make up.
 const MANY_ROWS: usize = 256;
 
+/// Rows up to which terms that are zero are looked for, tile by tile.
+const SPARSE: usize = 128;
+
 /// So many of these terms are added up in registers at a time: chunks of about the same depth.
 pub(super) fn depth(terms: usize) -> usize {
     terms.div_ceil(terms.div_ceil(DEPTH))
@@ -42,6 +47,12 @@ pub(super) fn depth(terms: usize) -> usize {
 /// Columns of the right-hand operand, those of one of its rows one behind the other.
 #[repr(align(64))]
 struct Panel([MaybeUninit<f32>; DEPTH * WIDTH]);
+
+/// Of each tile, the terms of a chunk that are not zero in all of its rows: their places, and how many there are.
+struct Terms {
+    places: [[MaybeUninit<u32>; DEPTH]; SPARSE / ROWS],
+    counts: [usize; SPARSE / ROWS],
+}
 
 /// A [`Product`](super::Product).
 ///
@@ -94,14 +105,18 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
         return unsafe { few_rows(a, b, out, row_stride, to) };
     }
     let mut panel = Panel([MaybeUninit::uninit(); DEPTH * WIDTH]);
+    let mut found = Terms { places: [[MaybeUninit::uninit(); DEPTH]; SPARSE / ROWS], counts: [0; SPARSE / ROWS] };
     let depth = depth(a.columns);
     for from in (0..a.columns).step_by(depth) {
         let terms = from..a.columns.min(from + depth);
         let to = if from == 0 { to } else { To::Before };
+        let is_sparse = a.with_zeros && a.rows <= SPARSE && a.column_stride == 1 && find(a, terms.clone(), &mut found);
         for column in (0..b.columns).step_by(WIDTH) {
             let columns = column..b.columns.min(column + WIDTH);
             let vectors = columns.len().div_ceil(LANES);
             fill(b, terms.clone(), columns.clone(), vectors, &mut panel);
+            // SAFETY: so much of the panel was filled.
+            let is_sparse = is_sparse && unsafe { is_finite(panel.0.as_ptr().cast(), terms.len() * vectors) };
             let tiles = Tiles {
                 // SAFETY: an element of `a`, whose sides are not empty.
                 a: unsafe { a.data.as_ptr().add(from * a.column_stride) },
@@ -114,8 +129,9 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
                 row_stride,
                 last: first_lanes(columns.len() - (vectors - 1) * LANES),
                 to: if let To::Row(row) = to { To::Row(&row[columns]) } else { to },
+                terms: is_sparse.then_some(&found),
             };
-            // SAFETY: `a` has so many rows, and `out` too; the panel was filled.
+            // SAFETY: `a` has so many rows, and `out` too; the panel was filled; the terms were found in these rows.
             unsafe {
                 match vectors {
                     1 => tiles.all::<1>(a.rows),
@@ -125,6 +141,60 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
             }
         }
     }
+}
+
+/// Finds the terms that are not zero in all rows of a tile, for each tile, and says whether any is.
+///
+/// # Panics
+/// If there are more than [`SPARSE`] rows or `DEPTH` terms, the rows' elements do not lie side by side, or the terms are not
+/// within `a`.
+fn find(a: Matrix<'_, f32>, terms: Range<usize>, found: &mut Terms) -> bool {
+    assert!(a.rows <= SPARSE && terms.len() <= DEPTH && a.column_stride == 1);
+    assert!(terms.start < terms.end && terms.end <= a.columns);
+    let first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    let mut fewer = false;
+    for (tile, (places, total)) in found.places.iter_mut().zip(&mut found.counts).enumerate().take(a.rows.div_ceil(ROWS)) {
+        let rows = tile * ROWS..a.rows.min((tile + 1) * ROWS);
+        let places: *mut u32 = places.as_mut_ptr().cast();
+        let mut count = 0;
+        for term in (0..terms.len()).step_by(LANES) {
+            let lanes = first_lanes(terms.len() - term);
+            let mut any = _mm512_castps_si512(_mm512_setzero_ps());
+            for row in rows.clone() {
+                let at = a.data.as_ptr().wrapping_add(row * a.row_stride + terms.start + term);
+                // SAFETY: the row is one of `a`'s, and the mask leaves out what is behind the last term.
+                any = _mm512_or_si512(any, _mm512_castps_si512(unsafe { _mm512_maskz_loadu_ps(lanes, at) }));
+            }
+            // Bits of a number that is not zero, joined with others, are not those of a zero.
+            let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(_mm512_castsi512_ps(any), _mm512_setzero_ps());
+            let numbers = _mm512_add_epi32(first, _mm512_set1_epi32(term as i32));
+            // SAFETY: there is room: at most `term` places were written, and `DEPTH` is a multiple of a vector's lanes.
+            unsafe { _mm512_storeu_si512(places.add(count).cast(), _mm512_maskz_compress_epi32(kept, numbers)) };
+            count += kept.count_ones() as usize;
+        }
+        *total = count;
+        fewer |= count < terms.len();
+    }
+    fewer
+}
+
+/// Whether so many vectors have no element that is infinite or NaN.
+///
+/// # Safety
+/// They are there.
+unsafe fn is_finite(data: *const f32, vectors: usize) -> bool {
+    let zero = _mm512_setzero_ps();
+    let mut sums = [zero; 4];
+    let mut add = |sum: usize, vector: usize| {
+        // SAFETY: required of the caller. A number times zero is zero, and what is none becomes NaN.
+        sums[sum] = unsafe { _mm512_fmadd_ps(_mm512_loadu_ps(data.add(vector * LANES)), zero, sums[sum]) };
+    };
+    let whole = vectors / 4 * 4;
+    for vector in (0..whole).step_by(4) {
+        (0..4).for_each(|sum| add(sum, vector + sum));
+    }
+    (whole..vectors).for_each(|vector| add(0, vector));
+    sums.into_iter().all(|sum| _mm512_cmpord_ps_mask(sum, sum) == !0)
 }
 
 /// Copies a part of `b` into the panel, whose rows are so many vectors; behind the columns stand zeros.
@@ -153,13 +223,22 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
             continue;
         }
         // Its columns are what lies side by side: squares of them are turned round, the last ones filled up with zeros.
-        for term in (0..depth).step_by(LANES) {
+        let whole = if lanes == !0 { depth / LANES * LANES } else { 0 };
+        let first = data.wrapping_add(vector * LANES * b.column_stride);
+        for term in (0..whole).step_by(LANES) {
+            // SAFETY: so many columns and terms are within `b`.
+            let columns = unsafe { square(first.wrapping_add(term), b.column_stride) };
+            for (i, row) in transpose(columns).into_iter().enumerate() {
+                // SAFETY: the panel has `depth` rows of `width`.
+                unsafe { _mm512_storeu_ps(panel.add((term + i) * width + vector * LANES), row) };
+            }
+        }
+        for term in (whole..depth).step_by(LANES) {
             let terms = first_lanes(depth - term);
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
-                let column = vector * LANES + i;
-                let terms = if column < count { terms } else { 0 };
+                let terms = if vector * LANES + i < count { terms } else { 0 };
                 // SAFETY: the mask leaves out what is behind the last term and the last column.
-                unsafe { _mm512_maskz_loadu_ps(terms, data.wrapping_add(column * b.column_stride + term)) }
+                unsafe { _mm512_maskz_loadu_ps(terms, first.wrapping_add(i * b.column_stride + term)) }
             });
             for (i, row) in transpose(columns).into_iter().enumerate() {
                 // SAFETY: the panel has room for whole squares, `DEPTH` being a multiple of their side.
@@ -167,6 +246,16 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
             }
         }
     }
+}
+
+/// A square of elements, from columns that begin `stride` apart.
+///
+/// # Safety
+/// They are there.
+#[inline]
+unsafe fn square(first: *const f32, stride: usize) -> [__m512; LANES] {
+    // SAFETY: required of the caller.
+    std::array::from_fn(|i| unsafe { _mm512_loadu_ps(first.wrapping_add(i / 4 * 4 * stride).wrapping_add(i % 4 * stride)) })
 }
 
 }
@@ -187,13 +276,16 @@ struct Tiles<'a> {
     last: __mmask16,
     /// A row has the panel's columns.
     to: To<'a, f32>,
+    /// The terms that count, where some do not.
+    terms: Option<&'a Terms>,
 }
 
 impl Tiles<'_> {
     with_features! {
 
     /// # Safety
-    /// The left-hand operand has so many rows of `depth` terms. The panel has `depth` rows of `V` vectors, all of them
+    /// The left-hand operand has so many rows of `depth` terms, and the terms that count, if they are given, were found in
+    /// them. The panel has `depth` rows of `V` vectors, all of them
     /// filled. `out` has so many rows, which nothing else uses meanwhile, of `V` vectors, the last of them up to the mask's
     /// last lane, and so has a row to add to.
     unsafe fn all<const V: usize>(mut self, rows: usize) {
@@ -201,14 +293,14 @@ impl Tiles<'_> {
             // SAFETY: as required of the caller; behind the last tile the pointers are not used.
             unsafe {
                 match rows - row {
-                    1 => self.tile::<1, V>(),
-                    2 => self.tile::<2, V>(),
-                    3 => self.tile::<3, V>(),
-                    4 => self.tile::<4, V>(),
-                    5 => self.tile::<5, V>(),
-                    6 => self.tile::<6, V>(),
-                    7 => self.tile::<7, V>(),
-                    _ => self.tile::<ROWS, V>(),
+                    1 => self.tile::<1, V>(row / ROWS),
+                    2 => self.tile::<2, V>(row / ROWS),
+                    3 => self.tile::<3, V>(row / ROWS),
+                    4 => self.tile::<4, V>(row / ROWS),
+                    5 => self.tile::<5, V>(row / ROWS),
+                    6 => self.tile::<6, V>(row / ROWS),
+                    7 => self.tile::<7, V>(row / ROWS),
+                    _ => self.tile::<ROWS, V>(row / ROWS),
                 }
                 self.a = self.a.wrapping_add(ROWS * self.a_row);
                 self.out = self.out.wrapping_add(ROWS * self.row_stride);
@@ -217,26 +309,29 @@ impl Tiles<'_> {
     }
 
     /// # Safety
-    /// As for `all`, of `R` rows.
+    /// As for `all`, of `R` rows, which are those of tile `number`.
     #[inline]
-    unsafe fn tile<const R: usize, const V: usize>(&self) {
+    unsafe fn tile<const R: usize, const V: usize>(&self, number: usize) {
         let place = |r: usize, v: usize| self.out.wrapping_add(r * self.row_stride + v * LANES);
         let mut sums = [[_mm512_setzero_ps(); V]; R];
         for r in 0..R {
             (0..V).for_each(|v| _mm_prefetch::<_MM_HINT_T0>(place(r, v).cast()));
         }
-        let (mut a, mut panel) = (self.a, self.panel);
-        for _ in 0..self.depth {
-            // SAFETY: required of the caller.
-            unsafe {
-                let mut vectors = [_mm512_setzero_ps(); V];
-                (0..V).for_each(|v| vectors[v] = _mm512_loadu_ps(panel.add(v * LANES)));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let factor = _mm512_set1_ps(*a.add(r * self.a_row));
-                    (0..V).for_each(|v| sums[v] = _mm512_fmadd_ps(factor, vectors[v], sums[v]));
+        if let Some(terms) = self.terms {
+            for place in &terms.places[number][..terms.counts[number]] {
+                // SAFETY: so many places were written, and they are those of terms.
+                unsafe {
+                    let place = place.assume_init() as usize;
+                    self.add_term(self.a.add(place), self.panel.add(place * (V * LANES)), &mut sums);
                 }
             }
-            (a, panel) = (a.wrapping_add(self.a_step), panel.wrapping_add(V * LANES));
+        } else {
+            let (mut a, mut panel) = (self.a, self.panel);
+            for _ in 0..self.depth {
+                // SAFETY: required of the caller.
+                unsafe { self.add_term(a, panel, &mut sums) };
+                (a, panel) = (a.wrapping_add(self.a_step), panel.wrapping_add(V * LANES));
+            }
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
@@ -250,6 +345,28 @@ impl Tiles<'_> {
                     };
                     _mm512_mask_storeu_ps(place, lanes, _mm512_add_ps(before, sum));
                 }
+            }
+        }
+    }
+
+    /// Adds one term to the sums: the first row's factor is at `a`, the vectors at `panel`.
+    ///
+    /// # Safety
+    /// As for `tile`, whose term it is.
+    #[inline]
+    unsafe fn add_term<const R: usize, const V: usize>(
+        &self,
+        a: *const f32,
+        panel: *const f32,
+        sums: &mut [[__m512; V]; R],
+    ) {
+        // SAFETY: required of the caller.
+        unsafe {
+            let mut vectors = [_mm512_setzero_ps(); V];
+            (0..V).for_each(|v| vectors[v] = _mm512_loadu_ps(panel.add(v * LANES)));
+            for (r, sums) in sums.iter_mut().enumerate() {
+                let factor = _mm512_set1_ps(*a.add(r * self.a_row));
+                (0..V).for_each(|v| sums[v] = _mm512_fmadd_ps(factor, vectors[v], sums[v]));
             }
         }
     }
