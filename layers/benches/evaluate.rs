@@ -40,7 +40,7 @@ fn main() {
     let x = Tensor::from_fn([rows, 784], |i| (i as f64 * 0.731).sin());
     let data =
         Examples::new(x, (0..rows).map(|row| row * 7 % 10).collect::<Vec<usize>>()).expect("as many labels as rows");
-    let elbo = Elbo::new(Categorical, rows).quiet().threads(threads);
+    let elbo = Elbo::new(Categorical).quiet().threads(threads);
     let start = Instant::now();
     let bound = elbo.evaluate(&model, &data, Draws(draws)).expect("the labels are classes");
     println!("{rows} rows, {draws} draws, {threads} threads: {:.3} s, {bound:?}", start.elapsed().as_secs_f64());

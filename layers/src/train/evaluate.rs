@@ -6,6 +6,7 @@ use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
 use crate::outputs::{By, Outputs, Own};
 use crate::train::TrainError;
+use crate::train::trial::Batches;
 use crate::{Drawn, Draws, Elbo, Layer, Likelihood, Path, Real, Tape, Var};
 
 /// The evidence lower bound of a model as it is, averaged over draws of its weights.
@@ -38,7 +39,8 @@ impl<L, O> Elbo<L, O> {
     /// sampling, and with the divergence in full, whatever training does. N is the length of `data`.
     ///
     /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the targets.
+    /// [`TrainError::Targets`] if the likelihood cannot explain the targets; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward refuses a batch of the examples.
     pub fn evaluate<M>(
         &self,
         model: &M,
@@ -79,7 +81,8 @@ impl<L, O> Elbo<L, O> {
     /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
     ///
     /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
+    /// [`TrainError::Targets`] if the likelihood cannot explain the examples; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward refuses a batch of them.
     pub fn expected_nll<M>(
         &self,
         model: &M,
@@ -128,10 +131,12 @@ impl<L, O> Elbo<L, O> {
         O: Sync,
         F: Outputs<M> + Sync,
     {
-        let (likelihood, batch) = (self.likelihood(), self.batch_size());
+        let (likelihood, size) = (self.likelihood(), self.batch_size());
+        let shared = rayon::current_thread_index().is_some();
+        let batches = Batches { examples: "examples to evaluate", inputs: data.inputs().shape(), size, shared };
         with_threads(self.pool(), || {
-            check_targets(model, likelihood, forward, data, batch.min(data.len()))?;
-            Ok(nll_of_draws(model, likelihood, forward, data, draws, batch))
+            batches.check(|rows| check_targets(model, likelihood, forward, data, rows))?;
+            Ok(nll_of_draws(model, likelihood, forward, data, draws, size))
         })
     }
 }

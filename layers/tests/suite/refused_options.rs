@@ -92,3 +92,17 @@ fn functions_of_one_s_own_that_give_no_factor() {
     says(error, &["your factor of the learning rate", "got inf for step 2"]);
     assert_ne!(parameters(&model), before);
 }
+
+#[test]
+fn an_evaluation_says_what_the_forward_refuses() {
+    let data = Examples::new(Tensor::full([5, 3], 1.0), vec![0; 5]).unwrap();
+    let (elbo, model) = (Elbo::new(Categorical).quiet(), Dense::new(4, 2));
+    for error in
+        [elbo.evaluate(&model, &data, Draws(2)).unwrap_err(), elbo.expected_nll(&model, &data, Draws(2)).unwrap_err()]
+    {
+        let message = error.to_string();
+        assert!(matches!(error, TrainError::Forward { .. }), "{message}");
+        assert!(message.contains("[5, 3]"), "{message}");
+        assert!(message.contains("takes 4"), "{message}");
+    }
+}
