@@ -40,9 +40,10 @@ fn left_by<S: Samples<Model = Dense> + Send>(service: &Arc<S>, requests: usize) 
     let expected = answer(&**service, &x);
     let before = HELD.load(Ordering::Relaxed);
     std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| (0..requests).for_each(|_| assert_eq!(answer(&**service, &x), expected)));
-        }
+        let requests = || (0..requests).for_each(|_| assert_eq!(answer(&**service, &x), expected));
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(requests)).collect();
+        // The end of the scope alone does not wait for what threads keep for themselves to be dropped.
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
     HELD.load(Ordering::Relaxed) - before
 }
