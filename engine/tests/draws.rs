@@ -194,3 +194,27 @@ fn statistics_of_several_draws_are_refused() {
     let [_, b] = weights(&tape, &model, 0, DRAWS);
     tape.param(&model[4]).batch_norm_with((), tape.param(&model[3]), b, 1e-5);
 }
+
+/// Maps of rows and of elements take all draws in one go where nothing is recorded, and each by itself where it is.
+#[test]
+fn all_draws_in_one_go_are_the_draws_one_by_one() {
+    let mut random = Random::new(3);
+    for (rows, inputs, outputs, draws) in [(1, 20, 7, 5), (3, 17, 33, 4), (9, 5, 48, 3), (1, 400, 50, 64)] {
+        let [x, sd] = [(); 2].map(|()| random.tensor(&[rows, inputs]));
+        let (w, b) = (random.tensor(&[outputs, inputs]), random.tensor(&[outputs]));
+        let values = |tape: Tape<f64>| {
+            let x =
+                tape.record_draws(draws, Sample { first: 0 }, &[tape.input(&x), tape.input(&sd)], [[rows, inputs]])[0];
+            let (w, b) = (tape.input(&w), tape.input(&b));
+            let y = x.relu().affine(w, b).square();
+            let of_draws = x.affine(tape.record_draws(draws, Sample { first: 9 }, &[w, w], [[outputs, inputs]])[0], b);
+            [y, x.linear(w), of_draws].map(|y| (y.draws(), y.value().to_vec()))
+        };
+        for (at_once, one_by_one) in values(Tape::inference()).iter().zip(values(Tape::new())) {
+            assert_eq!(at_once.0, one_by_one.0);
+            for (a, b) in at_once.1.iter().zip(one_by_one.1) {
+                assert!((a - b).abs() <= 1e-12 * (1.0 + b.abs()), "{rows}×{inputs}×{outputs}: {a} {b}");
+            }
+        }
+    }
+}

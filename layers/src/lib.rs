@@ -131,14 +131,16 @@ pub use hidden::{Each, EachMut, OnWeight};
 /// What most programs use.
 pub mod prelude {
     pub use crate::data::Examples;
+    pub use crate::metrics::Mixture;
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local, LogNormal,
-        LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace, MonteCarlo,
-        Normal, Normals, Objective, Optimizer, Parameters, Point, Posterior, Predict, PredictFromPosterior, Prior,
-        Radial, Real, Report, Sample, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape,
-        Tempering, Tensor, TrainError, Var, WarmUp, Watch, Weight, Weights, bayesian,
+        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
+        LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
+        MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
+        PredictFromPosterior, Prior, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture, Schedule,
+        Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate, Var, WarmUp,
+        Watch, Weight, Weights, bayesian,
     };
 }
 

@@ -314,11 +314,16 @@ impl<'t, T: Real> Weight<'t, T> {
         }
     }
 
+    fn second_use(&self) -> SecondUse<'t> {
+        let cx = self.0.cx();
+        SecondUse { path: cx.path(), is_prediction: cx.kept_moments().is_some() }
+    }
+
     /// A sample of the weight is used.
     #[track_caller]
     fn sampled(&self) -> &Var<'t, T> {
         let before = self.0.used().replace(Used::Sampled);
-        assert!(before != Used::Locally, "{}", SecondUse(self.0.cx().path()));
+        assert!(before != Used::Locally, "{}", self.second_use());
         self.0.value()
     }
 
@@ -329,7 +334,7 @@ impl<'t, T: Real> Weight<'t, T> {
             Variance::Zero => None,
             Variance::Independent(variance) => {
                 let before = self.0.used().replace(Used::Locally);
-                assert!(before == Used::Never, "{}", SecondUse(self.0.cx().path()));
+                assert!(before == Used::Never, "{}", self.second_use());
                 Some([self.0.mean(), variance])
             }
             Variance::Joint => panic!(
@@ -387,17 +392,28 @@ impl<'t, T: Real> Weight<'t, T> {
 }
 
 /// Why a weight whose outputs are sampled cannot be used again.
-struct SecondUse<'a>(Path<'a>);
+struct SecondUse<'a> {
+    path: Path<'a>,
+    /// Whether it is drawn for a prediction that samples outputs.
+    is_prediction: bool,
+}
 
 impl std::fmt::Display for SecondUse<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path;
         write!(
             f,
             "local reparameterisation of `{path}`: it is used twice in this draw, and its outputs would come from two \
-             different weights; use Flipout, or sample this weight: \
-             `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`",
-            path = self.0
-        )
+             different weights; "
+        )?;
+        if self.is_prediction {
+            write!(f, "predict with `KeptDraws` or with the model, whose weights are sampled")
+        } else {
+            write!(
+                f,
+                "use Flipout, or sample this weight: `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`"
+            )
+        }
     }
 }
 

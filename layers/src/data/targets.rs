@@ -21,6 +21,12 @@ pub trait Targets: Sized {
     /// If a row is not there, or `into` is of another form.
     fn gather(&self, rows: &[usize], into: &mut Self);
 
+    /// How many numbers or labels there are, over all rows: what a log-likelihood has at most one term for each of. Provided:
+    /// not known.
+    fn elements(&self) -> Option<usize> {
+        None
+    }
+
     /// The first value that nothing can be learned from.
     ///
     /// # Errors
@@ -31,6 +37,10 @@ pub trait Targets: Sized {
 impl Targets for Vec<usize> {
     fn rows(&self) -> usize {
         self.len()
+    }
+
+    fn elements(&self) -> Option<usize> {
+        Some(self.len())
     }
 
     fn empty_like(&self) -> Self {
@@ -53,6 +63,10 @@ impl<T: Real> Targets for Tensor<T> {
     fn rows(&self) -> usize {
         assert!(!self.shape().is_empty(), "a scalar has no rows: a data set's first axis is its examples");
         self.shape()[0]
+    }
+
+    fn elements(&self) -> Option<usize> {
+        Some(self.len())
     }
 
     #[track_caller]

@@ -3,6 +3,7 @@
 use crate::engine::Reduction;
 use crate::likelihood::{Likelihood, Univariate};
 use crate::metrics::{Mixture, Probabilities};
+use crate::predict::probabilities;
 use crate::{Outputs, Real, Tensor, Var};
 
 /// p(1) = 1/(1 + e^(−output)), independently for every element of an example's target: outputs are logits, targets are 0 or 1
@@ -75,11 +76,10 @@ impl Mixture<Bernoulli> {
     /// The same as probabilities of two classes, 0 and 1, for every element: with accuracy, calibration and the other metrics
     /// of classes.
     pub fn classes(&self) -> Probabilities {
-        let rows = self.len() * self.width();
-        let of_one = self.mean();
-        let mean = of_one.into_iter().flat_map(|p| [1.0 - p, p]).collect();
-        let entropy = self.expected_entropy().expect("Bernoulli's entropy has a closed form");
-        debug_assert_eq!(entropy.len(), rows);
-        Probabilities::new(mean, entropy, 2, self.draws())
+        let logits = self.outputs();
+        // The same as a softmax of (0, logit), whose small probabilities keep their logarithms.
+        let pairs = logits.tensor().data().iter().flat_map(|&logit| [0.0, logit]).collect::<Vec<f64>>();
+        let shape: Vec<usize> = logits.tensor().shape().iter().copied().chain([2]).collect();
+        probabilities(&Outputs::new(Tensor::new(shape, pairs)))
     }
 }

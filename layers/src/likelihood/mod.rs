@@ -19,13 +19,11 @@ use crate::{Outputs, Predictive, Real, Var};
 /// What a likelihood of your own says in [`log_likelihood`](Likelihood::log_likelihood) is all that training and evaluation
 /// need. For predictions it also says what the outputs of all draws come to: where every element of a target is independent
 /// of the others given the outputs, that is a [`Mixture`](crate::metrics::Mixture) of what [`Univariate`] says of one element,
-/// with means, intervals and metrics.
+/// with means, intervals and metrics. The engine has the common ones in one operation (`poisson_nll`, `negative_binomial_nll`,
+/// `student_t_nll`, `gaussian_nll`): with `Reduction::Each` and a minus they are log-likelihoods.
 ///
 /// ```
-/// use elbo::engine::Reduction;
-/// use elbo::metrics::Mixture;
 /// use elbo::prelude::*;
-/// use elbo::{Outputs, Univariate};
 ///
 /// /// Waiting times, from the logarithm of their mean.
 /// #[derive(Clone, Copy)]
@@ -73,7 +71,7 @@ pub trait Likelihood<T: Real>: Sync {
     type Predictive: Predictive;
 
     /// ln p of the targets, given outputs, in nats: its first axis counts the examples, and an example's log-likelihood is the
-    /// sum of what it has along the others.
+    /// sum of what it has along the others: at most a term for each element of the targets.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -95,7 +93,7 @@ pub trait Likelihood<T: Real>: Sync {
     #[track_caller]
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T> {
         let (each, examples) = (self.log_likelihood(output, targets), targets.rows());
-        check_examples::<Self>(each.shape(), examples);
+        check_terms::<Self>(each.shape(), targets);
         MeanNll::new(each.sum() * (-1.0 / examples as f64), examples)
     }
 
@@ -116,13 +114,19 @@ pub trait Likelihood<T: Real>: Sync {
 }
 
 /// # Panics
-/// If a log-likelihood of this shape is not one of so many examples.
+/// If a log-likelihood of this shape is not one of these targets.
 #[track_caller]
-pub(crate) fn check_examples<L: ?Sized>(shape: &[usize], examples: usize) {
+pub(crate) fn check_terms<L: ?Sized>(shape: &[usize], targets: &impl Targets) {
+    let (examples, name) = (targets.rows(), std::any::type_name::<L>());
     assert!(
         shape.first() == Some(&examples),
-        "`Likelihood::log_likelihood` of `{}` gave the shape {shape:?} for {examples} examples; its first axis must count them",
-        std::any::type_name::<L>()
+        "`Likelihood::log_likelihood` of `{name}` gave the shape {shape:?} for {examples} examples; its first axis must count them"
+    );
+    let (terms, elements) = (shape.iter().product::<usize>(), targets.elements().unwrap_or(usize::MAX));
+    assert!(
+        terms <= elements,
+        "`Likelihood::log_likelihood` of `{name}` gave the shape {shape:?} for targets of {elements} elements: outputs and \
+         targets of different shapes were broadcast; bring the targets to the shape of the outputs, such as ({examples}, 1)"
     );
 }
 

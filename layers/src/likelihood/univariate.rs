@@ -24,7 +24,9 @@ pub trait Univariate: Clone + Sync {
     /// The least `y` that it is at most with probability `probability`. Provided: found from the distribution function.
     fn quantile(&self, outputs: &[f64], probability: f64) -> f64 {
         let (mean, sd) = (self.mean(outputs), self.variance(outputs).sqrt());
-        invert([mean, mean], sd, Self::DISCRETE, probability, |y| self.cdf(outputs, y))
+        // Some distributions have no mean.
+        let around = if mean.is_finite() { mean } else { 0.0 };
+        invert([around, around], sd, Self::DISCRETE, probability, |y| self.cdf(outputs, y))
     }
 
     /// Its entropy in nats; `None` where it has no closed form, as is provided.
@@ -67,7 +69,7 @@ pub(crate) fn invert(from: [f64; 2], sd: f64, discrete: bool, probability: f64, 
         let middle = if discrete { middle.floor() } else { middle };
         // Written so that a NaN ends it too.
         if !(middle > low && middle < high) {
-            return if discrete { high } else { middle };
+            return high;
         }
         if cdf(middle) < probability { low = middle } else { high = middle }
     }
@@ -84,6 +86,15 @@ mod tests {
             let y = invert([0.0, 0.0], 1.0, false, probability, logistic);
             assert!((logistic(y) / probability - 1.0).abs() < 1e-9, "{y}");
         }
+    }
+
+    #[test]
+    fn a_jump_is_where_it_reaches_the_probability() {
+        // 0 with probability ½, above it an exponential.
+        let cdf = |y: f64| if y < 0.0 { 0.0 } else { 1.0 - 0.5 * (-y).exp() };
+        let of = |probability| invert([0.5, 0.5], 1.0, false, probability, cdf);
+        assert_eq!([of(0.1), of(0.5)], [0.0, 0.0]);
+        assert!((of(0.75) - 2f64.ln()).abs() < 1e-12);
     }
 
     #[test]

@@ -128,11 +128,16 @@ impl<L: Univariate> Mixture<L> {
             "quantile: the probability must lie between 0 and 1, got {probability}"
         );
         self.each(|i| {
-            let means = (0..self.draws()).map(|draw| self.likelihood.mean(self.of_draw(draw, i)));
-            let (low, high) =
-                means.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), m| (low.min(m), high.max(m)));
-            let sd = self.variances(i)[0].sqrt();
-            invert([low, high], sd, L::DISCRETE, probability, |y| self.below(i, y))
+            let range = |of: &dyn Fn(&[f64]) -> f64| {
+                let of_draws = (0..self.draws()).map(|draw| of(self.of_draw(draw, i)));
+                of_draws.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
+            };
+            let (mut around, sd) = (range(&|outputs| self.likelihood.mean(outputs)), self.variances(i)[0].sqrt());
+            if !(around.iter().all(|y| y.is_finite()) && sd.is_finite()) {
+                // Without moments: the quantile lies among those of the draws.
+                around = range(&|outputs| self.likelihood.quantile(outputs, probability));
+            }
+            invert(around, sd, L::DISCRETE, probability, |y| self.below(i, y))
         })
     }
 
@@ -200,7 +205,8 @@ impl<L: Univariate> Mixture<L> {
 }
 
 impl<L: Univariate> Predictive for Mixture<L> {
-    fn append(&mut self, rows: Self) {
-        self.outputs.append(&rows.outputs);
+    fn join(parts: Vec<Self>) -> Self {
+        let likelihood = parts[0].likelihood.clone();
+        Mixture { likelihood, outputs: Outputs::join(parts.into_iter().map(|part| part.outputs).collect()) }
     }
 }

@@ -1,7 +1,7 @@
 //! How good predicted numbers are.
 
 use crate::engine::threads::map_tasks;
-use crate::likelihood::{Univariate, check_examples};
+use crate::likelihood::{Univariate, check_terms};
 use crate::metrics::Mixture;
 use crate::metrics::log_mean_exp::log_mean_exp;
 use crate::{Likelihood, Real, Tape, Tensor};
@@ -33,19 +33,14 @@ impl<L: Univariate> Mixture<L> {
     pub fn coverage<T: Real>(&self, targets: &Tensor<T>, level: f64) -> f64 {
         self.check("coverage", targets);
         assert!(level > 0.0 && level < 1.0, "coverage: the level must lie between 0 and 1, got {level}");
-        // By the distribution function: no quantile has to be found. Of whole numbers the lower end is the least y with a
-        // cdf of the tail or more, so that y is in it if its own cdf is; the upper end is the least that reaches the rest,
-        // so that y is in it if what is below it does not.
+        // By the distribution function: no quantile has to be found. The lower end is the least y with a cdf of the tail or
+        // more, so that y is above it if its own cdf is; the upper end is the least that reaches the rest, so that y is below
+        // it if what is less than y does not.
         let tail = (1.0 - level) / 2.0;
         let within = self.each(|i| {
             let y = targets.data()[i].to_f64();
-            let below = self.below(i, y);
-            let fits = if L::DISCRETE {
-                below >= tail && self.below(i, y - 1.0) < 1.0 - tail
-            } else {
-                (tail..=1.0 - tail).contains(&below)
-            };
-            f64::from(u8::from(fits))
+            let less = if L::DISCRETE { y - 1.0 } else { y.next_down() };
+            f64::from(u8::from(self.below(i, y) >= tail && self.below(i, less) < 1.0 - tail))
         });
         within.iter().sum::<f64>() / within.len() as f64
     }
@@ -76,7 +71,7 @@ impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
             tape.reset();
             let output = tape.input_rows(&all, draw * rows..(draw + 1) * rows);
             let each = self.likelihood.log_likelihood(output, &targets);
-            check_examples::<L>(each.shape(), rows);
+            check_terms::<L>(each.shape(), &targets);
             each.value().chunks_exact(each.len() / rows).map(|example| example.iter().sum()).collect()
         });
         (0..rows).map(|row| log_mean_exp(of_draws.iter().map(|nats| nats[row]))).collect()

@@ -197,13 +197,18 @@ impl Probabilities {
 }
 
 impl Predictive for Probabilities {
-    fn append(&mut self, rows: Self) {
-        let same = (self.classes, self.draws, &self.axes) == (rows.classes, rows.draws, &rows.axes);
-        assert!(same, "Probabilities: rows of other classes or draws do not join");
-        let before = self.mean.len();
-        self.logarithms.extend(rows.logarithms.into_iter().map(|(place, ln)| (before + place, ln)));
-        self.mean.extend(rows.mean);
-        self.expected_entropy.extend(rows.expected_entropy);
+    fn join(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().expect("there is a part");
+        for rows in parts {
+            let same = (all.classes, all.draws, &all.axes) == (rows.classes, rows.draws, &rows.axes);
+            assert!(same, "Probabilities: rows of other classes or draws do not join");
+            let before = all.mean.len();
+            all.logarithms.extend(rows.logarithms.into_iter().map(|(place, ln)| (before + place, ln)));
+            all.mean.extend(rows.mean);
+            all.expected_entropy.extend(rows.expected_entropy);
+        }
+        all
     }
 }
 

@@ -19,21 +19,24 @@ use crate::{Bayesian, FromPosterior, Layer, Likelihood, LogLikelihood, Samples, 
 
 /// What is predicted for a number of rows.
 pub trait Predictive: Sized {
-    /// Adds what is predicted for more rows, by the same draws.
-    fn append(&mut self, rows: Self);
+    /// What is predicted for all rows, from what is predicted for some of them after the other, by the same draws. There is
+    /// one part at least.
+    fn join(parts: Vec<Self>) -> Self;
 }
 
 /// Nothing.
 impl Predictive for () {
-    fn append(&mut self, (): ()) {}
+    fn join(_: Vec<()>) {}
 }
 
 /// Prediction by [`Samples`] of the weights, wherever they come from: one spelling for all of them, and for all likelihoods.
 ///
 /// Rows are predicted independently of each other, some hundred at a time, on all threads of the current pool; the result is
-/// the same for any number of threads. A model whose forward couples the rows of a batch (by a mean over them, say) is looked
-/// for where there are more rows than fit in one batch, by what some rows give in batches of two sizes, and refused;
-/// [`Draws::in_one_batch`] predicts with such a model. Rows that happen to be alike hide it.
+/// the same for any number of threads, bit for bit; a row alone may differ from the same row among others by rounding.
+///
+/// A forward in which the rows of a batch influence each other (by a mean over them, say) needs
+/// [`Draws::in_one_batch`]. Where there are more rows than fit in one batch, such a model is detected by the outputs of some
+/// rows in batches of two sizes, and refused; rows that are alike hide it.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -46,7 +49,8 @@ impl Predictive for () {
 pub trait Predict: Samples {
     /// What `likelihood` predicts for every row of `x`.
     ///
-    /// Rows are streamed: beside what is predicted, some megabytes of outputs are held at a time.
+    /// Rows are streamed: beside what is predicted, in parts and joined, 64 MiB of outputs are held at a time. A
+    /// [`Mixture`](crate::metrics::Mixture) holds the outputs of all draws, in `f64`.
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows

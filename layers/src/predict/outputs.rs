@@ -90,25 +90,6 @@ impl<T: Real> Outputs<T> {
         Tensor::new(shape, self.tensor.data())
     }
 
-    /// Adds the outputs of more rows.
-    ///
-    /// # Panics
-    /// If they are of other draws, or of another shape.
-    #[track_caller]
-    pub(crate) fn append(&mut self, later: &Outputs<T>) {
-        let same = self.draws() == later.draws() && self.axes() == later.axes();
-        assert!(same, "Outputs: {:?} and {:?} do not join", self.tensor.shape(), later.tensor.shape());
-        let mut shape = self.tensor.shape().to_vec();
-        shape[1] += later.rows();
-        let mut joined = Vec::with_capacity(shape.iter().product());
-        let (each, more) = (self.each().max(1), later.each().max(1));
-        for (rows, later) in self.tensor.data().chunks(each).zip(later.tensor.data().chunks(more)) {
-            joined.extend_from_slice(rows);
-            joined.extend_from_slice(later);
-        }
-        self.tensor = Tensor::new(shape, joined);
-    }
-
     /// The number of outputs in each draw.
     fn each(&self) -> usize {
         self.tensor.len() / self.draws()
@@ -116,7 +97,26 @@ impl<T: Real> Outputs<T> {
 }
 
 impl<T: Real> Predictive for Outputs<T> {
-    fn append(&mut self, rows: Self) {
-        Outputs::append(self, &rows);
+    /// # Panics
+    /// If parts are of other draws, or of another shape.
+    #[track_caller]
+    fn join(mut parts: Vec<Self>) -> Self {
+        if parts.len() == 1 {
+            return parts.remove(0);
+        }
+        let (first, draws) = (&parts[0], parts[0].draws());
+        for part in &parts {
+            let same = draws == part.draws() && first.axes() == part.axes();
+            assert!(same, "Outputs: {:?} and {:?} do not join", first.tensor.shape(), part.tensor.shape());
+        }
+        let mut shape = first.tensor.shape().to_vec();
+        shape[1] = parts.iter().map(Outputs::rows).sum();
+        let mut joined = Vec::with_capacity(shape.iter().product());
+        for draw in 0..draws {
+            for part in &parts {
+                joined.extend_from_slice(&part.tensor.data()[draw * part.each()..][..part.each()]);
+            }
+        }
+        Outputs { tensor: Tensor::new(shape, joined) }
     }
 }

@@ -1,12 +1,14 @@
 //! The passes over rows: to outputs, to what is predicted, to log-likelihoods.
 
+use std::ops::Range;
+
 use super::rows::Fault;
 use super::{Outputs, Predictive, Rows};
 use crate::data::{Examples, Targets};
-use crate::likelihood::check_examples;
+use crate::likelihood::check_terms;
 use crate::outputs::Outputs as Forwards;
 use crate::samples::ScalarOf;
-use crate::{Likelihood, LogLikelihood, Real, Samples, Tensor, TrainError};
+use crate::{Likelihood, LogLikelihood, Real, Samples, Tensor, TrainError, Var};
 
 /// Bytes of outputs that are held at a time on the way to what is predicted.
 const OUTPUTS: usize = 1 << 26;
@@ -29,26 +31,32 @@ pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Sc
     likelihood: &L,
     x: &Tensor<ScalarOf<S>>,
 ) -> L::Predictive {
+    predict_in_parts(samples, forward, likelihood, x, OUTPUTS)
+}
+
+/// The same, with so many bytes of outputs at a time.
+#[track_caller]
+fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<ScalarOf<S>>>(
+    samples: &S,
+    forward: &F,
+    likelihood: &L,
+    x: &Tensor<ScalarOf<S>>,
+    bytes: usize,
+) -> L::Predictive {
     let rows = Rows::new(samples, forward, x);
     let each = rows.width().unwrap_or(0) * samples.count() * size_of::<ScalarOf<S>>();
-    let part =
-        if samples.in_one_batch() { x.rows() } else { (OUTPUTS / each.max(1)).max(rows.at_once()).min(x.rows()) };
+    let part = if samples.in_one_batch() { x.rows() } else { (bytes / each.max(1)).max(rows.at_once()).min(x.rows()) };
     let predicted = (0..x.rows()).step_by(part).map(|from| {
         let outputs = outputs_of_rows(&rows, from..x.rows().min(from + part), |output| likelihood.allows(output));
         likelihood.predictive(&outputs)
     });
-    predicted
-        .reduce(|mut all, rows| {
-            all.append(rows);
-            all
-        })
-        .expect("there are rows")
+    L::Predictive::join(predicted.collect())
 }
 
 #[track_caller]
 fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
     rows: &Rows<'_, S, F>,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
     allows: impl Fn(&[ScalarOf<S>]) -> bool + Sync,
 ) -> Outputs<ScalarOf<S>> {
     type Group<T> = (Vec<usize>, Vec<T>);
@@ -65,11 +73,8 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let to = (draw * range.len() + part.start - range.start) * width;
                 values[to..to + part.len() * width].copy_from_slice(of_draw);
-                if let Some(row) = of_draw.chunks_exact(width.max(1)).position(|row| !allows(row)) {
-                    return Err(Fault::NotFinite { row: part.start + row, draw: group.start + draw });
-                }
             }
-            Ok(())
+            check_values(output, &part, &group, &allows)
         })?;
         Ok((axes, values))
     });
@@ -92,6 +97,23 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
     Outputs::new(Tensor::new(shape, all))
 }
 
+/// Whether the outputs of these rows can be those of a model that works.
+///
+/// # Errors
+/// The first that cannot.
+fn check_values<T: Real>(
+    output: Var<'_, T>,
+    rows: &Range<usize>,
+    group: &Range<usize>,
+    allows: impl Fn(&[T]) -> bool,
+) -> Result<(), Fault> {
+    let width = output.len() / rows.len();
+    match output.value().chunks_exact(width.max(1)).position(|row| !allows(row)) {
+        None => Ok(()),
+        Some(at) => Err(Fault::NotFinite { row: rows.start + at % rows.len(), draw: group.start + at / rows.len() }),
+    }
+}
+
 /// The log-likelihood of each example under each draw.
 #[track_caller]
 pub(super) fn log_likelihood<S, F, L>(
@@ -112,10 +134,11 @@ where
         let mut held = data.targets().empty_like();
         let mut nats = vec![0.0; group.len() * data.len()];
         let result = rows.for_each(tape, group.clone(), 0..data.len(), |part, output| {
+            check_values(output, &part, &group, |row| likelihood.allows(row))?;
             let indices: Vec<usize> = part.clone().collect();
             data.gather_targets(&indices, &mut held);
             let each = likelihood.log_likelihood(output, &held);
-            check_examples::<L>(each.shape(), part.len());
+            check_terms::<L>(each.shape(), &held);
             let of_draws = each.value().chunks_exact(each.len()).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let examples = of_draw.chunks_exact(each.len() / part.len());
@@ -134,4 +157,26 @@ where
         }
     }
     Ok(LogLikelihood::new(data.len(), nats))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outputs::Own;
+    use crate::prelude::*;
+
+    #[test]
+    fn parts_come_to_what_the_whole_does() {
+        let model = Dense::new(2, 3).initial_sd(400.0);
+        let x = Tensor::from_fn([1000, 2], |i| (i as f64).sin());
+        let samples = model.posterior(Draws(3));
+        let parts = |bytes: usize| predict_in_parts(&samples, &Own, &Categorical, &x, bytes);
+        let whole = parts(usize::MAX);
+        assert_eq!(parts(1), whole);
+        let labels: Vec<usize> = (0..1000).map(|i| i % 3).collect();
+        assert!(whole.nll(&labels) > 100.0, "no probability is tiny");
+        let noise = Gaussian::new(0.5);
+        let numbers = |bytes: usize| predict_in_parts(&samples, &Own, &noise, &x, bytes);
+        assert_eq!(numbers(1), numbers(usize::MAX));
+    }
 }

@@ -73,10 +73,11 @@ impl Sum {
         for draw in 0..draws {
             entropy += self.add(logits(draw));
         }
-        for (class, &sum) in self.probabilities.iter().enumerate() {
-            if sum < TINY {
-                let of_draw = |draw: usize| logits(draw)[class].to_f64() - log_sum_exp(logits(draw));
-                part.tiny.push((at * classes + class, log_mean_exp((0..draws).map(of_draw))));
+        if self.probabilities.iter().any(|&sum| sum < TINY) {
+            let totals: Vec<f64> = (0..draws).map(|draw| log_sum_exp(logits(draw))).collect();
+            for (class, _) in self.probabilities.iter().enumerate().filter(|(_, sum)| **sum < TINY) {
+                let of_draws = totals.iter().enumerate().map(|(draw, total)| logits(draw)[class].to_f64() - total);
+                part.tiny.push((at * classes + class, log_mean_exp(of_draws)));
             }
         }
         part.mean.extend(self.probabilities.iter().map(|sum| sum / draws as f64));

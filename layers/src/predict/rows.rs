@@ -129,7 +129,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
             let net = self.samples.draw_for_rows(tape, group.start, from);
             from = self.until_full(tape, net, &group, from..range.end, &mut visit)?;
             // The tape is full, and what was drawn goes with what is on it.
-            (from < range.end).then(|| self.samples.copy(&net)).flatten()
+            (from < range.end && group.len() == 1).then(|| self.samples.copy(&net)).flatten()
         };
         while from < range.end {
             tape.reset();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use super::{DrawOf, Samples, ScalarOf};
+use super::{DrawOf, Samples, ScalarOf, check_index};
 use crate::{Bayesian, Draws, Parameters, Tape, Weights, WeightsError};
 
 /// Draws of the weights that were made once and are held in memory: for a service, which draws no weight for a request, or for
@@ -34,10 +34,15 @@ impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
         KeptDraws { model, weights, in_one_batch: draws.are_in_one_batch() }
     }
 
-    /// Weights that come from elsewhere: a Markov chain, an ensemble, files.
+    /// Weights that come from elsewhere: a Markov chain, an ensemble, files. What is no random weight of `model`, such as the
+    /// running statistics of a batch normalisation, is the model's for all of them.
+    ///
+    /// Members of an ensemble begin and train apart if each has a seed of its own:
+    /// [`Elbo::seed`](crate::Elbo::seed).
     ///
     /// # Errors
-    /// [`WeightsError::Empty`] if there are none, [`WeightsError::Model`] if some are not of this model, by names and shapes.
+    /// [`WeightsError::Empty`] if there are none, [`WeightsError::Model`] if some are not of this model, by names, shapes and
+    /// the numbers that a weight may have.
     pub fn of(model: M, weights: Vec<Weights<<M::Target as Parameters>::Scalar>>) -> Result<Self, WeightsError> {
         let expected = model.mean_weights();
         if weights.is_empty() {
@@ -74,6 +79,7 @@ impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for KeptDraws<M> 
 
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        check_index(index, self.weights.len());
         self.model.at(tape, &self.weights[index])
     }
 

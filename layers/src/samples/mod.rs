@@ -34,19 +34,21 @@ pub trait Samples: Sync {
     /// K.
     fn count(&self) -> usize;
 
-    /// The model with draw `index` of its weights on `tape`; the same each time. It stands for the
-    /// [`at_once`](Samples::at_once) draws from there on.
+    /// The model with draw `index` of its weights on `tape`, from 0; the same each time.
     ///
     /// # Panics
     /// If there is no such draw.
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self>;
 
+    // The methods from here on are details of the passes over rows, and may change.
+
     /// The same for the rows of a prediction from row `first` on, where draws that serve one forward pass only differ from
     /// rows to rows. Provided: [`draw`](Samples::draw).
     ///
     /// # Panics
     /// If there is no such draw.
+    #[doc(hidden)]
     #[track_caller]
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
         let _ = first;
@@ -54,6 +56,7 @@ pub trait Samples: Sync {
     }
 
     /// How many draws are made on a tape at once; of the last ones fewer, where they do not divide K. Provided: one.
+    #[doc(hidden)]
     fn at_once(&self) -> usize {
         1
     }
@@ -65,11 +68,13 @@ pub trait Samples: Sync {
     }
 
     /// Whether a draw serves one forward pass only, as of outputs that are sampled. Provided: no.
+    #[doc(hidden)]
     fn serves_once(&self) -> bool {
         false
     }
 
     /// The weights of a draw that was made, where making it again would cost more than copying them. Provided: none.
+    #[doc(hidden)]
     fn copy(&self, draw: &DrawOf<'_, Self>) -> Option<Weights<ScalarOf<Self>>> {
         let _ = draw;
         None
@@ -110,4 +115,11 @@ impl<S: Samples> Samples for &S {
     fn copy(&self, draw: &DrawOf<'_, S>) -> Option<Weights<ScalarOf<S>>> {
         (**self).copy(draw)
     }
+}
+
+/// # Panics
+/// If there is no such draw.
+#[track_caller]
+fn check_index(index: usize, count: usize) {
+    assert!(index < count, "Samples::draw: there is no draw {index} (from 0) of {count}");
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use super::{DrawOf, Samples, ScalarOf};
+use super::{DrawOf, Samples, ScalarOf, check_index};
 use crate::engine::Name;
 use crate::{Bayesian, Drawing, Drawn, Draws, Estimator, Local, Parameters, Path, Real, Suits, Tape, Tensor, Variance};
 
@@ -16,7 +16,8 @@ const AT_ONCE: usize = 64;
 /// For each row by itself it is exact, where weights are normal and each is used once: an output is then normal, with the mean
 /// and the variance that it is sampled with. *Rows no longer share weights*: what depends on several of them, such as the
 /// probability that two rows have the same class, is not that of the posterior. Over positions (a convolution, a dense layer
-/// over time) it is the published approximation, which treats positions as independent.
+/// over time) it is the published approximation, which treats positions as independent. A row's noise goes by its place among
+/// the rows of a prediction, so its answer varies with the place, within Monte Carlo error.
 ///
 /// `M` is how the model is held, as in [`KeptDraws`](crate::KeptDraws). It does not compile for a model with a posterior whose
 /// elements depend on each other.
@@ -93,6 +94,7 @@ impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for SampledOutput
 
     #[track_caller]
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
+        check_index(index, self.draws.count());
         let draws = AT_ONCE.min(self.draws.count() - index);
         // Rows that are predicted later have noise of their own.
         let key = self.draws.key(index).index(first);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{DrawOf, Samples, ScalarOf};
+use super::{DrawOf, Samples, ScalarOf, check_index};
 use crate::{Bayesian, Drawing, Draws, Tape, Weights};
 
 /// Draws of a model's own posterior: [`posterior`](crate::PredictFromPosterior::posterior). Nothing is kept: each prediction draws the weights again, the
@@ -37,7 +37,9 @@ impl<M: Bayesian + Sync> Samples for FromPosterior<'_, M> {
         self.draws.count()
     }
 
+    #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        check_index(index, self.draws.count());
         self.model.draw(tape, Drawing::new(self.draws.key(index)).without_kl())
     }
 

@@ -202,6 +202,14 @@ impl<T: Real> Weights<T> {
             if shape != other {
                 return Err(format!("`{name}` has the shape {other:?}, and {shape:?} in the model"));
             }
+            let constrained = if self.unconstrained { Space::Reals } else { wanted.space };
+            let fits = |w: &T| w.is_finite() && constrained.contains(w.to_f64());
+            if let Some(element) = found.tensor.data().iter().position(|w| !fits(w)) {
+                let value = found.tensor.data()[element].to_f64();
+                return Err(format!(
+                    "element {element} (from 0) of `{name}` is {value}, and it must be one of {constrained}"
+                ));
+            }
         }
         Ok(())
     }

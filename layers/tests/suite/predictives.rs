@@ -1,7 +1,7 @@
 //! What likelihoods predict: probabilities too small to be numbers, classes ruled out, distributions along axes.
 
 use elbo::prelude::*;
-use elbo::{Likelihood, Outputs};
+use elbo::{LogLikelihood, TrainError};
 
 fn outputs<const D: usize>(shape: [usize; D], of: &[f32]) -> Outputs {
     Outputs::new(Tensor::new(shape, of))
@@ -145,4 +145,97 @@ fn labels_are_sampled_as_often_as_they_are_probable() {
         assert!((share - p).abs() <= 5.0 * (p * (1.0 - p) / 4e4).sqrt(), "{i}: {share} {p}");
     }
     assert_ne!(samples, predicted.samples(40_000, Key::new(2)));
+}
+
+/// Waiting times without a check of shapes, so that targets of another shape are broadcast; P(0) = ½ of each time.
+#[derive(Clone, Debug)]
+struct Waiting;
+
+impl<T: Real> Likelihood<T> for Waiting {
+    type Targets = Tensor<T>;
+    type Predictive = Mixture<Self>;
+
+    fn log_likelihood<'t>(&self, log_mean: Var<'t, T>, times: &'t Tensor<T>) -> Var<'t, T> {
+        -log_mean - log_mean.tape().input(times) / log_mean.exp()
+    }
+
+    fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
+        Mixture::new(Waiting, outputs)
+    }
+}
+
+impl Univariate for Waiting {
+    fn mean(&self, log_mean: &[f64]) -> f64 {
+        0.5 * log_mean[0].exp()
+    }
+    fn variance(&self, log_mean: &[f64]) -> f64 {
+        0.75 * (2.0 * log_mean[0]).exp()
+    }
+    fn cdf(&self, log_mean: &[f64], time: f64) -> f64 {
+        if time < 0.0 { 0.0 } else { 1.0 - 0.5 * (-time / log_mean[0].exp()).exp() }
+    }
+}
+
+#[test]
+fn targets_that_are_broadcast_are_refused() {
+    let data = |shape: &[usize]| Examples::new(Tensor::full([20, 2], 0.5), Tensor::full(shape, 1.0)).unwrap();
+    let fit = |shape: &[usize]| Elbo::new(Waiting).quiet().fit(&mut Dense::new(2, 1), &data(shape), Epochs(1));
+    fit(&[20, 1]).unwrap();
+    let error = fit(&[20]).unwrap_err();
+    assert!(matches!(error, TrainError::Forward { .. }), "{error}");
+    let message = error.to_string();
+    assert!(message.contains("[20, 20]") && message.contains("broadcast") && message.contains("(20, 1)"), "{message}");
+}
+
+#[test]
+fn a_jump_of_a_distribution_is_a_quantile_and_is_covered() {
+    let predicted = outputs([2, 1, 1], &[0.0, 1.0]).under(&Waiting);
+    assert_eq!(predicted.quantile(0.3), [0.0]);
+    assert_eq!(predicted.coverage(&Tensor::<f64>::zeros([1, 1]), 0.5), 1.0);
+    assert_eq!(predicted.coverage(&Tensor::<f64>::full([1, 1], 100.0), 0.5), 0.0);
+}
+
+/// Without a mean and a variance.
+#[derive(Clone, Debug)]
+struct CauchyNoise;
+
+impl Univariate for CauchyNoise {
+    fn mean(&self, _: &[f64]) -> f64 {
+        f64::NAN
+    }
+    fn variance(&self, _: &[f64]) -> f64 {
+        f64::INFINITY
+    }
+    fn cdf(&self, place: &[f64], y: f64) -> f64 {
+        0.5 + (y - place[0]).atan() / std::f64::consts::PI
+    }
+}
+
+#[test]
+fn a_distribution_without_moments_has_intervals() {
+    let predicted = Mixture::new(CauchyNoise, &outputs([1, 2, 1], &[0.0, 3.0]));
+    let (low, high) = predicted.interval(0.5);
+    for ((low, high), place) in low.iter().zip(&high).zip([0.0, 3.0]) {
+        assert!((low - (place - 1.0)).abs() < 1e-9 && (high - (place + 1.0)).abs() < 1e-9, "{low} {high}");
+    }
+    let both = Mixture::new(CauchyNoise, &outputs([2, 1, 1], &[-5.0, 5.0]));
+    assert!(both.quantile(0.5)[0].abs() < 1e-9);
+}
+
+#[test]
+fn yes_or_no_as_classes_keeps_small_probabilities_and_axes() {
+    let predicted = outputs([1, 1, 1], &[800.0]).under(&Bernoulli);
+    assert_eq!(predicted.nll(&Tensor::<f64>::zeros([1, 1])), 800.0);
+    assert_eq!(predicted.classes().nll(&[0]), 800.0);
+    assert_eq!(outputs([1, 3, 4], &[0.0; 12]).under(&Bernoulli).classes().shape(), [3, 4]);
+}
+
+#[test]
+#[should_panic(expected = "is not finite under draw 0")]
+fn the_likelihood_of_an_output_that_overflows_is_refused() {
+    let model = Dense::new(1, 2);
+    let data = Examples::new(Tensor::full([2, 1], 1e38), vec![0, 1]).unwrap();
+    let mut weights = model.mean_weights();
+    weights.set_flat(&[10.0, 0.0, 0.0, 0.0]).unwrap();
+    let _: Result<LogLikelihood, _> = KeptDraws::of(&model, vec![weights]).unwrap().log_likelihood(&Categorical, &data);
 }

@@ -33,6 +33,10 @@ fn weights_of_another_model_are_refused() {
     assert!(mistake.starts_with("set 1 (from 0) of the weights is of another model: `"), "{mistake}");
     let mistake = KeptDraws::of(&model, vec![Dense::new(4, 6).mean_weights()]).unwrap_err().to_string();
     assert!(mistake.contains("2 tensors for 6 random weights"), "{mistake}");
+    let mut unfit = model.mean_weights();
+    unfit.get_mut("head.bias").unwrap()[1] = f32::NAN;
+    let mistake = KeptDraws::of(&model, vec![unfit]).unwrap_err().to_string();
+    assert!(mistake.contains("element 1 (from 0) of `head.bias` is NaN"), "{mistake}");
     assert!(KeptDraws::of(&model, vec![]).unwrap_err().to_string().contains("no weights"));
 }
 
@@ -154,4 +158,11 @@ fn numbers_and_yes_or_no_have_intervals_and_metrics() {
         let share = samples.data().iter().skip(i).step_by(50).sum::<f64>() / 4000.0;
         assert!((share - p).abs() < 5.0 * 0.5 / 4000f64.sqrt(), "{share} {p}");
     }
+}
+
+#[test]
+#[should_panic(expected = "there is no draw 3 (from 0) of 3")]
+fn a_draw_that_is_not_there_is_refused() {
+    let (model, tape) = (classifier(4, 6, 2), Tape::inference());
+    model.posterior(Draws(3)).draw(&tape, 3);
 }
