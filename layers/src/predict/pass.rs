@@ -167,14 +167,14 @@ mod tests {
 
     #[test]
     fn parts_come_to_what_the_whole_does() {
-        let model = Dense::new(2, 3).initial_sd(400.0);
+        let model = Dense::new(2, 3).initial_sd(4000.0);
         let x = Tensor::from_fn([1000, 2], |i| (i as f64).sin());
         let samples = model.posterior(Draws(3));
         let parts = |bytes: usize| predict_in_parts(&samples, &Own, &Categorical, &x, bytes);
         let whole = parts(usize::MAX);
         assert_eq!(parts(1), whole);
         let labels: Vec<usize> = (0..1000).map(|i| i % 3).collect();
-        assert!(whole.nll(&labels) > 100.0, "no probability is tiny");
+        assert!(whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(), "no probability is tiny");
         let noise = Gaussian::new(0.5);
         let numbers = |bytes: usize| predict_in_parts(&samples, &Own, &noise, &x, bytes);
         assert_eq!(numbers(1), numbers(usize::MAX));
