@@ -7,26 +7,13 @@
 //! `volumes` is conv 3×3×3 1→32, relu, conv 3×3×3 32→32, relu, global average and dense to 10 on 16 volumes of 12³. The
 //! more a weight is used, the less its divergence's gradient costs beside its likelihood's.
 
+mod networks;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use elbo::nn::Conv3d;
 use elbo::prelude::*;
 use elbo::with_threads;
-
-#[bayesian]
-struct Classifier {
-    hidden: [Dense; 2],
-    head: Dense,
-}
-
-#[bayesian]
-impl Classifier {
-    fn forward(&self, x: Var) -> Var {
-        let [first, second] = self.hidden;
-        let x = first.forward(x).relu();
-        let x = second.forward(x).relu();
-        self.head.forward(x)
-    }
-}
+use networks::classifier;
 
 #[bayesian]
 struct Volumes {
@@ -80,9 +67,7 @@ fn numbers<const N: usize>(shape: [usize; N]) -> Tensor {
 
 fn all(criterion: &mut Criterion) {
     for width in [400, 1200] {
-        let hidden = [Dense::new(784, width), Dense::new(width, width)];
-        let model = Classifier { hidden, head: Dense::new(width, 10) };
-        sweeps(criterion, &format!("mlp-{width}"), &model, &numbers([128, 784]));
+        sweeps(criterion, &format!("mlp-{width}"), &classifier(width), &numbers([128, 784]));
     }
     let convolution = |channels| Conv3d::new(channels, 32, [3; 3]).padding([1; 3]);
     let model = Volumes { convolutions: [convolution(1), convolution(32)], head: Dense::new(32, 10) };

@@ -3,25 +3,12 @@
 //!
 //! `cargo bench -p elbo --bench evaluate -- [--rows 60000] [--draws 64] [--threads 2]`
 
+mod networks;
+
 use std::time::Instant;
 
 use elbo::prelude::*;
-
-#[bayesian]
-struct Classifier {
-    hidden: [Dense; 2],
-    head: Dense,
-}
-
-#[bayesian]
-impl Classifier {
-    fn forward(&self, x: Var) -> Var {
-        let [first, second] = self.hidden;
-        let x = first.forward(x).relu();
-        let x = second.forward(x).relu();
-        self.head.forward(x)
-    }
-}
+use networks::classifier;
 
 /// The number after this flag.
 fn flag(name: &str, default: usize) -> usize {
@@ -35,7 +22,7 @@ fn flag(name: &str, default: usize) -> usize {
 
 fn main() {
     let [rows, draws, threads] = [("--rows", 60_000), ("--draws", 64), ("--threads", 2)].map(|(name, d)| flag(name, d));
-    let mut model = Classifier { hidden: [Dense::new(784, 400), Dense::new(400, 400)], head: Dense::new(400, 10) };
+    let mut model = classifier(400);
     model.initialise(Key::new(1));
     let x = Tensor::from_fn([rows, 784], |i| (i as f64 * 0.731).sin());
     let data =

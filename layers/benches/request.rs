@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p elbo --bench request`
 
+mod networks;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -10,26 +12,11 @@ use criterion::Criterion;
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
 use elbo::{KeptDraws, SampledOutputs, with_threads};
-
-#[bayesian]
-struct Classifier {
-    hidden: [Dense; 2],
-    head: Dense,
-}
-
-#[bayesian]
-impl Classifier {
-    fn forward(&self, x: Var) -> Var {
-        let [first, second] = self.hidden;
-        let x = first.forward(x).relu();
-        let x = second.forward(x).relu();
-        self.head.forward(x)
-    }
-}
+use networks::classifier;
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let model = Classifier { hidden: [Dense::new(784, 400), Dense::new(400, 400)], head: Dense::new(400, 10) };
+    let model = classifier(400);
     let row = Tensor::from_fn([1, 784], |i| (i as f64 * 0.731).sin());
     let kept = KeptDraws::new(&model, Draws(64));
     let sampled = SampledOutputs::new(&model, Draws(64));

@@ -5,25 +5,12 @@
 //! Everything is f32 and the inputs lie in memory. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10
 //! with relu, categorical, batch 128, N = 60,000; `small` is 1-50-50-1 with tanh, squared error, batch 32, N = 1,000.
 
+mod networks;
+
 use criterion::Criterion;
 use elbo::prelude::*;
 use elbo::with_threads;
-
-#[bayesian]
-struct Classifier {
-    hidden: [Dense; 2],
-    head: Dense,
-}
-
-#[bayesian]
-impl Classifier {
-    fn forward(&self, x: Var) -> Var {
-        let [first, second] = self.hidden;
-        let x = first.forward(x).relu();
-        let x = second.forward(x).relu();
-        self.head.forward(x)
-    }
-}
+use networks::classifier;
 
 #[bayesian]
 struct Curve {
@@ -39,10 +26,6 @@ impl Curve {
         let x = second.forward(x).tanh();
         self.head.forward(x)
     }
-}
-
-fn classifier(width: usize) -> Classifier {
-    Classifier { hidden: [Dense::new(784, width), Dense::new(width, width)], head: Dense::new(width, 10) }
 }
 
 fn numbers(shape: [usize; 2]) -> Tensor {

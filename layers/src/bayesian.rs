@@ -83,7 +83,7 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// The model with these random weights. They enter the tape as leaves: gradients reach them, and are gathered in
-    /// [`Gradients::of(&weights)`](crate::Gradients::of). What is no random weight of the model, such as a
+    /// [`Gradients::of(&weights)`](crate::Gradients::of). Parameters without a distribution, such as a
     /// [`Point`](crate::Point) without a prior, is constant. If the weights are
     /// [unconstrained](crate::Weights::unconstrained), the tape maps them back.
     ///

@@ -74,7 +74,7 @@ where
     /// drawn at random its mean is the [value](LogJoint::value). `gradient` is set as for all data.
     ///
     /// # Panics
-    /// As [`gradient`](LogJoint::gradient), or if there are no rows, or one that is not there.
+    /// As [`gradient`](LogJoint::gradient), or if `rows` is empty or has an index out of range.
     #[track_caller]
     pub fn batch(&self, weights: &Weights<M::Scalar>, rows: &[usize], gradient: &mut [M::Scalar]) -> f64 {
         assert!(!rows.is_empty(), "LogJoint::batch: no rows");

@@ -125,8 +125,8 @@ impl Geometry {
         (cut, parts, tasks, pieces(tasks, self.is_parallel()))
     }
 
-    /// The way back to the input as a convolution, where it is one. An input with elements behind the last tap, which
-    /// a transposed convolution with an output padding makes, has none.
+    /// The gradient with respect to the input as a convolution, if it is one. It is not where the input has elements that
+    /// the kernel never reaches, as that of a transposed convolution with output padding has.
     fn back(&self) -> Option<Geometry> {
         direct::flipped(self).filter(|back| back.axes.iter().all(|axis| axis.stride == 1 && axis.is_consistent()))
     }

@@ -198,7 +198,7 @@ impl Chunk {
         let memory = unsafe { std::alloc::alloc_zeroed(layout) };
         match NonNull::new(memory.cast()) {
             Some(memory) => Chunk { memory, lines },
-            None => panic!("a tape cannot hold {} more bytes: there is no memory for them", layout.size()),
+            None => panic!("out of memory: the tape could not allocate {} more bytes", layout.size()),
         }
     }
 

@@ -140,7 +140,7 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// A parameter that is no random weight's: on the tape, to be learned; or as a constant, where the weights are given
+    /// A parameter that does not belong to a random weight: on the tape, to be learned; or as a constant, where weights are given
     /// and gradients are with respect to these.
     pub(crate) fn own_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {

@@ -103,7 +103,7 @@ impl Estimators {
             }
         });
         Err(format!(
-            "an estimator is set for `{}`, which is no random weight of the model, nor a part with one; its weights are {}",
+            "an estimator is set for `{}`, but the model has neither a random weight nor a part of that name; its weights are {}",
             named.name,
             names.join(", ")
         ))

@@ -65,6 +65,10 @@ impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
     #[track_caller]
     pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
         self.check("log_likelihood", targets);
+        self.log_likelihood_of_checked(targets)
+    }
+
+    fn log_likelihood_of_checked<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
         let (targets, rows, draws) = (targets.cast::<f64>(), self.len(), self.draws());
         let all = self.outputs.draws_and_rows();
         let of_draws: Vec<Vec<f64>> = map_tasks(draws, Tape::inference, |tape, draw| {
@@ -81,7 +85,7 @@ impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
     #[track_caller]
     pub fn nll<T: Real>(&self, targets: &Tensor<T>) -> f64 {
         self.check("nll", targets);
-        -self.log_likelihood(targets).iter().sum::<f64>() / self.len() as f64
+        -self.log_likelihood_of_checked(targets).iter().sum::<f64>() / self.len() as f64
     }
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn probabilities<T: Real>(outputs: &Outputs<T>) -> Probabilities {
     }
     if let Some(at) = whole.entropy.iter().position(|entropy| entropy.is_nan()) {
         panic!(
-            "predict: all classes are ruled out, or a logit is no number, in distribution {at} (from 0) of some draw"
+            "predict: all classes are ruled out (every logit is −∞), or a logit is NaN, in distribution {at} (from 0) of some draw"
         );
     }
     Probabilities::new(whole.mean, whole.entropy, classes, outputs.draws()).with_axes(axes).with_logarithms(whole.tiny)

@@ -34,7 +34,7 @@ impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
         KeptDraws { model, weights, in_one_batch: draws.are_in_one_batch() }
     }
 
-    /// Weights that come from elsewhere: a Markov chain, an ensemble, files. What is no random weight of `model`, such as the
+    /// Weights that come from elsewhere: a Markov chain, an ensemble, files. Everything else in `model`, such as the
     /// running statistics of a batch normalisation, is the model's for all of them.
     ///
     /// Members of an ensemble begin and train apart if each has a seed of its own:

@@ -166,7 +166,7 @@ fn a_weight_may_be_estimated_otherwise_than_the_rest() {
 
 #[test]
 #[should_panic(
-    expected = "draw: an estimator is set for `hidden.7`, which is no random weight of the model, nor a part with one; its \
+    expected = "draw: an estimator is set for `hidden.7`, but the model has neither a random weight nor a part of that name; its \
                 weights are `hidden.0.weight`"
 )]
 fn an_estimator_for_nothing_is_refused() {
@@ -194,7 +194,9 @@ fn names_count_whatever_the_key() {
 }
 
 #[test]
-#[should_panic(expected = "draw: an estimator is set for `head.weight.mean`, which is no random weight")]
+#[should_panic(
+    expected = "draw: an estimator is set for `head.weight.mean`, but the model has neither a random weight"
+)]
 fn a_weight_s_parameter_is_no_weight() {
     let model = crate::common::classifier(3, 4, 2);
     let estimators = Estimators::all(Estimator::Sample).set("head.weight.mean", Estimator::Local);

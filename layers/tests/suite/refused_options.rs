@@ -40,7 +40,11 @@ fn says(error: TrainError, words: &[&str]) -> TrainError {
 fn estimators_for_what_the_model_has_not() {
     for name in ["hidden.7", "head.weight.mean", ""] {
         let estimators = Estimators::all(Estimator::Sample).set(name, Estimator::Local);
-        let words = [&format!("an estimator is set for `{name}`"), "which is no random weight", "`hidden.0.weight`"];
+        let words = [
+            &format!("an estimator is set for `{name}`"),
+            "but the model has neither a random weight",
+            "`hidden.0.weight`",
+        ];
         assert!(matches!(refusal(elbo().estimators(estimators), &words), TrainError::Options(_)));
     }
 }

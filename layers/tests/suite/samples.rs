@@ -94,7 +94,7 @@ fn sampled_outputs_have_the_posterior_s_predictive() {
 }
 
 #[test]
-fn sampled_outputs_are_the_same_for_any_batch_and_number_of_threads() {
+fn sampled_outputs_of_a_first_row_are_the_same_alone_and_of_all_rows_on_any_threads() {
     let model = classifier(4, 6, 2);
     let samples = SampledOutputs::new(&model, Draws(70).seed(2));
     let x = inputs(40);
