@@ -2,8 +2,9 @@
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
+use crate::engine::{Real, Tape, Tensor, Var};
+use crate::likelihood::{Likelihood, MeanNll};
 use crate::outputs::Outputs;
-use crate::{Likelihood, MeanNll, Real, Tape, Tensor, Var};
 
 /// A tape, and buffers that the rows of a batch are gathered in. From the second batch of a size on nothing is allocated.
 pub(crate) struct Batch<T: Real, Y> {

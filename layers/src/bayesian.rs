@@ -3,11 +3,13 @@
 use std::cell::Cell;
 
 use crate::drawing::{Cx, Drawing, Mode, Suits};
+use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::numbers::SameAs;
 use crate::terms::Terms;
 use crate::verdict::{ClosedForm, Verdict};
-use crate::{Key, Parameters, Path, Real, Tape, Tensor, Var, Weight, Weights};
+use crate::weight::Weight;
+use crate::weights::Weights;
 
 /// A model with a distribution over its weights.
 ///

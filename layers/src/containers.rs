@@ -1,6 +1,10 @@
 //! Containers of models are models.
 
-use crate::{Bayesian, Cx, Drawn, Path, Real, Verdict, Weight};
+use crate::bayesian::{Bayesian, Drawn};
+use crate::drawing::Cx;
+use crate::engine::{Path, Real};
+use crate::verdict::Verdict;
+use crate::weight::Weight;
 
 impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
     type Draw<'t> = [M::Draw<'t>; N];

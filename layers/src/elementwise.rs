@@ -10,7 +10,7 @@ use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::kernels::reduce::LANES;
 use crate::engine::threads::{GRAIN, Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// Elements that are summed in one go; sums of such blocks are added in a tree, so that any number of threads gives
 /// the same bits.

@@ -1,6 +1,7 @@
 //! Calling a model's forward generically.
 
-use crate::{Bayesian, Drawn, Var};
+use crate::bayesian::{Bayesian, Drawn};
+use crate::engine::Var;
 
 /// A draw with a `forward` from `X`: `#[bayesian] impl` writes it where there is `fn forward(&self, x: X)`.
 #[diagnostic::on_unimplemented(

@@ -1,10 +1,14 @@
 //! The log joint density of a model's weights and the data.
 
 use crate::batch::Batch;
+use crate::bayesian::{Bayesian, Drawn};
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
+use crate::engine::{Gradients, Path, Real, Tape};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
 use crate::outputs::Own;
-use crate::{Bayesian, Drawn, Gradients, Layer, Likelihood, Path, Real, Tape, Weights};
+use crate::weights::Weights;
 
 /// Groups of examples that are summed apart, whatever the number of threads: so sums have the same bits on any number.
 const GROUPS: usize = 16;

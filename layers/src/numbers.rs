@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use crate::{Cx, Given, Real, Weight};
+use crate::drawing::Cx;
+use crate::engine::Real;
+use crate::prior::Given;
+use crate::weight::Weight;
 
 /// x, the number called `what`, in the number type of a model.
 ///

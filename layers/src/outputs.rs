@@ -1,7 +1,8 @@
 //! How a model's outputs come from a draw.
 
 use crate::bayesian::Bayesian;
-use crate::{Forward, Layer, Var};
+use crate::engine::Var;
+use crate::forward::{Forward, Layer};
 
 /// From a draw of `M` and a batch's inputs to its outputs.
 pub(crate) trait Outputs<M: Bayesian> {

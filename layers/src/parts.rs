@@ -2,7 +2,10 @@
 
 use std::marker::PhantomData;
 
-use crate::{Bayesian, Divergence, No, Prior, Verdict, Yes};
+use crate::bayesian::Bayesian;
+use crate::divergence::Divergence;
+use crate::prior::Prior;
+use crate::verdict::{No, Verdict, Yes};
 
 /// What a list of fields says of the model.
 pub trait Verdicts {

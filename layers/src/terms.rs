@@ -1,7 +1,7 @@
 //! Sums of scalars on a tape, many in one operation.
 
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// Terms that one operation adds up, in double precision.
 const TOGETHER: usize = 16;

@@ -3,10 +3,15 @@
 use std::cell::{Cell, OnceCell};
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
+use crate::bayesian::Drawn;
+use crate::divergence::Divergence;
 use crate::drawing::{Cx, Estimator, Mode};
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
+use crate::engine::{Path, Real, Tensor, Var};
 use crate::estimate::{self, Grid};
-use crate::{Divergence, Drawn, Given, Path, Posterior, Prior, Real, Space, Tensor, Var, Variance, Weights};
+use crate::posterior::{Posterior, Variance};
+use crate::prior::{Given, Prior};
+use crate::weights::{Space, Weights};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::targets::check_finite;
 use super::{DataError, Scaling, Targets, shuffle};
-use crate::{Key, Real, Tensor};
+use crate::engine::{Key, Real, Tensor};
 
 /// Inputs with their targets, row by row: at least one, all finite.
 ///

@@ -1,7 +1,7 @@
 //! Small grey images with labels.
 
 use super::{DataError, Examples};
-use crate::{Real, Tensor};
+use crate::engine::{Real, Tensor};
 
 /// Grey images of one size, a byte a pixel, each with its label: what MNIST and its likes are.
 #[derive(Clone, Debug, PartialEq, Eq)]

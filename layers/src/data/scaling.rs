@@ -1,8 +1,8 @@
 //! Bringing columns to a common scale, and back.
 
 use super::Targets;
+use crate::engine::{Real, Tensor};
 use crate::numbers::held;
-use crate::{Real, Tensor};
 
 /// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
 #[derive(Clone, Debug, PartialEq)]

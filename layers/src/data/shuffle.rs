@@ -1,6 +1,6 @@
 //! Random orders.
 
-use crate::Key;
+use crate::engine::Key;
 
 /// Puts `rows` into a random order that depends on `key` alone, the same on every machine. All
 /// orders are equally likely but for a bias below `rows.len()`/2⁶⁴.

@@ -1,7 +1,7 @@
 //! What an example should be answered with: labels or numbers.
 
 use super::DataError;
-use crate::{Real, Tensor};
+use crate::engine::{Real, Tensor};
 
 /// The targets of a data set, one a row: labels (`Vec<usize>`) or numbers (`Tensor<T>`, rows first).
 ///

@@ -3,10 +3,15 @@
 use super::spread::{Learned, Spread, median};
 use super::{Diagnose, Diagnosis, Forces, Parameter};
 use crate::batch::Batch;
+use crate::bayesian::{Bayesian, Drawn};
 use crate::data::Examples;
+use crate::engine::{Gradients, Path, Real, Role, Tape, Var};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
 use crate::outputs::Own;
+use crate::posterior::Variance;
 use crate::terms::Terms;
-use crate::{Bayesian, Drawn, Gradients, Layer, Likelihood, Path, Real, Role, Tape, Var, Variance, Weight};
+use crate::weight::Weight;
 
 pub(super) fn measure<T, M, L>(
     how: &Diagnose,
@@ -68,7 +73,7 @@ struct Found {
 /// Every weight, with the gradient of Σ ln σ over those that are independent.
 fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T>) -> Vec<Found> {
     let tape = Tape::new();
-    let net = model.draw(&tape, crate::Key::new(0));
+    let net = model.draw(&tape, crate::engine::Key::new(0));
     let (mut found, mut sum) = (Vec::new(), Terms::new());
     net.walk(&Path::ROOT, &mut |path, weight| {
         let variance = weight.variance_var();

@@ -1,7 +1,7 @@
 //! What the posterior's spread says of one weight.
 
 use super::FALLEN_BACK;
-use crate::Role;
+use crate::engine::Role;
 
 /// A learned tensor of a weight, and the gradients by it.
 pub(super) struct Learned {

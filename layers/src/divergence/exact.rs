@@ -1,7 +1,8 @@
 //! What closed forms are made of: on the tape, and in double precision, whatever the parameters are held in.
 
 use crate::engine::threads::sum_blocks;
-use crate::{Normal, Real, Tensor, Var};
+use crate::engine::{Real, Tensor, Var};
+use crate::prior::Normal;
 
 /// Terms that are added one after the other; sums of such blocks are added in a tree.
 const BLOCK: usize = 4096;

@@ -4,9 +4,14 @@
 //! trace is ‖L‖² and ½ ln det Σ = ln det L. With Σ = A Aᵀ ⊗ B Bᵀ, of a matrix normal of r rows and c columns, the trace
 //! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
 
+use crate::divergence::Divergence;
 use crate::divergence::exact::{away, away_on};
+use crate::drawing::Cx;
+use crate::engine::{Real, Var};
 use crate::posterior::check;
-use crate::{Cx, Divergence, FullCovariance, Given, MatrixNormal, Normal, Real, Var, Yes};
+use crate::posterior::{FullCovariance, MatrixNormal};
+use crate::prior::{Given, Normal};
+use crate::verdict::Yes;
 
 impl<T: Real> Divergence<Normal> for FullCovariance<T> {
     type Exact = Yes;

@@ -8,9 +8,14 @@ mod forms;
 use std::f64::consts::LN_2;
 
 use super::mean_field;
+use crate::divergence::Divergence;
 use crate::divergence::Sampled;
-use crate::{Cx, Divergence, Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormal, LogNormalPrior};
-use crate::{LogUniform, No, Normal, Normals, Prior, Real, Var, Yes};
+use crate::drawing::Cx;
+use crate::engine::{Real, Var};
+use crate::posterior::LogNormal;
+use crate::prior::{Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormalPrior};
+use crate::prior::{LogUniform, Normal, Normals, Prior};
+use crate::verdict::{No, Yes};
 use forms::{Distance, Each, Logarithms, Scaled, Squares};
 
 /// The divergence of the logarithms' normals: a change of variables leaves it as it is.

@@ -1,10 +1,12 @@
 //! What the closed forms of the mean-field normal share: sums of one function of μ and ρ.
 
+use crate::drawing::Cx;
 use crate::elementwise::{Summand, sum, total};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
 use crate::posterior::check;
-use crate::{Cx, MeanField, Real, Var};
 
 /// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
 const VANISHING: f64 = -40.0;

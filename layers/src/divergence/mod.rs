@@ -18,9 +18,14 @@ mod radial;
 mod scaled_normal;
 mod spike_and_slab;
 
+use crate::drawing::Cx;
+use crate::engine::{Path, Var};
 use crate::hidden::{Known, Nats};
 use crate::numbers::SameAs;
-use crate::{Cx, Given, Path, Posterior, Prior, Var, Verdict, Weight};
+use crate::posterior::Posterior;
+use crate::prior::{Given, Prior};
+use crate::verdict::Verdict;
+use crate::weight::Weight;
 
 /// A weight drawn, or its variance, and its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);

@@ -14,14 +14,18 @@ mod scale;
 #[cfg(test)]
 mod tests;
 
+use crate::divergence::Divergence;
 use crate::divergence::Sampled;
 use crate::drawing::{Cx, Noise};
 use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
 use crate::posterior::check;
-use crate::{Divergence, Given, MeanField, Normal, Real, Var, Yes};
+use crate::prior::{Given, Normal};
+use crate::verdict::Yes;
 use backward::Backward;
 pub(crate) use estimated::{LogDensity, estimated};
 use forward::{Exact, Forward};

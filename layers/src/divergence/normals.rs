@@ -1,10 +1,15 @@
 //! The mean-field normal under a normal prior with a mean and a standard deviation for every element.
 
 use super::mean_field::{self, log_slope};
+use crate::divergence::Divergence;
+use crate::drawing::Cx;
 use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Cx, Divergence, Given, MeanField, Normals, Real, Var, Yes};
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
+use crate::prior::{Given, Normals};
+use crate::verdict::Yes;
 
 /// KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element.
 impl<T: Real> Divergence<Normals> for MeanField<T> {

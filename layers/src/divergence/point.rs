@@ -1,9 +1,14 @@
 //! A certain weight under a prior: maximum a posteriori.
 
-use crate::{
-    Cauchy, Cx, Divergence, Given, HalfCauchy, HalfNormal, Horseshoe, Laplace, LogNormalPrior, LogUniform, MonteCarlo,
-    No, Normal, Normals, Point, Prior, Real, ScaleMixture, StudentT, Tape, Var, Yes,
+use crate::divergence::Divergence;
+use crate::drawing::Cx;
+use crate::engine::{Real, Tape, Var};
+use crate::posterior::Point;
+use crate::prior::{
+    Cauchy, Given, HalfCauchy, HalfNormal, Horseshoe, Laplace, LogNormalPrior, LogUniform, MonteCarlo, Normal, Normals,
+    Prior, ScaleMixture, StudentT,
 };
+use crate::verdict::{No, Yes};
 
 /// −ln p(w), without a tape.
 pub(super) fn negative_log_density<T: Real>(point: &Point<T>, prior: &impl Prior) -> f64 {

@@ -7,9 +7,14 @@
 //!
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
+use crate::divergence::Divergence;
 use crate::divergence::exact::{away, away_on, sum};
+use crate::drawing::Cx;
+use crate::engine::{Real, Var};
+use crate::posterior::Radial;
 use crate::posterior::{check, log_scales, log_softplus, radial, softplus};
-use crate::{Cx, Divergence, Given, Normal, Radial, Real, Var, Yes};
+use crate::prior::{Given, Normal};
+use crate::verdict::Yes;
 
 /// n ln s + n/2 ln 2π − H(v).
 fn constant(n: usize, prior: Normal) -> f64 {

@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use super::noise::FixedNoise;
 use super::{Estimator, Estimators};
+use crate::engine::{Key, Path, Real, Tape, Tensor, Var};
 use crate::samples::Moments;
-use crate::{Key, Path, Real, Tape, Tensor, Var, Weights};
+use crate::weights::Weights;
 
 /// Where a draw's weights come from.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! How random weights enter linear maps.
 
-use crate::{Key, Parameters, Path, Role};
+use crate::engine::{Key, Parameters, Path, Role};
 
 /// How a random weight enters a linear map. Every estimator has the same expectation, of the loss and of its gradient,
 /// where a weight has one linear use per example; they differ in variance and cost.

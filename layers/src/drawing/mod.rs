@@ -14,8 +14,8 @@ pub use suits::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutpu
 
 use std::marker::PhantomData;
 
+use crate::engine::{Key, Real};
 use crate::samples::Moments;
-use crate::{Key, Real};
 
 /// How to draw: the key of the noise, and what is chosen beside it. A [`Key`] alone will do where nothing is.
 ///

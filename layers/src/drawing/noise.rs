@@ -5,7 +5,7 @@ use super::{Cx, Mode};
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block, Philox};
 use crate::engine::{Adjoints, Evaluation, Operation, Shape};
-use crate::{Key, Path, Real, Tensor, Var};
+use crate::engine::{Key, Path, Real, Tensor, Var};
 
 /// Standard normal noise by name, to be used in a draw instead of a key's.
 ///

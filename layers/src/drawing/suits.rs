@@ -1,7 +1,9 @@
 //! Estimators as types, which the compiler holds against the families of a model's posteriors.
 
 use super::Estimator;
-use crate::{Bayesian, Posterior, Verdict, Yes};
+use crate::bayesian::Bayesian;
+use crate::posterior::Posterior;
+use crate::verdict::{Verdict, Yes};
 
 /// [`Estimator::Sample`] as a type. It suits every model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,12 +1,13 @@
 //! Multiplying by random signs of examples and features.
 
+use crate::drawing::Cx;
 use crate::drawing::Mode;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::signs;
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Cx, Key, Real, Tensor, Var};
+use crate::engine::{Key, Real, Tensor, Var};
 
 /// An array of shape (examples, positions, features, space), of which a sign depends on example and feature.
 #[derive(Clone, Copy)]

@@ -3,8 +3,9 @@
 mod flip;
 mod output;
 
+use crate::drawing::Cx;
 use crate::engine::Operand;
-use crate::{Cx, Real, Var};
+use crate::engine::{Real, Var};
 pub(crate) use flip::Grid;
 use flip::flip;
 use output::sample_output;

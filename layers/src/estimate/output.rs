@@ -1,5 +1,6 @@
 //! Sampling a linear map's outputs.
 
+use crate::drawing::Cx;
 use crate::drawing::{DrawNoise, Noise};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -7,7 +8,7 @@ use crate::engine::kernels::map::scale;
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Cx, Real, Var};
+use crate::engine::{Real, Var};
 
 /// mean + √variance · ε, with an ε of its own for every element.
 #[track_caller]

@@ -1,10 +1,11 @@
 //! Classes, from logits.
 
 use crate::engine::{CrossEntropy, Reduction};
+use crate::engine::{Real, Var};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::metrics::Probabilities;
+use crate::predict::Outputs;
 use crate::predict::probabilities;
-use crate::{Outputs, Real, Var};
 
 /// p(class) = softmax(output): outputs are logits (examples, .., classes), with the classes along the last axis; targets are
 /// labels. For training and for log-likelihoods, outputs are (examples, classes).

@@ -12,7 +12,8 @@ pub use univariate::Univariate;
 pub(crate) use univariate::invert;
 
 use crate::data::Targets;
-use crate::{Outputs, Predictive, Real, Var};
+use crate::engine::{Real, Var};
+use crate::predict::{Outputs, Predictive};
 
 /// A distribution of targets, given the outputs of a model.
 ///

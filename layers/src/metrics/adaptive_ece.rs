@@ -2,7 +2,7 @@
 
 use super::reliability::{Bin, check_bins, events, weighted_gap};
 use super::rows::check_labelled;
-use crate::Real;
+use crate::engine::Real;
 
 /// The calibration error over groups of equal size instead of bins of equal width.
 ///

@@ -1,7 +1,7 @@
 //! The Brier score.
 
 use super::rows::{check_labelled, labelled};
-use crate::Real;
+use crate::engine::Real;
 
 /// The mean over examples of Σ_c (p_c − 1\[c = label\])², from 0 (certain and right) to 2 (certain
 /// and wrong).

@@ -2,7 +2,7 @@
 
 use super::reliability::{Reliability, check_bins};
 use super::rows::{check_labelled, labelled};
-use crate::Real;
+use crate::engine::Real;
 
 /// The mean over classes of the calibration error of p_c against 1\[label = c\], with the bins of
 /// [`ece`](super::ece): it sees all probabilities, not only the largest.

@@ -2,7 +2,7 @@
 
 use super::reliability::{Reliability, check_bins, events};
 use super::rows::check_labelled;
-use crate::Real;
+use crate::engine::Real;
 
 /// The expected calibration error with B right-closed bins of equal width over the top probability:
 /// Σ_b n_b/N |accuracy_b − confidence_b|, 0 to 1; empty bins contribute nothing.

@@ -1,10 +1,11 @@
 //! Predicted numbers: mixtures over draws of the weights.
 
 use crate::engine::threads::map_tasks;
+use crate::engine::{Key, Real, Tensor};
 use crate::likelihood::{Univariate, invert};
 use crate::metrics::uniform::uniform;
+use crate::predict::Outputs;
 use crate::predict::Predictive;
-use crate::{Key, Outputs, Real, Tensor};
 
 /// Elements that are a task, whatever the number of threads.
 const ELEMENTS: usize = 256;

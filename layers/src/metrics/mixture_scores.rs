@@ -1,10 +1,11 @@
 //! How good predicted numbers are.
 
 use crate::engine::threads::map_tasks;
+use crate::engine::{Real, Tape, Tensor};
+use crate::likelihood::Likelihood;
 use crate::likelihood::{Univariate, check_terms};
 use crate::metrics::Mixture;
 use crate::metrics::log_mean_exp::log_mean_exp;
-use crate::{Likelihood, Real, Tape, Tensor};
 
 /// Metrics. Targets are (N, ..), as in [`Examples::targets`](crate::data::Examples::targets).
 impl<L: Univariate> Mixture<L> {

@@ -2,7 +2,7 @@
 
 use super::entropy::{entropy_of, mean_entropy};
 use super::rows::{check_draws, mean_of_draws};
-use crate::Real;
+use crate::engine::Real;
 
 /// Each example's mutual information between label and weights, in nats: the predictive entropy less
 /// the expected one, H\[E_w p\] − E_w H\[p\]. (S, N, C) to N.

@@ -1,7 +1,7 @@
 //! The negative log-likelihood of the labels.
 
 use super::rows::{check_labelled, labelled};
-use crate::Real;
+use crate::engine::Real;
 
 /// The mean over examples of −ln p(label), in nats per example.
 ///

@@ -4,7 +4,7 @@ use super::mutual_information::information;
 use super::rows::{check_labelled, check_rows, labelled, top};
 use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
-use crate::Key;
+use crate::engine::Key;
 use crate::predict::Predictive;
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the

@@ -1,7 +1,7 @@
 //! Reliability tables: what the ECE is read from.
 
 use super::rows::{check_labelled, labelled, top};
-use crate::Real;
+use crate::engine::Real;
 
 /// How confidence and accuracy compare, by confidence: B bins of equal width over the probability
 /// of the most probable class.

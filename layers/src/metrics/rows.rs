@@ -1,6 +1,6 @@
 //! The rows of a table of probabilities, checked once for all metrics.
 
-use crate::Real;
+use crate::engine::Real;
 
 /// How far a row's sum may be from 1: many times what `f32` rounding leaves behind, far less than
 /// what logits or a transposed table show.

@@ -1,7 +1,7 @@
 //! How far the draws' probabilities scatter.
 
 use super::rows::{check_draws, mean_of_draws};
-use crate::Real;
+use crate::engine::Real;
 
 /// The standard deviation over S posterior draws of every probability, about the mean of the S
 /// (divided by S): (S, N, C) to (N, C).

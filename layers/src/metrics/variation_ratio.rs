@@ -1,7 +1,7 @@
 //! How many draws do not vote for the most voted class.
 
 use super::rows::{check_draws, top};
-use crate::Real;
+use crate::engine::Real;
 
 /// Each example's variation ratio: 1 − (votes of the most voted class)/S, where each of the S
 /// posterior draws votes for its most probable class (the first on ties). (S, N, C) to N.

@@ -1,6 +1,6 @@
 //! The fully connected layer.
 
-use crate::Shape;
+use crate::engine::Shape;
 use crate::prelude::*;
 
 /// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.

@@ -1,7 +1,7 @@
 //! Looking up rows of a table.
 
-use crate::Shape;
 use crate::engine::Indices;
+use crate::engine::Shape;
 use crate::prelude::*;
 
 /// A table of random vectors, looked up by number: whole numbers (..) to (.., features), with any posterior family and any

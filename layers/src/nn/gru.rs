@@ -1,7 +1,7 @@
 //! The gated recurrent unit.
 
-use crate::Shape;
 use crate::engine::Recurrent;
+use crate::engine::Shape;
 use crate::nn::state::{outputs_of_gates, rest};
 use crate::prelude::*;
 

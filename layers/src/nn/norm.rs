@@ -1,6 +1,6 @@
 //! Normalisation within each example: group and layer normalisation.
 
-use crate::Shape;
+use crate::engine::Shape;
 use crate::nn::EPS;
 use crate::prelude::*;
 

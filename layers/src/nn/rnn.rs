@@ -1,7 +1,7 @@
 //! The plain recurrent network.
 
-use crate::Shape;
 use crate::engine::Recurrent;
+use crate::engine::Shape;
 use crate::nn::state::rest;
 use crate::prelude::*;
 

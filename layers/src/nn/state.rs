@@ -1,6 +1,6 @@
 //! Where a recurrent layer begins, and how wide it is.
 
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// A state of zeros for every example of x (examples, steps, inputs).
 #[track_caller]

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
+use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::drawing::check_draws;
-use crate::{Bayesian, Forward, Key, Layer, Likelihood, Real, Tape};
+use crate::engine::{Key, Real, Tape};
+use crate::forward::{Forward, Layer};
+use crate::likelihood::Likelihood;
 
 /// Examples of a block that are on the tape at a time.
 const ROWS: usize = 256;

@@ -1,8 +1,8 @@
 //! Adam.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
-use crate::{Gradients, Parameters, Real, Tensor};
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
 /// memory.

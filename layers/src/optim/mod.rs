@@ -9,7 +9,7 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
-use crate::{Gradients, Parameters, Real};
+use crate::engine::{Gradients, Parameters, Real};
 use state::State;
 
 /// Moves a model's parameters against their gradients.

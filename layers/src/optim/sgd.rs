@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::{Gradients, Parameters, Real};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
-use crate::{Gradients, Parameters, Real};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
 #[derive(Clone, Debug)]

@@ -2,8 +2,12 @@
 
 use std::ops::Deref;
 
+use crate::bayesian::{Bayesian, Drawn};
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight, Yes};
+use crate::verdict::Yes;
+use crate::weight::Weight;
 
 /// A value that belongs to the model and that no gradient moves, such as a running mean. A forward
 /// may give it a new value with [`Saved::update`]; the optimiser's step applies it.

@@ -4,7 +4,7 @@ use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::map::{Elementwise, map};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// Below this ρ, ln softplus(ρ) has slope 1 to within e^−40/2, and both sides of sigmoid(ρ)/softplus(ρ) may vanish.
 const VANISHING: f64 = -40.0;

@@ -1,11 +1,14 @@
 //! The mean-field normal posterior.
 
 use crate::divergence::{Sampled, normal};
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::numbers::held;
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::posterior::{Density, Posterior, Variance, constructed_means, log_density_of_noise, same_shape};
-use crate::{Cx, Parameters, Path, Prior, Real, Role, Tape, Tensor, Var, Yes};
+use crate::prior::Prior;
+use crate::verdict::Yes;
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;

@@ -2,10 +2,13 @@
 
 use std::f64::consts::LN_2;
 
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::posterior::MeanField;
 use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, Variance};
-use crate::{Cx, MeanField, Parameters, Path, Real, Tape, Tensor, Var, Yes};
+use crate::verdict::Yes;
 
 /// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). Peaked and with heavier tails
 /// than a normal; the family of which a [`Laplace`](struct@crate::Laplace) prior is a member, so that a weight that the data

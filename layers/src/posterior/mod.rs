@@ -34,7 +34,11 @@ pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::divergence::Sampled;
-use crate::{Cx, Parameters, Prior, Real, Space, Tape, Var, Verdict};
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Real, Tape, Var};
+use crate::prior::Prior;
+use crate::verdict::Verdict;
+use crate::weights::Space;
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {

@@ -1,8 +1,12 @@
 //! Weights that are learned and certain.
 
+use crate::bayesian::{Bayesian, Drawn};
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Posterior, Variance, constructed_means};
-use crate::{Bayesian, Cx, Drawn, Parameters, Path, Real, Role, Tape, Tensor, Var, Weight, Yes};
+use crate::verdict::Yes;
+use crate::weight::Weight;
 
 /// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
 /// a prior it adds −ln p(w): its maximum a posteriori.

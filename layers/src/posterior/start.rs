@@ -3,8 +3,8 @@
 use crate::drawing::key_at;
 use crate::engine::Shape;
 use crate::engine::random::normals;
+use crate::engine::{Key, Parameters, Path, Real, Role, Tensor};
 use crate::posterior::low_rank;
-use crate::{Key, Parameters, Path, Real, Role, Tensor};
 
 /// Means as every constructor makes them, from N(0, 2/inputs): a function of the shape alone.
 ///

@@ -1,6 +1,6 @@
 //! How many draws a prediction is averaged over.
 
-use crate::Key;
+use crate::engine::Key;
 
 /// How many draws of the weights to average over, and their seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::Cell;
 use std::ops::{Deref, DerefMut};
 
-use crate::{Real, Tape};
+use crate::engine::{Real, Tape};
 
 /// Bytes up to which a tape is kept.
 const MOST: usize = 1 << 22;

@@ -12,10 +12,15 @@ pub use outputs::Outputs;
 pub(crate) use probabilities::probabilities;
 use rows::Rows;
 
+use crate::bayesian::Bayesian;
 use crate::data::Examples;
+use crate::engine::{Tensor, Var};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
 use crate::outputs::{By, Own};
 use crate::samples::{DrawOf, ScalarOf};
-use crate::{Bayesian, FromPosterior, Layer, Likelihood, LogLikelihood, Samples, Tensor, TrainError, Var};
+use crate::samples::{FromPosterior, LogLikelihood, Samples};
+use crate::train::TrainError;
 
 /// What is predicted for a number of rows.
 pub trait Predictive: Sized {

@@ -1,7 +1,8 @@
 //! Outputs of every draw.
 
+use crate::engine::{Real, Tensor};
+use crate::likelihood::Likelihood;
 use crate::predict::Predictive;
-use crate::{Likelihood, Real, Tensor};
 
 /// A model's outputs for a number of examples under every draw of its weights: (draws, rows, ..), with the axes that the
 /// model's output has after its first.

@@ -5,10 +5,13 @@ use std::ops::Range;
 use super::rows::Fault;
 use super::{Outputs, Predictive, Rows};
 use crate::data::{Examples, Targets};
+use crate::engine::{Real, Tensor, Var};
+use crate::likelihood::Likelihood;
 use crate::likelihood::check_terms;
 use crate::outputs::Outputs as Forwards;
 use crate::samples::ScalarOf;
-use crate::{Likelihood, LogLikelihood, Real, Samples, Tensor, TrainError, Var};
+use crate::samples::{LogLikelihood, Samples};
+use crate::train::TrainError;
 
 /// Bytes of outputs that are held at a time on the way to what is predicted.
 const OUTPUTS: usize = 1 << 26;

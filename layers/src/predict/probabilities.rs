@@ -1,9 +1,10 @@
 //! Probabilities of classes, averaged over draws.
 
+use crate::engine::Real;
 use crate::engine::threads::map_tasks;
 use crate::metrics::Probabilities;
 use crate::metrics::log_mean_exp::log_mean_exp;
-use crate::{Outputs, Real};
+use crate::predict::Outputs;
 
 /// Distributions that are a task, whatever the number of threads.
 const TOGETHER: usize = 64;

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::kept_tape::KeptTape;
+use crate::bayesian::Bayesian;
 use crate::data::Targets;
 use crate::engine::threads::map_tasks;
+use crate::engine::{Real, Tape, Tensor, Var};
 use crate::outputs::Outputs;
+use crate::samples::Samples;
 use crate::samples::{DrawOf, ScalarOf};
-use crate::{Bayesian, Real, Samples, Tape, Tensor, Var};
 
 /// Rows that are predicted at a time, times the draws that are made at once: as many as [`VALUES`] allows, between these.
 const ROWS: [usize; 2] = [256, 1024];

@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// Cauchy(median, scale) for every element: density 1 / (π scale (1 + z²)) with z = (w − median)/scale. It has neither
 /// mean nor variance, and forgives single large weights.

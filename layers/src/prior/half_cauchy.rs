@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// The absolute value of a Cauchy variable about zero: density 2 / (π scale (1 + (w/scale)²)) for w ≥ 0. A weakly
 /// informative prior of a standard deviation (Gelman 2006).

@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// The absolute value of a N(0, scale²) variable: density √(2/π)/scale · e^(−(w/scale)²/2) for w ≥ 0.
 #[derive(Clone, Copy, Debug, PartialEq)]

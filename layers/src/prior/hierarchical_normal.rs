@@ -1,10 +1,13 @@
 //! A normal prior whose standard deviation has a posterior of its own.
 
+use crate::divergence::Divergence;
+use crate::drawing::Cx;
 use crate::elementwise::sum;
+use crate::engine::{Path, Real, Tape, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::prior::learned_normal::Scaled;
 use crate::prior::own::{own_mut_of, own_of};
-use crate::{Cx, Divergence, Given, Own, OwnDraw, Path, Prior, Real, Tape, Var};
+use crate::prior::{Given, Own, OwnDraw, Prior};
 
 /// N(0, s²) for every element, with one s that is a random weight itself: positive, with the posterior family `Q` under
 /// the prior `P` (a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy), say). The divergence counts both: that of the

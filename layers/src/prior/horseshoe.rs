@@ -6,7 +6,8 @@ use super::exponential_integral::correction;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// The horseshoe: w ~ N(0, λ²τ²) with a scale λ of each weight's own, half-Cauchy(1), integrated out (Carvalho, Polson
 /// and Scott 2010). With tails like Cauchy's it leaves large weights alone, and with a pole at zero it draws the others

@@ -2,7 +2,8 @@
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). At the maximum a posteriori it is
 /// the penalty of the lasso.

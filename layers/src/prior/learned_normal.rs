@@ -3,14 +3,16 @@
 use std::f64::consts::TAU;
 
 use crate::divergence::mean_field::log_slope;
+use crate::drawing::Cx;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
+use crate::engine::{Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::numbers::held;
 use crate::posterior::inverse_softplus;
 use crate::prior::own::{own_mut_of, own_of};
-use crate::{Cx, Own, OwnDraw, Path, Prior, Real, Role, Tensor, Var};
+use crate::prior::{Own, OwnDraw, Prior};
 
 /// N(0, s²) for every element, with one s = softplus(ρ) that is learned and certain: empirical Bayes, with the evidence
 /// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.

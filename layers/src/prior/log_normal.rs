@@ -5,7 +5,8 @@ use std::f64::consts::TAU;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Normal, Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::{Normal, Prior};
 
 /// A positive weight whose logarithm is N(mu, sigma²).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,8 @@
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// p(ln |w|) is constant, p(w) ∝ 1/|w|: the prior under which the divergence of N(μ, σ²) depends on the noise-to-signal
 /// ratio α = σ²/μ² alone, which makes learning α a matter of the likelihood ("variational dropout": Kingma, Salimans and

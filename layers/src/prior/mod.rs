@@ -36,9 +36,11 @@ pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
 use crate::divergence::Sampled;
+use crate::drawing::Cx;
+use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::hidden::Nats;
-use crate::{Cx, MeanField, Path, Real, Var};
+use crate::posterior::MeanField;
 
 /// A distribution over the elements of a weight. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///

@@ -1,7 +1,8 @@
 //! Asking for a Monte Carlo estimate of a divergence.
 
+use crate::engine::{Real, Var};
 use crate::prior::Own;
-use crate::{Prior, Real, Var};
+use crate::prior::Prior;
 
 /// The prior `P`, with the divergence from it estimated at the weights drawn: ln q(w) − ln p(w)
 /// (Blundell et al. 2015, eq. 2), even where there is a closed form.

@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
+use crate::engine::{Real, Var};
 use crate::numbers::inverse;
-use crate::{Prior, Real, Var};
+use crate::prior::Prior;
 
 /// N(mean, sd²) for every element.
 #[derive(Clone, Copy, Debug, PartialEq)]

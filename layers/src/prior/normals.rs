@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::{Prior, Real, Tensor, Var};
+use crate::engine::{Real, Tensor, Var};
+use crate::prior::Prior;
 
 /// N(meanᵢ, sdᵢ²) for element i: the posterior of an earlier model, say, or a prior that narrows from layer to layer.
 ///

@@ -2,13 +2,14 @@
 
 use std::f64::consts::TAU;
 
-use crate::divergence::{
-    Sampled,
-    normal::{self, LogDensity},
-};
+use crate::divergence::Sampled;
+use crate::divergence::normal::{self, LogDensity};
+use crate::drawing::Cx;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::{Cx, MeanField, Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
+use crate::prior::Prior;
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,8 @@ use std::f64::consts::TAU;
 
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// A weight is exactly zero with probability 1 − inclusion, and else N(0, slab_sd²) (Mitchell and Beauchamp 1988, with a
 /// normal slab). The continuous relative is [`ScaleMixture::spike_and_slab`](crate::ScaleMixture::spike_and_slab).

@@ -5,7 +5,8 @@ use std::f64::consts::PI;
 use crate::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Prior, Real, Var};
+use crate::engine::{Real, Var};
+use crate::prior::Prior;
 
 /// Student's t for every element: density ∝ (1 + z²/ν)^(−(ν + 1)/2) with ν degrees of freedom and
 /// z = (w − mean)/scale. Between [`Cauchy`](struct@crate::Cauchy) (ν = 1) and [`Normal`](struct@crate::Normal) (ν → ∞).

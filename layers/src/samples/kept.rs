@@ -4,7 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
-use crate::{Bayesian, Draws, Parameters, Tape, Weights, WeightsError};
+use crate::bayesian::Bayesian;
+use crate::engine::{Parameters, Tape};
+use crate::predict::Draws;
+use crate::weights::{Weights, WeightsError};
 
 /// Draws of the weights that were made once and are held in memory: for a service, which draws no weight for a request, or for
 /// weights that come from elsewhere. `M` is how the model is held: `&Model`, `Box<Model>` or `Arc<Model>`.

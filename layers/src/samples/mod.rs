@@ -11,7 +11,9 @@ pub(crate) use outputs::Moments;
 pub use outputs::SampledOutputs;
 pub use posterior::FromPosterior;
 
-use crate::{Bayesian, Parameters, Tape, Weights};
+use crate::bayesian::Bayesian;
+use crate::engine::{Parameters, Tape};
+use crate::weights::Weights;
 
 /// The number type of the model of samples.
 pub(crate) type ScalarOf<S> = <<S as Samples>::Model as Parameters>::Scalar;

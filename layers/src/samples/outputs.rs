@@ -4,8 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
+use crate::bayesian::{Bayesian, Drawn};
+use crate::drawing::{Drawing, Estimator, Local, Suits};
 use crate::engine::Name;
-use crate::{Bayesian, Drawing, Drawn, Draws, Estimator, Local, Parameters, Path, Real, Suits, Tape, Tensor, Variance};
+use crate::engine::{Parameters, Path, Real, Tape, Tensor};
+use crate::posterior::Variance;
+use crate::predict::Draws;
 
 /// Draws that are made on a tape at once.
 const AT_ONCE: usize = 64;

@@ -1,6 +1,6 @@
 //! Gradients that are too long.
 
-use crate::{Gradients, Real};
+use crate::engine::{Gradients, Real};
 
 /// How a step's gradient is cut before the optimiser sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! How training draws the weights.
 
-use crate::{Drawing, Estimators, Key, Real};
+use crate::drawing::{Drawing, Estimators};
+use crate::engine::{Key, Real};
 
 /// What is chosen for the draws of every step.
 #[derive(Clone, Debug)]

@@ -1,10 +1,12 @@
 //! What is trained with: the likelihood, the optimiser and the options.
 
 use crate::bayesian::Bayesian;
+use crate::drawing::{Estimator, Estimators};
 use crate::drawing::{check_draws, check_pairs};
 use crate::objective::LossOptions;
+use crate::objective::{KlWeight, Tempering, WarmUp};
+use crate::optim::{Adam, Optimizer};
 use crate::train::{Clip, Draw, Schedule, TrainError};
-use crate::{Adam, Estimator, Estimators, KlWeight, Optimizer, Tempering, WarmUp};
 
 /// Training by the evidence lower bound: a likelihood, and how to optimise. N, the number of training examples, is the
 /// length of the data set that it trains on.

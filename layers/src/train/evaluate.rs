@@ -1,13 +1,18 @@
 //! The bound at fixed weights.
 
 use crate::bayesian::Bayesian;
+use crate::bayesian::Drawn;
 use crate::data::{Examples, Targets};
 use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
+use crate::engine::{Path, Real, Tape, Var};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
 use crate::outputs::{By, Outputs, Own};
+use crate::predict::Draws;
+use crate::train::Elbo;
 use crate::train::TrainError;
 use crate::train::trial::Batches;
-use crate::{Drawn, Draws, Elbo, Layer, Likelihood, Path, Real, Tape, Var};
 
 /// The evidence lower bound of a model as it is, averaged over draws of its weights.
 #[derive(Clone, Copy, Debug, PartialEq)]

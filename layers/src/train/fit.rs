@@ -4,6 +4,11 @@ use std::time::Instant;
 
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, shuffle};
+use crate::engine::{Key, Var};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
+use crate::objective::Objective;
+use crate::optim::Optimizer;
 use crate::outputs::Outputs;
 use crate::posterior::{redraw_unchanged, undo_redraw};
 use crate::train::evaluate::{check_targets, nll_of_draws};
@@ -13,7 +18,6 @@ use crate::train::training::{Asked, Validation};
 use crate::train::trial::{Batches, Refusal};
 use crate::train::watch::Best;
 use crate::train::{Elbo, Epoch, Report, TrainError, Training};
-use crate::{Key, Layer, Likelihood, Objective, Optimizer, Var};
 
 /// How often the training set is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,17 @@
 
 use crate::batch::{Batch, Outcome};
 use crate::bayesian::Bayesian;
+use crate::bayesian::Drawn;
 use crate::data::{Examples, Targets};
 use crate::engine;
+use crate::engine::{Gradients, Key, Real, Tape};
+use crate::likelihood::{Likelihood, MeanNll};
+use crate::objective::Objective;
+use crate::optim::Optimizer;
 use crate::outputs::Outputs;
 use crate::train::evaluate::first;
 use crate::train::trial::{Refusal, catch_step};
 use crate::train::{Clip, Draw, TrainError};
-use crate::{Drawn, Gradients, Key, Likelihood, MeanNll, Objective, Optimizer, Real, Tape};
 
 /// What a step needs, made once: from the second step on nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {

@@ -5,10 +5,14 @@ use std::ops::ControlFlow;
 use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
 use crate::engine::with_threads;
+use crate::engine::{Real, Var};
+use crate::forward::Layer;
+use crate::likelihood::Likelihood;
+use crate::optim::Optimizer;
 use crate::outputs::{By, Outputs, Own};
+use crate::predict::Draws;
 use crate::train::watch::{StopEarly, Watch};
 use crate::train::{Elbo, Epoch, Epochs, Report, TrainError};
-use crate::{Draws, Layer, Likelihood, Optimizer, Real, Var};
 
 /// What is done after each epoch.
 type EachEpoch<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;

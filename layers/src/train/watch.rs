@@ -2,8 +2,8 @@
 
 use crate::bayesian::Bayesian;
 use crate::engine::Order;
+use crate::engine::{Path, Real, Tensor};
 use crate::train::Epoch;
-use crate::{Path, Real, Tensor};
 
 /// A quantity that is watched from epoch to epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use std::path::Path as File;
 pub use error::WeightsError;
 pub use space::Space;
 
+use crate::bayesian::Drawn;
 use crate::engine::io::safetensors::{self, Safetensors};
 use crate::engine::{Name, Visitor, VisitorMut};
-use crate::{Drawn, Parameters, Path, Real, Role, Tensor};
+use crate::engine::{Parameters, Path, Real, Role, Tensor};
 
 /// One tensor for each random weight of a model, by the weight's name (`hidden.0.weight`), in the order of the model's
 /// fields; those of a prior's own parameter come before the weights under it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// The values that the elements of a weight may have: what a [`Posterior`](crate::Posterior) family says of its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,7 +6,7 @@ use crate::divergence::mean_field::log_slope;
 use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Laplace, Normals};
+use crate::prior::{Laplace, Normals};
 
 /// Under N(mean, sd²), and a constant.
 #[derive(Clone, Copy)]

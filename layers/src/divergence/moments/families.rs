@@ -3,8 +3,10 @@
 use std::f64::consts::{E, LN_2, SQRT_2, TAU};
 
 use super::{KnownMoments, Moments};
+use crate::drawing::Cx;
+use crate::engine::{Real, Var};
+use crate::posterior::{FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Radial, Triangle};
 use crate::posterior::{OnTape, log_scales, radial};
-use crate::{Cx, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Radial, Real, Triangle, Var};
 
 impl<T: Real> KnownMoments for LowRank<T> {
     type Double = LowRank<f64>;

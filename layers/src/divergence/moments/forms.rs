@@ -6,7 +6,7 @@ use crate::divergence::laplace;
 use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::{Laplace, Normals};
+use crate::prior::{Laplace, Normals};
 
 /// Under N(mᵢ, sᵢ²).
 #[derive(Clone, Copy)]

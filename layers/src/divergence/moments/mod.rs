@@ -7,11 +7,18 @@
 mod families;
 mod forms;
 
+use crate::divergence::Divergence;
+use crate::drawing::Cx;
 use crate::drawing::Mode;
 use crate::elementwise::{Summand, sum, total};
+use crate::engine::Key;
+use crate::engine::{Real, Tape, Var};
 use crate::posterior::check;
-use crate::{Cx, Divergence, FullCovariance, Given, HierarchicalNormal, Key, Laplace, LearnedNormal, LowRank};
-use crate::{MatrixNormal, MeanFieldLaplace, No, Normals, Posterior, Prior, Radial, Real, Tape, Var, Yes};
+use crate::posterior::{FullCovariance, LowRank};
+use crate::posterior::{MatrixNormal, MeanFieldLaplace, Posterior, Radial};
+use crate::prior::{Given, HierarchicalNormal, Laplace, LearnedNormal};
+use crate::prior::{Normals, Prior};
+use crate::verdict::{No, Yes};
 use forms::{FromLaplace, FromNormals, FromScaled};
 
 /// What is known of a weight.

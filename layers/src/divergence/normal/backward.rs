@@ -3,8 +3,8 @@
 use super::block::block_of;
 use super::scale::Slopes;
 use super::{Made, Scaled};
-use crate::Real;
 use crate::drawing::DrawNoise;
+use crate::engine::Real;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::random::{BLOCK, Block};

@@ -16,8 +16,9 @@ use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
 use crate::engine::threads::{Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
 use crate::posterior::check;
-use crate::{MeanField, Real, Var};
 
 /// The logarithm of a density of one element, in the number type of the weights.
 ///

@@ -10,7 +10,8 @@ use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
 use crate::engine::threads::{Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{MeanField, Real, Var};
+use crate::engine::{Real, Var};
+use crate::posterior::MeanField;
 
 /// σε, with the noise of the weight at this place.
 pub(crate) fn perturbation<'t, T: Real>(q: &'t MeanField<T>, cx: Cx<'t, T>) -> Var<'t, T> {

@@ -4,7 +4,7 @@
 //! all steps would have it wait for each result in turn.
 
 use super::VANISHING;
-use crate::Real;
+use crate::engine::Real;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::random::{BLOCK, Block};
 

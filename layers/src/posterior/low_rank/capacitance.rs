@@ -3,7 +3,7 @@
 
 use crate::engine::kernels::Write;
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// ½ ln det(I + S), a scalar.
 pub(super) fn half_log_det<'t, T: Real>(s: Var<'t, T>) -> Var<'t, T> {

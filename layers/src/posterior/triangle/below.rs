@@ -9,7 +9,7 @@ use crate::engine::kernels::map::{Elementwise, Scale, map_slices};
 use crate::engine::kernels::reduce::sum_slices;
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// y with yᵢ = Σⱼ lᵢⱼ xⱼ over j < i.
 pub(super) fn below<'t, T: Real>(lower: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {

@@ -3,7 +3,7 @@
 use super::row;
 use crate::engine::kernels::Write;
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// The square matrix with this diagonal, these elements below it, and zeros above.
 pub(super) fn dense<'t, T: Real>(diagonal: Var<'t, T>, lower: Var<'t, T>) -> Var<'t, T> {

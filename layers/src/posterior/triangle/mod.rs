@@ -5,9 +5,10 @@ mod dense;
 mod solve;
 
 use crate::divergence::exact::sum;
+use crate::drawing::Cx;
+use crate::engine::{Parameters, Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, log_softplus, softplus};
-use crate::{Cx, Parameters, Path, Real, Role, Tensor, Var};
 
 /// Rows up to which a triangle is allowed: above, its numbers alone would fill half a gigabyte in `f32`, and training
 /// keeps four of each.

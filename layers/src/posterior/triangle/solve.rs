@@ -4,7 +4,7 @@ use super::row;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::{Adjoints, Evaluation, Operation};
-use crate::{Real, Var};
+use crate::engine::{Real, Var};
 
 /// L⁻¹ y with L of this diagonal and these elements below it: y of shape (rows) or (rows, columns).
 pub(super) fn solve<'t, T: Real>(diagonal: Var<'t, T>, lower: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
