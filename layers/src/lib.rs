@@ -61,67 +61,61 @@
 // Generated code names this crate `::elbo`, here too.
 extern crate self as elbo;
 
-mod batch;
-mod bayesian;
-mod containers;
-mod divergence;
-mod drawing;
-mod elementwise;
-mod estimate;
-mod forward;
-mod likelihood;
-mod log_joint;
-mod numbers;
-mod objective;
-mod optim;
-mod outputs;
-mod parts;
-mod posterior;
-mod predict;
-mod prior;
-mod samples;
-mod terms;
-mod train;
-mod verdict;
-mod weight;
-mod weights;
-
 pub mod data;
 pub mod diagnose;
+mod distribution;
+mod divergence;
+mod estimator;
+mod fused;
+mod infer;
+mod likelihood;
 pub mod metrics;
+mod model;
 pub mod nn;
+mod objective;
+mod optim;
+mod posterior;
+mod predict;
+mod predictive;
+mod prior;
+mod properties;
+mod samples;
+mod sampling;
+mod scalar;
+mod scalar_sum;
+mod weights;
 
-pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
 pub use diagnose::{Diagnose, Diagnosis, diagnose};
-pub use divergence::{Divergence, Sampled};
-pub use drawing::{Allows, FlippedByExample, SampledByOutput, Suits};
-pub use drawing::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Flipout, Local, Noise, Sample};
+pub use divergence::Divergence;
 pub use elbo_engine as engine;
 pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
 };
 pub use elbo_macros::bayesian;
-pub use forward::{Forward, Layer, LayerAt};
-pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll, Univariate};
-pub use log_joint::LogJoint;
+pub use infer::LogJoint;
+pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
+pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
+pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
+pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
+pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Buffer, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, Saved, SpikeAndSlab, Triangle, Variance,
+    Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle, Variance,
 };
-pub use predict::{Draws, Outputs, Predict, PredictFromPosterior, Predictive};
+pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
+pub use predictive::{Outputs, Predictive, Univariate};
 pub use prior::{
     Cauchy, HalfCauchy, HalfNormal, HierarchicalNormal, Horseshoe, Laplace, LearnedNormal, LogNormalPrior,
 };
 pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior, own_mut_of, own_of};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
-pub use samples::{FromPosterior, KeptDraws, LogLikelihood, SampledOutputs, Samples};
-pub use train::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
-pub use verdict::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
-pub use weight::Weight;
+pub use properties::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
+pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
+pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
 
 // What walks are given, under names short enough for an expansion to be read.
@@ -155,7 +149,7 @@ pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     use crate::engine::{Visitor, VisitorMut};
-    pub use crate::parts::{Closed, Estimated, Part, Random, Verdicts};
+    pub use crate::model::parts::{Closed, Estimated, Part, Random, Verdicts};
     use crate::{Parameters, Path, Verdict, Weight, Yes};
 
     /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where

@@ -2,7 +2,7 @@
 
 use super::Targets;
 use crate::engine::{Real, Tensor};
-use crate::numbers::held;
+use crate::scalar::held;
 
 /// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
 #[derive(Clone, Debug, PartialEq)]

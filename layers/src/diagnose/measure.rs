@@ -2,16 +2,16 @@
 
 use super::spread::{Learned, Spread, median};
 use super::{Diagnose, Diagnosis, Forces, Parameter};
-use crate::batch::Batch;
-use crate::bayesian::{Bayesian, Drawn};
 use crate::data::Examples;
 use crate::engine::{Gradients, Path, Real, Role, Tape, Var};
-use crate::forward::Layer;
+use crate::infer::batch::Batch;
 use crate::likelihood::Likelihood;
-use crate::outputs::Own;
+use crate::model::Layer;
+use crate::model::Weight;
+use crate::model::forward_by::Own;
+use crate::model::{Bayesian, Drawn};
 use crate::posterior::Variance;
-use crate::terms::Terms;
-use crate::weight::Weight;
+use crate::scalar_sum::Terms;
 
 pub(super) fn measure<T, M, L>(
     how: &Diagnose,

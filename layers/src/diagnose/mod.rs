@@ -30,12 +30,12 @@ mod words;
 
 pub use forces::{Forces, Winner};
 
-use crate::bayesian::Bayesian;
 use crate::data::Examples;
-use crate::drawing::check_draws;
 use crate::engine::{Key, Real};
-use crate::forward::Layer;
 use crate::likelihood::Likelihood;
+use crate::model::Bayesian;
+use crate::model::Layer;
+use crate::sampling::check_draws;
 
 /// A weight counts as fallen back to its prior if it is less than this many nats away from it: so is a normal weight
 /// under a normal prior whose standard deviation is 0.79 of the prior's, or whose mean is a third of it away.

@@ -5,13 +5,13 @@
 //! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
 
 use crate::divergence::Divergence;
-use crate::divergence::exact::{away, away_on};
-use crate::drawing::Cx;
+use crate::divergence::away::{away, away_on};
 use crate::engine::{Real, Var};
 use crate::posterior::check;
 use crate::posterior::{FullCovariance, MatrixNormal};
 use crate::prior::{Given, Normal};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 impl<T: Real> Divergence<Normal> for FullCovariance<T> {
     type Exact = Yes;

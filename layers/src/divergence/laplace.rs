@@ -2,16 +2,17 @@
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
-use super::mean_field::{self, log_slope};
+use super::mean_field;
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
 use crate::prior::{Given, Laplace};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// KL(N(μ, σ²) ‖ Laplace(m, b)) = ln 2b − ½ ln(2πeσ²) + E|w − m|/b for every element, where with d = μ − m
 /// E|w − m| = d erf(d/(σ√2)) + σ √(2/π) e^(−d²/2σ²), the mean of a folded normal (Leone, Nelson and Nottingham 1961).

@@ -9,13 +9,13 @@ use std::f64::consts::LN_2;
 
 use super::mean_field;
 use crate::divergence::Divergence;
-use crate::divergence::Sampled;
-use crate::drawing::Cx;
 use crate::engine::{Real, Var};
 use crate::posterior::LogNormal;
 use crate::prior::{Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormalPrior};
 use crate::prior::{LogUniform, Normal, Normals, Prior};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
 use forms::{Distance, Each, Logarithms, Scaled, Squares};
 
 /// The divergence of the logarithms' normals: a change of variables leaves it as it is.

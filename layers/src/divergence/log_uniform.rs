@@ -1,15 +1,16 @@
 //! The mean-field normal under the log-uniform prior: variational dropout.
 
-use super::mean_field::{self, log_slope};
+use super::mean_field;
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
 use crate::prior::{Given, LogUniform};
-use crate::verdict::Approximate;
+use crate::properties::Approximate;
+use crate::sampling::Cx;
 
 /// k₁ − k₁ sigmoid(k₂ + k₃ ln α) + ½ ln(1 + 1/α) with α = σ²/μ² for every element (Molchanov, Ashukha and Vetrov 2017,
 /// eq. 14, with the constant that lets it tend to 0 as α → ∞). It is a fit to the divergence, which has no elementary

@@ -3,14 +3,15 @@
 //! KL(N(μ, diag(σ²) + B Bᵀ) ‖ N(m, s²I)) is the mean-field divergence of μ and σ, and for the directions
 //! ‖B‖²/(2s²) − ½ ln det(I + V Vᵀ), where B = diag(σ) Vᵀ.
 
+use crate::distribution::exact::sum;
+use crate::distribution::log_scale::softplus;
 use crate::divergence::Divergence;
-use crate::divergence::exact::sum;
-use crate::drawing::Cx;
 use crate::engine::{Real, Var};
 use crate::posterior::LowRank;
-use crate::posterior::{check, softplus};
+use crate::posterior::check;
 use crate::prior::{Given, Normal};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 impl<T: Real> Divergence<Normal> for LowRank<T> {
     type Exact = Yes;

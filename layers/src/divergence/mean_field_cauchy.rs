@@ -1,15 +1,16 @@
 //! The mean-field Cauchy posterior under a Cauchy prior.
 
-use super::mean_field::{self, log_slope};
+use super::mean_field;
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldCauchy;
 use crate::prior::{Cauchy, Given};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// ln(((γ + s)² + (m − l)²)/4γs) for every element, where γ is the posterior's scale and m its median, s and l the prior's
 /// (Chyzak and Nielsen 2019).

@@ -2,16 +2,17 @@
 
 use std::f64::consts::FRAC_PI_2;
 
-use super::mean_field::{self, log_slope};
+use super::mean_field;
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldLaplace;
 use crate::prior::{Given, Laplace, Normal};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// ln(s/b) + (b e^(−d/b) + d)/s − 1 for every element, where d = |μ − m|, b is the posterior's scale and s the prior's.
 impl<T: Real> Divergence<Laplace> for MeanFieldLaplace<T> {

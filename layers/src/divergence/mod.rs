@@ -1,34 +1,31 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
-pub(crate) mod exact;
+mod away;
 mod full_covariance;
 mod laplace;
 mod log_normal;
 mod log_uniform;
 mod low_rank;
-pub(crate) mod mean_field;
+mod mean_field;
 mod mean_field_cauchy;
 mod mean_field_laplace;
 mod moments;
 mod monte_carlo;
-pub(crate) mod normal;
+mod normal;
 mod normals;
 mod point;
 mod radial;
 mod scaled_normal;
 mod spike_and_slab;
 
-use crate::drawing::Cx;
 use crate::engine::{Path, Var};
 use crate::hidden::{Known, Nats};
-use crate::numbers::SameAs;
+use crate::model::SameAs;
+use crate::model::Weight;
 use crate::posterior::Posterior;
 use crate::prior::{Given, Prior};
-use crate::verdict::Verdict;
-use crate::weight::Weight;
-
-/// A weight drawn, or its variance, and its divergence in nats.
-pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
+use crate::properties::Verdict;
+use crate::sampling::{Cx, Sampled};
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
 /// summed over the elements of the weight.
@@ -82,7 +79,7 @@ pub trait Divergence<P: Prior>: Posterior {
     where
         Self: Sized,
     {
-        T::weight(crate::weight::weight(self, Given::fixed(prior), T::cx(cx)))
+        T::weight(crate::model::weight::weight(self, Given::fixed(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that is part of the model and drawn, for generated code.
@@ -91,7 +88,7 @@ pub trait Divergence<P: Prior>: Posterior {
     where
         Self: Sized,
     {
-        T::weight(crate::weight::weight(self, T::given(prior), T::cx(cx)))
+        T::weight(crate::model::weight::weight(self, T::given(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that an expression made, for generated code.
@@ -107,7 +104,7 @@ pub trait Divergence<P: Prior>: Posterior {
     /// The divergence of a field, for generated code.
     #[doc(hidden)]
     fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
-        crate::weight::check_at(self, path);
+        crate::model::weight::check_at(self, path);
         f(path, self.kl(prior));
     }
 

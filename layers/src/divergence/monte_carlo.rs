@@ -1,12 +1,12 @@
 //! The divergence of any posterior with a density from any prior, estimated.
 
 use crate::divergence::Divergence;
-use crate::divergence::Sampled;
-use crate::drawing::Cx;
 use crate::engine::Var;
 use crate::posterior::Density;
 use crate::prior::{Given, MonteCarlo, Prior};
-use crate::verdict::No;
+use crate::properties::No;
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
 
 /// ln q(w) − ln p(w) at the weight drawn: unbiased, with the gradient through the weight and through
 /// q's own parameters (or through the weight alone: [`Drawing::path_derivative`](crate::Drawing::path_derivative)).

@@ -1,14 +1,14 @@
 //! A certain weight under a prior: maximum a posteriori.
 
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
 use crate::engine::{Real, Tape, Var};
 use crate::posterior::Point;
 use crate::prior::{
     Cauchy, Given, HalfCauchy, HalfNormal, Horseshoe, Laplace, LogNormalPrior, LogUniform, MonteCarlo, Normal, Normals,
     Prior, ScaleMixture, StudentT,
 };
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 
 /// −ln p(w), without a tape.
 pub(super) fn negative_log_density<T: Real>(point: &Point<T>, prior: &impl Prior) -> f64 {

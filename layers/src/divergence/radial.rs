@@ -7,14 +7,16 @@
 //!
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
+use crate::distribution::exact::sum;
+use crate::distribution::log_scale::{log_scales, log_softplus, softplus};
 use crate::divergence::Divergence;
-use crate::divergence::exact::{away, away_on, sum};
-use crate::drawing::Cx;
+use crate::divergence::away::{away, away_on};
 use crate::engine::{Real, Var};
 use crate::posterior::Radial;
-use crate::posterior::{check, log_scales, log_softplus, radial, softplus};
+use crate::posterior::{check, radial};
 use crate::prior::{Given, Normal};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// n ln s + n/2 ln 2π − H(v).
 fn constant(n: usize, prior: Normal) -> f64 {

@@ -1,15 +1,16 @@
 //! The mean-field normal under a normal prior whose scale is learned, or drawn from a posterior of its own.
 
-use super::mean_field::{self, log_slope};
+use super::mean_field;
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::{MeanField, Point};
 use crate::prior::{Given, HierarchicalNormal, LearnedNormal, Prior};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 
 /// KL(N(μ, σ²) ‖ N(0, s²)), differentiable with respect to s as well.
 impl<T: Real> Divergence<LearnedNormal<T>> for MeanField<T> {

@@ -2,16 +2,17 @@
 //!
 //! KL = Σ (KL(Bernoulli(π) ‖ Bernoulli(p)) + π KL(N(μ, σ²) ‖ N(0, s²))): the slabs count as often as they are there.
 
+use crate::distribution::exact::sum;
+use crate::distribution::log_scale::{log_scale, log_softplus, softplus};
 use crate::divergence::Divergence;
-use crate::divergence::exact::sum;
-use crate::drawing::Cx;
 use crate::engine::{Real, Tensor, Var};
-use crate::numbers::inverse;
 use crate::posterior::SpikeAndSlab;
-use crate::posterior::{check, log_scale, log_softplus, sigmoid, softplus};
+use crate::posterior::{check, sigmoid};
 use crate::prior::Given;
 use crate::prior::SpikeAndSlabPrior;
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
+use crate::scalar::inverse;
 
 impl<T: Real> Divergence<SpikeAndSlabPrior> for SpikeAndSlab<T> {
     type Exact = Yes;

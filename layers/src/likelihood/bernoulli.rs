@@ -2,10 +2,11 @@
 
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::{Likelihood, Univariate};
+use crate::likelihood::Likelihood;
+use crate::likelihood::probabilities;
 use crate::metrics::{Mixture, Probabilities};
-use crate::predict::Outputs;
-use crate::predict::probabilities;
+use crate::predictive::Outputs;
+use crate::predictive::Univariate;
 
 /// p(1) = 1/(1 + e^(−output)), independently for every element of an example's target: outputs are logits, targets are 0 or 1
 /// of the same shape. Of two classes with a single output, and of labels of which several may apply.

@@ -2,10 +2,10 @@
 
 use crate::engine::{CrossEntropy, Reduction};
 use crate::engine::{Real, Var};
+use crate::likelihood::probabilities;
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::metrics::Probabilities;
-use crate::predict::Outputs;
-use crate::predict::probabilities;
+use crate::predictive::Outputs;
 
 /// p(class) = softmax(output): outputs are logits (examples, .., classes), with the classes along the last axis; targets are
 /// labels. For training and for log-likelihoods, outputs are (examples, classes).

@@ -4,9 +4,10 @@ use std::f64::consts::{SQRT_2, TAU};
 
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::{Likelihood, MeanNll, Univariate};
+use crate::likelihood::{Likelihood, MeanNll};
 use crate::metrics::Mixture;
-use crate::predict::Outputs;
+use crate::predictive::Outputs;
+use crate::predictive::Univariate;
 
 /// p(y) = N(output, sd²), independently for every element of an example's target.
 #[derive(Clone, Copy, Debug, PartialEq)]

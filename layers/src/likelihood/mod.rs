@@ -3,17 +3,17 @@
 mod bernoulli;
 mod categorical;
 mod gaussian;
-mod univariate;
+mod mixture_nll;
+mod probabilities;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use gaussian::Gaussian;
-pub use univariate::Univariate;
-pub(crate) use univariate::invert;
+pub(crate) use probabilities::probabilities;
 
 use crate::data::Targets;
 use crate::engine::{Real, Var};
-use crate::predict::{Outputs, Predictive};
+use crate::predictive::{Outputs, Predictive};
 
 /// A distribution of targets, given the outputs of a model.
 ///
@@ -168,5 +168,17 @@ impl<'t, T: Real> MeanNll<'t, T> {
     /// The number of examples.
     pub fn examples(self) -> usize {
         self.examples
+    }
+}
+
+impl<T: Real> Outputs<T> {
+    /// What `likelihood` predicts from these outputs: the same as
+    /// [`predict`](crate::Predict::predict) under it.
+    ///
+    /// # Panics
+    /// If the outputs have a shape that says nothing of targets.
+    #[track_caller]
+    pub fn under<L: Likelihood<T>>(&self, likelihood: &L) -> L::Predictive {
+        likelihood.predictive(self)
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, Tensor};
-use crate::likelihood::{Univariate, invert};
 use crate::metrics::uniform::uniform;
-use crate::predict::Outputs;
-use crate::predict::Predictive;
+use crate::predictive::Outputs;
+use crate::predictive::Predictive;
+use crate::predictive::{Univariate, invert};
 
 /// Elements that are a task, whatever the number of threads.
 const ELEMENTS: usize = 256;

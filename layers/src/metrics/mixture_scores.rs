@@ -1,11 +1,8 @@
 //! How good predicted numbers are.
 
-use crate::engine::threads::map_tasks;
-use crate::engine::{Real, Tape, Tensor};
-use crate::likelihood::Likelihood;
-use crate::likelihood::{Univariate, check_terms};
+use crate::engine::{Real, Tensor};
 use crate::metrics::Mixture;
-use crate::metrics::log_mean_exp::log_mean_exp;
+use crate::predictive::Univariate;
 
 /// Metrics. Targets are (N, ..), as in [`Examples::targets`](crate::data::Examples::targets).
 impl<L: Univariate> Mixture<L> {
@@ -47,7 +44,7 @@ impl<L: Univariate> Mixture<L> {
     }
 
     #[track_caller]
-    fn check<T: Real>(&self, metric: &str, targets: &Tensor<T>) {
+    pub(crate) fn check<T: Real>(&self, metric: &str, targets: &Tensor<T>) {
         let (rows, width) = (self.len(), self.width());
         assert!(
             targets.shape().first() == Some(&rows) && targets.len() == rows * width,
@@ -57,36 +54,6 @@ impl<L: Univariate> Mixture<L> {
         if let Some(at) = targets.data().iter().position(|y| !y.is_finite()) {
             panic!("{metric}: target {at} is {}", targets.data()[at].to_f64());
         }
-    }
-}
-
-impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
-    /// The log-likelihood of each example under the predictive distribution in nats: ln of the mean over draws of the density
-    /// of all of an example's elements.
-    #[track_caller]
-    pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
-        self.check("log_likelihood", targets);
-        self.log_likelihood_of_checked(targets)
-    }
-
-    fn log_likelihood_of_checked<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
-        let (targets, rows, draws) = (targets.cast::<f64>(), self.len(), self.draws());
-        let all = self.outputs.draws_and_rows();
-        let of_draws: Vec<Vec<f64>> = map_tasks(draws, Tape::inference, |tape, draw| {
-            tape.reset();
-            let output = tape.input_rows(&all, draw * rows..(draw + 1) * rows);
-            let each = self.likelihood.log_likelihood(output, &targets);
-            check_terms::<L>(each.shape(), &targets);
-            each.value().chunks_exact(each.len() / rows).map(|example| example.iter().sum()).collect()
-        });
-        (0..rows).map(|row| log_mean_exp(of_draws.iter().map(|nats| nats[row]))).collect()
-    }
-
-    /// The negative log-likelihood of the predictive distribution, in nats per example.
-    #[track_caller]
-    pub fn nll<T: Real>(&self, targets: &Tensor<T>) -> f64 {
-        self.check("nll", targets);
-        -self.log_likelihood_of_checked(targets).iter().sum::<f64>() / self.len() as f64
     }
 }
 

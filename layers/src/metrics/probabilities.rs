@@ -5,7 +5,7 @@ use super::rows::{check_labelled, check_rows, labelled, top};
 use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
 use crate::engine::Key;
-use crate::predict::Predictive;
+use crate::predictive::Predictive;
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
 /// draws had on average. That is enough for the metrics that are methods here without keeping the draws;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::drawing::Cx;
 use crate::engine::Path;
 use crate::engine::{Visitor, VisitorMut};
 use crate::prelude::*;
-use crate::verdict::{Verdict, Yes};
+use crate::properties::{Verdict, Yes};
+use crate::sampling::Cx;
 
 /// A part of a layer without parameters: it says the layer's number type, and whether examples of a batch are independent
 /// of each other in it.

@@ -4,7 +4,7 @@ use crate::engine::Running;
 use crate::nn::norm::affine;
 use crate::nn::{Bare, EPS};
 use crate::prelude::*;
-use crate::verdict::No;
+use crate::properties::No;
 
 /// That examples of a batch influence each other, and that it is this layer's doing.
 type Coupled<T> = Bare<T, No<BatchNorm<T>>>;

@@ -1,9 +1,9 @@
 //! A step's loss.
 
-use crate::bayesian::{Drawn, Kl, LogPrior};
 use crate::engine::{Gradients, NonFinite, Path, Real, Tape, Var};
 use crate::likelihood::MeanNll;
-use crate::terms::Terms;
+use crate::model::{Drawn, Kl, LogPrior};
+use crate::scalar_sum::Terms;
 
 /// A step's loss in nats per example: its terms, apart, and their weights.
 #[derive(Clone, Copy, Debug)]

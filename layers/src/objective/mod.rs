@@ -14,9 +14,9 @@ pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 pub use warm_up::WarmUp;
 
-use crate::bayesian::{Drawn, Kl};
 use crate::engine::Real;
 use crate::likelihood::MeanNll;
+use crate::model::{Drawn, Kl};
 use loss::{PriorTerms, Weights};
 use tempering::Factors;
 

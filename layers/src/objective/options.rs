@@ -1,9 +1,9 @@
 //! How the two terms are joined, whatever the number of examples.
 
 use crate::engine::Real;
-use crate::numbers::try_held;
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
+use crate::scalar::try_held;
 
 /// What is chosen of an [`Objective`](crate::Objective) before N is known.
 #[derive(Clone, Debug, Default)]

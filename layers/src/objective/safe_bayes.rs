@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::bayesian::Bayesian;
 use crate::data::{Examples, Targets};
-use crate::drawing::check_draws;
 use crate::engine::{Key, Real, Tape};
-use crate::forward::{Forward, Layer};
 use crate::likelihood::Likelihood;
+use crate::model::Bayesian;
+use crate::model::{Forward, Layer};
+use crate::sampling::check_draws;
 
 /// Examples of a block that are on the tape at a time.
 const ROWS: usize = 256;

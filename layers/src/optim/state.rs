@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use crate::engine::{Gradients, Parameters, Path, Real, Role, Tensor};
-use crate::numbers::try_held;
+use crate::scalar::try_held;
 
 /// `N` tensors of the shape of every learned parameter, made at the first step, in the model's number type.
 ///

@@ -1,10 +1,10 @@
 //! The normal posterior with any covariance.
 
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, constructed_means, log_density_of_noise};
-use crate::verdict::No;
+use crate::properties::No;
+use crate::sampling::Cx;
 
 /// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
 /// as many multiplications a draw. For heads and small layers.

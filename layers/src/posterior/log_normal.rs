@@ -1,11 +1,11 @@
 //! The mean-field log-normal posterior.
 
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::MeanField;
 use crate::posterior::{Density, Posterior, Variance};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 use crate::weights::Space;
 
 /// Independent log-normals, one for every element: ln w is N(μ, σ²). For weights that are positive, such as scales and

@@ -1,10 +1,10 @@
 //! The matrix normal posterior.
 
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Density, INITIAL_SD, OnTape, Posterior, Triangle, constructed_means, log_density_of_noise};
-use crate::verdict::No;
+use crate::properties::No;
+use crate::sampling::Cx;
 
 /// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
 /// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a

@@ -1,14 +1,15 @@
 //! The mean-field normal posterior.
 
-use crate::divergence::{Sampled, normal};
-use crate::drawing::Cx;
+use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::numbers::held;
-use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, softplus};
+use crate::fused;
 use crate::posterior::{Density, Posterior, Variance, constructed_means, log_density_of_noise, same_shape};
 use crate::prior::Prior;
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
+use crate::scalar::held;
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
@@ -90,6 +91,11 @@ impl<T: Real> MeanField<T> {
         MeanField { mean: location, rho }
     }
 
+    /// μ and ρ, as the fused kernels take them.
+    pub(crate) fn parameters(&self) -> [&Tensor<T>; 2] {
+        [&self.mean, &self.rho]
+    }
+
     /// [`Posterior::check`] of a family that has these parameters.
     pub(super) fn check_as(&self, family: &str) -> Result<(), String> {
         same_shape(family, ["mean", "rho"], [self.mean.shape(), self.rho.shape()])
@@ -128,7 +134,8 @@ impl<T: Real> Posterior for MeanField<T> {
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
-        normal::sample(self, cx)
+        super::check(self);
+        fused::sample(self.parameters(), cx)
     }
 
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
@@ -140,7 +147,7 @@ impl<T: Real> Posterior for MeanField<T> {
     }
 
     fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
-        Some(normal::perturbation(self, cx))
+        Some(fused::perturbation(&self.rho, cx))
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, PI};
 
-use crate::divergence::mean_field::log_slope;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::log_scale::log_slope;
+use crate::distribution::log_scale::{least, log_scales};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::MeanField;
-use crate::posterior::log_scale::{least, log_scales};
 use crate::posterior::{Density, Posterior};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 
 /// Independent Cauchy distributions, one for every element: density 1 / (πγ (1 + z²)) with z = (w − m)/γ. The family of
 /// which a [`Cauchy`](struct@crate::Cauchy) prior is a member, with a closed divergence from it.

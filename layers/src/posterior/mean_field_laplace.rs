@@ -2,13 +2,13 @@
 
 use std::f64::consts::LN_2;
 
-use crate::drawing::Cx;
+use crate::distribution::log_scale::{divisor, log_scales};
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::MeanField;
-use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, Variance};
-use crate::verdict::Yes;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). Peaked and with heavier tails
 /// than a normal; the family of which a [`Laplace`](struct@crate::Laplace) prior is a member, so that a weight that the data

@@ -1,9 +1,7 @@
 //! Posterior families: distributions over a weight that are learned.
 
-mod buffer;
 mod full_covariance;
 mod log_normal;
-mod log_scale;
 mod low_rank;
 mod matrix_normal;
 mod mean_field;
@@ -15,10 +13,8 @@ mod spike_and_slab;
 mod start;
 mod triangle;
 
-pub use buffer::{Buffer, Saved};
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;
-pub(crate) use log_scale::{inverse_softplus, log_scale, log_scales, log_softplus, softplus};
 pub use low_rank::LowRank;
 pub use matrix_normal::MatrixNormal;
 pub use mean_field::{INITIAL_SD, MeanField};
@@ -33,11 +29,11 @@ pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
-use crate::divergence::Sampled;
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Real, Tape, Var};
 use crate::prior::Prior;
-use crate::verdict::Verdict;
+use crate::properties::Verdict;
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
 use crate::weights::Space;
 
 /// A distribution over one weight, with learned parameters.

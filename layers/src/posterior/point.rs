@@ -1,12 +1,10 @@
 //! Weights that are learned and certain.
 
-use crate::bayesian::{Bayesian, Drawn};
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::{Posterior, Variance, constructed_means};
-use crate::verdict::Yes;
-use crate::weight::Weight;
+use crate::properties::Yes;
+use crate::sampling::Cx;
 
 /// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
 /// a prior it adds −ln p(w): its maximum a posteriori.
@@ -37,19 +35,6 @@ impl<T: Real> Parameters for Point<T> {
     }
 }
 
-impl<T: Real> Bayesian for Point<T> {
-    type Draw<'t> = Var<'t, T>;
-    type Batch = Yes;
-    type Exact = Yes;
-    type Allows = Yes;
-
-    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
-        cx.own_param(&self.0)
-    }
-
-    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
-}
-
 impl<T: Real> Posterior for Point<T> {
     type Local = Yes;
     type Flipout = Yes;
@@ -69,9 +54,4 @@ impl<T: Real> Posterior for Point<T> {
     fn variance<'t>(&'t self, _: &'t Tape<T>) -> Variance<'t, T> {
         Variance::Zero
     }
-}
-
-/// The draw of a [`Point`]: nothing about it is random.
-impl<'t, T: Real> Drawn<'t, T> for Var<'t, T> {
-    fn walk(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {}
 }

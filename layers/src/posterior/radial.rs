@@ -1,12 +1,12 @@
 //! The radial posterior.
 
-use crate::drawing::Cx;
+use crate::distribution::log_scale::{divisor, log_scales, positive};
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::MeanField;
-use crate::posterior::log_scale::{divisor, log_scales, positive};
 use crate::posterior::{Density, Posterior};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 
 /// The radial posterior of Farquhar, Osborne and Gal (2020, "Radial Bayesian neural networks: beyond discrete support
 /// in large-scale Bayesian deep learning"): w = μ + σ · (ε/‖ε‖) · |r|, with one direction and one distance from the mean

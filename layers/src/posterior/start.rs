@@ -1,10 +1,10 @@
 //! Where parameters start: from their constructor, by a key, and by `fit`'s seed.
 
-use crate::drawing::key_at;
 use crate::engine::Shape;
 use crate::engine::random::normals;
 use crate::engine::{Key, Parameters, Path, Real, Role, Tensor};
 use crate::posterior::low_rank;
+use crate::sampling::key_at;
 
 /// Means as every constructor makes them, from N(0, 2/inputs): a function of the shape alone.
 ///

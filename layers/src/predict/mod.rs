@@ -1,38 +1,24 @@
 //! Prediction: what a model says of new rows, over draws of its weights.
 
-mod draws;
 mod kept_tape;
-mod outputs;
+mod log_likelihood;
 mod pass;
-mod probabilities;
 mod rows;
 
-pub use draws::Draws;
-pub use outputs::Outputs;
-pub(crate) use probabilities::probabilities;
+pub use log_likelihood::LogLikelihood;
 use rows::Rows;
 
-use crate::bayesian::Bayesian;
 use crate::data::Examples;
 use crate::engine::{Tensor, Var};
-use crate::forward::Layer;
+use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
-use crate::outputs::{By, Own};
+use crate::model::Bayesian;
+use crate::model::Layer;
+use crate::model::forward_by::{By, Own};
+use crate::predictive::Outputs;
+use crate::samples::Draws;
 use crate::samples::{DrawOf, ScalarOf};
-use crate::samples::{FromPosterior, LogLikelihood, Samples};
-use crate::train::TrainError;
-
-/// What is predicted for a number of rows.
-pub trait Predictive: Sized {
-    /// What is predicted for all rows, from what is predicted for some of them after the other, by the same draws. There is
-    /// one part at least.
-    fn join(parts: Vec<Self>) -> Self;
-}
-
-/// Nothing.
-impl Predictive for () {
-    fn join(_: Vec<()>) {}
-}
+use crate::samples::{FromPosterior, Samples};
 
 /// Prediction by [`Samples`] of the weights, wherever they come from: one spelling for all of them, and for all likelihoods.
 ///

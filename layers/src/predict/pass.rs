@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
+use super::Rows;
 use super::rows::Fault;
-use super::{Outputs, Predictive, Rows};
 use crate::data::{Examples, Targets};
 use crate::engine::{Real, Tensor, Var};
+use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
 use crate::likelihood::check_terms;
-use crate::outputs::Outputs as Forwards;
+use crate::model::forward_by::Outputs as Forwards;
+use crate::predict::LogLikelihood;
+use crate::predictive::{Outputs, Predictive};
+use crate::samples::Samples;
 use crate::samples::ScalarOf;
-use crate::samples::{LogLikelihood, Samples};
-use crate::train::TrainError;
 
 /// Bytes of outputs that are held at a time on the way to what is predicted.
 const OUTPUTS: usize = 1 << 26;
@@ -165,7 +167,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outputs::Own;
+    use crate::model::forward_by::Own;
     use crate::prelude::*;
 
     #[test]

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::kept_tape::KeptTape;
-use crate::bayesian::Bayesian;
 use crate::data::Targets;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Real, Tape, Tensor, Var};
-use crate::outputs::Outputs;
+use crate::model::Bayesian;
+use crate::model::forward_by::Outputs;
 use crate::samples::Samples;
 use crate::samples::{DrawOf, ScalarOf};
 

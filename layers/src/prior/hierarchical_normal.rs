@@ -1,13 +1,13 @@
 //! A normal prior whose standard deviation has a posterior of its own.
 
+use crate::distribution::elementwise::sum;
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::elementwise::sum;
 use crate::engine::{Path, Real, Tape, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::prior::learned_normal::Scaled;
 use crate::prior::own::{own_mut_of, own_of};
 use crate::prior::{Given, Own, OwnDraw, Prior};
+use crate::sampling::Cx;
 
 /// N(0, s²) for every element, with one s that is a random weight itself: positive, with the posterior family `Q` under
 /// the prior `P` (a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy), say). The divergence counts both: that of the
@@ -82,7 +82,7 @@ impl<Q: Divergence<P> + Send + Sync, P: Prior> Own<Q::Scalar> for HierarchicalNo
 
     fn draw<'t>(&'t self, cx: Cx<'t, Q::Scalar>) -> OwnDraw<'t, Q::Scalar> {
         self.check();
-        OwnDraw::Random(crate::weight::weight(&self.sd, Given::fixed(&self.prior), cx))
+        OwnDraw::Random(crate::model::weight::weight(&self.sd, Given::fixed(&self.prior), cx))
     }
 
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {

@@ -3,7 +3,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use super::exponential_integral::correction;
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};

@@ -2,17 +2,17 @@
 
 use std::f64::consts::TAU;
 
-use crate::divergence::mean_field::log_slope;
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::log_scale::inverse_softplus;
+use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::numbers::held;
-use crate::posterior::inverse_softplus;
 use crate::prior::own::{own_mut_of, own_of};
 use crate::prior::{Own, OwnDraw, Prior};
+use crate::sampling::Cx;
+use crate::scalar::held;
 
 /// N(0, s²) for every element, with one s = softplus(ρ) that is learned and certain: empirical Bayes, with the evidence
 /// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.

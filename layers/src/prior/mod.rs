@@ -35,12 +35,12 @@ pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
-use crate::divergence::Sampled;
-use crate::drawing::Cx;
 use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::hidden::Nats;
 use crate::posterior::MeanField;
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
 
 /// A distribution over the elements of a weight. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///

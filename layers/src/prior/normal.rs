@@ -2,11 +2,11 @@
 
 use std::f64::consts::TAU;
 
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
-use crate::numbers::inverse;
 use crate::prior::Prior;
+use crate::scalar::inverse;
 
 /// N(mean, sd²) for every element.
 #[derive(Clone, Copy, Debug, PartialEq)]

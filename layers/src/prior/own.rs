@@ -3,12 +3,12 @@
 use std::any::{TypeId, type_name};
 use std::ops::Deref;
 
-use crate::bayesian::Drawn;
-use crate::drawing::Cx;
 use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
+use crate::model::Drawn;
+use crate::model::Weight;
 use crate::prior::{MonteCarlo, Prior};
-use crate::weight::Weight;
+use crate::sampling::Cx;
 
 /// A prior's own parameter: learned and certain (empirical Bayes), or with a posterior of its own (hierarchical).
 pub trait Own<T: Real> {

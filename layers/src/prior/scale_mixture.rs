@@ -2,14 +2,15 @@
 
 use std::f64::consts::TAU;
 
-use crate::divergence::Sampled;
-use crate::divergence::normal::{self, LogDensity};
-use crate::drawing::Cx;
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
+use crate::fused;
+use crate::fused::LogDensity;
 use crate::posterior::MeanField;
 use crate::prior::Prior;
+use crate::sampling::Cx;
+use crate::sampling::Sampled;
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +96,7 @@ impl<const N: usize> Prior for ScaleMixture<N> {
         if !components.inverse_sds.iter().all(|inverse| inverse.is_finite()) {
             return None;
         }
-        Some(normal::estimated(q, components, cx))
+        Some(fused::estimated(q.parameters(), components, cx))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, Summand, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};

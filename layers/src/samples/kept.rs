@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
-use crate::bayesian::Bayesian;
 use crate::engine::{Parameters, Tape};
-use crate::predict::Draws;
+use crate::model::Bayesian;
+use crate::samples::Draws;
 use crate::weights::{Weights, WeightsError};
 
 /// Draws of the weights that were made once and are held in memory: for a service, which draws no weight for a request, or for

@@ -1,18 +1,17 @@
 //! Samples of the weights: where predictions get their draws from.
 
+mod draws;
 mod kept;
-mod log_likelihood;
 mod outputs;
 mod posterior;
 
+pub use draws::Draws;
 pub use kept::KeptDraws;
-pub use log_likelihood::LogLikelihood;
-pub(crate) use outputs::Moments;
 pub use outputs::SampledOutputs;
 pub use posterior::FromPosterior;
 
-use crate::bayesian::Bayesian;
 use crate::engine::{Parameters, Tape};
+use crate::model::Bayesian;
 use crate::weights::Weights;
 
 /// The number type of the model of samples.

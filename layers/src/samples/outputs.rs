@@ -4,12 +4,14 @@ use std::fmt;
 use std::ops::Deref;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
-use crate::bayesian::{Bayesian, Drawn};
-use crate::drawing::{Drawing, Estimator, Local, Suits};
 use crate::engine::Name;
-use crate::engine::{Parameters, Path, Real, Tape, Tensor};
+use crate::engine::{Parameters, Path, Real, Tape};
+use crate::model::{Bayesian, Drawn};
+use crate::model::{Local, Suits};
 use crate::posterior::Variance;
-use crate::predict::Draws;
+use crate::samples::Draws;
+use crate::sampling::{Drawing, Estimator};
+use crate::weights::Moments;
 
 /// Draws that are made on a tape at once.
 const AT_ONCE: usize = 64;
@@ -40,32 +42,6 @@ pub struct SampledOutputs<M: Deref<Target: Parameters>> {
     draws: Draws,
 }
 
-/// Means and variances of a model's weights.
-#[derive(Clone, Debug)]
-pub(crate) struct Moments<T: Real> {
-    entries: Vec<(Name, Tensor<T>, Option<Tensor<T>>)>,
-}
-
-impl<T: Real> Moments<T> {
-    fn of<'t>(net: &impl Drawn<'t, T>) -> Self {
-        let mut entries = Vec::new();
-        net.walk(&Path::ROOT, &mut |path, weight| {
-            let variance = match weight.variance_var() {
-                Variance::Independent(variance) => Some(variance.to_tensor()),
-                Variance::Zero | Variance::Joint => None,
-            };
-            entries.push((Name::of(path), weight.mean_var().to_tensor(), variance));
-        });
-        Moments { entries }
-    }
-
-    /// Mean and variance of the weight at this place.
-    pub(crate) fn at(&self, path: &Path<'_>) -> Option<(&Tensor<T>, Option<&Tensor<T>>)> {
-        let (_, mean, variance) = self.entries.iter().find(|(name, ..)| name.is(path))?;
-        Some((mean, variance.as_ref()))
-    }
-}
-
 impl<M: Deref<Target: Bayesian + Sized>> SampledOutputs<M>
 where
     Local: Suits<M::Target>,
@@ -74,7 +50,7 @@ where
     pub fn new(model: M, draws: Draws) -> Self {
         let moments = {
             let tape = Tape::inference();
-            Moments::of(&model.mean(&tape))
+            moments(&model.mean(&tape))
         };
         SampledOutputs { model, moments, draws }
     }
@@ -123,4 +99,17 @@ impl<M: Deref<Target: Parameters>> fmt::Debug for SampledOutputs<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SampledOutputs").field("draws", &self.draws.count()).finish_non_exhaustive()
     }
+}
+
+/// The means and variances of the weights of a draw.
+fn moments<'t, T: Real>(net: &impl Drawn<'t, T>) -> Moments<T> {
+    let mut entries = Vec::new();
+    net.walk(&Path::ROOT, &mut |path, weight| {
+        let variance = match weight.variance_var() {
+            Variance::Independent(variance) => Some(variance.to_tensor()),
+            Variance::Zero | Variance::Joint => None,
+        };
+        entries.push((Name::of(path), weight.mean_var().to_tensor(), variance));
+    });
+    Moments::new(entries)
 }

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
-use crate::bayesian::Bayesian;
-use crate::drawing::Drawing;
 use crate::engine::Tape;
-use crate::predict::Draws;
+use crate::model::Bayesian;
+use crate::samples::Draws;
+use crate::sampling::Drawing;
 use crate::weights::Weights;
 
 /// Draws of a model's own posterior: [`posterior`](crate::PredictFromPosterior::posterior). Nothing is kept: each prediction draws the weights again, the

@@ -1,14 +1,15 @@
 //! The random weights of a model, as a value.
 
 mod error;
+mod moments;
 mod space;
 
 use std::path::Path as File;
 
 pub use error::WeightsError;
+pub(crate) use moments::Moments;
 pub use space::Space;
 
-use crate::bayesian::Drawn;
 use crate::engine::io::safetensors::{self, Safetensors};
 use crate::engine::{Name, Visitor, VisitorMut};
 use crate::engine::{Parameters, Path, Real, Role, Tensor};
@@ -51,14 +52,7 @@ pub(crate) struct Entry<T: Real> {
 }
 
 impl<T: Real> Weights<T> {
-    /// The weights that a draw holds. Of several draws at once, the first.
-    pub fn of<'t>(net: &impl Drawn<'t, T>) -> Self {
-        let mut entries = Vec::new();
-        net.walk(&Path::ROOT, &mut |path, weight| {
-            let value = weight.value_var();
-            let tensor = Tensor::new(value.shape(), &value.value()[..value.len()]);
-            entries.push(Entry { name: Name::of(path), space: weight.space(), tensor });
-        });
+    pub(crate) fn new(entries: Vec<Entry<T>>) -> Self {
         Weights { entries, unconstrained: false }
     }
 

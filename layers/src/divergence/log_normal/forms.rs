@@ -2,8 +2,8 @@
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
-use crate::divergence::mean_field::log_slope;
-use crate::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::prior::{Laplace, Normals};

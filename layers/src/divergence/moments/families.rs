@@ -3,10 +3,11 @@
 use std::f64::consts::{E, LN_2, SQRT_2, TAU};
 
 use super::{KnownMoments, Moments};
-use crate::drawing::Cx;
+use crate::distribution::log_scale::log_scales;
 use crate::engine::{Real, Var};
 use crate::posterior::{FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Radial, Triangle};
-use crate::posterior::{OnTape, log_scales, radial};
+use crate::posterior::{OnTape, radial};
+use crate::sampling::Cx;
 
 impl<T: Real> KnownMoments for LowRank<T> {
     type Double = LowRank<f64>;

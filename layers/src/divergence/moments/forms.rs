@@ -2,8 +2,8 @@
 
 use std::f64::consts::{E, TAU};
 
+use crate::distribution::elementwise::{At, Summand};
 use crate::divergence::laplace;
-use crate::elementwise::{At, Summand};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::prior::{Laplace, Normals};

@@ -7,10 +7,8 @@
 mod families;
 mod forms;
 
+use crate::distribution::elementwise::{Summand, sum, total};
 use crate::divergence::Divergence;
-use crate::drawing::Cx;
-use crate::drawing::Mode;
-use crate::elementwise::{Summand, sum, total};
 use crate::engine::Key;
 use crate::engine::{Real, Tape, Var};
 use crate::posterior::check;
@@ -18,7 +16,9 @@ use crate::posterior::{FullCovariance, LowRank};
 use crate::posterior::{MatrixNormal, MeanFieldLaplace, Posterior, Radial};
 use crate::prior::{Given, HierarchicalNormal, Laplace, LearnedNormal};
 use crate::prior::{Normals, Prior};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
+use crate::sampling::Mode;
 use forms::{FromLaplace, FromNormals, FromScaled};
 
 /// What is known of a weight.

@@ -1,8 +1,8 @@
 //! Tests of the fused draw and divergence against formulas written out, in double precision.
 
-use crate::drawing::{Cx, Drawing, FixedNoise};
 use crate::engine::random::normals;
 use crate::engine::{Visitor, VisitorMut, gradcheck, with_threads};
+use crate::sampling::{Cx, Drawing, FixedNoise};
 use crate::{Adam, Divergence, Given, Gradients, Key, MeanField, Normal, Optimizer, Parameters, Path, Posterior};
 use crate::{Real, Tape, Tensor, Var};
 
@@ -305,7 +305,7 @@ fn a_perturbation_goes_back_by_its_noise_at_any_scale() {
         let q = MeanField::<T> { mean: Tensor::zeros([len]), rho: Tensor::from_fn([len], |i| rhos[i % rhos.len()]) };
         let mut gradients = Gradients::of(&q);
         let tape = Tape::new();
-        super::perturbation(&q, with_key(&tape, key)).sum().backward(&mut gradients);
+        crate::fused::perturbation(&q.rho, with_key(&tape, key)).sum().backward(&mut gradients);
         for (i, (found, noise)) in gradients.get("rho").unwrap().iter().zip(&noise).enumerate() {
             let exact = noise.to_f64() * sigmoid(q.rho.data()[i].to_f64());
             assert!((found.to_f64() - exact).abs() <= tolerance * exact.abs(), "{i}: {found:?} {exact}");

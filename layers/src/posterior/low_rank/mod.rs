@@ -2,15 +2,15 @@
 
 mod capacitance;
 
-use crate::drawing::Cx;
+use crate::distribution::log_scale::{divisor, log_scales};
 use crate::engine::random::normals;
 use crate::engine::{Key, Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::numbers::held;
 use crate::posterior::MeanField;
-use crate::posterior::log_scale::{divisor, log_scales};
 use crate::posterior::{Density, Posterior, constructed_loadings};
-use crate::verdict::No;
+use crate::properties::No;
+use crate::sampling::Cx;
+use crate::scalar::held;
 
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;

@@ -1,14 +1,14 @@
 //! Gates: a weight that is there or not.
 
 use super::sigmoid;
-use crate::drawing::Cx;
-use crate::drawing::{DrawNoise, Noise};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
+use crate::sampling::Cx;
+use crate::sampling::{DrawNoise, Noise};
 
 /// The slab where its gate is open, and zero elsewhere: a gate is open if Φ(ν) < sigmoid(λ), with the noise ν of this
 /// place. The derivative by sigmoid(λ) is the slab, whether the gate is open or not.

@@ -2,12 +2,12 @@
 
 mod gate;
 
-use crate::drawing::Cx;
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
 use crate::posterior::MeanField;
 use crate::posterior::{Posterior, Variance, same_shape};
-use crate::verdict::{No, Yes};
+use crate::properties::{No, Yes};
+use crate::sampling::Cx;
 
 /// λ of every weight before training: an inclusion probability of 0.9.
 const INITIAL_INCLUSION: f64 = 2.197_224_577_336_219_4;

@@ -4,11 +4,11 @@ mod below;
 mod dense;
 mod solve;
 
-use crate::divergence::exact::sum;
-use crate::drawing::Cx;
+use crate::distribution::exact::sum;
+use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales, log_softplus, softplus};
 use crate::engine::{Parameters, Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::posterior::log_scale::{divisor, inverse_softplus, log_scales, log_softplus, softplus};
+use crate::sampling::Cx;
 
 /// Rows up to which a triangle is allowed: above, its numbers alone would fill half a gigabyte in `f32`, and training
 /// keeps four of each.

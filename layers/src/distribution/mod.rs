@@ -1,0 +1,5 @@
+//! What priors, posteriors and divergences share: elementwise functions with their derivatives, summed in one operation.
+
+pub(crate) mod elementwise;
+pub(crate) mod exact;
+pub(crate) mod log_scale;

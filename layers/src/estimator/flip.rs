@@ -1,0 +1,128 @@
+//! Multiplying by random signs of examples and features.
+
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::random::signs;
+use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::engine::{Key, Real, Tensor, Var};
+use crate::sampling::Cx;
+use crate::sampling::Mode;
+
+/// An array of shape (examples, positions, features, space), of which a sign depends on example and feature.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid {
+    pub(crate) examples: usize,
+    pub(crate) positions: usize,
+    pub(crate) features: usize,
+    pub(crate) space: usize,
+}
+
+/// x, each element multiplied by the sign of its example and feature at this place. The signs depend on nothing else,
+/// so they are the same for every use in a draw.
+#[track_caller]
+pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var<'t, T> {
+    // Without elements there may still be more examples and features than memory has room for the signs of.
+    if x.len() == 0 {
+        return x;
+    }
+    let given = match cx.mode {
+        Mode::Random(how) if how.noise.is_some() => cx.fixed_noise(&[grid.examples, grid.features]),
+        _ => None,
+    };
+    let operation = Flip { grid, key: cx.key(), given, pairs: cx.is_antithetic() };
+    cx.tape().record_draws(cx.draws(), operation, &[x], [x.shape()])[0]
+}
+
+#[derive(Clone, Copy)]
+struct Flip<'t, T: Real> {
+    grid: Grid,
+    key: Key,
+    given: Option<&'t Tensor<T>>,
+    pairs: bool,
+}
+
+impl<T: Real> Flip<'_, T> {
+    /// out = signs · x, or +=; `scratch` holds a row of signs for every example.
+    fn apply(&self, draw: usize, x: &[T], out: &mut [T], rows: &mut [T], write: Write) {
+        let Grid { examples, positions, features, space } = self.grid;
+        // An antithetic pair differs in nothing but the sign of its perturbation.
+        let number = if self.pairs { draw / 2 } else { draw };
+        let signs_of = |example: usize, row: &mut [T]| match self.given {
+            Some(given) => {
+                let from = (number * examples + example) * features % given.len().max(1);
+                row.copy_from_slice(&given.data()[from..][..features]);
+            }
+            None => signs(self.key.draw(self.key.current_draw() as usize + number), example, row),
+        };
+        let each = positions * features * space;
+        let (out, rows) = (Shared::new(out), Shared::new(rows));
+        for_each_range(examples, GRAIN.div_ceil(each.max(1)), 1, &|range| {
+            for example in range {
+                // SAFETY: examples are disjoint parts of the array and of the rows, which are borrowed throughout.
+                let row = unsafe { rows.range(example * features..(example + 1) * features) };
+                signs_of(example, row);
+                let all = example * each..(example + 1) * each;
+                // SAFETY: as above.
+                let out = unsafe { out.range(all.clone()) };
+                dispatch(Multiply { x: &x[all], signs: row, space, out, write });
+            }
+        });
+    }
+}
+
+impl<T: Real> Operation<T> for Flip<'_, T> {
+    fn name(&self) -> &'static str {
+        "random signs"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (x, draw) = (io.input(0).data, io.draw());
+        let rows = io.scratch(self.grid.examples * self.grid.features);
+        self.apply(draw, x, io.output(0), rows, Write::Store);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, draw) = (io.upstream(0).expect("the only output"), io.draw());
+        let rows = io.scratch(self.grid.examples * self.grid.features);
+        io.accumulate(0, |target, write| self.apply(draw, g, target, rows, write));
+    }
+}
+
+/// One example: (positions, features, space) times (features).
+struct Multiply<'a, T> {
+    x: &'a [T],
+    signs: &'a [T],
+    space: usize,
+    out: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for Multiply<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Multiply { x, signs, space, out, write } = self;
+        let position = (signs.len() * space).max(1);
+        for (out, x) in out.chunks_mut(position).zip(x.chunks(position)) {
+            if space == 1 {
+                let products = x.iter().zip(signs).map(|(&x, &sign)| x * sign);
+                put(out, products, write);
+            } else {
+                let rows = out.chunks_mut(space.max(1)).zip(x.chunks(space.max(1)));
+                for ((out, x), &sign) in rows.zip(signs) {
+                    put(out, x.iter().map(|&x| x * sign), write);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn put<T: Real>(out: &mut [T], values: impl Iterator<Item = T>, write: Write) {
+    match write {
+        Write::Store => out.iter_mut().zip(values).for_each(|(out, value)| *out = value),
+        Write::Add => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
+    }
+}

@@ -1,0 +1,167 @@
+//! Sampling a linear map's outputs.
+
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::kernels::map::scale;
+use crate::engine::random::BLOCK;
+use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::engine::{Real, Var};
+use crate::sampling::Cx;
+use crate::sampling::{DrawNoise, Noise};
+
+/// mean + √variance · ε, with an ε of its own for every element.
+#[track_caller]
+pub(crate) fn sample_output<'t, T: Real>(mean: Var<'t, T>, variance: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = SampleOutput { noise: cx.source(mean.shape()) };
+    cx.tape().record_draws(cx.draws(), operation, &[mean, variance], [mean.shape()])[0]
+}
+
+#[derive(Clone, Copy)]
+struct SampleOutput<'t, T> {
+    noise: Noise<'t, T>,
+}
+
+impl<T: Real> Operation<T> for SampleOutput<'_, T> {
+    fn name(&self) -> &'static str {
+        "sample of an output"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (mean, variance) = (io.input(0).data, io.input(1).data);
+        let noise = self.noise.of_draw(io.draw());
+        let out = Shared::new(io.output(0));
+        for_each_range(mean.len(), GRAIN, BLOCK, &|range| {
+            dispatch(Forward {
+                noise,
+                start: range.start,
+                mean: &mean[range.clone()],
+                variance: &variance[range.clone()],
+                // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
+                out: unsafe { out.range(range) },
+            });
+        });
+    }
+
+    fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
+        let ((of_mean, means), (of_variance, variances)) = (io.input_draws(0), io.input_draws(1));
+        let len = io.input(0).data.len();
+        let out = io.output_draws(0);
+        if len == 0 {
+            return true;
+        }
+        let (draws, out) = (out.len() / len, Shared::new(out));
+        for_each_range(draws, GRAIN.div_ceil(len), 1, &|range| {
+            // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
+            let out = unsafe { out.range(range.start * len..range.end * len) };
+            let from = |draws: usize| if draws == 1 { 0 } else { range.start * len };
+            dispatch(Draws {
+                noise: self.noise,
+                first: range.start,
+                len,
+                means: &means[from(of_mean)..],
+                variances: &variances[from(of_variance)..],
+                out,
+            });
+        });
+        true
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (g, variance) = (io.upstream(0).expect("the only output"), io.input(1).data);
+        let noise = self.noise.of_draw(io.draw());
+        io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
+        io.accumulate(1, |target, write| {
+            let target = Shared::new(target);
+            for_each_range(g.len(), GRAIN, BLOCK, &|range| {
+                dispatch(ToVariance {
+                    noise,
+                    start: range.start,
+                    g: &g[range.clone()],
+                    variance: &variance[range.clone()],
+                    // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
+                    target: unsafe { target.range(range) },
+                    write,
+                });
+            });
+        });
+    }
+}
+
+struct Forward<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    start: usize,
+    mean: &'a [T],
+    variance: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Forward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, out) in self.out.chunks_mut(BLOCK).enumerate() {
+            let from = i * BLOCK;
+            let noise = self.noise.block(self.start + from);
+            let inputs = self.mean[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
+            for (out, ((&mean, variance), &e)) in out.iter_mut().zip(inputs) {
+                *out = variance.sqrt().mul_add::<S>(e, mean);
+            }
+        }
+    }
+}
+
+/// [`Forward`] for some draws, one behind the other; what does not depend on the draw is there once.
+struct Draws<'a, 't, T> {
+    noise: Noise<'t, T>,
+    first: usize,
+    len: usize,
+    means: &'a [T],
+    variances: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Draws<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let (mut means, mut variances) = (self.means.chunks(self.len).cycle(), self.variances.chunks(self.len).cycle());
+        for (draw, out) in self.out.chunks_mut(self.len).enumerate() {
+            let noise = self.noise.of_draw(self.first + draw);
+            let (mean, variance) = (means.next().unwrap_or(&[]), variances.next().unwrap_or(&[]));
+            Forward { noise, start: 0, mean, variance, out }.run::<S>();
+        }
+    }
+}
+
+struct ToVariance<'a, 't, T> {
+    noise: DrawNoise<'t, T>,
+    start: usize,
+    g: &'a [T],
+    variance: &'a [T],
+    target: &'a mut [T],
+    write: Write,
+}
+
+impl<T: Real> Kernel for ToVariance<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, target) in self.target.chunks_mut(BLOCK).enumerate() {
+            let from = i * BLOCK;
+            let noise = self.noise.block(self.start + from);
+            let inputs = self.g[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
+            for (target, ((&g, &variance), &e)) in target.iter_mut().zip(inputs) {
+                // A variance of zero is that of an output without random inputs, and nothing is learned from it: what
+                // it is multiplied with on the way to a weight is zero too.
+                let certain = variance <= T::ZERO;
+                let sd = if certain { T::ONE } else { variance.sqrt() };
+                let part = if certain { T::ZERO } else { T::from_f64(0.5) * g * e / sd };
+                *target = if self.write == Write::Store { part } else { *target + part };
+            }
+        }
+    }
+}

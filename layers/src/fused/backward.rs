@@ -1,0 +1,113 @@
+//! The way back: the gradients of weight and divergence by mean and scale.
+
+use super::block::block_of;
+use super::scale::Slopes;
+use super::{Made, Scaled};
+use crate::engine::Real;
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd};
+use crate::engine::random::{BLOCK, Block};
+use crate::sampling::DrawNoise;
+
+/// One range of a draw.
+pub(super) struct Backward<'a, 't, T> {
+    pub(super) noise: &'a DrawNoise<'t, T>,
+    pub(super) prior: Scaled<T>,
+    pub(super) start: usize,
+    pub(super) mean: &'a [T],
+    pub(super) rho: &'a [T],
+    pub(super) made: Made,
+    /// e^−|ρ|, where it was kept.
+    pub(super) exponentials: Option<&'a [T]>,
+    /// What was made of the weights, and its adjoint, where something depends on it.
+    pub(super) weight: Option<[&'a [T]; 2]>,
+    /// ∂/∂KL.
+    pub(super) kl: T,
+    pub(super) to_mean: &'a mut [T],
+    pub(super) to_rho: &'a mut [T],
+    pub(super) writes: [Write; 2],
+}
+
+impl<T: Real> Kernel for Backward<'_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let len = self.mean.len();
+        let zeros = Block::of(T::ZERO);
+        let [mut mean_end, mut rho_end, mut exponentials_end, mut weight_end, mut made_end] = [zeros; 5];
+        let [mut by_mean, mut by_rho] = [zeros; 2];
+        for from in (0..len).step_by(BLOCK) {
+            let mean = block_of(self.mean, from, &mut mean_end);
+            let rho = block_of(self.rho, from, &mut rho_end);
+            let slopes = match self.exponentials {
+                Some(kept) => Slopes::with::<S>(rho, block_of(kept, from, &mut exponentials_end)),
+                None => Slopes::of::<S>(rho),
+            };
+            let (made, made_by_rho) = match self.weight {
+                None => (&*zeros, zeros),
+                Some([weight, made]) => {
+                    let by_rho = match self.made {
+                        Made::Sample => {
+                            let weight = block_of(weight, from, &mut weight_end);
+                            slopes.of_sample(mean, weight, || self.noise.block(self.start + from))
+                        }
+                        Made::Variance => slopes.of_variance(),
+                    };
+                    (block_of(made, from, &mut made_end), by_rho)
+                }
+            };
+            let made_by_mean = if self.made == Made::Sample { made } else { &*zeros };
+            let (to_mean, to_rho) = (&mut self.to_mean[from..], &mut self.to_rho[from..]);
+            let (kl, prior) = (self.kl, self.prior);
+            let parts = Parts { kl, prior, mean, slopes: &slopes, made_by_mean, made, made_by_rho: &made_by_rho };
+            match (self.writes, to_mean.first_chunk_mut(), to_rho.first_chunk_mut()) {
+                ([Write::Store, Write::Store], Some(to_mean), Some(to_rho)) => parts.compute::<S>(to_mean, to_rho),
+                _ => {
+                    parts.compute::<S>(&mut by_mean, &mut by_rho);
+                    put(to_mean, &by_mean, self.writes[0]);
+                    put(to_rho, &by_rho, self.writes[1]);
+                }
+            }
+        }
+    }
+}
+
+/// What a block's gradients are made of.
+struct Parts<'a, T> {
+    kl: T,
+    prior: Scaled<T>,
+    mean: &'a [T; BLOCK],
+    slopes: &'a Slopes<T>,
+    /// ∂/∂μ through what was made.
+    made_by_mean: &'a [T; BLOCK],
+    /// The adjoint of what was made, and its derivative by ρ.
+    made: &'a [T; BLOCK],
+    made_by_rho: &'a [T; BLOCK],
+}
+
+impl<T: Real> Parts<'_, T> {
+    #[inline(always)]
+    fn compute<S: Simd>(&self, by_mean: &mut [T; BLOCK], by_rho: &mut [T; BLOCK]) {
+        let Parts { kl, prior, mean, slopes, made_by_mean, made, made_by_rho } = *self;
+        // Zero times a divergence that overflows is to be zero.
+        let inverse = if kl == T::ZERO { T::ZERO } else { prior.inverse_sd };
+        let kl_inverse = kl * inverse;
+        for i in 0..BLOCK {
+            let (away, scale) = ((mean[i] - prior.mean) * inverse, slopes.sd[i] * inverse);
+            by_mean[i] = away.mul_add::<S>(kl_inverse, made_by_mean[i]);
+            let kl_by_rho = (slopes.slope[i] * scale).mul_add::<S>(kl_inverse, -(kl * slopes.log_slope[i]));
+            by_rho[i] = made[i].mul_add::<S>(made_by_rho[i], kl_by_rho);
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn put<T: Real>(target: &mut [T], values: &[T; BLOCK], write: Write) {
+    let len = BLOCK.min(target.len());
+    let (target, values) = (&mut target[..len], &values[..len]);
+    match write {
+        Write::Store => target.copy_from_slice(values),
+        Write::Add => target.iter_mut().zip(values).for_each(|(target, &value)| *target += value),
+    }
+}

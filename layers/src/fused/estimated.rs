@@ -1,0 +1,265 @@
+//! The draw and an estimate of its divergence, ln q(w) − ln p(w) at the weight drawn, from a prior whose log-density is a
+//! sum of one function of each element.
+//!
+//! With w = μ + σε the posterior's part is −½ε² − ln σ − ½ ln 2π, whose derivative by μ is zero and by σ −1/σ. So one pass
+//! there and one back do, as with the closed form.
+
+use super::backward::put;
+use super::block::block_of;
+use super::forward::{Nats, reparameterise};
+use super::scale::{Slopes, exponentials, scales};
+use super::{MeanAndRho, PARALLEL, sum_items};
+use crate::engine::kernels::Write;
+use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::random::{BLOCK, Block};
+use crate::engine::threads::{Shared, for_each_range};
+use crate::engine::{Adjoints, Evaluation, Operation};
+use crate::engine::{Real, Var};
+use crate::sampling::Sampled;
+use crate::sampling::{Cx, DrawNoise, Noise};
+
+/// The logarithm of a density of one element, in the number type of the weights.
+///
+/// Implementations are `#[inline(always)]`: they are compiled once for every level of vector instructions.
+pub(crate) trait LogDensity<T>: Copy + Send + Sync {
+    /// What the operation is called in messages.
+    const NAME: &'static str;
+
+    /// ln p(w).
+    fn value<S: Simd>(self, w: T) -> T;
+
+    /// Its derivative.
+    fn slope<S: Simd>(self, w: T) -> T;
+}
+
+/// The weight and the estimate.
+pub(crate) fn estimated<'t, T: Real, F: LogDensity<T> + 't>(
+    [mean, rho]: MeanAndRho<'t, T>,
+    prior: F,
+    cx: Cx<'t, T>,
+) -> Sampled<'t, T> {
+    let operation = Estimated { noise: cx.source(mean.shape()), prior };
+    let inputs: [Var<'t, T>; 2] = [cx.tape().param(mean), cx.tape().param(rho)];
+    let [weight, kl] = cx.tape().record(operation, &inputs, [mean.shape(), &[]]);
+    (weight, kl)
+}
+
+#[derive(Clone, Copy)]
+struct Estimated<'t, T, F> {
+    noise: Noise<'t, T>,
+    prior: F,
+}
+
+impl<T: Real, F: LogDensity<T>> Operation<T> for Estimated<'_, T, F> {
+    fn name(&self) -> &'static str {
+        F::NAME
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let noise = self.noise.of_draw(io.draw());
+        let weight = Shared::new(io.output(0));
+        let total = sum_items(mean.len(), |range| {
+            dispatch(Forward {
+                noise: &noise,
+                prior: self.prior,
+                start: range.start,
+                mean: &mean[range.clone()],
+                rho: &rho[range.clone()],
+                // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
+                weight: unsafe { weight.range(range) },
+            })
+        });
+        io.output(1)[0] = T::from_f64(total);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let (weight, upstream) = (io.output(0).data, io.upstream(0));
+        let kl = io.upstream(1).map_or(T::ZERO, |g| g[0]);
+        let noise = self.noise.of_draw(io.draw());
+        io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
+            let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
+            for_each_range(mean.len(), PARALLEL, BLOCK, &|range| {
+                dispatch(Backward {
+                    noise: &noise,
+                    prior: self.prior,
+                    start: range.start,
+                    mean: &mean[range.clone()],
+                    rho: &rho[range.clone()],
+                    weight: &weight[range.clone()],
+                    upstream: upstream.map(|upstream| &upstream[range.clone()]),
+                    kl,
+                    // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed throughout.
+                    to_mean: unsafe { to_mean.range(range.clone()) },
+                    // SAFETY: as above.
+                    to_rho: unsafe { to_rho.range(range) },
+                    writes: [mean_write, rho_write],
+                });
+            });
+        });
+    }
+}
+
+struct Forward<'a, 't, T, F> {
+    noise: &'a DrawNoise<'t, T>,
+    prior: F,
+    start: usize,
+    mean: &'a [T],
+    rho: &'a [T],
+    weight: &'a mut [T],
+}
+
+impl<T: Real, F: LogDensity<T>> Kernel for Forward<'_, '_, T, F> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<S: Simd>(self) -> f64 {
+        let len = self.mean.len();
+        let mut nats = Nats::new();
+        let [mut mean_end, mut rho_end, mut w, mut rest] = [Block::of(T::ZERO); 4];
+        for from in (0..len).step_by(BLOCK) {
+            let live = BLOCK.min(len - from);
+            let mean = block_of(self.mean, from, &mut mean_end);
+            let rho = block_of(self.rho, from, &mut rho_end);
+            let sd = scales::<S, T>(rho, &exponentials::<S, T>(rho));
+            let noise = self.noise.block(self.start + from);
+            reparameterise::<S, T>(mean, &sd, &noise, &mut w);
+            self.weight[from..from + live].copy_from_slice(&w[..live]);
+            for ((rest, &w), &e) in rest.iter_mut().zip(w.iter()).zip(noise.iter()) {
+                *rest = T::from_f64(-0.5).mul_add::<S>(e * e, -self.prior.value::<S>(w));
+            }
+            nats.add(&mut rest, rho, &sd, live);
+        }
+        nats.total::<S>(-0.5 * std::f64::consts::TAU.ln(), len)
+    }
+}
+
+struct Backward<'a, 't, T, F> {
+    noise: &'a DrawNoise<'t, T>,
+    prior: F,
+    start: usize,
+    mean: &'a [T],
+    rho: &'a [T],
+    weight: &'a [T],
+    /// ∂/∂w, where something else depends on the weight.
+    upstream: Option<&'a [T]>,
+    /// ∂/∂ of the estimate.
+    kl: T,
+    to_mean: &'a mut [T],
+    to_rho: &'a mut [T],
+    writes: [Write; 2],
+}
+
+impl<T: Real, F: LogDensity<T>> Kernel for Backward<'_, '_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let zeros = Block::of(T::ZERO);
+        let [mut mean_end, mut rho_end, mut weight_end, mut upstream_end] = [zeros; 4];
+        let [mut by_mean, mut by_rho] = [zeros; 2];
+        for from in (0..self.mean.len()).step_by(BLOCK) {
+            let mean = block_of(self.mean, from, &mut mean_end);
+            let weight = block_of(self.weight, from, &mut weight_end);
+            let slopes = Slopes::of::<S>(block_of(self.rho, from, &mut rho_end));
+            let weight_by_rho = slopes.of_sample(mean, weight, || self.noise.block(self.start + from));
+            *by_mean = self.upstream.map_or(*zeros, |upstream| *block_of(upstream, from, &mut upstream_end));
+            // Zero times what overflows is to be zero.
+            if self.kl != T::ZERO {
+                for (by_mean, &w) in by_mean.iter_mut().zip(weight) {
+                    *by_mean = (-self.kl).mul_add::<S>(self.prior.slope::<S>(w), *by_mean);
+                }
+            }
+            for i in 0..BLOCK {
+                by_rho[i] = by_mean[i].mul_add::<S>(weight_by_rho[i], -(self.kl * slopes.log_slope[i]));
+            }
+            put(&mut self.to_mean[from..], &by_mean, self.writes[0]);
+            put(&mut self.to_rho[from..], &by_rho, self.writes[1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+    use crate::with_threads;
+
+    /// The same prior by its log-density alone: several operations.
+    #[derive(Clone, Copy)]
+    struct InParts(ScaleMixture);
+
+    impl Prior for InParts {
+        fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
+            self.0.log_density(w)
+        }
+    }
+
+    #[bayesian]
+    struct Single<P: Prior, T: Real>
+    where
+        MeanField<T>: Divergence<P>,
+    {
+        #[prior(self.prior)]
+        weight: MeanField<T>,
+        #[skip]
+        prior: P,
+    }
+
+    /// The weight, the estimate, and the gradients of a function of both.
+    fn evaluate<T: Real, P: Prior>(prior: P, least_rho: f64, len: usize, path_derivative: bool) -> Vec<f64>
+    where
+        MeanField<T>: Divergence<P>,
+    {
+        let mean = Tensor::from_fn([len], |i| 0.3 * (1.7 * i as f64).sin());
+        let rho = Tensor::from_fn([len], |i| least_rho * (0.9 * i as f64).cos().abs());
+        let model = Single { weight: MeanField { mean, rho }, prior };
+        let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
+        let drawing = Drawing::new(Key::new(3).step(5));
+        let net = model.draw(&tape, if path_derivative { drawing.path_derivative() } else { drawing });
+        let kl = net.kl().var().expect("it is estimated");
+        (net.weight.square().sum() * 0.7 + kl * 0.4).backward(&mut gradients);
+        let mut all: Vec<f64> = net.weight.value().iter().map(|w| w.to_f64()).collect();
+        all.push(kl.item());
+        for name in ["weight.mean", "weight.rho"] {
+            all.extend(gradients.get(name).expect("it has a gradient").iter().map(|g| g.to_f64()));
+        }
+        all
+    }
+
+    /// With a σ that is not small beside w − μ, whose rounding the several operations divide by it.
+    fn compare<T: Real>(least_rho: f64, tolerance: f64) {
+        let prior = ScaleMixture::two(0.3, 1.0, (-6f64).exp());
+        for (len, path_derivative) in [(1, false), (64, false), (1000, false), (20_000, false), (1000, true)] {
+            let one_pass = evaluate::<T, _>(MonteCarlo(prior), least_rho, len, path_derivative);
+            let in_parts = evaluate::<T, _>(MonteCarlo(InParts(prior)), least_rho, len, path_derivative);
+            assert_eq!(one_pass.len(), in_parts.len());
+            for (i, (a, b)) in one_pass.iter().zip(&in_parts).enumerate() {
+                assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{len}, {i}: {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_pass_is_what_several_operations_are() {
+        compare::<f64>(-6.0, 1e-10);
+        compare::<f32>(-2.0, 2e-4);
+    }
+
+    #[test]
+    fn a_scale_that_vanishes_leaves_all_finite() {
+        let prior = MonteCarlo(ScaleMixture::two(0.5, 1.0, (-6f64).exp()));
+        assert!(evaluate::<f32, _>(prior, -1e4, 1000, false).iter().all(|x| x.is_finite()));
+        assert!(evaluate::<f64, _>(prior, -1e4, 1000, false).iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn the_estimate_has_the_same_bits_for_any_number_of_threads() {
+        let of = |threads| {
+            let prior = MonteCarlo(ScaleMixture::two(0.5, 1.0, 0.01));
+            with_threads(threads, || evaluate::<f32, _>(prior, -5.0, 70_001, false))
+        };
+        let alone = of(1);
+        assert!([2, 3].into_iter().all(|threads| of(threads) == alone));
+    }
+}

@@ -1,0 +1,197 @@
+//! Fused kernels of the mean-field normal: the weights, or their variances, and the KL divergence in one pass over memory.
+//!
+//! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. The forward pass reads μ and ρ, and
+//! writes the weight and the divergence; the backward pass reads them, the weight and its adjoint, recovers the noise from
+//! the weight or derives it anew, and writes the gradients of both. Where outputs are sampled instead of weights, the same
+//! passes compute σ² in place of a weight.
+
+mod backward;
+mod block;
+mod estimated;
+mod forward;
+mod perturbation;
+mod scale;
+
+use crate::engine::kernels::dispatch::dispatch;
+use crate::engine::random::BLOCK;
+use crate::engine::threads::{Shared, for_each_range, sum_blocks};
+use crate::engine::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
+use crate::sampling::{Cx, Noise, Sampled};
+use backward::Backward;
+pub(crate) use estimated::{LogDensity, estimated};
+use forward::{Exact, Forward};
+pub(crate) use perturbation::perturbation;
+
+/// Elements of a work item: whole blocks of noise, some ten microseconds of work.
+const ITEM: usize = 64 * BLOCK;
+
+/// Elements up to which a draw stays on one thread.
+const PARALLEL: usize = 2 * ITEM;
+
+/// Elements up to which a draw keeps e^−|ρ| for the way back: they stay in a processor's cache, from which they are had
+/// sooner than computed.
+const KEPT: usize = 1 << 14;
+
+/// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
+const VANISHING: f64 = -40.0;
+
+/// The parameters μ and ρ of a mean-field normal, of one shape; σ = softplus(ρ).
+pub(crate) type MeanAndRho<'t, T> = [&'t Tensor<T>; 2];
+
+/// The draw alone.
+pub(crate) fn sample<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = Draw {
+        noise: cx.source(mean.shape()),
+        prior: Scaled::unit(),
+        made: Made::Sample,
+        weight: Some(0),
+        kl: None,
+        kept: None,
+    };
+    let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
+    cx.tape().record_draws(cx.draws(), operation, &inputs, [mean.shape()])[0]
+}
+
+/// The divergence alone, without a tape.
+pub(crate) fn kl<T: Real>([mean, rho]: MeanAndRho<'_, T>, prior: Scaled<f64>) -> f64 {
+    let (mean, rho) = (mean.data(), rho.data());
+    sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
+}
+
+/// The divergence alone, on the tape.
+pub(crate) fn kl_on<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, prior: Scaled<T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation = Draw { noise: Noise::NONE, prior, made: Made::Sample, weight: None, kl: Some(0), kept: None };
+    let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
+    let scalar: &[usize] = &[];
+    cx.tape().record(operation, &inputs, [scalar])[0]
+}
+
+/// What is made of every weight, and the divergence.
+pub(crate) fn with_kl<'t, T: Real>(
+    [mean, rho]: MeanAndRho<'t, T>,
+    prior: Scaled<T>,
+    made: Made,
+    cx: Cx<'t, T>,
+) -> Sampled<'t, T> {
+    let shape = mean.shape();
+    let noise = if made == Made::Sample { cx.source(shape) } else { Noise::NONE };
+    let operation = Draw { noise, prior, made, weight: Some(0), kl: Some(1), kept: None };
+    let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
+    if cx.tape().is_recording() && mean.len() <= KEPT {
+        let operation = Draw { kept: Some(2), ..operation };
+        let [weight, kl, _] = cx.tape().record(operation, &inputs, [shape, &[], shape]);
+        return (weight, kl);
+    }
+    let [weight, kl] = cx.tape().record(operation, &inputs, [shape, &[]]);
+    (weight, kl)
+}
+
+/// A normal prior N(m, s²), in the form the kernels use.
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<T> {
+    mean: T,
+    /// 1/s: its square may overflow where the divergence does not.
+    inverse_sd: T,
+    ln_sd: f64,
+}
+
+impl<T: Real> Scaled<T> {
+    /// For a mean and 1/s in `T`.
+    pub(crate) fn new(mean: f64, inverse_sd: f64, ln_sd: f64) -> Self {
+        Scaled { mean: T::from_f64(mean), inverse_sd: T::from_f64(inverse_sd), ln_sd }
+    }
+
+    fn unit() -> Self {
+        Scaled { mean: T::ZERO, inverse_sd: T::ONE, ln_sd: 0.0 }
+    }
+}
+
+/// What is made of a weight.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Made {
+    /// w = μ + σε.
+    Sample,
+    /// σ².
+    Variance,
+}
+
+/// What is made of a weight, its divergence, or both, and e^−|ρ| to be kept: the numbers say which output each is.
+#[derive(Clone, Copy)]
+struct Draw<'t, T> {
+    noise: Noise<'t, T>,
+    prior: Scaled<T>,
+    made: Made,
+    weight: Option<usize>,
+    kl: Option<usize>,
+    kept: Option<usize>,
+}
+
+impl<T: Real> Operation<T> for Draw<'_, T> {
+    fn name(&self) -> &'static str {
+        match (self.weight, self.kl) {
+            (Some(_), Some(_)) if self.made == Made::Variance => "variance with divergence",
+            (Some(_), Some(_)) => "draw with divergence",
+            (Some(_), None) => "draw",
+            _ => "divergence",
+        }
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let [weight, kept] = [self.weight, self.kept].map(|output| output.map(|k| Shared::new(io.output(k))));
+        let noise = self.noise.of_draw(io.draw());
+        let total = sum_items(mean.len(), |range| {
+            dispatch(Forward {
+                noise: &noise,
+                prior: self.prior,
+                start: range.start,
+                mean: &mean[range.clone()],
+                rho: &rho[range.clone()],
+                made: self.made,
+                // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
+                weight: weight.map(|weight| unsafe { weight.range(range.clone()) }),
+                // SAFETY: as above.
+                exponentials: kept.map(|kept| unsafe { kept.range(range) }),
+                kl: self.kl.is_some(),
+            })
+        });
+        if let Some(k) = self.kl {
+            io.output(k)[0] = T::from_f64(total);
+        }
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        let (mean, rho) = (io.input(0).data, io.input(1).data);
+        let weight = self.weight.and_then(|k| io.upstream(k).map(|upstream| [io.output(k).data, upstream]));
+        let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
+        let kept = self.kept.map(|k| io.output(k).data);
+        let noise = self.noise.of_draw(io.draw());
+        io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
+            let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
+            for_each_range(mean.len(), PARALLEL, ITEM, &|range| {
+                dispatch(Backward {
+                    noise: &noise,
+                    prior: self.prior,
+                    start: range.start,
+                    mean: &mean[range.clone()],
+                    rho: &rho[range.clone()],
+                    made: self.made,
+                    exponentials: kept.map(|kept| &kept[range.clone()]),
+                    weight: weight.map(|of_both| of_both.map(|x| &x[range.clone()])),
+                    kl,
+                    // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed
+                    // throughout.
+                    to_mean: unsafe { to_mean.range(range.clone()) },
+                    // SAFETY: as above.
+                    to_rho: unsafe { to_rho.range(range) },
+                    writes: [mean_write, rho_write],
+                });
+            });
+        });
+    }
+}
+
+/// The sum of `part` over items of `0..len`: the same bits for any number of threads.
+fn sum_items(len: usize, part: impl Fn(std::ops::Range<usize>) -> f64 + Sync) -> f64 {
+    sum_blocks(len.div_ceil(ITEM), len > PARALLEL, &|item| part(item * ITEM..len.min((item + 1) * ITEM)))
+}

@@ -1,0 +1,67 @@
+//! A batch of examples, from the data set to its likelihood under a draw of a model: the one place where this is done.
+
+use crate::data::{Examples, Targets};
+use crate::engine::{Real, Tape, Tensor, Var};
+use crate::likelihood::{Likelihood, MeanNll};
+use crate::model::Bayesian;
+use crate::model::forward_by::Outputs;
+
+/// A tape, and buffers that the rows of a batch are gathered in. From the second batch of a size on nothing is allocated.
+pub(crate) struct Batch<T: Real, Y> {
+    pub(crate) tape: Tape<T>,
+    inputs: Tensor<T>,
+    targets: Y,
+}
+
+/// A draw of a model on a tape, and its outputs for a batch.
+pub(crate) type Outcome<'t, M, V> = (<M as Bayesian>::Draw<'t>, V);
+
+impl<T: Real, Y: Targets> Batch<T, Y> {
+    /// For batches of this data set, on this tape.
+    pub(crate) fn new(tape: Tape<T>, data: &Examples<T, Y>) -> Self {
+        Batch { tape, inputs: data.inputs().empty_like(), targets: data.targets().empty_like() }
+    }
+
+    /// Gathers rows, and empties the tape.
+    ///
+    /// # Panics
+    /// If the targets, which any crate may implement, lose or add rows.
+    #[track_caller]
+    pub(crate) fn gather(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
+        data.gather(rows, &mut self.inputs, &mut self.targets);
+        self.tape.reset();
+    }
+
+    /// A draw, made by `draw`, and the outputs of `forward` for the rows gathered.
+    #[track_caller]
+    pub(crate) fn outputs<'t, M: Bayesian<Scalar = T>>(
+        &'t self,
+        forward: &impl Outputs<M>,
+        draw: impl FnOnce(&'t Tape<T>) -> M::Draw<'t>,
+    ) -> Outcome<'t, M, Var<'t, T>> {
+        let net = draw(&self.tape);
+        (net, forward.outputs(net, self.tape.input(&self.inputs)))
+    }
+
+    /// A draw, made by `draw`, and its mean negative log-likelihood of the rows gathered.
+    #[track_caller]
+    pub(crate) fn nll<'t, M: Bayesian<Scalar = T>>(
+        &'t self,
+        likelihood: &impl Likelihood<T, Targets = Y>,
+        forward: &impl Outputs<M>,
+        draw: impl FnOnce(&'t Tape<T>) -> M::Draw<'t>,
+    ) -> Outcome<'t, M, MeanNll<'t, T>> {
+        let (net, output) = self.outputs::<M>(forward, draw);
+        (net, self.nll_of(likelihood, output))
+    }
+
+    /// The mean negative log-likelihood of the rows gathered, given these outputs.
+    #[track_caller]
+    pub(crate) fn nll_of<'t>(
+        &'t self,
+        likelihood: &impl Likelihood<T, Targets = Y>,
+        output: Var<'t, T>,
+    ) -> MeanNll<'t, T> {
+        likelihood.mean_nll(output, &self.targets)
+    }
+}

@@ -1,0 +1,187 @@
+//! The log joint density of a model's weights and the data.
+
+use crate::data::Examples;
+use crate::engine::threads::map_tasks;
+use crate::engine::{Gradients, Path, Real, Tape};
+use crate::infer::batch::Batch;
+use crate::likelihood::Likelihood;
+use crate::model::Layer;
+use crate::model::forward_by::Own;
+use crate::model::{Bayesian, Drawn};
+use crate::weights::Weights;
+
+/// Groups of examples that are summed apart, whatever the number of threads: so sums have the same bits on any number.
+const GROUPS: usize = 16;
+
+/// Examples that are on a tape at a time.
+const ROWS: usize = 256;
+
+/// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, as a function of the weights of a model, on a data set: what Markov
+/// chains, MAP and Laplace's approximation ask for. At [unconstrained](Weights::unconstrained) weights the logarithm of the
+/// map's Jacobian is added, so that it is the density of these.
+///
+/// Data are streamed in parts and on all threads; values and gradients have the same bits for any number of threads.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// # use elbo::LogJoint;
+/// # let x = Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin());
+/// # let data = Examples::new(x, (0..64).map(|i| i % 2).collect())?;
+/// # let model = Dense::new(2, 2);
+/// let density = LogJoint::new(&model, &Categorical, &data);
+/// let weights = model.mean_weights();
+/// let mut gradient = vec![0.0; weights.len()];
+/// let value = density.gradient(&weights, &mut gradient);
+/// assert_eq!(value, density.value(&weights));
+/// for (name, nats) in density.terms(&weights) {
+///     println!("{name:<20} {nats:.2}"); // the likelihood, and every weight under its prior
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct LogJoint<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
+    model: &'m M,
+    likelihood: &'m L,
+    data: &'m Examples<M::Scalar, L::Targets>,
+}
+
+impl<'m, M, L> LogJoint<'m, M, L>
+where
+    M: Bayesian + Layer + Sync,
+    L: Likelihood<M::Scalar>,
+    L::Targets: Sync + Send,
+{
+    /// Of this model, likelihood and data set.
+    pub fn new(model: &'m M, likelihood: &'m L, data: &'m Examples<M::Scalar, L::Targets>) -> Self {
+        LogJoint { model, likelihood, data }
+    }
+
+    /// The density of all data and the weights, in nats.
+    ///
+    /// # Panics
+    /// If the weights are not the model's.
+    #[track_caller]
+    pub fn value(&self, weights: &Weights<M::Scalar>) -> f64 {
+        self.over(&self.all(), weights, None)
+    }
+
+    /// The density of all data and the weights, in nats. `gradient` is set to its gradient, in the order of
+    /// [`Weights::flat`].
+    ///
+    /// # Panics
+    /// If the weights are not the model's, or `gradient` has another length.
+    #[track_caller]
+    pub fn gradient(&self, weights: &Weights<M::Scalar>, gradient: &mut [M::Scalar]) -> f64 {
+        self.over(&self.all(), weights, Some(gradient))
+    }
+
+    /// An estimate by some rows of the data: their log-likelihood times N over their number, and ln p(w), in nats. Over rows
+    /// drawn at random its mean is the [value](LogJoint::value). `gradient` is set as for all data.
+    ///
+    /// # Panics
+    /// As [`gradient`](LogJoint::gradient), or if `rows` is empty or has an index out of range.
+    #[track_caller]
+    pub fn batch(&self, weights: &Weights<M::Scalar>, rows: &[usize], gradient: &mut [M::Scalar]) -> f64 {
+        assert!(!rows.is_empty(), "LogJoint::batch: no rows");
+        self.over(rows, weights, Some(gradient))
+    }
+
+    /// The summands of the [value](LogJoint::value) by name, in nats: `likelihood`, then every weight's ln p under its
+    /// prior, and `jacobian` at unconstrained weights.
+    ///
+    /// # Panics
+    /// As [`value`](LogJoint::value).
+    #[track_caller]
+    pub fn terms(&self, weights: &Weights<M::Scalar>) -> Vec<(String, f64)> {
+        let tape = Tape::inference();
+        let net = self.model.at(&tape, weights);
+        let mut priors = Vec::new();
+        net.walk(&Path::ROOT, &mut |path, weight| priors.push((path.to_string(), weight.log_prior_var().item())));
+        let jacobian = net.log_jacobian().map(|nats| ("jacobian".to_owned(), nats.item()));
+        let of_weights: f64 = priors.iter().chain(&jacobian).map(|(_, nats)| nats).sum();
+        let likelihood = ("likelihood".to_owned(), self.value(weights) - of_weights);
+        [likelihood].into_iter().chain(priors).chain(jacobian).collect()
+    }
+
+    fn all(&self) -> Vec<usize> {
+        (0..self.data.len()).collect()
+    }
+
+    #[track_caller]
+    fn over(&self, rows: &[usize], weights: &Weights<M::Scalar>, gradient: Option<&mut [M::Scalar]>) -> f64 {
+        if let Some(gradient) = &gradient {
+            let (expected, found) = (weights.len(), gradient.len());
+            assert!(found == expected, "LogJoint: a gradient of {found} elements for weights of {expected}");
+        }
+        let wants_gradient = gradient.is_some();
+        // At the caller's line, before other threads find it.
+        let _ = self.model.at(&Tape::inference(), weights);
+        let group = rows.len().div_ceil(GROUPS).max(1);
+        let scale = self.data.len() as f64 / rows.len() as f64;
+        let parts: Vec<(f64, Option<Gradients<M::Scalar>>)> = map_tasks(
+            rows.len().div_ceil(group) + 1,
+            || Batch::new(if wants_gradient { Tape::new() } else { Tape::inference() }, self.data),
+            |batch, task| {
+                let mut gradients = wants_gradient.then(|| Gradients::of(weights));
+                let rows = rows.chunks(group).nth(task);
+                let nats = match rows {
+                    Some(rows) => self.likelihood(weights, rows, scale, batch, gradients.as_mut()),
+                    None => self.prior(weights, &mut batch.tape, gradients.as_mut()),
+                };
+                (nats, gradients)
+            },
+        );
+        if let Some(gradient) = gradient {
+            gradient.fill(M::Scalar::ZERO);
+            for part in parts.iter().filter_map(|(_, gradients)| gradients.as_ref()) {
+                let flat = part.iter().flat_map(|(.., gradient)| gradient);
+                gradient.iter_mut().zip(flat).for_each(|(sum, &part)| *sum += part);
+            }
+        }
+        parts.iter().map(|(nats, _)| nats).sum()
+    }
+
+    /// Σ ln p(y | x, w) over these rows, times `scale`.
+    fn likelihood(
+        &self,
+        weights: &Weights<M::Scalar>,
+        rows: &[usize],
+        scale: f64,
+        batch: &mut Batch<M::Scalar, L::Targets>,
+        mut gradients: Option<&mut Gradients<M::Scalar>>,
+    ) -> f64 {
+        let mut sum = 0.0;
+        for rows in rows.chunks(ROWS) {
+            batch.gather(self.data, rows);
+            let (_, nll) = batch.nll::<M>(self.likelihood, &Own, |tape| self.model.at(tape, weights));
+            let share = -scale * rows.len() as f64;
+            sum += share * nll.nats();
+            if let Some(gradients) = &mut gradients {
+                batch.tape.backward(&[(nll.var(), M::Scalar::from_f64(share))], gradients);
+            }
+        }
+        sum
+    }
+
+    /// ln p(w), with the Jacobian.
+    fn prior(
+        &self,
+        weights: &Weights<M::Scalar>,
+        tape: &mut Tape<M::Scalar>,
+        gradients: Option<&mut Gradients<M::Scalar>>,
+    ) -> f64 {
+        tape.reset();
+        let net = self.model.at(tape, weights);
+        let terms: Vec<_> = [net.log_prior().var(), net.log_jacobian()].into_iter().flatten().collect();
+        if let Some(gradients) = gradients {
+            let roots: Vec<_> = terms.iter().map(|&term| (term, M::Scalar::ONE)).collect();
+            tape.backward(&roots, gradients);
+        }
+        terms.iter().map(|term| term.item()).sum()
+    }
+}
+
+impl<M: Bayesian, L: Likelihood<M::Scalar>> std::fmt::Debug for LogJoint<'_, M, L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogJoint").field("examples", &self.data.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,31 @@
+//! How training draws the weights.
+
+use crate::engine::{Key, Real};
+use crate::sampling::{Drawing, Estimators};
+
+/// What is chosen for the draws of every step.
+#[derive(Clone, Debug)]
+pub(super) struct Draw {
+    pub(super) estimators: Estimators,
+    pub(super) draws: usize,
+    pub(super) antithetic: bool,
+    pub(super) path_derivative: bool,
+}
+
+impl Draw {
+    pub(super) fn new() -> Self {
+        Draw { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
+    }
+
+    /// A step's draw.
+    pub(super) fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
+        let drawing = if self.estimators.has_names() {
+            Drawing::new(key).estimators(&self.estimators)
+        } else {
+            Drawing::new(key).estimator(self.estimators.others())
+        };
+        let drawing =
+            if self.antithetic { drawing.antithetic_pairs(self.draws / 2) } else { drawing.draws(self.draws) };
+        if self.path_derivative { drawing.path_derivative() } else { drawing }
+    }
+}

@@ -1,0 +1,221 @@
+//! The bound at fixed weights.
+
+use crate::data::{Examples, Targets};
+use crate::engine::threads::map_tasks;
+use crate::engine::with_threads;
+use crate::engine::{Path, Real, Tape, Var};
+use crate::infer::vi::Elbo;
+use crate::infer::vi::TrainError;
+use crate::infer::vi::trial::Batches;
+use crate::likelihood::Likelihood;
+use crate::model::Bayesian;
+use crate::model::Drawn;
+use crate::model::Layer;
+use crate::model::forward_by::{By, Outputs, Own};
+use crate::samples::Draws;
+
+/// The evidence lower bound of a model as it is, averaged over draws of its weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    /// The expected negative log-likelihood in nats per example.
+    pub nll: f64,
+    /// The divergence in nats.
+    pub kl: f64,
+    /// The evidence lower bound in nats, −(N · nll + kl).
+    pub elbo: f64,
+    /// The standard error of `elbo`: how much it would vary with other draws. Infinite for a single draw.
+    pub standard_error: f64,
+}
+
+impl Bound {
+    /// From the likelihood and the divergence of each draw.
+    pub(super) fn new(nll: &[f64], kl: &[f64], examples: usize) -> Self {
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        let each: Vec<f64> = nll.iter().zip(kl).map(|(nll, kl)| -(examples as f64 * nll + kl)).collect();
+        let (nll, kl, elbo, draws) = (mean(nll), mean(kl), mean(&each), each.len() as f64);
+        let squares: f64 = each.iter().map(|bound| (bound - elbo).powi(2)).sum();
+        let standard_error = if draws > 1.0 { (squares / (draws * (draws - 1.0))).sqrt() } else { f64::INFINITY };
+        Bound { nll, kl, elbo, standard_error }
+    }
+}
+
+impl<L, O> Elbo<L, O> {
+    /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
+    /// sampling, and with the divergence in full, whatever training does. N is the length of `data`.
+    ///
+    /// # Errors
+    /// [`TrainError::Targets`] if the likelihood cannot explain the targets; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward refuses a batch of the examples.
+    pub fn evaluate<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        self.bound(model, data, draws, &Own)
+    }
+
+    /// [`evaluate`](Elbo::evaluate) for a model that [`fit_with`](Elbo::fit_with) trains, by the same `forward`.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Elbo::evaluate).
+    pub fn evaluate_with<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Sync,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        self.bound(model, data, draws, &By(forward))
+    }
+
+    /// The expected negative log-likelihood of any examples under the model as it is, in nats per example, averaged over
+    /// draws of the weights. That of the averaged prediction, which is no larger, is
+    /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
+    ///
+    /// # Errors
+    /// [`TrainError::Targets`] if the likelihood cannot explain the examples; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward refuses a batch of them.
+    pub fn expected_nll<M>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+    ) -> Result<f64, TrainError>
+    where
+        M: Layer + Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+    {
+        let nll = self.nll(model, data, draws, &Own)?;
+        Ok(nll.iter().sum::<f64>() / nll.len() as f64)
+    }
+
+    fn bound<M, F>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: &F,
+    ) -> Result<Bound, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+        F: Outputs<M> + Sync,
+    {
+        let nll = self.nll(model, data, draws, forward)?;
+        Ok(Bound::new(&nll, &kl_of_draws(model, draws), data.len()))
+    }
+
+    fn nll<M, F>(
+        &self,
+        model: &M,
+        data: &Examples<M::Scalar, L::Targets>,
+        draws: Draws,
+        forward: &F,
+    ) -> Result<Vec<f64>, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Sync,
+        F: Outputs<M> + Sync,
+    {
+        let (likelihood, size) = (self.likelihood(), self.batch_size());
+        let shared = rayon::current_thread_index().is_some();
+        let batches = Batches { examples: "examples to evaluate", inputs: data.inputs().shape(), size, shared };
+        with_threads(self.pool(), || {
+            batches.check(|rows| check_targets(model, likelihood, forward, data, rows))?;
+            Ok(nll_of_draws(model, likelihood, forward, data, draws, size))
+        })
+    }
+}
+
+/// Whether the likelihood can explain the targets, found by the outputs for the first `rows` examples.
+pub(super) fn check_targets<T, M, L, F>(
+    model: &M,
+    likelihood: &L,
+    forward: &F,
+    data: &Examples<T, L::Targets>,
+    rows: usize,
+) -> Result<(), TrainError>
+where
+    T: Real,
+    M: Bayesian<Scalar = T>,
+    L: Likelihood<T>,
+    F: Outputs<M>,
+{
+    let mut inputs = data.inputs().empty_like();
+    data.inputs().gather(&first(rows, data.len()), &mut inputs);
+    let tape = Tape::inference();
+    let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
+    likelihood.check(output.shape().get(1..).unwrap_or_default(), data.targets()).map_err(TrainError::Targets)
+}
+
+/// So many rows from the first on, and from the first again where there are fewer.
+pub(super) fn first(rows: usize, len: usize) -> Vec<usize> {
+    (0..rows).map(|row| row % len).collect()
+}
+
+/// The divergence in nats of each draw: the same for all where it has a closed form, which is asked once.
+pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
+    let mut closed = 0.0;
+    model.each_kl(&Path::ROOT, &mut |_, nats| closed += nats);
+    if !closed.is_nan() {
+        return vec![closed; draws.count()];
+    }
+    let mut tape = Tape::inference();
+    let each = (0..draws.count()).map(|draw| {
+        tape.reset();
+        model.draw(&tape, draws.key(draw)).kl().nats()
+    });
+    each.collect()
+}
+
+/// The mean negative log-likelihood in nats per example, of each draw of the weights. Each weight is drawn once a draw,
+/// for all examples; draws are shared out among the threads.
+pub(super) fn nll_of_draws<T, M, L, F>(
+    model: &M,
+    likelihood: &L,
+    forward: &F,
+    data: &Examples<T, L::Targets>,
+    draws: Draws,
+    batch: usize,
+) -> Vec<f64>
+where
+    T: Real,
+    M: Bayesian<Scalar = T> + Sync,
+    L: Likelihood<T>,
+    L::Targets: Sync,
+    F: Outputs<M> + Sync,
+{
+    let rows: Vec<usize> = (0..data.len()).collect();
+    let start = || (Tape::inference(), data.targets().empty_like());
+    map_tasks(draws.count(), start, |(tape, targets), draw| {
+        let weights = model.draw_weights(draws.key(draw));
+        let mut sum = 0.0;
+        for rows in rows.chunks(batch) {
+            data.gather_targets(rows, targets);
+            tape.reset();
+            let x = tape.input_rows(data.inputs(), rows[0]..rows[0] + rows.len());
+            let nll = likelihood.mean_nll(forward.outputs(model.at(tape, &weights), x), targets);
+            sum += nll.nats() * rows.len() as f64;
+        }
+        sum / data.len() as f64
+    })
+}

@@ -1,0 +1,224 @@
+//! The training loop.
+
+use std::time::Instant;
+
+use crate::data::{Examples, shuffle};
+use crate::engine::{Key, Var};
+use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
+use crate::infer::vi::progress::Progress;
+use crate::infer::vi::step::{Fault, Recipe, Step};
+use crate::infer::vi::training::{Asked, Validation};
+use crate::infer::vi::trial::{Batches, Refusal};
+use crate::infer::vi::watch::Best;
+use crate::infer::vi::{Elbo, Epoch, Report, TrainError, Training};
+use crate::likelihood::Likelihood;
+use crate::model::Bayesian;
+use crate::model::Layer;
+use crate::model::forward_by::Outputs;
+use crate::objective::Objective;
+use crate::optim::Optimizer;
+use crate::posterior::{redraw_unchanged, undo_redraw};
+
+/// How often the training set is gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epochs(
+    /// The number of epochs.
+    pub usize,
+);
+
+impl<L, O> Elbo<L, O> {
+    /// Trains `model` on `data` for some epochs, each in a new order. A progress bar with both terms of
+    /// the bound stands on the terminal meanwhile; lines go to the standard error if that is none.
+    ///
+    /// Before the first step every parameter that is still bit for bit as its constructor made it, and whose start is
+    /// random, is drawn anew by the [`seed`](Elbo::seed), as `model.initialise(Key::new(seed))` does. Parameters that were
+    /// trained, read from a file, set, or initialised by a key of your own are kept. So equal models and equal seeds give
+    /// equal trainings, bit for bit.
+    ///
+    /// # Errors
+    /// [`TrainError`]: whatever the data or the options do wrong, before the first step where it can be known then. The model
+    /// then holds the parameters of the last good step, or those that it came with. A panic of the model's forward is one,
+    /// with its place and its message.
+    pub fn fit<M>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<M::Scalar, L::Targets>,
+        epochs: Epochs,
+    ) -> Result<Report, TrainError>
+    where
+        M: Layer + Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
+        L::Targets: Send + Sync,
+        O: Optimizer + Send,
+    {
+        self.training(model, data).run(epochs)
+    }
+
+    /// [`fit`](Elbo::fit) for a model whose `forward` has another name, or takes more than its inputs: `forward` says how a
+    /// batch's outputs come from a draw of the model and the inputs.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), vec![0; 16])?;
+    /// # let (mut model, mut elbo) = (Dense::new(2, 2), Elbo::new(Categorical).quiet());
+    /// elbo.fit_with(&mut model, &train, Epochs(5), |net, x| net.forward(x * 0.5))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Elbo::fit).
+    pub fn fit_with<M>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<M::Scalar, L::Targets>,
+        epochs: Epochs,
+        forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Send + Sync,
+    ) -> Result<Report, TrainError>
+    where
+        M: Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
+        L::Targets: Send + Sync,
+        O: Optimizer + Send,
+    {
+        self.training(model, data).run_with(epochs, forward)
+    }
+
+    /// A training with more to it than [`fit`](Elbo::fit): validation, early stopping, a look after each epoch.
+    pub fn training<'a, M>(
+        &'a mut self,
+        model: &'a mut M,
+        data: &'a Examples<M::Scalar, L::Targets>,
+    ) -> Training<'a, M, L, O>
+    where
+        M: Bayesian + Send + Sync,
+        L: Likelihood<M::Scalar> + Send,
+        L::Targets: Send + Sync,
+        O: Optimizer + Send,
+    {
+        Training::new(self, model, data)
+    }
+
+    pub(super) fn run<M, F>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<M::Scalar, L::Targets>,
+        epochs: usize,
+        forward: &F,
+        asked: Asked<'_, M, L::Targets>,
+    ) -> Result<Report, TrainError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync,
+        O: Optimizer,
+        F: Outputs<M> + Sync,
+    {
+        let Asked { validation, stop_early, mut each_epoch, shared } = asked;
+        let options = &self.options;
+        let batches = data.len().div_ceil(options.batch);
+        let objective = Objective::with_options(data.len(), batches, options.loss.clone());
+        let recipe =
+            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
+        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch, shared };
+        let key = Key::new(options.seed).step(self.steps);
+        let training = batches_of("training set", data.inputs().shape());
+        training.check(|rows| recipe.check(model, data, rows, key))?;
+        if let Some(Validation { data, .. }) = validation {
+            let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
+            batches_of("examples to validate on", data.inputs().shape()).check(forward)?;
+        }
+        // From here on only a batch's numbers can be refused.
+        let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed)) } else { Vec::new() };
+        let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
+        let mut step = Step::new(model, data, recipe);
+        let mut progress = Progress::new(options.shown, epochs, batches);
+        let mut best = stop_early.map(Best::new);
+        let mut order: Vec<usize> = (0..data.len()).collect();
+        let mut report = Report::default();
+        for number in 1..=epochs {
+            let began = Instant::now();
+            // An epoch begins at a multiple of its steps, also after one of other batches, or one that failed: the
+            // weight of the divergence may go by the place in the epoch.
+            self.steps = self.steps.next_multiple_of(batches);
+            // From the same order each time, so that an epoch's order depends on its number alone.
+            order.sort_unstable();
+            shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
+            let (mut nll, mut last) = (0.0, None);
+            let mut rate_factor = 1.0;
+            for (batch, rows) in order.chunks(options.batch).enumerate() {
+                if let Some(schedule) = &options.schedule {
+                    rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
+                    self.optimizer.scale_rate(rate_factor);
+                }
+                let key = Key::new(options.seed).step(self.steps);
+                let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
+                let terms = terms.map_err(|fault| {
+                    start.put_back(model, &fault, self.steps);
+                    fault.error(self.steps, self.epochs + 1, |panic| training.refused(batch + 1, rows.len(), panic))
+                })?;
+                nll += terms.nll * rows.len() as f64 / data.len() as f64;
+                self.steps += 1;
+                progress.step(number, &terms);
+                last = Some(terms);
+            }
+            self.epochs += 1;
+            let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
+            let seconds = began.elapsed().as_secs_f64();
+            if number == epochs || best.is_some() || each_epoch.is_some() {
+                // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
+                let key = Key::new(options.seed).step(self.steps);
+                step.look_back(model, key).map_err(|fault| {
+                    start.put_back(model, &fault, self.steps);
+                    let rows = data.len() - (batches - 1) * options.batch;
+                    fault.error(self.steps - 1, self.epochs, |panic| training.refused(batches, rows, panic))
+                })?;
+            }
+            let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch);
+                nll.iter().sum::<f64>() / nll.len() as f64
+            });
+            let elbo = -(data.len() as f64 * nll + kl);
+            let epoch = Epoch { nll, kl, kl_weight, elbo, validation_nll, rate_factor, seconds };
+            progress.epoch(number, epochs, &epoch);
+            report.epochs.push(epoch);
+            let is_over = best.as_mut().is_some_and(|best| best.is_over(number, &epoch, model));
+            let is_ended = each_epoch.as_mut().is_some_and(|look| look(&epoch, model).is_break());
+            if is_over || is_ended {
+                break;
+            }
+        }
+        if let Some(best) = best.filter(|best| best.epoch() > 0) {
+            report.best = Some(best.epoch());
+            progress.best(report.epochs.len(), best.epoch());
+            best.restore(model);
+        }
+        Ok(report)
+    }
+}
+
+/// Where a training began.
+struct Start {
+    /// The first step's number.
+    step: usize,
+    /// The parameters that were drawn.
+    redrawn: Vec<usize>,
+}
+
+impl Start {
+    /// Gives the model what it came with, if `fault`, before a step of this number, leaves it where training began.
+    fn put_back<M: Bayesian>(&self, model: &mut M, fault: &Fault, step: usize) {
+        let undone = matches!(fault, Fault::NonFinite { is_undone: true, .. });
+        if step - self.step <= usize::from(undone) {
+            undo_redraw(model, &self.redrawn);
+        }
+    }
+}
+
+impl Fault {
+    fn error(self, step: usize, epoch: usize, refused: impl FnOnce(Refusal) -> TrainError) -> TrainError {
+        match self {
+            Fault::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
+            Fault::Refused(refusal) => refused(refusal),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! How a model's outputs come from a draw.
+
+use crate::engine::Var;
+use crate::model::Bayesian;
+use crate::model::{Forward, Layer};
+
+/// From a draw of `M` and a batch's inputs to its outputs.
+pub(crate) trait Outputs<M: Bayesian> {
+    fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar>;
+}
+
+/// By the model's own `forward`.
+pub(crate) struct Own;
+
+impl<M: Layer> Outputs<M> for Own {
+    fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
+        net.forward(x)
+    }
+}
+
+/// By a function that was given.
+pub(crate) struct By<F>(pub(crate) F);
+
+impl<M, F> Outputs<M> for By<F>
+where
+    M: Bayesian,
+    F: for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar>,
+{
+    fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
+        (self.0)(net, x)
+    }
+}

@@ -1,0 +1,20 @@
+//! Models: the traits that `#[bayesian]` implements, random weights, containers, and what a model's type says of it.
+
+mod bayesian;
+mod buffer;
+mod compatibility;
+mod containers;
+pub(crate) mod forward_by;
+mod layer;
+pub(crate) mod parts;
+mod point;
+mod same_scalar;
+pub(crate) mod weight;
+mod weights;
+
+pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
+pub use buffer::{Buffer, Saved};
+pub use compatibility::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutput, Suits};
+pub use layer::{Forward, Layer, LayerAt};
+pub(crate) use same_scalar::SameAs;
+pub use weight::Weight;

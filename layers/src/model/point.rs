@@ -1,0 +1,25 @@
+//! A certain weight as a part of a model.
+
+use crate::engine::{Path, Real, Var};
+use crate::model::{Bayesian, Drawn, Weight};
+use crate::posterior::Point;
+use crate::properties::Yes;
+use crate::sampling::Cx;
+
+impl<T: Real> Bayesian for Point<T> {
+    type Draw<'t> = Var<'t, T>;
+    type Batch = Yes;
+    type Exact = Yes;
+    type Allows = Yes;
+
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+        cx.own_param(&self.0)
+    }
+
+    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
+}
+
+/// The draw of a [`Point`]: nothing about it is random.
+impl<'t, T: Real> Drawn<'t, T> for Var<'t, T> {
+    fn walk(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {}
+}
