@@ -95,6 +95,8 @@ pub use elbo_macros::bayesian;
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
+#[doc(hidden)]
+pub use model::{DrawFirst, Undrawn};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
 pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
@@ -124,6 +126,8 @@ pub use hidden::{Each, EachMut, OnWeight};
 
 /// What most programs use.
 pub mod prelude {
+    #[doc(hidden)]
+    pub use crate::Undrawn as _;
     pub use crate::data::Examples;
     pub use crate::metrics::Mixture;
     pub use crate::{
@@ -142,6 +146,11 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The programs of the first steps, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/start.md")]
+struct Start;
 
 /// What generated code calls. Not for use by hand; it may change in any release.
 #[doc(hidden)]

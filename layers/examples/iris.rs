@@ -1,0 +1,57 @@
+//! From a CSV file to class probabilities with their uncertainty: the iris flowers of Fisher 1936.
+
+use elbo::data::Scaling;
+use elbo::prelude::*;
+
+/// Four measurements in centimetres and the number of the species in each line, under one line of names.
+const TABLE: &str = include_str!("data/iris.csv");
+
+#[bayesian]
+struct Classifier {
+    hidden: Dense,
+    head: Dense,
+}
+
+#[bayesian]
+impl Classifier {
+    fn forward(&self, x: Var) -> Var {
+        let x = self.hidden.forward(x).tanh();
+        self.head.forward(x)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
+    for line in TABLE.lines().skip(1) {
+        let (measurements, species) = line.rsplit_once(',').ok_or("a line without a comma")?;
+        for x in measurements.split(',') {
+            inputs.push(x.parse::<f32>()?);
+        }
+        labels.push(species.parse::<usize>()?);
+    }
+    let data = Examples::new(Tensor::new([labels.len(), 4], inputs), labels)?;
+    let (train, test) = data.split(0.7, 1)?;
+    let scaling = Scaling::of(train.inputs()); // mean 0 and standard deviation 1 in every column of the training data
+    let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
+
+    let mut model =
+        Classifier { hidden: Dense::new(4, 16).initial_sd(0.1), head: Dense::new(16, 3).initial_sd(0.1) };
+    let (epochs, batch) = (400, 32);
+    let steps = epochs * train.len().div_ceil(batch);
+    let mut elbo = Elbo::new(Categorical)
+        .batch(batch)
+        .optimizer(Adam::new(2e-2))
+        .schedule(Schedule::cosine(steps))
+        .estimator(Estimator::Local);
+    elbo.fit(&mut model, &train, Epochs(epochs))?;
+    let bound = elbo.evaluate(&model, &train, Draws(100))?;
+    println!("ELBO {:.1} nats; guessing gives {:.1}", bound.elbo, -(train.len() as f64) * 3f64.ln());
+
+    let predictions = model.predict(&Categorical, test.inputs(), Draws(200));
+    let y = test.targets();
+    println!("accuracy {:.3}, NLL {:.3} nats, ECE {:.3}", predictions.accuracy(y), predictions.nll(y), predictions.ece(y, 10));
+    for (flower, unknown) in predictions.mutual_information().iter().enumerate().take(5) {
+        println!("flower {flower}: {:.3?}, {unknown:.3} nats unknown about the weights", predictions.row(flower));
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The block with the forward has the attribute too.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    layer: Dense,
+}
+
+impl Network {
+    fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+        self.layer.forward(x).relu()
+    }
+}
+
+fn output<'t>(network: &Network, tape: &'t Tape, x: Var<'t>) -> Var<'t> {
+    let net = network.draw(tape, Key::new(1));
+    net.forward(x)
+}
+
+fn main() {}
