@@ -1,8 +1,8 @@
-//! The convolutions of a LeNet, of a small network over 32×32 images and of one over 28×28×28 volumes, and the pools between
-//! them, in f32.
+//! Convolutions of a LeNet, of a small network on 32×32 images and of one on 28×28×28 volumes, and the pools between them, in
+//! f32.
 //!
-//! `cargo bench -p elbo-engine --bench convolve`; criterion's "Gelem/s" of convolutions are GFLOP/s, a multiply-add
-//! counting as two, and those of pools are elements of the input.
+//! `cargo bench -p elbo-engine --bench convolve`; criterion's "Gelem/s" of convolutions are GFLOP/s, counting a
+//! multiply-add as two, and those of pools are input elements.
 
 use std::hint::black_box;
 
@@ -87,7 +87,7 @@ fn convolutions(criterion: &mut Criterion) {
 
 fn pools(criterion: &mut Criterion) {
     for threads in [1, 2] {
-        let mut group = criterion.benchmark_group(format!("max_pool forward and back, {threads} threads"));
+        let mut group = criterion.benchmark_group(format!("max_pool forward and backward, {threads} threads"));
         let images = numbers(64 * 32 * 32 * 32).reshaped([64, 32, 32, 32]);
         let volumes = numbers(16 * 16 * 28 * 28 * 28).reshaped([16, 16, 28, 28, 28]);
         for (name, x) in [("images", &images), ("volumes", &volumes)] {

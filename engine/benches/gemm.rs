@@ -1,4 +1,4 @@
-//! Matrix products at the shapes of a 784-400-400-10 and a 784-1200-1200-10 net with batches of 128, in f32.
+//! Matrix products at the shapes of 784-400-400-10 and 784-1200-1200-10 networks with batches of 128, in f32.
 //!
 //! `cargo bench -p elbo-engine --bench gemm`; criterion's "Gelem/s" are GFLOP/s, a multiply-add counting as two.
 
@@ -11,7 +11,7 @@ use elbo_engine::{Tensor, with_threads};
 
 const BATCH: usize = 128;
 
-/// (inputs, outputs) of the nets' layers.
+/// (inputs, outputs) of the networks' layers.
 const LAYERS: [(usize, usize); 5] = [(784, 400), (400, 400), (400, 10), (784, 1200), (1200, 1200)];
 
 fn numbers(len: usize) -> Tensor {
@@ -41,7 +41,7 @@ fn products(criterion: &mut Criterion, threads: usize) {
 }
 
 fn main() {
-    // The whole of it within the pool: a system takes a while to give threads that just started a core each.
+    // Everything runs inside the pool, because a system takes a while to give each new thread its own core.
     for threads in [1, 2] {
         with_threads(threads, || products(&mut Criterion::default().configure_from_args(), threads));
     }

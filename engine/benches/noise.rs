@@ -1,4 +1,4 @@
-//! Time of a standard normal, on one thread, written to memory that no cache holds.
+//! Time per standard normal, on one thread, written to memory outside every cache.
 //!
 //! `cargo bench -p elbo-engine --bench noise` (`ELBO_SIMD=portable` or `avx2` for the lower levels)
 

@@ -1,18 +1,18 @@
-//! An operation of every family on 2⁸, 2¹⁴ and 2²⁰ elements, forward alone and with the way back to all of its inputs, and
-//! the convolutions of the workloads in `layers/benches/peers`.
+//! An operation of every family on 2⁸, 2¹⁴ and 2²⁰ elements, forward alone and with the backward pass to all inputs, and the
+//! convolutions of the workloads in `layers/benches/peers`.
 //!
-//! `cargo bench -p elbo-engine --bench ops`; `layers/benches/peers/ops` runs it beside PyTorch's, which has the same
-//! names. f32, on as many threads as `ELBO_BENCH_THREADS` says, two by default.
+//! `cargo bench -p elbo-engine --bench ops`; `layers/benches/peers/ops` runs it beside PyTorch's operations of the same names.
+//! f32, on `ELBO_BENCH_THREADS` threads, two by default.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use elbo_engine::{Attention, Convolution, Gradients, Pooling, Tape, Tensor, Var, with_threads};
 
-/// Sides of the square matrices that have so many elements.
+/// (power, side): a square matrix of this side has 2^power elements.
 const SIDES: [(u32, usize); 3] = [(8, 16), (14, 128), (20, 1024)];
 
-/// The operation's name, the shapes of its inputs for a matrix of this side, and what it does.
+/// The operation's name, the shapes of its inputs for a matrix of this side, and the operation.
 type Family = (&'static str, fn(usize) -> Vec<Vec<usize>>, for<'t> fn(&[Var<'t>], &'t [usize]) -> Var<'t>);
 
 fn one(side: usize) -> Vec<Vec<usize>> {
@@ -35,10 +35,10 @@ fn layer(side: usize) -> Vec<Vec<usize>> {
     vec![vec![side, side], vec![side, side], vec![side]]
 }
 
-/// Heads of 64 features, at most 1,024 places.
+/// Heads of 64 features, at most 1,024 positions.
 fn heads(side: usize) -> Vec<Vec<usize>> {
-    let places = (side * side / 64).min(if side == 1024 { 1024 } else { 128 });
-    vec![vec![side * side / 64 / places, places, 64]; 3]
+    let positions = (side * side / 64).min(if side == 1024 { 1024 } else { 128 });
+    vec![vec![side * side / 64 / positions, positions, 64]; 3]
 }
 
 const FAMILIES: [Family; 27] = [
@@ -71,7 +71,7 @@ const FAMILIES: [Family; 27] = [
     ("attention", heads, |x, _| x[0].attention(x[1], x[2], Attention::new())),
 ];
 
-/// Name; batch, channels and space of the input; outputs, kernel and padding.
+/// Name; batch, channels and spatial shape of the input; outputs, kernel and padding.
 type Layer = (&'static str, &'static [usize], usize, usize, usize);
 
 const LAYERS: [Layer; 9] = [
@@ -91,7 +91,7 @@ fn numbers(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| 0.1 + (i as f64 * 0.618_033_988_749_895).fract())
 }
 
-/// Times `f` of inputs of these shapes, forward and with the way back.
+/// Times `f` on inputs of these shapes, forward and with the backward pass.
 fn time(
     criterion: &mut Criterion,
     (group, name): (&str, &str),
@@ -131,7 +131,7 @@ fn families(criterion: &mut Criterion) {
         for (power, side) in SIDES {
             let numbers: Vec<usize> = (0..side).map(|i| i * 7 % side).collect();
             time(criterion, (name, &format!("2^{power}")), &shapes(side), |x| {
-                // The indices live as long as the tape's values.
+                // The indices must live as long as the tape's values.
                 let indices = x[0].tape().alloc_slice(side, |i| numbers[i]);
                 f(x, indices)
             });

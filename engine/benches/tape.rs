@@ -1,13 +1,13 @@
-//! What the tape costs beside arithmetic: a graph of 100 operations on scalars, recorded, swept and reset.
+//! The overhead of the tape, on a graph of 100 scalar operations: recorded, differentiated and reset.
 //!
-//! `cargo bench -p elbo-engine --bench tape`; criterion's "elem" is an operation.
+//! `cargo bench -p elbo-engine --bench tape`; criterion's "elem" is one operation.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elbo_engine::{Gradients, Tape, Tensor, Var};
 
 const OPERATIONS: usize = 100;
 
-/// Alternating products and sums: a product of itself would not stay finite.
+/// Alternating products and sums: repeated products would overflow.
 fn graph<'t>(tape: &'t Tape, x: &'t Tensor) -> Var<'t> {
     let x = tape.param(x);
     (0..OPERATIONS / 2).fold(x, |y, _| y * x + x)
@@ -25,7 +25,7 @@ fn tape(criterion: &mut Criterion) {
             graph(&tape, &x).item()
         });
     });
-    group.bench_function("record and sweep", |bencher| {
+    group.bench_function("record and backward", |bencher| {
         bencher.iter(|| {
             tape.reset();
             let root = graph(&tape, &x);
@@ -34,11 +34,11 @@ fn tape(criterion: &mut Criterion) {
             root.item()
         });
     });
-    let mut silent = Tape::inference();
+    let mut inference = Tape::inference();
     group.bench_function("without recording", |bencher| {
         bencher.iter(|| {
-            silent.reset();
-            graph(&silent, &x).item()
+            inference.reset();
+            graph(&inference, &x).item()
         });
     });
     group.finish();

@@ -3,7 +3,7 @@
 use elbo::INITIAL_SD;
 use elbo::prelude::*;
 
-/// Two hidden layers of rectified units and a linear head: one logit a class.
+/// Two hidden layers with relu and a linear head: one logit per class.
 #[bayesian]
 pub struct Classifier {
     hidden: [Dense; 2],
@@ -11,9 +11,8 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Inputs to `hidden` to `hidden` to `classes`, every weight and bias under a normal prior of
-    /// mean 0 and standard deviation `prior_sd`, and with the standard deviation `initial_sd` to begin with, or the
-    /// library's.
+    /// A network inputs-hidden-hidden-classes. Every weight and bias has a normal prior with mean 0 and standard deviation
+    /// `prior_sd`, and the initial standard deviation `initial_sd`, or the library's default.
     pub fn new(inputs: usize, hidden: usize, classes: usize, prior_sd: f64, initial_sd: Option<f64>) -> Self {
         let dense =
             |from, to| Dense::new(from, to).prior(Normal(0.0, prior_sd)).initial_sd(initial_sd.unwrap_or(INITIAL_SD));

@@ -1,23 +1,23 @@
-//! The options of training and evaluation. Mistakes name the option and end with exit code 2.
+//! Command-line options of training and evaluation. Errors name the option and exit with code 2.
 
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser};
 
-/// What `digits` and `mnist` let one choose. Their defaults differ, so [`parse`] is told them.
+/// The options of `digits` and `mnist`. Their defaults differ, so they are passed to [`parse`].
 #[derive(Args, Clone, Debug)]
 pub struct Training {
     /// Units in each of the two hidden layers
-    #[arg(long, value_name = "UNITS", value_parser = whole::<1>)]
+    #[arg(long, value_name = "UNITS", value_parser = integer::<1>)]
     pub hidden: usize,
 
     /// Passes over the training examples
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     pub epochs: usize,
 
     /// Examples in a minibatch
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     pub batch: usize,
 
     /// Adam's learning rate
@@ -32,47 +32,46 @@ pub struct Training {
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub initial_sd: Option<f64>,
 
-    /// Posterior draws that a prediction is averaged over
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    /// Posterior draws to average a prediction over
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     pub draws: usize,
 
     /// Seed of everything random: initial means, order of the examples, noise
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
 
-    /// Threads to compute with [default: one for each core]; the result does not depend on it
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    /// Number of threads [default: one per core]; the results do not depend on it
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     pub threads: Option<usize>,
 
     /// Also evaluate on the test examples after these epochs, such as 5,10,20
-    #[arg(long, value_name = "EPOCHS", value_delimiter = ',', value_parser = whole::<1>)]
+    #[arg(long, value_name = "EPOCHS", value_delimiter = ',', value_parser = integer::<1>)]
     pub evaluate_at: Vec<usize>,
 
-    /// Write the results to this file too, as JSON: test_error (a fraction from 0 to 1), test_nll,
+    /// Also write the results to this file, as JSON: test_error (a fraction from 0 to 1), test_nll,
     /// elbo, kl and kl_terms {name: nats} (all in nats; null where infinite), ece (15 bins), brier,
-    /// entropy_right and entropy_wrong (mean predictive entropies, null where there are no such
-    /// answers), parameters, weights, epochs, seconds_per_epoch, and history, a list of {epoch,
-    /// test_error, test_nll} for --evaluate-at
+    /// entropy_right and entropy_wrong (mean predictive entropy of right and of wrong answers, null
+    /// if there are none), parameters, weights, epochs, seconds_per_epoch, and history, a list of
+    /// {epoch, test_error, test_nll} for --evaluate-at
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
 /// A command with options for training.
 pub trait Options: Parser {
-    /// These options.
+    /// The training options.
     fn training(&self) -> &Training;
 }
 
-/// The options of this process, with `defaults` (an option's name, and its value) for those not
-/// given. Does not return if they are wrong, or only ask for help.
+/// Parses this process's options, with `defaults` (pairs of name and value). On errors and `--help` it exits.
 pub fn parse<O: Options>(defaults: &[(&'static str, &'static str)]) -> O {
     let with_defaults = defaults.iter().fold(O::command(), |command, &(option, value)| {
         command.mut_arg(option.replace('-', "_"), |arg| arg.default_value(value).required(false))
     });
     let mut command = with_defaults
-        // So that `--lr -1` is a wrong rate and not an unknown option.
+        // So that `--lr -1` is reported as a wrong rate, not as an unknown option.
         .allow_negative_numbers(true)
-        .after_help("Exit codes: 0 done, 1 training or writing failed, 2 options or data are at fault.");
+        .after_help("Exit codes: 0 success, 1 training or writing failed, 2 invalid options or data.");
     let matches = command.get_matches_mut();
     let options = O::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
     if let Err(message) = options.training().check() {
@@ -82,12 +81,12 @@ pub fn parse<O: Options>(defaults: &[(&'static str, &'static str)]) -> O {
 }
 
 impl Training {
-    /// The threads to compute with.
+    /// The number of threads: `--threads`, or one per core.
     pub fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
     }
 
-    /// The epochs to evaluate after, in order, each once.
+    /// The epochs after which to evaluate, sorted and without duplicates.
     pub fn evaluations(&self) -> Vec<usize> {
         let mut epochs = self.evaluate_at.clone();
         epochs.sort_unstable();
@@ -95,37 +94,37 @@ impl Training {
         epochs
     }
 
-    /// What no option's value alone shows.
+    /// Checks that need more than one option's text.
     fn check(&self) -> Result<(), String> {
         if let Some(late) = self.evaluate_at.iter().find(|&&epoch| epoch > self.epochs) {
-            return Err(format!("'--evaluate-at {late}' is after the last of '--epochs {}'", self.epochs));
+            return Err(format!("'--evaluate-at {late}' is greater than '--epochs {}'", self.epochs));
         }
         let folder = self.json.as_ref().and_then(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(format!("'--json {}': there is no folder {}", self.json_shown(), folder.display()));
+            return Err(format!("'--json {}': folder {} does not exist", self.json_text(), folder.display()));
         }
         if self.json.as_ref().is_some_and(|file| file.is_dir()) {
-            return Err(format!("'--json {}' is a folder; give a file", self.json_shown()));
+            return Err(format!("'--json {}' is a folder; pass a file", self.json_text()));
         }
         Ok(())
     }
 
-    fn json_shown(&self) -> String {
+    fn json_text(&self) -> String {
         self.json.as_ref().map(|file| file.display().to_string()).unwrap_or_default()
     }
 }
 
-/// A whole number of at least `MIN`.
-pub fn whole<const MIN: usize>(text: &str) -> Result<usize, String> {
-    // Anything above 32 bits is a slip of the finger, and could overflow what it is multiplied with.
+/// Parses an integer of at least `MIN`.
+pub fn integer<const MIN: usize>(text: &str) -> Result<usize, String> {
+    // Anything above 32 bits is a typing error, and could overflow products.
     let number = text.parse().ok().filter(|number| (MIN..=u32::MAX as usize).contains(number));
-    number.ok_or_else(|| format!("a whole number from {MIN} is needed"))
+    number.ok_or_else(|| format!("expected an integer of at least {MIN}"))
 }
 
-/// A finite number above 0.
+/// Parses a finite number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && number.is_finite());
-    number.ok_or_else(|| "a finite number above 0 is needed".to_owned())
+    number.ok_or_else(|| "expected a finite number above 0".to_owned())
 }
 
 #[cfg(test)]
@@ -133,13 +132,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_cannot_be_meant_are_refused() {
+    fn invalid_numbers_are_refused() {
         for text in ["0", "-1", "1.5", "", "ten", "99999999999999999999"] {
-            assert!(whole::<1>(text).is_err(), "{text}");
+            assert!(integer::<1>(text).is_err(), "{text}");
         }
         for text in ["0", "-1", "nan", "inf", "-inf", "", "ten", "1e999"] {
             assert!(positive(text).is_err(), "{text}");
         }
-        assert_eq!((whole::<1>("128"), positive("1e-3")), (Ok(128), Ok(1e-3)));
+        assert_eq!((integer::<1>("128"), positive("1e-3")), (Ok(128), Ok(1e-3)));
     }
 }

@@ -1,4 +1,4 @@
-//! Training a classifier, and looking at what it has learned.
+//! Trains a classifier and evaluates it.
 
 use elbo::data::Examples;
 use elbo::metrics::Probabilities;
@@ -6,17 +6,17 @@ use elbo::prelude::*;
 use elbo::with_threads;
 
 use crate::cli::Training;
-use crate::summary::{Evaluation, Scores, Summary, terms};
+use crate::summary::{Evaluation, Scores, Summary, kl_terms};
 use crate::{Classifier, Failure, json, table};
 
-/// Trains a [`Classifier`] on `train`, tests it on `test`, and reports as the options say.
+/// Trains a [`Classifier`] on `train`, tests it on `test`, prints the results and writes them to `--json`.
 pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<(), Failure> {
-    let summary = learn(train, test, classes, options)?;
+    let summary = train_and_test(train, test, classes, options)?;
     print!("\n{}", table::render(&summary));
     options.json.as_deref().map_or(Ok(()), |file| json::write(&summary, file))
 }
 
-fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<Summary, Failure> {
+fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<Summary, Failure> {
     let mut model =
         Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd, options.initial_sd);
     model.initialise(Key::new(options.seed));
@@ -27,9 +27,9 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
         .seed(options.seed)
         .threads(options.threads());
     let (mut epochs, mut history) = (Vec::with_capacity(options.epochs), Vec::new());
-    for stop in options.evaluations() {
-        epochs.extend(training.fit(&mut model, train, Epochs(stop - epochs.len()))?.epochs);
-        history.push(Evaluation { epoch: stop, scores: Scores::of(&predict(&model, test, options), test.targets()) });
+    for epoch in options.evaluations() {
+        epochs.extend(training.fit(&mut model, train, Epochs(epoch - epochs.len()))?.epochs);
+        history.push(Evaluation { epoch, scores: Scores::of(&predict(&model, test, options), test.targets()) });
     }
     if epochs.len() < options.epochs {
         epochs.extend(training.fit(&mut model, train, Epochs(options.epochs - epochs.len()))?.epochs);
@@ -41,9 +41,9 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
     Ok(Summary {
         train_nll: bound.nll * train.len() as f64,
         kl: model.kl(),
-        elbo_error: bound.standard_error,
-        elbo_of_nothing: -(train.len() as f64) * (classes as f64).ln(),
-        kl_terms: terms(&model, model.kl_terms()),
+        elbo_standard_error: bound.standard_error,
+        elbo_without_learning: -(train.len() as f64) * (classes as f64).ln(),
+        kl_terms: kl_terms(&model, model.kl_terms()),
         parameters: model.parameters(),
         test: Scores::of(&predicted, test.targets()),
         entropy_right,

@@ -1,4 +1,4 @@
-//! Why an example stops, and what it tells the shell.
+//! Errors of the examples, and their exit codes.
 
 use std::error::Error;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use elbo::TrainError;
 use elbo::data::DataError;
 
-/// Why an example stops early.
+/// An error that ends an example.
 #[derive(Debug)]
 pub enum Failure {
-    /// The options or the data are at fault: exit code 2, as for an unknown option.
+    /// Invalid options or data: exit code 2, as for an unknown option.
     Input(String),
-    /// What came after went wrong: exit code 1.
+    /// Training or writing failed: exit code 1.
     Run(Box<dyn Error + Send + Sync>),
 }
 
@@ -37,7 +37,7 @@ impl From<TrainError> for Failure {
     }
 }
 
-/// Says what went wrong, if anything did; what `main` gives back.
+/// Prints the error, if there is one, and returns the exit code for `main`.
 pub fn exit(result: Result<(), Failure>) -> ExitCode {
     let Err(failure) = result else {
         return ExitCode::SUCCESS;

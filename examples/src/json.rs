@@ -14,7 +14,7 @@ pub fn write(summary: &Summary, file: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::Run(format!("--json: cannot write {}: {error}", file.display()).into()))
 }
 
-/// The results. JSON has no infinity: a value that is none becomes null.
+/// The results. JSON has no infinity and no NaN: they become null.
 fn value(summary: &Summary) -> Value {
     let terms: Map<String, Value> = summary.kl_terms.iter().map(|term| (term.name.clone(), json!(term.nats))).collect();
     let history: Vec<Value> = summary

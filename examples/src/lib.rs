@@ -1,14 +1,13 @@
-//! What the stories in `src/bin` share: their [options](cli), the [network](Classifier) and the
-//! [experiment](experiment::run) they run, and the [table], [JSON](json) and [pictures](plot) they end with; how the
-//! estimators' [variance] is measured; the [network](scan) and the [data](volumes) in three dimensions; and what
-//! predictions [gain](gains) over the shares of the classes.
+//! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
+//! results as [table], [JSON](json) and [charts](plot); the gradient [variance] of the estimators; [network](scan),
+//! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies.
 
 pub mod augment;
+pub mod baseline;
 pub mod classifier;
 pub mod cli;
 pub mod experiment;
 pub mod failure;
-pub mod gains;
 pub mod json;
 pub mod mnist;
 pub mod plot;

@@ -7,20 +7,20 @@ const HEIGHT: f64 = 420.0;
 const MARGINS: [f64; 4] = [40.0, 150.0, 50.0, 70.0];
 const COLOURS: [&str; 6] = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377"];
 
-/// A chart of several lines over common abscissas.
+/// A chart of several lines over the same x values.
 pub struct Chart<'a> {
-    /// Above the chart.
+    /// Title above the chart.
     pub title: &'a str,
-    /// What the abscissas are.
+    /// Label of the x axis.
     pub x_label: &'a str,
-    /// Positive abscissas, increasing.
+    /// Positive x values, increasing.
     pub x: Vec<f64>,
-    /// Names and positive ordinates.
+    /// Names and positive y values.
     pub lines: Vec<(&'a str, Vec<f64>)>,
 }
 
 impl Chart<'_> {
-    /// The chart for a terminal: a letter for every point, the first of its line's name.
+    /// The chart for a terminal; each point is the first letter of its line's name.
     pub fn text(&self) -> String {
         const ROWS: usize = 18;
         const COLUMNS: usize = 64;

@@ -1,14 +1,14 @@
-//! The network that `volumes` trains, in three dimensions or in two.
+//! The network of `volumes`, in three dimensions or in two.
 
 use elbo::nn::Conv;
 use elbo::prelude::*;
 
-/// A convolution of three taps along every axis, whose rectified features are summed over the gland, and a linear head:
-/// one logit a class.
+/// A convolution with three taps per axis, whose features after relu are summed over the gland, and a linear head: one
+/// logit per class.
 ///
-/// The sum keeps what a mean over the gland or a normalisation throws away, how large the gland is; and what is not gland,
-/// nearly all of a volume, adds nothing to it. The convolution sees gland as 1 and the rest as −1, so that a feature may
-/// answer to thick parts and not to thin ones without a bias that must be learned first.
+/// The sum keeps the size of the gland, which a mean over the gland or a normalisation would lose. Voxels outside the gland,
+/// nearly all of a volume, add nothing to it. The convolution's input is 1 in the gland and −1 elsewhere, so that a feature
+/// can respond to thick and not to thin parts without first learning a bias.
 #[bayesian]
 pub struct Scan<const D: usize> {
     convolution: Conv<D>,
@@ -18,9 +18,9 @@ pub struct Scan<const D: usize> {
 }
 
 impl<const D: usize> Scan<D> {
-    /// One mask to `channels` features to `classes`, every weight under a normal prior of mean 0 and standard deviation
-    /// `prior_sd`, and with the standard deviation `initial_sd` to begin with. The sums are in units of `voxels`, those of
-    /// an average gland.
+    /// A network from a mask to `channels` features to `classes`. Every weight has a normal prior with mean 0 and standard
+    /// deviation `prior_sd`, and the initial standard deviation `initial_sd`. The sums are divided by `voxels`, the mean
+    /// size of a gland.
     pub fn new(channels: usize, classes: usize, prior_sd: f64, initial_sd: f64, voxels: f64) -> Self {
         let prior = Normal(0.0, prior_sd);
         let convolution = Conv::<D>::new(1, channels, [3; D]).padding([1; D]);
@@ -34,11 +34,11 @@ impl<const D: usize> Scan<D> {
 
 #[bayesian]
 impl<const D: usize> Scan<D> {
-    /// Logits of masks (examples, 1, space ..), of ones and zeros.
+    /// Logits for masks (examples, 1, space ..) of ones and zeros.
     pub fn forward(&self, masks: Var) -> Var {
         let features = self.convolution.forward(masks * 2.0 - 1.0).relu() * masks;
         let &[examples, channels, ref space @ ..] = features.shape() else {
-            unreachable!("a convolution has such a shape")
+            unreachable!("a convolution returns (examples, channels, space ..)")
         };
         let features = features.reshape([examples, channels, space.iter().product()]);
         self.head.forward(features.sum_axes(&[2], false) / *self.voxels)

@@ -1,4 +1,4 @@
-//! What an experiment comes to.
+//! The results of an experiment.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use elbo::metrics::Probabilities;
 use elbo::prelude::*;
 use elbo::{Path, Role};
 
-/// Bins of the expected calibration error.
+/// Number of bins of the expected calibration error.
 pub const ECE_BINS: usize = 15;
 
 /// The results of training and testing a classifier. Likelihoods, divergences and entropies are in
@@ -15,46 +15,45 @@ pub const ECE_BINS: usize = 15;
 pub struct Summary {
     /// Σ NLL over the training examples, expected under the posterior that training ended with.
     pub train_nll: f64,
-    /// The KL divergence from prior to posterior.
+    /// The KL divergence of the posterior from the prior.
     pub kl: f64,
     /// The standard error of the bound, which is a mean over draws of the weights.
-    pub elbo_error: f64,
-    /// The bound of a model that leaves every weight at the prior and gives each class the same probability, −N ln C:
-    /// what there is without learning.
-    pub elbo_of_nothing: f64,
-    /// The divergence's summands.
+    pub elbo_standard_error: f64,
+    /// −N ln C, the bound of a model that has learned nothing: weights at the prior, uniform class probabilities.
+    pub elbo_without_learning: f64,
+    /// The divergence by parameter.
     pub kl_terms: Vec<Term>,
-    /// The number of learned numbers: means and scales both.
+    /// The number of learned parameters: means and scales.
     pub parameters: usize,
-    /// Quality on the test examples.
+    /// Scores on the test examples.
     pub test: Scores,
-    /// Mean predictive entropy of the test examples predicted right, if there are any.
+    /// Mean predictive entropy of the correctly predicted test examples, if there are any.
     pub entropy_right: Option<f64>,
-    /// The same of those predicted wrong.
+    /// The same for wrongly predicted ones.
     pub entropy_wrong: Option<f64>,
-    /// Epochs trained.
+    /// Number of epochs.
     pub epochs: usize,
-    /// Wall-clock seconds of an epoch's training, on average.
+    /// Mean wall-clock seconds per epoch of training.
     pub seconds_per_epoch: f64,
-    /// Test scores on the way, as `--evaluate-at` asked.
+    /// Test scores after the epochs of `--evaluate-at`.
     pub history: Vec<Evaluation>,
 }
 
-/// One summand of the KL divergence.
+/// The KL divergence of one parameter.
 #[derive(Clone, Debug)]
 pub struct Term {
     /// The parameter, such as `hidden.0.weight`.
     pub name: String,
     /// Its divergence in nats.
     pub nats: f64,
-    /// How many weights it has.
+    /// Number of weights.
     pub weights: usize,
 }
 
-/// Quality of predictions.
+/// Scores of predictions.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores {
-    /// The share of wrong answers.
+    /// The fraction of wrong answers.
     pub error: f64,
     /// The negative log-likelihood in nats per example.
     pub nll: f64,
@@ -64,7 +63,7 @@ pub struct Scores {
     pub brier: f64,
 }
 
-/// Test scores after an epoch.
+/// Test scores after one epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Evaluation {
     /// The epoch, from 1.
@@ -86,7 +85,7 @@ impl Summary {
 }
 
 impl Scores {
-    /// Scores predictions by their labels.
+    /// Scores predictions against labels.
     pub fn of(predicted: &Probabilities, labels: &[usize]) -> Scores {
         Scores {
             error: predicted.error(labels),
@@ -97,8 +96,8 @@ impl Scores {
     }
 }
 
-/// The summands of a model's KL divergence, each with its number of weights.
-pub fn terms<M: Bayesian>(model: &M, nats: Vec<(String, f64)>) -> Vec<Term> {
+/// A model's KL divergence by parameter, with the number of weights.
+pub fn kl_terms<M: Bayesian>(model: &M, nats: Vec<(String, f64)>) -> Vec<Term> {
     let mut weights = HashMap::new();
     model.visit(&Path::ROOT, &mut |path, role, tensor| {
         if role == Role::Mean {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::Summary;
 use crate::summary::ECE_BINS;
 
-/// The table that an example ends with.
+/// The table of results.
 pub fn render(summary: &Summary) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
@@ -16,8 +16,8 @@ pub fn render(summary: &Summary) -> String {
 fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "Evidence lower bound on the training examples, nats")?;
     writeln!(out, "  ELBO = -(NLL + KL) {:>18}", grouped(summary.elbo()))?;
-    writeln!(out, "    its standard error {:>16}", grouped(summary.elbo_error))?;
-    writeln!(out, "    of learning nothing {:>15}", grouped(summary.elbo_of_nothing))?;
+    writeln!(out, "    standard error     {:>16}", grouped(summary.elbo_standard_error))?;
+    writeln!(out, "    without learning   {:>16}", grouped(summary.elbo_without_learning))?;
     writeln!(out, "  NLL                {:>18}", grouped(summary.train_nll))?;
     writeln!(out, "  KL                 {:>18}", grouped(summary.kl))?;
 
@@ -29,7 +29,7 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "  {:<18} {:>12} {:>13}               {} learned numbers",
+        "  {:<18} {:>12} {:>13}               {} parameters",
         "sum",
         grouped(summary.kl),
         grouped_count(summary.weights()),
@@ -49,10 +49,10 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
         writeln!(out, "  after epoch {:>3}: error {error:.2} %, NLL {nll:.4} nats/example", at.epoch)?;
     }
 
-    writeln!(out, "\n{} epochs, {} each", summary.epochs, seconds(summary.seconds_per_epoch))
+    writeln!(out, "\n{} epochs, {} per epoch", summary.epochs, seconds(summary.seconds_per_epoch))
 }
 
-/// Three digits, in milliseconds below a second.
+/// In seconds, or milliseconds below a second.
 fn seconds(s: f64) -> String {
     if s < 1.0 { format!("{:.3} ms", 1e3 * s) } else { format!("{s:.2} s") }
 }
@@ -61,7 +61,7 @@ fn entropy(nats: Option<f64>) -> String {
     nats.map_or("none".to_owned(), |nats| format!("{nats:.4}"))
 }
 
-/// One decimal, thousands apart: -1,195,179.3.
+/// One decimal and thousands separators: -1,195,179.3.
 fn grouped(x: f64) -> String {
     if !x.is_finite() {
         return x.to_string();
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         assert_eq!(grouped(-1_195_179.34), "-1,195,179.3");
         assert_eq!(grouped(999.96), "1,000.0");
         assert_eq!(grouped(f64::NEG_INFINITY), "-inf");

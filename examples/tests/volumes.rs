@@ -1,4 +1,4 @@
-//! `volumes` and `tempering` as a user runs them: without data, with broken data, and on a few volumes of our own.
+//! Runs `volumes` and `tempering` as a user does: without data, with damaged data, and on a few synthetic volumes.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ fn run(program: &str, options: &[&str]) -> Output {
     Command::new(program).args(options).env_remove("ELBO_DATA").output().unwrap()
 }
 
-/// Expects exit code 2, and a message that has all these parts.
+/// Expects exit code 2 and a message that contains all `parts`.
 #[track_caller]
 fn refused(program: &str, options: &[&str], parts: &[&str]) {
     let output = run(program, options);
@@ -25,7 +25,7 @@ fn refused(program: &str, options: &[&str], parts: &[&str]) {
     }
 }
 
-/// A folder of this test's own, removed at its end.
+/// A temporary folder, removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -46,13 +46,13 @@ impl Drop for Scratch {
     }
 }
 
-/// Balls, small ones of class 0 and large ones of class 1.
+/// Writes balls: small ones of class 0 and large ones of class 1.
 fn write_volumes(folder: &Path) {
     let part = |examples: usize| {
         let images: Tensor = Tensor::from_fn([examples, 28, 28, 28], |i| {
             let radius = 4.0 + 5.0 * ((i / 21_952) % 2) as f64;
-            let away = [i / 784 % 28, i / 28 % 28, i % 28].map(|place| (place as f64 - 14.0).powi(2));
-            if away.iter().sum::<f64>() < radius * radius { 255.0 } else { 0.0 }
+            let squared_distances = [i / 784 % 28, i / 28 % 28, i % 28].map(|place| (place as f64 - 14.0).powi(2));
+            if squared_distances.iter().sum::<f64>() < radius * radius { 255.0 } else { 0.0 }
         });
         (images, Tensor::from_fn([examples, 1], |i| (i % 2) as f64))
     };
@@ -68,7 +68,7 @@ fn write_volumes(folder: &Path) {
 }
 
 #[test]
-fn without_its_data_each_says_where_to_get_them() {
+fn without_data_each_says_how_to_get_it() {
     let volumes = ["medmnist.com", "adrenalmnist3d.npz", "--data", "ELBO_DATA"];
     refused(VOLUMES, &[], &volumes);
     let folder = Scratch::new("none");
@@ -79,13 +79,13 @@ fn without_its_data_each_says_where_to_get_them() {
 }
 
 #[test]
-fn a_number_that_cannot_be_meant_and_a_damaged_file_are_refused() {
+fn invalid_numbers_and_a_damaged_file_are_refused() {
     for (program, option) in
         [(VOLUMES, "--channels"), (VOLUMES, "--epochs"), (TEMPERING, "--seeds"), (TEMPERING, "--batch")]
     {
-        refused(program, &[option, "0"], &[option, "a whole number from 1 is needed"]);
+        refused(program, &[option, "0"], &[option, "expected an integer of at least 1"]);
     }
-    refused(VOLUMES, &["--temperature", "0"], &["--temperature", "a finite number above 0 is needed"]);
+    refused(VOLUMES, &["--temperature", "0"], &["--temperature", "expected a finite number above 0"]);
     refused(VOLUMES, &["--picture", "a.svg"], &["--diagnose"]);
     let folder = Scratch::new("damaged");
     std::fs::write(folder.path("adrenalmnist3d.npz"), b"PK no archive").unwrap();
@@ -93,7 +93,7 @@ fn a_number_that_cannot_be_meant_and_a_damaged_file_are_refused() {
 }
 
 #[test]
-fn a_short_run_leaves_every_result_in_three_dimensions_and_in_two() {
+fn a_short_run_writes_every_result_in_three_dimensions_and_in_two() {
     let folder = Scratch::new("run");
     write_volumes(&folder.0);
     for (slices, name) in [(None, "volumes"), (Some("--slices"), "slices")] {
@@ -104,8 +104,7 @@ fn a_short_run_leaves_every_result_in_three_dimensions_and_in_two() {
         let output = run(VOLUMES, &[&options[..], &files, slices.as_slice()].concat());
         let (table, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert!(output.status.success(), "{log}");
-        let parts =
-            ["Before the training", "After the training", "convolution.weight", "head.bias", "always the larger class"];
+        let parts = ["Before training", "After training", "convolution.weight", "head.bias", "always the larger class"];
         for part in [&parts[..], &[name, "8", "Over the means"]].concat() {
             assert!(table.contains(part), "{part} is not in {table}");
         }
@@ -134,7 +133,7 @@ fn seeds_are_compared_on_the_test_volumes_or_on_a_part_of_the_training_volumes()
     };
     let (tested, chosen) = (printed(&[]), printed(&["--choose"]));
     for table in [&tested, &chosen] {
-        for part in ["seed 1: accuracy", "seed 2: accuracy", "accuracy, %", "NLL, nats", "by shares"] {
+        for part in ["seed 1: accuracy", "seed 2: accuracy", "accuracy, %", "NLL, nats", "class frequencies"] {
             assert!(table.contains(part), "{part} is not in {table}");
         }
     }

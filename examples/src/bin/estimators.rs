@@ -1,4 +1,4 @@
-//! What the choice of an estimator does to the gradient's variance.
+//! The gradient's variance with every estimator.
 //!
 //! ```text
 //! cargo run --release --bin estimators -- --picture estimators.svg
@@ -12,15 +12,15 @@ use elbo_examples::failure::{Failure, exit};
 use elbo_examples::plot::Chart;
 use elbo_examples::variance::{Row, log_log_slope, measure};
 
-/// Measures how the gradient of the mean negative log-likelihood scatters over draws, for every estimator.
+/// Measures the variance over draws of the gradient of the mean negative log-likelihood, for every estimator.
 ///
-/// The network is 64-64-10 with rectified units; the same four correlated examples are repeated to batches of 4 to 1,024.
-/// Variances are those of the derivatives by the posterior means, as a mean over all weights. Four thousand draws leave
-/// about half a percent of chance in each.
+/// The network is 64-64-10 with relu; the same four correlated examples are repeated to batches of 4 to 1,024. Variances are
+/// those of the derivatives by the posterior means, averaged over all weights. With four thousand draws each is accurate to
+/// about half a percent.
 #[derive(Parser)]
 #[command(name = "estimators", version)]
 struct Options {
-    /// Draws for every variance
+    /// Draws per variance
     #[arg(long, value_name = "N", default_value_t = 4000, value_parser = clap::value_parser!(u32).range(2..))]
     draws: u32,
 
@@ -28,7 +28,7 @@ struct Options {
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
 
-    /// Draw the variances at σ = 0.05 into this file, as SVG
+    /// Write a chart of the variances at σ = 0.05 to this file, as SVG
     #[arg(long, value_name = "FILE")]
     picture: Option<PathBuf>,
 }

@@ -13,11 +13,11 @@ use elbo_examples::experiment;
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::mnist::{self, CLASSES, DIVISOR};
 
-/// Learns the 60,000 handwritten digits of MNIST and is tested on 10,000 more.
+/// Trains on the 60,000 handwritten digits of MNIST and tests on 10,000 more.
 ///
-/// A network with two hidden layers and a mean-field normal posterior over every weight and bias is
-/// trained by Adam on the evidence lower bound, and predicts by averaging over posterior draws. With 20
-/// draws, chance in the draws alone costs 0.1 points of error; with 100 hardly any.
+/// Adam trains a network with two hidden layers on the evidence lower bound, with a mean-field normal
+/// posterior over every weight and bias. Predictions are averaged over posterior draws. With 20 draws,
+/// sampling noise alone adds 0.1 points of error; with 100 hardly any.
 #[derive(Parser)]
 #[command(name = "mnist", version)]
 struct Mnist {
@@ -50,6 +50,6 @@ fn run(options: &Mnist) -> Result<(), Failure> {
     let folder = mnist::folder(options.data.as_deref(), "mnist")?;
     let [train, test] = ["train", "t10k"].map(|prefix| mnist::load(&folder, prefix, "mnist"));
     let (train, test) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
-    println!("mnist: {} images to train on, {} to test, seed {}", train.len(), test.len(), options.training.seed);
+    println!("mnist: {} training images, {} test images, seed {}", train.len(), test.len(), options.training.seed);
     experiment::run(&train, &test, CLASSES, &options.training)
 }

@@ -1,4 +1,4 @@
-//! How the time of a training step grows with width, depth, batch, draws and threads.
+//! Scaling of a training step with width, depth, batch, draws and threads.
 //!
 //! ```text
 //! cargo run --release --bin scaling -- --pictures docs/scaling
@@ -9,49 +9,49 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use elbo_examples::cli::whole;
+use elbo_examples::cli::integer;
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::plot::Chart;
-use elbo_examples::scaling::{Work, step};
+use elbo_examples::scaling::{Work, median_step};
 
-/// Times steps of networks of square layers: weights drawn, forward, bound, backward and Adam.
+/// Times training steps (draw, forward pass, bound, backward pass and Adam) of networks of square layers.
 ///
-/// What is not varied is two layers 512 wide, a batch of 128 and one draw. Each figure is a median; for "per unit" it is
-/// divided by what is varied (by the number of weights where that is the width), and a star says where that changed by more
-/// than half from one line to the next.
+/// The default size is two layers of width 512, a batch of 128 and one draw; each table varies one of these. Each time is a
+/// median. The time per unit is divided by the varied size (by the number of weights for the width), and a star marks a
+/// change by more than half from one line to the next.
 #[derive(Parser)]
 #[command(name = "scaling", version)]
 struct Options {
-    /// Threads of the second column
-    #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<1>)]
+    /// Number of threads in the second column
+    #[arg(long, value_name = "N", default_value = "2", value_parser = integer::<1>)]
     threads: usize,
 
-    /// Milliseconds that each figure is measured for, at least
+    /// Minimum milliseconds of each measurement
     #[arg(long, value_name = "MS", default_value_t = 500)]
     turn: u64,
 
-    /// Draw each table into this folder, as SVG
+    /// Write a chart of each table to this folder, as SVG
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
 }
 
-/// A time per unit that changes by more than this factor is marked.
+/// A change of the time per unit by more than this factor is marked.
 const JUMP: f64 = 1.5;
 
-/// What is not varied.
+/// The default size.
 const BASE: Work = Work { width: 512, depth: 2, batch: 128, draws: 1, threads: 1 };
 
-/// What is varied.
+/// A table that varies one size.
 struct Sweep {
     name: &'static str,
-    /// What a step's time is divided by.
+    /// The unit that a step's time is divided by.
     unit: &'static str,
     values: Vec<usize>,
     work: fn(usize) -> Work,
     units: fn(Work) -> usize,
 }
 
-/// 1, 2, 4 .. to 2^last, from 2^first.
+/// 2^first, 2^(first+1) .. to 2^last.
 fn powers(first: u32, last: u32) -> Vec<usize> {
     (first..=last).map(|power| 1 << power).collect()
 }
@@ -94,22 +94,22 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let turn = Duration::from_millis(options.turn);
+    let duration = Duration::from_millis(options.turn);
     for sweep in sweeps() {
         let columns = [1, options.threads].map(|threads| {
-            let time = |&value: &usize| step(Work { threads, ..(sweep.work)(value) }, turn);
+            let time = |&value: &usize| median_step(Work { threads, ..(sweep.work)(value) }, duration);
             sweep.values.iter().map(time).collect::<Vec<f64>>()
         });
         print(&sweep, options.threads, &columns);
         if let Some(folder) = &options.pictures {
-            draw(&sweep, options.threads, columns, folder)?;
+            write_chart(&sweep, options.threads, columns, folder)?;
         }
     }
     Ok(())
 }
 
 fn print(sweep: &Sweep, threads: usize, columns: &[Vec<f64>; 2]) {
-    println!("\n{:>8} {:>12}   1 thread: ms, µs a {}   {threads} threads", sweep.name, "weights", sweep.unit);
+    println!("\n{:>8} {:>12}   1 thread: ms, µs per {}   {threads} threads", sweep.name, "weights", sweep.unit);
     let mut before = [f64::NAN; 2];
     for (row, &value) in sweep.values.iter().enumerate() {
         let work = (sweep.work)(value);
@@ -125,15 +125,15 @@ fn print(sweep: &Sweep, threads: usize, columns: &[Vec<f64>; 2]) {
     }
 }
 
-fn draw(sweep: &Sweep, threads: usize, columns: [Vec<f64>; 2], folder: &Path) -> Result<(), Failure> {
-    let [one, more] = columns.map(|column| column.iter().map(|seconds| 1e3 * seconds).collect());
+fn write_chart(sweep: &Sweep, threads: usize, columns: [Vec<f64>; 2], folder: &Path) -> Result<(), Failure> {
+    let [one_thread, more_threads] = columns.map(|column| column.iter().map(|seconds| 1e3 * seconds).collect());
     let threads = format!("{threads} threads");
     let title = format!("Milliseconds of a training step by {}", sweep.name);
     let chart = Chart {
         title: &title,
         x_label: sweep.name,
         x: sweep.values.iter().map(|&value| value as f64).collect(),
-        lines: vec![("1 thread", one), (&threads, more)],
+        lines: vec![("1 thread", one_thread), (&threads, more_threads)],
     };
     let file = folder.join(format!("{}.svg", sweep.name));
     std::fs::create_dir_all(folder)

@@ -1,4 +1,4 @@
-//! What warm-up, tempering and SafeBayes do where examples are few: MNIST with 1,000 rows to train on.
+//! Warm-up, tempering and SafeBayes with few examples: MNIST with 1,000 training rows.
 //!
 //! ```text
 //! cargo run --release --bin tempering -- --data DIR
@@ -11,50 +11,50 @@ use clap::Parser;
 use elbo::prelude::*;
 use elbo::{SafeBayes, Tempering, WarmUp, with_threads};
 use elbo_examples::Classifier;
-use elbo_examples::cli::{positive, whole};
+use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::mnist::{self, CLASSES, DIVISOR};
 use elbo_examples::summary::Scores;
 use serde_json::{Value, json};
 
-/// Powers of the likelihood that SafeBayes chooses from.
+/// Powers of the likelihood from which SafeBayes chooses.
 const GRID: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
-/// Blocks of the training rows for it: for each power two models are trained and scored.
+/// Blocks of the training rows for SafeBayes: for each power it trains and scores two models.
 const BLOCKS: usize = 3;
 
-/// Compares bounds on MNIST's first 1,000 training rows: error, NLL, ECE and KL on the 10,000 test images, as means over
-/// seeds.
+/// Compares objectives on MNIST's first 1,000 training rows: KL, and error, NLL and ECE on the 10,000 test images, averaged
+/// over seeds.
 ///
-/// The network has two hidden layers of rectified units under N(0, 1) and is trained by Adam from small standard
-/// deviations. The bound as it is; the same, with the divergence growing over the first half of the steps; cold posteriors,
-/// p(w|D)^(1/T); a factor of the divergence alone; and the likelihood to the power that SafeBayes chooses for the seed.
+/// Adam trains a network with two hidden layers with relu under N(0, 1) from small standard deviations. The objectives are
+/// the evidence lower bound; the same with a KL weight that grows over the first half of the steps; cold posteriors,
+/// p(w|D)^(1/T); a factor on the divergence alone; and the likelihood to the power that SafeBayes chooses for each seed.
 #[derive(Parser)]
 #[command(name = "tempering", version, allow_negative_numbers = true)]
-#[command(after_help = "Exit codes: 0 done, 1 training or writing failed, 2 options or data are at fault.")]
+#[command(after_help = "Exit codes: 0 success, 1 training or writing failed, 2 invalid options or data.")]
 struct Options {
     /// The folder of the four IDX files [default: $ELBO_DATA/mnist]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Rows to train on
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole::<3>)]
+    /// Training rows
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = integer::<3>)]
     rows: usize,
 
-    /// Seeds to average over, from 1
-    #[arg(long, value_name = "N", default_value = "5", value_parser = whole::<1>)]
+    /// Number of seeds to average over, starting at 1
+    #[arg(long, value_name = "N", default_value = "5", value_parser = integer::<1>)]
     seeds: usize,
 
     /// Units in each of the two hidden layers
-    #[arg(long, value_name = "UNITS", default_value = "100", value_parser = whole::<1>)]
+    #[arg(long, value_name = "UNITS", default_value = "100", value_parser = integer::<1>)]
     hidden: usize,
 
     /// Passes over the training rows
-    #[arg(long, value_name = "N", default_value = "100", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = integer::<1>)]
     epochs: usize,
 
     /// Examples in a minibatch
-    #[arg(long, value_name = "N", default_value = "50", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = integer::<1>)]
     batch: usize,
 
     /// Adam's learning rate
@@ -65,28 +65,28 @@ struct Options {
     #[arg(long, value_name = "SD", default_value = "1", value_parser = positive)]
     prior_sd: f64,
 
-    /// Posterior draws that a prediction is averaged over
-    #[arg(long, value_name = "N", default_value = "32", value_parser = whole::<1>)]
+    /// Posterior draws to average a prediction over
+    #[arg(long, value_name = "N", default_value = "32", value_parser = integer::<1>)]
     draws: usize,
 
-    /// Threads to compute with [default: one for each core]; the result does not depend on it
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    /// Number of threads [default: one per core]; the results do not depend on it
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     threads: Option<usize>,
 
-    /// Write the table to this file too, as JSON
+    /// Also write the table to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What is minimised.
+/// The objective.
 #[derive(Clone, Copy)]
-enum Bound {
+enum Method {
     Tempered(Tempering),
     WarmedUp,
     Safe,
 }
 
-/// What one training comes to.
+/// The results of one training run.
 struct Outcome {
     scores: Scores,
     kl: f64,
@@ -101,46 +101,46 @@ fn run(options: &Options) -> Result<(), Failure> {
     let [train, test] = ["train", "t10k"].map(|prefix| mnist::load(&folder, prefix, "tempering"));
     let (train, test): (Examples, Examples) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
     if options.rows > train.len() {
-        return Err(Failure::Input(format!("'--rows {}': there are {} rows to train on", options.rows, train.len())));
+        return Err(Failure::Input(format!("'--rows {}': MNIST has only {} training rows", options.rows, train.len())));
     }
     let train = train.rows(0..options.rows);
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    println!("tempering: {} images to train on, {} to test, {} seed(s)", train.len(), test.len(), options.seeds);
+    println!("tempering: {} training images, {} test images, {} seed(s)", train.len(), test.len(), options.seeds);
     let table = with_threads(threads, || compare(&train, &test, options, threads))?;
     let Some(file) = &options.json else { return Ok(()) };
     std::fs::write(file, format!("{table:#}\n"))
         .map_err(|error| Failure::Run(format!("--json: cannot write {}: {error}", file.display()).into()))
 }
 
-/// Prints the table line by line, and gives it as JSON.
+/// Prints the table line by line, and returns it as JSON.
 fn compare(train: &Examples, test: &Examples, options: &Options, threads: usize) -> Result<Value, Failure> {
-    let bounds = [
-        ("evidence lower bound", Bound::Tempered(Tempering::None)),
-        ("warm-up, half of the steps", Bound::WarmedUp),
-        ("cold posterior, T = 0.3", Bound::Tempered(Tempering::Posterior(0.3))),
-        ("cold posterior, T = 0.1", Bound::Tempered(Tempering::Posterior(0.1))),
-        ("cold posterior, T = 0.01", Bound::Tempered(Tempering::Posterior(0.01))),
-        ("divergence times 0.1", Bound::Tempered(Tempering::KlFactor(0.1))),
-        ("SafeBayes", Bound::Safe),
+    let methods = [
+        ("evidence lower bound", Method::Tempered(Tempering::None)),
+        ("warm-up, half of the steps", Method::WarmedUp),
+        ("cold posterior, T = 0.3", Method::Tempered(Tempering::Posterior(0.3))),
+        ("cold posterior, T = 0.1", Method::Tempered(Tempering::Posterior(0.1))),
+        ("cold posterior, T = 0.01", Method::Tempered(Tempering::Posterior(0.01))),
+        ("divergence times 0.1", Method::Tempered(Tempering::KlFactor(0.1))),
+        ("SafeBayes", Method::Safe),
     ];
     println!("\n{:28} {:>16} {:>16} {:>16} {:>18}", "", "error, %", "NLL, nats", "ECE", "KL, nats");
     let mut rows = Vec::new();
-    for (name, bound) in bounds {
+    for (name, method) in methods {
         let (mut outcomes, mut rates) = (Vec::new(), Vec::new());
         for seed in 1..=options.seeds as u64 {
-            let bound = match bound {
-                Bound::Safe => {
+            let method = match method {
+                Method::Safe => {
                     let plan = SafeBayes::over(&GRID).blocks(BLOCKS).draws(options.draws).seed(seed);
                     let train_power = |seen: &Examples, rate| {
-                        learn(seen, Bound::Tempered(Tempering::LikelihoodPower(rate)), options, seed, threads)
+                        train_model(seen, Method::Tempered(Tempering::LikelihoodPower(rate)), options, seed, threads)
                     };
                     let table = plan.choose(&Categorical, train, train_power)?;
                     rates.push(table.rate());
-                    Bound::Tempered(Tempering::LikelihoodPower(table.rate()))
+                    Method::Tempered(Tempering::LikelihoodPower(table.rate()))
                 }
                 other => other,
             };
-            let model = learn(train, bound, options, seed, threads)?;
+            let model = train_model(train, method, options, seed, threads)?;
             let predicted = model.predict(&Categorical, test.inputs(), Draws(options.draws).seed(seed));
             outcomes.push(Outcome { scores: Scores::of(&predicted, test.targets()), kl: model.kl() });
         }
@@ -149,7 +149,13 @@ fn compare(train: &Examples, test: &Examples, options: &Options, threads: usize)
     Ok(json!({ "train": train.len(), "test": test.len(), "seeds": options.seeds, "rows": rows }))
 }
 
-fn learn(data: &Examples, bound: Bound, options: &Options, seed: u64, threads: usize) -> Result<Classifier, Failure> {
+fn train_model(
+    data: &Examples,
+    method: Method,
+    options: &Options,
+    seed: u64,
+    threads: usize,
+) -> Result<Classifier, Failure> {
     let mut model = Classifier::new(data.inputs().shape()[1], options.hidden, CLASSES, options.prior_sd, None);
     model.initialise(Key::new(seed));
     let elbo = Elbo::new(Categorical)
@@ -158,19 +164,19 @@ fn learn(data: &Examples, bound: Bound, options: &Options, seed: u64, threads: u
         .seed(seed)
         .threads(threads)
         .quiet();
-    let mut elbo = match bound {
-        Bound::Tempered(tempering) => elbo.tempering(tempering),
-        Bound::WarmedUp => {
+    let mut elbo = match method {
+        Method::Tempered(tempering) => elbo.tempering(tempering),
+        Method::WarmedUp => {
             let steps = data.len().div_ceil(options.batch) * options.epochs;
             elbo.warm_up(WarmUp::linear((steps / 2).max(1)))
         }
-        Bound::Safe => unreachable!("SafeBayes has chosen a power"),
+        Method::Safe => unreachable!("replaced by the power that SafeBayes chose"),
     };
     elbo.fit(&mut model, data, Epochs(options.epochs))?;
     Ok(model)
 }
 
-/// A line of the table: means over seeds, and the standard deviations between them.
+/// Prints a line of the table, means and standard deviations over seeds, and returns it as JSON.
 fn report(name: &str, outcomes: &[Outcome], rates: &[f64]) -> Value {
     let of = |of: fn(&Outcome) -> f64| {
         let n = outcomes.len() as f64;

@@ -1,4 +1,4 @@
-//! AdrenalMNIST3D: a Bayesian network on volumes, and what its divergence does to it.
+//! AdrenalMNIST3D: a Bayesian network on volumes, with a diagnosis of its KL divergence.
 //!
 //! ```text
 //! cargo run --release --bin volumes -- --data DIR --diagnose
@@ -10,67 +10,67 @@ use std::process::ExitCode;
 use clap::Parser;
 use elbo::prelude::*;
 use elbo::{Diagnose, Diagnosis, Epoch, Schedule, Tempering, WarmUp, with_threads};
-use elbo_examples::augment::views;
-use elbo_examples::cli::{positive, whole};
+use elbo_examples::augment::random_flips;
+use elbo_examples::baseline::{self, Comparison};
+use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::gains::{self, Gains};
 use elbo_examples::scan::Scan;
-use elbo_examples::summary::{Scores, Summary, terms};
+use elbo_examples::summary::{Scores, Summary, kl_terms};
 use elbo_examples::volumes::{CLASSES, FILE, Volumes};
 use elbo_examples::{json, table};
 
-/// Lines printed for a whole training.
+/// Progress lines printed during training.
 const LINES: usize = 10;
 
-const WHERE_TO_GET_IT: &str = "\
+const HOW_TO_GET_IT: &str = "\
 AdrenalMNIST3D is one file of MedMNIST v2 (https://medmnist.com, CC BY 4.0, 270 kB):
   curl -LO https://zenodo.org/records/10519652/files/adrenalmnist3d.npz
   cargo run --release --bin volumes -- --data .
-Instead of --data, ELBO_DATA may name the folder that has it in its folder volumes.";
+Instead of passing --data, you can set ELBO_DATA to a folder whose subfolder volumes has the file.";
 
-/// Tells masses in 28×28×28 masks of adrenal glands: 1,188 volumes to train on, 98 to validate, 298 to test.
+/// Detects masses in 28×28×28 masks of adrenal glands: 1,188 training, 98 validation and 298 test volumes.
 ///
-/// A convolution, whose features are summed over the gland, and a linear head, with a mean-field normal posterior over
-/// every weight, are trained by Adam, each epoch on other reflections of the volumes, and predict by averaging over
-/// posterior draws. Who always answers "normal" is right in 76.8 % of the test volumes. All labels together hold 623 nats,
-/// which is the most that a divergence can ever earn: so the network has few weights.
+/// The network is a convolution, whose features are summed over the gland, and a linear head, with a mean-field normal
+/// posterior over every weight. Adam trains it on volumes that are flipped at random in each epoch, and predictions are
+/// averaged over posterior draws. Always answering "normal" is right for 76.8 % of the test volumes. All labels together hold
+/// 623 nats, the most that the weights can save in NLL, so the network has few weights.
 #[derive(Parser)]
 #[command(name = "volumes", version, allow_negative_numbers = true)]
-#[command(after_help = "Exit codes: 0 done, 1 training or writing failed, 2 options or data are at fault.")]
+#[command(after_help = "Exit codes: 0 success, 1 training or writing failed, 2 invalid options or data.")]
 struct Options {
     /// The folder of adrenalmnist3d.npz [default: $ELBO_DATA/volumes]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// See one slice of each volume alone, the one that shows most: the same network in two dimensions
+    /// Use only one slice of each volume, with the largest area of the gland, and the same network in two dimensions
     #[arg(long)]
     slices: bool,
 
-    /// Diagnose the network before the training and after it
+    /// Diagnose the network before and after training
     #[arg(long)]
     diagnose: bool,
 
-    /// Draw the diagnosis after the training into this file, as SVG
+    /// Write a chart of the diagnosis after training to this file, as SVG
     #[arg(long, value_name = "FILE", requires = "diagnose")]
     picture: Option<PathBuf>,
 
-    /// Write both diagnoses into this file, as JSON
+    /// Write both diagnoses to this file, as JSON
     #[arg(long, value_name = "FILE", requires = "diagnose")]
     diagnosis: Option<PathBuf>,
 
     /// Channels of the convolution
-    #[arg(long, value_name = "N", default_value = "2", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = integer::<1>)]
     channels: usize,
 
     /// Passes over the training volumes
-    #[arg(long, value_name = "N", default_value = "20", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = integer::<1>)]
     epochs: usize,
 
     /// Volumes in a minibatch
-    #[arg(long, value_name = "N", default_value = "32", value_parser = whole::<1>)]
+    #[arg(long, value_name = "N", default_value = "32", value_parser = integer::<1>)]
     batch: usize,
 
-    /// Adam's learning rate at the first step; it falls to nothing along half a cosine
+    /// Adam's initial learning rate, with a cosine schedule down to zero
     #[arg(long, value_name = "RATE", default_value = "3e-2", value_parser = positive)]
     lr: f64,
 
@@ -78,35 +78,35 @@ struct Options {
     #[arg(long, value_name = "SD", default_value = "1", value_parser = positive)]
     prior_sd: f64,
 
-    /// Standard deviation of every weight's posterior before the training
+    /// Standard deviation of every weight's posterior before training
     #[arg(long, value_name = "SD", default_value = "0.05", value_parser = positive)]
     initial_sd: f64,
 
-    /// Temperature T of the posterior that is learned, p(w|D)^(1/T); at 1 it is the evidence lower bound
+    /// Temperature T of the learned posterior, p(w|D)^(1/T); 1 is the evidence lower bound
     #[arg(long, value_name = "T", default_value = "1", value_parser = positive)]
     temperature: f64,
 
-    /// Posterior draws that a prediction is averaged over
-    #[arg(long, value_name = "N", default_value = "32", value_parser = whole::<1>)]
+    /// Posterior draws to average a prediction over
+    #[arg(long, value_name = "N", default_value = "32", value_parser = integer::<1>)]
     draws: usize,
 
     /// Seed of everything random: initial means, order of the volumes, noise
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     seed: u64,
 
-    /// Train with so many seeds, from --seed on, and compare them with who always answers "normal"
-    #[arg(long, value_name = "N", conflicts_with_all = ["diagnose", "json"], value_parser = whole::<1>)]
+    /// Train with this many seeds, starting at --seed, and compare them with the class frequencies
+    #[arg(long, value_name = "N", conflicts_with_all = ["diagnose", "json"], value_parser = integer::<1>)]
     seeds: Option<usize>,
 
-    /// Leave the test volumes alone: with each seed, train on four fifths of the training volumes and score the others
+    /// With each seed, train on four fifths of the training volumes and score the others instead of the test volumes
     #[arg(long, requires = "seeds")]
     choose: bool,
 
-    /// Threads to compute with [default: one for each core]; the result does not depend on it
-    #[arg(long, value_name = "N", value_parser = whole::<1>)]
+    /// Number of threads [default: one per core]; the results do not depend on it
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
     threads: Option<usize>,
 
-    /// Write the results to this file too, as JSON, as `mnist` does
+    /// Also write the results to this file, as JSON in the format of `mnist`
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -120,24 +120,22 @@ fn run(options: &Options) -> Result<(), Failure> {
         (Some(folder), _) => folder.clone(),
         (None, Some(data)) => Path::new(&data).join("volumes"),
         (None, None) => {
-            return Err(Failure::Input(format!(
-                "no data: --data is missing, and ELBO_DATA is not set\n\n{WHERE_TO_GET_IT}"
-            )));
+            return Err(Failure::Input(format!("no data: pass --data or set ELBO_DATA\n\n{HOW_TO_GET_IT}")));
         }
     };
-    let volumes = Volumes::read(&folder.join(FILE), WHERE_TO_GET_IT)?;
-    let what = if options.slices { "slices" } else { "volumes" };
-    println!("volumes: {} {what} to train on, {} to test", volumes.train.len(), volumes.test.len());
+    let volumes = Volumes::read(&folder.join(FILE), HOW_TO_GET_IT)?;
+    let kind = if options.slices { "slices" } else { "volumes" };
+    println!("volumes: {} training {kind}, {} test {kind}", volumes.train.len(), volumes.test.len());
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     with_threads(threads, || match (options.slices, options.seeds) {
-        (false, None) => learn::<3>(&volumes, options, threads),
-        (true, None) => learn::<2>(&volumes.slices(), options, threads),
+        (false, None) => train_and_test::<3>(&volumes, options, threads),
+        (true, None) => train_and_test::<2>(&volumes.slices(), options, threads),
         (false, Some(seeds)) => compare::<3>(&volumes, seeds, options, threads),
         (true, Some(seeds)) => compare::<2>(&volumes.slices(), seeds, options, threads),
     })
 }
 
-/// The network before its training.
+/// The initialised network.
 fn scan<const D: usize>(train: &Examples, options: &Options, seed: u64) -> Scan<D> {
     let voxels = train.inputs().data().iter().sum::<f32>() as f64 / train.len() as f64;
     let mut model = Scan::new(options.channels, CLASSES, options.prior_sd, options.initial_sd, voxels);
@@ -151,7 +149,7 @@ fn train<const D: usize>(
     options: &Options,
     seed: u64,
     threads: usize,
-    shown: bool,
+    print_progress: bool,
 ) -> Result<(Elbo<Categorical>, Vec<Epoch>), Failure> {
     let steps = options.epochs * data.len().div_ceil(options.batch);
     let mut elbo = Elbo::new(Categorical)
@@ -165,48 +163,48 @@ fn train<const D: usize>(
         .quiet();
     let mut epochs = Vec::with_capacity(options.epochs);
     for epoch in 0..options.epochs {
-        // Each epoch sees the volumes otherwise, and they stay the same examples.
-        let seen = views(data, Key::new(seed).step(epoch));
-        let last = elbo.fit(model, &seen, Epochs(1))?.last();
-        if shown && ((epoch + 1) % options.epochs.div_ceil(LINES) == 0 || epoch + 1 == options.epochs) {
+        // Flipped volumes are the same examples: N does not change.
+        let flipped = random_flips(data, Key::new(seed).step(epoch));
+        let last = elbo.fit(model, &flipped, Epochs(1))?.last();
+        if print_progress && ((epoch + 1) % options.epochs.div_ceil(LINES) == 0 || epoch + 1 == options.epochs) {
             let Epoch { nll, kl, seconds, .. } = last;
-            println!("epoch {:3}: NLL {nll:.4} nats a volume, KL {kl:.0} nats, {seconds:.2} s", epoch + 1);
+            println!("epoch {:3}: NLL {nll:.4} nats/volume, KL {kl:.0} nats, {seconds:.2} s", epoch + 1);
         }
         epochs.push(last);
     }
     Ok((elbo, epochs))
 }
 
-/// Trains with several seeds, and compares their predictions with the shares of the classes.
+/// Trains with several seeds, and compares their predictions with the class frequencies.
 fn compare<const D: usize>(data: &Volumes, seeds: usize, options: &Options, threads: usize) -> Result<(), Failure> {
-    let mut gains = Vec::new();
+    let mut comparisons = Vec::new();
     for seed in (options.seed..).take(seeds) {
-        let (seen, scored) = match options.choose {
+        let (trained_on, scored) = match options.choose {
             true => data.train.split(0.8, seed)?,
             false => (data.train.clone(), data.test.clone()),
         };
-        let mut model = scan::<D>(&seen, options, seed);
-        let (_, epochs) = train(&mut model, &seen, options, seed, threads, false)?;
+        let mut model = scan::<D>(&trained_on, options, seed);
+        let (_, epochs) = train(&mut model, &trained_on, options, seed, threads, false)?;
         let Epoch { elbo, kl, .. } = epochs[epochs.len() - 1];
         let predicted = model.predict(&Categorical, scored.inputs(), Draws(options.draws).seed(seed));
-        let gain = Gains::of(&predicted, scored.targets(), seen.targets());
+        let comparison = Comparison::new(&predicted, scored.targets(), trained_on.targets());
         println!(
-            "seed {seed}: accuracy {:.1} %, NLL {:.4} nats; bound in the last epoch {elbo:.0} nats, KL {kl:.0}",
-            100.0 * gain.accuracy(),
-            gain.nll()
+            "seed {seed}: accuracy {:.1} %, NLL {:.4} nats; bound in the last epoch {elbo:.0} nats, KL {kl:.0} nats",
+            100.0 * comparison.accuracy(),
+            comparison.nll()
         );
-        gains.push(gain);
+        comparisons.push(comparison);
     }
-    print!("{}", gains::table(&gains, !options.choose));
+    print!("{}", baseline::table(&comparisons, !options.choose));
     Ok(())
 }
 
-/// Trains with one seed, and reports everything.
-fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> Result<(), Failure> {
+/// Trains with one seed, and prints all results.
+fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> Result<(), Failure> {
     let mut model = scan::<D>(&data.train, options, options.seed);
     let before = options.diagnose.then(|| diagnose(&model, data, options));
     if let Some(before) = &before {
-        println!("\nBefore the training\n{before}");
+        println!("\nBefore training\n{before}");
     }
     let (elbo, epochs) = train(&mut model, &data.train, options, options.seed, threads, true)?;
 
@@ -218,9 +216,9 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
     let summary = Summary {
         train_nll: bound.nll * data.train.len() as f64,
         kl: model.kl(),
-        elbo_error: bound.standard_error,
-        elbo_of_nothing: -(data.train.len() as f64) * (CLASSES as f64).ln(),
-        kl_terms: terms(&model, model.kl_terms()),
+        elbo_standard_error: bound.standard_error,
+        elbo_without_learning: -(data.train.len() as f64) * (CLASSES as f64).ln(),
+        kl_terms: kl_terms(&model, model.kl_terms()),
         parameters: model.parameters(),
         test: Scores::of(&predicted, data.test.targets()),
         entropy_right,
@@ -230,17 +228,17 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
         history: Vec::new(),
     };
     print!("\n{}", table::render(&summary));
-    let majority = share_of_majority(data.test.targets());
+    let majority = majority_frequency(data.test.targets());
     println!(
-        "accuracy {:.1} % of the test {}, {:.1} % of those to validate; always the larger class: {:.1} %",
-        100.0 * (1.0 - summary.test.error),
+        "accuracy on the test {} {:.1} %, on the validation set {:.1} %; always the larger class {:.1} %",
         if D == 3 { "volumes" } else { "slices" },
+        100.0 * (1.0 - summary.test.error),
         100.0 * (1.0 - validation.error),
         100.0 * majority
     );
     if let Some(before) = before {
         let after = diagnose(&model, data, options);
-        println!("\nAfter the training\n{after}");
+        println!("\nAfter training\n{after}");
         if let Some(file) = &options.picture {
             write("--picture", file, &after.svg())?;
         }
@@ -255,7 +253,7 @@ fn diagnose<const D: usize>(model: &Scan<D>, data: &Volumes, options: &Options) 
     Diagnose::new().draws(4).batch(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
 }
 
-fn share_of_majority(labels: &[usize]) -> f64 {
+fn majority_frequency(labels: &[usize]) -> f64 {
     let ones = labels.iter().filter(|&&label| label == 1).count();
     ones.max(labels.len() - ones) as f64 / labels.len() as f64
 }

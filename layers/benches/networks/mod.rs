@@ -1,8 +1,8 @@
-//! The network that several benches time.
+//! The network that several benches share.
 
 use elbo::prelude::*;
 
-/// With relu after each hidden layer.
+/// Two hidden layers with relu.
 #[bayesian]
 pub(crate) struct Classifier {
     hidden: [Dense; 2],

@@ -1,4 +1,4 @@
-"""bayesian-torch's side of `compare`, as it comes: its layers, and its `get_kl_loss`, whose scale is its own."""
+"""bayesian-torch's side of `compare`, unmodified: its layers, and its `get_kl_loss`, which has its own scale."""
 
 import sys
 
@@ -19,7 +19,7 @@ class Training:
         layers = []
         for outputs, inputs in given.WEIGHTS[name]:
             layers += [layer(inputs, outputs, posterior_rho_init=given.RHO), torch.nn.ReLU()]
-            # Its divergence comes from `get_kl_loss` alone, once.
+            # So that the divergence comes only from `get_kl_loss`, once.
             layers[-2].dnn_to_bnn_flag = True
         self.network = torch.nn.Sequential(*layers[:-1])
         self.x, self.y = torch.from_numpy(given.inputs(name)), torch.from_numpy(given.targets(name))
@@ -36,7 +36,7 @@ class Training:
 
 def workload(name):
     if name not in ("mlp-400", "mlp-1200", "flipout-1200"):
-        return "not among the workloads that its layers do as they come"
+        return "not supported by its layers"
     try:
         return Training(name)
     except ImportError as error:

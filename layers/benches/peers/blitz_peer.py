@@ -1,4 +1,4 @@
-"""blitz's side of `compare`, as it comes: its layers, and its `sample_elbo`, which estimates the divergence."""
+"""blitz's side of `compare`, unmodified: its layers, and its `sample_elbo`, which estimates the divergence."""
 
 import sys
 
@@ -49,7 +49,7 @@ class Training:
 
 def workload(name):
     if name not in ("mlp-400", "mlp-1200"):
-        return "not among the workloads that its layers do as they come"
+        return "not supported by its layers"
     try:
         return Training(name)
     except ImportError as error:

@@ -1,8 +1,8 @@
-"""The same numbers as elbo/given.rs gives elbo, bit for bit: inputs, labels and the weights to begin with."""
+"""Inputs, labels and initial weights, bit for bit the same as those of elbo/given.rs."""
 
 import numpy as np
 
-#: The convolutions' and dense layers' weight shapes of every network, (outputs, inputs ..), in their order.
+#: Weight shapes of every network's convolutions and dense layers, in order: (outputs, inputs ..).
 WEIGHTS = {
     "mlp-400": [(400, 784), (400, 400), (10, 400)],
     "mlp-1200": [(1200, 784), (1200, 1200), (10, 1200)],
@@ -15,7 +15,7 @@ for name in ("mixture-1200", "flipout-1200", "local-1200"):
     WEIGHTS[name] = WEIGHTS["mlp-1200"]
 WEIGHTS["predict"] = WEIGHTS["mlp-400"]
 
-#: The shape of a batch of inputs, and how many classes there are.
+#: The shape of a batch of inputs, and the number of classes (None for regression).
 INPUTS = {
     "small": ((32, 1), None),
     "lenet": ((128, 1, 28, 28), 10),
@@ -26,10 +26,10 @@ INPUTS = {
 for name in WEIGHTS:
     INPUTS.setdefault(name, ((128, 784), 10))
 
-#: What the divergence is divided by.
+#: N, by which the divergence is divided.
 EXAMPLES = {name: 1000 if name == "small" else 60_000 for name in WEIGHTS}
 
-#: ρ of every weight to begin with; σ = softplus(ρ).
+#: Initial ρ of every weight; σ = softplus(ρ).
 RHO = -5.0
 
 #: Draws that a prediction averages over.
@@ -37,7 +37,7 @@ DRAWS = 100
 
 
 def uniform(stream, shape):
-    """Numbers in [0, 1), in double precision."""
+    """Uniform numbers in [0, 1), in double precision."""
     x = np.arange(np.prod(shape), dtype=np.uint32)
     x = (x + np.uint32(stream * 0x9E3779B9 & 0xFFFFFFFF)) * np.uint32(0x9E3779B1)
     x ^= x >> np.uint32(15)
@@ -53,7 +53,7 @@ def inputs(name):
 
 
 def targets(name):
-    """Labels; of the regression numbers."""
+    """Labels, or numbers for regression."""
     shape, classes = INPUTS[name]
     if classes is None:
         return (2 * uniform(3, shape) - 1).astype(np.float32)
@@ -61,7 +61,7 @@ def targets(name):
 
 
 def means(name):
-    """The means to begin with, a pair (weight, bias) for every layer."""
+    """Initial means, a pair (weight, bias) for every layer."""
     for layer, shape in enumerate(WEIGHTS[name]):
         scale = np.sqrt(6 / np.prod(shape[1:]))
         weight = (2 * uniform(16 + 2 * layer, shape) - 1) * scale

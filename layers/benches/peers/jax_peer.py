@@ -1,4 +1,4 @@
-"""JAX's side of `compare`, as a careful user would write it: one compiled step whose buffers are donated."""
+"""JAX's side of `compare`, as a careful user would write it: one compiled step with donated buffers."""
 
 import math
 import sys
@@ -10,12 +10,12 @@ from jax import lax
 import given
 import protocol
 
-#: Where this generator was the faster one; elsewhere it was JAX's own.
+#: Workloads where this random generator is faster than JAX's default.
 RBG = ("mlp-400", "small")
 
 
 def parameters(name):
-    """Pairs of means and ρ, a layer a pair; dense weights are (inputs, outputs), kernels (space .., inputs, outputs)."""
+    """(mean, ρ) of each layer's weight and bias; dense weights are (inputs, outputs), kernels (space .., inputs, outputs)."""
     layers = []
     for weight, bias in given.means(name):
         weight = weight.transpose(*range(2, weight.ndim), 1, 0)
@@ -26,7 +26,7 @@ def parameters(name):
 
 
 def reorder(layers, name):
-    """The first dense layer's inputs are (space .., channels) here and (channels, space ..) there."""
+    """Reorders the first dense layer's inputs from (channels, space ..) to (space .., channels)."""
     at = next(i for i, [(weight, _), _] in enumerate(layers) if weight.ndim == 2)
     channels, side = layers[at - 1][0][0].shape[-1], {"lenet": (5, 5), "conv2d": (8, 8), "conv3d": (3, 3, 3)}[name]
     weight, rho = layers[at][0]
@@ -80,7 +80,7 @@ def local(layer, x, key, quiet):
 
 
 def max_pool(x):
-    """By 2, what is left over dropped: a reshape, whose gradient is faster here than that of reduce_window."""
+    """Pool size 2, the remainder dropped: a reshape, whose gradient is faster here than that of reduce_window."""
     for axis in range(1, x.ndim - 1):
         half = x.shape[axis] // 2
         x = lax.slice_in_dim(x, 0, 2 * half, axis=axis)
@@ -96,7 +96,7 @@ CONVOLUTIONS = {
 
 
 def forward(name, layers, x, key, quiet):
-    """The outputs, and the divergence."""
+    """The outputs and the divergence."""
     kl, keys = 0.0, jax.random.split(key, len(layers))
     settings = CONVOLUTIONS.get(name, [])
     for layer, key, (padding, pools) in zip(layers, keys, settings):
@@ -171,7 +171,7 @@ class Training:
 
 
 class Prediction:
-    """The mean of a hundred draws' probabilities, in one compiled loop; σ is computed once."""
+    """Probabilities averaged over a hundred draws, in one compiled loop; σ is computed once."""
 
     def __init__(self):
         self.layers = parameters("predict")

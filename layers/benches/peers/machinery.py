@@ -1,4 +1,4 @@
-"""What `compare` and `ops` share: the peers' environment, elbo's program, and processes that take turns."""
+"""Shared by `compare` and `ops`: the peers' environment, elbo's program, and processes that take turns."""
 
 import json
 import os
@@ -10,25 +10,25 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 
-#: What the peers need, from PyPI.
+#: The peers' packages on PyPI.
 PACKAGES = ["numpy", "torch", "jax"]
 
-#: Peers as they come; without their own dependencies, of which the layers used here need none but PyTorch.
+#: Unmodified libraries, installed without dependencies: the layers used here need only PyTorch.
 LIBRARIES = ["bayesian-torch", "blitz-bayesian-pytorch"]
 
 
 def environment(folder):
-    """The interpreter of a virtual environment with the peers, which is made where it is not there."""
+    """The interpreter of a virtual environment with the peers, which is made if it does not exist."""
     folder = pathlib.Path(folder) if folder else ROOT / "target" / "peers" / "venv"
     python, done = folder / "bin" / "python", folder / "complete"
     if not done.exists():
-        print(f"making the peers' environment in {folder} (some minutes, and gigabytes)", file=sys.stderr)
+        print(f"making the peers' environment in {folder} (takes minutes and some gigabytes)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, *PACKAGES], check=True)
-        # They are optional: where they do not install, they are left out.
+        # Optional: skipped if they cannot be installed.
         if subprocess.run([*install, "--no-deps", *LIBRARIES]).returncode != 0:
-            print(f"{', '.join(LIBRARIES)}: not installed, and so not compared", file=sys.stderr)
+            print(f"{', '.join(LIBRARIES)}: not installed, so not compared", file=sys.stderr)
         done.touch()
     return str(python)
 
@@ -53,10 +53,10 @@ def build(package, bench):
 
 
 class Process:
-    """A process that answers a line for a line, on the first cores alone, as many as it has threads."""
+    """A process that answers each line with a line, pinned to as many cores as it has threads."""
 
     def __init__(self, command, threads):
-        # `taskset` before the process begins, since libraries count the processors while they load.
+        # `taskset` before the process starts, because libraries count the processors when they load.
         cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
         one_each = {f"{name}_NUM_THREADS": str(threads) for name in ("OMP", "MKL", "OPENBLAS")}
         environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")} | one_each
@@ -69,7 +69,7 @@ class Process:
     def read(self):
         line = self.child.stdout.readline()
         if not line:
-            raise SystemExit(f"{' '.join(self.child.args)} ended with {self.child.wait()}")
+            raise SystemExit(f"{' '.join(self.child.args)} exited with {self.child.wait()}")
         return line.strip()
 
     def ask(self, line):
@@ -81,7 +81,7 @@ class Process:
         return [float(loss) for loss in self.ask("losses").split()[1:]]
 
     def run(self, steps):
-        """Milliseconds a step."""
+        """Milliseconds per step."""
         return float(self.ask(f"run {steps}").split()[1]) / steps
 
     def peak_mb(self):

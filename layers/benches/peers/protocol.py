@@ -1,4 +1,4 @@
-"""What a process that is timed answers, a line for a line: see elbo/main.rs."""
+"""The protocol of a timed process, which answers each line with a line: see elbo/main.rs."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ CHECKED = 3
 
 
 def answer(workload):
-    """`workload` has `losses()`, `run(steps)` that waits until all is done, or is a reason why there is none."""
+    """`workload` has `losses()` and a blocking `run(steps)`, or is a text that says why it is unsupported."""
     say = lambda line: print(line, flush=True)
     if isinstance(workload, str):
         say(f"unsupported: {workload}")

@@ -18,11 +18,11 @@ def two(side):
 
 
 def heads(side):
-    places = min(side * side // 64, 1024 if side == 1024 else 128)
-    return [(side * side // 64 // places, places, 64)] * 3
+    positions = min(side * side // 64, 1024 if side == 1024 else 128)
+    return [(side * side // 64 // positions, positions, 64)] * 3
 
 
-def chosen(x):
+def selected_rows(x):
     side = len(x)
     return torch.arange(side) * 7 % side
 
@@ -81,7 +81,7 @@ def numbers(shape):
 
 
 def find(family, size):
-    """The shapes of the inputs, and the function."""
+    """The shapes of the inputs and the function."""
     if family == "convolution":
         shape, outputs, kernel, padding = LAYERS[size]
         axes = len(shape) - 2
@@ -96,11 +96,11 @@ def find(family, size):
 
 
 def times(family, size, way):
-    """Nanoseconds of a call, ten times."""
+    """Nanoseconds per call, measured ten times."""
     shapes, f = find(family, size)
     back = way == "forward and back"
     inputs = [numbers(shape).requires_grad_(back) for shape in shapes]
-    rest = [chosen(inputs[0])] if family in INDEXED else []
+    rest = [selected_rows(inputs[0])] if family in INDEXED else []
 
     def call():
         if not back:

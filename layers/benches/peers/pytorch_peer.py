@@ -14,7 +14,7 @@ LN_MIXTURE = [(math.log(0.5), 0.0), (math.log(0.5), 6.0)]
 
 
 LAYOUTS = {"conv2d": torch.channels_last, "conv3d": torch.channels_last_3d}
-"""Channels last in memory, where that is faster than PyTorch's own order."""
+"""Channels last in memory, where that is faster than PyTorch's default."""
 
 
 def laid_out(name, x):
@@ -23,7 +23,7 @@ def laid_out(name, x):
 
 
 class Layer(torch.nn.Module):
-    """A random weight and bias; `quiet` has no noise."""
+    """A random weight and bias; without noise if `quiet`."""
 
     def __init__(self, name, weight, bias, quiet):
         super().__init__()
@@ -45,7 +45,7 @@ class Layer(torch.nn.Module):
         return *drawn, kl
 
     def draw_mixture(self):
-        """The same under the scale mixture, with the divergence at the weight drawn."""
+        """The same under the scale mixture, with the divergence estimated at the drawn weight."""
         drawn, kl = [], 0.0
         for mean, rho in zip(self.mean, self.rho):
             sigma, noise = F.softplus(rho), self.noise(mean)
@@ -85,7 +85,7 @@ class Network(torch.nn.Module):
         self.layers = torch.nn.ModuleList([Layer(name, *means, quiet) for means in given.means(name)])
 
     def forward(self, x):
-        """The outputs, and the divergence."""
+        """The outputs and the divergence."""
         match self.name:
             case "lenet":
                 return self.convolve(x, [(2, True), (0, True)])
@@ -96,7 +96,7 @@ class Network(torch.nn.Module):
         return self.dense(x, self.layers, torch.tanh if self.name == "small" else F.relu)
 
     def convolve(self, x, settings):
-        """Convolutions of this padding, and whether a pool of 2 follows; then what is dense."""
+        """Convolutions, each with its padding and whether a pool of 2 follows; then the dense layers."""
         kl = 0.0
         map, pool = (F.conv3d, F.max_pool3d) if self.name == "conv3d" else (F.conv2d, F.max_pool2d)
         for layer, (padding, pools) in zip(self.layers, settings):
@@ -153,7 +153,7 @@ class Training:
 
 
 class Prediction:
-    """The mean of a hundred draws' probabilities; σ is computed once."""
+    """Probabilities averaged over a hundred draws; σ is computed once."""
 
     def __init__(self):
         self.layers = Network("predict").layers

@@ -1,4 +1,4 @@
-//! The same numbers as `given.py` gives the peers, bit for bit: inputs, labels and the weights to begin with.
+//! Inputs, labels and initial weights, bit for bit the same as those of `given.py`.
 
 use elbo::{Parameters, Path, Role, Tensor};
 
@@ -18,18 +18,18 @@ pub(crate) fn inputs(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| (2.0 * uniform(1, i) - 1.0) * 3f64.sqrt())
 }
 
-/// Numbers to be approached, in [−1, 1).
+/// Regression targets in [−1, 1).
 pub(crate) fn targets(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| 2.0 * uniform(3, i) - 1.0)
 }
 
-/// Labels of so many classes.
+/// Labels of `classes` classes.
 pub(crate) fn labels(examples: usize, classes: usize) -> Vec<usize> {
     (0..examples).map(|i| (uniform(2, i) * classes as f64) as usize).collect()
 }
 
-/// Means of variance 2/inputs, small biases, and one ρ everywhere.
-pub(crate) fn begin(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
+/// Sets means of variance 2/inputs, small biases, and the same ρ everywhere.
+pub(crate) fn initialise(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
     let mut tensor = 0;
     model.visit_mut(&Path::ROOT, &mut |_, role, values| {
         if role == Role::Mean {
