@@ -1,0 +1,5 @@
+//! All integration tests of the examples, in one binary.
+
+mod cli;
+mod estimators;
+mod volumes;
