@@ -4,12 +4,15 @@
 //! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
 
 mod pool;
+mod split;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use pool::with_threads;
+pub(crate) use split::{Ragged, Undivided};
+pub use split::{Rows, Split, for_each_part};
 
 /// Elements below which elementwise work stays on one thread: waking another costs some
 /// microseconds, in which one thread does about this much.
@@ -107,30 +110,31 @@ type Work<'a> = dyn Fn(std::ops::Range<usize>) + Sync + 'a;
 /// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
 /// half a `grain`. Cuts fall on multiples of `unit`.
 pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
-    if len <= grain || available() == 1 {
-        work(0..len);
-        return;
-    }
-    let pieces = (len / grain).clamp(1, 4 * available());
-    let piece = len.div_ceil(pieces).next_multiple_of(unit);
-    waiting(|| split(0..len, piece, work));
+    for_each_part((), len, grain, unit, &|range, ()| work(range));
 }
 
 /// Calls `work` with at most so many ranges that cover `0..len`, all about as long, possibly at the same time. Cuts fall
 /// on multiples of `unit`.
 pub(crate) fn for_each_piece(len: usize, pieces: usize, unit: usize, work: &Work<'_>) {
     let piece = len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit);
-    waiting(|| split(0..len, piece, work));
+    waiting(|| split((), 0..len, piece, &|range, ()| work(range)));
 }
 
-fn split(range: std::ops::Range<usize>, piece: usize, work: &Work<'_>) {
+fn split<P: Split>(
+    memory: P,
+    range: std::ops::Range<usize>,
+    piece: usize,
+    work: &(dyn Fn(std::ops::Range<usize>, P) + Sync),
+) {
     let pieces = range.len().div_ceil(piece);
     if pieces <= 1 {
-        work(range);
+        work(range, memory);
         return;
     }
-    let middle = range.start + pieces / 2 * piece;
-    rayon::join(|| split(range.start..middle, piece, work), || split(middle..range.end, piece, work));
+    let items = pieces / 2 * piece;
+    let middle = range.start + items;
+    let (left, right) = memory.split(items);
+    rayon::join(|| split(left, range.start..middle, piece, work), || split(right, middle..range.end, piece, work));
 }
 
 /// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
@@ -165,33 +169,38 @@ pub fn pieces(tasks: usize, parallel: bool) -> usize {
     }
 }
 
-/// Calls `work` with ranges that cover `tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
-/// itself. What a task computes must not depend on the range it is in, nor on what it finds in its scratch.
-pub fn for_each_with<T: Send>(
+/// Calls `work` with ranges that cover `0..tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
+/// itself and the part of `memory` that belongs to these tasks. What a task computes must not depend on the range it is
+/// in, nor on what it finds in its scratch.
+pub fn for_each_with<T: Send, P: Split>(
     pieces: usize,
-    tasks: std::ops::Range<usize>,
+    tasks: usize,
     scratch: &mut [T],
-    work: &(dyn Fn(&mut [T], std::ops::Range<usize>) + Sync),
+    memory: P,
+    work: &(dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync),
 ) {
-    fn halve<T: Send>(
+    fn halve<T: Send, P: Split>(
         pieces: usize,
         tasks: std::ops::Range<usize>,
         scratch: &mut [T],
-        work: &(dyn Fn(&mut [T], std::ops::Range<usize>) + Sync),
+        memory: P,
+        work: &(dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync),
     ) {
         if pieces <= 1 {
-            work(scratch, tasks);
+            work(scratch, tasks, memory);
             return;
         }
         let left = pieces / 2;
-        let middle = tasks.start + tasks.len() * left / pieces;
+        let items = tasks.len() * left / pieces;
+        let middle = tasks.start + items;
         let (first, second) = scratch.split_at_mut(scratch.len() / pieces * left);
+        let (of_first, of_second) = memory.split(items);
         rayon::join(
-            || halve(left, tasks.start..middle, first, work),
-            || halve(pieces - left, middle..tasks.end, second, work),
+            || halve(left, tasks.start..middle, first, of_first, work),
+            || halve(pieces - left, middle..tasks.end, second, of_second, work),
         );
     }
-    waiting(|| halve(pieces, tasks, scratch, work));
+    waiting(|| halve(pieces, 0..tasks, scratch, memory, work));
 }
 
 /// A pointer that may be used from several threads, each on its own elements.
@@ -259,7 +268,7 @@ mod tests {
                     let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
                     let pieces = pieces(tasks, true);
                     let mut scratch = vec![usize::MAX; 3 * pieces];
-                    for_each_with(pieces, 0..tasks, &mut scratch, &|scratch, range| {
+                    for_each_with(pieces, tasks, &mut scratch, (), &|scratch, range, ()| {
                         assert_eq!(scratch.len(), 3);
                         for task in range {
                             scratch.fill(task);

@@ -8,7 +8,7 @@ use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, Split, for_each_part};
 
 /// One step of a batch of sequences.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +56,15 @@ impl Step {
         }
     }
 
-    /// Calls `work` with ranges of rows.
-    fn split(self, work: &(dyn Fn(Range<usize>) + Sync)) {
+    /// `output` as rows of so many numbers for each element of a state.
+    fn rows<T>(self, output: &mut [T], parts: usize) -> Rows<'_, T> {
+        Rows::new(output, parts * self.hidden)
+    }
+
+    /// Calls `work` with ranges of rows and these rows of the outputs.
+    fn split<P: Split>(self, outputs: P, work: &(dyn Fn(Range<usize>, P) + Sync)) {
         // A function of a gate costs some ten additions.
-        for_each_range(self.rows, GRAIN.div_ceil((40 * self.hidden).max(1)), 1, work);
+        for_each_part(outputs, self.rows, GRAIN.div_ceil((40 * self.hidden).max(1)), 1, work);
     }
 }
 
@@ -91,39 +96,35 @@ pub trait Cells: Sized {
 macro_rules! cells {
     ($type:ident) => {
         impl Cells for $type {
-            fn lstm(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 3]) {
-                let [out, cell, kept] = outputs.each_ref().map(|output| output.len());
-                at.check("lstm", &[("an output", out, 1), ("a cell", cell, 1), ("what is kept", kept, LSTM_KEPT)]);
-                let outputs = outputs.map(Shared::new);
-                at.split(&|rows| dispatch(Lstm { at, rows, inputs, outputs }));
+            fn lstm(at: Step, inputs: [&[Self]; 3], [out, cell, kept]: [&mut [Self]; 3]) {
+                let lens = [("an output", out.len(), 1), ("a cell", cell.len(), 1)];
+                at.check("lstm", &[lens[0], lens[1], ("what is kept", kept.len(), LSTM_KEPT)]);
+                let outputs = (at.rows(out, 1), at.rows(cell, 1), at.rows(kept, LSTM_KEPT));
+                at.split(outputs, &|rows, outputs| dispatch(Lstm { at, rows, inputs, outputs }));
             }
 
-            fn lstm_back(at: Step, values: [&[Self]; 2], adjoints: [&[Self]; 2], outputs: [&mut [Self]; 2]) {
-                let [sums, cell] = outputs.each_ref().map(|output| output.len());
-                at.check("lstm_back", &[("adjoints of sums", sums, 4), ("the cell's adjoint", cell, 1)]);
-                let outputs = outputs.map(Shared::new);
-                at.split(&|rows| dispatch(LstmBack { at, rows, values, adjoints, outputs }));
+            fn lstm_back(at: Step, values: [&[Self]; 2], adjoints: [&[Self]; 2], [sums, cell]: [&mut [Self]; 2]) {
+                at.check("lstm_back", &[("adjoints of sums", sums.len(), 4), ("the cell's adjoint", cell.len(), 1)]);
+                let outputs = (at.rows(sums, 4), at.rows(cell, 1));
+                at.split(outputs, &|rows, outputs| dispatch(LstmBack { at, rows, values, adjoints, outputs }));
             }
 
-            fn gru(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 2]) {
-                let [out, kept] = outputs.each_ref().map(|output| output.len());
-                at.check("gru", &[("an output", out, 1), ("what is kept", kept, GRU_KEPT)]);
-                let outputs = outputs.map(Shared::new);
-                at.split(&|rows| dispatch(Gru { at, rows, inputs, outputs }));
+            fn gru(at: Step, inputs: [&[Self]; 3], [out, kept]: [&mut [Self]; 2]) {
+                at.check("gru", &[("an output", out.len(), 1), ("what is kept", kept.len(), GRU_KEPT)]);
+                let outputs = (at.rows(out, 1), at.rows(kept, GRU_KEPT));
+                at.split(outputs, &|rows, outputs| dispatch(Gru { at, rows, inputs, outputs }));
             }
 
-            fn gru_back(at: Step, values: [&[Self]; 3], adjoint: &[Self], outputs: [&mut [Self]; 3]) {
-                let [of_x, of_h, last] = outputs.each_ref().map(|output| output.len());
-                let of_sums = [("adjoints of sums", of_x, 3), ("adjoints of sums", of_h, 3)];
-                at.check("gru_back", &[of_sums[0], of_sums[1], ("the last output's adjoint", last, 1)]);
-                let outputs = outputs.map(Shared::new);
-                at.split(&|rows| dispatch(GruBack { at, rows, values, adjoint, outputs }));
+            fn gru_back(at: Step, values: [&[Self]; 3], adjoint: &[Self], [of_x, of_h, last]: [&mut [Self]; 3]) {
+                let of_sums = [of_x.len(), of_h.len()].map(|len| ("adjoints of sums", len, 3));
+                at.check("gru_back", &[of_sums[0], of_sums[1], ("the last output's adjoint", last.len(), 1)]);
+                let outputs = (at.rows(of_x, 3), at.rows(of_h, 3), at.rows(last, 1));
+                at.split(outputs, &|rows, outputs| dispatch(GruBack { at, rows, values, adjoint, outputs }));
             }
 
             fn rnn(at: Step, inputs: [&[Self]; 2], output: &mut [Self]) {
                 at.check("rnn", &[("an output", output.len(), 1)]);
-                let output = Shared::new(output);
-                at.split(&|rows| dispatch(Rnn { at, rows, inputs, output }));
+                at.split(at.rows(output, 1), &|rows, output| dispatch(Rnn { at, rows, inputs, output }));
             }
         }
     };
@@ -138,7 +139,7 @@ struct Lstm<'a, T> {
     /// Sums from the input, sums from the last output, the last cell.
     inputs: [&'a [T]; 3],
     /// The output, the cell, what is kept.
-    outputs: [Shared<T>; 3],
+    outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
 }
 
 impl<T: Real> Kernel for Lstm<'_, T> {
@@ -148,15 +149,11 @@ impl<T: Real> Kernel for Lstm<'_, T> {
     fn run<S: Simd>(self) {
         let width = self.at.hidden;
         let [from_x, from_h, cells] = self.inputs;
-        for n in self.rows {
+        let (mut out, mut new_cell, mut kept) = self.outputs;
+        for (i, n) in self.rows.enumerate() {
             let (x, h, cell) = (self.at.sums(from_x, n, 4), row(from_h, n, 4 * width), row(cells, n, width));
-            let [out, new_cell, kept] = self.outputs;
-            // SAFETY: rows are disjoint parts of the outputs, whose lengths were checked and which are borrowed throughout;
-            // so for the other two.
-            let (out, new_cell) = unsafe { (row_mut(out, n, width), row_mut(new_cell, n, width)) };
-            // SAFETY: as above.
-            let kept = unsafe { row_mut(kept, n, LSTM_KEPT * width) };
-            let (gates, tanh) = kept.split_at_mut(4 * width);
+            let (out, new_cell) = (out.row(i), new_cell.row(i));
+            let (gates, tanh) = kept.row(i).split_at_mut(4 * width);
             for (from, to, is_candidate) in [(0, 2, false), (2, 3, true), (3, 4, false)] {
                 let part = from * width..to * width;
                 let (sums, gates) = ([&x[part.clone()], &h[part.clone()]], &mut gates[part]);
@@ -181,7 +178,7 @@ struct LstmBack<'a, T> {
     /// Of the output and of the cell.
     adjoints: [&'a [T]; 2],
     /// The adjoints of the sums, and of the last cell.
-    outputs: [Shared<T>; 2],
+    outputs: (Rows<'a, T>, Rows<'a, T>),
 }
 
 impl<T: Real> Kernel for LstmBack<'_, T> {
@@ -191,12 +188,12 @@ impl<T: Real> Kernel for LstmBack<'_, T> {
     fn run<S: Simd>(self) {
         let width = self.at.hidden;
         let ([kept, cells], [of_out, of_cell]) = (self.values, self.adjoints);
-        for n in self.rows {
+        let (mut sums, mut last) = self.outputs;
+        for (at, n) in self.rows.enumerate() {
             let (kept, cell) = (row(kept, n, LSTM_KEPT * width), row(cells, n, width));
             let [i, f, g, o, tanh] = [0, 1, 2, 3, 4].map(|part| &kept[part * width..][..width]);
             let (of_out, of_cell) = (row(of_out, n, width), row(of_cell, n, width));
-            // SAFETY: as in the forward.
-            let (sums, last) = unsafe { (row_mut(self.outputs[0], n, 4 * width), row_mut(self.outputs[1], n, width)) };
+            let (sums, last) = (sums.row(at), last.row(at));
             // First the whole adjoint of the cell.
             map_slices::<S, _, _, 4>(OfNewCell, [of_out, o, tanh, of_cell], last, Write::Store);
             let (of_i, sums) = sums.split_at_mut(width);
@@ -217,7 +214,7 @@ struct Gru<'a, T> {
     /// Sums from the input, sums from the last output, the last output.
     inputs: [&'a [T]; 3],
     /// The output, and what is kept.
-    outputs: [Shared<T>; 2],
+    outputs: (Rows<'a, T>, Rows<'a, T>),
 }
 
 impl<T: Real> Kernel for Gru<'_, T> {
@@ -227,16 +224,14 @@ impl<T: Real> Kernel for Gru<'_, T> {
     fn run<S: Simd>(self) {
         let width = self.at.hidden;
         let [from_x, from_h, states] = self.inputs;
-        for n in self.rows {
+        let (mut out, mut kept) = self.outputs;
+        for (i, n) in self.rows.enumerate() {
             let (x, h, last) = (self.at.sums(from_x, n, 3), row(from_h, n, 3 * width), row(states, n, width));
-            // SAFETY: as for the long short-term memory.
-            let (out, kept) =
-                unsafe { (row_mut(self.outputs[0], n, width), row_mut(self.outputs[1], n, GRU_KEPT * width)) };
-            let (gates, new) = kept.split_at_mut(2 * width);
+            let (gates, new) = kept.row(i).split_at_mut(2 * width);
             map_slices::<S, _, _, 2>(SigmoidOfSum, [&x[..2 * width], &h[..2 * width]], gates, Write::Store);
             let (r, z) = gates.split_at(width);
             map_slices::<S, _, _, 3>(NewState, [&x[2 * width..], r, &h[2 * width..]], new, Write::Store);
-            map_slices::<S, _, _, 3>(Between, [new, z, last], out, Write::Store);
+            map_slices::<S, _, _, 3>(Between, [new, z, last], out.row(i), Write::Store);
         }
     }
 }
@@ -248,7 +243,7 @@ struct GruBack<'a, T> {
     values: [&'a [T]; 3],
     adjoint: &'a [T],
     /// The adjoints of the sums from the input, of those from the last output, and of the last output.
-    outputs: [Shared<T>; 3],
+    outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
 }
 
 impl<T: Real> Kernel for GruBack<'_, T> {
@@ -258,16 +253,13 @@ impl<T: Real> Kernel for GruBack<'_, T> {
     fn run<S: Simd>(self) {
         let width = self.at.hidden;
         let [kept, from_h, states] = self.values;
-        for n in self.rows {
+        let (mut of_x, mut of_h, mut of_last) = self.outputs;
+        for (i, n) in self.rows.enumerate() {
             let (kept, last, g) = (row(kept, n, GRU_KEPT * width), row(states, n, width), row(self.adjoint, n, width));
             let [r, z, new] = [0, 1, 2].map(|part| &kept[part * width..][..width]);
             let from_h = &row(from_h, n, 3 * width)[2 * width..];
-            // SAFETY: as in the forward.
-            let (of_x, of_h) =
-                unsafe { (row_mut(self.outputs[0], n, 3 * width), row_mut(self.outputs[1], n, 3 * width)) };
-            // SAFETY: as in the forward.
-            let of_last = unsafe { row_mut(self.outputs[2], n, width) };
-            let (gates, of_new) = of_x.split_at_mut(2 * width);
+            let (of_h, of_last) = (of_h.row(i), of_last.row(i));
+            let (gates, of_new) = of_x.row(i).split_at_mut(2 * width);
             map_slices::<S, _, _, 3>(OfNewState, [g, z, new], of_new, Write::Store);
             map_slices::<S, _, _, 3>(OfSigmoid, [of_new, from_h, r], &mut gates[..width], Write::Store);
             map_slices::<S, _, _, 4>(OfBetween, [g, last, new, z], &mut gates[width..], Write::Store);
@@ -283,21 +275,19 @@ struct Rnn<'a, T> {
     rows: Range<usize>,
     /// Sums from the input, and from the last output.
     inputs: [&'a [T]; 2],
-    output: Shared<T>,
+    output: Rows<'a, T>,
 }
 
 impl<T: Real> Kernel for Rnn<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    fn run<S: Simd>(mut self) {
         let width = self.at.hidden;
         let [from_x, from_h] = self.inputs;
-        for n in self.rows {
+        for (i, n) in self.rows.enumerate() {
             let sums = [self.at.sums(from_x, n, 1), row(from_h, n, width)];
-            // SAFETY: rows are disjoint parts of the output, whose length was checked and which is borrowed throughout.
-            let out = unsafe { row_mut(self.output, n, width) };
-            map_slices::<S, _, _, 2>(TanhOfSum, sums, out, Write::Store);
+            map_slices::<S, _, _, 2>(TanhOfSum, sums, self.output.row(i), Write::Store);
         }
     }
 }
@@ -305,14 +295,6 @@ impl<T: Real> Kernel for Rnn<'_, T> {
 #[inline(always)]
 fn row<T>(matrix: &[T], n: usize, width: usize) -> &[T] {
     &matrix[n * width..][..width]
-}
-
-/// # Safety
-/// As [`Shared::range`], for row `n` of a matrix of rows of this width.
-#[inline(always)]
-unsafe fn row_mut<'a, T>(matrix: Shared<T>, n: usize, width: usize) -> &'a mut [T] {
-    // SAFETY: required of the caller.
-    unsafe { matrix.range(n * width..(n + 1) * width) }
 }
 
 macro_rules! table {

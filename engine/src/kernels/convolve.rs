@@ -24,7 +24,7 @@ use crate::kernels::map::{map, map_slices};
 use crate::kernels::reduce::{Same, sum, sum_columns};
 use crate::kernels::window::{Axis, for_each_run, sizes};
 use crate::kernels::winograd;
-use crate::threads::{Shared, for_each_range, for_each_with, pieces};
+use crate::threads::{Ragged, Rows, Shared, for_each_part, for_each_with, pieces};
 
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.
 const BLOCK: usize = 1 << 16;
@@ -199,7 +199,7 @@ pub fn convolve<T: Real>(
     check_scratch("convolve", scratch, g.patches(&cut, pieces));
     let rows = g.channels * taps;
     let out = Shared::new(out);
-    for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
+    for_each_with(pieces, tasks, scratch, (), &|scratch, tasks, ()| {
         for task in tasks {
             let (image, block) = (task / cut.blocks, task % cut.blocks);
             let group = image % g.groups;
@@ -304,16 +304,14 @@ pub fn to_input<T: Real>(
     let (cut, tasks, pieces) = g.backward();
     check_scratch("to_input", scratch, g.patches(&cut, pieces));
     let columns = g.channels * taps;
-    let target = Shared::new(target);
-    for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
+    let start = |task: usize| (task / cut.chunks * g.channels + task % cut.chunks * cut.channels) * elements;
+    let target = Ragged::new(target, &start);
+    for_each_with(pieces, tasks, scratch, target, &|scratch, tasks, mut target| {
         for task in tasks {
             let (image, chunk) = (task / cut.chunks, task % cut.chunks);
             let group = image % g.groups;
             let channels = chunk * cut.channels..g.channels.min((chunk + 1) * cut.channels);
-            let start = (image * g.channels + channels.start) * elements;
-            // SAFETY: these channels of this image are this task's alone, and lie within the target, whose size was
-            // checked and which is borrowed throughout.
-            let target = unsafe { target.range(start..start + channels.len() * elements) };
+            let target = target.item(task);
             let y = &y[image * g.outputs * places..][..g.outputs * places];
             let rows = channels.len() * taps;
             let w = w[group * g.outputs * columns..][..g.outputs * columns].get(channels.start * taps..);
@@ -407,7 +405,7 @@ pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], writ
     let (into, into_write) = if parts > 1 { (&mut *partial, Write::Store) } else { (&mut *target, write) };
     let into = Shared::new(into);
     let items = g.batch * cut.blocks;
-    for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
+    for_each_with(pieces, tasks, scratch, (), &|scratch, tasks, ()| {
         for task in tasks {
             let (part, group, chunk) = (task / cut.chunks / g.groups, task / cut.chunks % g.groups, task % cut.chunks);
             let channels = chunk * cut.channels..g.channels.min((chunk + 1) * cut.channels);
@@ -466,12 +464,9 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
         sum_columns(T::ONE, y, target, write);
         return;
     }
-    let shared = Shared::new(target);
     let grain = (1 << 15) / (y.len() / channels.max(1)).max(1);
-    for_each_range(channels, grain.max(1), 1, &|range| {
-        // SAFETY: the ranges are disjoint parts of `target`, which is borrowed throughout.
-        let target = unsafe { shared.range(range.clone()) };
-        for (channel, target) in range.zip(target) {
+    for_each_part(Rows::new(target, 1), channels, grain.max(1), 1, &|range, target| {
+        for (channel, target) in range.zip(target.data) {
             let images = y.chunks_exact(image.max(1));
             let total: f64 = images.map(|image| sum(&image[channel * places..][..places])).sum();
             let part = T::from_f64(total);

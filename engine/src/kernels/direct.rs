@@ -18,7 +18,7 @@ use crate::kernels::Write;
 use crate::kernels::convolve::{Geometry, check_scratch};
 use crate::kernels::dispatch::{Level, level};
 use crate::kernels::window::{Axis, sizes};
-use crate::threads::{Shared, for_each_with, pieces};
+use crate::threads::{Rows, for_each_with, pieces};
 
 /// Outputs of a tile.
 const OUTPUTS: usize = 8;
@@ -129,22 +129,19 @@ pub(super) fn run<T: Real>(
     let (weight, scratch) = scratch.split_at_mut(packed(g));
     pack(g, w, is_flipped, weight);
     let each = weight.len() / g.groups;
-    let (weight, out) = (&*weight, Shared::new(out));
-    for_each_with(pieces_of(g), 0..g.batch * g.groups, scratch, &|padded, images| {
+    let (weight, out) = (&*weight, Rows::new(out, g.outputs * places));
+    for_each_with(pieces_of(g), g.batch * g.groups, scratch, out, &|padded, images, mut out| {
         // The margins stay zero.
         padded.fill(T::ZERO);
-        for image in images {
+        for (i, image) in images.enumerate() {
             let group = image % g.groups;
             copy_inside(g, &x[image * g.channels * elements..][..g.channels * elements], padded);
-            let outputs = g.outputs * places;
             <T as Direct>::image(&mut Image {
                 geometry: g,
                 padded,
                 weight: &weight[group * each..][..each],
                 bias: bias.map(|bias| &bias[group * g.outputs..][..g.outputs]),
-                // SAFETY: this group of this image is this task's alone, and lies within the output, whose size was
-                // checked and which is borrowed throughout.
-                out: unsafe { out.range(image * outputs..(image + 1) * outputs) },
+                out: out.row(i),
                 write,
             });
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 
 /// Whether a kernel sets its target's elements or adds to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,8 @@ pub fn map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N
         assert!(input.len() == out.len(), "map: {} elements into {}", input.len(), out.len());
     }
     let len = out.len();
-    let out = Shared::new(out);
-    for_each_range(len, GRAIN, 64, &|range| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let out = unsafe { out.range(range.clone()) };
-        dispatch(Map { f, inputs: cut(inputs, range), out, write });
+    for_each_part(Rows::new(out, 1), len, GRAIN, 64, &|range, out| {
+        dispatch(Map { f, inputs: cut(inputs, range), out: out.data, write });
     });
 }
 
@@ -70,11 +67,7 @@ impl<T: Real> Elementwise<T, 0> for Constant<T> {
 /// `values[i] = f(values[i])`.
 pub fn map_in_place<T: Real, F: Elementwise<T, 1>>(f: F, values: &mut [T]) {
     let len = values.len();
-    let values = Shared::new(values);
-    for_each_range(len, GRAIN, 64, &|range| {
-        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
-        dispatch(InPlace { f, values: unsafe { values.range(range) } });
-    });
+    for_each_part(Rows::new(values, 1), len, GRAIN, 64, &|_, part| dispatch(InPlace { f, values: part.data }));
 }
 
 /// `values[r][c] = f(values[r][c], row[c])` for every row `r` of a matrix.
@@ -88,10 +81,8 @@ pub fn map_rows<T: Real, F: Elementwise<T, 2>>(f: F, row: &[T], values: &mut [T]
         return;
     }
     assert!(columns > 0 && len.is_multiple_of(columns), "map_rows: {len} elements are no rows of {columns}");
-    let values = Shared::new(values);
-    for_each_range(len, GRAIN, columns, &|range| {
-        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
-        dispatch(InPlaceRows { f, row, values: unsafe { values.range(range) } });
+    for_each_part(Rows::new(values, 1), len, GRAIN, columns, &|_, part| {
+        dispatch(InPlaceRows { f, row, values: part.data });
     });
 }
 

@@ -9,7 +9,7 @@ use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::Elementwise;
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, Split, for_each_part};
 
 /// Channels that are summed side by side where neighbouring elements are of different channels.
 pub(crate) const WIDTH: usize = 32;
@@ -64,27 +64,32 @@ impl<'a, T: Real> Kept<'a, T> {
     }
 }
 
-/// Where statistics are written, of which several threads write each its own sets.
-#[derive(Clone, Copy)]
-pub(crate) struct Keep<T> {
-    data: Shared<T>,
-    sets: usize,
+/// Where statistics are written, laid out as in [`Kept`]; an item is a set of elements.
+pub(crate) struct Keep<'a, T> {
+    high: &'a mut [T],
+    low: &'a mut [T],
+    factor: &'a mut [T],
 }
 
-impl<T: Real> Keep<T> {
-    pub(crate) fn new(all: &mut [T]) -> Self {
-        Keep { sets: all.len() / 3, data: Shared::new(all) }
+impl<'a, T: Real> Keep<'a, T> {
+    pub(crate) fn new(all: &'a mut [T]) -> Self {
+        let (high, rest) = all.split_at_mut(all.len() / 3);
+        let (low, factor) = rest.split_at_mut(high.len());
+        Keep { high, low, factor }
     }
 
-    /// # Safety
-    /// The memory is still borrowed, `i` is one of its sets, and nobody else writes or reads that set meanwhile.
+    /// Writes the statistics of set `i`, counted from the first one of this part.
     #[inline(always)]
-    pub(crate) unsafe fn set(self, i: usize, of: Statistics<T>) {
-        for (k, value) in [of.high, of.low, of.factor].into_iter().enumerate() {
-            let at = k * self.sets + i;
-            // SAFETY: within the memory, and this thread's alone: required of the caller.
-            unsafe { self.data.range(at..at + 1)[0] = value };
-        }
+    pub(crate) fn set(&mut self, i: usize, of: Statistics<T>) {
+        (self.high[i], self.low[i], self.factor[i]) = (of.high, of.low, of.factor);
+    }
+}
+
+impl<T: Real> Split for Keep<'_, T> {
+    fn split(self, sets: usize) -> (Self, Self) {
+        let [(high, further), (low, lower), (factor, factors)] =
+            [self.high, self.low, self.factor].map(|part| part.split_at_mut(sets));
+        (Keep { high, low, factor }, Keep { high: further, low: lower, factor: factors })
     }
 }
 
@@ -227,10 +232,10 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Calls `visit` with ranges of channels, possibly at the same time.
-    pub(crate) fn for_each_part(self, visit: &(impl Fn(Range<usize>) + Sync)) {
+    /// Calls `visit` with ranges of channels and the parts of `memory` that belong to them, possibly at the same time.
+    pub(crate) fn for_each_part<P: Split>(self, memory: P, visit: &(dyn Fn(Range<usize>, P) + Sync)) {
         let (unit, each) = if self.spatial == 1 { (WIDTH, self.batch) } else { (1, self.batch * self.spatial) };
-        for_each_range(self.channels, GRAIN.div_ceil(each.max(1)).max(unit), unit, visit);
+        for_each_part(memory, self.channels, GRAIN.div_ceil(each.max(1)).max(unit), unit, visit);
     }
 
     /// The elements of one example and channel.
@@ -243,13 +248,9 @@ impl Extent {
 
 /// The adjoints of bias and weight: `sums` is Σ g for every channel, and then Σ g x̂ for every channel.
 pub(crate) fn channel_sums<T: Real>(extent: Extent, per: Per, kept: Kept<'_, T>, x: &[T], g: &[T], sums: &mut [T]) {
-    let sums = Shared::new(sums);
-    extent.for_each_part(&|channels| {
-        // SAFETY: the ranges are disjoint, and the sums, two for each channel, are borrowed throughout.
-        let (plain, scaled) = unsafe {
-            let start = extent.channels;
-            (sums.range(channels.clone()), sums.range(start + channels.start..start + channels.end))
-        };
+    let (plain, scaled) = sums.split_at_mut(extent.channels);
+    extent.for_each_part((Rows::new(plain, 1), Rows::new(scaled, 1)), &|channels, (plain, scaled)| {
+        let (plain, scaled) = (plain.data, scaled.data);
         dispatch(ChannelSums { extent, per, kept, x, g, first: channels.start, plain, scaled });
     });
 }

@@ -19,7 +19,7 @@ use crate::kernels::dispatch::Level;
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::{Axis, sizes};
-use crate::threads::{Shared, for_each_with, pieces};
+use crate::threads::{Ragged, Rows, for_each_with, pieces};
 
 /// Channels of a vector.
 const LANES: usize = 16;
@@ -216,18 +216,16 @@ pub(super) fn run<T: Real>(
     for (group, weight) in weight.chunks_exact_mut(each).enumerate() {
         transform(g, w, (group, is_flipped), weight);
     }
-    let (weight, out) = (&*weight, Shared::new(out));
-    for_each_with(pieces_of(g), 0..g.batch * g.groups, scratch, &|scratch, images| {
-        for image in images {
-            let (group, outputs) = (image % g.groups, g.outputs * places);
+    let (weight, out) = (&*weight, Rows::new(out, g.outputs * places));
+    for_each_with(pieces_of(g), g.batch * g.groups, scratch, out, &|scratch, images, mut out| {
+        for (i, image) in images.enumerate() {
+            let group = image % g.groups;
             <T as Winograd>::image(Image {
                 geometry: g,
                 x: &x[image * g.channels * elements..][..g.channels * elements],
                 weight: &weight[group * each..][..each],
                 bias: bias.map(|bias| &bias[group * g.outputs..][..g.outputs]),
-                // SAFETY: this group of this image is this task's alone, and lies within the output, whose size was
-                // checked and which is borrowed throughout.
-                out: unsafe { out.range(image * outputs..(image + 1) * outputs) },
+                out: out.row(i),
                 write,
                 scratch,
             });
@@ -313,6 +311,11 @@ impl Cut {
     fn tasks(&self, g: &Geometry) -> usize {
         self.parts * g.groups * self.chunks
     }
+
+    /// The part, the group and the chunk of a task.
+    fn task(&self, g: &Geometry, task: usize) -> (usize, usize, usize) {
+        (task / self.chunks / g.groups, task / self.chunks % g.groups, task % self.chunks)
+    }
 }
 
 fn sums_of_output(g: &Geometry) -> usize {
@@ -334,16 +337,15 @@ pub(super) fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T
     let pieces = pieces(cut.tasks(g), g.is_parallel());
     check_scratch("to_weight", scratch, weight_scratch(g));
     let (sums, scratch) = aligned(scratch).split_at_mut(cut.parts * cut.sums);
-    let shared = Shared::new(sums);
-    for_each_with(pieces, 0..cut.tasks(g), scratch, &|scratch, tasks| {
+    let start = |task: usize| {
+        let (part, group, chunk) = cut.task(g, task);
+        part * cut.sums + (group * g.outputs + chunk * cut.outputs) * sums_of_output(g)
+    };
+    for_each_with(pieces, cut.tasks(g), scratch, Ragged::new(sums, &start), &|scratch, tasks, mut sums| {
         for task in tasks {
-            let (part, group, chunk) = (task / cut.chunks / g.groups, task / cut.chunks % g.groups, task % cut.chunks);
+            let (part, group, chunk) = cut.task(g, task);
             let outputs = chunk * cut.outputs..g.outputs.min((chunk + 1) * cut.outputs);
-            let each = sums_of_output(g);
-            let start = part * cut.sums + (group * g.outputs + outputs.start) * each;
-            // SAFETY: these outputs of this group and part are this task's alone, and lie within the sums, which are
-            // borrowed throughout.
-            let sums = unsafe { shared.range(start..start + outputs.len() * each) };
+            let sums = sums.item(task);
             let geometry = &Geometry { outputs: outputs.len(), ..*g };
             for (i, image) in (part * g.batch / cut.parts..(part + 1) * g.batch / cut.parts).enumerate() {
                 let image = image * g.groups + group;

@@ -6,7 +6,7 @@ use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Constant, map_slices};
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::threads::{GRAIN, Shared, for_each_with, pieces};
+use crate::threads::{GRAIN, Rows, for_each_with, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -87,11 +87,9 @@ impl<T: Real> Operation<T> for AdaptiveMeanPool {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let [elements, places] = self.sizes();
         let x = io.input(0).data;
-        let out = Shared::new(io.output(0));
-        for_each_with(self.pieces(), 0..self.planes, &mut [(); 0], &|_, planes| {
-            // SAFETY: the ranges of planes are disjoint, and the output is borrowed throughout.
-            let out = unsafe { out.range(planes.start * places..planes.end * places) };
-            dispatch(Forward { pool: *self, x: &x[planes.start * elements..planes.end * elements], out });
+        let out = Rows::new(io.output(0), places);
+        for_each_with(self.pieces(), self.planes, &mut [(); 0], out, &|_, planes, out| {
+            dispatch(Forward { pool: *self, x: &x[planes.start * elements..planes.end * elements], out: out.data });
         });
     }
 
@@ -99,12 +97,10 @@ impl<T: Real> Operation<T> for AdaptiveMeanPool {
         let [elements, places] = self.sizes();
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            for_each_with(self.pieces(), 0..self.planes, &mut [(); 0], &|_, planes| {
-                // SAFETY: the ranges of planes are disjoint, and the target is borrowed throughout.
-                let target = unsafe { target.range(planes.start * elements..planes.end * elements) };
+            let target = Rows::new(target, elements);
+            for_each_with(self.pieces(), self.planes, &mut [(); 0], target, &|_, planes, target| {
                 let g = &g[planes.start * places..planes.end * places];
-                dispatch(Backward { pool: *self, g, target, write });
+                dispatch(Backward { pool: *self, g, target: target.data, write });
             });
         });
     }

@@ -7,7 +7,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::scale;
 use crate::kernels::reduce::{LANES, padded};
-use crate::threads::{Shared, for_each_with, pieces};
+use crate::threads::{Ragged, Rows, Undivided, for_each_with, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 /// Elements of a block of scores: a quarter of a megabyte in single precision, within a second-level cache.
@@ -257,17 +257,15 @@ impl<T: Real> Operation<T> for Operator {
         let pieces = self.pieces(tasks);
         let scratch = io.scratch(pieces * self.block() * keys);
         let [out, kept] = io.outputs();
-        let (out, kept) = (Shared::new(out), Shared::new(kept));
-        for_each_with(pieces, 0..tasks, scratch, &|scratch, tasks| {
+        let (largest, rest) = kept.split_at_mut(batch * queries);
+        let start = |task: usize| task / self.blocks() * queries + self.part(task % self.blocks()).0.start;
+        let start_of_output = |task| start(task) * e;
+        let memory = (Ragged::new(out, &start_of_output), Ragged::new(largest, &start), Ragged::new(rest, &start));
+        for_each_with(pieces, tasks, scratch, memory, &|scratch, tasks, (mut out, mut largest, mut rest)| {
             for task in tasks {
                 let (b, (part, keys)) = (task / self.blocks(), self.part(task % self.blocks()));
                 let place = b * queries + part.start..b * queries + part.end;
-                // SAFETY: the queries of a block are one task's, and the outputs are borrowed throughout.
-                let (out, largest, rest) = unsafe {
-                    let second = batch * queries;
-                    let rest = kept.range(second + place.start..second + place.end);
-                    (out.range(place.start * e..place.end * e), kept.range(place.clone()), rest)
-                };
+                let (out, largest, rest) = (out.item(task), largest.item(task), rest.item(task));
                 let (k, v) = (example(k.data, b, self.keys, d), example(v.data, b, self.keys, e));
                 let scores = &mut scratch[..part.len() * keys];
                 self.products(&q.data[place.start * d..place.end * d], k, keys, scores);
@@ -301,61 +299,70 @@ impl<T: Real> Operation<T> for Operator {
         // Examples may share a mask, whose adjoint is then added up in their order.
         let pieces = if to_mask { 1 } else { self.pieces(batch) };
         let scratch = io.scratch(pieces * (2 * block + self.block()));
-        let shared = targets.each_mut().map(|target| Shared::new(target));
-        for_each_with(pieces, 0..batch, scratch, &|scratch, examples| {
-            let (weights, rest_of_scratch) = scratch.split_at_mut(block);
-            let (changes, means) = rest_of_scratch.split_at_mut(block);
-            for b in examples {
-                let [q, k, v] =
-                    [example(q.data, b, queries, d), example(k.data, b, keys, d), example(v.data, b, keys, e)];
-                let [y, g] = [y, g].map(|x| example(x, b, queries, e));
-                let (largest, rest) = (example(largest, b, queries, 1), example(rest, b, queries, 1));
-                let of_example = |i: usize, len: usize| if wanted[i] { b * len..(b + 1) * len } else { 0..0 };
-                let start = mask.map_or(0, |mask| self.mask_start(mask.shape, outer, b));
-                let of_mask = if to_mask { start..start + queries * keys } else { 0..0 };
-                // SAFETY: each example's adjoints are one task's, a mask's are added by one thread, and the targets are
-                // borrowed throughout.
-                let [to_q, to_k, to_v, to_mask] = unsafe {
-                    [
-                        shared[0].range(of_example(0, queries * d)),
-                        shared[1].range(of_example(1, keys * d)),
-                        shared[2].range(of_example(2, keys * e)),
-                        shared[3].range(of_mask),
-                    ]
-                };
-                for i in 0..self.blocks() {
-                    let (part, some) = self.part(i);
-                    let rows = part.len();
-                    let (weights, changes) = (&mut weights[..rows * some], &mut changes[..rows * some]);
-                    let (q, g) = (&q[part.start * d..part.end * d], &g[part.start * e..part.end * e]);
-                    self.products(q, k, some, weights);
-                    let masked = mask.map_or(Mask::None, |mask| self.mask(mask.data, start, &part));
-                    let (largest, rest) = (&largest[part.clone()], &rest[part.clone()]);
-                    let y = &y[part.start * e..part.end * e];
-                    let means = &mut means[..rows];
-                    dispatch(Again { of: self, first: part.start, keys: some, mask: masked, weights, largest, rest });
-                    dispatch(Means { y, g, width: e, means });
-                    let g = Matrix::new(g, rows, e);
-                    if !to_v.is_empty() {
-                        let into = MatrixMut::new(&mut to_v[..some * e], some, e);
-                        gemm_alone(Matrix::new(weights, rows, some).t(), g, into, Write::Add);
-                    }
-                    let v = Matrix::new(&v[..some * e], some, e).t();
-                    gemm_alone(g, v, MatrixMut::new(changes, rows, some), Write::Store);
-                    let to_mask = to_mask.get_mut(part.start * keys..part.end * keys).unwrap_or_default();
-                    dispatch(Changes { of: self, keys: some, weights, means, changes, to_mask });
-                    let changes = Matrix::new(changes, rows, some);
-                    if !to_q.is_empty() {
-                        let into = MatrixMut::new(&mut to_q[part.start * d..part.end * d], rows, d);
-                        gemm_alone(changes, Matrix::new(&k[..some * d], some, d), into, Write::Store);
-                    }
-                    if !to_k.is_empty() {
-                        let into = MatrixMut::new(&mut to_k[..some * d], some, d);
-                        gemm_alone(changes.t(), Matrix::new(q, rows, d), into, Write::Add);
+        let [of_q, of_k, of_v, of_mask] = targets.each_mut();
+        let width = |i: usize, len: usize| if wanted[i] { len } else { 0 };
+        let memory = (
+            (Rows::new(of_q, width(0, queries * d)), Rows::new(of_k, width(1, keys * d))),
+            (Rows::new(of_v, width(2, keys * e)), Undivided(of_mask)),
+        );
+        for_each_with(
+            pieces,
+            batch,
+            scratch,
+            memory,
+            &|scratch, examples, ((mut of_q, mut of_k), (mut of_v, of_mask))| {
+                let (weights, rest_of_scratch) = scratch.split_at_mut(block);
+                let (changes, means) = rest_of_scratch.split_at_mut(block);
+                for (i, b) in examples.enumerate() {
+                    let [q, k, v] =
+                        [example(q.data, b, queries, d), example(k.data, b, keys, d), example(v.data, b, keys, e)];
+                    let [y, g] = [y, g].map(|x| example(x, b, queries, e));
+                    let (largest, rest) = (example(largest, b, queries, 1), example(rest, b, queries, 1));
+                    let start = mask.map_or(0, |mask| self.mask_start(mask.shape, outer, b));
+                    let (to_q, to_k, to_v) = (of_q.row(i), of_k.row(i), of_v.row(i));
+                    let to_mask = if to_mask { &mut of_mask.0[start..start + queries * keys] } else { &mut [] };
+                    for i in 0..self.blocks() {
+                        let (part, some) = self.part(i);
+                        let rows = part.len();
+                        let (weights, changes) = (&mut weights[..rows * some], &mut changes[..rows * some]);
+                        let (q, g) = (&q[part.start * d..part.end * d], &g[part.start * e..part.end * e]);
+                        self.products(q, k, some, weights);
+                        let masked = mask.map_or(Mask::None, |mask| self.mask(mask.data, start, &part));
+                        let (largest, rest) = (&largest[part.clone()], &rest[part.clone()]);
+                        let y = &y[part.start * e..part.end * e];
+                        let means = &mut means[..rows];
+                        dispatch(Again {
+                            of: self,
+                            first: part.start,
+                            keys: some,
+                            mask: masked,
+                            weights,
+                            largest,
+                            rest,
+                        });
+                        dispatch(Means { y, g, width: e, means });
+                        let g = Matrix::new(g, rows, e);
+                        if !to_v.is_empty() {
+                            let into = MatrixMut::new(&mut to_v[..some * e], some, e);
+                            gemm_alone(Matrix::new(weights, rows, some).t(), g, into, Write::Add);
+                        }
+                        let v = Matrix::new(&v[..some * e], some, e).t();
+                        gemm_alone(g, v, MatrixMut::new(changes, rows, some), Write::Store);
+                        let to_mask = to_mask.get_mut(part.start * keys..part.end * keys).unwrap_or_default();
+                        dispatch(Changes { of: self, keys: some, weights, means, changes, to_mask });
+                        let changes = Matrix::new(changes, rows, some);
+                        if !to_q.is_empty() {
+                            let into = MatrixMut::new(&mut to_q[part.start * d..part.end * d], rows, d);
+                            gemm_alone(changes, Matrix::new(&k[..some * d], some, d), into, Write::Store);
+                        }
+                        if !to_k.is_empty() {
+                            let into = MatrixMut::new(&mut to_k[..some * d], some, d);
+                            gemm_alone(changes.t(), Matrix::new(q, rows, d), into, Write::Add);
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
         for (i, target) in targets.iter().enumerate().filter(|&(i, _)| wanted[i]) {
             io.accumulate(i, |into, write| scale(T::ONE, target, into, write));
         }

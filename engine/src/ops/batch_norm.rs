@@ -10,7 +10,7 @@ use crate::kernels::normalize::{
 };
 use crate::kernels::reduce::{Same, sum_slices};
 use crate::ops::scaling::{Scaling, check_eps, inputs, is_wanted, pass_on};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
 
 /// Mean and variance of every channel, gathered over the batches of training for use without a batch.
@@ -135,12 +135,9 @@ impl<T: Real> Operation<T> for BatchNorm<'_, T> {
         let affine = std::array::from_fn(|k| (k + 1 < io.inputs()).then(|| io.input(k + 1).data));
         let scratch = io.scratch(2 * extent.channels);
         let [out, kept, mean, variance] = io.outputs();
-        let (keep, mean, variance) = (Keep::new(kept), Shared::new(mean), Shared::new(variance));
-        extent.for_each_part(&|channels| {
-            // SAFETY: the ranges are disjoint, and the outputs, with one element for each channel if there are running
-            // statistics, are borrowed throughout.
-            let updated =
-                self.running.map(|of| unsafe { (of, mean.range(channels.clone()), variance.range(channels.clone())) });
+        let updated = self.running.map(|_| (Rows::new(mean, 1), Rows::new(variance, 1)));
+        extent.for_each_part((Keep::new(kept), updated), &|channels, (keep, updated)| {
+            let updated = self.running.zip(updated).map(|(of, (mean, variance))| (of, mean.data, variance.data));
             dispatch(Moments { extent, eps: self.eps, x, channels, keep, updated });
         });
         normalize(extent, Kept::new(kept), affine, x, out, scratch);
@@ -180,10 +177,9 @@ impl<T: Real> Operation<T> for GivenNorm<'_, T> {
         let affine = std::array::from_fn(|k| (k + 1 < io.inputs()).then(|| io.input(k + 1).data));
         let scratch = io.scratch(2 * self.extent.channels);
         let [out, kept] = io.outputs();
-        let keep = Keep::new(kept);
+        let mut keep = Keep::new(kept);
         for (c, (mean, variance)) in self.mean.iter().zip(self.variance).enumerate() {
-            // SAFETY: no other thread is at work here.
-            unsafe { keep.set(c, Statistics::around(mean.to_f64()).scaled(variance.to_f64(), self.eps)) };
+            keep.set(c, Statistics::around(mean.to_f64()).scaled(variance.to_f64(), self.eps));
         }
         normalize(self.extent, Kept::new(kept), affine, x, out, scratch);
     }
@@ -210,7 +206,7 @@ struct Moments<'a, T: Real> {
     eps: f64,
     x: &'a [T],
     channels: Range<usize>,
-    keep: Keep<T>,
+    keep: Keep<'a, T>,
     updated: Option<(Running<'a, T>, &'a mut [T], &'a mut [T])>,
 }
 
@@ -269,10 +265,9 @@ impl<T: Real> Moments<'_, T> {
     #[inline(always)]
     fn set(&mut self, channel: usize, around: Statistics<T>, mean: f64, squares: f64) {
         let count = (self.extent.batch * self.extent.spatial) as f64;
-        // SAFETY: every channel belongs to one thread, and the statistics are borrowed throughout.
-        unsafe { self.keep.set(channel, around.scaled(squares / count, self.eps)) };
+        let i = channel - self.channels.start;
+        self.keep.set(i, around.scaled(squares / count, self.eps));
         if let Some((running, means, variances)) = &mut self.updated {
-            let i = channel - self.channels.start;
             let step = |old: T, new: f64| T::from_f64(old.to_f64() + running.momentum * (new - old.to_f64()));
             means[i] = step(running.mean.data()[channel], mean);
             variances[i] = step(running.variance.data()[channel], squares / (count - 1.0));
@@ -280,13 +275,14 @@ impl<T: Real> Moments<'_, T> {
     }
 }
 
-/// Calls `visit` with ranges of examples where channels lie side by side, otherwise of examples' channels.
-fn for_each_piece(extent: Extent, visit: &(impl Fn(Range<usize>) + Sync)) {
+/// Calls `visit` with ranges of examples where channels lie side by side, otherwise of examples' channels, and with these
+/// parts of `out`.
+fn for_each_piece<'a, T: Real>(extent: Extent, out: &'a mut [T], visit: &(dyn Fn(Range<usize>, Rows<'a, T>) + Sync)) {
     let (pieces, each) = match extent.spatial {
         1 => (extent.batch, extent.channels),
         spatial => (extent.batch * extent.channels, spatial),
     };
-    for_each_range(pieces, GRAIN.div_ceil(each.max(1)), 1, visit);
+    for_each_part(Rows::new(out, each), pieces, GRAIN.div_ceil(each.max(1)), 1, visit);
 }
 
 /// (x − mean) · factor · w + b for every channel.
@@ -305,12 +301,9 @@ fn normalize<T: Real>(
     }
     let (a, shift) = (&*a, &*shift);
     let each = if extent.spatial == 1 { extent.channels } else { extent.spatial };
-    let out = Shared::new(out);
-    for_each_piece(extent, &|pieces| {
-        let part = pieces.start * each..pieces.end * each;
-        // SAFETY: the pieces are disjoint, and the output is borrowed throughout.
-        let out = unsafe { out.range(part.clone()) };
-        dispatch(Normalize { extent, kept, a, shift, first: pieces.start, x: &x[part], out });
+    for_each_piece(extent, out, &|pieces, out| {
+        let x = &x[pieces.start * each..pieces.end * each];
+        dispatch(Normalize { extent, kept, a, shift, first: pieces.start, x, out: out.data });
     });
 }
 
@@ -369,12 +362,9 @@ fn pass_back<T: Real>(extent: Extent, kept: Kept<'_, T>, sums: &[T], x: &[T], g:
     let (a, slope, shift) = (&*a, &*slope, &*shift);
     let each = if extent.spatial == 1 { channels } else { extent.spatial };
     io.accumulate(0, |target, write| {
-        let target = Shared::new(target);
-        for_each_piece(extent, &|pieces| {
+        for_each_piece(extent, target, &|pieces, target| {
             let part = pieces.start * each..pieces.end * each;
-            // SAFETY: the pieces are disjoint, and the target is borrowed throughout.
-            let target = unsafe { target.range(part.clone()) };
-            let (x, g) = (&x[part.clone()], &g[part]);
+            let (x, g, target) = (&x[part.clone()], &g[part], target.data);
             dispatch(PassBack { extent, kept, a, slope, shift, first: pieces.start, x, g, target, write });
         });
     });

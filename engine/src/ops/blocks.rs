@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{self, GRAIN, Rows};
 
 /// Calls `work` with parts of `out`, possibly at the same time. Each part is whole blocks of `block` elements and comes
 /// with the number of its first block.
@@ -11,12 +11,7 @@ pub(crate) fn for_each_part<T: Real>(out: &mut [T], block: usize, work: &(impl F
         return;
     }
     let len = out.len();
-    let out = Shared::new(out);
-    for_each_range(len, GRAIN, block, &|range| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let part = unsafe { out.range(range.clone()) };
-        work(range.start / block, part);
-    });
+    threads::for_each_part(Rows::new(out, 1), len, GRAIN, block, &|range, part| work(range.start / block, part.data));
 }
 
 /// Where a stretch of elements lies in every block of an array.

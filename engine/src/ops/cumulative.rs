@@ -6,7 +6,6 @@ use std::ops::Range;
 use crate::kernels::Write;
 use crate::ops::axes::resolve_one;
 use crate::ops::runs::Runs;
-use crate::threads::Shared;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -124,14 +123,11 @@ fn for_each_run<T: Real>(runs: Runs, array: &mut [T], visit: &(impl Fn(usize, Pl
         return;
     }
     let Runs { length, inner } = runs;
-    let (count, array) = (array.len() / length, Shared::new(array));
-    runs.for_each_blocks(count, &|blocks| {
-        let elements = runs.elements(&blocks);
-        // SAFETY: the ranges are disjoint parts of `array`, which is borrowed throughout.
-        let part = unsafe { array.range(elements.clone()) };
+    runs.for_each_blocks(array.len() / length, (array, runs.block()), &|blocks, part| {
+        let start = runs.elements(&blocks).start;
         for run in 0..runs.runs(&blocks).len() {
             let first = run / inner * length * inner + run % inner;
-            visit(elements.start, (first..first + (length - 1) * inner + 1).step_by(inner), part);
+            visit(start, (first..first + (length - 1) * inner + 1).step_by(inner), &mut *part.data);
         }
     });
 }

@@ -4,7 +4,7 @@ use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::window::{for_each_line, sizes};
 use crate::ops::pooling::Windows;
-use crate::threads::{Shared, for_each_with};
+use crate::threads::{Rows, for_each_with};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -34,11 +34,9 @@ impl<T: Real> Operation<T> for MeanPool {
         let windows = self.windows;
         let [elements, places, _] = sizes(windows.axes);
         let x = io.input(0).data;
-        let out = Shared::new(io.output(0));
-        for_each_with(windows.pieces(), 0..windows.planes, &mut [(); 0], &|_, planes| {
-            // SAFETY: the ranges of planes are disjoint, and the output is borrowed throughout.
-            let out = unsafe { out.range(planes.start * places..planes.end * places) };
-            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out });
+        let out = Rows::new(io.output(0), places);
+        for_each_with(windows.pieces(), windows.planes, &mut [(); 0], out, &|_, planes, out| {
+            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out: out.data });
         });
     }
 
@@ -49,12 +47,10 @@ impl<T: Real> Operation<T> for MeanPool {
         let pieces = windows.pieces();
         let scratch = io.scratch(pieces * places);
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            for_each_with(pieces, 0..windows.planes, scratch, &|parts, planes| {
-                // SAFETY: the ranges of planes are disjoint, and the target is borrowed throughout.
-                let target = unsafe { target.range(planes.start * elements..planes.end * elements) };
+            let target = Rows::new(target, elements);
+            for_each_with(pieces, windows.planes, scratch, target, &|parts, planes, target| {
                 let g = &g[planes.start * places..planes.end * places];
-                dispatch(Backward { windows, g, parts, target, write });
+                dispatch(Backward { windows, g, parts, target: target.data, write });
             });
         });
     }

@@ -9,7 +9,7 @@ use crate::kernels::reduce::{sum, sum_columns, sum_slices};
 use crate::ops::axes::{reduced_shape, resolve};
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -105,9 +105,9 @@ pub(crate) fn sum_over<T: Real>(scale: T, x: View<'_, T>, kept: &[usize], out: &
 /// `out = scale · g` with g broadcast to `shape`, which is `out`'s; or `+=`.
 pub(crate) fn spread<T: Real>(scale: T, g: View<'_, T>, shape: &[usize], out: &mut [T], write: Write) {
     let layout = broadcast(shape, [g.shape]);
-    let target = Shared::new(out);
-    for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
-        dispatch(Spread { scale, g: g.data, layout: &layout, rows, target, write });
+    let grain = GRAIN.div_ceil(layout.row.max(1));
+    for_each_part(Rows::new(out, layout.row), layout.rows, grain, 1, &|rows, target| {
+        dispatch(Spread { scale, g: g.data, layout: &layout, rows, target: target.data, write });
     });
 }
 
@@ -143,7 +143,7 @@ struct Spread<'a, T> {
     g: &'a [T],
     layout: &'a Layout<1>,
     rows: Range<usize>,
-    target: Shared<T>,
+    target: &'a mut [T],
     write: Write,
 }
 
@@ -153,9 +153,7 @@ impl<T: Real> Kernel for Spread<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let len = self.layout.row;
-        for row in self.layout.rows(self.rows) {
-            // SAFETY: every row of the input is visited once, by one thread, while its adjoint is borrowed.
-            let target = unsafe { self.target.range(row.start..row.start + len) };
+        for (row, target) in self.layout.rows(self.rows).zip(self.target.chunks_exact_mut(len.max(1))) {
             let g = &self.g[row.offsets[0]..];
             if self.layout.strides[0] == 0 {
                 map_slices::<S, _, _, 0>(Constant(self.scale * g[0]), [], target, self.write);

@@ -10,7 +10,7 @@ use crate::kernels::normalize::{
 };
 use crate::kernels::reduce::{Same, sum_slices};
 use crate::ops::scaling::{Scaling, check_eps, inputs, is_wanted, pass_on};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, Split, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -133,9 +133,9 @@ impl RowNorm {
         self.channels() * self.extent.spatial
     }
 
-    /// Calls `visit` with ranges of rows, possibly at the same time.
-    fn for_each_part(&self, visit: &(impl Fn(Range<usize>) + Sync)) {
-        for_each_range(self.extent.batch * self.groups, GRAIN.div_ceil(self.row().max(1)), 1, visit);
+    /// Calls `visit` with ranges of rows and the parts of `memory` that belong to them, possibly at the same time.
+    fn for_each_part<P: Split>(&self, memory: P, visit: &(dyn Fn(Range<usize>, P) + Sync)) {
+        for_each_part(memory, self.extent.batch * self.groups, GRAIN.div_ceil(self.row().max(1)), 1, visit);
     }
 
     /// The parts of row `i` with their weights and biases: whole rows where these are of elements or of none, channels
@@ -183,12 +183,9 @@ impl<T: Real> Operation<T> for RowNorm {
         let x = io.input(0).data;
         let affine = std::array::from_fn(|k| (k + 1 < io.inputs()).then(|| io.input(k + 1).data));
         let [out, kept] = io.outputs();
-        let (out, keep) = (Shared::new(out), Keep::new(kept));
-        self.for_each_part(&|rows| {
-            let part = rows.start * self.row()..rows.end * self.row();
-            // SAFETY: the ranges are disjoint, and the output is borrowed throughout.
-            let out = unsafe { out.range(part.clone()) };
-            dispatch(Forward { of: self, first: rows.start, x: &x[part], affine, out, keep });
+        self.for_each_part((Rows::new(out, self.row()), Keep::new(kept)), &|rows, (out, keep)| {
+            let x = &x[rows.start * self.row()..rows.end * self.row()];
+            dispatch(Forward { of: self, first: rows.start, x, affine, out: out.data, keep });
         });
     }
 
@@ -200,13 +197,10 @@ impl<T: Real> Operation<T> for RowNorm {
             unreachable!("nobody else has the second output");
         };
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            self.for_each_part(&|rows| {
+            self.for_each_part(Rows::new(target, self.row()), &|rows, target| {
                 let part = rows.start * self.row()..rows.end * self.row();
-                // SAFETY: the ranges are disjoint, and the target is borrowed throughout.
-                let target = unsafe { target.range(part.clone()) };
                 let (x, g) = (&x[part.clone()], &g[part]);
-                dispatch(Backward { of: self, first: rows.start, x, g, w, kept, target, write });
+                dispatch(Backward { of: self, first: rows.start, x, g, w, kept, target: target.data, write });
             });
         });
         if is_wanted(io) {
@@ -224,7 +218,7 @@ struct Forward<'a, T> {
     x: &'a [T],
     affine: [Option<&'a [T]>; 2],
     out: &'a mut [T],
-    keep: Keep<T>,
+    keep: Keep<'a, T>,
 }
 
 impl<T: Real> Kernel for Forward<'_, T> {
@@ -232,7 +226,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Forward { of, first, x, affine, out, keep } = self;
+        let Forward { of, first, x, affine, out, mut keep } = self;
         let row = of.row();
         if row == 0 {
             return;
@@ -243,8 +237,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
             let around = Statistics::around(mean);
             let variance = sum_slices::<S, T, _, 1>(Square(around), [x]) / count;
             let statistics = around.scaled(variance, of.eps);
-            // SAFETY: every row belongs to one thread, and the statistics are borrowed throughout.
-            unsafe { keep.set(first + i, statistics) };
+            keep.set(i, statistics);
             of.for_each_segment(first + i, affine, |part, w, b| {
                 let (x, out) = (&x[part.clone()], &mut out[part]);
                 let normalized = |w, b| Normalized { of: statistics, w, b };

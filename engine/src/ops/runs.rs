@@ -9,7 +9,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
 use crate::kernels::reduce::LANES;
 use crate::ops::axes::{reduced_shape, resolve};
-use crate::threads::{GRAIN, Shared, available, for_each_range, waiting};
+use crate::threads::{GRAIN, Rows, available, for_each_part, waiting};
 use crate::{Operation, Real, Shape, Var};
 
 /// Runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
@@ -38,14 +38,21 @@ impl Runs {
     }
 
     /// Elements of a block.
-    fn block(self) -> usize {
+    pub(crate) fn block(self) -> usize {
         self.length * self.inner
     }
 
-    /// Calls `visit` with ranges of blocks of an array of so many runs, possibly at the same time.
-    pub(crate) fn for_each_blocks(self, runs: usize, visit: &(impl Fn(Range<usize>) + Sync)) {
+    /// Calls `visit` with ranges of blocks of an array of so many runs and with the parts of `out` that belong to them,
+    /// possibly at the same time: `out` has so many elements for each block.
+    pub(crate) fn for_each_blocks<'a, T: Real>(
+        self,
+        runs: usize,
+        (out, each): (&'a mut [T], usize),
+        visit: &(dyn Fn(Range<usize>, Rows<'a, T>) + Sync),
+    ) {
         if runs > 0 {
-            for_each_range(runs / self.inner, GRAIN.div_ceil(self.block().max(1)), 1, visit);
+            let grain = GRAIN.div_ceil(self.block().max(1));
+            for_each_part(Rows::new(out, each), runs / self.inner, grain, 1, visit);
         }
     }
 
@@ -136,11 +143,8 @@ pub(crate) fn gather<T: Real, G: Gather<T>>(gather: G, runs: Runs, x: &[T], out:
         }
         return;
     }
-    let (count, out) = (out.len(), Shared::new(out));
-    runs.for_each_blocks(count, &|blocks| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let out = unsafe { out.range(runs.runs(&blocks)) };
-        dispatch(Blocks { gather, runs, x: &x[runs.elements(&blocks)], out });
+    runs.for_each_blocks(out.len(), (out, runs.inner), &|blocks, out| {
+        dispatch(Blocks { gather, runs, x: &x[runs.elements(&blocks)], out: out.data });
     });
 }
 
@@ -257,13 +261,10 @@ pub(crate) fn spread<T: Real, F: Elementwise<T, 3>>(
     target: &mut [T],
     write: Write,
 ) {
-    let target = Shared::new(target);
-    runs.for_each_blocks(a.len(), &|blocks| {
-        let (elements, runs_here) = (runs.elements(&blocks), runs.runs(&blocks));
-        // SAFETY: the ranges are disjoint parts of `target`, which is borrowed throughout.
-        let target = unsafe { target.range(elements.clone()) };
+    runs.for_each_blocks(a.len(), (target, runs.block()), &|blocks, target| {
+        let runs_here = runs.runs(&blocks);
         let of_run = [a, b].map(|a| &a[runs_here.clone()]);
-        dispatch(Spread { f, runs, x: &x[elements], of_run, target, write });
+        dispatch(Spread { f, runs, x: &x[runs.elements(&blocks)], of_run, target: target.data, write });
     });
 }
 

@@ -8,7 +8,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
 use crate::kernels::reduce::sum_slices;
 use crate::ops::layout::{Layout, Row};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 
 /// A function of two numbers and its two partial derivatives.
 pub(crate) trait Binary<T: Real>: Copy + Sync {
@@ -22,9 +22,9 @@ pub(crate) trait Binary<T: Real>: Copy + Sync {
 
 /// `out = f(operands)`, over an output that both operands were laid over.
 pub(crate) fn forward<T: Real, F: Binary<T>>(f: F, layout: &Layout<2>, operands: [&[T]; 2], out: &mut [T]) {
-    let out = Shared::new(out);
-    for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
-        dispatch(Forward { f, layout, operands, rows, out });
+    let grain = GRAIN.div_ceil(layout.row.max(1));
+    for_each_part(Rows::new(out, layout.row), layout.rows, grain, 1, &|rows, out| {
+        dispatch(Forward { f, layout, operands, rows, out: out.data });
     });
 }
 
@@ -34,7 +34,7 @@ struct Forward<'a, F, T> {
     layout: &'a Layout<2>,
     operands: [&'a [T]; 2],
     rows: Range<usize>,
-    out: Shared<T>,
+    out: &'a mut [T],
 }
 
 impl<T: Real, F: Binary<T>> Kernel for Forward<'_, F, T> {
@@ -43,9 +43,7 @@ impl<T: Real, F: Binary<T>> Kernel for Forward<'_, F, T> {
     #[inline(always)]
     fn run<S: Simd>(self) {
         let (value, len) = (Value(self.f), self.layout.row);
-        for row in self.layout.rows(self.rows) {
-            // SAFETY: every row of the result is visited once, by one thread, while the result is borrowed.
-            let out = unsafe { self.out.range(row.start..row.start + len) };
+        for (row, out) in self.layout.rows(self.rows).zip(self.out.chunks_exact_mut(len.max(1))) {
             match operands(self.operands, self.layout, &row) {
                 [Each(a), Each(b)] => map_slices::<S, _, _, 2>(value, [a, b], out, Write::Store),
                 [Each(a), All(b)] => map_slices::<S, _, _, 1>(WithSecond(value, b), [a], out, Write::Store),
@@ -90,10 +88,17 @@ impl<T: Real, F: Binary<T>> Backward<'_, F, T> {
             // Repeated no times.
             target.fill(T::ZERO);
         }
-        let target = Shared::new(target);
-        // Rows that meet in one element stay on one thread, in their order.
+        // Rows that meet in one element stay on one thread, in their order. Where none do, they follow each other in the
+        // operand as in the result.
         let grain = if self.layout.rows_meet(K) { usize::MAX } else { GRAIN.div_ceil(self.layout.row.max(1)) };
-        for_each_range(rows, grain, 1, &|rows| dispatch(BackwardRows::<_, _, K> { of: self, rows, target, write }));
+        for_each_part(Rows::new(target, self.reached::<K>()), rows, grain, 1, &|rows, target| {
+            dispatch(BackwardRows::<_, _, K> { of: self, rows, target: target.data, write });
+        });
+    }
+
+    /// Elements of operand `K` that a row reaches.
+    fn reached<const K: usize>(self) -> usize {
+        if self.layout.strides[K] == 0 { 1 } else { self.layout.row }
     }
 }
 
@@ -101,7 +106,7 @@ impl<T: Real, F: Binary<T>> Backward<'_, F, T> {
 struct BackwardRows<'a, F, T, const K: usize> {
     of: Backward<'a, F, T>,
     rows: Range<usize>,
-    target: Shared<T>,
+    target: &'a mut [T],
     write: Write,
 }
 
@@ -112,13 +117,12 @@ impl<T: Real, F: Binary<T>, const K: usize> Kernel for BackwardRows<'_, F, T, K>
     fn run<S: Simd>(self) {
         let Backward { f, layout, g, operands: data } = self.of;
         let part = Part::<F, K>(f);
+        let len = self.of.reached::<K>();
+        let first = self.rows.start * len;
         for row in layout.rows(self.rows) {
             let g = &g[row.start..][..layout.row];
             let write = if row.first[K] { self.write } else { Write::Add };
-            let len = if layout.strides[K] == 0 { 1 } else { layout.row };
-            // SAFETY: the elements are within operand `K`, whose adjoint is borrowed; rows that share elements are
-            // visited by one thread.
-            let target = unsafe { self.target.range(row.offsets[K]..row.offsets[K] + len) };
+            let target = &mut self.target[row.offsets[K] - first..][..len];
             let sum = match operands(data, layout, &row) {
                 [Each(a), Each(b)] => {
                     map_slices::<S, _, _, 3>(part, [g, a, b], target, write);

@@ -11,7 +11,7 @@ use crate::kernels::convolve::{Geometry, check_scratch};
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::sizes;
-use crate::threads::{Shared, for_each_with, pieces};
+use crate::threads::{Rows, for_each_with, pieces};
 
 /// Outputs of a tile, and taps of whatever channels.
 pub(super) const OUTPUTS: usize = 4;
@@ -98,17 +98,14 @@ pub(in crate::kernels) fn to_weight<T: Real>(
     let needed = weight_scratch(g);
     check_scratch("to_weight", scratch, needed);
     let (sums, scratch) = scratch[..needed].split_at_mut(cut.parts * cut.sums);
-    let shared = Shared::new(sums);
-    let each = cut.sums / g.groups;
-    for_each_with(cut.pieces(g), 0..cut.parts * g.groups, scratch, &|scratch, tasks| {
+    let rows = Rows::new(&mut *sums, cut.sums / g.groups);
+    for_each_with(cut.pieces(g), cut.parts * g.groups, scratch, rows, &|scratch, tasks, mut sums| {
         // The margins stay zero.
         scratch.fill(T::ZERO);
-        for task in tasks {
+        for (i, task) in tasks.enumerate() {
             let (part, group) = (task / g.groups, task % g.groups);
             let images = part * g.batch / cut.parts..(part + 1) * g.batch / cut.parts;
-            // SAFETY: this group's weight of this part is this task's alone, and lies within the sums, which are
-            // borrowed throughout.
-            let sums = unsafe { shared.range(task * each..(task + 1) * each) };
+            let sums = sums.row(i);
             for first in images.clone().step_by(cut.images) {
                 let some = first..images.end.min(first + cut.images);
                 let write = if first == images.start { Write::Store } else { Write::Add };
