@@ -38,7 +38,7 @@ impl Step {
         }
         for n in 0..self.rows {
             let target = &mut target[(n * self.steps + self.step) * width..][..width];
-            crate::ops::put(&parts[n * width..][..width], target, write);
+            write.put_all(&parts[n * width..][..width], target);
         }
     }
 

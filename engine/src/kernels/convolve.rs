@@ -455,9 +455,7 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
         y.len()
     );
     if y.is_empty() {
-        if write == Write::Store {
-            target.fill(T::ZERO);
-        }
+        write.clear(target);
         return;
     }
     if places == 1 {
@@ -470,7 +468,7 @@ pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) 
             let images = y.chunks_exact(image.max(1));
             let total: f64 = images.map(|image| sum(&image[channel * places..][..places])).sum();
             let part = T::from_f64(total);
-            *target = if write == Write::Store { part } else { *target + part };
+            write.put(part, target);
         }
     });
 }

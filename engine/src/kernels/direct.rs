@@ -399,7 +399,7 @@ mod x86 {
                 let sum = _mm512_reduce_add_ps(sums[r][t]);
                 if first + t < all {
                     let to = &mut lines.sums[r * all + first + t];
-                    *to = if lines.write == Write::Store { sum } else { *to + sum };
+                    lines.write.put(sum, to);
                 }
             }
         }

@@ -15,6 +15,46 @@ pub enum Write {
     Add,
 }
 
+impl Write {
+    /// Sets `target` to `part`, or adds `part` to it.
+    #[inline(always)]
+    pub fn put<T: Real>(self, part: T, target: &mut T) {
+        *target = if self == Write::Store { part } else { *target + part };
+    }
+
+    /// Sets or adds to every element of `target` what stands in `parts`, which is as long. For short slices: on this
+    /// thread.
+    #[inline]
+    pub fn put_all<T: Real>(self, parts: &[T], target: &mut [T]) {
+        match (self, parts) {
+            (Write::Store, &[part]) => target[0] = part,
+            (Write::Store, _) => target.copy_from_slice(parts),
+            (Write::Add, _) => target.iter_mut().zip(parts).for_each(|(target, &part)| *target += part),
+        }
+    }
+
+    /// The same of elements that do not lie side by side.
+    #[inline(always)]
+    pub(crate) fn put_each<'a, T: Real>(
+        self,
+        parts: impl Iterator<Item = &'a T>,
+        targets: impl Iterator<Item = &'a mut T>,
+    ) {
+        match self {
+            Write::Store => targets.zip(parts).for_each(|(target, &part)| *target = part),
+            Write::Add => targets.zip(parts).for_each(|(target, &part)| *target += part),
+        }
+    }
+
+    /// Before parts are added to a `target` that is to be set: makes it zero.
+    #[inline(always)]
+    pub fn clear<T: Real>(self, target: &mut [T]) {
+        if self == Write::Store {
+            target.fill(T::ZERO);
+        }
+    }
+}
+
 /// A function of `N` numbers that is compiled once for every level of vector instructions.
 pub trait Elementwise<T, const N: usize>: Copy + Sync {
     /// The function; implementations are `#[inline(always)]` and free of branches.

@@ -135,7 +135,7 @@ impl<T: Real> Kernel for SumColumns<'_, T> {
             }
             for (out, &mut total) in out.iter_mut().zip(totals) {
                 let part = T::from_f64(a * total);
-                *out = if write == Write::Store { part } else { *out + part };
+                write.put(part, out);
             }
         }
     }

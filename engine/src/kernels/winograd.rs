@@ -384,7 +384,7 @@ fn transform_back<T: Real>(g: &Geometry, sums: &[T], target: &mut [T], write: Wr
         let at = (tap * outputs + output) * lanes + channel;
         let kernel = points_to_kernel(&std::array::from_fn(|k| sums[k * point + at]));
         for (target, part) in target.iter_mut().zip(kernel) {
-            *target = if write == Write::Store { part } else { *target + part };
+            write.put(part, target);
         }
     }
 }

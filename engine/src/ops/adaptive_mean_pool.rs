@@ -147,9 +147,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
         let Backward { pool, g, target, write } = self;
         let [elements, places] = pool.sizes();
         for (target, g) in target.chunks_exact_mut(elements).zip(g.chunks_exact(places)) {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             pool.for_each_line(|place, line, size| {
                 let part = g[place] / T::from_f64(size as f64);
                 map_slices::<S, T, _, 0>(Constant(part), [], &mut target[line], Write::Add);

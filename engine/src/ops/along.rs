@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::ops::blocks::{for_each_part, put};
+use crate::ops::blocks::for_each_part;
 
 /// An array seen from one axis: blocks, in each of which `length` runs of `inner` elements lie one behind the other.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl Along {
             let (mut block, mut i) = (first / count, first % count);
             for run in part.chunks_exact_mut(self.inner) {
                 let from = (block * self.length + source(i)) * self.inner;
-                put(&x[from..from + self.inner], run, write);
+                write.put_all(&x[from..from + self.inner], run);
                 i += 1;
                 if i == count {
                     (block, i) = (block + 1, 0);
@@ -54,15 +54,13 @@ impl Along {
         target: &mut [T],
         write: Write,
     ) {
-        if write == Write::Store {
-            target.fill(T::ZERO);
-        }
+        write.clear(target);
         for_each_part(target, self.block(), &|first, part| {
             for (block, target) in part.chunks_exact_mut(self.block()).enumerate() {
                 for i in 0..count {
                     let Some(place) = place(i) else { continue };
                     let from = ((first + block) * count + i) * self.inner;
-                    put(&g[from..from + self.inner], &mut target[place * self.inner..][..self.inner], Write::Add);
+                    Write::Add.put_all(&g[from..from + self.inner], &mut target[place * self.inner..][..self.inner]);
                 }
             }
         });

@@ -37,7 +37,7 @@ impl Window {
         for_each_part(out, to.block, &|first, part| {
             for (i, block) in part.chunks_exact_mut(to.block).enumerate() {
                 let x = &x[(first + i) * self.block + self.start..][..len];
-                put(x, &mut block[to.start..][..len], write);
+                write.put_all(x, &mut block[to.start..][..len]);
             }
         });
     }
@@ -47,15 +47,5 @@ impl Window {
         if len > 0 {
             out.chunks_exact_mut(self.block).for_each(|block| block[self.start..][..len].fill(T::ZERO));
         }
-    }
-}
-
-/// Sets or adds to `out` what stands in `x`, which is as long. For short stretches: on this thread.
-#[inline]
-pub(crate) fn put<T: Real>(x: &[T], out: &mut [T], write: Write) {
-    match (write, x) {
-        (Write::Store, &[x]) => out[0] = x,
-        (Write::Store, _) => out.copy_from_slice(x),
-        (Write::Add, _) => out.iter_mut().zip(x).for_each(|(out, &x)| *out += x),
     }
 }

@@ -68,7 +68,7 @@ impl<T: Real> Operation<T> for Cholesky {
                     for j in 0..n {
                         let part = half * (turned[i * n + j] + turned[j * n + i]);
                         let target = &mut target[i * n + j];
-                        *target = if write == Write::Store { part } else { *target + part };
+                        write.put(part, target);
                     }
                 }
             }

@@ -255,9 +255,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
         for (i, row) in rows.enumerate() {
             let (x, target) = (&x[i * classes..][..classes], &mut target[i * classes..][..classes]);
             let Some((label, weight)) = of.target(row) else {
-                if write == Write::Store {
-                    target.fill(T::ZERO);
-                }
+                write.clear(target);
                 continue;
             };
             let [max, rest] = totals[row];
@@ -269,7 +267,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
                     *part = mass * ((*part - max) - rest).exp::<S>();
                 }
                 for (target, part) in target.iter_mut().zip(parts) {
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
             }
             if spread != 0.0 {

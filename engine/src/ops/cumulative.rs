@@ -3,7 +3,6 @@
 use std::iter::StepBy;
 use std::ops::Range;
 
-use crate::kernels::Write;
 use crate::ops::axes::resolve_one;
 use crate::ops::runs::Runs;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
@@ -59,7 +58,7 @@ impl<T: Real> Operation<T> for CumulativeSum {
                 let mut sum = 0.0;
                 for i in places.rev() {
                     sum += g[start + i].to_f64();
-                    put(&mut target[i], T::from_f64(sum), write);
+                    write.put(T::from_f64(sum), &mut target[i]);
                 }
             });
         });
@@ -102,15 +101,11 @@ impl<T: Real> Operation<T> for CumulativeProduct {
                     let tail = g[at].to_f64() + behind;
                     behind = x[at].to_f64() * tail;
                     let before = if Some(i) == first { 1.0 } else { y[at - inner].to_f64() };
-                    put(&mut target[i], T::from_f64(before * tail), write);
+                    write.put(T::from_f64(before * tail), &mut target[i]);
                 }
             });
         });
     }
-}
-
-fn put<T: Real>(target: &mut T, part: T, write: Write) {
-    *target = if write == Write::Store { part } else { *target + part };
 }
 
 /// The places of a run's elements.

@@ -74,7 +74,7 @@ impl Places<'_> {
                 let x = &x[block * along.block()..][..along.block()];
                 for (i, out) in (block * per_block..).zip(out) {
                     let value = x[self.index[i] * along.inner + i % along.inner];
-                    *out = if write == Write::Store { value } else { *out + value };
+                    write.put(value, out);
                 }
             }
         });
@@ -116,9 +116,7 @@ impl<T: Real> Operation<T> for Gather<'_> {
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
         io.accumulate(0, |target, write| {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             self.0.scatter(g, shape, target);
         });
     }

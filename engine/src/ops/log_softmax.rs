@@ -127,7 +127,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
                 let sum: T = g.iter().copied().sum();
                 for ((target, &y), &g) in target.iter_mut().zip(y).zip(g) {
                     let part = g - y.exp::<S>() * sum;
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
                 continue;
             }
@@ -142,7 +142,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
                     let row = y[from..to].iter().zip(&g[from..to]).zip(&sums);
                     for (target, ((&y, &g), &sum)) in target[from..to].iter_mut().zip(row) {
                         let part = g - y.exp::<S>() * sum;
-                        *target = if write == Write::Store { part } else { *target + part };
+                        write.put(part, target);
                     }
                 }
             }

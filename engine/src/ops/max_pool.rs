@@ -2,7 +2,7 @@
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::kernels::window::{Axis, for_each_line, sizes};
+use crate::kernels::window::{Axis, for_each_line, gather, sizes};
 use crate::ops::pooling::Windows;
 use crate::threads::{Rows, for_each_with};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
@@ -79,7 +79,6 @@ impl<T: Real> Kernel for Forward<'_, T> {
     fn run<S: Simd>(self) {
         let axes = self.windows.axes;
         let [elements, places, _] = sizes(axes);
-        let stride = axes[2].stride;
         let pairs = pairs(axes);
         for (x, out) in self.x.chunks_exact(elements).zip(self.out.chunks_exact_mut(places)) {
             out.fill(T::from_f64(f64::NEG_INFINITY));
@@ -91,18 +90,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
                 });
                 continue;
             }
-            for_each_line(axes, |place, element, len| {
-                let out = &mut out[place..place + len];
-                let line = &x[element..=element + (len - 1) * stride];
-                // A stride that the compiler knows lets it vectorise.
-                match stride {
-                    1 => out.iter_mut().zip(line).for_each(|(best, &x)| *best = larger(*best, x)),
-                    2 => out.iter_mut().zip(line.chunks(2)).for_each(|(best, x)| *best = larger(*best, x[0])),
-                    _ => {
-                        out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(best, &x)| *best = larger(*best, x));
-                    }
-                }
-            });
+            gather(axes, x, out, |best, x| *best = larger(*best, x));
         }
     }
 }
@@ -139,9 +127,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
         let inputs = x.chunks_exact(elements).zip(target.chunks_exact_mut(elements));
         let outputs = y.chunks_exact(places).zip(g.chunks_exact(places));
         for ((x, target), (y, g)) in inputs.zip(outputs) {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             let left = &mut left[..places];
             left.copy_from_slice(g);
             if let Some(axes) = pairs {

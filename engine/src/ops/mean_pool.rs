@@ -2,7 +2,7 @@
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::kernels::window::{for_each_line, sizes};
+use crate::kernels::window::{for_each_line, gather, sizes};
 use crate::ops::pooling::Windows;
 use crate::threads::{Rows, for_each_with};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
@@ -81,20 +81,10 @@ impl<T: Real> Kernel for Forward<'_, T> {
     fn run<S: Simd>(self) {
         let axes = self.windows.axes;
         let [elements, places, _] = sizes(axes);
-        let stride = axes[2].stride;
         let equal = self.windows.equal_taps();
         for (x, out) in self.x.chunks_exact(elements).zip(self.out.chunks_exact_mut(places)) {
             out.fill(T::ZERO);
-            for_each_line(axes, |place, element, len| {
-                let out = &mut out[place..place + len];
-                let line = &x[element..=element + (len - 1) * stride];
-                // A stride that the compiler knows lets it vectorise.
-                match stride {
-                    1 => out.iter_mut().zip(line).for_each(|(sum, &x)| *sum += x),
-                    2 => out.iter_mut().zip(line.chunks(2)).for_each(|(sum, x)| *sum += x[0]),
-                    _ => out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(sum, &x)| *sum += x),
-                }
-            });
+            gather(axes, x, out, |sum, x| *sum += x);
             divide(&self.windows, equal, out);
         }
     }
@@ -120,9 +110,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
         let stride = axes[2].stride;
         let equal = windows.equal_taps();
         for (target, g) in target.chunks_exact_mut(elements).zip(g.chunks_exact(places)) {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             let parts = &mut parts[..places];
             parts.copy_from_slice(g);
             divide(&windows, equal, parts);

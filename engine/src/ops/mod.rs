@@ -62,8 +62,6 @@ mod stretched;
 mod triangle;
 mod unary;
 
-pub(crate) use blocks::put;
-
 pub use activation::Activation;
 pub use attention::Attention;
 pub use batch_norm::Running;

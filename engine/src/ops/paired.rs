@@ -123,7 +123,7 @@ fn gather<T: Real>(layout: &Layout<1>, parts: &[T], target: &mut [T], write: Wri
         if layout.strides[0] == 0 {
             let part = T::from_f64(sum(parts));
             let target = &mut target[row.offsets[0]];
-            *target = if write == Write::Store { part } else { *target + part };
+            write.put(part, target);
         } else {
             scale(T::ONE, parts, &mut target[row.offsets[0]..][..layout.row], write);
         }

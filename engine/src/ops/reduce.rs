@@ -132,7 +132,8 @@ impl<T: Real> Kernel for RowSums<'_, T> {
             let total = if x.len() > GRAIN { sum(x) } else { sum_slices::<S, T, _, 1>(Scale(T::ONE), [x]) };
             let part = T::from_f64(scale.to_f64() * total);
             let out = &mut out[row.offsets[0]];
-            *out = if row.first[0] && write == Write::Store { part } else { *out + part };
+            let write = if row.first[0] { write } else { Write::Add };
+            write.put(part, out);
         }
     }
 }

@@ -80,9 +80,7 @@ impl<T: Real> Operation<T> for Select {
             }
             let layout = &broadcast(shape, [mask.shape, operand.shape]);
             io.accumulate(k, |target, write| {
-                if write == Write::Store {
-                    target.fill(T::ZERO);
-                }
+                write.clear(target);
                 dispatch(Backward { layout, mask: mask.data, chosen, g, target });
             });
         }

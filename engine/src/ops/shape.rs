@@ -1,6 +1,5 @@
 //! Operations that change the shape and no element.
 
-use crate::kernels::Write;
 use crate::kernels::map::scale;
 use crate::ops::axes::resolve_each;
 use crate::ops::layout::{Axis, Layout};
@@ -117,10 +116,7 @@ impl<T: Real> Operation<T> for Permute<'_> {
             for row in layout.all() {
                 let g = &g[row.start..][..layout.row];
                 let target = target[row.offsets[0]..].iter_mut().step_by(layout.strides[0].max(1));
-                match write {
-                    Write::Store => target.zip(g).for_each(|(t, &g)| *t = g),
-                    Write::Add => target.zip(g).for_each(|(t, &g)| *t += g),
-                }
+                write.put_each(g.iter(), target);
             }
         });
     }

@@ -142,7 +142,7 @@ impl<T: Real, F: Binary<T>, const K: usize> Kernel for BackwardRows<'_, F, T, K>
                 [All(a), All(b)] => part.apply::<S>([g[0], a, b]).to_f64(),
             };
             let sum = T::from_f64(sum);
-            target[0] = if write == Write::Store { sum } else { target[0] + sum };
+            write.put(sum, &mut target[0]);
         }
     }
 }

@@ -74,14 +74,9 @@ impl Half {
                 let row = first + i;
                 let kept = self.kept(row % rows, columns);
                 let x = &x[row * columns..][..columns][kept.clone()];
-                match write {
-                    Write::Store => {
-                        out[..kept.start].fill(T::ZERO);
-                        out[kept.end..].fill(T::ZERO);
-                        out[kept].copy_from_slice(x);
-                    }
-                    Write::Add => out[kept].iter_mut().zip(x).for_each(|(out, &x)| *out += x),
-                }
+                write.clear(&mut out[..kept.start]);
+                write.clear(&mut out[kept.end..]);
+                write.put_all(x, &mut out[kept]);
             }
         });
     }
@@ -126,9 +121,7 @@ impl<T: Real> Operation<T> for Diagonal {
         let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
         let n = shape[shape.len() - 1];
         io.accumulate(0, |target, write| {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             if n > 0 {
                 for (g, target) in g.chunks_exact(n).zip(target.chunks_exact_mut(n * n)) {
                     target.iter_mut().step_by(n + 1).zip(g).for_each(|(target, &g)| *target += g);

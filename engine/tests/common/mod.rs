@@ -97,9 +97,10 @@ pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
 /// macros expand, and the traits of operators.
 pub(crate) fn operations() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
-    let mut names = operations_of_several(&folder);
-    for file in std::fs::read_dir(folder).unwrap() {
-        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let mut sources = Vec::new();
+    read_sources(&folder, &mut sources);
+    let mut names = operations_of_several(&sources);
+    for source in &sources {
         let source = source.split("#[cfg(test)]").next().unwrap();
         let methods = source.split("pub fn ").skip(1).filter_map(|method| {
             let (head, arguments) = method.split_once('(')?;
@@ -117,10 +118,19 @@ pub(crate) fn operations() -> BTreeSet<String> {
     names
 }
 
+/// Every file of a folder and of those in it.
+fn read_sources(folder: &Path, sources: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match entry.is_dir() {
+            true => read_sources(&entry, sources),
+            false => sources.push(std::fs::read_to_string(entry).unwrap()),
+        }
+    }
+}
+
 /// The names of functions of a list of variables: `pub fn name(parts: &[Var<'t, T>], ..`.
-fn operations_of_several(folder: &Path) -> BTreeSet<String> {
-    let sources = std::fs::read_dir(folder).unwrap().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-    let names = sources.flat_map(|source| {
+fn operations_of_several(sources: &[String]) -> BTreeSet<String> {
+    let names = sources.iter().flat_map(|source| {
         let lines = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
         let names = lines.filter_map(|line| Some(line.trim().strip_prefix("pub fn ")?.split_once('(')?.0.to_owned()));
         names.collect::<Vec<_>>()

@@ -3,13 +3,12 @@
 //! A cell is given what its gates sum over the input and over the last output, apart: so a random weight enters both in its
 //! own way, and the inputs of all steps are multiplied at once.
 
+mod cells;
+
 use std::cell::Cell;
 
-use crate::kernels::Write;
-use crate::kernels::cells::{GRU_KEPT, LSTM_KEPT, Step};
-use crate::kernels::dispatch::Simd;
-use crate::kernels::map::{Elementwise, map, scale};
-use crate::{Activation, Adjoints, Evaluation, Linear, Operation, Real, Var};
+use crate::ops::recurrent::cells::{At, Gru, Lstm, RecurrentCell, Rnn};
+use crate::{Activation, Linear, Real, Var};
 
 /// The weights of a recurrent layer. Rows belong to the gates one after the other, as in PyTorch: i, f, g, o of a long
 /// short-term memory, r, z, n of a gated recurrent unit.
@@ -35,14 +34,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If the shapes differ from these, or there is no step.
     #[track_caller]
     pub fn lstm(self, weights: Recurrent<impl Linear<'t, T>>, state: [Var<'t, T>; 2]) -> (Var<'t, T>, [Var<'t, T>; 2]) {
-        let from_x = from_inputs("lstm", self, weights, &state, 4);
-        let mut state = state;
-        let outputs = Outputs::of(self, state[0]);
-        for at in outputs.steps(weights.reverse) {
-            state = lstm_step(from_x, at, from_last(weights, state[0]), state[1]);
-            outputs.set(at, state[0]);
-        }
-        (outputs.stack(), state)
+        unroll::<T, Lstm, 2>(self, weights, state)
     }
 
     /// A gated recurrent unit (Cho et al. 2014) over sequences x (examples, steps, inputs), from the output before
@@ -53,14 +45,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// As [`lstm`](Var::lstm).
     #[track_caller]
     pub fn gru(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
-        let from_x = from_inputs("gru", self, weights, &[state], 3);
-        let mut state = state;
-        let outputs = Outputs::of(self, state);
-        for at in outputs.steps(weights.reverse) {
-            state = gru_step(from_x, at, from_last(weights, state), state);
-            outputs.set(at, state);
-        }
-        (outputs.stack(), state)
+        let (outputs, [state]) = unroll::<T, Gru, 1>(self, weights, [state]);
+        (outputs, state)
     }
 
     /// A plain recurrent network (Elman 1990) over sequences x (examples, steps, inputs), from the output before
@@ -71,14 +57,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// As [`lstm`](Var::lstm).
     #[track_caller]
     pub fn rnn(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
-        let from_x = from_inputs("rnn", self, weights, &[state], 1);
-        let mut state = state;
-        let outputs = Outputs::of(self, state);
-        for at in outputs.steps(weights.reverse) {
-            state = rnn_step(from_x, at, from_last(weights, state), state.shape());
-            outputs.set(at, state);
-        }
-        (outputs.stack(), state)
+        let (outputs, [state]) = unroll::<T, Rnn, 1>(self, weights, [state]);
+        (outputs, state)
     }
 
     /// One step of [`lstm`](Var::lstm): the output and the cell (examples, hidden), from what the gates sum over the input
@@ -89,7 +69,8 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn lstm_cell(self, from_last: Var<'t, T>, cell: Var<'t, T>) -> [Var<'t, T>; 2] {
         check_cell("lstm_cell", self, from_last, Some(cell), 4);
-        lstm_step(self, At::ONLY, from_last, cell)
+        // The step does not read the last output, only what was summed over it.
+        Lstm::step(self, At::ONLY, from_last, [cell, cell])
     }
 
     /// One step of [`gru`](Var::gru): the output (examples, hidden), from what the gates sum over the input (this) and over
@@ -100,7 +81,8 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn gru_cell(self, from_last: Var<'t, T>, last: Var<'t, T>) -> Var<'t, T> {
         check_cell("gru_cell", self, from_last, Some(last), 3);
-        gru_step(self, At::ONLY, from_last, last)
+        let [output] = Gru::step(self, At::ONLY, from_last, [last]);
+        output
     }
 
     /// One step of [`rnn`](Var::rnn): the output, from the sums over the input (this) and over the last output, all
@@ -111,23 +93,26 @@ impl<'t, T: Real> Var<'t, T> {
     #[track_caller]
     pub fn rnn_cell(self, from_last: Var<'t, T>) -> Var<'t, T> {
         check_cell("rnn_cell", self, from_last, None, 1);
-        rnn_step(self, At::ONLY, from_last, self.shape())
+        let [output] = Rnn::step(self, At::ONLY, from_last, [self]);
+        output
     }
 }
 
-/// One of how many steps.
-#[derive(Clone, Copy)]
-struct At {
-    step: usize,
-    steps: usize,
-}
-
-impl At {
-    const ONLY: At = At { step: 0, steps: 1 };
-
-    fn of(self, [rows, hidden]: [usize; 2]) -> Step {
-        Step { rows, hidden, steps: self.steps, step: self.step }
+/// A cell over all steps of x, from a state whose first part is the output before: the outputs of all steps, and the last
+/// state.
+#[track_caller]
+fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
+    x: Var<'t, T>,
+    weights: Recurrent<impl Linear<'t, T>>,
+    mut state: [Var<'t, T>; N],
+) -> (Var<'t, T>, [Var<'t, T>; N]) {
+    let from_x = from_inputs(C::NAME, x, weights, &state, C::GATES);
+    let outputs = Outputs::of(x, state[0]);
+    for at in outputs.steps(weights.reverse) {
+        state = C::step(from_x, at, from_last(weights, state[0]), state);
+        outputs.set(at, state[0]);
     }
+    (outputs.stack(), state)
 }
 
 /// What the gates sum over the inputs of all steps: (examples, steps, gates · hidden).
@@ -217,140 +202,4 @@ fn check_cell<T: Real>(name: &str, x: Var<'_, T>, last: Var<'_, T>, state: Optio
         state.map_or(String::new(), |state| format!(" and a state of shape {:?}", state.shape())),
         if state.is_some() { " and (examples, hidden)" } else { "" }
     );
-}
-
-/// Shapes of a state, and of `gates` numbers for each of its elements.
-fn shapes(state: &[usize], gates: usize) -> [[usize; 2]; 2] {
-    [[state[0], state[1]], [state[0], gates * state[1]]]
-}
-
-#[track_caller]
-fn lstm_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, cell: Var<'t, T>) -> [Var<'t, T>; 2] {
-    let [state, kept] = shapes(cell.shape(), LSTM_KEPT);
-    check_sums("lstm", from_last, state, 4);
-    let operation = LstmCell { at: at.of(state) };
-    let [output, cell, _] = from_x.tape().record(operation, &[from_x, from_last, cell], [state, state, kept]);
-    [output, cell]
-}
-
-#[track_caller]
-fn gru_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, last: Var<'t, T>) -> Var<'t, T> {
-    let [state, kept] = shapes(last.shape(), GRU_KEPT);
-    check_sums("gru", from_last, state, 3);
-    let operation = GruCell { at: at.of(state) };
-    from_x.tape().record(operation, &[from_x, from_last, last], [state, kept])[0]
-}
-
-#[track_caller]
-fn rnn_step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, state: &[usize]) -> Var<'t, T> {
-    let [state, _] = shapes(state, 1);
-    check_sums("rnn", from_last, state, 1);
-    let operation = RnnCell { at: at.of(state) };
-    from_x.tape().record(operation, &[from_x, from_last], [state])[0]
-}
-
-/// That the weight of the last output has the right number of rows.
-#[track_caller]
-fn check_sums<T: Real>(name: &str, from_last: Var<'_, T>, state: [usize; 2], gates: usize) {
-    assert!(
-        from_last.shape() == [state[0], gates * state[1]],
-        "{name}: the weight of the last output gives sums of shape {:?}; expected {gates} · {} of them for a state of shape \
-         {state:?}",
-        from_last.shape(),
-        state[1]
-    );
-}
-
-/// The third output is what the way back needs.
-#[derive(Clone, Copy)]
-struct LstmCell {
-    at: Step,
-}
-
-impl<T: Real> Operation<T> for LstmCell {
-    fn name(&self) -> &'static str {
-        "lstm_cell"
-    }
-
-    fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let inputs = [0, 1, 2].map(|k| io.input(k).data);
-        T::lstm(self.at, inputs, io.outputs());
-    }
-
-    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let elements = self.at.rows * self.at.hidden;
-        let adjoints = [0, 1].map(|k| {
-            io.upstream(k).unwrap_or_else(|| {
-                let nothing = io.scratch(elements);
-                nothing.fill(T::ZERO);
-                nothing
-            })
-        });
-        let (sums, cell) = (io.scratch(4 * elements), io.scratch(elements));
-        T::lstm_back(self.at, [io.output(2).data, io.input(2).data], adjoints, [&mut *sums, &mut *cell]);
-        io.accumulate(0, |target, write| self.at.put(sums, 4, target, write));
-        io.accumulate(1, |target, write| scale(T::ONE, sums, target, write));
-        io.accumulate(2, |target, write| scale(T::ONE, cell, target, write));
-    }
-}
-
-/// The second output is what the way back needs.
-#[derive(Clone, Copy)]
-struct GruCell {
-    at: Step,
-}
-
-impl<T: Real> Operation<T> for GruCell {
-    fn name(&self) -> &'static str {
-        "gru_cell"
-    }
-
-    fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let inputs = [0, 1, 2].map(|k| io.input(k).data);
-        T::gru(self.at, inputs, io.outputs());
-    }
-
-    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let Some(g) = io.upstream(0) else { return };
-        let (of_x, of_h, last) = (io.scratch(3 * g.len()), io.scratch(3 * g.len()), io.scratch(g.len()));
-        let values = [io.output(1).data, io.input(1).data, io.input(2).data];
-        T::gru_back(self.at, values, g, [&mut *of_x, &mut *of_h, &mut *last]);
-        io.accumulate(0, |target, write| self.at.put(of_x, 3, target, write));
-        io.accumulate(1, |target, write| scale(T::ONE, of_h, target, write));
-        io.accumulate(2, |target, write| scale(T::ONE, last, target, write));
-    }
-}
-
-#[derive(Clone, Copy)]
-struct RnnCell {
-    at: Step,
-}
-
-impl<T: Real> Operation<T> for RnnCell {
-    fn name(&self) -> &'static str {
-        "rnn_cell"
-    }
-
-    fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let inputs = [0, 1].map(|k| io.input(k).data);
-        T::rnn(self.at, inputs, io.output(0));
-    }
-
-    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let (y, g) = (io.output(0).data, io.upstream(0).expect("the only output"));
-        let sums = io.scratch(g.len());
-        map(OfTanh, [y, g], sums, Write::Store);
-        io.accumulate(0, |target, write| self.at.put(sums, 1, target, write));
-        io.accumulate(1, |target, write| scale(T::ONE, sums, target, write));
-    }
-}
-
-#[derive(Clone, Copy)]
-struct OfTanh;
-
-impl<T: Real> Elementwise<T, 2> for OfTanh {
-    #[inline(always)]
-    fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        g * (T::ONE - y * y)
-    }
 }
