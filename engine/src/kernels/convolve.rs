@@ -17,13 +17,13 @@ use check::{check, check_bias};
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::direct;
+use crate::kernels::direct::{self, Direct};
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::{map, map_slices};
 use crate::kernels::reduce::{Same, sum, sum_columns};
 use crate::kernels::window::{Axis, for_each_run, sizes};
-use crate::kernels::winograd;
+use crate::kernels::winograd::{self, Winograd};
 use crate::threads::{Ragged, Rows, Shared, for_each_part, for_each_with, pieces};
 
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.
@@ -44,6 +44,12 @@ const TASKS: usize = 32;
 
 /// Elements that partial sums of a weight's gradient may take up together.
 const PARTIAL: usize = 1 << 20;
+
+/// A number type that can be convolved. The functions of this module choose the algorithm.
+pub trait Convolve: Direct + Winograd {}
+
+impl Convolve for f32 {}
+impl Convolve for f64 {}
 
 /// The sizes of a convolution of x (batch, groups · channels, elements) with a weight (groups · outputs, channels, taps)
 /// to (batch, groups · outputs, places).
