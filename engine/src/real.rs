@@ -4,10 +4,10 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels::cells::Cells;
-use crate::kernels::convolve::Convolve;
+use crate::kernels::conv::Convolve;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
+use crate::kernels::recurrent_cells::Cells;
 use crate::kernels::special::Special;
 use crate::random::Noise;
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::Random;
 use elbo_engine::kernels::Write;
-use elbo_engine::kernels::convolve::{Geometry, convolve, to_input, to_weight};
+use elbo_engine::kernels::conv::{Geometry, convolve, to_input, to_weight};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::kernels::window::{Axis, sizes};
 use elbo_engine::with_threads;

@@ -32,8 +32,8 @@ fn same_bits(name: &str, shapes: &[&[usize]], f: impl for<'t> Fn(&[Var<'t>]) -> 
 fn pools_have_the_same_bits_for_any_thread_count() {
     let x: &[usize] = &[5, 7, 60, 61];
     same_bits("max_pool", &[x], |x| x[0].max_pool(Pooling::new([3, 2]).stride([2, 1]).padding([1, 0])));
-    same_bits("mean_pool", &[x], |x| x[0].mean_pool(Pooling::new([3, 3]).padding([1, 1]).count_padding(false)));
-    same_bits("adaptive_mean_pool", &[x], |x| x[0].adaptive_mean_pool([7, 4]));
+    same_bits("avg_pool", &[x], |x| x[0].avg_pool(Pooling::new([3, 3]).padding([1, 1]).count_padding(false)));
+    same_bits("adaptive_avg_pool", &[x], |x| x[0].adaptive_avg_pool([7, 4]));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use common::Random;
 use elbo_engine::{
     Attention, Convolution, CrossEntropy, Gradients, Indices, Parameters, Pooling, Reduction, Tape, Tensor, Triangle,
-    Var, hvp, jvp,
+    Var, hvp_by_differences, jvp_by_differences,
 };
 
 /// Of the largest element.
@@ -80,7 +80,7 @@ fn second_derivatives_of_functions_of_one_variable_are_right() {
         let mut x = random.positive(&[9]);
         let v: Vec<f64> = (0..9).map(|_| random.signed()).collect();
         let expected: Vec<f64> = x.data().iter().zip(&v).map(|(&x, v)| second(x) * v).collect();
-        let product = hvp(&mut x, &v, |tape, x| function(tape.param(x)).sum());
+        let product = hvp_by_differences(&mut x, &v, |tape, x| function(tape.param(x)).sum());
         assert_near(&product.values, &expected, name);
         assert!(product.error < TOLERANCE, "{name}: {:e}", product.error);
     }
@@ -91,7 +91,7 @@ fn a_quadratic_form_has_its_matrix() {
     let mut random = Random::new(2);
     let (mut x, a) = (random.tensor(&[6]), random.tensor(&[6, 6]));
     let v = random.tensor(&[6]);
-    let product = hvp(&mut x, v.data(), |tape, x| {
+    let product = hvp_by_differences(&mut x, v.data(), |tape, x| {
         let x = tape.param(x).reshape([1, 6]);
         (x.matmul(tape.constant([6, 6], |i| a.data()[i])) * x).sum()
     });
@@ -108,11 +108,12 @@ fn log_sum_exp_has_the_covariance_of_its_softmax() {
     let p: Vec<f64> = x.data().iter().map(|x| x.exp() / total).collect();
     let mean: f64 = p.iter().zip(v.data()).map(|(p, v)| p * v).sum();
     let expected: Vec<f64> = p.iter().zip(v.data()).map(|(p, v)| p * (v - mean)).collect();
-    let product = hvp(&mut x, v.data(), |tape, x| tape.param(x).log_sum_exp());
+    let product = hvp_by_differences(&mut x, v.data(), |tape, x| tape.param(x).log_sum_exp());
     assert_near(&product.values, &expected, "log-sum-exp");
     // The same curvature, whatever the label.
-    let product =
-        hvp(&mut x, v.data(), |tape, x| tape.param(x).reshape([1, 7]).cross_entropy(tape.alloc_slice(1, |_| 3)));
+    let product = hvp_by_differences(&mut x, v.data(), |tape, x| {
+        tape.param(x).reshape([1, 7]).cross_entropy(tape.alloc_slice(1, |_| 3))
+    });
     assert_near(&product.values, &expected, "cross-entropy");
 }
 
@@ -126,9 +127,9 @@ fn the_log_determinant_has_its_inverses() {
     let inverse = tape.constant([3, 3], |i| a.data()[i]).inverse();
     // d(A⁻ᵀ) = −(A⁻¹ V A⁻¹)ᵀ.
     let expected = -inverse.matmul(tape.input(&v)).matmul(inverse).transpose();
-    let product = hvp(&mut a, v.data(), |tape, a| tape.param(a).logdet());
+    let product = hvp_by_differences(&mut a, v.data(), |tape, a| tape.param(a).logdet());
     assert_near(&product.values, expected.value(), "ln det");
-    let product = jvp(&mut a, v.data(), |tape, a| tape.param(a).inverse());
+    let product = jvp_by_differences(&mut a, v.data(), |tape, a| tape.param(a).inverse());
     assert_near(&product.values, expected.transpose().value(), "A⁻¹");
 }
 
@@ -138,7 +139,7 @@ fn a_product_of_matrices_moves_by_the_product_rule() {
     let mut model = [random.tensor(&[2, 4]), random.tensor(&[4, 3])];
     let move_by = [random.tensor(&[2, 4]), random.tensor(&[4, 3])];
     let v = [move_by[0].data(), move_by[1].data()].concat();
-    let product = jvp(&mut model, &v, |tape, [a, b]| tape.param(a).matmul(tape.param(b)));
+    let product = jvp_by_differences(&mut model, &v, |tape, [a, b]| tape.param(a).matmul(tape.param(b)));
     let tape = Tape::inference();
     let [a, b, da, db] = [&model[0], &model[1], &move_by[0], &move_by[1]].map(|tensor| tape.input(tensor));
     assert_near(&product.values, (da.matmul(b) + a.matmul(db)).value(), "AB");
@@ -188,7 +189,7 @@ const OPERATIONS: &[(&str, Of)] = &[
     }),
     ("pools", |x, w| {
         let x = (x.square() * w.at(0, 0)).reshape([1, 1, 4, 6]);
-        x.mean_pool(Pooling::new([2, 2])) * x.adaptive_mean_pool([2, 3])
+        x.avg_pool(Pooling::new([2, 2])) * x.adaptive_avg_pool([2, 3])
     }),
     ("layer normalisation", |x, w| x.linear(w).layer_norm(1, (), 1e-5)),
     ("rms normalisation", |x, w| x.linear(w).rms_norm(1, (), 1e-5)),
@@ -233,7 +234,7 @@ fn the_jacobian_is_the_transpose_of_the_sweep_back() {
         let mut model = [random.apart(&[4, 6]), random.tensor(&[6, 6])];
         model[0] = Tensor::from_fn([4, 6], |i| 0.3 * model[0].data()[i]);
         let v = elements([random.tensor(&[4, 6]), random.tensor(&[6, 6])]);
-        let forward = jvp(&mut model, &v, |tape, [x, w]| of(tape.param(x), tape.param(w)));
+        let forward = jvp_by_differences(&mut model, &v, |tape, [x, w]| of(tape.param(x), tape.param(w)));
         let weights: Vec<f64> = (0..forward.values.len()).map(|i| (0.7 + 1.9 * i as f64).sin()).collect();
         let mut gradients = Gradients::of(&model);
         let tape = Tape::new();
@@ -252,7 +253,8 @@ fn a_hessian_is_symmetric() {
         let mut model = [random.apart(&[4, 6]), random.tensor(&[6, 6])];
         model[0] = Tensor::from_fn([4, 6], |i| 0.3 * model[0].data()[i]);
         let [u, v] = [0; 2].map(|_| elements([random.tensor(&[4, 6]), random.tensor(&[6, 6])]));
-        let mut times = |v: &[f64]| hvp(&mut model, v, |tape, [x, w]| weighted(of(tape.param(x), tape.param(w))));
+        let mut times =
+            |v: &[f64]| hvp_by_differences(&mut model, v, |tape, [x, w]| weighted(of(tape.param(x), tape.param(w))));
         let (hu, hv) = (times(&u), times(&v));
         let (a, b) = (dot(&u, &hv.values), dot(&v, &hu.values));
         let scale = (dot(&hu.values, &hu.values) * dot(&v, &v)).sqrt();
@@ -265,10 +267,10 @@ fn a_hessian_is_symmetric() {
 fn the_model_is_left_as_it_was_also_after_a_panic() {
     let mut model = [Tensor::new([2], [0.1, 0.7]), Tensor::new([2], [0.3, 1.0 / 3.0])];
     let before = model.clone();
-    hvp(&mut model, &[1.0, 2.0, 3.0, 4.0], |tape, [a, b]| (tape.param(a) * tape.param(b)).exp().sum());
+    hvp_by_differences(&mut model, &[1.0, 2.0, 3.0, 4.0], |tape, [a, b]| (tape.param(a) * tape.param(b)).exp().sum());
     assert!(model == before);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        jvp(&mut model, &[1.0; 4], |tape, [a, _]| tape.param(a).reshape([7]))
+        jvp_by_differences(&mut model, &[1.0; 4], |tape, [a, _]| tape.param(a).reshape([7]))
     }));
     assert!(outcome.is_err() && model == before);
 }
@@ -277,12 +279,12 @@ fn the_model_is_left_as_it_was_also_after_a_panic() {
 fn a_kink_shows_in_the_error() {
     // Nearer than the smallest step.
     let mut x = Tensor::new([1], [1e-4]);
-    assert!(jvp(&mut x, &[1.0], |tape, x| tape.param(x).relu() * 1.5).error > 1e-3);
-    assert_eq!(jvp(&mut x, &[0.0], |tape, x| tape.param(x).relu()).values, [0.0]);
+    assert!(jvp_by_differences(&mut x, &[1.0], |tape, x| tape.param(x).relu() * 1.5).error > 1e-3);
+    assert_eq!(jvp_by_differences(&mut x, &[0.0], |tape, x| tape.param(x).relu()).values, [0.0]);
 }
 
 #[test]
-#[should_panic(expected = "hvp: a direction of 3 elements for a model with 2 learned ones")]
+#[should_panic(expected = "hvp_by_differences: a direction of 3 elements for a model with 2 learned ones")]
 fn a_direction_of_another_length_is_refused() {
-    hvp(&mut Tensor::new([2], [1.0, 2.0]), &[1.0; 3], |tape, x| tape.param(x).sum());
+    hvp_by_differences(&mut Tensor::new([2], [1.0, 2.0]), &[1.0; 3], |tape, x| tape.param(x).sum());
 }

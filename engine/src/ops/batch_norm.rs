@@ -9,7 +9,7 @@ use crate::kernels::normalize::{
     Back, BackEach, Extent, Keep, Kept, Normalized, NormalizedEach, Per, Square, Statistics, WIDTH, channel_sums,
 };
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::ops::scaling::{Scaling, check_eps, inputs, is_wanted, pass_on};
+use crate::ops::norm_affine::{Scaling, check_eps, inputs, is_wanted, pass_on};
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
 

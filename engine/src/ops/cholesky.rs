@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::cholesky::{cholesky, scratch};
 use crate::kernels::gemm::{Matrix, gemm};
-use crate::kernels::triangular::Triangular;
+use crate::kernels::triangular_solve::Triangular;
 use crate::ops::batch::{square, squares, transpose};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp, padded};
-use crate::ops::loss::Reduction;
+use crate::ops::pointwise_loss::Reduction;
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 

@@ -4,7 +4,7 @@ use std::iter::StepBy;
 use std::ops::Range;
 
 use crate::ops::axes::resolve_one;
-use crate::ops::runs::Runs;
+use crate::ops::reduction::Runs;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {

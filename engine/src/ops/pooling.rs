@@ -1,4 +1,4 @@
-//! The settings of a pool, and what max and mean pools have in common.
+//! The settings of a pool, and what max and average pools have in common.
 
 use std::ops::Range;
 
@@ -42,7 +42,7 @@ impl<const D: usize> Pooling<D> {
         self
     }
 
-    /// Imagined elements before the first and behind the last of every axis: −∞ to a max pool, 0 to a mean pool.
+    /// Imagined elements before the first and behind the last of every axis: −∞ to a max pool, 0 to a average pool.
     pub const fn padding(mut self, padding: [usize; D]) -> Self {
         self.padding = padding;
         self
@@ -69,7 +69,7 @@ impl<const D: usize> Pooling<D> {
         self
     }
 
-    /// Whether a mean pool divides by the taps on padding too, or by those on elements alone. Unless set, it does.
+    /// Whether a average pool divides by the taps on padding too, or by those on elements alone. Unless set, it does.
     pub const fn count_padding(mut self, count_padding: bool) -> Self {
         self.count_padding = count_padding;
         self

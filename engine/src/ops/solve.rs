@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::lu;
-use crate::kernels::triangular::Triangular;
+use crate::kernels::triangular_solve::Triangular;
 use crate::ops::batch::{for_each_pair, square, squares, transpose};
 use crate::ops::broadcast::broadcast_shape;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};

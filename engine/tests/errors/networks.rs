@@ -51,14 +51,14 @@ fn pools_that_do_not_fit() {
     let tape = Tape::new();
     let [x, empty] = [&x, &empty].map(|tensor| tape.input(tensor));
     panics(&["max_pool", "[2, 4, 5, 6]", "1 spatial axes"], || x.max_pool(Pooling::new([2])));
-    panics(&["mean_pool", "[2, 4, 5, 6]", "3 spatial axes"], || x.mean_pool(Pooling::new([2, 2, 2])));
+    panics(&["avg_pool", "[2, 4, 5, 6]", "3 spatial axes"], || x.avg_pool(Pooling::new([2, 2, 2])));
     panics(&["max_pool", "axis 0", "spans 7", "has 5"], || x.max_pool(Pooling::new([4, 1]).dilation([2, 1])));
-    panics(&["mean_pool", "axis 1", "window 0", "padding alone"], || x.mean_pool(Pooling::new([1, 2]).padding([0, 2])));
+    panics(&["avg_pool", "axis 1", "window 0", "padding alone"], || x.avg_pool(Pooling::new([1, 2]).padding([0, 2])));
     panics(&["max_pool", "axis 0", "padding alone"], || empty.max_pool(Pooling::new([2, 2]).padding([1, 0])));
     panics(&["max_pool", "memory"], || x.max_pool(Pooling::new([2, 2]).padding([usize::MAX, 0])));
-    panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[3]", "1 spatial axes"], || x.adaptive_mean_pool([3]));
-    panics(&["adaptive_mean_pool", "[2, 4, 5, 6]", "[0, 1]"], || x.adaptive_mean_pool([0, 1]));
-    panics(&["adaptive_mean_pool", "[2, 4, 0, 6]", "at least 1"], || empty.adaptive_mean_pool([2, 1]));
+    panics(&["adaptive_avg_pool", "[2, 4, 5, 6]", "[3]", "1 spatial axes"], || x.adaptive_avg_pool([3]));
+    panics(&["adaptive_avg_pool", "[2, 4, 5, 6]", "[0, 1]"], || x.adaptive_avg_pool([0, 1]));
+    panics(&["adaptive_avg_pool", "[2, 4, 0, 6]", "at least 1"], || empty.adaptive_avg_pool([2, 1]));
 }
 
 #[test]

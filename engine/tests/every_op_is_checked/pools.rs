@@ -11,12 +11,12 @@ pub(crate) const CHECKS: &[Check] = &[
         pool::<2>(random, true);
         pool::<3>(random, true);
     }),
-    ("mean_pool", |random| {
+    ("avg_pool", |random| {
         pool::<1>(random, false);
         pool::<2>(random, false);
         pool::<3>(random, false);
     }),
-    ("adaptive_mean_pool", |random| {
+    ("adaptive_avg_pool", |random| {
         adaptive::<1>(random);
         adaptive::<2>(random);
         adaptive::<3>(random);
@@ -76,7 +76,7 @@ fn pool<const D: usize>(random: &mut Random, is_max: bool) {
     let mut x = if is_max { apart(random, &shape) } else { random.tensor(&shape) };
 
     let tape = Tape::new();
-    let ours = if is_max { tape.input(&x).max_pool(settings) } else { tape.input(&x).mean_pool(settings) };
+    let ours = if is_max { tape.input(&x).max_pool(settings) } else { tape.input(&x).avg_pool(settings) };
     let expected = definition(&x, &axes, is_max, count_padding);
     assert_eq!(ours.shape(), expected.shape(), "{axes:?}");
     for (y, expected) in ours.value().iter().zip(expected.data()) {
@@ -85,7 +85,7 @@ fn pool<const D: usize>(random: &mut Random, is_max: bool) {
 
     match is_max {
         true => agree(&mut x, |tape, x| tape.param(x).max_pool(settings)),
-        false => agree(&mut x, |tape, x| tape.param(x).mean_pool(settings).square()),
+        false => agree(&mut x, |tape, x| tape.param(x).avg_pool(settings).square()),
     }
 }
 
@@ -131,15 +131,15 @@ fn adaptive<const D: usize>(random: &mut Random) {
     let output: [usize; D] = std::array::from_fn(|_| 1 + random.below(6));
     let shape = [&[random.below(3), 1 + random.below(2)][..], &input].concat();
     let mut x = random.tensor(&shape);
-    agree(&mut x, |tape, x| tape.param(x).adaptive_mean_pool(output).square());
+    agree(&mut x, |tape, x| tape.param(x).adaptive_avg_pool(output).square());
     // One window is the mean, and as many windows as elements are the elements.
     let tape = Tape::new();
     let x = tape.input(&x);
     let spatial: Vec<isize> = (2..2 + D as isize).collect();
-    let (global, mean) = (x.adaptive_mean_pool([1; D]), x.mean_axes(&spatial, true));
+    let (global, mean) = (x.adaptive_avg_pool([1; D]), x.mean_axes(&spatial, true));
     assert_eq!(global.shape(), mean.shape());
     assert!(global.value().iter().zip(mean.value()).all(|(a, b)| (a - b).abs() < 1e-14));
-    assert_eq!(x.adaptive_mean_pool(input).value(), x.value());
+    assert_eq!(x.adaptive_avg_pool(input).value(), x.value());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Convolutions whose sizes contradict each other or the slices.
 
 use elbo_engine::kernels::Write;
-use elbo_engine::kernels::convolve::{Geometry, convolve, to_bias, to_input, to_weight};
+use elbo_engine::kernels::conv::{Geometry, convolve, to_bias, to_input, to_weight};
 use elbo_engine::kernels::window::{Axis, sizes};
 
 use super::{Random, at_every_level, count, hostile, is_refused, near, outcome, panics};

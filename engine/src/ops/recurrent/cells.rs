@@ -1,9 +1,9 @@
 //! One step of a recurrent cell as an operation.
 
 use crate::kernels::Write;
-use crate::kernels::cells::{GRU_KEPT, LSTM_KEPT, Step};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, scale};
+use crate::kernels::recurrent_cells::{GRU_KEPT, LSTM_KEPT, Step};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// One of how many steps.

@@ -14,20 +14,20 @@ impl<'t, T: Real> Var<'t, T> {
     /// # Panics
     /// If x has not this shape, or a window does not fit or lies on padding alone.
     #[track_caller]
-    pub fn mean_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
-        let (windows, shape) = settings.over("mean_pool", self.shape());
-        self.tape().record(MeanPool { windows }, &[self], [shape])[0]
+    pub fn avg_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
+        let (windows, shape) = settings.over("avg_pool", self.shape());
+        self.tape().record(AvgPool { windows }, &[self], [shape])[0]
     }
 }
 
 #[derive(Clone, Copy)]
-struct MeanPool {
+struct AvgPool {
     windows: Windows,
 }
 
-impl<T: Real> Operation<T> for MeanPool {
+impl<T: Real> Operation<T> for AvgPool {
     fn name(&self) -> &'static str {
-        "mean_pool"
+        "avg_pool"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

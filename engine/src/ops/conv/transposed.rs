@@ -1,9 +1,9 @@
 //! Transposed convolution: a convolution's way back to its input, as a map of its own.
 
 use crate::kernels::Write;
-use crate::kernels::convolve::{self, Geometry};
+use crate::kernels::conv::{self, Geometry};
 use crate::kernels::window::sizes;
-use crate::ops::convolution::{Transposed, check_bias};
+use crate::ops::conv::settings::{Transposed, check_bias};
 use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -59,7 +59,7 @@ impl<T: Real> Operation<T> for ConvolveTransposed {
         let (x, w) = (io.input(0).data, io.input(1).data);
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
         let scratch = io.scratch(g.to_input_scratch());
-        convolve::to_input(g, x, w, bias, io.output(0), Write::Store, scratch);
+        conv::to_input(g, x, w, bias, io.output(0), Write::Store, scratch);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
@@ -68,15 +68,15 @@ impl<T: Real> Operation<T> for ConvolveTransposed {
         let y = io.upstream(0).expect("the only output");
         if io.is_wanted(0) {
             let scratch = io.scratch(g.convolve_scratch());
-            io.accumulate(0, |target, write| convolve::convolve(g, y, w, None, target, write, scratch));
+            io.accumulate(0, |target, write| conv::convolve(g, y, w, None, target, write, scratch));
         }
         if io.is_wanted(1) {
             let scratch = io.scratch(g.to_weight_scratch());
-            io.accumulate(1, |target, write| convolve::to_weight(g, y, x, target, write, scratch));
+            io.accumulate(1, |target, write| conv::to_weight(g, y, x, target, write, scratch));
         }
         if io.inputs() == 3 {
             let [elements, _, _] = sizes(g.axes);
-            io.accumulate(2, |target, write| convolve::to_bias(y, elements, target, write));
+            io.accumulate(2, |target, write| conv::to_bias(y, elements, target, write));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::kernels::Write;
-use crate::ops::blocks::for_each_part;
+use crate::ops::parts::for_each_part;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {

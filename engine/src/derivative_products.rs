@@ -35,22 +35,22 @@ pub struct Product {
 /// [`gradcheck`](crate::gradcheck()). Costs 14 forwards. The model is left as it was, bit for bit.
 ///
 /// ```
-/// use elbo_engine::{Tensor, jvp};
+/// use elbo_engine::{Tensor, jvp_by_differences};
 ///
 /// let mut x = Tensor::new([2], [0.0, 1.0]);
-/// let product = jvp(&mut x, &[1.0, 3.0], |tape, x| tape.param(x).exp());
+/// let product = jvp_by_differences(&mut x, &[1.0, 3.0], |tape, x| tape.param(x).exp());
 /// assert!((product.values[1] - 3.0 * 1f64.exp()).abs() < 1e-9);
 /// ```
 ///
 /// # Panics
 /// If `direction` has another number of elements than the learned parameters, or if `f` panics.
 #[track_caller]
-pub fn jvp<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
+pub fn jvp_by_differences<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
 where
     M: Parameters<Scalar = f64> + ?Sized,
     F: for<'t> Fn(&'t Tape<f64>, &'t M) -> Var<'t, f64>,
 {
-    along("jvp", model, direction, &mut |model| {
+    along("jvp_by_differences", model, direction, &mut |model| {
         let tape = Tape::inference();
         f(&tape, model).value().to_vec()
     })
@@ -63,10 +63,10 @@ where
 /// bit.
 ///
 /// ```
-/// use elbo_engine::{Tensor, hvp};
+/// use elbo_engine::{Tensor, hvp_by_differences};
 ///
 /// let mut x = Tensor::new([2], [1.0, 2.0]);
-/// let product = hvp(&mut x, &[1.0, 0.0], |tape, x| tape.param(x).prod().square());
+/// let product = hvp_by_differences(&mut x, &[1.0, 0.0], |tape, x| tape.param(x).prod().square());
 /// // d²(ab)²/da² = 2b², d²(ab)²/da db = 4ab.
 /// assert!((product.values[0] - 8.0).abs() < 1e-8 && (product.values[1] - 8.0).abs() < 1e-8);
 /// ```
@@ -75,19 +75,19 @@ where
 /// If `direction` has another number of elements than the learned parameters, if the value of `f` is not one element, or
 /// if `f` panics.
 #[track_caller]
-pub fn hvp<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
+pub fn hvp_by_differences<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
 where
     M: Parameters<Scalar = f64> + ?Sized,
     F: for<'t> Fn(&'t Tape<f64>, &'t M) -> Var<'t, f64>,
 {
     let mut gradients = Gradients::of(&*model);
-    along("hvp", model, direction, &mut |model| {
+    along("hvp_by_differences", model, direction, &mut |model| {
         gradients.clear();
         let tape = Tape::new();
         let value = f(&tape, model);
         assert!(
             value.len() == 1,
-            "hvp: the value has shape {:?}; take `.sum()` or `.mean()` of it first",
+            "hvp_by_differences: the value has shape {:?}; take `.sum()` or `.mean()` of it first",
             value.shape()
         );
         value.backward(&mut gradients);

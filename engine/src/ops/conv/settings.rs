@@ -1,6 +1,6 @@
 //! The settings of a convolution, and what they make of two shapes.
 
-use crate::kernels::convolve::Geometry;
+use crate::kernels::conv::Geometry;
 use crate::kernels::window::Axis;
 use crate::{Real, Shape, Var};
 

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, apart, tiles, vectors};
 use crate::kernels::Write;
 use crate::kernels::avx512::{first_lanes, transpose, with_features};
-use crate::kernels::convolve::Geometry;
+use crate::kernels::conv::Geometry;
 use crate::kernels::window::{Axis, sizes};
 
 /// Rows of a plane that are asked for ahead.

@@ -15,7 +15,7 @@ pub(super) use to_weight::{to_weight, weight_fits, weight_scratch};
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::{Geometry, check_scratch};
+use crate::kernels::conv::{Geometry, check_scratch};
 use crate::kernels::dispatch::{Level, level};
 use crate::kernels::window::{Axis, sizes};
 use crate::threads::{Rows, for_each_with, pieces};

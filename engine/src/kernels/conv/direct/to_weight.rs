@@ -7,7 +7,7 @@
 use super::{FEWEST, LANES, LARGEST, copy_inside, fits, padded, padded_length};
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::{Geometry, check_scratch};
+use crate::kernels::conv::{Geometry, check_scratch};
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::sizes;

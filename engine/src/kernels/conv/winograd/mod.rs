@@ -13,8 +13,8 @@
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::convolve::{Geometry, check_scratch};
-use crate::kernels::direct::FEWEST;
+use crate::kernels::conv::direct::FEWEST;
+use crate::kernels::conv::{Geometry, check_scratch};
 use crate::kernels::dispatch::Level;
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;

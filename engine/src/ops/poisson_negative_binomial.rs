@@ -2,7 +2,7 @@
 
 use crate::kernels::dispatch::Simd;
 use crate::kernels::math::Math;
-use crate::ops::loss::{Pointwise, Reduction, record};
+use crate::ops::pointwise_loss::{Pointwise, Reduction, record};
 use crate::{Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {

@@ -9,21 +9,22 @@
 //! for any number of threads. Each routine says how much scratch memory it needs.
 
 mod check;
+mod direct;
+mod winograd;
 
 use std::ops::Range;
 
-pub(super) use check::check_scratch;
-use check::{check, check_bias};
+use check::{check, check_bias, check_scratch};
+use direct::Direct;
+use winograd::Winograd;
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::direct::{self, Direct};
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::{map, map_slices};
 use crate::kernels::reduce::{Same, sum, sum_columns};
 use crate::kernels::window::{Axis, for_each_run, sizes};
-use crate::kernels::winograd::{self, Winograd};
 use crate::threads::{Ragged, Rows, Shared, for_each_part, for_each_with, pieces};
 
 /// Elements of a block of patches: a quarter of a megabyte in single precision, within a second-level cache.

@@ -2,18 +2,18 @@
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::ops::blocks::for_each_part;
+use crate::ops::parts::for_each_part;
 
 /// An array seen from one axis: blocks, in each of which `length` runs of `inner` elements lie one behind the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Along {
+pub(crate) struct AxisView {
     pub(crate) length: usize,
     pub(crate) inner: usize,
 }
 
-impl Along {
+impl AxisView {
     pub(crate) fn new(shape: &[usize], axis: usize) -> Self {
-        Along { length: shape[axis], inner: shape[axis + 1..].iter().product() }
+        AxisView { length: shape[axis], inner: shape[axis + 1..].iter().product() }
     }
 
     /// The elements of a block.

@@ -11,23 +11,23 @@ use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// x (batch, channels, `D` spatial axes) as `output` means along every spatial axis: of n elements, the i-th of m
-    /// windows covers those from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉. One window is global mean pooling.
+    /// windows covers those from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉. One window is global average pooling.
     ///
     /// # Panics
     /// If x has not this shape, a spatial axis of it is empty, or no window is asked for.
     #[track_caller]
-    pub fn adaptive_mean_pool<const D: usize>(self, output: [usize; D]) -> Var<'t, T> {
+    pub fn adaptive_avg_pool<const D: usize>(self, output: [usize; D]) -> Var<'t, T> {
         const { assert!(1 <= D && D <= 3, "a pool has one, two or three spatial axes") }
         let x = self.shape();
         assert!(
             x.len() == D + 2,
-            "adaptive_mean_pool: x of shape {x:?} to {output:?} windows; expected (batch, channels, {D} spatial axes)"
+            "adaptive_avg_pool: x of shape {x:?} to {output:?} windows; expected (batch, channels, {D} spatial axes)"
         );
         assert!(
             !output.contains(&0) && !x[2..].contains(&0),
-            "adaptive_mean_pool: x of shape {x:?} to {output:?} windows; along every spatial axis both must be at least 1"
+            "adaptive_avg_pool: x of shape {x:?} to {output:?} windows; along every spatial axis both must be at least 1"
         );
-        let mut pool = AdaptiveMeanPool { planes: x[0].saturating_mul(x[1]), input: [1; 3], output: [1; 3] };
+        let mut pool = AdaptiveAvgPool { planes: x[0].saturating_mul(x[1]), input: [1; 3], output: [1; 3] };
         pool.input[3 - D..].copy_from_slice(&x[2..]);
         pool.output[3 - D..].copy_from_slice(&output);
         let shape: Shape = x[..2].iter().chain(&output).copied().collect();
@@ -36,13 +36,13 @@ impl<'t, T: Real> Var<'t, T> {
 }
 
 #[derive(Clone, Copy)]
-struct AdaptiveMeanPool {
+struct AdaptiveAvgPool {
     planes: usize,
     input: [usize; 3],
     output: [usize; 3],
 }
 
-impl AdaptiveMeanPool {
+impl AdaptiveAvgPool {
     fn sizes(&self) -> [usize; 2] {
         [self.input.iter().product(), self.output.iter().product()]
     }
@@ -79,9 +79,9 @@ impl AdaptiveMeanPool {
     }
 }
 
-impl<T: Real> Operation<T> for AdaptiveMeanPool {
+impl<T: Real> Operation<T> for AdaptiveAvgPool {
     fn name(&self) -> &'static str {
-        "adaptive_mean_pool"
+        "adaptive_avg_pool"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -107,7 +107,7 @@ impl<T: Real> Operation<T> for AdaptiveMeanPool {
 }
 
 struct Forward<'a, T> {
-    pool: AdaptiveMeanPool,
+    pool: AdaptiveAvgPool,
     x: &'a [T],
     out: &'a mut [T],
 }
@@ -133,7 +133,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
 }
 
 struct Backward<'a, T> {
-    pool: AdaptiveMeanPool,
+    pool: AdaptiveAvgPool,
     g: &'a [T],
     target: &'a mut [T],
     write: Write,

@@ -9,7 +9,7 @@ use crate::kernels::normalize::{
     Back, Correlation, Extent, Keep, Kept, Normalized, Per, Product, Square, Statistics, channel_sums,
 };
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::ops::scaling::{Scaling, check_eps, inputs, is_wanted, pass_on};
+use crate::ops::norm_affine::{Scaling, check_eps, inputs, is_wanted, pass_on};
 use crate::threads::{GRAIN, Rows, Split, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 

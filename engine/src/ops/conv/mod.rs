@@ -1,10 +1,16 @@
 //! Convolution in one, two and three dimensions.
 
+mod settings;
+mod transposed;
+
+pub use settings::{Convolution, Transposed};
+pub(crate) use transposed::convolve_transposed;
+
 use crate::kernels::Write;
-use crate::kernels::convolve::{self, Geometry};
+use crate::kernels::conv::{self, Geometry};
 use crate::kernels::window::sizes;
-use crate::ops::convolution::check_bias;
-use crate::{Adjoints, Convolution, Evaluation, Linear, Operand, Operation, Real, Var};
+use crate::ops::conv::settings::check_bias;
+use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The convolution of x (batch, channels, `D` spatial axes) with a weight (outputs, channels / groups, `D` kernel
@@ -57,7 +63,7 @@ impl<T: Real> Operation<T> for Convolve {
         let (x, w) = (io.input(0).data, io.input(1).data);
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
         let scratch = io.scratch(g.convolve_scratch());
-        convolve::convolve(g, x, w, bias, io.output(0), Write::Store, scratch);
+        conv::convolve(g, x, w, bias, io.output(0), Write::Store, scratch);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
@@ -66,15 +72,15 @@ impl<T: Real> Operation<T> for Convolve {
         let y = io.upstream(0).expect("the only output");
         if io.is_wanted(0) {
             let scratch = io.scratch(g.to_input_scratch());
-            io.accumulate(0, |target, write| convolve::to_input(g, y, w, None, target, write, scratch));
+            io.accumulate(0, |target, write| conv::to_input(g, y, w, None, target, write, scratch));
         }
         if io.is_wanted(1) {
             let scratch = io.scratch(g.to_weight_scratch());
-            io.accumulate(1, |target, write| convolve::to_weight(g, x, y, target, write, scratch));
+            io.accumulate(1, |target, write| conv::to_weight(g, x, y, target, write, scratch));
         }
         if io.inputs() == 3 {
             let [_, places, _] = sizes(g.axes);
-            io.accumulate(2, |target, write| convolve::to_bias(y, places, target, write));
+            io.accumulate(2, |target, write| conv::to_bias(y, places, target, write));
         }
     }
 }
