@@ -1,12 +1,18 @@
 //! Scaled dot-product attention: softmax(q · kᵀ / √d + mask) · v, a block of queries at a time.
 
+mod settings;
+mod weights;
+
 use std::ops::Range;
 
+pub use settings::Attention;
+use settings::{Kind, check_mask};
+use weights::{Again, Changes, Mask, Means, Softmax};
+
 use crate::kernels::Write;
-use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::dispatch::dispatch;
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::scale;
-use crate::kernels::reduce::{LANES, padded};
 use crate::threads::{Ragged, Rows, Undivided, for_each_with, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -18,88 +24,6 @@ const QUERIES: [usize; 2] = [8, 64];
 
 /// Multiply-adds below which attention stays on one thread.
 const PARALLEL: usize = 1 << 20;
-
-/// How attention goes: which keys a query may attend to, what is added to the scores, and their scale. Unless set, every
-/// query attends to every key, and the scale is 1/√d.
-///
-/// ```
-/// use elbo_engine::{Attention, Tape, Tensor};
-///
-/// let x: Tensor = Tensor::from_fn([2, 5, 8], |i| (i as f64).sin());
-/// let tape = Tape::new();
-/// let x = tape.input(&x);
-/// assert_eq!(x.attention(x, x, Attention::new().causal()).shape(), [2, 5, 8]);
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Attention<'t, T: Real = f32> {
-    causal: bool,
-    mask: Option<(Kind, Var<'t, T>)>,
-    scale: Option<f64>,
-}
-
-impl<'t, T: Real> Attention<'t, T> {
-    /// Every query attends to every key.
-    pub const fn new() -> Self {
-        Attention { causal: false, mask: None, scale: None }
-    }
-
-    /// Query i attends to keys 0 to i alone.
-    pub const fn causal(mut self) -> Self {
-        self.causal = true;
-        self
-    }
-
-    /// Adds `mask` to the scores, before the softmax. It is (queries, keys), or has axes before these that are each 1 or
-    /// as long as the batch's; it may be learned.
-    ///
-    /// # Panics
-    /// If there is a mask already.
-    #[track_caller]
-    pub fn bias(mut self, mask: Var<'t, T>) -> Self {
-        self.set(Kind::Added, mask);
-        self
-    }
-
-    /// Lets a query attend to a key where `mask`, of a shape as in [`bias`](Attention::bias), is not 0. A query that may
-    /// attend to nothing has the value 0. Nothing is passed back to the mask.
-    ///
-    /// # Panics
-    /// If there is a mask already.
-    #[track_caller]
-    pub fn allow(mut self, mask: Var<'t, T>) -> Self {
-        self.set(Kind::Allowed, mask);
-        self
-    }
-
-    /// What q · kᵀ is multiplied with, instead of 1/√d.
-    ///
-    /// # Panics
-    /// If it is no finite number.
-    #[track_caller]
-    pub fn scale(mut self, scale: f64) -> Self {
-        assert!(scale.is_finite(), "Attention: the scale is {scale}; it must be a finite number");
-        self.scale = Some(scale);
-        self
-    }
-
-    #[track_caller]
-    fn set(&mut self, kind: Kind, mask: Var<'t, T>) {
-        assert!(self.mask.is_none(), "Attention: there is a mask already; multiply or add the two");
-        self.mask = Some((kind, mask));
-    }
-}
-
-impl<T: Real> Default for Attention<'_, T> {
-    fn default() -> Self {
-        Attention::new()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Added,
-    Allowed,
-}
 
 impl<'t, T: Real> Var<'t, T> {
     /// Attention of queries, this (.., queries, d), to keys `k` (.., keys, d) with values `v` (.., keys, e): the mean of
@@ -149,19 +73,6 @@ fn misfit([q, k, v]: [&[usize]; 3]) -> ! {
     panic!(
         "attention: q of shape {q:?}, k of shape {k:?} and v of shape {v:?}; expected (.., queries, d), (.., keys, d) and \
          (.., keys, e) with equal axes before these"
-    );
-}
-
-#[track_caller]
-fn check_mask(mask: &[usize], batch: &[usize], scores: [usize; 2]) {
-    let fits = mask.split_last_chunk::<2>().is_some_and(|(outer, last)| {
-        let pairs = outer.iter().rev().zip(batch.iter().rev());
-        *last == scores && outer.len() <= batch.len() && pairs.clone().all(|(mask, batch)| mask == batch || *mask == 1)
-    });
-    assert!(
-        fits,
-        "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or axes before these that are each 1 \
-         or as in the batch {batch:?}"
     );
 }
 
@@ -365,176 +276,6 @@ impl<T: Real> Operation<T> for Operator {
         );
         for (i, target) in targets.iter().enumerate().filter(|&(i, _)| wanted[i]) {
             io.accumulate(i, |into, write| scale(T::ONE, target, into, write));
-        }
-    }
-}
-
-/// The mask of some queries, all keys in a row.
-#[derive(Clone, Copy)]
-enum Mask<'a, T> {
-    None,
-    Added(&'a [T]),
-    Allowed(&'a [T]),
-}
-
-impl<T: Real> Mask<'_, T> {
-    /// The scores of query `i`, of `all` keys, from their products: scaled, and masked.
-    #[inline(always)]
-    fn apply(self, i: usize, all: usize, scale: T, scores: &mut [T]) {
-        match self {
-            Mask::None => scores.iter_mut().for_each(|score| *score *= scale),
-            Mask::Added(mask) => {
-                let mask = &mask[i * all..][..scores.len()];
-                scores.iter_mut().zip(mask).for_each(|(score, &mask)| *score = *score * scale + mask);
-            }
-            Mask::Allowed(mask) => {
-                let (mask, never) = (&mask[i * all..][..scores.len()], T::from_f64(f64::NEG_INFINITY));
-                for (score, &mask) in scores.iter_mut().zip(mask) {
-                    *score = if mask == T::ZERO { never } else { *score * scale };
-                }
-            }
-        }
-    }
-}
-
-impl Operator {
-    /// Of `keys` keys, how many query `query` attends to at most.
-    #[inline(always)]
-    fn attended(&self, query: usize, keys: usize) -> usize {
-        if self.causal { keys.min(query + 1) } else { keys }
-    }
-}
-
-/// From products to weights, row by row, and what the adjoint needs to find them again.
-struct Softmax<'a, T> {
-    of: &'a Operator,
-    /// The number of the first query.
-    first: usize,
-    keys: usize,
-    mask: Mask<'a, T>,
-    scores: &'a mut [T],
-    largest: &'a mut [T],
-    rest: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Softmax<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Softmax { of, first, keys, mask, scores, largest, rest } = self;
-        let never = T::from_f64(f64::NEG_INFINITY);
-        let scale = T::from_f64(of.scale);
-        for (i, (largest, rest)) in largest.iter_mut().zip(rest).enumerate() {
-            let row = &mut scores[i * keys..][..keys];
-            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
-            beyond.fill(T::ZERO);
-            mask.apply(i, of.keys, scale, row);
-            let mut lanes = [never; LANES];
-            for chunk in row.chunks(LANES) {
-                for (max, x) in lanes.iter_mut().zip(padded(chunk, never)) {
-                    *max = if x <= *max { *max } else { x };
-                }
-            }
-            let max = lanes.into_iter().fold(never, |max, x| if x <= max { max } else { x });
-            if max == never {
-                // A query that may attend to nothing; (−∞ − 0) − ∞ gives the adjoint the weight 0 too.
-                row.fill(T::ZERO);
-                (*largest, *rest) = (T::ZERO, T::from_f64(f64::INFINITY));
-                continue;
-            }
-            let mut sums = [T::ZERO; LANES];
-            for chunk in row.chunks_mut(LANES) {
-                let mut weights = padded(chunk, never);
-                for (sum, weight) in sums.iter_mut().zip(&mut weights) {
-                    *weight = (*weight - max).exp::<S>();
-                    *sum += *weight;
-                }
-                chunk.iter_mut().zip(weights).for_each(|(out, weight)| *out = weight);
-            }
-            let sum: T = sums.into_iter().sum();
-            row.iter_mut().for_each(|weight| *weight /= sum);
-            (*largest, *rest) = (max, sum.ln::<S>());
-        }
-    }
-}
-
-/// The weights again, from the products and what the forward kept.
-struct Again<'a, T> {
-    of: &'a Operator,
-    first: usize,
-    keys: usize,
-    mask: Mask<'a, T>,
-    weights: &'a mut [T],
-    largest: &'a [T],
-    rest: &'a [T],
-}
-
-impl<T: Real> Kernel for Again<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Again { of, first, keys, mask, weights, largest, rest } = self;
-        let scale = T::from_f64(of.scale);
-        for (i, (&largest, &rest)) in largest.iter().zip(rest).enumerate() {
-            let row = &mut weights[i * keys..][..keys];
-            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
-            beyond.fill(T::ZERO);
-            mask.apply(i, of.keys, scale, row);
-            row.iter_mut().for_each(|weight| *weight = ((*weight - largest) - rest).exp::<S>());
-        }
-    }
-}
-
-/// Σ g y for every query: the mean of the weights' adjoints.
-struct Means<'a, T> {
-    y: &'a [T],
-    g: &'a [T],
-    width: usize,
-    means: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Means<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        for (i, mean) in self.means.iter_mut().enumerate() {
-            let [y, g] = [self.y, self.g].map(|x| &x[i * self.width..][..self.width]);
-            *mean = y.iter().zip(g).map(|(&y, &g)| y * g).sum();
-        }
-    }
-}
-
-/// The products' adjoints, weight · (its adjoint − their mean) · scale, from the weights' in `changes`; an added mask's
-/// are the same without the scale.
-struct Changes<'a, T> {
-    of: &'a Operator,
-    keys: usize,
-    weights: &'a [T],
-    means: &'a [T],
-    changes: &'a mut [T],
-    /// For all keys of every query, or empty.
-    to_mask: &'a mut [T],
-}
-
-impl<T: Real> Kernel for Changes<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let Changes { of, keys, weights, means, changes, to_mask } = self;
-        let scale = T::from_f64(of.scale);
-        for (i, &mean) in means.iter().enumerate() {
-            let weights = &weights[i * keys..][..keys];
-            let changes = &mut changes[i * keys..][..keys];
-            changes.iter_mut().zip(weights).for_each(|(change, &weight)| *change = weight * (*change - mean));
-            if !to_mask.is_empty() {
-                let to_mask = &mut to_mask[i * of.keys..][..keys];
-                to_mask.iter_mut().zip(&*changes).for_each(|(target, &change)| *target += change);
-            }
-            changes.iter_mut().for_each(|change| *change *= scale);
         }
     }
 }

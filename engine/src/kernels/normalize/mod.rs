@@ -3,13 +3,16 @@
 //! A mean is held in two summands, the nearest number to it and the rest: the difference from an x near the mean loses
 //! nothing, however large both are. The variance is the mean square of these differences, not a difference of squares.
 
+mod channel_sums;
+
 use std::ops::Range;
 
+pub(crate) use channel_sums::{Per, channel_sums};
+
 use crate::Real;
-use crate::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::kernels::dispatch::Simd;
 use crate::kernels::map::Elementwise;
-use crate::kernels::reduce::{Same, sum_slices};
-use crate::threads::{GRAIN, Rows, Split, for_each_part};
+use crate::threads::{GRAIN, Split, for_each_part};
 
 /// Channels that are summed side by side where neighbouring elements are of different channels.
 pub(crate) const WIDTH: usize = 32;
@@ -214,15 +217,6 @@ impl<T: Real> Elementwise<T, 7> for BackEach {
     }
 }
 
-/// Which statistics an element was normalised with.
-#[derive(Clone, Copy)]
-pub(crate) enum Per {
-    /// Those of its channel.
-    Channel,
-    /// Those of its example and its group of so many channels.
-    Group(usize),
-}
-
 /// An array (batch, channels, spatial).
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
@@ -243,100 +237,5 @@ impl Extent {
     pub(crate) fn segment(self, n: usize, channel: usize) -> Range<usize> {
         let start = (n * self.channels + channel) * self.spatial;
         start..start + self.spatial
-    }
-}
-
-/// The adjoints of bias and weight: `sums` is Σ g for every channel, and then Σ g x̂ for every channel.
-pub(crate) fn channel_sums<T: Real>(extent: Extent, per: Per, kept: Kept<'_, T>, x: &[T], g: &[T], sums: &mut [T]) {
-    let (plain, scaled) = sums.split_at_mut(extent.channels);
-    extent.for_each_part((Rows::new(plain, 1), Rows::new(scaled, 1)), &|channels, (plain, scaled)| {
-        let (plain, scaled) = (plain.data, scaled.data);
-        dispatch(ChannelSums { extent, per, kept, x, g, first: channels.start, plain, scaled });
-    });
-}
-
-struct ChannelSums<'a, T> {
-    extent: Extent,
-    per: Per,
-    kept: Kept<'a, T>,
-    x: &'a [T],
-    g: &'a [T],
-    /// The channel of the first sum.
-    first: usize,
-    plain: &'a mut [T],
-    scaled: &'a mut [T],
-}
-
-impl<T: Real> Kernel for ChannelSums<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        if self.extent.spatial == 1 {
-            self.side_by_side();
-            return;
-        }
-        let ChannelSums { extent, per, kept, x, g, first, plain, scaled } = self;
-        for (i, (plain, scaled)) in plain.iter_mut().zip(scaled).enumerate() {
-            let channel = first + i;
-            let (mut sum, mut correlation) = (0.0, 0.0);
-            for n in 0..extent.batch {
-                let of = kept.at(match per {
-                    Per::Channel => channel,
-                    Per::Group(size) => n * (extent.channels / size) + channel / size,
-                });
-                let segment = extent.segment(n, channel);
-                let (x, g) = (&x[segment.clone()], &g[segment]);
-                sum += sum_slices::<S, T, _, 1>(Same, [g]);
-                correlation += of.factor.to_f64() * sum_slices::<S, T, _, 2>(Correlation(of), [g, x]);
-            }
-            (*plain, *scaled) = (T::from_f64(sum), T::from_f64(correlation));
-        }
-    }
-}
-
-impl<T: Real> ChannelSums<'_, T> {
-    #[inline(always)]
-    fn side_by_side(self) {
-        let ChannelSums { extent, per, kept, x, g, first, plain, scaled } = self;
-        let channels = extent.channels;
-        let mut done = 0;
-        while done < plain.len() {
-            let start = first + done;
-            // Within one group.
-            let group = match per {
-                Per::Channel => channels,
-                Per::Group(size) => size,
-            };
-            let len = WIDTH.min(plain.len() - done).min(group - start % group);
-            let columns = start..start + len;
-            let (mut sums, mut correlations) = ([0.0; WIDTH], [0.0; WIDTH]);
-            for n in 0..extent.batch {
-                let row = n * channels;
-                let pairs = x[row..][columns.clone()].iter().zip(&g[row..][columns.clone()]);
-                let totals = sums.iter_mut().zip(&mut correlations);
-                match per {
-                    Per::Channel => {
-                        let means = kept.high[columns.clone()].iter().zip(&kept.low[columns.clone()]);
-                        let each = means.zip(&kept.factor[columns.clone()]);
-                        for (((sum, correlation), (&x, &g)), ((&high, &low), &factor)) in totals.zip(pairs).zip(each) {
-                            *sum += g.to_f64();
-                            *correlation += (g * (((x - high) - low) * factor)).to_f64();
-                        }
-                    }
-                    Per::Group(size) => {
-                        let of = kept.at(n * (channels / size) + start / size);
-                        for ((sum, correlation), (&x, &g)) in totals.zip(pairs) {
-                            *sum += g.to_f64();
-                            *correlation += (g * (of.centre(x) * of.factor)).to_f64();
-                        }
-                    }
-                }
-            }
-            for i in 0..len {
-                (plain[done + i], scaled[done + i]) = (T::from_f64(sums[i]), T::from_f64(correlations[i]));
-            }
-            done += len;
-        }
     }
 }

@@ -2,12 +2,20 @@
 //!
 //! As in [`special`](super::special), the loops are compiled here, once for each number type.
 
+mod gru;
+mod lstm;
+mod rules;
+
 use std::ops::Range;
+
+use gru::{Gru, GruBack};
+use lstm::{Lstm, LstmBack};
+use rules::TanhOfSum;
 
 use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::kernels::map::{Elementwise, map_slices};
+use crate::kernels::map::map_slices;
 use crate::threads::{GRAIN, Rows, Split, for_each_part};
 
 /// One step of a batch of sequences.
@@ -133,143 +141,6 @@ macro_rules! cells {
 cells!(f32);
 cells!(f64);
 
-struct Lstm<'a, T> {
-    at: Step,
-    rows: Range<usize>,
-    /// Sums from the input, sums from the last output, the last cell.
-    inputs: [&'a [T]; 3],
-    /// The output, the cell, what is kept.
-    outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
-}
-
-impl<T: Real> Kernel for Lstm<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let width = self.at.hidden;
-        let [from_x, from_h, cells] = self.inputs;
-        let (mut out, mut new_cell, mut kept) = self.outputs;
-        for (i, n) in self.rows.enumerate() {
-            let (x, h, cell) = (self.at.sums(from_x, n, 4), row(from_h, n, 4 * width), row(cells, n, width));
-            let (out, new_cell) = (out.row(i), new_cell.row(i));
-            let (gates, tanh) = kept.row(i).split_at_mut(4 * width);
-            for (from, to, is_candidate) in [(0, 2, false), (2, 3, true), (3, 4, false)] {
-                let part = from * width..to * width;
-                let (sums, gates) = ([&x[part.clone()], &h[part.clone()]], &mut gates[part]);
-                match is_candidate {
-                    true => map_slices::<S, _, _, 2>(TanhOfSum, sums, gates, Write::Store),
-                    false => map_slices::<S, _, _, 2>(SigmoidOfSum, sums, gates, Write::Store),
-                }
-            }
-            let [i, f, g, o] = [0, 1, 2, 3].map(|gate| &gates[gate * width..][..width]);
-            map_slices::<S, _, _, 4>(NewCell, [i, f, g, cell], new_cell, Write::Store);
-            map_slices::<S, _, _, 1>(Tanh, [new_cell], tanh, Write::Store);
-            map_slices::<S, _, _, 2>(Product, [o, tanh], out, Write::Store);
-        }
-    }
-}
-
-struct LstmBack<'a, T> {
-    at: Step,
-    rows: Range<usize>,
-    /// What was kept, and the last cell.
-    values: [&'a [T]; 2],
-    /// Of the output and of the cell.
-    adjoints: [&'a [T]; 2],
-    /// The adjoints of the sums, and of the last cell.
-    outputs: (Rows<'a, T>, Rows<'a, T>),
-}
-
-impl<T: Real> Kernel for LstmBack<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let width = self.at.hidden;
-        let ([kept, cells], [of_out, of_cell]) = (self.values, self.adjoints);
-        let (mut sums, mut last) = self.outputs;
-        for (at, n) in self.rows.enumerate() {
-            let (kept, cell) = (row(kept, n, LSTM_KEPT * width), row(cells, n, width));
-            let [i, f, g, o, tanh] = [0, 1, 2, 3, 4].map(|part| &kept[part * width..][..width]);
-            let (of_out, of_cell) = (row(of_out, n, width), row(of_cell, n, width));
-            let (sums, last) = (sums.row(at), last.row(at));
-            // First the whole adjoint of the cell.
-            map_slices::<S, _, _, 4>(OfNewCell, [of_out, o, tanh, of_cell], last, Write::Store);
-            let (of_i, sums) = sums.split_at_mut(width);
-            let (of_f, sums) = sums.split_at_mut(width);
-            let (of_g, of_o) = sums.split_at_mut(width);
-            map_slices::<S, _, _, 3>(OfSigmoid, [last, g, i], of_i, Write::Store);
-            map_slices::<S, _, _, 3>(OfSigmoid, [last, cell, f], of_f, Write::Store);
-            map_slices::<S, _, _, 3>(OfTanh, [last, i, g], of_g, Write::Store);
-            map_slices::<S, _, _, 3>(OfSigmoid, [of_out, tanh, o], of_o, Write::Store);
-            last.iter_mut().zip(f).for_each(|(last, &f)| *last *= f);
-        }
-    }
-}
-
-struct Gru<'a, T> {
-    at: Step,
-    rows: Range<usize>,
-    /// Sums from the input, sums from the last output, the last output.
-    inputs: [&'a [T]; 3],
-    /// The output, and what is kept.
-    outputs: (Rows<'a, T>, Rows<'a, T>),
-}
-
-impl<T: Real> Kernel for Gru<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let width = self.at.hidden;
-        let [from_x, from_h, states] = self.inputs;
-        let (mut out, mut kept) = self.outputs;
-        for (i, n) in self.rows.enumerate() {
-            let (x, h, last) = (self.at.sums(from_x, n, 3), row(from_h, n, 3 * width), row(states, n, width));
-            let (gates, new) = kept.row(i).split_at_mut(2 * width);
-            map_slices::<S, _, _, 2>(SigmoidOfSum, [&x[..2 * width], &h[..2 * width]], gates, Write::Store);
-            let (r, z) = gates.split_at(width);
-            map_slices::<S, _, _, 3>(NewState, [&x[2 * width..], r, &h[2 * width..]], new, Write::Store);
-            map_slices::<S, _, _, 3>(Between, [new, z, last], out.row(i), Write::Store);
-        }
-    }
-}
-
-struct GruBack<'a, T> {
-    at: Step,
-    rows: Range<usize>,
-    /// What was kept, sums from the last output, and the last output.
-    values: [&'a [T]; 3],
-    adjoint: &'a [T],
-    /// The adjoints of the sums from the input, of those from the last output, and of the last output.
-    outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
-}
-
-impl<T: Real> Kernel for GruBack<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self) {
-        let width = self.at.hidden;
-        let [kept, from_h, states] = self.values;
-        let (mut of_x, mut of_h, mut of_last) = self.outputs;
-        for (i, n) in self.rows.enumerate() {
-            let (kept, last, g) = (row(kept, n, GRU_KEPT * width), row(states, n, width), row(self.adjoint, n, width));
-            let [r, z, new] = [0, 1, 2].map(|part| &kept[part * width..][..width]);
-            let from_h = &row(from_h, n, 3 * width)[2 * width..];
-            let (of_h, of_last) = (of_h.row(i), of_last.row(i));
-            let (gates, of_new) = of_x.row(i).split_at_mut(2 * width);
-            map_slices::<S, _, _, 3>(OfNewState, [g, z, new], of_new, Write::Store);
-            map_slices::<S, _, _, 3>(OfSigmoid, [of_new, from_h, r], &mut gates[..width], Write::Store);
-            map_slices::<S, _, _, 4>(OfBetween, [g, last, new, z], &mut gates[width..], Write::Store);
-            of_h[..2 * width].copy_from_slice(gates);
-            map_slices::<S, _, _, 2>(Product, [of_new, r], &mut of_h[2 * width..], Write::Store);
-            map_slices::<S, _, _, 2>(Product, [g, z], of_last, Write::Store);
-        }
-    }
-}
-
 struct Rnn<'a, T> {
     at: Step,
     rows: Range<usize>,
@@ -295,39 +166,6 @@ impl<T: Real> Kernel for Rnn<'_, T> {
 #[inline(always)]
 fn row<T>(matrix: &[T], n: usize, width: usize) -> &[T] {
     &matrix[n * width..][..width]
-}
-
-macro_rules! table {
-    ($($(#[$doc:meta])* $rule:ident($count:literal): |$($x:ident),+| $value:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        struct $rule;
-
-        impl<T: Real> Elementwise<T, $count> for $rule {
-            #[inline(always)]
-            fn apply<S: Simd>(self, [$($x),+]: [T; $count]) -> T {
-                $value
-            }
-        }
-    )*};
-}
-
-table! {
-    SigmoidOfSum(2): |a, b| (a + b).sigmoid::<S>();
-    TanhOfSum(2): |a, b| (a + b).tanh::<S>();
-    Tanh(1): |x| x.tanh::<S>();
-    Product(2): |a, b| a * b;
-    NewCell(4): |i, f, g, cell| f * cell + i * g;
-    /// Of a sum in a logistic function `y` that is multiplied by `factor`, where the product's adjoint is `g`.
-    OfSigmoid(3): |g, factor, y| g * factor * (y * (T::ONE - y));
-    /// Of a sum in a hyperbolic tangent, likewise.
-    OfTanh(3): |g, factor, y| g * factor * (T::ONE - y * y);
-    OfNewCell(4): |of_out, o, tanh, of_cell| of_out * o * (T::ONE - tanh * tanh) + of_cell;
-    NewState(3): |x, r, h| (x + r * h).tanh::<S>();
-    /// (1 − z) · new + z · last.
-    Between(3): |new, z, last| new + z * (last - new);
-    OfNewState(3): |g, z, new| g * (T::ONE - z) * (T::ONE - new * new);
-    OfBetween(4): |g, last, new, z| g * (last - new) * (z * (T::ONE - z));
 }
 
 #[cfg(test)]
