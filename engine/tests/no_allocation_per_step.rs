@@ -1,5 +1,9 @@
 //! From the second step on, a training loop allocates nothing.
+//!
+//! A program of its own: its allocator tells the allocations of a product of the library by whether one is running anywhere
+//! in the process.
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};

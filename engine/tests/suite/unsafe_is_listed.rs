@@ -1,6 +1,6 @@
 //! Every `unsafe` block has its reason, and `docs/architecture.md` lists how many there are in which file.
 //!
-//! `UPDATE_UNSAFE=1 cargo test -p elbo-engine --test unsafe_is_listed` writes the counts anew.
+//! `UPDATE_UNSAFE=1 cargo test -p elbo-engine --test suite unsafe_is_listed::` writes the counts anew.
 
 use std::collections::BTreeMap;
 use std::fs;

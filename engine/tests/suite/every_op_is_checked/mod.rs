@@ -1,8 +1,5 @@
 //! Every operation of a variable agrees with central differences in double precision, at random shapes.
 
-#[path = "../common/mod.rs"]
-mod common;
-
 mod attention;
 mod convolutions;
 mod einsum;
@@ -17,13 +14,13 @@ mod products;
 mod rearranging;
 mod recurrent;
 mod reductions;
-mod runs;
+mod reductions_over_axes;
 mod special;
 mod sweeps;
 
 use std::collections::BTreeSet;
 
-use common::Random;
+use crate::common::Random;
 use elbo_engine::{Parameters, Tape, Var, gradcheck};
 use proptest::collection::vec;
 use proptest::prop_oneof;
@@ -43,7 +40,7 @@ const CHECKS: &[&[Check]] = &[
     rearranging::CHECKS,
     convolutions::CHECKS,
     pools::CHECKS,
-    runs::CHECKS,
+    reductions_over_axes::CHECKS,
     special::CHECKS,
     norms::CHECKS,
     attention::CHECKS,
@@ -57,7 +54,7 @@ const CHECKS: &[&[Check]] = &[
 
 #[test]
 fn every_op_is_checked() {
-    let exist = common::operations();
+    let exist = crate::common::operations();
     let checked: BTreeSet<String> = CHECKS.iter().copied().flatten().map(|(name, _)| name.to_string()).collect();
     assert!(exist.len() >= 27, "the scan of src/ops finds only {exist:?}");
     let unchecked: Vec<_> = exist.difference(&checked).collect();
@@ -81,7 +78,7 @@ const OF_ANY_SHAPE: &[&[Check]] = &[
     elementwise::CHECKS,
     special::CHECKS,
     reductions::CHECKS,
-    runs::CHECKS,
+    reductions_over_axes::CHECKS,
     rearranging::CHECKS,
     moving::CHECKS,
     indexing::CHECKS,

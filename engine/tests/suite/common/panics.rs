@@ -1,5 +1,6 @@
 //! Panics that a test looks for: what they say, and the line they are reported at.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, Location, PanicHookInfo, catch_unwind};
 use std::sync::Once;
@@ -34,7 +35,12 @@ pub(crate) fn outcome<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     LOOKING.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     LOOKING.set(false);
-    outcome.map_err(|_| SEEN.take().unwrap())
+    // One of another thread, which comes without its place.
+    let elsewhere = |payload: Box<dyn Any + Send>| {
+        let message = payload.downcast_ref().map(|message: &String| message.to_owned()).unwrap_or_default();
+        Panic { message, file: String::new(), line: 0 }
+    };
+    outcome.map_err(|payload| SEEN.take().unwrap_or_else(|| elsewhere(payload)))
 }
 
 /// Runs `mistake`, which must panic on the line that calls this, with a message of all these `words`.

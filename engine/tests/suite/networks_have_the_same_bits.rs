@@ -1,9 +1,7 @@
 //! Pools, normalisation and attention give the same bits for any number of threads, at sizes that are split.
 
-mod common;
-
-use common::Random;
-use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Tape, Tensor, Var, with_threads};
+use crate::common::{Random, with_threads};
+use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Tape, Tensor, Var};
 
 /// The value and the gradients of all inputs, in single precision.
 fn results(inputs: &[Tensor<f32>], threads: usize, f: impl for<'t> Fn(&[Var<'t>]) -> Var<'t> + Sync) -> Vec<Vec<f32>> {

@@ -1,8 +1,6 @@
 //! A value may stand for several draws: everything computed from it is computed for each, in one pass.
 
-mod common;
-
-use common::Random;
+use crate::common::Random;
 use elbo_engine::random::{Key, normals};
 use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Recurrent, Tape, Tensor, Var};
 

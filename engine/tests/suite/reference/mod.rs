@@ -1,9 +1,6 @@
 //! Values and gradients against other systems' (`reference/*.json` names each source), in double and single precision.
 
-mod common;
-#[path = "reference/compare.rs"]
 mod compare;
-#[path = "reference/evaluate.rs"]
 mod evaluate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +27,7 @@ struct Family {
 impl Family {
     fn read(name: &str) -> Self {
         let file = |ending: &str| {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference");
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/reference");
             std::fs::read(folder.join(format!("{name}.{ending}"))).unwrap()
         };
         let mut manifest: Value = serde_json::from_slice(&file("json")).unwrap();
@@ -177,7 +174,7 @@ fn check_indices<T: Real>(family: &Family, case: &Value) -> Option<usize> {
 
 #[test]
 fn values_and_gradients_are_the_references() {
-    let exist = common::operations();
+    let exist = crate::common::operations();
     let (mut checked, mut compared, mut left_out) = (0, 0, BTreeSet::new());
     for family in ["ops", "nn"] {
         let family = Family::read(family);

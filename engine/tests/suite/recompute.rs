@@ -1,9 +1,7 @@
 //! A segment that is computed again gives the bits it gave before, and its values take no memory meanwhile.
 
-mod common;
-
-use common::Random;
-use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Real, Tape, Tensor, Var, gradcheck, with_threads};
+use crate::common::{Random, with_threads};
+use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Real, Tape, Tensor, Var, gradcheck};
 
 type Segment = for<'s> fn([Var<'s, f32>; 3]) -> Var<'s, f32>;
 

@@ -1,14 +1,11 @@
 //! Convolutions with stride 1 in single precision, which have tiles in registers on some processors, transformed or
 //! not, against those in double precision, which have none and are held to the definition elsewhere.
 
-mod common;
-
-use common::Random;
+use crate::common::{Random, with_threads};
 use elbo_engine::kernels::Write;
 use elbo_engine::kernels::conv::{Geometry, convolve, to_input, to_weight};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::kernels::window::{Axis, sizes};
-use elbo_engine::with_threads;
 
 /// Many sizes: one, two and three axes, margins of any width, kernels wider than what is left of the input.
 fn geometries() -> Vec<Geometry> {

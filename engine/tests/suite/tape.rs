@@ -1,9 +1,7 @@
 //! What a tape keeps, forgets, and tells.
 
-mod common;
-
-use common::Random;
-use common::net::{Net, batch, logits, net};
+use crate::common::Random;
+use crate::common::net::{Net, batch, logits, net};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::{Gradients, NonFinite, Origin, Tape, Tensor};
 
@@ -115,6 +113,6 @@ fn gradients_are_the_same_at_every_level_of_vector_instructions() {
     assert!(largest > 0.0 && portable.len() == 37 * 19 + 19 + 37);
     for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
         let here = gradients_at(level);
-        common::assert_near(&here, &portable, 1e-13 * largest);
+        crate::common::assert_near(&here, &portable, 1e-13 * largest);
     }
 }

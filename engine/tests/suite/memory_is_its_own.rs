@@ -1,12 +1,10 @@
 //! Programs without `unsafe` that once read or wrote memory of others through the tape. Run them under AddressSanitizer
 //! (`.ci/sanitize`): what is wrong there may look right here.
 
-mod common;
-
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use common::panics;
+use crate::common::panics;
 use elbo_engine::{
     Adjoints, Evaluation, Gradients, Operation, Order, Origin, Parameters, Path, Role, Tape, Tensor, Var, Visitor,
     VisitorMut,

@@ -1,9 +1,7 @@
 //! Convolutions and their transposes against the definition, seven loops, over a grid of settings: values and gradients.
 
-mod common;
-
-use common::Random;
-use elbo_engine::{Convolution, Gradients, Real, Tape, Tensor, Transposed, Var, with_threads};
+use crate::common::{Random, with_threads};
+use elbo_engine::{Convolution, Gradients, Real, Tape, Tensor, Transposed, Var};
 
 /// One convolution over three axes; fewer are the last ones.
 #[derive(Clone, Copy, Debug)]

@@ -8,6 +8,7 @@ pub(crate) mod panics;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use elbo_engine::Tensor;
 
@@ -91,6 +92,17 @@ pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
     let near = found.iter().zip(expected).all(|(a, b)| (a - b).abs() <= tolerance);
     assert!(near, "{found:?} is not within {tolerance:e} of {expected:?}");
+}
+
+/// [`elbo_engine::with_threads`] for one test at a time: while others held threads, a caller might be given fewer than it
+/// asks for.
+pub(crate) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    static HELD: Mutex<()> = Mutex::new(());
+    let _held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    elbo_engine::with_threads(threads, || {
+        assert_eq!(elbo_engine::threads::available(), threads);
+        work()
+    })
 }
 
 /// The names of all operations a variable has, read from the source: methods in `src/ops/`, rows of the tables that

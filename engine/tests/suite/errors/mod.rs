@@ -1,16 +1,11 @@
 //! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
 
-mod common;
-#[path = "errors/factorisations.rs"]
 mod factorisations;
-#[path = "errors/losses.rs"]
 mod losses;
-#[path = "errors/moving.rs"]
 mod moving;
-#[path = "errors/networks.rs"]
 mod networks;
 
-use common::panics::panics;
+use crate::common::panics::panics;
 use elbo_engine::{Activation, Gradients, Tape, Tensor, with_threads};
 
 fn zeros(shape: &[usize]) -> Tensor<f64> {

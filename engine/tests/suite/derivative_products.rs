@@ -1,8 +1,6 @@
 //! Jacobians and Hessians times vectors: against closed forms, and against what must hold between them for any operation.
 
-mod common;
-
-use common::Random;
+use crate::common::Random;
 use elbo_engine::{
     Attention, Convolution, CrossEntropy, Gradients, Indices, Parameters, Pooling, Reduction, Tape, Tensor, Triangle,
     Var, hvp_by_differences, jvp_by_differences,

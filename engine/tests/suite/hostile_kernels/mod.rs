@@ -2,18 +2,13 @@
 //! panics with a message of ours, or gives a right result. Run under AddressSanitizer or Valgrind, this also shows that no
 //! call reads or writes memory that is not its arguments'.
 
-mod common;
-#[path = "hostile_kernels/convolutions.rs"]
 mod convolutions;
-#[path = "hostile_kernels/products.rs"]
 mod products;
-#[path = "hostile_kernels/slices.rs"]
 mod slices;
-#[path = "hostile_kernels/values.rs"]
 mod values;
 
-use common::Random;
-use common::panics::{Panic, outcome, panics};
+use crate::common::Random;
+use crate::common::panics::{Panic, outcome, panics};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 
 /// Runs `work` at every level of vector instructions that this processor has, the most `unsafe` one first.

@@ -1,9 +1,8 @@
 //! Training gives the same parameters, bit for bit, on any number of threads.
 
-mod common;
-
-use common::net::{Net, batch, descend, logits, net};
-use elbo_engine::{Gradients, Tape, with_threads};
+use crate::common::net::{Net, batch, descend, logits, net};
+use crate::common::with_threads;
+use elbo_engine::{Gradients, Tape};
 
 fn train(widths: &[usize], rows: usize, steps: usize, threads: usize) -> Net<f32> {
     let mut model = net::<f32>(widths);

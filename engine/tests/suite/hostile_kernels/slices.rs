@@ -78,7 +78,7 @@ fn matrices_without_whole_rows_are_refused() {
 fn a_function_that_panics_leaves_slices_that_can_be_used() {
     let x: Vec<f32> = (0..100_000).map(|i| i as f32).collect();
     for threads in [1, 2] {
-        elbo_engine::with_threads(threads, || {
+        crate::common::with_threads(threads, || {
             let mut out = vec![-1.0; x.len()];
             assert!(outcome(|| map(Panics, [&x], &mut out, Write::Store)).is_err());
             assert!(out.iter().enumerate().all(|(i, &y)| y == -1.0 || y == i as f32));

@@ -1,8 +1,9 @@
 //! Affine maps against their definition, at sizes on both sides of where the product is turned round.
 
+use crate::common::with_threads;
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::random::{Key, normals};
-use elbo_engine::{Activation, Real, Tape, Tensor, with_threads};
+use elbo_engine::{Activation, Real, Tape, Tensor};
 
 /// Rows, inputs, outputs: tiles of 16 that are whole and that are not, and work for several threads.
 const SIZES: [[usize; 3]; 9] = [
