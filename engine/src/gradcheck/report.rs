@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The outcome of a [`gradcheck`].
+/// The outcome of a [`gradcheck`](crate::gradcheck()).
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(super) comparisons: Vec<Comparison>,

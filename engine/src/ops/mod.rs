@@ -1,10 +1,8 @@
 //! The operations, a file each: forward and adjoint side by side.
 
 mod activation;
-mod adaptive_avg_pool;
 mod affine;
 mod attention;
-mod avg_pool;
 mod axes;
 mod axis_view;
 mod batch;
@@ -34,7 +32,6 @@ mod logdet;
 mod losses;
 mod matmul;
 mod max_min;
-mod max_pool;
 mod norm_affine;
 mod one_hot;
 mod outer;
@@ -42,7 +39,7 @@ mod pad;
 mod parts;
 mod pointwise_loss;
 mod poisson_negative_binomial;
-mod pooling;
+mod pool;
 mod power;
 mod product;
 mod recurrent;
@@ -71,6 +68,6 @@ pub use linear::{Linear, Operand};
 pub use norm_affine::Scaling;
 pub use pad::Padding;
 pub use pointwise_loss::Reduction;
-pub use pooling::Pooling;
+pub use pool::Pooling;
 pub use recurrent::Recurrent;
 pub use solve::Triangle;

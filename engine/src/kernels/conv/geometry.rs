@@ -123,7 +123,7 @@ impl Geometry {
         self.groups * self.outputs * self.channels * sizes(self.axes)[2]
     }
 
-    /// Numbers of scratch memory for [`convolve`].
+    /// Numbers of scratch memory for [`convolve`](super::convolve).
     pub fn convolve_scratch(&self) -> usize {
         let (cut, _, pieces) = self.forward();
         let direct = if direct::fits(self) { direct::scratch(self) } else { 0 };
@@ -131,7 +131,7 @@ impl Geometry {
         self.patches(&cut, pieces).max(direct).max(tiles)
     }
 
-    /// Numbers of scratch memory for [`to_input`].
+    /// Numbers of scratch memory for [`to_input`](super::to_input).
     pub fn to_input_scratch(&self) -> usize {
         let (cut, _, pieces) = self.backward();
         let direct = self.back_directly().map_or(0, |back| direct::scratch(&back));
@@ -139,7 +139,7 @@ impl Geometry {
         self.patches(&cut, pieces).max(direct).max(tiles)
     }
 
-    /// Numbers of scratch memory for [`to_weight`].
+    /// Numbers of scratch memory for [`to_weight`](super::to_weight).
     pub fn to_weight_scratch(&self) -> usize {
         let (cut, parts, _, pieces) = self.weight();
         let partial = if parts > 1 { parts * self.weight_len() } else { 0 };

@@ -6,7 +6,8 @@ use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Constant, map_slices};
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::threads::{GRAIN, Rows, for_each_with, pieces};
+use crate::ops::pool::for_each_part;
+use crate::threads::{GRAIN, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -87,9 +88,9 @@ impl<T: Real> Operation<T> for AdaptiveAvgPool {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let [elements, places] = self.sizes();
         let x = io.input(0).data;
-        let out = Rows::new(io.output(0), places);
-        for_each_with(self.pieces(), self.planes, &mut [(); 0], out, &|_, planes, out| {
-            dispatch(Forward { pool: *self, x: &x[planes.start * elements..planes.end * elements], out: out.data });
+        let out = (io.output(0), places);
+        for_each_part(self.pieces(), self.planes, (x, elements), &mut [], out, &|x, _, out| {
+            dispatch(Forward { pool: *self, x, out });
         });
     }
 
@@ -97,10 +98,9 @@ impl<T: Real> Operation<T> for AdaptiveAvgPool {
         let [elements, places] = self.sizes();
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
-            let target = Rows::new(target, elements);
-            for_each_with(self.pieces(), self.planes, &mut [(); 0], target, &|_, planes, target| {
-                let g = &g[planes.start * places..planes.end * places];
-                dispatch(Backward { pool: *self, g, target: target.data, write });
+            let target = (target, elements);
+            for_each_part(self.pieces(), self.planes, (g, places), &mut [], target, &|g, _, target| {
+                dispatch(Backward { pool: *self, g, target, write });
             });
         });
     }

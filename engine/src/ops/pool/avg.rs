@@ -3,8 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::window::{for_each_line, gather, sizes};
-use crate::ops::pooling::Windows;
-use crate::threads::{Rows, for_each_with};
+use crate::ops::pool::{Windows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -34,9 +33,9 @@ impl<T: Real> Operation<T> for AvgPool {
         let windows = self.windows;
         let [elements, places, _] = sizes(windows.axes);
         let x = io.input(0).data;
-        let out = Rows::new(io.output(0), places);
-        for_each_with(windows.pieces(), windows.planes, &mut [(); 0], out, &|_, planes, out| {
-            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out: out.data });
+        let out = (io.output(0), places);
+        for_each_part(windows.pieces(), windows.planes, (x, elements), &mut [], out, &|x, _, out| {
+            dispatch(Forward { windows, x, out });
         });
     }
 
@@ -47,10 +46,8 @@ impl<T: Real> Operation<T> for AvgPool {
         let pieces = windows.pieces();
         let scratch = io.scratch(pieces * places);
         io.accumulate(0, |target, write| {
-            let target = Rows::new(target, elements);
-            for_each_with(pieces, windows.planes, scratch, target, &|parts, planes, target| {
-                let g = &g[planes.start * places..planes.end * places];
-                dispatch(Backward { windows, g, parts, target: target.data, write });
+            for_each_part(pieces, windows.planes, (g, places), scratch, (target, elements), &|g, parts, target| {
+                dispatch(Backward { windows, g, parts, target, write });
             });
         });
     }

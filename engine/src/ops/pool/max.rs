@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::window::{Axis, for_each_line, gather, sizes};
-use crate::ops::pooling::Windows;
+use crate::ops::pool::{Windows, for_each_part};
 use crate::threads::{Rows, for_each_with};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
 
@@ -34,9 +34,9 @@ impl<T: Real> Operation<T> for MaxPool {
         let windows = self.windows;
         let [elements, places, _] = sizes(windows.axes);
         let x = io.input(0).data;
-        let out = Rows::new(io.output(0), places);
-        for_each_with(windows.pieces(), windows.planes, &mut [(); 0], out, &|_, planes, out| {
-            dispatch(Forward { windows, x: &x[planes.start * elements..planes.end * elements], out: out.data });
+        let out = (io.output(0), places);
+        for_each_part(windows.pieces(), windows.planes, (x, elements), &mut [], out, &|x, _, out| {
+            dispatch(Forward { windows, x, out });
         });
     }
 

@@ -169,6 +169,9 @@ pub fn pieces(tasks: usize, parallel: bool) -> usize {
     }
 }
 
+/// What is done with some scratch memory, a range of tasks, and the memory that belongs to them.
+type Task<'a, T, P> = dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync + 'a;
+
 /// Calls `work` with ranges that cover `0..tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
 /// itself and the part of `memory` that belongs to these tasks. What a task computes must not depend on the range it is
 /// in, nor on what it finds in its scratch.
@@ -177,14 +180,14 @@ pub fn for_each_with<T: Send, P: Split>(
     tasks: usize,
     scratch: &mut [T],
     memory: P,
-    work: &(dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync),
+    work: &Task<'_, T, P>,
 ) {
     fn halve<T: Send, P: Split>(
         pieces: usize,
         tasks: std::ops::Range<usize>,
         scratch: &mut [T],
         memory: P,
-        work: &(dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync),
+        work: &Task<'_, T, P>,
     ) {
         if pieces <= 1 {
             work(scratch, tasks, memory);

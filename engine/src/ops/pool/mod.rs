@@ -1,10 +1,14 @@
 //! The settings of a pool, and what max and average pools have in common.
 
+mod adaptive_avg;
+mod avg;
+mod max;
+
 use std::ops::Range;
 
-use crate::Shape;
 use crate::kernels::window::{Axis, sizes};
-use crate::threads::{GRAIN, pieces};
+use crate::threads::{GRAIN, Rows, for_each_with, pieces};
+use crate::{Real, Shape};
 
 /// How a pool over `D` spatial axes (one to three) goes: the window's taps along every axis, its stride (unless set, as
 /// far as the window is long: windows lie side by side), padding and dilation.
@@ -128,6 +132,24 @@ impl<const D: usize> Pooling<D> {
         }
         along
     }
+}
+
+/// What is done with some planes, scratch memory, and where the results go.
+type Visit<'a, T> = dyn Fn(&[T], &mut [T], &mut [T]) + Sync + 'a;
+
+/// Calls `visit` with some planes of `from`, a part of `scratch` and the same planes of `to`, possibly at the same time.
+/// Both arrays come with the number of elements of a plane.
+fn for_each_part<T: Real>(
+    pieces: usize,
+    planes: usize,
+    (from, of_from): (&[T], usize),
+    scratch: &mut [T],
+    (to, of_to): (&mut [T], usize),
+    visit: &Visit<'_, T>,
+) {
+    for_each_with(pieces, planes, scratch, Rows::new(to, of_to), &|scratch, planes, to| {
+        visit(&from[planes.start * of_from..planes.end * of_from], scratch, to.data);
+    });
 }
 
 /// The windows of a pool.
