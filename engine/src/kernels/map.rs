@@ -46,6 +46,15 @@ impl Write {
         }
     }
 
+    /// Sets every element of `target` to `part`, or adds it to each.
+    #[inline]
+    pub fn fill<T: Real>(self, part: T, target: &mut [T]) {
+        match self {
+            Write::Store => target.fill(part),
+            Write::Add => target.iter_mut().for_each(|target| *target += part),
+        }
+    }
+
     /// Before parts are added to a `target` that is to be set: makes it zero.
     #[inline(always)]
     pub fn clear<T: Real>(self, target: &mut [T]) {

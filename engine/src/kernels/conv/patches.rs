@@ -43,10 +43,7 @@ pub(super) fn convolve<T: Real>(
             let mut write = write;
             if let Some(bias) = bias {
                 for (i, &bias) in bias[group * g.outputs..][..g.outputs].iter().enumerate() {
-                    match write {
-                        Write::Store => out.row(i).fill(bias),
-                        Write::Add => out.row(i).iter_mut().for_each(|y| *y += bias),
-                    }
+                    write.fill(bias, out.row(i));
                 }
                 write = Write::Add;
             }
@@ -203,16 +200,11 @@ impl<T: Real> Kernel for Pack<'_, T> {
 
 /// Before anything is added: zero, or each channel's bias.
 fn set_channels<T: Real>(bias: Option<&[T]>, target: &mut [T], elements: usize, write: Write) {
-    match (bias, write) {
-        (None, Write::Store) => target.fill(T::ZERO),
-        (None, Write::Add) => {}
-        (Some(bias), _) => {
-            for (target, &bias) in target.chunks_exact_mut(elements.max(1)).zip(bias) {
-                match write {
-                    Write::Store => target.fill(bias),
-                    Write::Add => target.iter_mut().for_each(|y| *y += bias),
-                }
-            }
+    match bias {
+        None => write.clear(target),
+        Some(bias) => {
+            let channels = target.chunks_exact_mut(elements.max(1)).zip(bias);
+            channels.for_each(|(target, &bias)| write.fill(bias, target));
         }
     }
 }

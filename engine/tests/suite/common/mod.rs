@@ -99,10 +99,10 @@ pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
 pub(crate) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     static HELD: Mutex<()> = Mutex::new(());
     let _held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    elbo_engine::with_threads(threads, || {
-        assert_eq!(elbo_engine::threads::available(), threads);
-        work()
-    })
+    // Threads of a pool of another size may take long to end on a busy machine. A pool that was found once is kept.
+    let is_found = |_| elbo_engine::with_threads(threads, elbo_engine::threads::available) == threads;
+    assert!((0..100).any(is_found), "{threads} threads are not to be had");
+    elbo_engine::with_threads(threads, work)
 }
 
 /// The names of all operations a variable has, read from the source: methods in `src/ops/`, rows of the tables that
