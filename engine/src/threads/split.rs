@@ -108,6 +108,7 @@ impl<P: Split, Q: Split, R: Split> Split for (P, Q, R) {
 
 /// Calls `work` with ranges that cover the items `0..len` and with the parts of `memory` that belong to them, possibly at
 /// the same time. No range is shorter than about half a `grain`, and cuts fall on multiples of `unit`.
+#[inline]
 pub fn for_each_part<P: Split>(
     memory: P,
     len: usize,
