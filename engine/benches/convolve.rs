@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use elbo_engine::kernels::Write;
-use elbo_engine::kernels::convolve::{Geometry, convolve, to_input, to_weight};
+use elbo_engine::kernels::conv::{Geometry, convolve, to_input, to_weight};
 use elbo_engine::kernels::window::{Axis, sizes};
 use elbo_engine::{Gradients, Pooling, Tape, Tensor, with_threads};
 

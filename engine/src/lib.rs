@@ -23,12 +23,12 @@
 
 mod containers;
 mod debug;
+mod derivative_products;
 mod memory;
 mod names;
 mod ops;
 mod order;
 mod parameters;
-mod products;
 mod real;
 mod shape;
 mod tape;
@@ -40,6 +40,7 @@ pub mod kernels;
 pub mod random;
 pub mod threads;
 
+pub use derivative_products::{Product, hvp_by_differences, jvp_by_differences};
 pub use gradcheck::gradcheck;
 pub use names::Name;
 pub use ops::{
@@ -48,7 +49,6 @@ pub use ops::{
 };
 pub use order::Order;
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
-pub use products::{Product, hvp, jvp};
 pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;

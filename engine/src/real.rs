@@ -4,12 +4,11 @@ use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels::cells::Cells;
-use crate::kernels::direct::Direct;
+use crate::kernels::conv::Convolve;
 use crate::kernels::gemm::Gemm;
 use crate::kernels::math::Math;
+use crate::kernels::recurrent_cells::Cells;
 use crate::kernels::special::Special;
-use crate::kernels::winograd::Winograd;
 use crate::random::Noise;
 
 /// A floating-point number: `f32` (the default everywhere) or `f64` (what gradients are checked in).
@@ -25,8 +24,7 @@ pub trait Real:
     + Gemm
     + Special
     + Cells
-    + Direct
-    + Winograd
+    + Convolve
     + Copy
     + Default
     + PartialEq

@@ -1,4 +1,6 @@
 //! Files of many tensors: each is found by its name in a time that hardly grows with their number.
+//!
+//! A program of its own: it measures time, which tests beside it would take.
 
 use std::time::{Duration, Instant};
 

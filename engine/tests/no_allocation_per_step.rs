@@ -1,5 +1,9 @@
 //! From the second step on, a training loop allocates nothing.
+//!
+//! A program of its own: its allocator tells the allocations of a product of the library by whether one is running anywhere
+//! in the process.
 
+#[path = "suite/common/mod.rs"]
 mod common;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -167,8 +171,8 @@ fn network() -> Vec<(usize, usize)> {
         let x = x.group_norm(2, (b, b), 1e-5).max_pool(Pooling::new([2, 2]));
         let running = Running { mean: &model[4], variance: &model[5], momentum: 0.1 };
         let x = x.convolve_transposed(back, Some(bias), Convolution::new().stride([2, 2]));
-        let x = x.batch_norm((bias, bias), Some(running), 1e-5).mean_pool(Pooling::new([2, 2]));
-        let x = x.adaptive_mean_pool([16, 8]).instance_norm((), 1e-5).reshape([4, 6, 128]);
+        let x = x.batch_norm((bias, bias), Some(running), 1e-5).avg_pool(Pooling::new([2, 2]));
+        let x = x.adaptive_avg_pool([16, 8]).instance_norm((), 1e-5).reshape([4, 6, 128]);
         let rows = x.layer_norm(1, (), 1e-5) + x.rms_norm(2, (), 1e-5);
         rows.attention(x, rows, Attention::new().causal()).square().mean().backward(&mut gradients);
         descend(&mut model, &mut gradients, 1e-6);

@@ -1,4 +1,6 @@
 //! Threads: how many a call gets, where it runs, and that a process never has many.
+//!
+//! A program of its own: it counts the threads of its process, and starts itself again where no thread can be started.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -6,7 +6,7 @@ use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
-use crate::kernels::triangular::BLOCK;
+use crate::kernels::triangular_solve::BLOCK;
 
 /// How many numbers of working memory [`cholesky`] needs for `n` rows.
 pub(crate) fn scratch(n: usize) -> usize {

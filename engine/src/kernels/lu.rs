@@ -4,7 +4,7 @@ use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
-use crate::kernels::triangular::{BLOCK, Triangular};
+use crate::kernels::triangular_solve::{BLOCK, Triangular};
 
 /// A determinant: its sign, 0 if it vanishes, and the logarithm of its size.
 #[derive(Clone, Copy, Debug, PartialEq)]

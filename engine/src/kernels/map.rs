@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 
 /// Whether a kernel sets its target's elements or adds to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,55 @@ pub enum Write {
     Store,
     /// Add to every element.
     Add,
+}
+
+impl Write {
+    /// Sets `target` to `part`, or adds `part` to it.
+    #[inline(always)]
+    pub fn put<T: Real>(self, part: T, target: &mut T) {
+        *target = if self == Write::Store { part } else { *target + part };
+    }
+
+    /// Sets or adds to every element of `target` what stands in `parts`, which is as long. For short slices: on this
+    /// thread.
+    #[inline]
+    pub fn put_all<T: Real>(self, parts: &[T], target: &mut [T]) {
+        match (self, parts) {
+            (Write::Store, &[part]) => target[0] = part,
+            (Write::Store, _) => target.copy_from_slice(parts),
+            (Write::Add, _) => target.iter_mut().zip(parts).for_each(|(target, &part)| *target += part),
+        }
+    }
+
+    /// The same of elements that do not lie side by side.
+    #[inline(always)]
+    pub(crate) fn put_each<'a, T: Real>(
+        self,
+        parts: impl Iterator<Item = &'a T>,
+        targets: impl Iterator<Item = &'a mut T>,
+    ) {
+        match self {
+            Write::Store => targets.zip(parts).for_each(|(target, &part)| *target = part),
+            Write::Add => targets.zip(parts).for_each(|(target, &part)| *target += part),
+        }
+    }
+
+    /// Sets every element of `target` to `part`, or adds it to each.
+    #[inline]
+    pub fn fill<T: Real>(self, part: T, target: &mut [T]) {
+        match self {
+            Write::Store => target.fill(part),
+            Write::Add => target.iter_mut().for_each(|target| *target += part),
+        }
+    }
+
+    /// Before parts are added to a `target` that is to be set: makes it zero.
+    #[inline(always)]
+    pub fn clear<T: Real>(self, target: &mut [T]) {
+        if self == Write::Store {
+            target.fill(T::ZERO);
+        }
+    }
 }
 
 /// A function of `N` numbers that is compiled once for every level of vector instructions.
@@ -31,11 +80,8 @@ pub fn map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N
         assert!(input.len() == out.len(), "map: {} elements into {}", input.len(), out.len());
     }
     let len = out.len();
-    let out = Shared::new(out);
-    for_each_range(len, GRAIN, 64, &|range| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let out = unsafe { out.range(range.clone()) };
-        dispatch(Map { f, inputs: cut(inputs, range), out, write });
+    for_each_part(Rows::new(out, 1), len, GRAIN, 64, &|range, out| {
+        dispatch(Map { f, inputs: cut(inputs, range), out: out.data, write });
     });
 }
 
@@ -70,11 +116,7 @@ impl<T: Real> Elementwise<T, 0> for Constant<T> {
 /// `values[i] = f(values[i])`.
 pub fn map_in_place<T: Real, F: Elementwise<T, 1>>(f: F, values: &mut [T]) {
     let len = values.len();
-    let values = Shared::new(values);
-    for_each_range(len, GRAIN, 64, &|range| {
-        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
-        dispatch(InPlace { f, values: unsafe { values.range(range) } });
-    });
+    for_each_part(Rows::new(values, 1), len, GRAIN, 64, &|_, part| dispatch(InPlace { f, values: part.data }));
 }
 
 /// `values[r][c] = f(values[r][c], row[c])` for every row `r` of a matrix.
@@ -88,10 +130,8 @@ pub fn map_rows<T: Real, F: Elementwise<T, 2>>(f: F, row: &[T], values: &mut [T]
         return;
     }
     assert!(columns > 0 && len.is_multiple_of(columns), "map_rows: {len} elements are no rows of {columns}");
-    let values = Shared::new(values);
-    for_each_range(len, GRAIN, columns, &|range| {
-        // SAFETY: the ranges are disjoint parts of `values`, which is borrowed throughout.
-        dispatch(InPlaceRows { f, row, values: unsafe { values.range(range) } });
+    for_each_part(Rows::new(values, 1), len, GRAIN, columns, &|_, part| {
+        dispatch(InPlaceRows { f, row, values: part.data });
     });
 }
 

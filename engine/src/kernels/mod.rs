@@ -5,10 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-pub(crate) mod cells;
 pub(crate) mod cholesky;
-pub mod convolve;
-pub(crate) mod direct;
+pub mod conv;
 pub mod dispatch;
 pub(crate) mod eigen;
 pub mod gemm;
@@ -16,10 +14,10 @@ pub(crate) mod lu;
 pub mod map;
 pub mod math;
 pub(crate) mod normalize;
+pub(crate) mod recurrent_cells;
 pub mod reduce;
 pub(crate) mod special;
-pub(crate) mod triangular;
+pub(crate) mod triangular_solve;
 pub mod window;
-pub(crate) mod winograd;
 
 pub use map::Write;

@@ -4,7 +4,7 @@ use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, cut, each};
-use crate::threads::{GRAIN, Shared, for_each_range, sum_blocks};
+use crate::threads::{GRAIN, Rows, for_each_part, sum_blocks};
 
 /// Elements that are summed in one go; sums of such blocks are added in a tree.
 const BLOCK: usize = 4096;
@@ -52,11 +52,9 @@ pub fn sum_columns<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
     }
     let rows = x.len() / columns;
     assert!(rows * columns == x.len(), "sum_columns: {} elements are no rows of {columns}", x.len());
-    let out = Shared::new(out);
-    for_each_range(columns, (GRAIN / rows.max(1)).max(LANES), LANES, &|range| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let out = unsafe { out.range(range.clone()) };
-        dispatch(SumColumns { a: a.to_f64(), x, columns, first: range.start, out, write });
+    let grain = (GRAIN / rows.max(1)).max(LANES);
+    for_each_part(Rows::new(out, 1), columns, grain, LANES, &|range, out| {
+        dispatch(SumColumns { a: a.to_f64(), x, columns, first: range.start, out: out.data, write });
     });
 }
 
@@ -137,7 +135,7 @@ impl<T: Real> Kernel for SumColumns<'_, T> {
             }
             for (out, &mut total) in out.iter_mut().zip(totals) {
                 let part = T::from_f64(a * total);
-                *out = if write == Write::Store { part } else { *out + part };
+                write.put(part, out);
             }
         }
     }

@@ -158,6 +158,22 @@ pub(crate) fn for_each_line(axes: [Axis; 3], mut visit: impl FnMut(usize, usize,
     }
 }
 
+/// Calls `take` with every place of a plane of `out` and, one after the other, the elements of `x` in its window.
+#[inline(always)]
+pub(crate) fn gather<T: Copy>(axes: [Axis; 3], x: &[T], out: &mut [T], take: impl Fn(&mut T, T) + Copy) {
+    let stride = axes[2].stride;
+    for_each_line(axes, |place, element, len| {
+        let out = &mut out[place..place + len];
+        let line = &x[element..=element + (len - 1) * stride];
+        // A stride that the compiler knows lets it vectorise.
+        match stride {
+            1 => out.iter_mut().zip(line).for_each(|(out, &x)| take(out, x)),
+            2 => out.iter_mut().zip(line.chunks(2)).for_each(|(out, x)| take(out, x[0])),
+            _ => out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(out, &x)| take(out, x)),
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map, map_in_place, map_rows, scale};
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Real, Var};
 
 /// What follows an affine map in the same operation. All have derivatives in terms of their value, so that the
@@ -140,11 +140,8 @@ impl<T: Real, R: Rule<T>> Elementwise<T, 2> for PullBack<R> {
 
 fn turn<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, turned: &[T], columns: usize, out: &mut [T]) {
     let (len, rows) = (out.len(), out.len() / columns);
-    let out = Shared::new(out);
-    for_each_range(len, GRAIN, TILE * columns, &|range| {
-        // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-        let out = unsafe { out.range(range.clone()) };
-        dispatch(Turn { rule, bias, turned, rows, first: range.start / columns, columns, out });
+    for_each_part(Rows::new(out, 1), len, GRAIN, TILE * columns, &|range, out| {
+        dispatch(Turn { rule, bias, turned, rows, first: range.start / columns, columns, out: out.data });
     });
 }
 

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Sub};
 use crate::kernels::Write;
 use crate::kernels::map::map;
 use crate::ops::broadcast::{broadcast, broadcast_shape};
-use crate::ops::stretched::{self, Backward, Binary, Part, Value};
+use crate::ops::broadcast_binary::{self, Backward, Binary, Part, Value};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 macro_rules! rule {
@@ -140,7 +140,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for Combine<F> {
             map(Value(self.0), [a.data, b.data], out, Write::Store);
             return;
         }
-        stretched::forward(self.0, &broadcast(shape, [a.shape, b.shape]), [a.data, b.data], out);
+        broadcast_binary::forward(self.0, &broadcast(shape, [a.shape, b.shape]), [a.data, b.data], out);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::kernels::Write;
 use crate::ops::broadcast::broadcast_shape;
-use crate::ops::reduce::{spread, sum_over};
+use crate::ops::sum_mean::{spread, sum_over};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {

@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::cholesky::{cholesky, scratch};
 use crate::kernels::gemm::{Matrix, gemm};
-use crate::kernels::triangular::Triangular;
+use crate::kernels::triangular_solve::Triangular;
 use crate::ops::batch::{square, squares, transpose};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
@@ -68,7 +68,7 @@ impl<T: Real> Operation<T> for Cholesky {
                     for j in 0..n {
                         let part = half * (turned[i * n + j] + turned[j * n + i]);
                         let target = &mut target[i * n + j];
-                        *target = if write == Write::Store { part } else { *target + part };
+                        write.put(part, target);
                     }
                 }
             }

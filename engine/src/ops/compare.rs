@@ -5,7 +5,7 @@ use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::binary::fitting_shape;
 use crate::ops::broadcast::broadcast;
-use crate::ops::stretched::{self, Binary, Value};
+use crate::ops::broadcast_binary::{self, Binary, Value};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// What a variable is compared with: another one, with broadcasting, or a number.
@@ -110,7 +110,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for Between<F> {
             return;
         }
         let layout = broadcast(io.output_shape(0), [a.shape, b.shape]);
-        stretched::forward(self.0, &layout, [a.data, b.data], io.output(0));
+        broadcast_binary::forward(self.0, &layout, [a.data, b.data], io.output(0));
     }
 
     /// Never asked for: the inputs are constants.

@@ -3,9 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::kernels::Write;
-use crate::ops::along::Along;
 use crate::ops::axes::resolve_one;
-use crate::ops::blocks::Window;
+use crate::ops::axis_view::AxisView;
+use crate::ops::parts::Window;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -110,11 +110,11 @@ impl<T: Real> Operation<T> for Concat {
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let block = Along::new(io.output_shape(0), self.axis).block();
+        let block = AxisView::new(io.output_shape(0), self.axis).block();
         let mut start = 0;
         for k in 0..io.inputs() {
             let x = io.input(k);
-            let len = Along::new(x.shape, self.axis).block();
+            let len = AxisView::new(x.shape, self.axis).block();
             Window::whole(len).copy(x.data, len, Window { block, start }, io.output(0), Write::Store);
             start += len;
         }
@@ -122,10 +122,10 @@ impl<T: Real> Operation<T> for Concat {
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let block = Along::new(io.output(0).shape, self.axis).block();
+        let block = AxisView::new(io.output(0).shape, self.axis).block();
         let mut start = 0;
         for k in 0..io.inputs() {
-            let len = Along::new(io.input(k).shape, self.axis).block();
+            let len = AxisView::new(io.input(k).shape, self.axis).block();
             io.accumulate(k, |target, write| {
                 Window { block, start }.copy(g, len, Window::whole(len), target, write);
             });
@@ -146,19 +146,19 @@ impl<T: Real, const N: usize> Operation<T> for Split<N> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
-        let block = Along::new(x.shape, self.axis).block();
+        let block = AxisView::new(x.shape, self.axis).block();
         let mut start = 0;
         for k in 0..N {
-            let len = Along::new(io.output_shape(k), self.axis).block();
+            let len = AxisView::new(io.output_shape(k), self.axis).block();
             Window { block, start }.copy(x.data, len, Window::whole(len), io.output(k), Write::Store);
             start += len;
         }
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let block = Along::new(io.input(0).shape, self.axis).block();
+        let block = AxisView::new(io.input(0).shape, self.axis).block();
         let parts: [_; N] =
-            std::array::from_fn(|k| (io.upstream(k), Along::new(io.output(k).shape, self.axis).block()));
+            std::array::from_fn(|k| (io.upstream(k), AxisView::new(io.output(k).shape, self.axis).block()));
         io.accumulate(0, |target, write| {
             let mut start = 0;
             for (g, len) in parts {

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp, padded};
-use crate::ops::loss::Reduction;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::ops::pointwise_loss::Reduction;
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// How the losses of single rows are weighted and put together in [`Var::cross_entropy_with`].
@@ -123,9 +123,14 @@ struct Fused<'t> {
 }
 
 impl Fused<'_> {
-    /// Calls `visit` with ranges of rows, possibly at the same time.
-    fn for_each_part(self, classes: usize, visit: &(impl Fn(Range<usize>) + Sync)) {
-        for_each_range(self.labels.len(), GRAIN.div_ceil(classes.max(1)), 1, visit);
+    /// Calls `visit` with ranges of rows and the parts of `out` that belong to them, possibly at the same time.
+    fn for_each_part<'a, T: Real>(
+        self,
+        classes: usize,
+        out: Rows<'a, T>,
+        visit: &(dyn Fn(Range<usize>, Rows<'a, T>) + Sync),
+    ) {
+        for_each_part(out, self.labels.len(), GRAIN.div_ceil(classes.max(1)), 1, visit);
     }
 
     /// The label of a row and how often its −ln p counts, unless it is ignored.
@@ -156,11 +161,8 @@ impl<T: Real> Operation<T> for Fused<'_> {
         let x = io.input(0);
         let classes = x.shape[1];
         let [loss, totals] = io.outputs();
-        let shared = Shared::new(totals);
-        self.for_each_part(classes, &|rows| {
-            // SAFETY: the ranges are disjoint, and the output is borrowed throughout.
-            let totals = unsafe { shared.range(2 * rows.start..2 * rows.end) };
-            dispatch(Totals { x: &x.data[rows.start * classes..rows.end * classes], totals });
+        self.for_each_part(classes, Rows::new(totals, 2), &|rows, totals| {
+            dispatch(Totals { x: &x.data[rows.start * classes..rows.end * classes], totals: totals.data });
         });
         let (totals, _) = totals.as_chunks();
         let spread = self.spread(classes);
@@ -198,13 +200,9 @@ impl<T: Real> Operation<T> for Fused<'_> {
             Reduction::Each => None,
         };
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            self.for_each_part(classes, &|rows| {
-                let part = rows.start * classes..rows.end * classes;
-                // SAFETY: the ranges are disjoint, and the target is borrowed throughout.
-                let target = unsafe { target.range(part.clone()) };
-                let x = &x.data[part];
-                dispatch(Softmax { of: *self, x, totals, g, of_all, rows, target, write });
+            self.for_each_part(classes, Rows::new(target, classes), &|rows, target| {
+                let x = &x.data[rows.start * classes..rows.end * classes];
+                dispatch(Softmax { of: *self, x, totals, g, of_all, rows, target: target.data, write });
             });
         });
     }
@@ -257,9 +255,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
         for (i, row) in rows.enumerate() {
             let (x, target) = (&x[i * classes..][..classes], &mut target[i * classes..][..classes]);
             let Some((label, weight)) = of.target(row) else {
-                if write == Write::Store {
-                    target.fill(T::ZERO);
-                }
+                write.clear(target);
                 continue;
             };
             let [max, rest] = totals[row];
@@ -271,7 +267,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
                     *part = mass * ((*part - max) - rest).exp::<S>();
                 }
                 for (target, part) in target.iter_mut().zip(parts) {
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
             }
             if spread != 0.0 {

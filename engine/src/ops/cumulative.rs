@@ -3,10 +3,8 @@
 use std::iter::StepBy;
 use std::ops::Range;
 
-use crate::kernels::Write;
 use crate::ops::axes::resolve_one;
-use crate::ops::runs::Runs;
-use crate::threads::Shared;
+use crate::ops::reduction::Runs;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -60,7 +58,7 @@ impl<T: Real> Operation<T> for CumulativeSum {
                 let mut sum = 0.0;
                 for i in places.rev() {
                     sum += g[start + i].to_f64();
-                    put(&mut target[i], T::from_f64(sum), write);
+                    write.put(T::from_f64(sum), &mut target[i]);
                 }
             });
         });
@@ -103,15 +101,11 @@ impl<T: Real> Operation<T> for CumulativeProduct {
                     let tail = g[at].to_f64() + behind;
                     behind = x[at].to_f64() * tail;
                     let before = if Some(i) == first { 1.0 } else { y[at - inner].to_f64() };
-                    put(&mut target[i], T::from_f64(before * tail), write);
+                    write.put(T::from_f64(before * tail), &mut target[i]);
                 }
             });
         });
     }
-}
-
-fn put<T: Real>(target: &mut T, part: T, write: Write) {
-    *target = if write == Write::Store { part } else { *target + part };
 }
 
 /// The places of a run's elements.
@@ -124,14 +118,11 @@ fn for_each_run<T: Real>(runs: Runs, array: &mut [T], visit: &(impl Fn(usize, Pl
         return;
     }
     let Runs { length, inner } = runs;
-    let (count, array) = (array.len() / length, Shared::new(array));
-    runs.for_each_blocks(count, &|blocks| {
-        let elements = runs.elements(&blocks);
-        // SAFETY: the ranges are disjoint parts of `array`, which is borrowed throughout.
-        let part = unsafe { array.range(elements.clone()) };
+    runs.for_each_blocks(array.len() / length, (array, runs.block()), &|blocks, part| {
+        let start = runs.elements(&blocks).start;
         for run in 0..runs.runs(&blocks).len() {
             let first = run / inner * length * inner + run % inner;
-            visit(elements.start, (first..first + (length - 1) * inner + 1).step_by(inner), part);
+            visit(start, (first..first + (length - 1) * inner + 1).step_by(inner), &mut *part.data);
         }
     });
 }

@@ -58,7 +58,7 @@ impl<T: Real> Operation<T> for Eigenvalues {
                 // Symmetric to the last bit, too.
                 for (i, target) in target.iter_mut().enumerate() {
                     let part = half * (part[i] + part[i % n * n + i / n]);
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
             }
         });

@@ -1,8 +1,8 @@
 //! Axes backwards, and axes turned round.
 
 use crate::kernels::Write;
-use crate::ops::along::Along;
 use crate::ops::axes::{resolve, resolve_one};
+use crate::ops::axis_view::AxisView;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -41,7 +41,7 @@ struct Flip {
 impl Flip {
     /// A flip is its own way back.
     fn apply<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
-        let along = Along::new(shape, self.axis);
+        let along = AxisView::new(shape, self.axis);
         along.pick(x, along.length, |i| along.length - 1 - i, out, write);
     }
 }
@@ -72,7 +72,7 @@ struct Roll {
 impl Roll {
     /// Position i gets what stands `ahead` positions further on.
     fn apply<T: Real>(self, x: &[T], shape: &[usize], ahead: usize, out: &mut [T], write: Write) {
-        let along = Along::new(shape, self.axis);
+        let along = AxisView::new(shape, self.axis);
         let source = |i: usize| if i + ahead < along.length { i + ahead } else { i + ahead - along.length };
         along.pick(x, along.length, source, out, write);
     }

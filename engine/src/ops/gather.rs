@@ -2,9 +2,9 @@
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
-use crate::ops::along::Along;
 use crate::ops::axes::resolve_one;
-use crate::ops::blocks::for_each_part;
+use crate::ops::axis_view::AxisView;
+use crate::ops::parts::for_each_part;
 use crate::{Adjoints, Evaluation, Indices, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -66,7 +66,7 @@ struct Places<'t> {
 impl Places<'_> {
     /// `out[i] = x[place of i]`, or `+=`; x has this `shape`, `out` an element an index.
     fn gather<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
-        let along = Along::new(shape, self.axis);
+        let along = AxisView::new(shape, self.axis);
         let per_block = self.per_block(shape);
         for_each_part(out, per_block, &|first, part| {
             for (block, out) in part.chunks_exact_mut(per_block).enumerate() {
@@ -74,7 +74,7 @@ impl Places<'_> {
                 let x = &x[block * along.block()..][..along.block()];
                 for (i, out) in (block * per_block..).zip(out) {
                     let value = x[self.index[i] * along.inner + i % along.inner];
-                    *out = if write == Write::Store { value } else { *out + value };
+                    write.put(value, out);
                 }
             }
         });
@@ -82,7 +82,7 @@ impl Places<'_> {
 
     /// `target[place of i] += g[i]`; the target has this `shape`, `g` an element an index.
     fn scatter<T: Real>(self, g: &[T], shape: &[usize], target: &mut [T]) {
-        let along = Along::new(shape, self.axis);
+        let along = AxisView::new(shape, self.axis);
         let per_block = self.per_block(shape);
         for_each_part(target, along.block(), &|first, part| {
             for (block, target) in part.chunks_exact_mut(along.block()).enumerate() {
@@ -116,9 +116,7 @@ impl<T: Real> Operation<T> for Gather<'_> {
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (g, shape) = (io.upstream(0).expect("the only output"), io.input(0).shape);
         io.accumulate(0, |target, write| {
-            if write == Write::Store {
-                target.fill(T::ZERO);
-            }
+            write.clear(target);
             self.0.scatter(g, shape, target);
         });
     }

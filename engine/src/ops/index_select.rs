@@ -2,8 +2,8 @@
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
-use crate::ops::along::Along;
 use crate::ops::axes::resolve_one;
+use crate::ops::axis_view::AxisView;
 use crate::{Adjoints, Evaluation, Indices, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -95,12 +95,12 @@ impl<T: Real> Operation<T> for Pick<'_> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
-        Along::new(x.shape, self.axis).pick(x.data, self.index.len(), |i| self.index[i], io.output(0), Write::Store);
+        AxisView::new(x.shape, self.axis).pick(x.data, self.index.len(), |i| self.index[i], io.output(0), Write::Store);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let along = Along::new(io.input(0).shape, self.axis);
+        let along = AxisView::new(io.input(0).shape, self.axis);
         let place = |i: usize| Some(self.index[i]).filter(|&place| self.silent != Some(place));
         io.accumulate(0, |target, write| along.give_back(g, self.index.len(), place, target, write));
     }
@@ -121,13 +121,13 @@ impl<T: Real> Operation<T> for IndexAdd<'_> {
         let (x, source) = (io.input(0), io.input(1));
         let out = io.output(0);
         out.copy_from_slice(x.data);
-        let along = Along::new(x.shape, self.axis);
+        let along = AxisView::new(x.shape, self.axis);
         along.give_back(source.data, self.index.len(), |i| Some(self.index[i]), out, Write::Add);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let g = io.upstream(0).expect("the only output");
-        let along = Along::new(io.input(0).shape, self.axis);
+        let along = AxisView::new(io.input(0).shape, self.axis);
         io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
         io.accumulate(1, |target, write| along.pick(g, self.index.len(), |i| self.index[i], target, write));
     }

@@ -1,8 +1,8 @@
 //! The seam of linear maps: a variable enters one as it is, a random weight in its own way.
 
 use crate::ops::affine::affine;
-use crate::ops::convolve::convolve;
-use crate::ops::convolve_transposed::convolve_transposed;
+use crate::ops::conv::convolve;
+use crate::ops::conv::convolve_transposed;
 use crate::ops::matmul::matmul;
 use crate::{Activation, Convolution, Real, Transposed, Var};
 

@@ -1,10 +1,12 @@
 //! Log-softmax along any axis.
 
+use std::ops::Range;
+
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp};
 use crate::ops::axes::resolve_one;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -28,10 +30,11 @@ struct LogSoftmax {
 }
 
 impl LogSoftmax {
-    /// Calls `visit` with ranges of elements that are whole blocks, possibly at the same time.
-    fn for_each_part(self, elements: usize, visit: &(impl Fn(std::ops::Range<usize>) + Sync)) {
-        if elements > 0 {
-            for_each_range(elements, GRAIN, self.length * self.inner, visit);
+    /// Calls `visit` with ranges of elements that are whole blocks and these parts of `out`, possibly at the same time.
+    fn for_each_part<T: Real>(self, out: &mut [T], visit: &(dyn Fn(Range<usize>, Rows<'_, T>) + Sync)) {
+        if !out.is_empty() {
+            let len = out.len();
+            for_each_part(Rows::new(out, 1), len, GRAIN, self.length * self.inner, visit);
         }
     }
 }
@@ -43,11 +46,8 @@ impl<T: Real> Operation<T> for LogSoftmax {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0).data;
-        let out = Shared::new(io.output(0));
-        self.for_each_part(x.len(), &|part| {
-            // SAFETY: the parts are disjoint, and the output is borrowed throughout.
-            let out = unsafe { out.range(part.clone()) };
-            dispatch(Forward { axis: *self, x: &x[part], out });
+        self.for_each_part(io.output(0), &|part, out| {
+            dispatch(Forward { axis: *self, x: &x[part], out: out.data });
         });
     }
 
@@ -55,11 +55,8 @@ impl<T: Real> Operation<T> for LogSoftmax {
         let y = io.output(0).data;
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            self.for_each_part(y.len(), &|part| {
-                // SAFETY: the parts are disjoint, and the target is borrowed throughout.
-                let target = unsafe { target.range(part.clone()) };
-                dispatch(Backward { axis: *self, y: &y[part.clone()], g: &g[part], target, write });
+            self.for_each_part(target, &|part, target| {
+                dispatch(Backward { axis: *self, y: &y[part.clone()], g: &g[part], target: target.data, write });
             });
         });
     }
@@ -130,7 +127,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
                 let sum: T = g.iter().copied().sum();
                 for ((target, &y), &g) in target.iter_mut().zip(y).zip(g) {
                     let part = g - y.exp::<S>() * sum;
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
                 continue;
             }
@@ -145,7 +142,7 @@ impl<T: Real> Kernel for Backward<'_, T> {
                     let row = y[from..to].iter().zip(&g[from..to]).zip(&sums);
                     for (target, ((&y, &g), &sum)) in target[from..to].iter_mut().zip(row) {
                         let part = g - y.exp::<S>() * sum;
-                        *target = if write == Write::Store { part } else { *target + part };
+                        write.put(part, target);
                     }
                 }
             }

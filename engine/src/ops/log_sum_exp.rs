@@ -4,8 +4,8 @@ use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::axes::resolve_one;
-use crate::ops::extremes::Greatest;
-use crate::ops::runs::{Gather, Over, Runs, gather, record, spread};
+use crate::ops::max_min::Greatest;
+use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {

@@ -1,6 +1,5 @@
 //! Logarithms of determinants.
 
-use crate::kernels::Write;
 use crate::kernels::lu;
 use crate::ops::batch::{square, squares, transpose};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
@@ -89,7 +88,7 @@ impl<T: Real> Operation<T> for LogDet {
                 inverse.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
                 lu::eliminate(factors, n, n, inverse, working);
                 for (target, &x) in target[matrix].iter_mut().zip(&*inverse) {
-                    *target = if write == Write::Store { g * x } else { *target + g * x };
+                    write.put(g * x, target);
                 }
             }
         });

@@ -3,7 +3,7 @@
 
 use crate::kernels::dispatch::{Portable, Simd};
 use crate::kernels::math::Math;
-use crate::ops::loss::{Pointwise, Reduction, record};
+use crate::ops::pointwise_loss::{Pointwise, Reduction, record};
 use crate::{Real, Var};
 
 macro_rules! table {

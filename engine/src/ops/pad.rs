@@ -2,7 +2,6 @@
 
 use smallvec::SmallVec;
 
-use crate::kernels::Write;
 use crate::ops::layout::{Axis, Layout};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -119,10 +118,7 @@ impl<T: Real> Operation<T> for Pad<'_, T> {
             for row in layout.all() {
                 let g = g[start + row.offsets[0]..].iter().step_by(layout.strides[0].max(1));
                 let target = target[row.start..][..layout.row].iter_mut();
-                match write {
-                    Write::Store => target.zip(g).for_each(|(target, &g)| *target = g),
-                    Write::Add => target.zip(g).for_each(|(target, &g)| *target += g),
-                }
+                write.put_each(g, target);
             }
         });
     }

@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
-use crate::ops::runs::{Gather, Over, Runs, gather, record, spread};
+use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {

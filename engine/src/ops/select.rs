@@ -7,7 +7,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::layout::Layout;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -63,9 +63,9 @@ impl<T: Real> Operation<T> for Select {
             return;
         }
         let layout = &broadcast(shape, inputs.map(|input| input.shape));
-        let out = Shared::new(out);
-        for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
-            dispatch(Forward { layout, data, rows, out });
+        let grain = GRAIN.div_ceil(layout.row.max(1));
+        for_each_part(Rows::new(out, layout.row), layout.rows, grain, 1, &|rows, out| {
+            dispatch(Forward { layout, data, rows, out: out.data });
         });
     }
 
@@ -80,9 +80,7 @@ impl<T: Real> Operation<T> for Select {
             }
             let layout = &broadcast(shape, [mask.shape, operand.shape]);
             io.accumulate(k, |target, write| {
-                if write == Write::Store {
-                    target.fill(T::ZERO);
-                }
+                write.clear(target);
                 dispatch(Backward { layout, mask: mask.data, chosen, g, target });
             });
         }
@@ -117,7 +115,7 @@ struct Forward<'a, T> {
     layout: &'a Layout<3>,
     data: [&'a [T]; 3],
     rows: Range<usize>,
-    out: Shared<T>,
+    out: &'a mut [T],
 }
 
 impl<T: Real> Kernel for Forward<'_, T> {
@@ -127,9 +125,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
     fn run<S: Simd>(self) {
         let [m, a, b] = self.layout.strides;
         let len = self.layout.row;
-        for row in self.layout.rows(self.rows) {
-            // SAFETY: every row of the result is visited once, by one thread, while the result is borrowed.
-            let out = unsafe { self.out.range(row.start..row.start + len) };
+        for (row, out) in self.layout.rows(self.rows).zip(self.out.chunks_exact_mut(len.max(1))) {
             let [mask, on, off] = [0, 1, 2].map(|k| &self.data[k][row.offsets[k]..]);
             match (m, a, b) {
                 // The mask chooses for the whole row.

@@ -1,11 +1,10 @@
 //! Operations that change the shape and no element.
 
-use crate::kernels::Write;
 use crate::kernels::map::scale;
 use crate::ops::axes::resolve_each;
 use crate::ops::layout::{Axis, Layout};
 use crate::shape::elements;
-use crate::threads::{GRAIN, Shared, for_each_range};
+use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -97,11 +96,9 @@ impl<T: Real> Operation<T> for Permute<'_> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0);
         let layout = self.layout(x.shape);
-        let out = Shared::new(io.output(0));
-        for_each_range(layout.rows, GRAIN.div_ceil(layout.row.max(1)), 1, &|rows| {
-            for row in layout.rows(rows) {
-                // SAFETY: every row of the result is visited once, by one thread, while the result is borrowed.
-                let out = unsafe { out.range(row.start..row.start + layout.row) };
+        let (out, grain) = (Rows::new(io.output(0), layout.row), GRAIN.div_ceil(layout.row.max(1)));
+        for_each_part(out, layout.rows, grain, 1, &|rows, out| {
+            for (row, out) in layout.rows(rows).zip(out.data.chunks_exact_mut(layout.row.max(1))) {
                 // A row has an element, so its last one bounds the others.
                 let from = &x.data[row.offsets[0]..=row.offsets[0] + (layout.row - 1) * layout.strides[0]];
                 match layout.strides[0] {
@@ -119,10 +116,7 @@ impl<T: Real> Operation<T> for Permute<'_> {
             for row in layout.all() {
                 let g = &g[row.start..][..layout.row];
                 let target = target[row.offsets[0]..].iter_mut().step_by(layout.strides[0].max(1));
-                match write {
-                    Write::Store => target.zip(g).for_each(|(t, &g)| *t = g),
-                    Write::Add => target.zip(g).for_each(|(t, &g)| *t += g),
-                }
+                write.put_each(g.iter(), target);
             }
         });
     }

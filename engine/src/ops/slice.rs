@@ -3,9 +3,9 @@
 use std::ops::{Bound, RangeBounds};
 
 use crate::kernels::Write;
-use crate::ops::along::Along;
 use crate::ops::axes::resolve_one;
-use crate::ops::blocks::Window;
+use crate::ops::axis_view::AxisView;
+use crate::ops::parts::Window;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -80,8 +80,8 @@ struct Slice {
 
 impl Slice {
     /// The input seen from the axis, and how many positions of it are taken.
-    fn count(self, input: &[usize], output: usize) -> (Along, usize) {
-        let along = Along::new(input, self.axis);
+    fn count(self, input: &[usize], output: usize) -> (AxisView, usize) {
+        let along = AxisView::new(input, self.axis);
         let blocks: usize = input[..self.axis].iter().product();
         (along, output.checked_div(blocks * along.inner).unwrap_or(0))
     }

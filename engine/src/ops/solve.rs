@@ -3,9 +3,8 @@
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::lu;
-use crate::kernels::triangular::Triangular;
+use crate::kernels::triangular_solve::Triangular;
 use crate::ops::batch::{for_each_pair, square, squares, transpose};
-use crate::ops::blocks::put;
 use crate::ops::broadcast::broadcast_shape;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
@@ -224,7 +223,7 @@ impl<T: Real> Operation<T> for Solve {
             clear(target, write);
             for_each_pair(&batch, batches, &mut |i, [_, k], [_, first]| {
                 let write = if first { write } else { Write::Add };
-                put(&u[i * len..][..len], &mut target[k * len..][..len], write);
+                write.put_all(&u[i * len..][..len], &mut target[k * len..][..len]);
             });
         });
         if !io.is_wanted(0) {
@@ -247,7 +246,7 @@ impl<T: Real> Operation<T> for Solve {
                         System::Triangular(triangle) => triangle.reads(place / n, place % n),
                     };
                     let part = if is_read { -part } else { T::ZERO };
-                    *target = if write == Write::Store { part } else { *target + part };
+                    write.put(part, target);
                 }
             });
         });

@@ -61,7 +61,7 @@ pool! {
 
 pool! {
     /// The mean of every window: (examples, channels, space ..) to (examples, channels, windows ..).
-    MeanPool, mean_pool,
+    MeanPool, avg_pool,
     MeanPool1d 1 "(examples, channels, length)",
     MeanPool2d 2 "(examples, channels, height, width)",
     MeanPool3d 3 "(examples, channels, depth, height, width)"

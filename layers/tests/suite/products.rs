@@ -1,6 +1,6 @@
 //! Products with the Hessian of a drawn model.
 
-use elbo::engine::hvp;
+use elbo::engine::hvp_by_differences;
 use elbo::prelude::*;
 
 const SHAPE: [usize; 2] = [3, 2];
@@ -30,7 +30,7 @@ fn sigmoid(x: f64) -> f64 {
 fn the_divergence_has_its_curvature() {
     let mut model = line();
     let v = direction(0.4);
-    let product = hvp(&mut model, &v, |tape, model| model.draw(tape, Key::new(3)).kl().var().unwrap());
+    let product = hvp_by_differences(&mut model, &v, |tape, model| model.draw(tape, Key::new(3)).kl().var().unwrap());
     for i in 0..6 {
         // KL = −ln σ + ½σ² + ½μ² − ½, with σ = softplus(ρ).
         assert!((product.values[i] - v[i]).abs() < 1e-8, "mean {i}");
@@ -46,7 +46,7 @@ fn a_drawn_likelihood_has_a_symmetric_hessian() {
     let mut model = line();
     let x: Tensor<f64> = Tensor::from_fn([5, 2], |i| (0.7 * i as f64).cos());
     let mut times = |v: &[f64]| {
-        hvp(&mut model, v, |tape, model| {
+        hvp_by_differences(&mut model, v, |tape, model| {
             let net = model.draw(tape, Key::new(5));
             let x = tape.constant([5, 2], |i| x.data()[i]);
             x.linear(*net.weight).cross_entropy(tape.alloc_slice(5, |i| i % 3))

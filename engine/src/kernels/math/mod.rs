@@ -1,4 +1,5 @@
-//! Elementary functions that vectorise: no branch, no table, no call, the same source for `f32` and `f64`.
+//! Elementary functions that vectorise: no branch, no table, no call, the same source for `f32` and `f64`. Those that are
+//! rare, angles and ln Γ, are scalar calls of the crate `libm`.
 //!
 //! Errors, in units in the last place (ULP) of the result, at every level, over all inputs (subnormals included; NaN
 //! gives NaN): at most 2 in `f32` and 4 in `f64`; [`tanh`](Math::tanh), [`sigmoid`](Math::sigmoid),
@@ -223,7 +224,7 @@ impl<T: Format> Math for T {
 
     #[inline(always)]
     fn ln_gamma<S: Simd>(self) -> Self {
-        ln_gamma::ln_gamma::<S, T>(self)
+        ln_gamma::ln_gamma(self)
     }
 
     #[inline(always)]
@@ -248,12 +249,12 @@ impl<T: Format> Math for T {
 
     #[inline(always)]
     fn atan<S: Simd>(self) -> Self {
-        atan2::atan::<S, T>(self)
+        atan2::atan(self)
     }
 
     #[inline(always)]
     fn atan2<S: Simd>(self, x: Self) -> Self {
-        atan2::atan2::<S, T>(self, x)
+        atan2::atan2(self, x)
     }
 
     #[inline(always)]

@@ -1,5 +1,8 @@
 //! xʸ = e^(y ln x), computed in double precision for both formats. The logarithm and its product with y are sums of two
 //! numbers: a relative error of the exponent is multiplied by the exponent, up to 745.
+//!
+//! Not by the crate `libm`: its `pow` is wrong by hundreds of ULP where a base near one has an exponent beyond 2³¹
+//! (0.999999864926243^−3295192572.394827), and powers here are vectorised.
 
 use super::exact::two_product;
 use super::format::{Format, mul_add, polynomial};

@@ -1,0 +1,228 @@
+//! Convolutions with stride 1 in registers, without patches: single precision with AVX-512.
+//!
+//! An image is copied once, with its padding. Seen as one line of memory, the elements under a tap at neighbouring places
+//! are neighbours too, also from the end of one row to the beginning of the next: there lie as many places that are
+//! nobody's as a padded row is longer than a row of the output, and they are computed and dropped. So a tile of 8 outputs
+//! and up to 48 places stands in registers while the sum over channels and taps runs, and a step of it is three loads
+//! and 24 multiply-adds.
+//!
+//! The way back to the input is the same with the kernel flipped and the margins that are left of it. The way back to
+//! the weight has tiles of its own (`to_weight`).
+
+mod to_weight;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub(super) use to_weight::{to_weight, weight_fits, weight_scratch};
+
+use crate::Real;
+use crate::kernels::Write;
+use crate::kernels::conv::{Geometry, check_scratch};
+use crate::kernels::dispatch::{Level, level};
+use crate::kernels::window::{Axis, sizes};
+use crate::threads::{Rows, for_each_with, pieces};
+
+/// Outputs of a tile.
+const OUTPUTS: usize = 8;
+
+/// Places of a vector, and of the widest tile.
+const LANES: usize = 16;
+const WIDEST: usize = 3 * LANES;
+
+/// Elements of a padded image up to which it stays in a processor's own cache.
+const LARGEST: usize = 1 << 18;
+
+/// Images and groups, the tasks here; of fewer not every thread would have some.
+pub(super) const FEWEST: usize = 8;
+
+/// A number type that may have tiles in registers.
+pub trait Direct: Sized {
+    /// Computes an image.
+    ///
+    /// # Panics
+    /// If there are no tiles in this number type on this processor.
+    #[doc(hidden)]
+    fn image(image: &mut Image<'_, Self>);
+
+    /// Computes the gradients of some outputs' weights.
+    ///
+    /// # Panics
+    /// As [`image`](Direct::image).
+    #[doc(hidden)]
+    fn lines(lines: to_weight::Lines<'_, Self>);
+
+    /// Whether [`image`](Direct::image) is there on this processor.
+    #[doc(hidden)]
+    fn is_direct() -> bool;
+}
+
+/// One image and group.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Image<'a, T> {
+    geometry: &'a Geometry,
+    padded: &'a [T],
+    weight: &'a [T],
+    bias: Option<&'a [T]>,
+    out: &'a mut [T],
+    write: Write,
+}
+
+/// Whether a convolution of these sizes is one for tiles.
+pub(super) fn fits(g: &Geometry) -> bool {
+    let whole = g.axes.into_iter().all(|axis| axis.stride == 1 && axis.output > 0 && axis.kernel > 0);
+    let is_dense = g.axes[2].output * 2 >= padded_length(g.axes[2]);
+    whole
+        && is_dense
+        && g.channels > 0
+        && g.outputs * 2 >= OUTPUTS
+        && g.batch * g.groups >= FEWEST
+        && padded(g) <= LARGEST
+}
+
+/// The convolution that leads from the output's adjoint to the input's, where its margins are none that cut.
+pub(super) fn flipped(g: &Geometry) -> Option<Geometry> {
+    let mut axes = g.axes;
+    for axis in &mut axes {
+        let reach = axis.dilation * axis.kernel.checked_sub(1)?;
+        let padding = reach.checked_sub(axis.padding)?;
+        *axis = Axis { input: axis.output, output: axis.input, padding, ..*axis };
+    }
+    Some(Geometry { channels: g.outputs, outputs: g.channels, axes, ..*g })
+}
+
+fn padded_length(axis: Axis) -> usize {
+    axis.input + 2 * axis.padding
+}
+
+/// Elements of a padded image, and what the last tile reads beyond it.
+fn padded(g: &Geometry) -> usize {
+    g.axes.into_iter().map(padded_length).fold(g.channels, usize::saturating_mul).saturating_add(WIDEST)
+}
+
+fn packed(g: &Geometry) -> usize {
+    g.groups * g.outputs.next_multiple_of(OUTPUTS) * g.channels * sizes(g.axes)[2]
+}
+
+fn pieces_of(g: &Geometry) -> usize {
+    pieces(g.batch * g.groups, g.is_parallel())
+}
+
+/// Numbers of scratch memory for [`run`].
+pub(super) fn scratch(g: &Geometry) -> usize {
+    packed(g) + pieces_of(g) * padded(g)
+}
+
+/// `out = x ∗ w + bias`, or `+=`. Where `is_flipped` says so, w is that of the convolution that this one leads back from.
+#[track_caller]
+#[expect(clippy::too_many_arguments, reason = "a product, what it is of, and where it goes")]
+pub(super) fn run<T: Real>(
+    name: &str,
+    g: &Geometry,
+    x: &[T],
+    (w, is_flipped): (&[T], bool),
+    bias: Option<&[T]>,
+    out: &mut [T],
+    write: Write,
+    scratch: &mut [T],
+) {
+    let [elements, places, _] = sizes(g.axes);
+    check_scratch(name, scratch, self::scratch(g));
+    let (weight, scratch) = scratch.split_at_mut(packed(g));
+    pack(g, w, is_flipped, weight);
+    let each = weight.len() / g.groups;
+    let (weight, out) = (&*weight, Rows::new(out, g.outputs * places));
+    for_each_with(pieces_of(g), g.batch * g.groups, scratch, out, &|padded, images, mut out| {
+        // The margins stay zero.
+        padded.fill(T::ZERO);
+        for (i, image) in images.enumerate() {
+            let group = image % g.groups;
+            copy_inside(g, &x[image * g.channels * elements..][..g.channels * elements], padded);
+            <T as Direct>::image(&mut Image {
+                geometry: g,
+                padded,
+                weight: &weight[group * each..][..each],
+                bias: bias.map(|bias| &bias[group * g.outputs..][..g.outputs]),
+                out: out.row(i),
+                write,
+            });
+        }
+    });
+}
+
+/// The weight of every 8 outputs side by side, for each channel and tap.
+fn pack<T: Real>(g: &Geometry, w: &[T], is_flipped: bool, out: &mut [T]) {
+    let taps = sizes(g.axes)[2];
+    let blocks = g.outputs.div_ceil(OUTPUTS);
+    let step = g.channels * taps;
+    for (i, tile) in out.chunks_exact_mut(OUTPUTS).enumerate() {
+        let (block, at) = (i / step, i % step);
+        let (group, first) = (block / blocks, block % blocks * OUTPUTS);
+        let (channel, tap) = (at / taps, at % taps);
+        for (lane, value) in tile.iter_mut().enumerate() {
+            let output = first + lane;
+            let from = if is_flipped {
+                ((group * g.channels + channel) * g.outputs + output) * taps + (taps - 1 - tap)
+            } else {
+                ((group * g.outputs + output) * g.channels + channel) * taps + tap
+            };
+            *value = if output < g.outputs { w[from] } else { T::ZERO };
+        }
+    }
+}
+
+fn copy_inside<T: Real>(g: &Geometry, x: &[T], padded: &mut [T]) {
+    let [z, y, line] = g.axes;
+    if x.is_empty() {
+        return;
+    }
+    for (row, x) in x.chunks_exact(line.input).enumerate() {
+        let (plane, at_y) = (row / y.input, row % y.input);
+        let (channel, at_z) = (plane / z.input, plane % z.input);
+        let plane = channel * padded_length(z) + z.padding + at_z;
+        let start = (plane * padded_length(y) + y.padding + at_y) * padded_length(line) + line.padding;
+        padded[start..start + line.input].copy_from_slice(x);
+    }
+}
+
+impl Direct for f64 {
+    fn image(_: &mut Image<'_, f64>) {
+        unreachable!("`is_direct` says that there is none");
+    }
+
+    fn lines(_: to_weight::Lines<'_, f64>) {
+        unreachable!("`is_direct` says that there is none");
+    }
+
+    fn is_direct() -> bool {
+        false
+    }
+}
+
+impl Direct for f32 {
+    fn image(image: &mut Image<'_, f32>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            // SAFETY: the processor has the level's features.
+            unsafe { x86::image(image) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("`is_direct` says that there is none: {image:?}");
+    }
+
+    fn lines(lines: to_weight::Lines<'_, f32>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            // SAFETY: as above.
+            unsafe { x86::lines(lines) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("`is_direct` says that there is none: {lines:?}");
+    }
+
+    fn is_direct() -> bool {
+        cfg!(target_arch = "x86_64") && level() == Level::Avx512
+    }
+}

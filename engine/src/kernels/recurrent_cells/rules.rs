@@ -1,0 +1,38 @@
+//! The functions of gates and states, in one table.
+
+use crate::Real;
+use crate::kernels::dispatch::Simd;
+use crate::kernels::map::Elementwise;
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $rule:ident($count:literal): |$($x:ident),+| $value:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(super) struct $rule;
+
+        impl<T: Real> Elementwise<T, $count> for $rule {
+            #[inline(always)]
+            fn apply<S: Simd>(self, [$($x),+]: [T; $count]) -> T {
+                $value
+            }
+        }
+    )*};
+}
+
+table! {
+    SigmoidOfSum(2): |a, b| (a + b).sigmoid::<S>();
+    TanhOfSum(2): |a, b| (a + b).tanh::<S>();
+    Tanh(1): |x| x.tanh::<S>();
+    Product(2): |a, b| a * b;
+    NewCell(4): |i, f, g, cell| f * cell + i * g;
+    /// Of a sum in a logistic function `y` that is multiplied by `factor`, where the product's adjoint is `g`.
+    OfSigmoid(3): |g, factor, y| g * factor * (y * (T::ONE - y));
+    /// Of a sum in a hyperbolic tangent, likewise.
+    OfTanh(3): |g, factor, y| g * factor * (T::ONE - y * y);
+    OfNewCell(4): |of_out, o, tanh, of_cell| of_out * o * (T::ONE - tanh * tanh) + of_cell;
+    NewState(3): |x, r, h| (x + r * h).tanh::<S>();
+    /// (1 − z) · new + z · last.
+    Between(3): |new, z, last| new + z * (last - new);
+    OfNewState(3): |g, z, new| g * (T::ONE - z) * (T::ONE - new * new);
+    OfBetween(4): |g, last, new, z| g * (last - new) * (z * (T::ONE - z));
+}

@@ -1,0 +1,98 @@
+//! How attention goes: its settings, and the checks of its shapes.
+
+use crate::{Real, Var};
+
+/// How attention goes: which keys a query may attend to, what is added to the scores, and their scale. Unless set, every
+/// query attends to every key, and the scale is 1/√d.
+///
+/// ```
+/// use elbo_engine::{Attention, Tape, Tensor};
+///
+/// let x: Tensor = Tensor::from_fn([2, 5, 8], |i| (i as f64).sin());
+/// let tape = Tape::new();
+/// let x = tape.input(&x);
+/// assert_eq!(x.attention(x, x, Attention::new().causal()).shape(), [2, 5, 8]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Attention<'t, T: Real = f32> {
+    pub(super) causal: bool,
+    pub(super) mask: Option<(Kind, Var<'t, T>)>,
+    pub(super) scale: Option<f64>,
+}
+
+impl<'t, T: Real> Attention<'t, T> {
+    /// Every query attends to every key.
+    pub const fn new() -> Self {
+        Attention { causal: false, mask: None, scale: None }
+    }
+
+    /// Query i attends to keys 0 to i alone.
+    pub const fn causal(mut self) -> Self {
+        self.causal = true;
+        self
+    }
+
+    /// Adds `mask` to the scores, before the softmax. It is (queries, keys), or has axes before these that are each 1 or
+    /// as long as the batch's; it may be learned.
+    ///
+    /// # Panics
+    /// If there is a mask already.
+    #[track_caller]
+    pub fn bias(mut self, mask: Var<'t, T>) -> Self {
+        self.set(Kind::Added, mask);
+        self
+    }
+
+    /// Lets a query attend to a key where `mask`, of a shape as in [`bias`](Attention::bias), is not 0. A query that may
+    /// attend to nothing has the value 0. Nothing is passed back to the mask.
+    ///
+    /// # Panics
+    /// If there is a mask already.
+    #[track_caller]
+    pub fn allow(mut self, mask: Var<'t, T>) -> Self {
+        self.set(Kind::Allowed, mask);
+        self
+    }
+
+    /// What q · kᵀ is multiplied with, instead of 1/√d.
+    ///
+    /// # Panics
+    /// If it is no finite number.
+    #[track_caller]
+    pub fn scale(mut self, scale: f64) -> Self {
+        assert!(scale.is_finite(), "Attention: the scale is {scale}; it must be a finite number");
+        self.scale = Some(scale);
+        self
+    }
+
+    #[track_caller]
+    fn set(&mut self, kind: Kind, mask: Var<'t, T>) {
+        assert!(self.mask.is_none(), "Attention: there is a mask already; multiply or add the two");
+        self.mask = Some((kind, mask));
+    }
+}
+
+impl<T: Real> Default for Attention<'_, T> {
+    fn default() -> Self {
+        Attention::new()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Added,
+    Allowed,
+}
+
+#[track_caller]
+pub(super) fn check_mask(mask: &[usize], batch: &[usize], scores: [usize; 2]) {
+    let fits = mask.split_last_chunk::<2>().is_some_and(|(outer, last)| {
+        let pairs = outer.iter().rev().zip(batch.iter().rev());
+        *last == scores && outer.len() <= batch.len() && pairs.clone().all(|(mask, batch)| mask == batch || *mask == 1)
+    });
+    assert!(
+        fits,
+        "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or axes before these that are each 1 \
+         or as in the batch {batch:?}"
+    );
+}

@@ -1,0 +1,176 @@
+//! From products of queries and keys to weights, and back.
+
+use super::Operator;
+use crate::Real;
+use crate::kernels::dispatch::{Kernel, Simd};
+use crate::kernels::reduce::{LANES, padded};
+
+/// The mask of some queries, all keys in a row.
+#[derive(Clone, Copy)]
+pub(super) enum Mask<'a, T> {
+    None,
+    Added(&'a [T]),
+    Allowed(&'a [T]),
+}
+
+impl<T: Real> Mask<'_, T> {
+    /// The scores of query `i`, of `all` keys, from their products: scaled, and masked.
+    #[inline(always)]
+    fn apply(self, i: usize, all: usize, scale: T, scores: &mut [T]) {
+        match self {
+            Mask::None => scores.iter_mut().for_each(|score| *score *= scale),
+            Mask::Added(mask) => {
+                let mask = &mask[i * all..][..scores.len()];
+                scores.iter_mut().zip(mask).for_each(|(score, &mask)| *score = *score * scale + mask);
+            }
+            Mask::Allowed(mask) => {
+                let (mask, never) = (&mask[i * all..][..scores.len()], T::from_f64(f64::NEG_INFINITY));
+                for (score, &mask) in scores.iter_mut().zip(mask) {
+                    *score = if mask == T::ZERO { never } else { *score * scale };
+                }
+            }
+        }
+    }
+}
+
+impl Operator {
+    /// Of `keys` keys, how many query `query` attends to at most.
+    #[inline(always)]
+    fn attended(&self, query: usize, keys: usize) -> usize {
+        if self.causal { keys.min(query + 1) } else { keys }
+    }
+}
+
+/// From products to weights, row by row, and what the adjoint needs to find them again.
+pub(super) struct Softmax<'a, T> {
+    pub(super) of: &'a Operator,
+    /// The number of the first query.
+    pub(super) first: usize,
+    pub(super) keys: usize,
+    pub(super) mask: Mask<'a, T>,
+    pub(super) scores: &'a mut [T],
+    pub(super) largest: &'a mut [T],
+    pub(super) rest: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Softmax<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Softmax { of, first, keys, mask, scores, largest, rest } = self;
+        let never = T::from_f64(f64::NEG_INFINITY);
+        let scale = T::from_f64(of.scale);
+        for (i, (largest, rest)) in largest.iter_mut().zip(rest).enumerate() {
+            let row = &mut scores[i * keys..][..keys];
+            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
+            beyond.fill(T::ZERO);
+            mask.apply(i, of.keys, scale, row);
+            let mut lanes = [never; LANES];
+            for chunk in row.chunks(LANES) {
+                for (max, x) in lanes.iter_mut().zip(padded(chunk, never)) {
+                    *max = if x <= *max { *max } else { x };
+                }
+            }
+            let max = lanes.into_iter().fold(never, |max, x| if x <= max { max } else { x });
+            if max == never {
+                // A query that may attend to nothing; (−∞ − 0) − ∞ gives the adjoint the weight 0 too.
+                row.fill(T::ZERO);
+                (*largest, *rest) = (T::ZERO, T::from_f64(f64::INFINITY));
+                continue;
+            }
+            let mut sums = [T::ZERO; LANES];
+            for chunk in row.chunks_mut(LANES) {
+                let mut weights = padded(chunk, never);
+                for (sum, weight) in sums.iter_mut().zip(&mut weights) {
+                    *weight = (*weight - max).exp::<S>();
+                    *sum += *weight;
+                }
+                chunk.iter_mut().zip(weights).for_each(|(out, weight)| *out = weight);
+            }
+            let sum: T = sums.into_iter().sum();
+            row.iter_mut().for_each(|weight| *weight /= sum);
+            (*largest, *rest) = (max, sum.ln::<S>());
+        }
+    }
+}
+
+/// The weights again, from the products and what the forward kept.
+pub(super) struct Again<'a, T> {
+    pub(super) of: &'a Operator,
+    pub(super) first: usize,
+    pub(super) keys: usize,
+    pub(super) mask: Mask<'a, T>,
+    pub(super) weights: &'a mut [T],
+    pub(super) largest: &'a [T],
+    pub(super) rest: &'a [T],
+}
+
+impl<T: Real> Kernel for Again<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Again { of, first, keys, mask, weights, largest, rest } = self;
+        let scale = T::from_f64(of.scale);
+        for (i, (&largest, &rest)) in largest.iter().zip(rest).enumerate() {
+            let row = &mut weights[i * keys..][..keys];
+            let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
+            beyond.fill(T::ZERO);
+            mask.apply(i, of.keys, scale, row);
+            row.iter_mut().for_each(|weight| *weight = ((*weight - largest) - rest).exp::<S>());
+        }
+    }
+}
+
+/// Σ g y for every query: the mean of the weights' adjoints.
+pub(super) struct Means<'a, T> {
+    pub(super) y: &'a [T],
+    pub(super) g: &'a [T],
+    pub(super) width: usize,
+    pub(super) means: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Means<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        for (i, mean) in self.means.iter_mut().enumerate() {
+            let [y, g] = [self.y, self.g].map(|x| &x[i * self.width..][..self.width]);
+            *mean = y.iter().zip(g).map(|(&y, &g)| y * g).sum();
+        }
+    }
+}
+
+/// The products' adjoints, weight · (its adjoint − their mean) · scale, from the weights' in `changes`; an added mask's
+/// are the same without the scale.
+pub(super) struct Changes<'a, T> {
+    pub(super) of: &'a Operator,
+    pub(super) keys: usize,
+    pub(super) weights: &'a [T],
+    pub(super) means: &'a [T],
+    pub(super) changes: &'a mut [T],
+    /// For all keys of every query, or empty.
+    pub(super) to_mask: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Changes<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self) {
+        let Changes { of, keys, weights, means, changes, to_mask } = self;
+        let scale = T::from_f64(of.scale);
+        for (i, &mean) in means.iter().enumerate() {
+            let weights = &weights[i * keys..][..keys];
+            let changes = &mut changes[i * keys..][..keys];
+            changes.iter_mut().zip(weights).for_each(|(change, &weight)| *change = weight * (*change - mean));
+            if !to_mask.is_empty() {
+                let to_mask = &mut to_mask[i * of.keys..][..keys];
+                to_mask.iter_mut().zip(&*changes).for_each(|(target, &change)| *target += change);
+            }
+            changes.iter_mut().for_each(|change| *change *= scale);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The settings of a convolution, and what they make of two shapes.
+
+use crate::kernels::conv::Geometry;
+use crate::kernels::window::Axis;
+use crate::{Real, Shape, Var};
+
+/// How a convolution over `D` spatial axes (one to three) goes: stride, padding and dilation of every axis, and the
+/// number of groups. Unless set, the stride and the dilation are 1, the padding is 0 and there is one group.
+///
+/// ```
+/// use elbo_engine::{Convolution, Tape, Tensor};
+///
+/// let (x, w): (Tensor, Tensor) = (Tensor::full([8, 3, 28, 28], 1.0), Tensor::full([6, 3, 5, 5], 0.1));
+/// let tape = Tape::new();
+/// let [x, w] = [tape.input(&x), tape.param(&w)];
+/// let y = x.convolve(w, None::<elbo_engine::Var>, Convolution::new().padding([2, 2]).stride([2, 1]));
+/// assert_eq!(y.shape(), [8, 6, 14, 28]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Convolution<const D: usize> {
+    stride: [usize; D],
+    padding: [usize; D],
+    dilation: [usize; D],
+    groups: usize,
+}
+
+impl<const D: usize> Convolution<D> {
+    /// Stride 1, no padding, no dilation, one group.
+    pub const fn new() -> Self {
+        const { assert!(1 <= D && D <= 3, "a convolution has one, two or three spatial axes") }
+        Convolution { stride: [1; D], padding: [0; D], dilation: [1; D], groups: 1 }
+    }
+
+    /// Elements from one place of the kernel to the next, along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn stride(mut self, stride: [usize; D]) -> Self {
+        assert!(!stride.contains(&0), "Convolution: the stride is {stride:?}; it must be at least 1 along every axis");
+        self.stride = stride;
+        self
+    }
+
+    /// Zeros before the first and behind the last element of every axis.
+    pub const fn padding(mut self, padding: [usize; D]) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Elements from one tap of the kernel to the next, along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn dilation(mut self, dilation: [usize; D]) -> Self {
+        assert!(
+            !dilation.contains(&0),
+            "Convolution: the dilation is {dilation:?}; it must be at least 1 along every axis"
+        );
+        self.dilation = dilation;
+        self
+    }
+
+    /// Groups of channels that are convolved apart: output group i sees input group i alone.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn groups(mut self, groups: usize) -> Self {
+        assert!(groups > 0, "Convolution: 0 groups; there must be at least 1");
+        self.groups = groups;
+        self
+    }
+
+    /// The settings of the transposed convolution: the one whose input has the shape of this one's output.
+    pub const fn transposed(self) -> Transposed<D> {
+        Transposed { of: self, output_padding: [0; D] }
+    }
+
+    /// The convolution of `x` with `w`, and the shape of its result.
+    #[track_caller]
+    pub(crate) fn over(&self, x: &[usize], w: &[usize]) -> (Geometry, Shape) {
+        let ([batch, channels, input @ ..], [outputs, each, kernel @ ..]) = (x, w) else { self.misfit(x, w) };
+        if input.len() != D || kernel.len() != D {
+            self.misfit(x, w);
+        }
+        let groups = self.groups;
+        assert!(
+            channels.is_multiple_of(groups) && channels / groups == *each && outputs.is_multiple_of(groups),
+            "convolve: x of shape {x:?} has {channels} channels, and the weight of shape {w:?} makes {outputs} outputs of \
+             {each} channels each; in {groups} group(s), channels and outputs must be multiples of {groups}, and the \
+             weight's second axis channels / {groups}"
+        );
+        let mut geometry =
+            Geometry { batch: *batch, groups, channels: *each, outputs: outputs / groups, axes: [Axis::NONE; 3] };
+        let mut shape = Shape::from([*batch, *outputs]);
+        for axis in 0..D {
+            let spanned = self.axis("convolve", axis, [input[axis], kernel[axis]], [x, w]);
+            geometry.axes[3 - D + axis] = spanned;
+            shape.push(spanned.output);
+        }
+        (geometry, shape)
+    }
+
+    /// Spatial axis `axis`, where the window stands wherever it fits.
+    #[track_caller]
+    fn axis(&self, name: &str, axis: usize, [input, kernel]: [usize; 2], shapes: [&[usize]; 2]) -> Axis {
+        let [stride, padding, dilation] = [self.stride[axis], self.padding[axis], self.dilation[axis]];
+        let [x, w] = shapes;
+        assert!(kernel > 0, "{name}: the weight of shape {w:?} has no taps along spatial axis {axis}");
+        let span = dilation.checked_mul(kernel - 1).and_then(|span| span.checked_add(1));
+        let padded = padding.checked_mul(2).and_then(|padding| padding.checked_add(input));
+        let (Some(span), Some(padded)) = (span, padded) else {
+            panic!("{name}: a padding of {padding} and a dilation of {dilation} are larger than memory can address");
+        };
+        assert!(
+            span <= padded,
+            "{name}: along spatial axis {axis} the weight of shape {w:?} with dilation {dilation} spans {span} \
+             elements, and x of shape {x:?} has {padded} with padding {padding} on either side"
+        );
+        Axis { input, kernel, output: (padded - span) / stride + 1, stride, padding, dilation }
+    }
+
+    #[track_caller]
+    fn misfit(&self, x: &[usize], w: &[usize]) -> ! {
+        panic!(
+            "convolve: x of shape {x:?} with a weight of shape {w:?}; expected x (batch, channels, {D} spatial axes) and \
+             a weight (outputs, channels / groups, {D} kernel axes)"
+        );
+    }
+}
+
+impl<const D: usize> Default for Convolution<D> {
+    fn default() -> Self {
+        Convolution::new()
+    }
+}
+
+/// How a transposed convolution goes: [`Convolution::transposed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Transposed<const D: usize> {
+    of: Convolution<D>,
+    output_padding: [usize; D],
+}
+
+impl<const D: usize> Transposed<D> {
+    /// Further elements at the end of every axis of the output: with a stride, several input lengths give one output
+    /// length of the convolution, and this says which of them the transposed one makes.
+    pub const fn output_padding(mut self, output_padding: [usize; D]) -> Self {
+        self.output_padding = output_padding;
+        self
+    }
+
+    /// The convolution that this one is the transpose of, and the shape of this one's result. In the geometry input and
+    /// output have changed places: its input is our result.
+    #[track_caller]
+    pub(crate) fn over(&self, x: &[usize], w: &[usize]) -> (Geometry, Shape) {
+        let ([batch, channels, input @ ..], [inputs, each, kernel @ ..]) = (x, w) else { self.misfit(x, w) };
+        if input.len() != D || kernel.len() != D {
+            self.misfit(x, w);
+        }
+        let Transposed { of: Convolution { stride, padding, dilation, groups }, output_padding } = *self;
+        assert!(
+            channels == inputs && channels.is_multiple_of(groups),
+            "convolve_transposed: x of shape {x:?} has {channels} channels, and the weight of shape {w:?} takes {inputs}; \
+             they must be equal, and a multiple of {groups} group(s)"
+        );
+        let mut geometry =
+            Geometry { batch: *batch, groups, channels: *each, outputs: channels / groups, axes: [Axis::NONE; 3] };
+        let mut shape = Shape::from([*batch, each.saturating_mul(groups)]);
+        for axis in 0..D {
+            let [places, kernel] = [input[axis], kernel[axis]];
+            let [stride, padding, dilation] = [stride[axis], padding[axis], dilation[axis]];
+            let further = output_padding[axis];
+            assert!(
+                kernel > 0 && places > 0,
+                "convolve_transposed: spatial axis {axis} of x of shape {x:?} and of the weight of shape {w:?} must have \
+                 elements"
+            );
+            assert!(
+                further < stride.max(dilation),
+                "convolve_transposed: an output padding of {further} along spatial axis {axis}; it must be less than the \
+                 stride {stride} or the dilation {dilation}"
+            );
+            let span = (places - 1).checked_mul(stride).zip((kernel - 1).checked_mul(dilation));
+            let span = span.and_then(|(steps, taps)| steps.checked_add(taps)?.checked_add(1 + further));
+            let Some((span, cut)) = span.zip(padding.checked_mul(2)) else {
+                panic!("convolve_transposed: {self:?} makes more elements than memory can address of x of shape {x:?}");
+            };
+            assert!(
+                cut < span,
+                "convolve_transposed: along spatial axis {axis} x of shape {x:?} and the weight of shape {w:?} make {span} \
+                 elements, of which a padding of {padding} takes away {cut}; at least one must be left"
+            );
+            geometry.axes[3 - D + axis] = Axis { input: span - cut, output: places, kernel, stride, padding, dilation };
+            shape.push(span - cut);
+        }
+        (geometry, shape)
+    }
+
+    #[track_caller]
+    fn misfit(&self, x: &[usize], w: &[usize]) -> ! {
+        panic!(
+            "convolve_transposed: x of shape {x:?} with a weight of shape {w:?}; expected x (batch, channels, {D} spatial \
+             axes) and a weight (channels, outputs / groups, {D} kernel axes)"
+        );
+    }
+}
+
+impl<const D: usize> From<Convolution<D>> for Transposed<D> {
+    fn from(of: Convolution<D>) -> Self {
+        of.transposed()
+    }
+}
+
+/// A bias has one element for each of `outputs` channels.
+#[track_caller]
+pub(crate) fn check_bias<T: Real>(name: &str, b: Option<Var<'_, T>>, w: &[usize], outputs: usize) {
+    if let Some(b) = b {
+        assert!(
+            b.shape() == [outputs],
+            "{name}: the weight of shape {w:?} has {outputs} outputs, and the bias has shape {:?}; expected [{outputs}]",
+            b.shape()
+        );
+    }
+}

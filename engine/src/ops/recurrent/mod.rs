@@ -1,0 +1,205 @@
+//! Recurrent networks: one step of a cell as a fused operation, and whole sequences.
+//!
+//! A cell is given what its gates sum over the input and over the last output, apart: so a random weight enters both in its
+//! own way, and the inputs of all steps are multiplied at once.
+
+mod cells;
+
+use std::cell::Cell;
+
+use crate::ops::recurrent::cells::{At, Gru, Lstm, RecurrentCell, Rnn};
+use crate::{Activation, Linear, Real, Var};
+
+/// The weights of a recurrent layer. Rows belong to the gates one after the other, as in PyTorch: i, f, g, o of a long
+/// short-term memory, r, z, n of a gated recurrent unit.
+#[derive(Clone, Copy, Debug)]
+pub struct Recurrent<W> {
+    /// From the inputs: (gates · hidden, inputs).
+    pub weight_ih: W,
+    /// From the last output: (gates · hidden, hidden).
+    pub weight_hh: W,
+    /// What is added to both products: (gates · hidden) each.
+    pub biases: Option<[W; 2]>,
+    /// Whether the last step comes first.
+    pub reverse: bool,
+}
+
+impl<'t, T: Real> Var<'t, T> {
+    /// A long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000) over sequences
+    /// x (examples, steps, inputs), from the output and the cell before, both (examples, hidden): the outputs of all steps
+    /// (examples, steps, hidden), and the last output and cell. With the gates i, f, o = σ(..) and g = tanh(..) of
+    /// W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′.
+    ///
+    /// # Panics
+    /// If the shapes differ from these, or there is no step.
+    #[track_caller]
+    pub fn lstm(self, weights: Recurrent<impl Linear<'t, T>>, state: [Var<'t, T>; 2]) -> (Var<'t, T>, [Var<'t, T>; 2]) {
+        unroll::<T, Lstm, 2>(self, weights, state)
+    }
+
+    /// A gated recurrent unit (Cho et al. 2014) over sequences x (examples, steps, inputs), from the output before
+    /// (examples, hidden): the outputs of all steps (examples, steps, hidden), and the last one. With the gates
+    /// r, z = σ(W x + b + W′ h + b′) and n = tanh(W x + b + r (W′ h + b′)), the output is h′ = (1 − z) n + z h.
+    ///
+    /// # Panics
+    /// As [`lstm`](Var::lstm).
+    #[track_caller]
+    pub fn gru(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
+        let (outputs, [state]) = unroll::<T, Gru, 1>(self, weights, [state]);
+        (outputs, state)
+    }
+
+    /// A plain recurrent network (Elman 1990) over sequences x (examples, steps, inputs), from the output before
+    /// (examples, hidden): the outputs h′ = tanh(W x + b + W′ h + b′) of all steps (examples, steps, hidden), and the last
+    /// one.
+    ///
+    /// # Panics
+    /// As [`lstm`](Var::lstm).
+    #[track_caller]
+    pub fn rnn(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
+        let (outputs, [state]) = unroll::<T, Rnn, 1>(self, weights, [state]);
+        (outputs, state)
+    }
+
+    /// One step of [`lstm`](Var::lstm): the output and the cell (examples, hidden), from what the gates sum over the input
+    /// (this) and over the last output, (examples, 4 · hidden) both, and from the last cell (examples, hidden).
+    ///
+    /// # Panics
+    /// If the shapes differ from these.
+    #[track_caller]
+    pub fn lstm_cell(self, from_last: Var<'t, T>, cell: Var<'t, T>) -> [Var<'t, T>; 2] {
+        check_cell("lstm_cell", self, from_last, Some(cell), 4);
+        // The step does not read the last output, only what was summed over it.
+        Lstm::step(self, At::ONLY, from_last, [cell, cell])
+    }
+
+    /// One step of [`gru`](Var::gru): the output (examples, hidden), from what the gates sum over the input (this) and over
+    /// the last output, (examples, 3 · hidden) both, and from the last output (examples, hidden).
+    ///
+    /// # Panics
+    /// If the shapes differ from these.
+    #[track_caller]
+    pub fn gru_cell(self, from_last: Var<'t, T>, last: Var<'t, T>) -> Var<'t, T> {
+        check_cell("gru_cell", self, from_last, Some(last), 3);
+        let [output] = Gru::step(self, At::ONLY, from_last, [last]);
+        output
+    }
+
+    /// One step of [`rnn`](Var::rnn): the output, from the sums over the input (this) and over the last output, all
+    /// (examples, hidden).
+    ///
+    /// # Panics
+    /// If the shapes differ from these.
+    #[track_caller]
+    pub fn rnn_cell(self, from_last: Var<'t, T>) -> Var<'t, T> {
+        check_cell("rnn_cell", self, from_last, None, 1);
+        let [output] = Rnn::step(self, At::ONLY, from_last, [self]);
+        output
+    }
+}
+
+/// A cell over all steps of x, from a state whose first part is the output before: the outputs of all steps, and the last
+/// state.
+#[track_caller]
+fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
+    x: Var<'t, T>,
+    weights: Recurrent<impl Linear<'t, T>>,
+    mut state: [Var<'t, T>; N],
+) -> (Var<'t, T>, [Var<'t, T>; N]) {
+    let from_x = from_inputs(C::NAME, x, weights, &state, C::GATES);
+    let outputs = Outputs::of(x, state[0]);
+    for at in outputs.steps(weights.reverse) {
+        state = C::step(from_x, at, from_last(weights, state[0]), state);
+        outputs.set(at, state[0]);
+    }
+    (outputs.stack(), state)
+}
+
+/// What the gates sum over the inputs of all steps: (examples, steps, gates · hidden).
+#[track_caller]
+fn from_inputs<'t, T: Real>(
+    name: &str,
+    x: Var<'t, T>,
+    weights: Recurrent<impl Linear<'t, T>>,
+    states: &[Var<'t, T>],
+    gates: usize,
+) -> Var<'t, T> {
+    let shape = x.shape();
+    let (&[examples, steps, _], &[_, hidden]) = (shape, states[0].shape()) else {
+        panic!(
+            "{name}: x of shape {shape:?} and a state of shape {:?}; expected x (examples, steps, inputs) and a state \
+             (examples, hidden)",
+            states[0].shape()
+        );
+    };
+    assert!(steps > 0, "{name}: x of shape {shape:?} (examples, steps, inputs) has no step");
+    for state in states {
+        assert!(
+            state.shape() == [examples, hidden],
+            "{name}: x of shape {shape:?} (examples, steps, inputs) and a state of shape {:?}; expected \
+             [{examples}, {hidden}] (examples, hidden)",
+            state.shape()
+        );
+    }
+    let sums = weights.weight_ih.affine(x, weights.biases.map(|[bias, _]| bias), Activation::Identity);
+    assert!(
+        matches!(*sums.shape(), [rows, all, each] if [rows, all] == [examples, steps] && each == gates * hidden),
+        "{name}: the weight of the inputs has {} outputs and gives sums of shape {:?}; expected [{examples}, {steps}, {gates} \
+         · {hidden}] for a state of shape {:?}",
+        sums.shape().last().copied().unwrap_or(1),
+        sums.shape(),
+        states[0].shape()
+    );
+    sums
+}
+
+/// What the gates sum over the last output.
+#[track_caller]
+fn from_last<'t, T: Real>(weights: Recurrent<impl Linear<'t, T>>, last: Var<'t, T>) -> Var<'t, T> {
+    weights.weight_hh.affine(last, weights.biases.map(|[_, bias]| bias), Activation::Identity)
+}
+
+/// The outputs of all steps, to be set one after the other.
+struct Outputs<'t, T: Real>(&'t [Cell<Var<'t, T>>]);
+
+impl<'t, T: Real> Outputs<'t, T> {
+    /// As many as x has steps; `any` stands there meanwhile.
+    fn of(x: Var<'t, T>, any: Var<'t, T>) -> Self {
+        Outputs(x.tape().alloc_slice(x.shape()[1], |_| Cell::new(any)))
+    }
+
+    fn steps(&self, reverse: bool) -> impl Iterator<Item = At> + use<T> {
+        let steps = self.0.len();
+        (0..steps).map(move |i| At { step: if reverse { steps - 1 - i } else { i }, steps })
+    }
+
+    fn set(&self, at: At, output: Var<'t, T>) {
+        self.0[at.step].set(output);
+    }
+
+    /// Side by side, in the order of the inputs.
+    #[track_caller]
+    fn stack(self) -> Var<'t, T> {
+        let tape = self.0[0].get().tape();
+        Var::stack(tape.alloc_slice(self.0.len(), |step| self.0[step].get()), 1)
+    }
+}
+
+#[track_caller]
+fn check_cell<T: Real>(name: &str, x: Var<'_, T>, last: Var<'_, T>, state: Option<Var<'_, T>>, gates: usize) {
+    let fits = match (x.shape(), last.shape(), state.map(Var::shape)) {
+        (&[examples, sums], last, state) => {
+            let state = state.unwrap_or(last);
+            last == [examples, sums] && matches!(*state, [rows, hidden] if rows == examples && gates * hidden == sums)
+        }
+        _ => false,
+    };
+    assert!(
+        fits,
+        "{name}: sums of shapes {:?} and {:?}{}; expected (examples, {gates} · hidden) twice{}",
+        x.shape(),
+        last.shape(),
+        state.map_or(String::new(), |state| format!(" and a state of shape {:?}", state.shape())),
+        if state.is_some() { " and (examples, hidden)" } else { "" }
+    );
+}

@@ -1,0 +1,139 @@
+//! Arrays seen as runs along some axes: what is gathered along each run, and what is spread over it again.
+
+mod gather;
+mod spread;
+
+use std::ops::Range;
+
+pub(crate) use gather::{Gather, gather};
+pub(crate) use spread::spread;
+
+use smallvec::SmallVec;
+
+use crate::ops::axes::{reduced_shape, resolve};
+use crate::threads::{GRAIN, Rows, for_each_part};
+use crate::{Operation, Real, Shape, Var};
+
+/// Runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Runs {
+    pub(crate) length: usize,
+    pub(crate) inner: usize,
+}
+
+impl Runs {
+    /// The runs along one axis, counted from the front.
+    pub(crate) fn along(shape: &[usize], axis: usize) -> Runs {
+        Runs { length: shape[axis], inner: shape[axis + 1..].iter().product() }
+    }
+
+    /// The runs along `axes`, or `None` if others lie between them.
+    fn along_all(shape: &[usize], axes: &[usize]) -> Option<Runs> {
+        let length = axes.iter().map(|&axis| shape[axis]).product();
+        let long = || (0..shape.len()).filter(|&axis| shape[axis] != 1);
+        let Some(last) = long().rfind(|axis| axes.contains(axis)) else {
+            return Some(Runs { length, inner: 1 });
+        };
+        let before = long().take_while(|&axis| axis <= last).skip_while(|axis| !axes.contains(axis));
+        let together = before.clone().all(|axis| axes.contains(&axis));
+        together.then(|| Runs { length, inner: shape[last + 1..].iter().product() })
+    }
+
+    /// Elements of a block.
+    pub(crate) fn block(self) -> usize {
+        self.length * self.inner
+    }
+
+    /// Calls `visit` with ranges of blocks of an array of so many runs and with the parts of `out` that belong to them,
+    /// possibly at the same time: `out` has so many elements for each block.
+    pub(crate) fn for_each_blocks<'a, T: Real>(
+        self,
+        runs: usize,
+        (out, each): (&'a mut [T], usize),
+        visit: &(dyn Fn(Range<usize>, Rows<'a, T>) + Sync),
+    ) {
+        if runs > 0 {
+            let grain = GRAIN.div_ceil(self.block().max(1));
+            for_each_part(Rows::new(out, each), runs / self.inner, grain, 1, visit);
+        }
+    }
+
+    /// The elements of some blocks.
+    pub(crate) fn elements(self, blocks: &Range<usize>) -> Range<usize> {
+        blocks.start * self.block()..blocks.end * self.block()
+    }
+
+    /// The runs of some blocks.
+    pub(crate) fn runs(self, blocks: &Range<usize>) -> Range<usize> {
+        blocks.start * self.inner..blocks.end * self.inner
+    }
+}
+
+/// Which axes a reduction is over, and whether they stay with length 1.
+#[derive(Clone, Copy)]
+pub(crate) enum Over<'a> {
+    All,
+    Axes(&'a [isize], bool),
+}
+
+impl Over<'_> {
+    /// The axes, counted from the front and sorted.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub(crate) fn resolve(self, name: &str, shape: &[usize]) -> Shape {
+        match self {
+            Over::All => (0..shape.len()).collect(),
+            Over::Axes(axes, _) => resolve(name, axes, shape),
+        }
+    }
+
+    fn keep(self) -> bool {
+        matches!(self, Over::Axes(_, true))
+    }
+}
+
+/// Records an operation along runs, whose first output has an element for each run, and whose other ones have, too.
+/// Axes that are apart are brought together by a permutation first.
+///
+/// # Panics
+/// If there is no such axis, or one is named twice.
+#[track_caller]
+pub(crate) fn record<'t, T: Real, O: Operation<T> + Copy + 't, const N: usize>(
+    name: &str,
+    x: Var<'t, T>,
+    over: Over<'_>,
+    operation: impl FnOnce(Runs) -> O,
+) -> [Var<'t, T>; N] {
+    let axes = over.resolve(name, x.shape());
+    let shape = reduced_shape(x.shape(), &axes, over.keep());
+    let (x, runs) = match Runs::along_all(x.shape(), &axes) {
+        Some(runs) => (x, runs),
+        None => {
+            let kept = (0..x.shape().len()).filter(|axis| !axes.contains(axis));
+            let order: SmallVec<[isize; 6]> = kept.chain(axes.iter().copied()).map(|axis| axis as isize).collect();
+            let length = axes.iter().map(|&axis| x.shape()[axis]).product();
+            (x.permute(&order), Runs { length, inner: 1 })
+        }
+    };
+    x.tape().record(operation(runs), &[x], [(); N].map(|()| &shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_that_lie_together_are_runs() {
+        let runs = |axes: &[usize]| Runs::along_all(&[2, 1, 3, 4, 1], axes);
+        assert_eq!(runs(&[2]), Some(Runs { length: 3, inner: 4 }));
+        assert_eq!(runs(&[0, 2]), Some(Runs { length: 6, inner: 4 }));
+        assert_eq!(runs(&[2, 3]), Some(Runs { length: 12, inner: 1 }));
+        assert_eq!(runs(&[0, 1, 2, 3, 4]), Some(Runs { length: 24, inner: 1 }));
+        assert_eq!(runs(&[0, 3]), None);
+        assert_eq!(runs(&[1]), Some(Runs { length: 1, inner: 1 }));
+        assert_eq!(runs(&[]), Some(Runs { length: 1, inner: 1 }));
+        assert_eq!(Runs::along_all(&[], &[]), Some(Runs { length: 1, inner: 1 }));
+    }
+}

@@ -1,0 +1,297 @@
+//! Work split over the threads of the current rayon pool.
+//!
+//! Only work that is large enough to pay is split, and only in ways that leave the result the same
+//! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
+
+mod pool;
+mod split;
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+pub use pool::with_threads;
+pub(crate) use split::{Ragged, Undivided};
+pub use split::{Rows, Split, for_each_part};
+
+/// Elements below which elementwise work stays on one thread: waking another costs some
+/// microseconds, in which one thread does about this much.
+pub const GRAIN: usize = 1 << 15;
+
+/// How much work may wait on one thread's stack for its parts on other threads. rayon gives a waiting thread other tasks
+/// of the pool, and each may be as large as a training that waits again. Work on top of this many does not wait, so
+/// the stack has a bound. Operations within operations need two.
+const WAITING: usize = 2;
+
+thread_local! {
+    /// The most threads that operations on this thread are split for.
+    static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
+
+    /// How much work waits on this thread's stack.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Sets a thread's cell until it is dropped.
+struct Set<T: Copy + 'static> {
+    cell: &'static std::thread::LocalKey<Cell<T>>,
+    before: T,
+}
+
+impl<T: Copy> Set<T> {
+    fn new(cell: &'static std::thread::LocalKey<Cell<T>>, value: T) -> Self {
+        Set { cell, before: cell.replace(value) }
+    }
+}
+
+impl<T: Copy> Drop for Set<T> {
+    fn drop(&mut self) {
+        self.cell.set(self.before);
+    }
+}
+
+/// How many threads the work may use here: those of the current pool, at most as many as [`with_threads`] was asked for.
+/// It is 1 inside [`alone`], and where this thread's stack already holds work that waits.
+///
+/// Asking outside of any pool starts rayon's global one, so small work should not ask.
+pub fn available() -> usize {
+    match LIMIT.get() {
+        1 => 1,
+        _ if DEPTH.get() >= WAITING => 1,
+        limit => rayon::current_num_threads().min(limit),
+    }
+}
+
+/// Runs `work` with every operation within it on this thread alone: for tasks that keep all threads busy already.
+pub fn alone<R>(work: impl FnOnce() -> R) -> R {
+    let _limit = Set::new(&LIMIT, 1);
+    work()
+}
+
+/// Runs `work`, which waits for its parts on other threads.
+pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
+    let _depth = Set::new(&DEPTH, DEPTH.get() + 1);
+    work()
+}
+
+/// What `work` makes of every task in `0..tasks`, in their order: on all threads, each of which takes the next task when
+/// it has done one, with what `state` made for this thread. Where there are enough tasks for all threads, what is done
+/// within one stays on its thread.
+pub fn map_tasks<S, R: Send + Sync>(
+    tasks: usize,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> R + Sync,
+) -> Vec<R> {
+    let threads = available();
+    if threads == 1 || tasks < threads {
+        let mut state = state();
+        return (0..tasks).map(|task| work(&mut state, task)).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let done: Vec<OnceLock<R>> = (0..tasks).map(|_| OnceLock::new()).collect();
+    let take = || {
+        let mut state = state();
+        loop {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            let Some(place) = done.get(task) else {
+                break;
+            };
+            // A task is taken once, so its place is free.
+            let _ = place.set(work(&mut state, task));
+        }
+    };
+    waiting(|| rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(take)))));
+    done.into_iter().map(|place| place.into_inner().expect("every task was taken")).collect()
+}
+
+/// What is done with a part of the work. By reference to a trait object, so that the splitting is compiled once, not once
+/// for every kernel: it costs a call a part.
+type Work<'a> = dyn Fn(std::ops::Range<usize>) + Sync + 'a;
+
+/// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
+/// half a `grain`. Cuts fall on multiples of `unit`.
+pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
+    for_each_part((), len, grain, unit, &|range, ()| work(range));
+}
+
+/// Calls `work` with at most so many ranges that cover `0..len`, all about as long, possibly at the same time. Cuts fall
+/// on multiples of `unit`.
+pub(crate) fn for_each_piece(len: usize, pieces: usize, unit: usize, work: &Work<'_>) {
+    let piece = len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit);
+    waiting(|| split((), 0..len, piece, &|range, ()| work(range)));
+}
+
+fn split<P: Split>(
+    memory: P,
+    range: std::ops::Range<usize>,
+    piece: usize,
+    work: &(dyn Fn(std::ops::Range<usize>, P) + Sync),
+) {
+    let pieces = range.len().div_ceil(piece);
+    if pieces <= 1 {
+        work(range, memory);
+        return;
+    }
+    let items = pieces / 2 * piece;
+    let middle = range.start + items;
+    let (left, right) = memory.split(items);
+    rayon::join(|| split(left, range.start..middle, piece, work), || split(right, middle..range.end, piece, work));
+}
+
+/// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
+/// that any number of threads gives the same bits. Small sums run on one thread: `parallel` says.
+pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+    fn tree(from: usize, to: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
+        match to - from {
+            0 => 0.0,
+            1 => part(from),
+            n => {
+                let middle = from + n / 2;
+                let (left, right) = if parallel {
+                    rayon::join(|| tree(from, middle, true, part), || tree(middle, to, true, part))
+                } else {
+                    (tree(from, middle, false, part), tree(middle, to, false, part))
+                };
+                left + right
+            }
+        }
+    }
+    if parallel && available() > 1 { waiting(|| tree(0, blocks, true, part)) } else { tree(0, blocks, false, part) }
+}
+
+/// Into how many pieces [`for_each_with`] should cut so many tasks.
+pub fn pieces(tasks: usize, parallel: bool) -> usize {
+    if !parallel || tasks <= 1 {
+        return 1;
+    }
+    match available() {
+        1 => 1,
+        threads => tasks.min(4 * threads),
+    }
+}
+
+/// What is done with some scratch memory, a range of tasks, and the memory that belongs to them.
+type Task<'a, T, P> = dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync + 'a;
+
+/// Calls `work` with ranges that cover `0..tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
+/// itself and the part of `memory` that belongs to these tasks. What a task computes must not depend on the range it is
+/// in, nor on what it finds in its scratch.
+pub fn for_each_with<T: Send, P: Split>(
+    pieces: usize,
+    tasks: usize,
+    scratch: &mut [T],
+    memory: P,
+    work: &Task<'_, T, P>,
+) {
+    fn halve<T: Send, P: Split>(
+        pieces: usize,
+        tasks: std::ops::Range<usize>,
+        scratch: &mut [T],
+        memory: P,
+        work: &Task<'_, T, P>,
+    ) {
+        if pieces <= 1 {
+            work(scratch, tasks, memory);
+            return;
+        }
+        let left = pieces / 2;
+        let items = tasks.len() * left / pieces;
+        let middle = tasks.start + items;
+        let (first, second) = scratch.split_at_mut(scratch.len() / pieces * left);
+        let (of_first, of_second) = memory.split(items);
+        rayon::join(
+            || halve(left, tasks.start..middle, first, of_first, work),
+            || halve(pieces - left, middle..tasks.end, second, of_second, work),
+        );
+    }
+    waiting(|| halve(pieces, 0..tasks, scratch, memory, work));
+}
+
+/// A pointer that may be used from several threads, each on its own elements.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<T>(*mut T);
+
+// SAFETY: whoever uses the pointer keeps the elements of different threads apart, as its functions require.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: as for `Send`.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// A pointer to the slice's elements.
+    pub fn new(slice: &mut [T]) -> Self {
+        Shared(slice.as_mut_ptr())
+    }
+
+    /// A pointer to elements among which other code may use some.
+    pub(crate) fn of(data: *mut T) -> Self {
+        Shared(data)
+    }
+
+    /// The pointer. Whoever reads or writes through it must keep to elements that are still borrowed, and that no other
+    /// code uses meanwhile.
+    pub(crate) fn pointer(self) -> *mut T {
+        self.0
+    }
+
+    /// The elements of `range`.
+    ///
+    /// # Safety
+    /// The range is within the slice, which is still borrowed, and overlaps no other range in use.
+    pub unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
+        // SAFETY: required of the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_everything_once_for_any_thread_count() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for len in [0, 1, 99, 1000, 12_345] {
+                    let seen: Vec<AtomicUsize> = (0..len).map(|_| AtomicUsize::new(0)).collect();
+                    for_each_range(len, 100, 16, &|range| {
+                        for i in range {
+                            seen[i].fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                    assert!(seen.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn tasks_are_done_once_each_in_scratch_of_their_own() {
+        for threads in [1, 2, 3] {
+            with_threads(threads, || {
+                for tasks in [0, 1, 5, 64, 1001] {
+                    let done: Vec<AtomicUsize> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
+                    let pieces = pieces(tasks, true);
+                    let mut scratch = vec![usize::MAX; 3 * pieces];
+                    for_each_with(pieces, tasks, &mut scratch, (), &|scratch, range, ()| {
+                        assert_eq!(scratch.len(), 3);
+                        for task in range {
+                            scratch.fill(task);
+                            std::thread::yield_now();
+                            assert_eq!(scratch, [task; 3]);
+                            done[task].fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                    assert!(done.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_sum_has_the_same_bits_for_any_thread_count() {
+        let part = |block: usize| (block as f64 * 0.7).sin() * 1e3;
+        let alone = sum_blocks(1001, false, &part);
+        for threads in [1, 2, 3] {
+            assert_eq!(with_threads(threads, || sum_blocks(1001, true, &part)).to_bits(), alone.to_bits());
+        }
+    }
+}

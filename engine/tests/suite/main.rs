@@ -1,0 +1,23 @@
+//! The tests of the engine that need no process of their own, in one program: so it is linked once.
+
+mod common;
+
+mod affine_is_its_definition;
+mod clipping;
+mod convolutions_are_their_definition;
+mod convolutions_in_registers;
+mod derivative_products;
+mod draws;
+mod errors;
+mod every_op_is_checked;
+mod files_of_numpy;
+mod hostile_kernels;
+mod looking_at_a_tape;
+mod memory_is_its_own;
+mod networks_have_the_same_bits;
+mod noise;
+mod recompute;
+mod reference;
+mod same_bits_for_any_thread_count;
+mod tape;
+mod unsafe_is_listed;

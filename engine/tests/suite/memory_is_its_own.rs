@@ -1,0 +1,554 @@
+//! Programs without `unsafe` that once read or wrote memory of others through the tape. Run them under AddressSanitizer
+//! (`.ci/sanitize`): what is wrong there may look right here.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::common::panics;
+use elbo_engine::{
+    Adjoints, Evaluation, Gradients, Operation, Order, Origin, Parameters, Path, Role, Tape, Tensor, Var, Visitor,
+    VisitorMut,
+};
+
+/// Takes memory of the size of a tensor's that was freed, so that a read of that shows other numbers.
+fn overwrite(len: usize) -> Vec<Tensor<f64>> {
+    (0..8).map(|_| Tensor::full([len], f64::NAN)).collect()
+}
+
+#[test]
+fn a_leaf_may_be_gone_when_the_tape_is_looked_at() {
+    let w = Tensor::<f64>::full([1000], 2.0);
+    let gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    {
+        let x = Tensor::full([1000], 3.0);
+        let y = tape.input(&x).reshape([10, 100]);
+        (y.reshape([1000]) * tape.param(&w)).sum();
+        let _ = y.stop_gradient();
+    }
+    let _others = overwrite(1000);
+    assert_eq!(tape.first_non_finite(&gradients), None);
+    let dump = tape.dump(Some(&gradients));
+    let shapes: Vec<_> = dump.entries().iter().map(|entry| entry.shape.as_slice().to_vec()).collect();
+    assert_eq!(shapes[..3], [vec![1000], vec![10, 100], vec![1000]]);
+    assert_eq!(shapes[3..], [vec![1000], vec![1000], vec![], vec![10, 100]]);
+}
+
+#[test]
+fn what_a_leaf_made_infinite_is_found_when_it_is_gone() {
+    let w = Tensor::<f64>::full([3], 2.0);
+    let gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let line = line!() + 3;
+    {
+        let x = Tensor::full([3], f64::NAN);
+        let _ = tape.input(&x).tanh() * tape.param(&w);
+    }
+    let found = tape.first_non_finite(&gradients).unwrap();
+    let Origin::Operation { name, caller } = found.origin else { panic!("{found}") };
+    assert_eq!((name, caller.line()), ("tanh", line));
+}
+
+#[test]
+fn a_buffer_takes_the_value_that_a_leaf_had() {
+    let model = Running { weight: Tensor::full([1], 3.0), mean: Tensor::zeros([500]) };
+    let mut gradients = Gradients::of(&model);
+    let tape = Tape::new();
+    {
+        let x = Tensor::from_fn([500], |i| i as f64);
+        tape.update(&model.mean, tape.input(&x).reshape([5, 100]).reshape([500]).stop_gradient());
+    }
+    let _others = overwrite(500);
+    tape.param(&model.weight).sum().backward(&mut gradients);
+    assert!(gradients.get("mean").unwrap().iter().enumerate().all(|(i, &x)| x == i as f64));
+}
+
+/// A weight and a buffer.
+struct Running {
+    weight: Tensor<f64>,
+    mean: Tensor<f64>,
+}
+
+impl Parameters for Running {
+    type Scalar = f64;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, f64>) {
+        f(&path.at("weight"), Role::Point, &self.weight);
+        f(&path.at("mean"), Role::Buffer, &self.mean);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, f64>) {
+        f(&path.at("weight"), Role::Point, &mut self.weight);
+        f(&path.at("mean"), Role::Buffer, &mut self.mean);
+    }
+}
+
+#[test]
+fn a_buffer_does_not_enter_as_a_parameter() {
+    let model = Running { weight: Tensor::full([2], 3.0), mean: Tensor::zeros([2]) };
+    let mut gradients = Gradients::of(&model);
+    let tape = Tape::new();
+    let loss = tape.param(&model.mean).sum();
+    panics(&["backward", "`mean` is a buffer", "tape.input"], || loss.backward(&mut gradients));
+}
+
+/// An operation whose name depends on what it borrows.
+#[derive(Clone, Copy)]
+struct Named<'a>(&'a String);
+
+impl Operation<f64> for Named<'_> {
+    fn name(&self) -> &'static str {
+        if self.0.starts_with('a') { "a" } else { "b" }
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        io.output(0)[0] = self.0.len() as f64;
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        let length = self.0.len() as f64;
+        io.give(0, |_| length);
+    }
+}
+
+#[test]
+fn an_operation_is_not_asked_when_what_it_borrows_is_gone() {
+    let w = Tensor::<f64>::full([1], 2.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    {
+        let name = "a name that lies on the heap".to_owned();
+        assert_eq!(tape.record(Named(&name), &[x], [[]])[0].item(), 28.0);
+    }
+    let _others = [(); 8].map(|()| "b name that lies on the heap".to_owned());
+    assert_eq!(tape.first_non_finite(&gradients), None);
+    assert!(tape.dump(None).to_string().contains("a(0)"));
+    x.sum().backward(&mut gradients);
+    assert_eq!(gradients.get("").unwrap(), [1.0]);
+}
+
+#[test]
+fn a_parameter_that_has_grown_since_is_refused() {
+    let mut w = Tensor::<f64>::full([64], 2.0);
+    w.resize_rows(8);
+    let mut gradients = Gradients::of(&w);
+    w.resize_rows(64);
+    let tape = Tape::new();
+    let loss = tape.param(&w).sum();
+    panics(&["backward", "``", "[64]", "[8]", "Gradients::of(&model)"], || loss.backward(&mut gradients));
+}
+
+#[test]
+fn tensors_that_were_swapped_since_do_not_get_each_others_gradients() {
+    let mut model = vec![Tensor::<f64>::full([2], 1.0), Tensor::full([2], 5.0), Tensor::full([2], 7.0)];
+    let mut gradients = Gradients::of(&model);
+    model.swap(0, 2);
+    {
+        let tape = Tape::new();
+        tape.note_order(&model);
+        let loss = (tape.param(&model[0]).square() + tape.param(&model[1]) + tape.param(&model[2])).sum();
+        panics(&["backward", "`1` stands behind `2`", "Gradients::of(&model)"], || loss.backward(&mut gradients));
+        let tape = Tape::new();
+        let loss = (tape.param(&model[0]).square() + tape.param(&model[1]) + tape.param(&model[2])).sum();
+        loss.backward(&mut gradients);
+    }
+    let before = model.clone();
+    panics(&["step", "`1` stands behind `2`", "Gradients::of(&model)"], || {
+        gradients.step(&mut model, |_, w, g| w.swap_with_slice(g));
+    });
+    assert!(model == before);
+    // A model that was only moved, or is a copy, is of the same form.
+    let model = before;
+    let mut gradients = Gradients::of(&model);
+    (0..2).for_each(|_| {
+        let tape = Tape::new();
+        tape.note_order(&model);
+        model.iter().map(|w| tape.param(w).sum()).reduce(|a, b| a + b).unwrap().backward(&mut gradients);
+    });
+    let mut copy = model.clone();
+    gradients.step(&mut copy, |_, w, g| w.swap_with_slice(g));
+    assert!(copy.iter().all(|w| w.data() == [2.0; 2]));
+}
+
+/// Two tensors, and what the walk that changes them does.
+struct Walks {
+    tensors: [Tensor<f64>; 2],
+    how: How,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    Reversed,
+    Fewer,
+    More,
+    Twice,
+    Resized,
+    OtherRole,
+    OtherTensor,
+}
+
+impl Parameters for Walks {
+    type Scalar = f64;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, f64>) {
+        self.tensors.visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, f64>) {
+        let [a, b] = &mut self.tensors;
+        let (first, second) = (path.index(0), path.index(1));
+        match self.how {
+            How::Reversed => {
+                f(&second, Role::Point, b);
+                f(&first, Role::Point, a);
+            }
+            How::Fewer => f(&first, Role::Point, a),
+            How::More => {
+                f(&first, Role::Point, a);
+                f(&second, Role::Point, b);
+                f(&second, Role::Point, &mut Tensor::zeros([2]));
+            }
+            How::Twice => {
+                f(&first, Role::Point, a);
+                f(&first, Role::Point, a);
+            }
+            How::Resized => {
+                f(&first, Role::Point, a);
+                b.resize_rows(1);
+                f(&second, Role::Point, b);
+            }
+            How::OtherRole => {
+                f(&first, Role::Point, a);
+                f(&second, Role::Buffer, b);
+            }
+            How::OtherTensor => {
+                f(&first, Role::Point, a);
+                f(&second, Role::Point, &mut Tensor::zeros(b.shape()));
+            }
+        }
+    }
+}
+
+#[test]
+fn walks_that_disagree_are_found_before_anything_changes() {
+    use How::*;
+    for how in [Reversed, Fewer, More, Twice, Resized, OtherRole, OtherTensor] {
+        for len in [2, 1000] {
+            let new = || Walks { tensors: [Tensor::full([2], 1.0), Tensor::full([len], 5.0)], how };
+            let mut model = new();
+            let mut gradients = Gradients::of(&model);
+            {
+                let tape = Tape::new();
+                let [a, b] = model.tensors.each_ref().map(|w| tape.param(w));
+                (a.square().sum() + b.sum()).backward(&mut gradients);
+            }
+            let mut calls = 0;
+            panics(&["`Parameters::visit_mut` of", "Walks", "`Parameters::visit`"], || {
+                gradients.step(&mut model, |_, w, g| {
+                    calls += 1;
+                    w.swap_with_slice(g);
+                });
+            });
+            assert_eq!(calls, 0, "{how:?}");
+            assert_eq!((model.tensors[0].data(), model.tensors[1].data()[0]), (&[1.0; 2][..], 5.0), "{how:?}");
+            let mut model = new();
+            panics(&["`Parameters::visit_mut` of"], || Order::of(&model).each_mut(&mut model, |_, _, _| ()));
+        }
+    }
+}
+
+/// Keeps memory of the tape that it allocated while it ran.
+#[derive(Clone, Copy)]
+struct Allocates<'t> {
+    tape: &'t Tape<f64>,
+    kept: &'t [Cell<Option<&'t [u64; 64]>>; 2],
+}
+
+impl Operation<f64> for Allocates<'_> {
+    fn name(&self) -> &'static str {
+        "allocates"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        io.scratch(100).fill(1.0);
+        self.kept[0].set(Some(self.tape.alloc([7; 64])));
+        io.scratch(100).fill(1.0);
+        let x = io.input(0).data;
+        io.output(0).copy_from_slice(x);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        io.scratch(100).fill(1.0);
+        self.kept[1].set(Some(self.tape.alloc([8; 64])));
+        let g = io.upstream(0).unwrap();
+        io.give(0, |i| g[i]);
+    }
+}
+
+#[test]
+fn what_an_operation_allocates_of_the_tape_stays() {
+    let w = Tensor::<f64>::full([64], 2.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let kept = tape.alloc([const { Cell::new(None) }; 2]);
+    let x = tape.param(&w);
+    let [y] = tape.record(Allocates { tape: &tape, kept }, &[x], [x.shape()]);
+    let loss = (y.exp() + y).sum();
+    for _ in 0..3 {
+        loss.backward(&mut gradients);
+        y.sin().cos();
+        assert_eq!([kept[0].get().unwrap(), kept[1].get().unwrap()], [&[7; 64], &[8; 64]]);
+    }
+}
+
+#[test]
+fn a_segment_that_makes_another_shape_when_it_is_computed_again_is_refused() {
+    let w = Tensor::<f64>::full([4], 2.0);
+    for second in [1usize, 4, 100_000] {
+        let mut gradients = Gradients::of(&w);
+        let tape = Tape::new();
+        let calls = tape.alloc(Cell::new(0));
+        let [x, wide] = [tape.param(&w), tape.constant([100_000, 1], |_| 1.0)];
+        let y = tape.recompute([x, wide], move |[x, wide]| {
+            calls.set(calls.get() + 1);
+            match (calls.get(), second) {
+                (1, _) => x.sum().reshape([1, 1]),
+                (_, 1) => x.sum(),
+                (_, 4) => x.reshape([1, 4]),
+                _ => x.sum() * wide,
+            }
+        });
+        let words = ["recompute", "[1, 1]", "compute the same every time"];
+        panics(&words, || y.sum().backward(&mut gradients));
+    }
+}
+
+/// Does what it is told not to.
+#[derive(Clone, Copy)]
+enum Asks<'t> {
+    Input(usize),
+    Output(usize),
+    Upstream(usize),
+    OutputNow(usize),
+    Give(usize),
+    Wanted(usize),
+    TapeForward(Var<'t, f64>),
+    TapeAdjoint(Var<'t, f64>),
+}
+
+impl Operation<f64> for Asks<'_> {
+    fn name(&self) -> &'static str {
+        "asks"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        io.output(0).fill(0.0);
+        match *self {
+            Asks::OutputNow(k) => io.output(k).fill(9.0),
+            Asks::TapeForward(x) => drop(x.exp()),
+            _ => {}
+        }
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        match *self {
+            Asks::Input(k) => drop(io.input(k).data.to_vec()),
+            Asks::Output(k) => drop(io.output(k).data.to_vec()),
+            Asks::Upstream(k) => drop(io.upstream(k).map(<[f64]>::to_vec)),
+            Asks::Give(k) => io.give(k, |_| 1.0),
+            Asks::Wanted(k) => drop(io.is_wanted(k)),
+            Asks::TapeAdjoint(x) => drop(x.value().to_vec()),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn an_operation_sees_its_own_inputs_and_outputs_alone() {
+    let w = Tensor::<f64>::full([4], 2.0);
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    for asks in [Asks::Input(1), Asks::Output(1), Asks::Upstream(1), Asks::Give(1), Asks::Wanted(1), Asks::Output(7)] {
+        let mut gradients = Gradients::of(&w);
+        let [y] = tape.record(asks, &[x], [[4]]);
+        {
+            // Behind the operation, and gone.
+            let other = Tensor::full([100_000], 1.0);
+            tape.input(&other);
+        }
+        panics(&["Operation", "with 1 "], || y.sum().backward(&mut gradients));
+    }
+    panics(&["Operation", "output 1 (from 0)", "1 output(s)"], || tape.record(Asks::OutputNow(1), &[x], [[4]]));
+}
+
+#[test]
+fn an_operation_may_not_use_the_tape_that_runs_it() {
+    let w = Tensor::<f64>::full([4], 2.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    let words = ["Operation", "`forward` or `adjoint`", "tape"];
+    panics(&words, || tape.record(Asks::TapeForward(x), &[x], [[4]]));
+    let [y] = tape.record(Asks::TapeAdjoint(x), &[x], [[4]]);
+    panics(&words, || y.sum().backward(&mut gradients));
+    // The tape goes on as before.
+    gradients.clear();
+    x.square().sum().backward(&mut gradients);
+    assert_eq!(gradients.get("").unwrap(), [4.0; 4]);
+}
+
+/// The identity, whose adjoint panics the first time.
+#[derive(Clone, Copy)]
+struct Fails<'t>(&'t Cell<bool>);
+
+impl Operation<f64> for Fails<'_> {
+    fn name(&self) -> &'static str {
+        "fails"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        let x = io.input(0).data;
+        io.output(0).copy_from_slice(x);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        assert!(self.0.replace(true), "not yet");
+        let g = io.upstream(0).unwrap();
+        io.give(0, |i| g[i]);
+    }
+}
+
+#[test]
+fn a_panic_in_an_adjoint_leaves_the_tape_whole_and_the_gradients_refused() {
+    let w = Tensor::<f64>::full([4], 3.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    let failed = tape.alloc(Cell::new(false));
+    // The other factor's part is gathered before the panic.
+    let loss = (tape.record(Fails(failed), &[x], [[4]])[0] * x).sum();
+    assert!(catch_unwind(AssertUnwindSafe(|| loss.backward(&mut gradients))).is_err());
+    let words = ["Gradients", "incomplete", "clear()"];
+    panics(&words, || gradients.get("").map(<[f64]>::to_vec));
+    panics(&words, || gradients.iter().count());
+    panics(&words, || gradients.norm());
+    panics(&words, || gradients.clip_norm(1.0));
+    panics(&words, || loss.backward(&mut gradients));
+    panics(&words, || gradients.step(&mut w.clone(), |_, _, _| ()));
+    panics(&words, || gradients.undo(&mut w.clone()));
+    assert!(format!("{gradients:?}").contains("incomplete"));
+    gradients.clear();
+    loss.backward(&mut gradients);
+    assert_eq!(gradients.get("").unwrap(), [6.0; 4]);
+    assert_eq!(tape.operations(), 3);
+}
+
+#[test]
+fn a_step_that_panics_midway_is_not_taken_for_one() {
+    let mut model = [Tensor::<f64>::full([2], 1.0), Tensor::full([2], 5.0)];
+    let mut gradients = Gradients::of(&model);
+    {
+        let tape = Tape::new();
+        (tape.param(&model[0]) * tape.param(&model[1])).sum().backward(&mut gradients);
+    }
+    let step = |index, w: &mut [f64], g: &mut [f64]| {
+        assert!(index == 0, "the second fails");
+        w.swap_with_slice(g);
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| gradients.step(&mut model, step))).is_err());
+    panics(&["Gradients", "incomplete", "clear()"], || gradients.undo(&mut model));
+}
+
+#[test]
+fn looking_for_what_is_not_finite_takes_linear_time() {
+    let w = Tensor::<f64>::full([1], 1e-3);
+    let gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    let mut x = tape.param(&w);
+    for _ in 0..400_000 {
+        x = x + 1.0;
+    }
+    let bad = (x * f64::INFINITY).sin();
+    let found = tape.first_non_finite(&gradients).unwrap();
+    assert_eq!(found.parameter.as_deref(), Some(""));
+    assert_eq!(tape.first_non_finite_of(&[bad], &gradients), Some(found));
+    assert_eq!(tape.dump(Some(&gradients)).entries().len(), 400_003);
+}
+
+/// Fills its output.
+#[derive(Clone, Copy)]
+struct Fill;
+
+impl Operation<f64> for Fill {
+    fn name(&self) -> &'static str {
+        "fill"
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, f64>) {
+        io.output(0).fill(2.0);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, f64>) {
+        io.give(0, |_| 1.0);
+    }
+}
+
+#[test]
+fn a_segment_of_another_number_of_draws_is_refused() {
+    let w = Tensor::<f64>::full([100], 2.0);
+    let tape = Tape::new();
+    let [five] = tape.record_draws(5, Fill, &[tape.param(&w)], [[100]]);
+    panics(&["a value of 2 draws meets one of 5"], || {
+        tape.recompute([five], |[x]| x.tape().record_draws(2, Fill, &[], [[100]])[0])
+    });
+}
+
+#[test]
+fn a_parameter_in_a_segment_of_data_alone_is_refused() {
+    let w: &'static Tensor<f64> = Box::leak(Box::new(Tensor::full([2], 3.0)));
+    let (x, tape) = (Tensor::full([2], 1.0), Tape::new());
+    let words = ["recompute", "within the segment", "one of the inputs"];
+    panics(&words, || tape.recompute([tape.input(&x)], move |[x]| x * x.tape().param(w)));
+    let inference = Tape::inference();
+    assert_eq!(inference.recompute([inference.input(&x)], move |[x]| x * x.tape().param(w)).value(), [3.0; 2]);
+}
+
+#[test]
+fn an_operation_that_nothing_asks_for_is_not_blamed() {
+    let w = Tensor::<f64>::full([2], 0.0);
+    let mut gradients = Gradients::of(&w);
+    let tape = Tape::new();
+    tape.param(&w).ln().sum().backward(&mut gradients);
+    assert!(gradients.first_non_finite().is_some());
+    gradients.clear();
+    let tape = Tape::new();
+    let x = tape.param(&w);
+    let loss = (x + 1.0).square().sum();
+    let _ = x.exp();
+    assert_eq!(tape.backward_watched(&[(loss, 1.0)], &mut gradients), Ok(()));
+    assert_eq!(gradients.get("").unwrap(), [2.0; 2]);
+}
+
+/// Visits its tensor under two names.
+struct Shared(Tensor<f64>);
+
+impl Parameters for Shared {
+    type Scalar = f64;
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, f64>) {
+        f(&path.at("a"), Role::Point, &self.0);
+        f(&path.at("b"), Role::Point, &self.0);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, f64>) {
+        f(&path.at("a"), Role::Point, &mut self.0);
+        f(&path.at("b"), Role::Point, &mut self.0);
+    }
+}
+
+#[test]
+fn a_tensor_that_is_visited_twice_is_refused() {
+    let model = Shared(Tensor::full([2], 3.0));
+    panics(&["Parameters", "`a` and as `b`"], || Gradients::of(&model));
+}
