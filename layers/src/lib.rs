@@ -146,7 +146,7 @@ pub mod prelude {
 
 /// The README's program, as a test.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 /// What generated code calls. Not for use by hand; it may change in any release.
