@@ -63,6 +63,7 @@ extern crate self as elbo;
 
 mod batch;
 mod bayesian;
+mod clock;
 mod containers;
 mod divergence;
 mod drawing;
