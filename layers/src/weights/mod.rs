@@ -3,11 +3,13 @@
 mod error;
 mod space;
 
+#[cfg(feature = "files")]
 use std::path::Path as File;
 
 pub use error::WeightsError;
 pub use space::Space;
 
+#[cfg(feature = "files")]
 use crate::engine::io::safetensors::{self, Safetensors};
 use crate::engine::{Name, Visitor, VisitorMut};
 use crate::{Drawn, Parameters, Path, Real, Role, Tensor};
@@ -148,10 +150,11 @@ impl<T: Real> Weights<T> {
         weights
     }
 
-    /// Writes the weights, as they are in the model, to a safetensors file, by name.
+    /// Writes the weights, as they are in the model, to a safetensors file, by name. It needs the feature `files`.
     ///
     /// # Errors
     /// If the file cannot be written.
+    #[cfg(feature = "files")]
     pub fn write(&self, file: impl AsRef<File>) -> Result<(), WeightsError> {
         let weights = self.constrained();
         let tensors = weights.entries.iter().map(|entry| (entry.name.to_string(), &entry.tensor));
@@ -161,10 +164,11 @@ impl<T: Real> Weights<T> {
     }
 
     /// Sets all weights from a safetensors file with a tensor for each name, such as one that
-    /// [`write`](Weights::write) made.
+    /// [`write`](Weights::write) made. It needs the feature `files`.
     ///
     /// # Errors
     /// If the file cannot be read, has not the same names, or a tensor of another shape. Nothing is changed then.
+    #[cfg(feature = "files")]
     pub fn read(&mut self, file: impl AsRef<File>) -> Result<(), WeightsError> {
         let file = Safetensors::open(file)?;
         let known: std::collections::HashSet<String> = self.names().collect();
