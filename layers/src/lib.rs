@@ -81,6 +81,8 @@ mod posterior;
 mod predict;
 mod prior;
 mod samples;
+#[cfg(feature = "serde")]
+mod saved;
 mod terms;
 mod train;
 mod verdict;

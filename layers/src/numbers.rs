@@ -78,3 +78,15 @@ impl<T: Real> SameAs<T> for T {
         weight
     }
 }
+
+/// What a check lets through.
+///
+/// # Panics
+/// With what it found wrong.
+#[track_caller]
+pub(crate) fn accepted<T>(checked: Result<T, String>) -> T {
+    match checked {
+        Ok(value) => value,
+        Err(mistake) => panic!("{mistake}"),
+    }
+}

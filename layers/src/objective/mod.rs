@@ -12,6 +12,8 @@ pub use loss::Loss;
 pub(crate) use options::LossOptions;
 pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
+#[cfg(feature = "serde")]
+pub(crate) use warm_up::Shape as WarmUpShape;
 pub use warm_up::WarmUp;
 
 use crate::{Drawn, Kl, MeanNll, Real};

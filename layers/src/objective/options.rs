@@ -1,6 +1,6 @@
 //! How the two terms are joined, whatever the number of examples.
 
-use crate::numbers::try_held;
+use crate::numbers::{accepted, try_held};
 use crate::objective::tempering::Factors;
 use crate::{KlWeight, Real, Tempering, WarmUp};
 
@@ -22,8 +22,7 @@ impl LossOptions {
     /// If its number is not positive and finite.
     #[track_caller]
     pub(crate) fn tempering(self, tempering: Tempering) -> Self {
-        tempering.check();
-        LossOptions { tempering, ..self }
+        LossOptions { tempering: accepted(tempering.check()), ..self }
     }
 
     /// # Panics

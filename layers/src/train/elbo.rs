@@ -2,6 +2,7 @@
 
 use crate::bayesian::Bayesian;
 use crate::drawing::{check_draws, check_pairs};
+use crate::numbers::accepted;
 use crate::objective::LossOptions;
 use crate::train::{Clip, Draw, Schedule, TrainError};
 use crate::{Adam, Estimator, Estimators, KlWeight, Optimizer, Tempering, WarmUp};
@@ -194,8 +195,7 @@ impl<L, O> Elbo<L, O> {
     /// If the limit is not positive.
     #[track_caller]
     pub fn clip(mut self, clip: Clip) -> Self {
-        clip.check();
-        self.options.clip = Some(clip);
+        self.options.clip = Some(accepted(clip.check()));
         self
     }
 

@@ -16,6 +16,7 @@ use crate::{Key, Layer, Likelihood, Objective, Optimizer, Var};
 
 /// How often the training set is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Epochs(
     /// The number of epochs.
     pub usize,

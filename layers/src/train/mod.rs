@@ -22,5 +22,7 @@ pub use evaluate::Bound;
 pub use fit::Epochs;
 pub use report::{Epoch, Report};
 pub use schedule::Schedule;
+#[cfg(feature = "serde")]
+pub(crate) use schedule::Shape as ScheduleShape;
 pub use training::Training;
 pub use watch::Watch;
