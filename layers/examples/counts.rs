@@ -41,7 +41,8 @@ impl Univariate for Poisson {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lines = TABLE.lines().skip(1).map(|line| line.split_once(',').expect("two columns"));
-    let (years, counts): (Vec<f64>, Vec<f32>) = lines.map(|(year, n)| (year.parse().unwrap(), n.parse().unwrap())).unzip();
+    let (years, counts): (Vec<f64>, Vec<f32>) =
+        lines.map(|(year, n)| (year.parse().unwrap(), n.parse().unwrap())).unzip();
     // The logarithm of the rate is a line plus a wave: its features are t, sin t and cos t.
     let features = |i: usize| [|t| t, f64::sin, f64::cos][i % 3]((years[i / 3] - 1906.5) / 28.0);
     let x = Tensor::from_fn([years.len(), 3], features);

@@ -61,6 +61,7 @@
 // Generated code names this crate `::elbo`, here too.
 extern crate self as elbo;
 
+mod clock;
 pub mod data;
 pub mod diagnose;
 mod distribution;
@@ -81,6 +82,8 @@ mod prior;
 mod properties;
 mod samples;
 mod sampling;
+#[cfg(feature = "serde")]
+mod saved;
 mod scalar;
 mod scalar_sum;
 mod weights;
@@ -95,10 +98,10 @@ pub use elbo_macros::bayesian;
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
-#[doc(hidden)]
-pub use model::{DrawFirst, Undrawn};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
 pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
+#[doc(hidden)]
+pub use model::{DrawFirst, Undrawn};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
@@ -144,7 +147,7 @@ pub mod prelude {
 
 /// The README's program, as a test.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 /// The programs of the first steps, as a test.

@@ -45,3 +45,15 @@ pub(crate) fn inverse<T: Real>(prior: &str, sd: f64) -> f64 {
     );
     sd.recip()
 }
+
+/// The value that a check accepted.
+///
+/// # Panics
+/// With the mistake that the check found.
+#[track_caller]
+pub(crate) fn accepted<T>(checked: Result<T, String>) -> T {
+    match checked {
+        Ok(value) => value,
+        Err(mistake) => panic!("{mistake}"),
+    }
+}

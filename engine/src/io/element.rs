@@ -16,6 +16,7 @@ pub(super) enum Element {
     U32,
     U64,
     F16,
+    #[cfg_attr(not(feature = "files"), allow(dead_code, reason = "only safetensors has it"))]
     Bf16,
     F32,
     F64,

@@ -117,6 +117,19 @@ pub enum FileError {
         limit: u64,
     },
 
+    /// An array that is packed in a way that this program was built without.
+    #[error(
+        "{place}: the data are {packing}, and this program was built without the feature `{feature}` of `elbo`, which reads them"
+    )]
+    Feature {
+        /// Where.
+        place: Place,
+        /// How they are packed.
+        packing: &'static str,
+        /// The feature to enable.
+        feature: &'static str,
+    },
+
     /// Packed data that cannot be unpacked, or that are not what was packed.
     #[error("{place}: the data are damaged: {reason}")]
     Damaged {
@@ -162,6 +175,7 @@ impl FileError {
     }
 
     /// Names only the first of many, so that asking for many names takes no time that grows with their square.
+    #[cfg(feature = "files")]
     pub(super) fn missing<'a>(file: &Path, name: &str, names: impl ExactSizeIterator<Item = &'a str>) -> FileError {
         const SHOWN: usize = 20;
         let count = names.len();

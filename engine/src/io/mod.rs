@@ -10,8 +10,8 @@
 //! Every mistake in a file is a [`FileError`]: which file, which array in it, which byte, what was expected and what was
 //! found. Nothing is allocated because a header says so: whatever is in a file, reading a tensor from it takes at most
 //! [`EXPANSION`] times the file's size and [`ALLOWANCE`] bytes of memory, the file's own bytes and the tensor included. A
-//! tensor that needs more, as a large array of zeros in a compressed file does, is an error, and
-//! [`Npz::with_limit`](npz::Npz::with_limit) allows more. The time is linear in the file's size and the tensor's.
+//! tensor that needs more, as a large array of zeros in a compressed file does, is an error, and `npz::Npz::with_limit` allows
+//! more. The time is linear in the file's size and the tensor's.
 //!
 //! ```
 //! use elbo_engine::{Tensor, io::npy};
@@ -23,13 +23,17 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! `npz` and `safetensors` are there with the crate's feature `files`, and deflated arrays with `gzip`; both are on by default.
 
 mod element;
 mod error;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 pub mod npy;
+#[cfg(feature = "files")]
 pub mod npz;
+#[cfg(feature = "files")]
 pub mod safetensors;
 
 use std::path::Path;
@@ -78,8 +82,10 @@ fn shown(shape: &[usize]) -> String {
 }
 
 /// Places in the order of names, to look names up in.
+#[cfg(feature = "files")]
 struct Names(Vec<usize>);
 
+#[cfg(feature = "files")]
 impl Names {
     /// The name of place `i` is `name(i)`. A name that stands at two places is the error: the later of the two places.
     fn new<'a>(count: usize, name: impl Fn(usize) -> &'a str) -> Result<Names, usize> {

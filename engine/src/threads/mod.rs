@@ -18,6 +18,9 @@ pub use split::{Rows, Split, for_each_part};
 /// microseconds, in which one thread does about this much.
 pub const GRAIN: usize = 1 << 15;
 
+/// Whether threads can be started. On WebAssembly without shared memory all work is done on the calling thread.
+const HAS_THREADS: bool = cfg!(any(not(target_family = "wasm"), target_feature = "atomics"));
+
 /// How much work may wait on one thread's stack for its parts on other threads. rayon gives a waiting thread other tasks
 /// of the pool, and each may be as large as a training that waits again. Work on top of this many does not wait, so
 /// the stack has a bound. Operations within operations need two.
@@ -50,11 +53,12 @@ impl<T: Copy> Drop for Set<T> {
 }
 
 /// How many threads the work may use here: those of the current pool, at most as many as [`with_threads`] was asked for.
-/// It is 1 inside [`alone`], and where this thread's stack already holds work that waits.
+/// It is 1 inside [`alone`], where no thread can be started (WebAssembly), and where this thread's stack already holds work that waits.
 ///
 /// Asking outside of any pool starts rayon's global one, so small work should not ask.
 pub fn available() -> usize {
     match LIMIT.get() {
+        _ if !HAS_THREADS => 1,
         1 => 1,
         _ if DEPTH.get() >= WAITING => 1,
         limit => rayon::current_num_threads().min(limit),

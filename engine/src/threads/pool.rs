@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{LIMIT, Set, alone};
+use super::{HAS_THREADS, LIMIT, Set, alone};
 
 /// How long a caller waits for the threads of pools that were dropped. They end in microseconds, unless a task that was
 /// spawned in the pool and left behind still runs there.
@@ -25,7 +25,7 @@ static ENDED: Condvar = Condvar::new();
 ///   The pool's threads take the parts as they become free.
 /// - Elsewhere `work` runs in a pool of so many threads, which is kept for later calls. If other calls hold threads at
 ///   the same time, and more than twice the number of cores plus two would be alive, or if the system refuses to start
-///   them, `work` runs on the calling thread alone.
+///   them (as on WebAssembly), `work` runs on the calling thread alone.
 ///
 /// A training loop belongs in here as a whole: entering a pool costs some microseconds.
 ///
@@ -34,7 +34,7 @@ static ENDED: Condvar = Condvar::new();
 #[track_caller]
 pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     assert!(threads > 0, "with_threads: at least one thread is needed, got 0");
-    if threads == 1 {
+    if threads == 1 || !HAS_THREADS {
         return alone(work);
     }
     if rayon::current_thread_index().is_some() {

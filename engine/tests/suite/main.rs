@@ -1,4 +1,4 @@
-//! The tests of the engine that need no process of their own, in one program: so it is linked once.
+//! All integration tests of the engine that can share a process, in one binary.
 
 mod common;
 
@@ -10,6 +10,7 @@ mod derivative_products;
 mod draws;
 mod errors;
 mod every_op_is_checked;
+#[cfg(all(feature = "files", feature = "gzip"))]
 mod files_of_numpy;
 mod hostile_kernels;
 mod looking_at_a_tape;

@@ -69,6 +69,21 @@ pub enum DataError {
         source: io::Error,
     },
 
+    /// The file is compressed in a way that this program was built without.
+    #[error(
+        "{}: it is {packing}, and this program was built without the feature `{feature}` of `elbo`, which reads that; \
+         enable it or unpack the file",
+        file.display()
+    )]
+    Feature {
+        /// The file.
+        file: PathBuf,
+        /// How it is compressed.
+        packing: &'static str,
+        /// The feature to enable.
+        feature: &'static str,
+    },
+
     /// The file begins as gzip does, but its compressed data are damaged or cut off.
     #[error(
         "{}: its gzip data break off or are damaged after {at} unpacked bytes, at byte {packed} of the file ({source}); \

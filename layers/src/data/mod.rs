@@ -28,6 +28,8 @@ mod targets;
 
 pub mod digits;
 pub mod idx;
+#[cfg(feature = "serde")]
+mod saved;
 
 pub use error::DataError;
 pub use examples::Examples;

@@ -6,9 +6,11 @@ use crate::scalar::held;
 
 /// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::data::saved::Scaling", into = "crate::data::saved::Scaling"))]
 pub struct Scaling {
-    shift: Vec<f64>,
-    scale: Vec<f64>,
+    pub(crate) shift: Vec<f64>,
+    pub(crate) scale: Vec<f64>,
 }
 
 impl Scaling {

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use elbo_engine::io::memory_limit;
+#[cfg(feature = "gzip")]
 use flate2::bufread::MultiGzDecoder;
 
 use super::DataError;
@@ -35,6 +36,7 @@ pub(super) struct Source<'a> {
 /// A member of gzip follows the other until the file ends; anything else behind a member is an error.
 enum Reader<'a> {
     Plain(Counted<'a>),
+    #[cfg(feature = "gzip")]
     Gzip(MultiGzDecoder<Counted<'a>>),
 }
 
@@ -53,23 +55,28 @@ impl Source<'static> {
         let file = File::open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         let size = metadata.is_file().then_some(metadata.len());
-        Source::new(path, Box::new(BufReader::new(file)), size).map_err(fail)
+        Source::new(path, Box::new(BufReader::new(file)), size)
     }
 }
 
 impl<'a> Source<'a> {
     /// Bytes in memory; `name` stands in errors.
     pub(super) fn of_bytes(name: &str, bytes: &'a [u8]) -> Result<Self, DataError> {
-        let file = Path::new(name);
-        Source::new(file, Box::new(bytes), Some(bytes.len() as u64))
-            .map_err(|source| DataError::Io { file: file.to_owned(), source })
+        Source::new(Path::new(name), Box::new(bytes), Some(bytes.len() as u64))
     }
 
-    fn new(file: &Path, reader: Box<dyn BufRead + 'a>, size: Option<u64>) -> io::Result<Self> {
+    fn new(file: &Path, reader: Box<dyn BufRead + 'a>, size: Option<u64>) -> Result<Self, DataError> {
+        let file = file.to_owned();
         let mut packed = Counted { reader, taken: 0 };
-        let gzip = packed.fill_buf()?.starts_with(&GZIP);
-        let reader = if gzip { Reader::Gzip(MultiGzDecoder::new(packed)) } else { Reader::Plain(packed) };
-        Ok(Source { file: file.to_owned(), reader, size, at: 0 })
+        let reader = match packed.fill_buf() {
+            Ok(bytes) if !bytes.starts_with(&GZIP) => Reader::Plain(packed),
+            #[cfg(feature = "gzip")]
+            Ok(_) => Reader::Gzip(MultiGzDecoder::new(packed)),
+            #[cfg(not(feature = "gzip"))]
+            Ok(_) => return Err(DataError::Feature { file, packing: "compressed by gzip", feature: "gzip" }),
+            Err(source) => return Err(DataError::Io { file, source }),
+        };
+        Ok(Source { file, reader, size, at: 0 })
     }
 
     pub(super) fn file(&self) -> PathBuf {
@@ -82,7 +89,7 @@ impl<'a> Source<'a> {
     }
 
     pub(super) fn is_gzip(&self) -> bool {
-        matches!(self.reader, Reader::Gzip(_))
+        !matches!(self.reader, Reader::Plain(_))
     }
 
     /// Whether the file's size is known, as it is not of a pipe.
@@ -104,6 +111,7 @@ impl<'a> Source<'a> {
     fn packed(&self) -> &Counted<'a> {
         match &self.reader {
             Reader::Plain(packed) => packed,
+            #[cfg(feature = "gzip")]
             Reader::Gzip(decoder) => decoder.get_ref(),
         }
     }
@@ -120,6 +128,7 @@ impl<'a> Source<'a> {
             let most = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
             let result = match &mut self.reader {
                 Reader::Plain(reader) => reader.read(&mut piece[..most]),
+                #[cfg(feature = "gzip")]
                 Reader::Gzip(reader) => reader.read(&mut piece[..most]),
             };
             match result {
@@ -172,5 +181,18 @@ impl BufRead for Counted<'_> {
     fn consume(&mut self, count: usize) {
         self.taken += count as u64;
         self.reader.consume(count);
+    }
+}
+
+#[cfg(all(test, not(feature = "gzip")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_the_feature_a_gzip_file_says_which_it_needs() {
+        let error = Source::of_bytes("digits.csv.gz", &[0x1f, 0x8b, 8, 0]).err().expect("an error").to_string();
+        assert!(
+            error.starts_with("digits.csv.gz: it is compressed by gzip") && error.contains("feature `gzip` of `elbo`")
+        );
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 /// force is spread over its steps. Where M is not known, [`PerExample`](Self::PerExample) and
 /// [`PerBatch`](Self::PerBatch) are mean NLL + KL/N, and the others are refused.
 #[derive(Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum KlWeight {
     /// wᵢ = m/N for a batch of m examples, so that each example carries 1/N of the divergence. A batch's loss is then
@@ -26,7 +27,8 @@ pub enum KlWeight {
     /// the data are seen, and where M is large it acts in short blows.
     Halving,
 
-    /// Your own function of the step in its epoch, from 0, and of M. See [`of`](Self::of).
+    /// Your own function of the step in its epoch, from 0, and of M. See [`of`](Self::of). It cannot be serialised.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Of(Arc<dyn Fn(usize, usize) -> f64 + Send + Sync>),
 }
 

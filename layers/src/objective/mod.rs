@@ -4,6 +4,8 @@ mod kl_weight;
 mod loss;
 mod options;
 mod safe_bayes;
+#[cfg(feature = "serde")]
+mod saved;
 mod tempering;
 mod warm_up;
 
@@ -12,6 +14,8 @@ pub use loss::Loss;
 pub(crate) use options::LossOptions;
 pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
+#[cfg(feature = "serde")]
+pub(crate) use warm_up::Shape as WarmUpShape;
 pub use warm_up::WarmUp;
 
 use crate::engine::Real;

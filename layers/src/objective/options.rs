@@ -3,6 +3,7 @@
 use crate::engine::Real;
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
+use crate::scalar::accepted;
 use crate::scalar::try_held;
 
 /// What is chosen of an [`Objective`](crate::Objective) before N is known.
@@ -23,8 +24,7 @@ impl LossOptions {
     /// If its number is not positive and finite.
     #[track_caller]
     pub(crate) fn tempering(self, tempering: Tempering) -> Self {
-        tempering.check();
-        LossOptions { tempering, ..self }
+        LossOptions { tempering: accepted(tempering.check()), ..self }
     }
 
     /// # Panics

@@ -6,6 +6,11 @@
 /// a divergence's weight 1/λ. They are kept apart because each leaves the other term in nats. A tempered posterior is
 /// neither: it tempers the prior too.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "crate::objective::saved::Tempering", into = "crate::objective::saved::Tempering")
+)]
 #[non_exhaustive]
 pub enum Tempering {
     /// The evidence lower bound.
@@ -55,11 +60,11 @@ impl Tempering {
         }
     }
 
-    #[track_caller]
-    pub(super) fn check(self) {
+    /// # Errors
+    /// If its number is not positive and finite.
+    pub(crate) fn check(self) -> Result<Self, String> {
         let Factors { likelihood, divergence, .. } = self.factors();
-        for number in [likelihood, divergence] {
-            assert!(number > 0.0 && number.is_finite(), "{self:?}: the factor must be positive and finite");
-        }
+        let fits = [likelihood, divergence].iter().all(|&number| number > 0.0 && number.is_finite());
+        if fits { Ok(self) } else { Err(format!("{self:?}: the factor must be positive and finite")) }
     }
 }

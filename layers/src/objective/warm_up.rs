@@ -2,23 +2,31 @@
 
 use std::f64::consts::PI;
 
+use crate::scalar::accepted;
+
 /// A factor of the divergence that grows from 0 to 1 over the first steps and is 1 from then on, so that the data are
 /// heard before the prior (Bowman et al. 2016, "Generating Sentences from a Continuous Space"; Sønderby et al. 2016,
 /// "Ladder Variational Autoencoders").
 ///
 /// Until it has ended the loss is no bound; ELBO figures are reported with the full divergence all the same.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "crate::objective::saved::WarmUp", into = "crate::objective::saved::WarmUp")
+)]
 pub struct WarmUp {
-    shape: Shape,
+    pub(crate) shape: Shape,
     /// Steps of a cycle: its ramp, and what follows it at 1.
-    period: usize,
+    pub(crate) period: usize,
     /// The part of a period in which the factor grows.
-    growth: f64,
-    cycles: usize,
+    pub(crate) growth: f64,
+    pub(crate) cycles: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Shape {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Shape {
     Linear,
     Cosine,
 }
@@ -50,10 +58,23 @@ impl WarmUp {
     /// If a period has no steps, there are no cycles, or `growth` is not above 0 and at most 1.
     #[track_caller]
     pub fn cyclic(period: usize, cycles: usize, growth: f64) -> Self {
-        assert!(period > 0, "WarmUp::cyclic: a period must have at least one step, got 0");
-        assert!(cycles > 0, "WarmUp::cyclic: there must be at least one cycle, got 0");
-        assert!(growth > 0.0 && growth <= 1.0, "WarmUp::cyclic: the growing part must be in (0, 1], got {growth}");
-        WarmUp { shape: Shape::Linear, period, growth, cycles }
+        accepted(WarmUp { shape: Shape::Linear, period, growth, cycles }.check())
+    }
+
+    /// # Errors
+    /// If a period has no steps, there are no cycles, or the growing part is not above 0 and at most 1.
+    pub(crate) fn check(self) -> Result<Self, String> {
+        let WarmUp { period, growth, cycles, .. } = self;
+        if period == 0 {
+            return Err("WarmUp::cyclic: a period must have at least one step, got 0".to_owned());
+        }
+        if cycles == 0 {
+            return Err("WarmUp::cyclic: there must be at least one cycle, got 0".to_owned());
+        }
+        if !(growth > 0.0 && growth <= 1.0) {
+            return Err(format!("WarmUp::cyclic: the growing part must be in (0, 1], got {growth}"));
+        }
+        Ok(self)
     }
 
     #[track_caller]

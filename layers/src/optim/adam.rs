@@ -3,14 +3,17 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::scalar::accepted;
 
 /// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
-/// memory.
+/// memory. Serialised are its settings, without what it remembers of a training.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Adam", into = "crate::optim::saved::Adam"))]
 pub struct Adam {
-    rate: f64,
+    pub(crate) rate: f64,
     scale: f64,
-    decay: [f64; 2],
+    pub(crate) decay: [f64; 2],
     epsilon: f64,
     /// β₁ and β₂ to the number of steps.
     powers: [f64; 2],
@@ -25,8 +28,10 @@ impl Adam {
     /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate("Adam", rate);
-        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: State::default() }
+        let moments = State::default();
+        accepted(
+            Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments }.check_settings(),
+        )
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -35,9 +40,18 @@ impl Adam {
     /// If one is not in [0, 1).
     #[track_caller]
     pub fn decay(self, first: f64, second: f64) -> Self {
-        let fits = |decay: f64| (0.0..1.0).contains(&decay);
-        assert!(fits(first) && fits(second), "Adam: decay rates must be in [0, 1), got {first} and {second}");
-        Adam { decay: [first, second], ..self }
+        accepted(Adam { decay: [first, second], ..self }.check_settings())
+    }
+
+    /// # Errors
+    /// What the constructors refuse.
+    pub(crate) fn check_settings(self) -> Result<Self, String> {
+        check_rate("Adam", self.rate)?;
+        let [first, second] = self.decay;
+        if self.decay.iter().all(|decay| (0.0..1.0).contains(decay)) {
+            return Ok(self);
+        }
+        Err(format!("Adam: decay rates must be in [0, 1), got {first} and {second}"))
     }
 }
 

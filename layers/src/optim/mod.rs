@@ -1,6 +1,8 @@
 //! Optimisers: what is done with gradients.
 
 mod adam;
+#[cfg(feature = "serde")]
+mod saved;
 mod sgd;
 mod state;
 
@@ -64,9 +66,11 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
     });
 }
 
-#[track_caller]
-fn check_rate(name: &str, rate: f64) {
-    assert!(rate > 0.0 && rate.is_finite(), "{name}: the learning rate must be positive and finite, got {rate}");
+fn check_rate(name: &str, rate: f64) -> Result<(), String> {
+    if rate > 0.0 && rate.is_finite() {
+        return Ok(());
+    }
+    Err(format!("{name}: the learning rate must be positive and finite, got {rate}"))
 }
 
 /// A factor of the learning rate: not negative, and finite.

@@ -3,13 +3,17 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::scalar::accepted;
 
-/// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv.
+/// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Serialised are its
+/// settings, without the velocities.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Sgd", into = "crate::optim::saved::Sgd"))]
 pub struct Sgd {
-    rate: f64,
+    pub(crate) rate: f64,
     scale: f64,
-    momentum: f64,
+    pub(crate) momentum: f64,
     velocity: State<1>,
 }
 
@@ -20,8 +24,7 @@ impl Sgd {
     /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        check_rate("Sgd", rate);
-        Sgd { rate, scale: 1.0, momentum: 0.0, velocity: State::default() }
+        accepted(Sgd { rate, scale: 1.0, momentum: 0.0, velocity: State::default() }.check_settings())
     }
 
     /// With momentum μ.
@@ -30,8 +33,18 @@ impl Sgd {
     /// If it is not in [0, 1).
     #[track_caller]
     pub fn momentum(self, momentum: f64) -> Self {
-        assert!((0.0..1.0).contains(&momentum), "Sgd: the momentum must be in [0, 1), got {momentum}");
-        Sgd { momentum, ..self }
+        accepted(Sgd { momentum, ..self }.check_settings())
+    }
+
+    /// # Errors
+    /// What the constructors refuse.
+    pub(crate) fn check_settings(self) -> Result<Self, String> {
+        check_rate("Sgd", self.rate)?;
+        let momentum = self.momentum;
+        if (0.0..1.0).contains(&momentum) {
+            return Ok(self);
+        }
+        Err(format!("Sgd: the momentum must be in [0, 1), got {momentum}"))
     }
 }
 

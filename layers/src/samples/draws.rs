@@ -1,14 +1,17 @@
 //! How many draws a prediction is averaged over.
 
 use crate::engine::Key;
+use crate::scalar::accepted;
 
 /// How many draws of the weights to average over, and their seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "crate::samples::saved::Draws", into = "crate::samples::saved::Draws"))]
 #[must_use]
 pub struct Draws {
-    count: usize,
-    key: Key,
-    in_one_batch: bool,
+    pub(crate) count: usize,
+    pub(crate) key: Key,
+    pub(crate) in_one_batch: bool,
 }
 
 /// So many draws of the weights, with seed 0.
@@ -18,14 +21,22 @@ pub struct Draws {
 #[allow(non_snake_case, reason = "it reads as a constructor: `Draws(64)`")]
 #[track_caller]
 pub fn Draws(count: usize) -> Draws {
-    assert!(count > 0, "Draws: at least one draw is needed, got 0");
-    // The number of a draw has 32 bits.
-    let most = 1u64 << 32;
-    assert!(count as u64 <= most, "Draws: at most {most} draws can be made, got {count}");
-    Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }
+    accepted(Draws::checked(count))
 }
 
 impl Draws {
+    /// # Errors
+    /// If the number is 0, or more than 2³².
+    pub(crate) fn checked(count: usize) -> Result<Draws, String> {
+        // The number of a draw has 32 bits.
+        let most = 1u64 << 32;
+        match count as u64 {
+            0 => Err("Draws: at least one draw is needed, got 0".to_owned()),
+            draws if draws > most => Err(format!("Draws: at most {most} draws can be made, got {count}")),
+            _ => Ok(Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }),
+        }
+    }
+
     /// With another seed.
     pub fn seed(self, seed: u64) -> Self {
         Draws { key: Key::new(seed).at("predict"), ..self }

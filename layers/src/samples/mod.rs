@@ -4,6 +4,8 @@ mod draws;
 mod kept;
 mod outputs;
 mod posterior;
+#[cfg(feature = "serde")]
+mod saved;
 
 pub use draws::Draws;
 pub use kept::KeptDraws;

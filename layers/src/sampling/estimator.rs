@@ -8,6 +8,7 @@ use crate::engine::{Key, Parameters, Path, Role};
 /// Anything but a linear map (`affine`, `linear`, `matmul`, a convolution) samples the weight, once per draw, whatever
 /// the estimator; so does a bias, unless it belongs to a linear map whose outputs are sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Estimator {
     /// The weight is sampled once per draw, by reparameterisation (Kingma and Welling 2014; Blundell et al. 2015), and
@@ -36,18 +37,23 @@ pub enum Estimator {
 /// let estimators = Estimators::all(Estimator::Flipout).set("head", Estimator::Sample);
 /// ```
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(from = "crate::sampling::saved::Estimators", into = "crate::sampling::saved::Estimators")
+)]
 #[must_use]
 pub struct Estimators {
-    others: Estimator,
-    named: Vec<Named>,
+    pub(crate) others: Estimator,
+    pub(crate) named: Vec<Named>,
 }
 
 /// The estimator of a place.
 #[derive(Clone, Debug)]
-struct Named {
-    name: String,
+pub(crate) struct Named {
+    pub(crate) name: String,
     key: Key,
-    estimator: Estimator,
+    pub(crate) estimator: Estimator,
 }
 
 impl Estimators {

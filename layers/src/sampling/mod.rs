@@ -3,6 +3,8 @@
 mod cx;
 mod estimator;
 mod noise;
+#[cfg(feature = "serde")]
+mod saved;
 
 pub use cx::Cx;
 pub(crate) use cx::{Mode, Random};

@@ -4,12 +4,14 @@ mod error;
 mod moments;
 mod space;
 
+#[cfg(feature = "files")]
 use std::path::Path as File;
 
 pub use error::WeightsError;
 pub(crate) use moments::Moments;
 pub use space::Space;
 
+#[cfg(feature = "files")]
 use crate::engine::io::safetensors::{self, Safetensors};
 use crate::engine::{Name, Visitor, VisitorMut};
 use crate::engine::{Parameters, Path, Real, Role, Tensor};
@@ -143,10 +145,11 @@ impl<T: Real> Weights<T> {
         weights
     }
 
-    /// Writes the weights, as they are in the model, to a safetensors file, by name.
+    /// Writes the weights, as they are in the model, to a safetensors file, by name. It needs the feature `files`.
     ///
     /// # Errors
     /// If the file cannot be written.
+    #[cfg(feature = "files")]
     pub fn write(&self, file: impl AsRef<File>) -> Result<(), WeightsError> {
         let weights = self.constrained();
         let tensors = weights.entries.iter().map(|entry| (entry.name.to_string(), &entry.tensor));
@@ -156,10 +159,11 @@ impl<T: Real> Weights<T> {
     }
 
     /// Sets all weights from a safetensors file with a tensor for each name, such as one that
-    /// [`write`](Weights::write) made.
+    /// [`write`](Weights::write) made. It needs the feature `files`.
     ///
     /// # Errors
     /// If the file cannot be read, has not the same names, or a tensor of another shape. Nothing is changed then.
+    #[cfg(feature = "files")]
     pub fn read(&mut self, file: impl AsRef<File>) -> Result<(), WeightsError> {
         let file = Safetensors::open(file)?;
         let known: std::collections::HashSet<String> = self.names().collect();

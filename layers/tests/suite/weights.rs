@@ -149,6 +149,7 @@ fn a_flat_slice_sets_all_weights_or_none() {
     assert!(weights.get("offset").is_none() && weights.get("hidden").is_none());
 }
 
+#[cfg(feature = "files")]
 #[test]
 fn weights_are_written_and_read_by_name() {
     let model = two(|shape: Shape| LogNormal::new(shape), LogNormalPrior(0.0, 1.0));

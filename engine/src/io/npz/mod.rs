@@ -2,6 +2,7 @@
 //! files, stored or deflated.
 
 mod directory;
+#[cfg(feature = "gzip")]
 mod inflate;
 mod write;
 
@@ -13,8 +14,15 @@ use super::npy::Budget;
 use super::{FileError, Names, Place, excerpt, memory_limit, npy, read_file};
 use crate::{Real, Tensor};
 use directory::{Member, directory};
+#[cfg(feature = "gzip")]
 use inflate::Inflate;
 pub use write::{Packing, to_bytes, write};
+
+/// Bytes of memory that unpacking takes.
+#[cfg(feature = "gzip")]
+const INFLATE: u64 = inflate::MEMORY;
+#[cfg(not(feature = "gzip"))]
+const INFLATE: u64 = 0;
 
 /// An `.npz` file in memory. Its arrays are unpacked as they are asked for.
 ///
@@ -24,7 +32,7 @@ pub use write::{Packing, to_bytes, write};
 ///
 /// # fn main() -> Result<(), elbo_engine::io::FileError> {
 /// let (w, b) = (Tensor::<f32>::full([2, 3], 0.5), Tensor::zeros([2]));
-/// let bytes = npz::to_bytes([("weight", &w), ("bias", &b)], Packing::Deflated);
+/// let bytes = npz::to_bytes([("weight", &w), ("bias", &b)], Packing::Stored);
 /// let file = Npz::from_bytes("net.npz", bytes)?;
 /// assert_eq!(file.names().collect::<Vec<_>>(), ["weight", "bias"]);
 /// assert_eq!(file.tensor::<f32>("weight")?, w);
@@ -89,8 +97,8 @@ impl Npz {
     /// The array of this name.
     ///
     /// # Errors
-    /// If there is none, or it is packed in another way than stored or deflated, or encrypted, or damaged, or takes more
-    /// memory than [the limit](Npz::with_limit), or what [`npy::read`] refuses.
+    /// If there is none, or it is packed in another way than stored or deflated (without the feature `gzip`, than stored),
+    /// or encrypted, or damaged, or takes more memory than [the limit](Npz::with_limit), or what [`npy::read`] refuses.
     pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
         let Some(member) = self.names.find(name, |place| &self.members[place].name) else {
             return Err(FileError::missing(&self.file, name, self.names()));
@@ -107,7 +115,7 @@ impl Npz {
             claim if claim == checksum => Ok(()),
             claim => Err(damaged(format!("their checksum is {checksum:08x}, not the {claim:08x} of the directory"))),
         };
-        let held = self.archive.get_ref().len() as u64 + inflate::MEMORY;
+        let held = self.archive.get_ref().len() as u64 + INFLATE;
         let budget = Budget { held, together: member.together, limit: self.limit };
         match member.method {
             CompressionMethod::STORE if packed.len() as u64 != size => {
@@ -117,6 +125,11 @@ impl Npz {
                 verify(rawzip::crc32(packed))?;
                 npy::parse(&mut &packed[..], size, &budget, &place)
             }
+            #[cfg(not(feature = "gzip"))]
+            CompressionMethod::DEFLATE => {
+                Err(FileError::Feature { place: place(0), packing: "deflated", feature: "gzip" })
+            }
+            #[cfg(feature = "gzip")]
             CompressionMethod::DEFLATE => {
                 let mut source = Inflate::new(packed, size);
                 let outcome = npy::parse(&mut source, size, &budget, &place);
@@ -172,9 +185,15 @@ mod tests {
         to_bytes([("net/weight", &w), ("β", &b)], packing)
     }
 
+    const PACKINGS: &[Packing] = &[
+        Packing::Stored,
+        #[cfg(feature = "gzip")]
+        Packing::Deflated,
+    ];
+
     #[test]
     fn what_is_written_is_read() {
-        for packing in [Packing::Stored, Packing::Deflated] {
+        for &packing in PACKINGS {
             let npz = Npz::from_bytes("pair.npz", pair(packing)).unwrap();
             assert_eq!(npz.names().collect::<Vec<_>>(), ["net/weight", "β"]);
             assert_eq!(npz.tensor::<f64>("net/weight").unwrap(), Tensor::from_fn([20, 3], |i| i as f64));
@@ -188,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_of_the_data_is_found() {
-        for packing in [Packing::Stored, Packing::Deflated] {
+        for &packing in PACKINGS {
             let whole = pair(packing);
             let start = 30 + "net/weight.npy".len();
             // The last byte of deflated data may have bits that mean nothing.
@@ -205,6 +224,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "gzip")]
     fn a_bomb_is_refused_and_a_limit_lets_it_through() {
         let zeros = Tensor::<f32>::zeros([1 << 20]);
         let bytes = to_bytes([("zeros", &zeros)], Packing::Deflated);
@@ -215,6 +235,20 @@ mod tests {
         assert!(message.contains(&format!("takes {needed} bytes of memory, but at most")), "{message}");
         assert!(message.contains(&format!("allow more with `with_limit({needed})`")), "{message}");
         assert_eq!(npz.with_limit(needed).tensor::<f32>("zeros").unwrap(), zeros);
+    }
+
+    #[test]
+    #[cfg(not(feature = "gzip"))]
+    fn without_the_feature_a_deflated_array_says_which_it_needs() {
+        let mut bytes = pair(Packing::Stored);
+        // The method, in the directory and before the data of the first array.
+        let directory = bytes.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        (bytes[8], bytes[directory + 10]) = (8, 8);
+        let message = error(bytes);
+        assert!(
+            message.contains("array `net/weight`, byte 0: the data are deflated") && message.contains("`gzip`"),
+            "{message}"
+        );
     }
 
     /// The error of reading all arrays.

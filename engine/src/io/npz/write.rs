@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+#[cfg(feature = "gzip")]
 use miniz_oxide::deflate::compress_to_vec;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 
@@ -10,14 +11,17 @@ use crate::io::{FileError, npy, write_file};
 use crate::{Real, Tensor};
 
 /// How hard to deflate: what zlib calls its default.
+#[cfg(feature = "gzip")]
 const EFFORT: u8 = 6;
 
 /// Whether arrays are written as they are or deflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Packing {
     /// As they are: `numpy.savez`.
     Stored,
-    /// Deflated: `numpy.savez_compressed`.
+    /// Deflated: `numpy.savez_compressed`. It needs the feature `gzip`.
+    #[cfg(feature = "gzip")]
     Deflated,
 }
 
@@ -62,12 +66,14 @@ fn add(
 ) -> Result<(), rawzip::Error> {
     let method = match packing {
         Packing::Stored => CompressionMethod::STORE,
+        #[cfg(feature = "gzip")]
         Packing::Deflated => CompressionMethod::DEFLATE,
     };
     let path = rawzip::path::EntryPath::verbatim(format!("{name}.npy").into_bytes());
     let (mut entry, _) = archive.new_file(path).compression_method(method).start()?;
     match packing {
         Packing::Stored => std::io::Write::write_all(&mut entry, bytes)?,
+        #[cfg(feature = "gzip")]
         Packing::Deflated => std::io::Write::write_all(&mut entry, &compress_to_vec(bytes, EFFORT))?,
     }
     entry.finish(rawzip::DataDescriptorOutput::new(rawzip::crc32(bytes), bytes.len() as u64))?;

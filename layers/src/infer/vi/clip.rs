@@ -4,6 +4,11 @@ use crate::engine::{Gradients, Real};
 
 /// How a step's gradient is cut before the optimiser sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "crate::infer::vi::saved::Clip", into = "crate::infer::vi::saved::Clip")
+)]
 pub enum Clip {
     /// Every element into `-limit..=limit`: [`Gradients::clip_value`].
     Value(f64),
@@ -15,11 +20,15 @@ pub enum Clip {
 }
 
 impl Clip {
-    #[track_caller]
-    pub(super) fn check(self) {
+    /// # Errors
+    /// If the limit is not positive.
+    pub(crate) fn check(self) -> Result<Self, String> {
         let (Clip::Value(limit) | Clip::Norm(limit) | Clip::EachNorm(limit)) = self;
-        // Written so that a NaN fails too.
-        assert!(limit > 0.0, "Elbo: gradients can only be cut to a positive length, got {self:?}");
+        if limit > 0.0 {
+            return Ok(self);
+        }
+        // A NaN fails too.
+        Err(format!("Elbo: gradients can only be cut to a positive length, got {self:?}"))
     }
 
     /// Whether the limit is more than zero in `T` too. One that is infinite there cuts nothing.

@@ -7,6 +7,7 @@ use crate::objective::{KlWeight, Tempering, WarmUp};
 use crate::optim::{Adam, Optimizer};
 use crate::sampling::{Estimator, Estimators};
 use crate::sampling::{check_draws, check_pairs};
+use crate::scalar::accepted;
 
 /// Training by the evidence lower bound: a likelihood, and how to optimise. N, the number of training examples, is the
 /// length of the data set that it trains on.
@@ -196,8 +197,7 @@ impl<L, O> Elbo<L, O> {
     /// If the limit is not positive.
     #[track_caller]
     pub fn clip(mut self, clip: Clip) -> Self {
-        clip.check();
-        self.options.clip = Some(clip);
+        self.options.clip = Some(accepted(clip.check()));
         self
     }
 

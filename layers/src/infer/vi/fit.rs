@@ -1,7 +1,6 @@
 //! The training loop.
 
-use std::time::Instant;
-
+use crate::clock::Clock;
 use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Var};
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
@@ -21,6 +20,7 @@ use crate::posterior::{redraw_unchanged, undo_redraw};
 
 /// How often the training set is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Epochs(
     /// The number of epochs.
     pub usize,
@@ -136,7 +136,7 @@ impl<L, O> Elbo<L, O> {
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut report = Report::default();
         for number in 1..=epochs {
-            let began = Instant::now();
+            let clock = Clock::start();
             // An epoch begins at a multiple of its steps, also after one of other batches, or one that failed: the
             // weight of the divergence may go by the place in the epoch.
             self.steps = self.steps.next_multiple_of(batches);
@@ -163,7 +163,7 @@ impl<L, O> Elbo<L, O> {
             }
             self.epochs += 1;
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
-            let seconds = began.elapsed().as_secs_f64();
+            let seconds = clock.seconds();
             if number == epochs || best.is_some() || each_epoch.is_some() {
                 // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
                 let key = Key::new(options.seed).step(self.steps);

@@ -8,6 +8,8 @@ mod evaluate;
 mod fit;
 mod progress;
 mod report;
+#[cfg(feature = "serde")]
+mod saved;
 mod schedule;
 mod step;
 mod training;
@@ -22,5 +24,7 @@ pub use evaluate::Bound;
 pub use fit::Epochs;
 pub use report::{Epoch, Report};
 pub use schedule::Schedule;
+#[cfg(feature = "serde")]
+pub(crate) use schedule::Shape as ScheduleShape;
 pub use training::Training;
 pub use watch::Watch;

@@ -1,9 +1,7 @@
-//! How training looks while it runs: a bar on a terminal, lines elsewhere.
+//! How training looks while it runs: a bar on a terminal, lines elsewhere. The bar needs the feature `progress`.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressStyle};
+#[cfg(all(feature = "progress", not(target_family = "wasm")))]
+use bar::Bar;
 
 use crate::infer::vi::Epoch;
 use crate::infer::vi::step::Terms;
@@ -11,15 +9,8 @@ use crate::infer::vi::step::Terms;
 /// Lines printed for a whole training where there is no terminal.
 const LINES: usize = 10;
 
-/// How often a bar's numbers change.
-const REFRESH: Duration = Duration::from_millis(100);
-
 pub(super) enum Progress {
-    Bar {
-        bar: ProgressBar,
-        epochs: usize,
-        last: Instant,
-    },
+    Bar(Bar),
     /// Every so many epochs.
     Lines {
         epochs: usize,
@@ -31,26 +22,16 @@ pub(super) enum Progress {
 impl Progress {
     pub(super) fn new(shown: bool, epochs: usize, steps_per_epoch: usize) -> Self {
         if !shown {
-            Progress::Quiet
-        } else if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new(epochs.saturating_mul(steps_per_epoch) as u64);
-            let style = ProgressStyle::with_template("{msg} {wide_bar} {per_sec}, {eta} left");
-            bar.set_style(style.expect("the template is constant"));
-            Progress::Bar { bar, epochs, last: Instant::now() }
-        } else {
-            Progress::Lines { epochs, every: epochs.div_ceil(LINES).max(1) }
+            return Progress::Quiet;
         }
+        let lines = || Progress::Lines { epochs, every: epochs.div_ceil(LINES).max(1) };
+        Bar::on_terminal(epochs, steps_per_epoch).map_or_else(lines, Progress::Bar)
     }
 
     /// After a step of epoch `number`, from 1.
     pub(super) fn step(&mut self, number: usize, terms: &Terms) {
-        if let Progress::Bar { bar, epochs, last } = self {
-            bar.inc(1);
-            if last.elapsed() >= REFRESH {
-                *last = Instant::now();
-                let Terms { nll, kl, kl_weight } = terms;
-                bar.set_message(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
-            }
+        if let Progress::Bar(bar) = self {
+            bar.step(number, terms);
         }
     }
 
@@ -58,7 +39,7 @@ impl Progress {
     pub(super) fn best(&self, epochs: usize, best: usize) {
         let line = || format!("ended after epoch {epochs}, with the parameters of the best, epoch {best}");
         match self {
-            Progress::Bar { bar, .. } => bar.set_message(line()),
+            Progress::Bar(bar) => bar.say(line()),
             Progress::Lines { .. } => eprintln!("{}", line()),
             Progress::Quiet => {}
         }
@@ -74,19 +55,84 @@ impl Progress {
             )
         };
         match self {
-            Progress::Bar { bar, .. } => bar.set_message(line()),
+            Progress::Bar(bar) => bar.say(line()),
             Progress::Lines { epochs, every } if number.is_multiple_of(*every) || number == *epochs => {
-                eprintln!("{}  {:.2} s/epoch", line(), epoch.seconds);
+                let time =
+                    if epoch.seconds.is_nan() { String::new() } else { format!("  {:.2} s/epoch", epoch.seconds) };
+                eprintln!("{}{time}", line());
             }
             Progress::Lines { .. } | Progress::Quiet => {}
         }
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Progress::Bar { bar, .. } = self {
-            bar.finish();
+#[cfg(all(feature = "progress", not(target_family = "wasm")))]
+mod bar {
+    use std::io::IsTerminal;
+    use std::time::{Duration, Instant};
+
+    use indicatif::{ProgressBar, ProgressStyle};
+
+    use crate::infer::vi::step::Terms;
+
+    /// How often a bar's numbers change.
+    const REFRESH: Duration = Duration::from_millis(100);
+
+    /// A bar on the terminal.
+    pub(in crate::infer::vi) struct Bar {
+        bar: ProgressBar,
+        epochs: usize,
+        last: Instant,
+    }
+
+    impl Bar {
+        /// A bar, if the standard error is a terminal.
+        pub(super) fn on_terminal(epochs: usize, steps_per_epoch: usize) -> Option<Bar> {
+            if !std::io::stderr().is_terminal() {
+                return None;
+            }
+            let bar = ProgressBar::new(epochs.saturating_mul(steps_per_epoch) as u64);
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {per_sec}, {eta} left");
+            bar.set_style(style.expect("the template is constant"));
+            Some(Bar { bar, epochs, last: Instant::now() })
         }
+
+        pub(super) fn step(&mut self, number: usize, terms: &Terms) {
+            self.bar.inc(1);
+            if self.last.elapsed() >= REFRESH {
+                self.last = Instant::now();
+                let (Terms { nll, kl, kl_weight }, epochs) = (terms, self.epochs);
+                self.say(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
+            }
+        }
+
+        pub(super) fn say(&self, line: String) {
+            self.bar.set_message(line);
+        }
+    }
+
+    impl Drop for Bar {
+        fn drop(&mut self) {
+            self.bar.finish();
+        }
+    }
+}
+
+/// There is no bar without the feature `progress`.
+#[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
+pub(super) enum Bar {}
+
+#[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
+impl Bar {
+    fn on_terminal(_epochs: usize, _steps_per_epoch: usize) -> Option<Bar> {
+        None
+    }
+
+    fn step(&mut self, _number: usize, _terms: &Terms) {
+        match *self {}
+    }
+
+    fn say(&self, _line: String) {
+        match *self {}
     }
 }

@@ -24,7 +24,7 @@ pub struct Epoch {
     pub validation_nll: Option<f64>,
     /// The factor of the optimiser's learning rate at the epoch's last step.
     pub rate_factor: f64,
-    /// How long the epoch took, without validation.
+    /// How long the epoch took, without validation; NaN on WebAssembly without a clock.
     pub seconds: f64,
 }
 
@@ -49,7 +49,7 @@ impl Report {
         *self.epochs.last().expect("there was no epoch")
     }
 
-    /// The mean time an epoch took, in seconds; NaN if there was none.
+    /// The mean time an epoch took, in seconds; NaN if there was none, or no clock.
     pub fn seconds_per_epoch(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() / self.epochs.len() as f64
     }
@@ -62,7 +62,8 @@ impl fmt::Display for Report {
         if validated {
             write!(f, " {:>14}", "validation NLL")?;
         }
-        writeln!(f, " {:>8} {:>9}", "rate", "seconds")?;
+        let timed = self.epochs.iter().any(|epoch| !epoch.seconds.is_nan());
+        writeln!(f, " {:>8}{}", "rate", if timed { "   seconds" } else { "" })?;
         for (i, epoch) in self.epochs.iter().enumerate() {
             let Epoch { nll, kl, kl_weight, elbo, validation_nll, rate_factor, seconds } = epoch;
             write!(f, "{:>6} {nll:>12.4} {kl:>14.1} {kl_weight:>12.3e} {elbo:>16.1}", i + 1)?;
@@ -71,7 +72,8 @@ impl fmt::Display for Report {
                 write!(f, " {shown:>14}")?;
             }
             let mark = if self.best == Some(i + 1) { "  best" } else { "" };
-            writeln!(f, " {rate_factor:>8.4} {seconds:>9.3}{mark}")?;
+            let seconds = if timed { format!(" {seconds:>9.3}") } else { String::new() };
+            writeln!(f, " {rate_factor:>8.4}{seconds}{mark}")?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::f64::consts::PI;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::scalar::accepted;
+
 /// A factor of the optimiser's learning rate that depends on the step, counted from 0 through all epochs.
 ///
 /// ```
@@ -13,17 +15,30 @@ use std::sync::Arc;
 /// assert_eq!(schedule.end(), Some(1100));
 /// ```
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "crate::infer::vi::saved::Schedule", into = "crate::infer::vi::saved::Schedule")
+)]
 #[must_use]
 pub struct Schedule {
-    shape: Shape,
-    warm_up: usize,
+    pub(crate) shape: Shape,
+    pub(crate) warm_up: usize,
 }
 
 #[derive(Clone)]
-enum Shape {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) enum Shape {
     Constant,
-    Cosine { steps: usize, floor: f64 },
-    Stairs { every: usize, factor: f64 },
+    Cosine {
+        steps: usize,
+        floor: f64,
+    },
+    Stairs {
+        every: usize,
+        factor: f64,
+    },
+    #[cfg_attr(feature = "serde", serde(skip))]
     Of(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
 }
 
@@ -49,9 +64,7 @@ impl Schedule {
     /// If there are no steps, or the floor is not in [0, 1].
     #[track_caller]
     pub fn cosine_to(floor: f64, steps: usize) -> Self {
-        assert!(steps > 0, "Schedule::cosine: it must take at least one step, got 0");
-        assert!((0.0..=1.0).contains(&floor), "Schedule::cosine_to: the floor must be in [0, 1], got {floor}");
-        Shape::Cosine { steps, floor }.into()
+        accepted(Schedule::from(Shape::Cosine { steps, floor }).check())
     }
 
     /// Times `factor` after every `every` steps.
@@ -60,12 +73,7 @@ impl Schedule {
     /// If `every` is 0, or the factor is not positive and finite.
     #[track_caller]
     pub fn stairs(every: usize, factor: f64) -> Self {
-        assert!(every > 0, "Schedule::stairs: a stair must be at least one step long, got 0");
-        assert!(
-            factor > 0.0 && factor.is_finite(),
-            "Schedule::stairs: the factor must be positive and finite, got {factor}"
-        );
-        Shape::Stairs { every, factor }.into()
+        accepted(Schedule::from(Shape::Stairs { every, factor }).check())
     }
 
     /// Your own function of the step. A factor that is negative or not finite stops training with an error.
@@ -80,14 +88,29 @@ impl Schedule {
     /// If the schedule's steps and these are more than there are numbers.
     #[track_caller]
     pub fn warm_up(self, steps: usize) -> Self {
-        if let Shape::Cosine { steps: own, .. } = self.shape {
-            let fits = own.checked_add(steps).is_some();
-            assert!(
-                fits,
-                "Schedule::warm_up: {steps} steps before a schedule of {own} steps are more than can be counted"
-            );
+        accepted(Schedule { warm_up: steps, ..self }.check())
+    }
+
+    /// # Errors
+    /// What the constructors refuse.
+    pub(crate) fn check(self) -> Result<Self, String> {
+        let warm_up = self.warm_up;
+        match self.shape {
+            Shape::Cosine { steps: 0, .. } => Err("Schedule::cosine: it must take at least one step, got 0".to_owned()),
+            Shape::Cosine { floor, .. } if !(0.0..=1.0).contains(&floor) => {
+                Err(format!("Schedule::cosine_to: the floor must be in [0, 1], got {floor}"))
+            }
+            Shape::Cosine { steps, .. } if steps.checked_add(warm_up).is_none() => Err(format!(
+                "Schedule::warm_up: {warm_up} steps before a schedule of {steps} steps are more than can be counted"
+            )),
+            Shape::Stairs { every: 0, .. } => {
+                Err("Schedule::stairs: a stair must be at least one step long, got 0".to_owned())
+            }
+            Shape::Stairs { factor, .. } if !(factor > 0.0 && factor.is_finite()) => {
+                Err(format!("Schedule::stairs: the factor must be positive and finite, got {factor}"))
+            }
+            _ => Ok(self),
         }
-        Schedule { warm_up: steps, ..self }
     }
 
     /// The steps it is made for; `None` if it goes on for ever.

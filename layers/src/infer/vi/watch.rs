@@ -7,6 +7,7 @@ use crate::model::Bayesian;
 
 /// A quantity that is watched from epoch to epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Watch {
     /// [`Epoch::validation_nll`], which should fall.
