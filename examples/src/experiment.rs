@@ -23,7 +23,7 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
 
     let mut training = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .seed(options.seed)
         .threads(options.threads());
     let (mut epochs, mut history) = (Vec::with_capacity(options.epochs), Vec::new());
@@ -44,7 +44,7 @@ fn learn(train: &Examples, test: &Examples, classes: usize, options: &Training) 
         elbo_error: bound.standard_error,
         elbo_of_nothing: -(train.len() as f64) * (classes as f64).ln(),
         kl_terms: terms(&model, model.kl_terms()),
-        parameters: model.parameters(),
+        parameters: model.num_parameters(),
         test: Scores::of(&predicted, test.targets()),
         entropy_right,
         entropy_wrong,

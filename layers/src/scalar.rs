@@ -9,8 +9,8 @@ use crate::engine::Real;
 /// # Panics
 /// If it is not finite there, or has become zero.
 #[track_caller]
-pub(crate) fn held<T: Real>(what: impl Display, x: f64) -> T {
-    match try_held(what, x) {
+pub(crate) fn to_scalar<T: Real>(what: impl Display, x: f64) -> T {
+    match try_to_scalar(what, x) {
         Ok(held) => held,
         Err(mistake) => panic!("{mistake}"),
     }
@@ -20,7 +20,7 @@ pub(crate) fn held<T: Real>(what: impl Display, x: f64) -> T {
 ///
 /// # Errors
 /// What is wrong.
-pub(crate) fn try_held<T: Real>(what: impl Display, x: f64) -> Result<T, String> {
+pub(crate) fn try_to_scalar<T: Real>(what: impl Display, x: f64) -> Result<T, String> {
     let held = T::from_f64(x);
     if held.is_finite() && (held != T::ZERO || x == 0.0) {
         return Ok(held);

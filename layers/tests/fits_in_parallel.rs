@@ -17,7 +17,7 @@ fn threads_of_process() -> usize {
 /// What a fit of one small model leads to, and the threads that were there at its end.
 fn fit(start: &Classifier, data: &Examples<f32, Vec<usize>>, threads: usize, most: &AtomicUsize) -> Vec<u32> {
     let mut model = start.clone();
-    let mut elbo = Elbo::new(Categorical).seed(7).batch(4).threads(threads).quiet();
+    let mut elbo = Elbo::new(Categorical).seed(7).batch_size(4).threads(threads).quiet();
     elbo.fit(&mut model, data, Epochs(1)).unwrap();
     most.fetch_max(threads_of_process(), Ordering::Relaxed);
     let mut bits = Vec::new();

@@ -61,10 +61,10 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
     assert!(place.contains("refused_batches.rs:"), "the line that the user wrote, not {place}");
     assert!(message.contains("batch_norm: x of shape [1, 6]") && message.contains("at least 2"), "{message}");
     let said = error.to_string();
-    assert!(said.contains(place) && said.contains(message) && said.contains(".batch(..)"), "{said}");
+    assert!(said.contains(place) && said.contains(message) && said.contains(".batch_size(..)"), "{said}");
 
     // Another size of batch mends it.
-    let report = elbo.clone().batch(43).fit(&mut model, &data(129), Epochs(2));
+    let report = elbo.clone().batch_size(43).fit(&mut model, &data(129), Epochs(2));
     assert_eq!(report.unwrap().epochs.len(), 2);
     assert!(elbo.evaluate(&model, &data(129), Draws(2)).is_ok(), "running statistics need no second row");
 }
@@ -73,7 +73,7 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
 fn a_batch_is_refused_in_a_rayon_pool_too() {
     let (held, pool) = (data(9), rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
     let refused = |threads: usize| {
-        let mut elbo = Elbo::new(Categorical).batch(8).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(8).threads(threads).quiet();
         matches!(elbo.fit(&mut normalised(), &held, Epochs(1)), Err(TrainError::Batch { place: Some(_), .. }))
     };
     let fits = || (0..100).into_par_iter().filter(|fit| refused(1 + fit % 3)).count();
@@ -83,7 +83,7 @@ fn a_batch_is_refused_in_a_rayon_pool_too() {
 #[test]
 fn batches_that_are_all_too_small_are_refused() {
     for (rows, batch) in [(1, 128), (5, 1)] {
-        let mut elbo = Elbo::new(Categorical).batch(batch).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(batch).quiet();
         let error = refusal(&mut elbo, &mut normalised(), rows);
         assert!(matches!(error, TrainError::Batch { batch: 1, batches, rows: 1, .. } if batches == rows), "{error}");
     }
@@ -94,7 +94,7 @@ fn examples_to_validate_on_are_tried_too() {
     let (train, held_out) = (data(20), data(13));
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
-    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(10).quiet();
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
     // As if somebody had written the size of a batch into the model.
     let error = training.run_with(Epochs(2), |net, x| net.forward(x.reshape([10, 4]))).unwrap_err();
@@ -111,7 +111,7 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
     for (rows, forwards) in [(20, 1), (23, 2), (7, 1)] {
         for threads in [1, 2] {
             let ran = AtomicUsize::new(0);
-            let mut elbo = Elbo::new(Categorical).batch(10).threads(threads).quiet();
+            let mut elbo = Elbo::new(Categorical).batch_size(10).threads(threads).quiet();
             let report = elbo.fit_with(&mut Dense::new(4, 2), &data(rows), Epochs(0), |net, x| {
                 ran.fetch_add(1, Ordering::Relaxed);
                 net.forward(x)
@@ -131,7 +131,7 @@ const ROLE: &str = "ELBO_TEST_REFUSED";
 
 #[test]
 fn other_panics_are_errors_with_their_place_and_message() {
-    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(8).quiet();
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
     let error = elbo.fit_with(&mut model, &data(9), Epochs(1), |net, x| {
@@ -175,7 +175,7 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
     let fit = |threads: usize| {
         let mut model = Dense::new(4, 2);
         let before = parameters(&model);
-        let mut elbo = Elbo::new(Categorical).batch(5).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(5).threads(threads).quiet();
         let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
             assert!(x.value().iter().all(|&x| x < 100.0), "a number of 100 or more");
             net.forward(x)
@@ -194,7 +194,7 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
     }
     // After the last step its batch is looked at once more: the trial, the step, and this.
     let (ran, mut model) = (AtomicUsize::new(0), Dense::new(4, 2));
-    let mut elbo = Elbo::new(Categorical).batch(20).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(20).quiet();
     let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
         assert!(ran.fetch_add(1, Ordering::Relaxed) < 2, "a third time");
         net.forward(x)
@@ -211,7 +211,7 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
 #[test]
 fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
     if std::env::var_os(ROLE).is_some() {
-        let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(8).quiet();
         let mut fit = || -> Result<Report, TrainError> {
             elbo.fit_with(&mut Dense::new(4, 2), &data(9), Epochs(1), |net, x| {
                 if x.shape()[0] == 1 {

@@ -154,7 +154,7 @@ fn learn(data: &Examples, bound: Bound, options: &Options, seed: u64, threads: u
     model.initialise(Key::new(seed));
     let elbo = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .seed(seed)
         .threads(threads)
         .quiet();

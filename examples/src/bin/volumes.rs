@@ -158,7 +158,7 @@ fn train<const D: usize>(
         .optimizer(Adam::new(options.lr))
         .schedule(Schedule::cosine(steps))
         .warm_up(WarmUp::linear((steps / 2).max(1)))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .tempering(Tempering::Posterior(options.temperature))
         .seed(seed)
         .threads(threads)
@@ -221,7 +221,7 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
         elbo_error: bound.standard_error,
         elbo_of_nothing: -(data.train.len() as f64) * (CLASSES as f64).ln(),
         kl_terms: terms(&model, model.kl_terms()),
-        parameters: model.parameters(),
+        parameters: model.num_parameters(),
         test: Scores::of(&predicted, data.test.targets()),
         entropy_right,
         entropy_wrong,
@@ -252,7 +252,7 @@ fn learn<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> R
 }
 
 fn diagnose<const D: usize>(model: &Scan<D>, data: &Volumes, options: &Options) -> Diagnosis {
-    Diagnose::new().draws(4).batch(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
+    Diagnose::new().draws(4).batch_size(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
 }
 
 fn share_of_majority(labels: &[usize]) -> f64 {

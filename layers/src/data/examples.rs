@@ -116,7 +116,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// If `scaling` is of another number of columns.
     #[track_caller]
     pub fn scaled(mut self, scaling: &Scaling) -> Self {
-        scaling.apply(&mut self.inputs);
+        scaling.transform(&mut self.inputs);
         self
     }
 

@@ -13,7 +13,7 @@
 //! let labels = vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
 //! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
 //! assert_eq!((train.len(), test.len()), (8, 2));
-//! let scaling = Scaling::of(train.inputs());
+//! let scaling = Scaling::fit(train.inputs());
 //! let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```

@@ -2,7 +2,7 @@
 
 use super::Targets;
 use crate::engine::{Real, Tensor};
-use crate::scalar::held;
+use crate::scalar::to_scalar;
 
 /// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,19 +19,19 @@ impl Scaling {
     /// If `tensor` is a scalar or has no rows, if an element is not finite, or if a column reaches so far that the
     /// difference of two of its elements is not.
     #[track_caller]
-    pub fn of<T: Real>(tensor: &Tensor<T>) -> Scaling {
+    pub fn fit<T: Real>(tensor: &Tensor<T>) -> Scaling {
         let rows = tensor.rows();
-        assert!(rows > 0, "Scaling::of: a tensor of shape {:?} has no rows to measure", tensor.shape());
+        assert!(rows > 0, "Scaling::fit: a tensor of shape {:?} has no rows to measure", tensor.shape());
         let columns = tensor.len() / rows;
         if let Some(at) = tensor.data().iter().position(|x| !x.is_finite()) {
             let (row, column, value) = (at / columns, at % columns, tensor.data()[at]);
-            panic!("Scaling::of: row {row}, column {column} (both from 0) is {value}; drop the row or fill the gap");
+            panic!("Scaling::fit: row {row}, column {column} (both from 0) is {value}; drop the row or fill the gap");
         }
         let (mut shift, mut scale) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
         for c in 0..columns {
             let column = || tensor.data()[c..].iter().step_by(columns).map(|x| x.to_f64());
             let [mean, sd] = moments(column, rows).unwrap_or_else(|| {
-                panic!("Scaling::of: column {c} (from 0) reaches farther than a number can; make its unit larger")
+                panic!("Scaling::fit: column {c} (from 0) reaches farther than a number can; make its unit larger")
             });
             shift.push(mean);
             scale.push(if sd > 0.0 { sd } else { 1.0 });
@@ -65,16 +65,16 @@ impl Scaling {
     /// If `tensor` has another number of columns, a scale is zero or infinite in `T`, or a scaled element is not finite
     /// where it was before. The tensor is then as it was.
     #[track_caller]
-    pub fn apply<T: Real>(&self, tensor: &mut Tensor<T>) {
+    pub fn transform<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| (x - shift) / scale);
     }
 
-    /// Brings scaled columns back to their own units: the inverse of [`apply`](Scaling::apply).
+    /// Brings scaled columns back to their own units: the inverse of [`transform`](Scaling::transform).
     ///
     /// # Panics
-    /// As [`apply`](Scaling::apply).
+    /// As [`transform`](Scaling::transform).
     #[track_caller]
-    pub fn undo<T: Real>(&self, tensor: &mut Tensor<T>) {
+    pub fn inverse_transform<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| x * scale + shift);
     }
 
@@ -88,7 +88,7 @@ impl Scaling {
             tensor.shape()
         );
         for (column, &scale) in self.scale.iter().enumerate() {
-            held::<T>(format_args!("Scaling: for column {column} (from 0), a scale"), scale);
+            to_scalar::<T>(format_args!("Scaling: for column {column} (from 0), a scale"), scale);
         }
         // Before anything is changed.
         for (row, values) in tensor.data().chunks_exact(columns.max(1)).enumerate() {
@@ -137,24 +137,24 @@ mod tests {
     #[test]
     fn columns_get_mean_zero_and_deviation_one() {
         let mut x: Tensor<f64> = Tensor::new([2, 2], [1.0, 10.0, 3.0, 50.0]);
-        let scaling = Scaling::of(&x);
+        let scaling = Scaling::fit(&x);
         assert_eq!((scaling.shift(), scaling.scale()), (&[2.0, 30.0][..], &[1.0, 20.0][..]));
-        scaling.apply(&mut x);
+        scaling.transform(&mut x);
         assert_eq!(x.data(), [-1.0, -1.0, 1.0, 1.0]);
-        scaling.undo(&mut x);
+        scaling.inverse_transform(&mut x);
         assert_eq!(x.data(), [1.0, 10.0, 3.0, 50.0]);
     }
 
     #[test]
     fn a_constant_column_is_only_moved() {
         let mut x: Tensor<f64> = Tensor::full([7, 1], 0.1);
-        Scaling::of(&x).apply(&mut x);
+        Scaling::fit(&x).transform(&mut x);
         assert_eq!(x.data(), [0.0; 7]);
     }
 
     #[test]
     #[should_panic(expected = "Scaling: measured on 3 columns, but a tensor of shape [2, 4] has 4")]
     fn another_number_of_columns_is_refused() {
-        Scaling::by(255.0, 3).apply(&mut Tensor::<f32>::zeros([2, 4]));
+        Scaling::by(255.0, 3).transform(&mut Tensor::<f32>::zeros([2, 4]));
     }
 }

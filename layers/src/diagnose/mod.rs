@@ -20,15 +20,15 @@
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```
 
-mod forces;
+mod findings;
 mod json;
 mod measure;
-mod picture;
-mod spread;
+mod svg;
 mod table;
-mod words;
+mod term_gradients;
+mod weight_statistics;
 
-pub use forces::{Forces, Winner};
+pub use term_gradients::{DominantTerm, TermGradients};
 
 use crate::data::Examples;
 use crate::engine::{Key, Real};
@@ -60,7 +60,7 @@ where
 pub struct Diagnose {
     examples: Option<usize>,
     draws: usize,
-    batch: usize,
+    batch_size: usize,
     key: Key,
 }
 
@@ -73,7 +73,7 @@ impl Default for Diagnose {
 impl Diagnose {
     /// With 8 draws, 128 examples on the tape at a time, seed 0, and N the number of examples given.
     pub fn new() -> Self {
-        Diagnose { examples: None, draws: 8, batch: 128, key: Key::new(0).at("diagnose") }
+        Diagnose { examples: None, draws: 8, batch_size: 128, key: Key::new(0).at("diagnose") }
     }
 
     /// With N examples to train on, of which the data are a part.
@@ -101,9 +101,9 @@ impl Diagnose {
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn batch(self, examples: usize) -> Self {
+    pub fn batch_size(self, examples: usize) -> Self {
         assert!(examples > 0, "Diagnose: a batch must have at least one example, got 0");
-        Diagnose { batch: examples, ..self }
+        Diagnose { batch_size: examples, ..self }
     }
 
     /// With another seed of the draws.
@@ -157,9 +157,9 @@ pub struct Parameter {
     /// The divergence in nats; 0 of what has none.
     pub kl: f64,
     /// The forces on means, and on what is learned and certain.
-    pub means: Option<Forces>,
+    pub means: Option<TermGradients>,
     /// The forces on scales, in the parameters that they are held in: ρ with σ = softplus(ρ).
-    pub scales: Option<Forces>,
+    pub scales: Option<TermGradients>,
     /// The signal-to-noise ratio: the median of |μ|/σ over the random weights. Where the variances of a posterior family
     /// have no simple form, σ is that of the draws.
     pub signal_to_noise: Option<f64>,
@@ -195,7 +195,7 @@ impl Diagnosis {
 
     /// What follows from the figures, in sentences.
     pub fn findings(&self) -> Vec<String> {
-        words::findings(self)
+        findings::findings(self)
     }
 
     /// The figures and the sentences as JSON; null where there is no finite number.
@@ -205,6 +205,6 @@ impl Diagnosis {
 
     /// The ratio of the two forces for every parameter, as an SVG document.
     pub fn svg(&self) -> String {
-        picture::svg(self)
+        svg::svg(self)
     }
 }

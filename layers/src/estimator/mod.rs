@@ -1,14 +1,14 @@
 //! The estimators: how a linear map uses a weight that is not sampled as a whole.
 
-mod flip;
-mod output;
+mod random_signs;
+mod sampled_output;
 
 use crate::engine::Operand;
 use crate::engine::{Real, Var};
 use crate::sampling::Cx;
-pub(crate) use flip::Grid;
-use flip::flip;
-use output::sample_output;
+pub(crate) use random_signs::Grid;
+use random_signs::flip;
+use sampled_output::sample_output;
 
 /// A linear map of an input, by a weight, with a bias added if there is one.
 pub(crate) trait Map<'t, T: Real>: Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T> {}

@@ -1,6 +1,6 @@
 //! Accuracy and error: how often the most probable class is the right one.
 
-use super::rows::{check_labelled, labelled, top};
+use super::probability_rows::{check_labelled, labelled, top};
 use crate::engine::Real;
 
 /// The share of examples whose most probable class (the first on ties) is their label, 0 to 1.

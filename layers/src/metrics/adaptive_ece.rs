@@ -1,7 +1,7 @@
 //! Calibration error over groups of equal size.
 
+use super::probability_rows::check_labelled;
 use super::reliability::{Bin, check_bins, events, weighted_gap};
-use super::rows::check_labelled;
 use crate::engine::Real;
 
 /// The calibration error over groups of equal size instead of bins of equal width.

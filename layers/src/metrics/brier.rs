@@ -1,6 +1,6 @@
 //! The Brier score.
 
-use super::rows::{check_labelled, labelled};
+use super::probability_rows::{check_labelled, labelled};
 use crate::engine::Real;
 
 /// The mean over examples of Σ_c (p_c − 1\[c = label\])², from 0 (certain and right) to 2 (certain

@@ -1,7 +1,7 @@
 //! Calibration error of every class's probability.
 
+use super::probability_rows::{check_labelled, labelled};
 use super::reliability::{Reliability, check_bins};
-use super::rows::{check_labelled, labelled};
 use crate::engine::Real;
 
 /// The mean over classes of the calibration error of p_c against 1\[label = c\], with the bins of

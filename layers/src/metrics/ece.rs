@@ -1,7 +1,7 @@
 //! Expected and maximum calibration error.
 
+use super::probability_rows::check_labelled;
 use super::reliability::{Reliability, check_bins, events};
-use super::rows::check_labelled;
 use crate::engine::Real;
 
 /// The expected calibration error with B right-closed bins of equal width over the top probability:

@@ -1,6 +1,6 @@
 //! Entropies of predictions: how uncertain they are.
 
-use super::rows::{check_draws, check_rows};
+use super::probability_rows::{check_draws, check_rows};
 use crate::engine::Real;
 
 /// Each row's entropy −Σ_c p_c ln p_c in nats, 0 to ln C: (N, C) to N.

@@ -1,7 +1,7 @@
 //! What the weights would tell about the label: the disagreement of the draws.
 
 use super::entropy::{entropy_of, mean_entropy};
-use super::rows::{check_draws, mean_of_draws};
+use super::probability_rows::{check_draws, mean_of_draws};
 use crate::engine::Real;
 
 /// Each example's mutual information between label and weights, in nats: the predictive entropy less

@@ -1,6 +1,6 @@
 //! The negative log-likelihood of the labels.
 
-use super::rows::{check_labelled, labelled};
+use super::probability_rows::{check_labelled, labelled};
 use crate::engine::Real;
 
 /// The mean over examples of −ln p(label), in nats per example.

@@ -1,7 +1,7 @@
 //! What a Monte Carlo prediction of classes leaves behind.
 
 use super::mutual_information::information;
-use super::rows::{check_labelled, check_rows, labelled, top};
+use super::probability_rows::{check_labelled, check_rows, labelled, top};
 use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
 use crate::engine::Key;
@@ -9,7 +9,7 @@ use crate::predictive::Predictive;
 
 /// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
 /// draws had on average. That is enough for the metrics that are methods here without keeping the draws;
-/// [`variation_ratio`](super::variation_ratio) and [`spread`](super::spread) need the draws themselves, which
+/// [`variation_ratio`](super::variation_ratio) and [`draw_sd`](super::draw_sd) need the draws themselves, which
 /// [`Predict::outputs`](crate::Predict::outputs) gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probabilities {

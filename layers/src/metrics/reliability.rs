@@ -1,6 +1,6 @@
 //! Reliability tables: what the ECE is read from.
 
-use super::rows::{check_labelled, labelled, top};
+use super::probability_rows::{check_labelled, labelled, top};
 use crate::engine::Real;
 
 /// How confidence and accuracy compare, by confidence: B bins of equal width over the probability

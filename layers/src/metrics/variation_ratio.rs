@@ -1,6 +1,6 @@
 //! How many draws do not vote for the most voted class.
 
-use super::rows::{check_draws, top};
+use super::probability_rows::{check_draws, top};
 use crate::engine::Real;
 
 /// Each example's variation ratio: 1 − (votes of the most voted class)/S, where each of the S

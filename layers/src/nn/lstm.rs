@@ -2,7 +2,7 @@
 
 use crate::engine::Recurrent;
 use crate::engine::Shape;
-use crate::nn::state::{outputs_of_gates, rest};
+use crate::nn::recurrent_state::{outputs_of_gates, zero_state};
 use crate::prelude::*;
 
 /// A long short-term memory over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
@@ -54,7 +54,7 @@ impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
     /// If `x` is not (examples, steps, inputs) with at least one step.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
-        let start = rest("Lstm", x, *self.hidden);
+        let start = zero_state("Lstm", x, *self.hidden);
         self.forward_from(x, [start; 2]).0
     }
 

@@ -10,8 +10,8 @@ mod gru;
 mod lstm;
 mod norm;
 mod pool;
+mod recurrent_state;
 mod rnn;
-mod state;
 
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
@@ -23,7 +23,7 @@ pub use gru::{Gru, GruDraw};
 pub use lstm::{Lstm, LstmDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{
-    MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw, MeanPool, MeanPool1d, MeanPool2d, MeanPool3d, MeanPoolDraw,
+    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
 };
 pub use rnn::{Rnn, RnnDraw};
 

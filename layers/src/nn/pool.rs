@@ -13,7 +13,7 @@ macro_rules! pool {
             /// Window, stride, padding and dilation.
             #[skip]
             pub settings: Pooling<D>,
-            number: Bare<T>,
+            scalar: Bare<T>,
         }
 
         impl<const D: usize, T: Real> $name<D, T> {
@@ -28,7 +28,7 @@ macro_rules! pool {
 
             /// With these settings.
             pub fn with(settings: Pooling<D>) -> Self {
-                $name { settings, number: Bare::new() }
+                $name { settings, scalar: Bare::new() }
             }
         }
 
@@ -61,8 +61,8 @@ pool! {
 
 pool! {
     /// The mean of every window: (examples, channels, space ..) to (examples, channels, windows ..).
-    MeanPool, mean_pool,
-    MeanPool1d 1 "(examples, channels, length)",
-    MeanPool2d 2 "(examples, channels, height, width)",
-    MeanPool3d 3 "(examples, channels, depth, height, width)"
+    AvgPool, mean_pool,
+    AvgPool1d 1 "(examples, channels, length)",
+    AvgPool2d 2 "(examples, channels, height, width)",
+    AvgPool3d 3 "(examples, channels, depth, height, width)"
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::Recurrent;
 use crate::engine::Shape;
-use crate::nn::state::rest;
+use crate::nn::recurrent_state::zero_state;
 use crate::prelude::*;
 
 /// A plain recurrent network over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
@@ -54,7 +54,7 @@ impl<Q: Divergence<P>, P: Prior> Rnn<Q, P> {
     /// If `x` is not (examples, steps, inputs) with at least one step.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
-        let start = rest("Rnn", x, *self.hidden);
+        let start = zero_state("Rnn", x, *self.hidden);
         self.forward_from(x, start).0
     }
 

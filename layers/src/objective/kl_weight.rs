@@ -26,8 +26,8 @@ pub enum KlWeight {
     /// the data are seen, and where M is large it acts in short blows.
     Halving,
 
-    /// Your own function of the step in its epoch, from 0, and of M. See [`of`](Self::of).
-    Of(Arc<dyn Fn(usize, usize) -> f64 + Send + Sync>),
+    /// Your own function of the step in its epoch, from 0, and of M. See [`from_fn`](Self::from_fn).
+    Custom(Arc<dyn Fn(usize, usize) -> f64 + Send + Sync>),
 }
 
 impl KlWeight {
@@ -39,11 +39,11 @@ impl KlWeight {
     /// ```
     /// use elbo::{KlWeight, Objective};
     /// // The whole divergence at each tenth step.
-    /// let weight = KlWeight::of(|step, steps| if step % 10 == 0 { 1.0 / steps.div_ceil(10) as f64 } else { 0.0 });
-    /// let objective = Objective::new(1000).batches(50).kl_weight(weight);
+    /// let weight = KlWeight::from_fn(|step, steps| if step % 10 == 0 { 1.0 / steps.div_ceil(10) as f64 } else { 0.0 });
+    /// let objective = Objective::new(1000).num_batches(50).kl_weight(weight);
     /// ```
-    pub fn of(share: impl Fn(usize, usize) -> f64 + Send + Sync + 'static) -> Self {
-        KlWeight::Of(Arc::new(share))
+    pub fn from_fn(share: impl Fn(usize, usize) -> f64 + Send + Sync + 'static) -> Self {
+        KlWeight::Custom(Arc::new(share))
     }
 
     /// wᵢ for step `i` of `steps`, from 0, with `batch` of N examples.
@@ -54,7 +54,7 @@ impl KlWeight {
             KlWeight::PerBatch => 1.0 / steps as f64,
             // 2^(M−i)/(2^M−1), without a power that overflows.
             KlWeight::Halving => power_of_half(i + 1) / (1.0 - power_of_half(steps)),
-            KlWeight::Of(share) => {
+            KlWeight::Custom(share) => {
                 let share = share(i, steps);
                 if let Err(mistake) = check_share(share, i, steps) {
                     panic!("Objective::loss: {mistake}");
@@ -70,7 +70,7 @@ impl KlWeight {
     /// The first that is not: only a function of one's own has such.
     pub(super) fn check(&self, steps: usize) -> Result<(), String> {
         match self {
-            KlWeight::Of(share) => (0..steps).try_for_each(|i| check_share(share(i, steps), i, steps)),
+            KlWeight::Custom(share) => (0..steps).try_for_each(|i| check_share(share(i, steps), i, steps)),
             _ => Ok(()),
         }
     }
@@ -78,8 +78,8 @@ impl KlWeight {
     /// Refuses what has no meaning without M.
     #[track_caller]
     pub(super) fn check_stream(&self) {
-        let needs_m = matches!(self, KlWeight::Halving | KlWeight::Of(_));
-        assert!(!needs_m, "Objective::loss: {self:?} needs M; say it by `Objective::batches`");
+        let needs_m = matches!(self, KlWeight::Halving | KlWeight::Custom(_));
+        assert!(!needs_m, "Objective::loss: {self:?} needs M; say it by `Objective::num_batches`");
     }
 }
 
@@ -103,7 +103,7 @@ impl fmt::Debug for KlWeight {
             KlWeight::PerExample => "KlWeight::PerExample",
             KlWeight::PerBatch => "KlWeight::PerBatch",
             KlWeight::Halving => "KlWeight::Halving",
-            KlWeight::Of(_) => "KlWeight::of",
+            KlWeight::Custom(_) => "KlWeight::from_fn",
         })
     }
 }

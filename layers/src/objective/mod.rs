@@ -2,14 +2,14 @@
 
 mod kl_weight;
 mod loss;
-mod options;
+mod loss_options;
 mod safe_bayes;
 mod tempering;
 mod warm_up;
 
 pub use kl_weight::KlWeight;
 pub use loss::Loss;
-pub(crate) use options::LossOptions;
+pub(crate) use loss_options::LossOptions;
 pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 pub use warm_up::WarmUp;
@@ -61,7 +61,7 @@ impl Objective {
     /// # Panics
     /// If there are none, or more than examples.
     #[track_caller]
-    pub fn batches(self, batches: usize) -> Self {
+    pub fn num_batches(self, batches: usize) -> Self {
         assert!(
             batches > 0 && batches <= self.examples,
             "Objective: M, the number of batches an epoch, must be between 1 and N = {}, got {batches}",

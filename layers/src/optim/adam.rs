@@ -10,7 +10,7 @@ use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
 pub struct Adam {
     rate: f64,
     scale: f64,
-    decay: [f64; 2],
+    betas: [f64; 2],
     epsilon: f64,
     /// β₁ and β₂ to the number of steps.
     powers: [f64; 2],
@@ -26,7 +26,7 @@ impl Adam {
     #[track_caller]
     pub fn new(rate: f64) -> Self {
         check_rate("Adam", rate);
-        Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: State::default() }
+        Adam { rate, scale: 1.0, betas: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: State::default() }
     }
 
     /// With these decay rates of the moments' averages, β₁ and β₂.
@@ -34,10 +34,10 @@ impl Adam {
     /// # Panics
     /// If one is not in [0, 1).
     #[track_caller]
-    pub fn decay(self, first: f64, second: f64) -> Self {
-        let fits = |decay: f64| (0.0..1.0).contains(&decay);
-        assert!(fits(first) && fits(second), "Adam: decay rates must be in [0, 1), got {first} and {second}");
-        Adam { decay: [first, second], ..self }
+    pub fn betas(self, beta1: f64, beta2: f64) -> Self {
+        let fits = |beta: f64| (0.0..1.0).contains(&beta);
+        assert!(fits(beta1) && fits(beta2), "Adam: betas must be in [0, 1), got {beta1} and {beta2}");
+        Adam { betas: [beta1, beta2], ..self }
     }
 }
 
@@ -45,7 +45,7 @@ impl Optimizer for Adam {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
-        let [first, second] = self.decay;
+        let [first, second] = self.betas;
         let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = M::Scalar::from_f64;
         let constants = Constants {

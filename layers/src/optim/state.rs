@@ -4,34 +4,34 @@ use std::any::Any;
 use std::fmt;
 
 use crate::engine::{Gradients, Parameters, Path, Real, Role, Tensor};
-use crate::scalar::try_held;
+use crate::scalar::try_to_scalar;
 
 /// `N` tensors of the shape of every learned parameter, made at the first step, in the model's number type.
 ///
 /// The number type is a value here and not a parameter of the optimiser's type, so that one constructor serves models
 /// of any.
 #[derive(Clone, Debug, Default)]
-pub(super) struct State<const N: usize>(Option<Box<dyn Remembered>>);
+pub(super) struct State<const N: usize>(Option<Box<dyn AnyState>>);
 
 /// `Vec<[Tensor<T>; N]>` of any `T`.
-trait Remembered: Any + fmt::Debug + Send + Sync {
-    fn boxed(&self) -> Box<dyn Remembered>;
+trait AnyState: Any + fmt::Debug + Send + Sync {
+    fn boxed(&self) -> Box<dyn AnyState>;
 
     /// The name of `T`.
-    fn number_type(&self) -> &'static str;
+    fn scalar_type(&self) -> &'static str;
 }
 
-impl<T: Real, const N: usize> Remembered for Vec<[Tensor<T>; N]> {
-    fn boxed(&self) -> Box<dyn Remembered> {
+impl<T: Real, const N: usize> AnyState for Vec<[Tensor<T>; N]> {
+    fn boxed(&self) -> Box<dyn AnyState> {
         Box::new(self.clone())
     }
 
-    fn number_type(&self) -> &'static str {
+    fn scalar_type(&self) -> &'static str {
         T::NAME
     }
 }
 
-impl Clone for Box<dyn Remembered> {
+impl Clone for Box<dyn AnyState> {
     fn clone(&self) -> Self {
         (**self).boxed()
     }
@@ -100,7 +100,7 @@ impl<const N: usize> State<N> {
             Some(state) => Ok(Some(state)),
             None => Err(format!(
                 "{optimizer}: this optimiser has trained another model, in {}, and this one is in {}; make a new one",
-                state.number_type(),
+                state.scalar_type(),
                 T::NAME
             )),
         }
@@ -110,7 +110,7 @@ impl<const N: usize> State<N> {
 /// # Errors
 /// If the rate is zero or infinite in `T`.
 fn check_rate_in<T: Real>(optimizer: &str, rate: f64) -> Result<(), String> {
-    try_held::<T>(format_args!("{optimizer}: a learning rate"), rate).map(|_| ())
+    try_to_scalar::<T>(format_args!("{optimizer}: a learning rate"), rate).map(|_| ())
 }
 
 /// The shape of what is remembered of a tensor: nothing of one that is not learned.

@@ -1,12 +1,12 @@
 //! Prediction: what a model says of new rows, over draws of its weights.
 
-mod kept_tape;
 mod log_likelihood;
-mod pass;
-mod rows;
+mod row_batches;
+mod streaming;
+mod thread_tape;
 
 pub use log_likelihood::LogLikelihood;
-use rows::Rows;
+use row_batches::RowBatches;
 
 use crate::data::Examples;
 use crate::engine::{Tensor, Var};
@@ -52,7 +52,7 @@ pub trait Predict: Samples {
         Self: Sized,
         Self::Model: Layer,
     {
-        pass::predict(self, &Own, likelihood, x)
+        streaming::predict(self, &Own, likelihood, x)
     }
 
     /// [`predict`](Predict::predict) for a model whose `forward` has another name, or takes more than its inputs: `forward`
@@ -67,7 +67,7 @@ pub trait Predict: Samples {
         L: Likelihood<ScalarOf<Self>>,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::predict(self, &By(forward), likelihood, x)
+        streaming::predict(self, &By(forward), likelihood, x)
     }
 
     /// The outputs of every draw for every row of `x`, all of them in memory.
@@ -80,7 +80,7 @@ pub trait Predict: Samples {
         Self: Sized,
         Self::Model: Layer,
     {
-        pass::outputs(self, &Own, x)
+        streaming::outputs(self, &Own, x)
     }
 
     /// [`outputs`](Predict::outputs) by another forward, as [`predict_with`](Predict::predict_with).
@@ -93,7 +93,7 @@ pub trait Predict: Samples {
         Self: Sized,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::outputs(self, &By(forward), x)
+        streaming::outputs(self, &By(forward), x)
     }
 
     /// The log-likelihood of each example under each draw.
@@ -115,7 +115,7 @@ pub trait Predict: Samples {
         L: Likelihood<ScalarOf<Self>>,
         L::Targets: Sync,
     {
-        pass::log_likelihood(self, &Own, likelihood, data)
+        streaming::log_likelihood(self, &Own, likelihood, data)
     }
 
     /// [`log_likelihood`](Predict::log_likelihood) by another forward, as [`predict_with`](Predict::predict_with).
@@ -138,7 +138,7 @@ pub trait Predict: Samples {
         L::Targets: Sync,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::log_likelihood(self, &By(forward), likelihood, data)
+        streaming::log_likelihood(self, &By(forward), likelihood, data)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Samples of the weights: where predictions get their draws from.
 
 mod draws;
-mod kept;
-mod outputs;
-mod posterior;
+mod from_posterior;
+mod kept_draws;
+mod sampled_outputs;
 
 pub use draws::Draws;
-pub use kept::KeptDraws;
-pub use outputs::SampledOutputs;
-pub use posterior::FromPosterior;
+pub use from_posterior::FromPosterior;
+pub use kept_draws::KeptDraws;
+pub use sampled_outputs::SampledOutputs;
 
 use crate::engine::{Parameters, Tape};
 use crate::model::Bayesian;

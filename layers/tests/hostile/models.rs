@@ -3,7 +3,7 @@
 use elbo::data::{DataError, Examples, Targets};
 use elbo::engine::{Visitor, VisitorMut};
 use elbo::prelude::*;
-use elbo::{Cx, MeanNll, Outputs, Path, Role, Watch, Yes};
+use elbo::{Cx, MeanNll, Monitor, Outputs, Path, Role, Yes};
 
 use super::refuses;
 
@@ -88,7 +88,7 @@ fn walks_that_differ_are_named_and_nothing_is_copied() {
         let data: Examples = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
         refuses(&["Parameters::visit_mut", "Walks", "`small`"], || {
             let mut elbo = Elbo::new(Categorical).optimizer(Idle).quiet();
-            let _ = elbo.training(&mut to, &data).stop_early(Watch::Elbo, 1).run(Epochs(2));
+            let _ = elbo.training(&mut to, &data).early_stopping(Monitor::Elbo, 1).run(Epochs(2));
         });
     }
 }
@@ -148,7 +148,7 @@ impl Likelihood<f32> for Lenient {
 fn targets_that_lose_rows_are_named() {
     let data = || Examples::new(Tensor::full([6, 3], 0.5), Few(vec![0; 6])).unwrap();
     let expected = ["Targets::gather", "Few", "rows"];
-    let error = Elbo::new(Lenient).batch(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1)).unwrap_err();
+    let error = Elbo::new(Lenient).batch_size(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1)).unwrap_err();
     expected.iter().for_each(|part| assert!(error.to_string().contains(part), "no `{part}` in: {error}"));
     refuses(&expected, || {
         let _ = Elbo::new(Lenient).quiet().evaluate(&Dense::new(3, 2), &data(), Draws(2));

@@ -12,23 +12,23 @@ fn a_scaling_that_the_number_type_cannot_hold_is_refused() {
     for divisor in [1e300, 1e-300, 1e-60] {
         let text = format!("{divisor:e}");
         let mut tensor = x();
-        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).apply(&mut tensor));
-        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).undo(&mut tensor));
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).transform(&mut tensor));
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).inverse_transform(&mut tensor));
         assert_eq!(tensor, x());
     }
     // Where the factor fits and a value does not, the tensor stays as it was.
     let mut tensor = x();
-    refuses(&["Scaling", "row 1, column 1", "4", "1e-38"], || Scaling::by(1e-38, 2).apply(&mut tensor));
-    refuses(&["Scaling", "row 0, column 1", "2", "2e38"], || Scaling::by(2e38, 2).undo(&mut tensor));
+    refuses(&["Scaling", "row 1, column 1", "4", "1e-38"], || Scaling::by(1e-38, 2).transform(&mut tensor));
+    refuses(&["Scaling", "row 0, column 1", "2", "2e38"], || Scaling::by(2e38, 2).inverse_transform(&mut tensor));
     assert_eq!(tensor, x());
     for divisor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         refuses(&["Scaling::by", &divisor.to_string()], || drop(Scaling::by(divisor, 2)));
     }
     // In double precision it is a number like others.
     let mut tensor = Tensor::<f64>::new([1, 2], [1.0, 2.0]);
-    Scaling::by(1e300, 2).apply(&mut tensor);
+    Scaling::by(1e300, 2).transform(&mut tensor);
     assert_eq!(tensor.data(), [1e-300, 2e-300]);
-    Scaling::by(1e300, 2).undo(&mut tensor);
+    Scaling::by(1e300, 2).inverse_transform(&mut tensor);
     assert!((tensor.data()[1] - 2.0).abs() < 1e-15);
 }
 
@@ -36,18 +36,18 @@ fn a_scaling_that_the_number_type_cannot_hold_is_refused() {
 fn a_scaling_is_measured_however_large_and_small_the_numbers_are() {
     for size in [1e-300, 1e-160, 1.0, 1e160, 1e307] {
         let mut x = Tensor::<f64>::new([4, 1], [3.0 * size, 5.0 * size, 3.0 * size, 5.0 * size]);
-        let scaling = Scaling::of(&x);
+        let scaling = Scaling::fit(&x);
         assert!((scaling.scale()[0] / size - 1.0).abs() < 1e-12, "{size}: {:?}", scaling.scale());
-        scaling.apply(&mut x);
+        scaling.transform(&mut x);
         assert!(x.data().iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(x, y)| (x - y).abs() < 1e-12), "{size}: {x:?}");
     }
     for wrong in [f64::NAN, f64::INFINITY] {
         let x = Tensor::<f64>::new([2, 2], [1.0, 2.0, 3.0, wrong]);
-        refuses(&["Scaling::of", "row 1, column 1", &wrong.to_string()], || drop(Scaling::of(&x)));
+        refuses(&["Scaling::fit", "row 1, column 1", &wrong.to_string()], || drop(Scaling::fit(&x)));
     }
     // Wider than any number.
     let x = Tensor::<f64>::new([2, 1], [f64::MAX, -f64::MAX]);
-    refuses(&["Scaling::of", "column 0"], || drop(Scaling::of(&x)));
+    refuses(&["Scaling::fit", "column 0"], || drop(Scaling::fit(&x)));
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn as_many_draws_as_nobody_has_are_refused_as_they_were_asked_for() {
 fn a_schedule_of_more_steps_than_there_are_is_refused() {
     refuses(&["Schedule", "steps"], || drop(Schedule::cosine(usize::MAX).warm_up(1)));
     refuses(&["Schedule", "step 2", "inf"], || {
-        let _ = Schedule::stairs(1, 1e300).factor(2);
+        let _ = Schedule::step(1, 1e300).factor(2);
     });
     // Down to nothing is where stairs may lead.
-    assert_eq!(Schedule::stairs(1, 1e-300).factor(2), 0.0);
+    assert_eq!(Schedule::step(1, 1e-300).factor(2), 0.0);
 }
 
 #[test]

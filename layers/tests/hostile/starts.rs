@@ -80,7 +80,7 @@ fn a_key_gives_every_layer_one_start() {
     check("LayerNorm", || LayerNorm::<f32>::new([4, 5]), false);
     check("BatchNorm", || BatchNorm::<f32>::new(4), false);
     check("MaxPool", || MaxPool2d::<f32>::new([2, 2]), false);
-    check("MeanPool", || MeanPool1d::<f32>::new([2]), false);
+    check("AvgPool", || AvgPool1d::<f32>::new([2]), false);
     check("Buffer", || Buffer(Tensor::<f32>::full([2, 2], 3.0)), false);
     check("LearnedNormal", || Dense::of(3, 2, MeanField::<f32>::new, LearnedNormal(0.5)), true);
     let hierarchical = || HierarchicalNormal(LogNormal::<f32>::new([1, 1]), MonteCarlo(HalfCauchy(1.0)));
@@ -112,7 +112,7 @@ fn certain_weights_start_under_a_prior_with_a_pole_at_zero() {
         let data = Examples::new(Tensor::<T>::from_fn([40, 3], |i| (i as f64).sin()), vec![1; 40]).unwrap();
         let mut model = Dense::of(3, 2, Point::<T>::new, prior);
         assert!(model.bias.0.data().iter().all(|&bias| bias == T::ZERO));
-        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch(10).quiet();
+        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch_size(10).quiet();
         let report = elbo.fit(&mut model, &data, Epochs(3)).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(report.epochs.iter().all(|epoch| epoch.elbo.is_finite()), "{what}");
         assert!(model.bias.0.data().iter().all(|&bias| bias != T::ZERO && bias.is_finite()), "{what}: nothing learned");

@@ -9,7 +9,7 @@ fn train(threads: usize, width: usize, rows: usize, batch: usize, epochs: usize)
     let (x, labels) = examples(rows, 40, 4);
     let data = Examples::new(x, labels).unwrap();
     let mut model: Classifier = classifier(40, width, 4);
-    let mut elbo = Elbo::new(Categorical).seed(7).batch(batch).threads(threads).quiet();
+    let mut elbo = Elbo::new(Categorical).seed(7).batch_size(batch).threads(threads).quiet();
     elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
     let mut bits = Vec::new();
     model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| bits.extend(tensor.data().iter().map(|x| x.to_bits())));
@@ -36,7 +36,7 @@ fn training_in_two_calls_is_training_in_one() {
     let data = Examples::new(x, labels).unwrap();
     let bits = |calls: &[usize]| {
         let mut model = classifier(6, 8, 3);
-        let mut elbo = Elbo::new(Categorical).batch(16).seed(1).threads(1).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(16).seed(1).threads(1).quiet();
         for &epochs in calls {
             elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
         }
@@ -86,7 +86,7 @@ fn bits(model: &Layers) -> Vec<Vec<u32>> {
 }
 
 fn elbo(seed: u64) -> Elbo<Categorical> {
-    Elbo::new(Categorical).seed(seed).batch(8).threads(1).quiet()
+    Elbo::new(Categorical).seed(seed).batch_size(8).threads(1).quiet()
 }
 
 /// The parameters after a fit.
@@ -99,7 +99,7 @@ fn fitted(mut model: Layers, seed: u64) -> Vec<Vec<u32>> {
 fn started(model: Layers, seed: u64) -> Layers {
     let mut model = model;
     let still = Schedule::constant().warm_up(usize::MAX);
-    elbo(seed).batch(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
+    elbo(seed).batch_size(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
     model
 }
 
@@ -185,7 +185,8 @@ fn a_fit_that_takes_no_step_leaves_the_model_as_it_came() {
     assert_eq!(bits(&model), came);
     let short = elbo(1).schedule(Schedule::cosine(1)).fit(&mut model, &data(), Epochs(1));
     assert!(short.is_err() && bits(&model) == came);
-    let narrow = elbo(1).batch(19).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x.reshape([19, 4])));
+    let narrow =
+        elbo(1).batch_size(19).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x.reshape([19, 4])));
     assert!(narrow.is_err() && bits(&model) == came);
     let nan = elbo(1).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x) * f64::NAN);
     assert!(matches!(nan, Err(TrainError::NonFinite { step: 0, .. })) && bits(&model) == came, "{nan:?}");
@@ -197,6 +198,6 @@ fn a_fit_that_takes_no_step_leaves_the_model_as_it_came() {
     // A first step that is taken back.
     let far = elbo(1).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
     assert!(matches!(far, Err(TrainError::NonFinite { step: 1, .. })) && bits(&model) == came, "{far:?}");
-    let far = elbo(1).batch(20).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
+    let far = elbo(1).batch_size(20).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
     assert!(matches!(far, Err(TrainError::NonFinite { step: 0, .. })) && bits(&model) == came, "{far:?}");
 }

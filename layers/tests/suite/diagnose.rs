@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::common::{examples, nested};
-use elbo::diagnose::{Diagnose, Diagnosis, Forces, Parameter, Winner, diagnose};
+use elbo::diagnose::{Diagnose, Diagnosis, DominantTerm, Parameter, TermGradients, diagnose};
 use elbo::engine::random::normals;
 use elbo::nn::Conv3d;
 use elbo::prelude::*;
@@ -60,8 +60,8 @@ fn a_network_of_volumes_has_the_known_forces() {
     within_2("KL/N to NLL", d.kl_to_nll(), 1455.0);
     within_2("forces over means", d.total.means.unwrap().ratio(), 0.009);
     within_2("forces over scales", d.total.scales.unwrap().ratio(), 5.6);
-    assert_eq!(d.total.means.unwrap().winner(), Winner::Data);
-    assert_eq!(d.total.scales.unwrap().winner(), Winner::Prior);
+    assert_eq!(d.total.means.unwrap().dominant(), DominantTerm::Data);
+    assert_eq!(d.total.scales.unwrap().dominant(), DominantTerm::Prior);
     // 1 − σ² each.
     let sd = (-3f64).exp().ln_1p();
     let effective = 447_104.0 * (1.0 - sd * sd);
@@ -137,8 +137,8 @@ fn the_figures_are_those_of_the_closed_forms() {
 fn batches_add_up_to_the_gradient_of_all_data() {
     let (model, data) = two();
     let likelihood = Gaussian::new(0.5);
-    let d = Diagnose::new().draws(3).batch(7).examples(50).seed(9).run(&model, &data, &likelihood);
-    let whole = Diagnose::new().draws(3).batch(20).examples(50).seed(9).run(&model, &data, &likelihood);
+    let d = Diagnose::new().draws(3).batch_size(7).examples(50).seed(9).run(&model, &data, &likelihood);
+    let whole = Diagnose::new().draws(3).batch_size(20).examples(50).seed(9).run(&model, &data, &likelihood);
     close(d.nll, whole.nll, 1e-12);
     let mut nll = Gradients::of(&model);
     let mut kl = Gradients::of(&model);
@@ -150,7 +150,7 @@ fn batches_add_up_to_the_gradient_of_all_data() {
     }
     for parameter in &d.parameters {
         for (forces, tensor) in [(parameter.means, "mean"), (parameter.scales, "rho")] {
-            let forces: Forces = forces.unwrap();
+            let forces: TermGradients = forces.unwrap();
             let name = format!("{}.{tensor}", parameter.name);
             let [nll, kl] = [&nll, &kl].map(|gradients| gradients.get(&name).unwrap());
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b / 9.0).sum::<f64>();

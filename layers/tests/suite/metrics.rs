@@ -114,7 +114,7 @@ fn check_uncertainty(case: &Case) {
     case.agrees("mutual_information", &metrics::mutual_information(samples, draws, classes));
     case.agrees("max_prob", &metrics::confidence(&mean, classes));
     case.agrees("variation_ratio", &metrics::variation_ratio(samples, draws, classes));
-    case.agrees("prob_sd", &metrics::spread(samples, draws, classes));
+    case.agrees("prob_sd", &metrics::draw_sd(samples, draws, classes));
     let within = metrics::expected_entropy(samples, draws, classes);
     let held = Probabilities::new(mean, within, classes, draws);
     case.agrees("predictive_entropy", &held.entropy());

@@ -1,7 +1,7 @@
 //! Normalising and pooling layers: their definitions, running statistics, and that examples stay apart where they should.
 
 use elbo::engine::Pooling;
-use elbo::nn::{BatchNorm, Conv2d, GroupNorm, LayerNorm, MaxPool2d, MeanPool1d};
+use elbo::nn::{AvgPool1d, BatchNorm, Conv2d, GroupNorm, LayerNorm, MaxPool2d};
 use elbo::prelude::*;
 use elbo::{Independent, No, Yes};
 
@@ -155,8 +155,8 @@ fn pools_are_their_definitions() {
     assert_eq!(y.value()[11], largest(1, 2, 2));
 
     let line: Tensor<f64> = Tensor::new([1, 1, 4], [1.0, 2.0, 5.0, 9.0]);
-    let means = MeanPool1d::new([2]);
+    let means = AvgPool1d::new([2]);
     let y = means.draw(&tape, Key::new(1)).forward(tape.input(&line));
     assert_eq!(y.value(), [1.5, 7.0]);
-    assert_eq!(means.parameters(), 0);
+    assert_eq!(means.num_parameters(), 0);
 }

@@ -95,7 +95,7 @@ fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f6
 #[test]
 fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
     let steps = Steps::<f64>::new();
-    let own = KlWeight::of(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
+    let own = KlWeight::from_fn(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
     let temperings = [
         (Tempering::None, 0.0),
         (Tempering::LikelihoodPower(0.3), 0.0),
@@ -113,7 +113,7 @@ fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
             for weight in [KlWeight::PerExample, KlWeight::PerBatch, KlWeight::Halving, own.clone()] {
                 let batches = EXAMPLES.div_ceil(batch);
                 let what = format!("{weight:?}, {tempering:?}, {free} nats free, batches of {batch}");
-                let objective = plain.clone().batches(batches).kl_weight(weight);
+                let objective = plain.clone().num_batches(batches).kl_weight(weight);
                 for epoch in [0, 3] {
                     same(&what, &steps.epoch(batch, &objective, epoch * batches), &whole);
                 }
@@ -126,7 +126,7 @@ fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
 fn tempering_weighs_the_term_it_names() {
     let steps = Steps::<f64>::new();
     let weights = |objective: Objective| {
-        steps.loss(0..12, &objective.batches(4), 0, |loss, _| {
+        steps.loss(0..12, &objective.num_batches(4), 0, |loss, _| {
             assert_eq!(loss.log_prior().is_some(), loss.log_prior_weight() != 0.0);
             [loss.nll_weight(), loss.kl_weight(), loss.log_prior_weight()]
         })
@@ -143,7 +143,7 @@ fn tempering_weighs_the_term_it_names() {
 #[test]
 fn halving_is_blundell_s_ninth_equation_and_begins_anew_in_each_epoch() {
     let steps = Steps::<f64>::new();
-    let objective = Objective::new(EXAMPLES).batches(4).kl_weight(KlWeight::Halving);
+    let objective = Objective::new(EXAMPLES).num_batches(4).kl_weight(KlWeight::Halving);
     let shares: Vec<f64> = (0..8)
         .map(|step| steps.loss(0..12, &objective, step, |loss, _| loss.kl_weight() * EXAMPLES as f64 / 4.0))
         .collect();
@@ -151,7 +151,7 @@ fn halving_is_blundell_s_ninth_equation_and_begins_anew_in_each_epoch() {
         assert!((share - expected / 15.0).abs() < 1e-15, "{shares:?}");
     }
     // A power of two that f64 does not hold.
-    let many = Objective::new(5000).batches(5000).kl_weight(KlWeight::Halving);
+    let many = Objective::new(5000).num_batches(5000).kl_weight(KlWeight::Halving);
     let first = steps.loss(0..1, &many, 0, |loss, _| loss.kl_weight());
     assert_eq!(first, 0.5);
     assert_eq!(steps.loss(0..1, &many, 4999, |loss, _| loss.kl_weight()), 0.0);
@@ -178,16 +178,16 @@ fn a_warm_up_grows_to_one_and_stays() {
 fn training_counts_steps_from_the_beginning_of_each_epoch() {
     let places = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&places);
-    let weight = KlWeight::of(move |i, m| {
+    let weight = KlWeight::from_fn(move |i, m| {
         seen.lock().unwrap().push((i, m));
         1.0 / m as f64
     });
     let Steps { mut model, x, labels } = Steps::<f64>::new();
     let data = Examples::new(x, labels).unwrap();
-    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).kl_weight(weight).batch(20).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).kl_weight(weight).batch_size(20).quiet();
     elbo.fit(&mut model, &data, Epochs(1)).unwrap();
     // Four steps an epoch, of which the three taken are no multiple.
-    elbo.batch(12).fit(&mut model, &data, Epochs(2)).unwrap();
+    elbo.batch_size(12).fit(&mut model, &data, Epochs(2)).unwrap();
     // Each fit looks at an epoch's weights before its first step, and then come its epochs.
     let epochs = |count: usize, m: usize| (0..=count).flat_map(move |_| (0..m).map(move |i| (i, m)));
     assert_eq!(*places.lock().unwrap(), epochs(1, 3).chain(epochs(2, 4)).collect::<Vec<_>>());
@@ -202,7 +202,7 @@ fn gradients_kept_apart_add_up_to_the_total() {
 /// Also of two sweeps that were added up.
 fn apart<T: Real>(tolerance: f64) {
     let steps = Steps::<T>::new();
-    let objective = Objective::new(EXAMPLES).batches(3).kl_weight(KlWeight::Halving);
+    let objective = Objective::new(EXAMPLES).num_batches(3).kl_weight(KlWeight::Halving);
     for objective in [objective.clone(), objective.tempering(Tempering::Posterior(0.5))] {
         apart_under(&steps, &objective, tolerance);
     }
@@ -227,7 +227,7 @@ fn apart_under<T: Real>(steps: &Steps<T>, objective: &Objective, tolerance: f64)
 #[test]
 #[should_panic(expected = "a batch of 12 examples, of N = 48 in M = 40 batches an epoch, which leave it at most 9")]
 fn a_number_of_batches_that_the_batch_contradicts_is_refused() {
-    Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).batches(40), 0, |_, _| ());
+    Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).num_batches(40), 0, |_, _| ());
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_weight_by_the_step_of_an_epoch_needs_to_know_the_epoch() {
 #[test]
 #[should_panic(expected = "got -0.5 for step 1 of an epoch of 4")]
 fn a_negative_weight_is_refused() {
-    let objective = Objective::new(EXAMPLES).batches(4).kl_weight(KlWeight::of(|_, _| -0.5));
+    let objective = Objective::new(EXAMPLES).num_batches(4).kl_weight(KlWeight::from_fn(|_, _| -0.5));
     Steps::<f64>::new().loss(0..12, &objective, 5, |_, _| ());
 }
 

@@ -218,7 +218,7 @@ fn a_prior_is_named_like_any_parameter() {
     let names = names(&model);
     assert_eq!(names[..4], ["width.rho", "0.mean", "0.rho", "2.0.prior.rho"]);
     assert_eq!(names[8], "2.1.prior.rho");
-    assert_eq!(model.parameters(), 1 + 4 + 2 * (1 + 4));
+    assert_eq!(model.num_parameters(), 1 + 4 + 2 * (1 + 4));
 }
 
 #[test]

@@ -28,8 +28,11 @@ fn every_weight_counts_once_and_by_name() {
     assert_eq!(names(rnn.kl_terms()), expected);
     // A mean and a scale for each.
     let weights = |gates: usize| 2 * gates * 5 * (3 + 5 + 2);
-    assert_eq!([lstm.parameters(), gru.parameters(), rnn.parameters()], [weights(4), weights(3), weights(1)]);
-    assert_eq!(Embedding::new(7, 4).parameters(), 2 * 28);
+    assert_eq!(
+        [lstm.num_parameters(), gru.num_parameters(), rnn.num_parameters()],
+        [weights(4), weights(3), weights(1)]
+    );
+    assert_eq!(Embedding::new(7, 4).num_parameters(), 2 * 28);
 }
 
 #[test]

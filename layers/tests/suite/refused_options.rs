@@ -3,7 +3,7 @@
 use crate::common::{Classifier, classifier, examples};
 use elbo::data::Examples;
 use elbo::prelude::*;
-use elbo::{Estimator, Estimators, KlWeight, Schedule, TrainError, Watch};
+use elbo::{Estimator, Estimators, KlWeight, Monitor, Schedule, TrainError};
 
 fn data() -> Examples<f32, Vec<usize>> {
     let (x, labels) = examples(20, 3, 2);
@@ -11,7 +11,7 @@ fn data() -> Examples<f32, Vec<usize>> {
 }
 
 fn elbo() -> Elbo<Categorical> {
-    Elbo::new(Categorical).batch(8).quiet()
+    Elbo::new(Categorical).batch_size(8).quiet()
 }
 
 fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
@@ -72,8 +72,9 @@ fn estimators_that_a_weight_does_not_allow() {
 fn a_validation_that_is_watched_and_not_there() {
     let (mut elbo, mut model, data) = (elbo(), classifier(3, 4, 2), data());
     let before = parameters(&model);
-    let training = elbo.training(&mut model, &data).stop_early(Watch::ValidationNll, 3);
-    let error = says(training.run(Epochs(2)).unwrap_err(), &["stop_early", "ValidationNll", ".validate(&data, draws)"]);
+    let training = elbo.training(&mut model, &data).early_stopping(Monitor::ValidationNll, 3);
+    let error =
+        says(training.run(Epochs(2)).unwrap_err(), &["early_stopping", "ValidationNll", ".validate(&data, draws)"]);
     assert!(matches!(error, TrainError::Options(_)), "{error}");
     assert_eq!(parameters(&model), before);
 }
@@ -81,15 +82,15 @@ fn a_validation_that_is_watched_and_not_there() {
 #[test]
 fn functions_of_one_s_own_that_give_no_factor() {
     let words = ["your factor of the learning rate must not be negative and must be finite", "got -1"];
-    let negative = refusal(elbo().schedule(Schedule::of(|step| 4.0 - step as f64)), &words);
+    let negative = refusal(elbo().schedule(Schedule::from_fn(|step| 4.0 - step as f64)), &words);
     assert!(matches!(negative, TrainError::Options(_)), "{negative}");
     let words = ["your weight of the divergence must not be negative", "got NaN for step 2 of an epoch of 3"];
-    let weight = KlWeight::of(|step, _| if step == 2 { f64::NAN } else { 0.3 });
+    let weight = KlWeight::from_fn(|step, _| if step == 2 { f64::NAN } else { 0.3 });
     assert!(matches!(refusal(elbo().kl_weight(weight), &words), TrainError::Options(_)));
-    refusal(elbo().schedule(Schedule::stairs(1, 1e100)), &["Schedule", "inf", "step 5"]);
+    refusal(elbo().schedule(Schedule::step(1, 1e100)), &["Schedule", "inf", "step 5"]);
 
     // In between it is found at its step, and the steps before it are kept.
-    let dip = Schedule::of(|step| if step == 2 { f64::INFINITY } else { 1.0 });
+    let dip = Schedule::from_fn(|step| if step == 2 { f64::INFINITY } else { 1.0 });
     let mut model: Classifier = classifier(3, 4, 2);
     let before = parameters(&model);
     let error = elbo().schedule(dip).fit(&mut model, &data(), Epochs(2)).unwrap_err();

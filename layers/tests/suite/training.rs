@@ -2,7 +2,7 @@
 
 use crate::common::{assert_near, classifier, examples};
 use elbo::prelude::*;
-use elbo::{Clip, Schedule, TrainError, Watch};
+use elbo::{Clip, Monitor, Schedule, TrainError};
 
 #[test]
 fn a_network_learns_and_its_predictions_are_probabilities() {
@@ -10,7 +10,7 @@ fn a_network_learns_and_its_predictions_are_probabilities() {
     let (x, labels) = examples(3000, 6, 3);
     let data = Examples::new(x, labels).unwrap();
     let mut model = classifier(6, 8, 3);
-    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch(64).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch_size(64).quiet();
     let report = elbo.fit(&mut model, &data, Epochs(40)).unwrap();
     assert!(report.last().nll < 0.5 * report.epochs[0].nll, "{report:?}");
     assert!(report.last().elbo > report.epochs[0].elbo);
@@ -69,7 +69,7 @@ fn a_loss_that_is_not_finite_stops_training_and_keeps_the_last_good_parameters()
     let x: Tensor = Tensor::from_fn([4, 2], |i| if i == 5 { 9.0 } else { 0.1 * i as f64 });
     let data = Examples::new(x, vec![0, 1, 0, 1]).unwrap();
     let mut model = Overflowing { layer: Dense::new(2, 2), from: 1.0 };
-    let mut elbo = Elbo::new(Categorical).batch(1).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(1).quiet();
     let error = elbo.fit(&mut model, &data, Epochs(3)).unwrap_err();
     let TrainError::NonFinite { step, epoch, what, place } = &error else {
         panic!("{error}");
@@ -128,7 +128,7 @@ fn a_regression_learns_its_function() {
     let y: Tensor = Tensor::from_fn([64, 1], |i| (3.0 * (i as f64 / 32.0 - 1.0)).sin());
     let data = Examples::new(x, y).unwrap();
     let mut model = classifier(1, 32, 1);
-    let mut elbo = Elbo::new(Gaussian::new(0.1)).optimizer(Adam::new(1e-2)).batch(64).quiet();
+    let mut elbo = Elbo::new(Gaussian::new(0.1)).optimizer(Adam::new(1e-2)).batch_size(64).quiet();
     elbo.fit(&mut model, &data, Epochs(400)).unwrap();
     let predictive = model.outputs(data.inputs(), Draws(50));
     let mean = predictive.mean();
@@ -140,7 +140,7 @@ fn a_regression_learns_its_function() {
 #[test]
 #[should_panic(expected = "Elbo: a batch must have at least one example, got 0")]
 fn a_batch_of_none_is_refused() {
-    let _ = Elbo::new(Categorical).batch(0);
+    let _ = Elbo::new(Categorical).batch_size(0);
 }
 
 #[test]
@@ -221,12 +221,13 @@ fn training_stops_early_with_the_parameters_of_the_best_epoch() {
     let data = Examples::new(x, labels).unwrap();
     let (train, held_out) = data.split(0.5, 1).unwrap();
     // A rate so large that the likelihood soon gets worse.
-    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(0.3)).batch(8).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(0.3)).batch_size(8).quiet();
     let mut model = classifier(4, 6, 2);
     let mut after = Vec::new();
-    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(4)).stop_early(Watch::ValidationNll, 3);
+    let training =
+        elbo.training(&mut model, &train).validate(&held_out, Draws(4)).early_stopping(Monitor::ValidationNll, 3);
     let report = training
-        .each_epoch(|_, model| {
+        .on_epoch_end(|_, model| {
             after.push(parameters(model));
             std::ops::ControlFlow::Continue(())
         })
@@ -250,7 +251,7 @@ fn a_look_at_an_epoch_can_end_training() {
     let mut elbo = Elbo::new(Categorical).quiet();
     let mut model = classifier(4, 6, 2);
     let mut seen = 0;
-    let training = elbo.training(&mut model, &data).each_epoch(|_, _| {
+    let training = elbo.training(&mut model, &data).on_epoch_end(|_, _| {
         seen += 1;
         if seen == 2 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
     });
@@ -262,7 +263,7 @@ fn the_bound_at_fixed_weights_is_what_it_says() {
     let (x, labels) = examples(40, 4, 3);
     let data = Examples::new(x, labels).unwrap();
     let model = classifier(4, 6, 3);
-    let elbo = Elbo::new(Categorical).batch(7);
+    let elbo = Elbo::new(Categorical).batch_size(7);
     let bound = elbo.evaluate(&model, &data, Draws(5).seed(2)).unwrap();
     // Draw by draw, in one batch.
     let of_draw = |draw: usize| {
@@ -295,7 +296,7 @@ fn rate_and_length_of_a_step_are_as_asked() {
         apart.map(|(a, b)| f64::from(a - b)).collect::<Vec<f64>>()
     };
     let norm = |of: &[f64]| of.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let (whole, half) = (moved(Schedule::constant(), None), moved(Schedule::of(|_| 0.5), None));
+    let (whole, half) = (moved(Schedule::constant(), None), moved(Schedule::from_fn(|_| 0.5), None));
     assert!((norm(&half) / norm(&whole) - 0.5).abs() < 1e-4);
     assert!(norm(&moved(Schedule::constant().warm_up(1), None)) == 0.0, "step 0 of a warm-up has the rate 0");
     let limit = 0.1 * norm(&whole) / 0.5;
@@ -413,7 +414,7 @@ fn a_model_in_double_precision_needs_nothing_else() {
     let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
     let data = Examples::new(x, labels).unwrap();
     let mut model = Dense::of(2, 2, MeanField::<f64>::new, Normal(0.0, 1.0));
-    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(10).quiet();
     let report = elbo.fit(&mut model, &data, Epochs(30)).unwrap();
     assert!(report.last().nll < report.epochs[0].nll, "{report}");
     // An optimiser that is cloned with its state goes on as the first.
@@ -479,9 +480,9 @@ fn a_step_that_blew_up_is_taken_back_before_training_is_ended_early() {
         let mut model = classifier(4, 6, 2);
         let start = parameters(&model);
         let mut elbo = Elbo::new(Categorical).optimizer(Sgd::new(1e38)).quiet();
-        let mut training = elbo.training(&mut model, &data).each_epoch(|_, _| std::ops::ControlFlow::Break(()));
+        let mut training = elbo.training(&mut model, &data).on_epoch_end(|_, _| std::ops::ControlFlow::Break(()));
         if watched {
-            training = training.stop_early(Watch::Elbo, 1);
+            training = training.early_stopping(Monitor::Elbo, 1);
         }
         let error = training.run(Epochs(usize::MAX)).unwrap_err();
         assert!(matches!(error, TrainError::NonFinite { step: 0, .. }), "{error}");

@@ -1,6 +1,6 @@
 //! What is trained with: the likelihood, the optimiser and the options.
 
-use crate::infer::vi::{Clip, Draw, Schedule, TrainError};
+use crate::infer::vi::{Clip, DrawOptions, Schedule, TrainError};
 use crate::model::Bayesian;
 use crate::objective::LossOptions;
 use crate::objective::{KlWeight, Tempering, WarmUp};
@@ -13,16 +13,16 @@ use crate::sampling::{check_draws, check_pairs};
 ///
 /// ```
 /// # use elbo::prelude::*;
-/// # use elbo::{Clip, Schedule, Watch};
+/// # use elbo::{Clip, Schedule, Monitor};
 /// # let data = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin()), (0..64).map(|i| i % 2).collect())?;
 /// # let (train, held_out) = data.split(0.75, 1)?;
 /// # let mut model = Dense::new(2, 2);
 /// let mut elbo = Elbo::new(Categorical)
-///     .batch(16)
+///     .batch_size(16)
 ///     .schedule(Schedule::cosine(3 * 20))
 ///     .clip(Clip::Norm(10.0))
 ///     .quiet();
-/// let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).stop_early(Watch::ValidationNll, 5);
+/// let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).early_stopping(Monitor::ValidationNll, 5);
 /// let report = training.run(Epochs(20))?;
 /// println!("{report}");
 /// println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
@@ -47,11 +47,11 @@ pub struct Elbo<L, O = Adam> {
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) loss: LossOptions,
-    pub(super) batch: usize,
+    pub(super) batch_size: usize,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) shown: bool,
-    pub(super) draw: Draw,
+    pub(super) draw: DrawOptions,
     pub(super) schedule: Option<Schedule>,
     pub(super) clip: Option<Clip>,
 }
@@ -61,11 +61,11 @@ impl<L> Elbo<L> {
     pub fn new(likelihood: L) -> Self {
         let options = Options {
             loss: LossOptions::default(),
-            batch: 128,
+            batch_size: 128,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             shown: true,
-            draw: Draw::new(),
+            draw: DrawOptions::new(),
             schedule: None,
             clip: None,
         };
@@ -85,9 +85,9 @@ impl<L, O> Elbo<L, O> {
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn batch(mut self, examples: usize) -> Self {
+    pub fn batch_size(mut self, examples: usize) -> Self {
         assert!(examples > 0, "Elbo: a batch must have at least one example, got 0");
-        self.options.batch = examples;
+        self.options.batch_size = examples;
         self
     }
 
@@ -161,7 +161,7 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub fn draws(mut self, draws: usize) -> Self {
         check_draws("Elbo", draws);
-        self.options.draw = Draw { draws, antithetic: false, ..self.options.draw };
+        self.options.draw = DrawOptions { draws, antithetic: false, ..self.options.draw };
         self
     }
 
@@ -173,7 +173,7 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub fn antithetic_pairs(mut self, pairs: usize) -> Self {
         check_pairs("Elbo", pairs);
-        self.options.draw = Draw { draws: 2 * pairs, antithetic: true, ..self.options.draw };
+        self.options.draw = DrawOptions { draws: 2 * pairs, antithetic: true, ..self.options.draw };
         self
     }
 
@@ -207,14 +207,6 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    pub(super) fn likelihood(&self) -> &L {
-        &self.likelihood
-    }
-
-    pub(super) fn batch_size(&self) -> usize {
-        self.options.batch
-    }
-
     /// Whether the options, and the optimiser, are for `model`, and for a training of `epochs` epochs of `batches` batches.
     ///
     /// # Errors
@@ -241,10 +233,5 @@ impl<L, O> Elbo<L, O> {
         // A function of one's own may fail in between: the step says so then.
         let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
         ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
-    }
-
-    /// The threads to train on.
-    pub(super) fn pool(&self) -> usize {
-        self.options.threads
     }
 }

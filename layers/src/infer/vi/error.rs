@@ -51,7 +51,7 @@ pub enum TrainError {
     /// The model's forward refuses batches of a size that training needs: it panics for these rows, and takes others.
     #[error(
         "batch {batch} of {batches} of the {examples} has {rows} row(s), which the model's forward refuses{}: \
-         {message}. Ask for another `.batch(..)`, or drop or add examples, so that no batch has this size",
+         {message}. Ask for another `.batch_size(..)`, or drop or add examples, so that no batch has this size",
         place.as_ref().map_or_else(String::new, |place| format!(" at {place}"))
     )]
     Batch {

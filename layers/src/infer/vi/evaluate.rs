@@ -6,7 +6,7 @@ use crate::engine::with_threads;
 use crate::engine::{Path, Real, Tape, Var};
 use crate::infer::vi::Elbo;
 use crate::infer::vi::TrainError;
-use crate::infer::vi::trial::Batches;
+use crate::infer::vi::caught_panic::Batches;
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::Drawn;
@@ -136,10 +136,10 @@ impl<L, O> Elbo<L, O> {
         O: Sync,
         F: Outputs<M> + Sync,
     {
-        let (likelihood, size) = (self.likelihood(), self.batch_size());
+        let (likelihood, size) = (&self.likelihood, self.options.batch_size);
         let shared = rayon::current_thread_index().is_some();
         let batches = Batches { examples: "examples to evaluate", inputs: data.inputs().shape(), size, shared };
-        with_threads(self.pool(), || {
+        with_threads(self.options.threads, || {
             batches.check(|rows| check_targets(model, likelihood, forward, data, rows))?;
             Ok(nll_of_draws(model, likelihood, forward, data, draws, size))
         })
@@ -161,18 +161,18 @@ where
     F: Outputs<M>,
 {
     let mut inputs = data.inputs().empty_like();
-    data.inputs().gather(&first(rows, data.len()), &mut inputs);
+    data.inputs().gather(&first_rows(rows, data.len()), &mut inputs);
     let tape = Tape::inference();
     let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
     likelihood.check(output.shape().get(1..).unwrap_or_default(), data.targets()).map_err(TrainError::Targets)
 }
 
 /// So many rows from the first on, and from the first again where there are fewer.
-pub(super) fn first(rows: usize, len: usize) -> Vec<usize> {
+pub(super) fn first_rows(rows: usize, len: usize) -> Vec<usize> {
     (0..rows).map(|row| row % len).collect()
 }
 
-/// The divergence in nats of each draw: the same for all where it has a closed form, which is asked once.
+/// The divergence in nats of each draw: the same for all where it has a closed form, which is options once.
 pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
     let mut closed = 0.0;
     model.each_kl(&Path::ROOT, &mut |_, nats| closed += nats);

@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Var};
+use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
+use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
 use crate::infer::vi::progress::Progress;
-use crate::infer::vi::step::{Fault, Recipe, Step};
-use crate::infer::vi::training::{Asked, Validation};
-use crate::infer::vi::trial::{Batches, Refusal};
-use crate::infer::vi::watch::Best;
+use crate::infer::vi::step::{LossRecipe, Step, StepError};
+use crate::infer::vi::training::{TrainingOptions, Validation};
 use crate::infer::vi::{Elbo, Epoch, Report, TrainError, Training};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
@@ -104,7 +104,7 @@ impl<L, O> Elbo<L, O> {
         data: &Examples<M::Scalar, L::Targets>,
         epochs: usize,
         forward: &F,
-        asked: Asked<'_, M, L::Targets>,
+        asked: TrainingOptions<'_, M, L::Targets>,
     ) -> Result<Report, TrainError>
     where
         M: Bayesian + Sync,
@@ -113,13 +113,13 @@ impl<L, O> Elbo<L, O> {
         O: Optimizer,
         F: Outputs<M> + Sync,
     {
-        let Asked { validation, stop_early, mut each_epoch, shared } = asked;
+        let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = asked;
         let options = &self.options;
-        let batches = data.len().div_ceil(options.batch);
+        let batches = data.len().div_ceil(options.batch_size);
         let objective = Objective::with_options(data.len(), batches, options.loss.clone());
         let recipe =
-            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
-        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch, shared };
+            LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
+        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch_size, shared };
         let key = Key::new(options.seed).step(self.steps);
         let training = batches_of("training set", data.inputs().shape());
         training.check(|rows| recipe.check(model, data, rows, key))?;
@@ -132,7 +132,7 @@ impl<L, O> Elbo<L, O> {
         let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
         let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(options.shown, epochs, batches);
-        let mut best = stop_early.map(Best::new);
+        let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut report = Report::default();
         for number in 1..=epochs {
@@ -145,16 +145,16 @@ impl<L, O> Elbo<L, O> {
             shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
-            for (batch, rows) in order.chunks(options.batch).enumerate() {
+            for (batch, rows) in order.chunks(options.batch_size).enumerate() {
                 if let Some(schedule) = &options.schedule {
                     rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
                     self.optimizer.scale_rate(rate_factor);
                 }
                 let key = Key::new(options.seed).step(self.steps);
                 let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
-                let terms = terms.map_err(|fault| {
-                    start.put_back(model, &fault, self.steps);
-                    fault.error(self.steps, self.epochs + 1, |panic| training.refused(batch + 1, rows.len(), panic))
+                let terms = terms.map_err(|error| {
+                    start.restore(model, &error, self.steps);
+                    error.error(self.steps, self.epochs + 1, |panic| training.refused(batch + 1, rows.len(), panic))
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
                 self.steps += 1;
@@ -164,17 +164,17 @@ impl<L, O> Elbo<L, O> {
             self.epochs += 1;
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = began.elapsed().as_secs_f64();
-            if number == epochs || best.is_some() || each_epoch.is_some() {
+            if number == epochs || best.is_some() || on_epoch_end.is_some() {
                 // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
                 let key = Key::new(options.seed).step(self.steps);
-                step.look_back(model, key).map_err(|fault| {
-                    start.put_back(model, &fault, self.steps);
-                    let rows = data.len() - (batches - 1) * options.batch;
-                    fault.error(self.steps - 1, self.epochs, |panic| training.refused(batches, rows, panic))
+                step.check_last_step(model, key).map_err(|error| {
+                    start.restore(model, &error, self.steps);
+                    let rows = data.len() - (batches - 1) * options.batch_size;
+                    error.error(self.steps - 1, self.epochs, |panic| training.refused(batches, rows, panic))
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
-                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch);
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch_size);
                 nll.iter().sum::<f64>() / nll.len() as f64
             });
             let elbo = -(data.len() as f64 * nll + kl);
@@ -182,7 +182,7 @@ impl<L, O> Elbo<L, O> {
             progress.epoch(number, epochs, &epoch);
             report.epochs.push(epoch);
             let is_over = best.as_mut().is_some_and(|best| best.is_over(number, &epoch, model));
-            let is_ended = each_epoch.as_mut().is_some_and(|look| look(&epoch, model).is_break());
+            let is_ended = on_epoch_end.as_mut().is_some_and(|look| look(&epoch, model).is_break());
             if is_over || is_ended {
                 break;
             }
@@ -205,20 +205,20 @@ struct Start {
 }
 
 impl Start {
-    /// Gives the model what it came with, if `fault`, before a step of this number, leaves it where training began.
-    fn put_back<M: Bayesian>(&self, model: &mut M, fault: &Fault, step: usize) {
-        let undone = matches!(fault, Fault::NonFinite { is_undone: true, .. });
+    /// Gives the model what it came with, if `error`, before a step of this number, leaves it where training began.
+    fn restore<M: Bayesian>(&self, model: &mut M, error: &StepError, step: usize) {
+        let undone = matches!(error, StepError::NonFinite { is_undone: true, .. });
         if step - self.step <= usize::from(undone) {
             undo_redraw(model, &self.redrawn);
         }
     }
 }
 
-impl Fault {
-    fn error(self, step: usize, epoch: usize, refused: impl FnOnce(Refusal) -> TrainError) -> TrainError {
+impl StepError {
+    fn error(self, step: usize, epoch: usize, refused: impl FnOnce(CaughtPanic) -> TrainError) -> TrainError {
         match self {
-            Fault::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
-            Fault::Refused(refusal) => refused(refusal),
+            StepError::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
+            StepError::Refused(refusal) => refused(refusal),
         }
     }
 }

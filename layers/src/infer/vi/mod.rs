@@ -1,7 +1,9 @@
 //! Training in one call.
 
+mod caught_panic;
 mod clip;
-mod draw;
+mod draw_options;
+mod early_stopping;
 mod elbo;
 mod error;
 mod evaluate;
@@ -11,11 +13,10 @@ mod report;
 mod schedule;
 mod step;
 mod training;
-mod trial;
-mod watch;
 
 pub use clip::Clip;
-use draw::Draw;
+use draw_options::DrawOptions;
+pub use early_stopping::Monitor;
 pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
@@ -23,4 +24,3 @@ pub use fit::Epochs;
 pub use report::{Epoch, Report};
 pub use schedule::Schedule;
 pub use training::Training;
-pub use watch::Watch;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::infer::vi::Epoch;
-use crate::infer::vi::step::Terms;
+use crate::infer::vi::step::StepTerms;
 
 /// Lines printed for a whole training where there is no terminal.
 const LINES: usize = 10;
@@ -43,12 +43,12 @@ impl Progress {
     }
 
     /// After a step of epoch `number`, from 1.
-    pub(super) fn step(&mut self, number: usize, terms: &Terms) {
+    pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
         if let Progress::Bar { bar, epochs, last } = self {
             bar.inc(1);
             if last.elapsed() >= REFRESH {
                 *last = Instant::now();
-                let Terms { nll, kl, kl_weight } = terms;
+                let StepTerms { nll, kl, kl_weight } = terms;
                 bar.set_message(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
             }
         }

@@ -34,7 +34,7 @@ pub struct Epoch {
 pub struct Report {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
-    /// With [`Training::stop_early`](crate::Training::stop_early), the best epoch, counted from 1: the model has its
+    /// With [`Training::early_stopping`](crate::Training::early_stopping), the best epoch, counted from 1: the model has its
     /// parameters.
     pub best: Option<usize>,
 }

@@ -23,8 +23,8 @@ pub struct Schedule {
 enum Shape {
     Constant,
     Cosine { steps: usize, floor: f64 },
-    Stairs { every: usize, factor: f64 },
-    Of(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
+    Step { every: usize, factor: f64 },
+    Custom(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
 }
 
 impl Schedule {
@@ -59,18 +59,18 @@ impl Schedule {
     /// # Panics
     /// If `every` is 0, or the factor is not positive and finite.
     #[track_caller]
-    pub fn stairs(every: usize, factor: f64) -> Self {
-        assert!(every > 0, "Schedule::stairs: a stair must be at least one step long, got 0");
+    pub fn step(every: usize, factor: f64) -> Self {
+        assert!(every > 0, "Schedule::step: a stair must be at least one step long, got 0");
         assert!(
             factor > 0.0 && factor.is_finite(),
-            "Schedule::stairs: the factor must be positive and finite, got {factor}"
+            "Schedule::step: the factor must be positive and finite, got {factor}"
         );
-        Shape::Stairs { every, factor }.into()
+        Shape::Step { every, factor }.into()
     }
 
     /// Your own function of the step. A factor that is negative or not finite stops training with an error.
-    pub fn of(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
-        Shape::Of(Arc::new(factor)).into()
+    pub fn from_fn(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
+        Shape::Custom(Arc::new(factor)).into()
     }
 
     /// With `steps` steps before it in which the factor rises from 0, s/`steps` at step s (Goyal et al. 2017, section
@@ -128,11 +128,11 @@ impl Schedule {
             Shape::Cosine { steps, floor } => {
                 Ok(floor + (1.0 - floor) * (1.0 + (PI * after as f64 / *steps as f64).cos()) / 2.0)
             }
-            Shape::Stairs { every, factor } => match factor.powf((after / every) as f64) {
+            Shape::Step { every, factor } => match factor.powf((after / every) as f64) {
                 reached if reached.is_finite() => Ok(reached),
                 reached => Err(format!("Schedule: {self:?} has come to a factor of {reached} at step {after}")),
             },
-            Shape::Of(factor) => match factor(after) {
+            Shape::Custom(factor) => match factor(after) {
                 factor if factor >= 0.0 && factor.is_finite() => Ok(factor),
                 factor => Err(format!(
                     "Schedule: your factor of the learning rate must not be negative and must be finite, got {factor} for \
@@ -154,8 +154,8 @@ impl fmt::Debug for Schedule {
         match self.shape {
             Shape::Constant => write!(f, "Schedule::constant()")?,
             Shape::Cosine { steps, floor } => write!(f, "Schedule::cosine_to({floor}, {steps})")?,
-            Shape::Stairs { every, factor } => write!(f, "Schedule::stairs({every}, {factor})")?,
-            Shape::Of(_) => write!(f, "Schedule::of(..)")?,
+            Shape::Step { every, factor } => write!(f, "Schedule::step({every}, {factor})")?,
+            Shape::Custom(_) => write!(f, "Schedule::from_fn(..)")?,
         }
         if self.warm_up > 0 { write!(f, ".warm_up({})", self.warm_up) } else { Ok(()) }
     }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn stairs_go_down_after_their_steps() {
-        let schedule = Schedule::stairs(3, 0.5).warm_up(2);
+        let schedule = Schedule::step(3, 0.5).warm_up(2);
         let factors: Vec<f64> = (0..10).map(|step| schedule.factor(step)).collect();
         assert_eq!(factors, [0.0, 0.5, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
     }
@@ -191,6 +191,6 @@ mod tests {
         expected = "your factor of the learning rate must not be negative and must be finite, got -1 for step 3"
     )]
     fn a_factor_of_one_s_own_is_looked_at() {
-        Schedule::of(|step| 2.0 - step as f64).factor(3);
+        Schedule::from_fn(|step| 2.0 - step as f64).factor(3);
     }
 }

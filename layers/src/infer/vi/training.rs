@@ -1,11 +1,11 @@
-//! Training with everything that can be asked of it.
+//! Training with everything that can be options of it.
 
 use std::ops::ControlFlow;
 
 use crate::data::{Examples, Targets};
 use crate::engine::with_threads;
 use crate::engine::{Real, Var};
-use crate::infer::vi::watch::{StopEarly, Watch};
+use crate::infer::vi::early_stopping::{EarlyStopping, Monitor};
 use crate::infer::vi::{Elbo, Epoch, Epochs, Report, TrainError};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
@@ -15,7 +15,7 @@ use crate::optim::Optimizer;
 use crate::samples::Draws;
 
 /// What is done after each epoch.
-type EachEpoch<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;
+type OnEpochEnd<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;
 
 /// Examples that are not trained on.
 pub(super) struct Validation<'a, T: Real, Y: Targets> {
@@ -23,11 +23,11 @@ pub(super) struct Validation<'a, T: Real, Y: Targets> {
     pub(super) draws: Draws,
 }
 
-/// What was asked for beside the epochs.
-pub(super) struct Asked<'a, M: Bayesian, Y: Targets> {
+/// What was options for beside the epochs.
+pub(super) struct TrainingOptions<'a, M: Bayesian, Y: Targets> {
     pub(super) validation: Option<Validation<'a, M::Scalar, Y>>,
-    pub(super) stop_early: Option<StopEarly>,
-    pub(super) each_epoch: Option<EachEpoch<'a, M>>,
+    pub(super) early_stopping: Option<EarlyStopping>,
+    pub(super) on_epoch_end: Option<OnEpochEnd<'a, M>>,
     /// Whether training shares the threads of a pool with other tasks.
     pub(super) shared: bool,
 }
@@ -38,7 +38,7 @@ pub struct Training<'a, M: Bayesian, L: Likelihood<M::Scalar>, O> {
     elbo: &'a mut Elbo<L, O>,
     model: &'a mut M,
     data: &'a Examples<M::Scalar, L::Targets>,
-    asked: Asked<'a, M, L::Targets>,
+    options: TrainingOptions<'a, M, L::Targets>,
 }
 
 impl<'a, M, L, O> Training<'a, M, L, O>
@@ -49,14 +49,14 @@ where
     O: Optimizer + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
-        let asked = Asked { validation: None, stop_early: None, each_epoch: None, shared: false };
-        Training { elbo, model, data, asked }
+        let options = TrainingOptions { validation: None, early_stopping: None, on_epoch_end: None, shared: false };
+        Training { elbo, model, data, options }
     }
 
     /// With the negative log-likelihood of other examples after each epoch: [`Epoch::validation_nll`], the mean over
     /// `draws` draws of the weights.
     pub fn validate(mut self, data: &'a Examples<M::Scalar, L::Targets>, draws: Draws) -> Self {
-        self.asked.validation = Some(Validation { data, draws });
+        self.options.validation = Some(Validation { data, draws });
         self
     }
 
@@ -67,16 +67,16 @@ where
     /// # Panics
     /// If the patience is 0.
     #[track_caller]
-    pub fn stop_early(mut self, watch: Watch, patience: usize) -> Self {
-        assert!(patience > 0, "stop_early: at least one epoch of patience is needed, got 0");
-        self.asked.stop_early = Some(StopEarly { watch, patience });
+    pub fn early_stopping(mut self, watch: Monitor, patience: usize) -> Self {
+        assert!(patience > 0, "early_stopping: at least one epoch of patience is needed, got 0");
+        self.options.early_stopping = Some(EarlyStopping { watch, patience });
         self
     }
 
     /// Calls `look` after each epoch with what the epoch was like and the model; `ControlFlow::Break(())` ends training
     /// there, with the parameters as they are.
-    pub fn each_epoch(mut self, look: impl FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a) -> Self {
-        self.asked.each_epoch = Some(Box::new(look));
+    pub fn on_epoch_end(mut self, look: impl FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a) -> Self {
+        self.options.on_epoch_end = Some(Box::new(look));
         self
     }
 
@@ -105,29 +105,32 @@ where
     }
 
     fn start<F: Outputs<M> + Sync>(self, epochs: Epochs, forward: &F) -> Result<Report, TrainError> {
-        let Training { elbo, model, data, mut asked } = self;
-        let watched = asked.stop_early.is_some_and(|stop| stop.watch == Watch::ValidationNll);
-        if watched && asked.validation.is_none() {
+        let Training { elbo, model, data, mut options } = self;
+        let watched = options.early_stopping.is_some_and(|stop| stop.watch == Monitor::ValidationNll);
+        if watched && options.validation.is_none() {
             let mistake =
-                "stop_early: Watch::ValidationNll needs examples to validate on; say `.validate(&data, draws)`";
+                "early_stopping: Monitor::ValidationNll needs examples to validate on; say `.validate(&data, draws)`";
             return Err(TrainError::Options(mistake.to_owned()));
         }
-        if let Some(validation) = &asked.validation {
+        if let Some(validation) = &options.validation {
             let shape_of = |data: &Examples<M::Scalar, L::Targets>| data.inputs().shape()[1..].to_vec();
             let (training, validation) = (shape_of(data), shape_of(validation.data));
             if training != validation {
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.batch_size()))?;
-        asked.shared = rayon::current_thread_index().is_some();
-        with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
+        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.options.batch_size))?;
+        options.shared = rayon::current_thread_index().is_some();
+        with_threads(elbo.options.threads, || elbo.run(model, data, epochs.0, forward, options))
     }
 }
 
 impl<M: Bayesian, L: Likelihood<M::Scalar>, O> std::fmt::Debug for Training<'_, M, L, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Training");
-        shown.field("examples", &self.data.len()).field("stop_early", &self.asked.stop_early).finish_non_exhaustive()
+        shown
+            .field("examples", &self.data.len())
+            .field("early_stopping", &self.options.early_stopping)
+            .finish_non_exhaustive()
     }
 }

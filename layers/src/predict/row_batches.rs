@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kept_tape::KeptTape;
+use super::thread_tape::ThreadTape;
 use crate::data::Targets;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Real, Tape, Tensor, Var};
@@ -20,13 +20,13 @@ const VALUES: usize = 1 << 23;
 const OF_WEIGHTS: usize = 4;
 
 /// Rows that a model is tried on before it predicts many.
-const TRIED: usize = 8;
+const TRIAL_ROWS: usize = 8;
 
 /// How far, relative to the largest output, two evaluations of a row may differ by rounding.
 const ROUNDING: f64 = 1e-3;
 
 /// The inputs of a prediction, looked at before anything is predicted.
-pub(super) struct Rows<'m, S: Samples, F> {
+pub(super) struct RowBatches<'m, S: Samples, F> {
     samples: &'m S,
     forward: &'m F,
     x: &'m Tensor<ScalarOf<S>>,
@@ -39,7 +39,7 @@ pub(super) struct Rows<'m, S: Samples, F> {
 }
 
 /// What is wrong with an output.
-pub(super) enum Fault {
+pub(super) enum OutputError {
     /// It is infinite or NaN.
     NotFinite { row: usize, draw: usize },
     /// It has another shape than (rows, ..).
@@ -48,7 +48,7 @@ pub(super) enum Fault {
     Draws { found: usize, made: usize },
 }
 
-impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
+impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
     /// Looks at the inputs, and where they are many, at what the model makes of some.
     #[track_caller]
     pub(super) fn new(samples: &'m S, forward: &'m F, x: &'m Tensor<ScalarOf<S>>) -> Self {
@@ -62,12 +62,12 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
         }
         let draws = samples.at_once().clamp(1, samples.count());
         let [least, most] = ROWS.map(|rows| (rows / draws).max(1));
-        let mut looked_at = Rows { samples, forward, x, axes: None, at_once: rows, full: usize::MAX };
+        let mut looked_at = RowBatches { samples, forward, x, axes: None, at_once: rows, full: usize::MAX };
         if samples.in_one_batch() || rows <= least {
             return looked_at;
         }
-        let tried = rows.min(TRIED);
-        let [all, half] = [tried, (tried / 2).max(1)].map(|rows| looked_at.of_some([tried, rows]));
+        let tried = rows.min(TRIAL_ROWS);
+        let [all, half] = [tried, (tried / 2).max(1)].map(|rows| looked_at.try_rows([tried, rows]));
         check_independent(&all, &half, least);
         let each = all.used.saturating_sub(half.used) / (tried - tried / 2);
         let weights = all.used.saturating_sub(each * tried);
@@ -103,7 +103,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
     }
 
     /// What `work` makes of all draws, those that are made at once together, on all threads, each with a tape for
-    /// [`for_each`](Rows::for_each).
+    /// [`for_each`](RowBatches::for_each).
     pub(super) fn map_groups<R: Send + Sync>(
         &self,
         work: impl Fn(&mut Tape<ScalarOf<S>>, Range<usize>) -> R + Sync,
@@ -113,7 +113,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
     {
         let (count, each) = (self.samples.count(), self.samples.at_once().max(1));
         let group = |index: usize| index * each..count.min((index + 1) * each);
-        map_tasks(count.div_ceil(each), KeptTape::take, |tape, index| work(tape, group(index)))
+        map_tasks(count.div_ceil(each), ThreadTape::take, |tape, index| work(tape, group(index)))
     }
 
     /// Calls `visit` with the outputs of some rows of `range` after the other, under the draws of a group, until one of them
@@ -123,8 +123,8 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
         tape: &mut Tape<ScalarOf<S>>,
         group: Range<usize>,
         range: Range<usize>,
-        mut visit: impl FnMut(Range<usize>, Var<'_, ScalarOf<S>>) -> Result<(), Fault>,
-    ) -> Result<(), Fault> {
+        mut visit: impl FnMut(Range<usize>, Var<'_, ScalarOf<S>>) -> Result<(), OutputError>,
+    ) -> Result<(), OutputError> {
         let mut from = range.start;
         tape.reset();
         let copy = {
@@ -151,8 +151,8 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
         net: DrawOf<'t, S>,
         group: &Range<usize>,
         range: Range<usize>,
-        visit: &mut impl FnMut(Range<usize>, Var<'_, ScalarOf<S>>) -> Result<(), Fault>,
-    ) -> Result<usize, Fault> {
+        visit: &mut impl FnMut(Range<usize>, Var<'_, ScalarOf<S>>) -> Result<(), OutputError>,
+    ) -> Result<usize, OutputError> {
         let mut from = range.start;
         loop {
             let rows = from..range.end.min(from + self.at_once);
@@ -168,17 +168,17 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
 
     /// The outputs of the first `rows` of `tried` rows spread over the inputs, under the first draws of the weights.
     #[track_caller]
-    fn of_some(&self, [tried, rows]: [usize; 2]) -> Tried<ScalarOf<S>> {
+    fn try_rows(&self, [tried, rows]: [usize; 2]) -> TrialOutput<ScalarOf<S>> {
         let mut some = self.x.empty_like();
         self.x.gather(&(0..rows).map(|i| i * self.x.rows() / tried).collect::<Vec<_>>(), &mut some);
         let tape = Tape::inference();
         let net = self.samples.draw(&tape, 0);
         let output = self.forward.outputs(net, tape.input(&some));
         let made = self.samples.at_once().clamp(1, self.samples.count());
-        if let Err(fault) = check_shape(output, rows, made) {
-            fault.raise();
+        if let Err(error) = check_shape(output, rows, made) {
+            error.raise();
         }
-        Tried {
+        TrialOutput {
             values: output.value().to_vec(),
             draws: output.draws(),
             axes: output.shape()[1..].to_vec(),
@@ -188,7 +188,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> Rows<'m, S, F> {
 }
 
 /// What a model makes of some rows.
-struct Tried<T> {
+struct TrialOutput<T> {
     values: Vec<T>,
     draws: usize,
     /// The shape of one row's output.
@@ -197,28 +197,28 @@ struct Tried<T> {
     used: usize,
 }
 
-fn check_shape<T: Real>(output: Var<'_, T>, rows: usize, made: usize) -> Result<(), Fault> {
+fn check_shape<T: Real>(output: Var<'_, T>, rows: usize, made: usize) -> Result<(), OutputError> {
     if output.shape().first() != Some(&rows) {
-        return Err(Fault::Shape { found: output.shape().to_vec(), rows });
+        return Err(OutputError::Shape { found: output.shape().to_vec(), rows });
     }
     if output.draws() != 1 && output.draws() != made {
-        return Err(Fault::Draws { found: output.draws(), made });
+        return Err(OutputError::Draws { found: output.draws(), made });
     }
     Ok(())
 }
 
-impl Fault {
+impl OutputError {
     #[track_caller]
     pub(super) fn raise(&self) -> ! {
         match self {
-            Fault::NotFinite { row, draw } => panic!(
+            OutputError::NotFinite { row, draw } => panic!(
                 "predict: the model's output for row {row} is not finite under draw {draw}: a weight, or an operation on \
                  large inputs, overflowed"
             ),
-            Fault::Shape { found, rows } => panic!(
+            OutputError::Shape { found, rows } => panic!(
                 "predict: the model's output has the shape {found:?} for {rows} rows of inputs; expected (rows, ..)"
             ),
-            Fault::Draws { found, made } => {
+            OutputError::Draws { found, made } => {
                 panic!("predict: the model's output stands for {found} draws; expected {made}")
             }
         }
@@ -227,11 +227,11 @@ impl Fault {
 
 /// Panics if rows have other outputs among all that were tried than among the first half, under one of the draws.
 #[track_caller]
-fn check_independent<T: Real>(all: &Tried<T>, half: &Tried<T>, at_once: usize) {
+fn check_independent<T: Real>(all: &TrialOutput<T>, half: &TrialOutput<T>, at_once: usize) {
     let finite = all.values.iter().map(|y| y.to_f64().abs()).filter(|y| y.is_finite());
     let largest = finite.fold(0.0, f64::max);
     let differs = |(a, b): (&T, &T)| (a.to_f64() - b.to_f64()).abs() > ROUNDING * largest;
-    let of_draws = |tried: &'_ Tried<T>| (tried.values.len() / tried.draws).max(1);
+    let of_draws = |tried: &'_ TrialOutput<T>| (tried.values.len() / tried.draws).max(1);
     let pairs = all.values.chunks(of_draws(all)).zip(half.values.chunks(of_draws(half)));
     let coupled = pairs.into_iter().any(|(all, half)| half.iter().zip(all).any(differs));
     assert!(

@@ -5,16 +5,16 @@ use crate::sampling::{Drawing, Estimators};
 
 /// What is chosen for the draws of every step.
 #[derive(Clone, Debug)]
-pub(super) struct Draw {
+pub(super) struct DrawOptions {
     pub(super) estimators: Estimators,
     pub(super) draws: usize,
     pub(super) antithetic: bool,
     pub(super) path_derivative: bool,
 }
 
-impl Draw {
+impl DrawOptions {
     pub(super) fn new() -> Self {
-        Draw { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
+        DrawOptions { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
     }
 
     /// A step's draw.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Diagnosis, Forces, Parameter};
+use super::{Diagnosis, Parameter, TermGradients};
 
 const LEFT: f64 = 190.0;
 const PLOT: f64 = 480.0;
@@ -45,8 +45,8 @@ pub(super) fn svg(diagnosis: &Diagnosis) -> String {
     for (i, parameter) in rows.iter().enumerate() {
         let y = TOP + ROW * i as f64;
         text(&mut svg, LEFT - 8.0, y + ROW / 2.0 + 4.0, "end", &parameter.name);
-        for (forces, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
-            let Some(ratio) = ratio(forces) else { continue };
+        for (gradients, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
+            let Some(ratio) = ratio(gradients) else { continue };
             let (from, to) = (at(0.0).min(at(ratio.log10())), at(0.0).max(at(ratio.log10())));
             let bar = to - from;
             let _ = writeln!(
@@ -68,8 +68,8 @@ fn powers(rows: &[&Parameter]) -> i32 {
 }
 
 /// The ratio, if a logarithmic axis can show it.
-fn ratio(forces: Option<Forces>) -> Option<f64> {
-    forces.map(|forces| forces.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
+fn ratio(gradients: Option<TermGradients>) -> Option<f64> {
+    gradients.map(|gradients| gradients.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
 }
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, what: &str) {

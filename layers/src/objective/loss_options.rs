@@ -3,7 +3,7 @@
 use crate::engine::Real;
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
-use crate::scalar::try_held;
+use crate::scalar::try_to_scalar;
 
 /// What is chosen of an [`Objective`](crate::Objective) before N is known.
 #[derive(Clone, Debug, Default)]
@@ -46,9 +46,9 @@ impl LossOptions {
     pub(crate) fn check_in<T: Real>(&self) -> Result<(), String> {
         let Factors { likelihood, divergence, .. } = self.tempering.factors();
         for factor in [likelihood, divergence] {
-            try_held::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
+            try_to_scalar::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
         }
-        try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
+        try_to_scalar::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
     }
 
     /// Whether a divergence's shares for an epoch of so many steps have a meaning.

@@ -8,40 +8,40 @@ use crate::model::Bayesian;
 /// A quantity that is watched from epoch to epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Watch {
+pub enum Monitor {
     /// [`Epoch::validation_nll`], which should fall.
     ValidationNll,
     /// [`Epoch::elbo`], which should rise.
     Elbo,
 }
 
-impl Watch {
+impl Monitor {
     /// The quantity, turned so that less is better. A NaN is worse than anything.
     fn of(self, epoch: &Epoch) -> f64 {
         let value = match self {
-            Watch::ValidationNll => epoch.validation_nll.unwrap_or(f64::NAN),
-            Watch::Elbo => -epoch.elbo,
+            Monitor::ValidationNll => epoch.validation_nll.unwrap_or(f64::NAN),
+            Monitor::Elbo => -epoch.elbo,
         };
         if value.is_nan() { f64::INFINITY } else { value }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StopEarly {
-    pub(super) watch: Watch,
+pub(super) struct EarlyStopping {
+    pub(super) watch: Monitor,
     pub(super) patience: usize,
 }
 
 /// The best epoch so far, and the parameters after it.
 pub(super) struct Best<T: Real> {
-    rule: StopEarly,
+    rule: EarlyStopping,
     value: f64,
     epoch: usize,
     parameters: Vec<Tensor<T>>,
 }
 
 impl<T: Real> Best<T> {
-    pub(super) fn new(rule: StopEarly) -> Self {
+    pub(super) fn new(rule: EarlyStopping) -> Self {
         Best { rule, value: f64::INFINITY, epoch: 0, parameters: Vec::new() }
     }
 

@@ -44,45 +44,45 @@ impl Batches<'_> {
             if !is_for_its_size {
                 return Err(self.refused(batch, rows, refusal));
             }
-            let (examples, Refusal { message, place }) = (self.examples, refusal);
+            let (examples, CaughtPanic { message, place }) = (self.examples, refusal);
             return Err(TrainError::Batch { examples, batch, batches, rows, place, message });
         }
         Ok(())
     }
 
     /// What is said of a batch of so many rows, by its number from 1, whatever its size has to do with it.
-    pub(super) fn refused(&self, batch: usize, rows: usize, refusal: Refusal) -> TrainError {
+    pub(super) fn refused(&self, batch: usize, rows: usize, refusal: CaughtPanic) -> TrainError {
         let mut inputs = self.inputs.to_vec();
         let batches = inputs[0].div_ceil(self.size);
         inputs[0] = rows;
-        let (examples, Refusal { message, place }) = (self.examples, refusal);
+        let (examples, CaughtPanic { message, place }) = (self.examples, refusal);
         TrainError::Forward { examples, batch, batches, inputs, place, message }
     }
 
-    fn catch<R>(&self, work: impl FnOnce() -> R) -> Result<R, Refusal> {
+    fn catch<R>(&self, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
         // Operations on this thread alone do not wait, so no panic of somebody else's task is taken for one of `work`.
         if self.shared { catch(|| alone(work)) } else { catch(work) }
     }
 }
 
 /// A panic that was caught.
-pub(super) struct Refusal {
+pub(super) struct CaughtPanic {
     message: String,
     /// File, line and column. None if another hook than ours heard of the panic, or another thread panicked.
     place: Option<String>,
 }
 
-impl Refusal {
+impl CaughtPanic {
     fn of(panic: &(dyn Any + Send), place: Option<String>) -> Self {
-        Refusal { message: message(panic), place }
+        CaughtPanic { message: message(panic), place }
     }
 }
 
 /// What a step returns, or the panic that ended it, with the threads that the step was given. If they are `shared` with
 /// others' tasks, the panic is printed, too: another's might be.
-pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, Refusal> {
+pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     if shared {
-        panic::catch_unwind(AssertUnwindSafe(step)).map_err(|panic| Refusal::of(&*panic, None))
+        panic::catch_unwind(AssertUnwindSafe(step)).map_err(|panic| CaughtPanic::of(&*panic, None))
     } else {
         catch(step)
     }
@@ -97,7 +97,7 @@ thread_local! {
 }
 
 /// What `work` returns, or the panic that ended it. A panic of this thread is not printed meanwhile.
-fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Refusal> {
+fn catch<R>(work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     static HOOK: Once = Once::new();
     if cfg!(panic = "abort") {
         // Nothing can be caught, and what is said last must be printed.
@@ -111,7 +111,7 @@ fn catch<R>(work: impl FnOnce() -> R) -> Result<R, Refusal> {
     let before = IS_CATCHING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     IS_CATCHING.set(before);
-    result.map_err(|panic| Refusal::of(&*panic, PLACE.take()))
+    result.map_err(|panic| CaughtPanic::of(&*panic, PLACE.take()))
 }
 
 /// Puts a hook in place that notes the places of panics that are caught, and passes all others on to the hook before it.

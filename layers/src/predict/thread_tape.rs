@@ -16,17 +16,17 @@ thread_local! {
 
 /// An empty tape that does not record: the thread's, if it has one of this number type that nothing uses. It is the thread's
 /// again when this is dropped.
-pub(super) struct KeptTape<T: Real>(Option<Box<Tape<T>>>);
+pub(super) struct ThreadTape<T: Real>(Option<Box<Tape<T>>>);
 
-impl<T: Real> KeptTape<T> {
+impl<T: Real> ThreadTape<T> {
     pub(super) fn take() -> Self {
         // A thread that ends keeps nothing.
         let kept = KEPT.try_with(Cell::take).ok().flatten().and_then(|kept| kept.downcast().ok());
-        KeptTape(Some(kept.unwrap_or_else(|| Box::new(Tape::inference()))))
+        ThreadTape(Some(kept.unwrap_or_else(|| Box::new(Tape::inference()))))
     }
 }
 
-impl<T: Real> Drop for KeptTape<T> {
+impl<T: Real> Drop for ThreadTape<T> {
     fn drop(&mut self) {
         let Some(mut tape) = self.0.take().filter(|_| !std::thread::panicking()) else {
             return;
@@ -38,7 +38,7 @@ impl<T: Real> Drop for KeptTape<T> {
     }
 }
 
-impl<T: Real> Deref for KeptTape<T> {
+impl<T: Real> Deref for ThreadTape<T> {
     type Target = Tape<T>;
 
     fn deref(&self) -> &Tape<T> {
@@ -46,7 +46,7 @@ impl<T: Real> Deref for KeptTape<T> {
     }
 }
 
-impl<T: Real> DerefMut for KeptTape<T> {
+impl<T: Real> DerefMut for ThreadTape<T> {
     fn deref_mut(&mut self) -> &mut Tape<T> {
         self.0.as_mut().expect("it is given back in `drop` alone")
     }

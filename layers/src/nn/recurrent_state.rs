@@ -4,7 +4,7 @@ use crate::engine::{Real, Var};
 
 /// A state of zeros for every example of x (examples, steps, inputs).
 #[track_caller]
-pub(crate) fn rest<'t, T: Real>(layer: &str, x: Var<'t, T>, hidden: usize) -> Var<'t, T> {
+pub(crate) fn zero_state<'t, T: Real>(layer: &str, x: Var<'t, T>, hidden: usize) -> Var<'t, T> {
     let &[examples, ..] = x.shape() else {
         panic!("{layer}: x of shape []; expected (examples, steps, inputs)");
     };

@@ -1,6 +1,6 @@
 //! What follows from the figures, in sentences.
 
-use super::{Diagnosis, FALLEN_BACK, Forces, Parameter, Winner};
+use super::{Diagnosis, DominantTerm, FALLEN_BACK, Parameter, TermGradients};
 
 /// Times the NLL from which the divergence looks alarming.
 const ALARMING: f64 = 10.0;
@@ -21,10 +21,10 @@ pub(super) fn findings(d: &Diagnosis) -> Vec<String> {
         return said;
     }
     said.push(values(d));
-    said.extend(forces("means", d.total.means));
-    said.extend(forces("scales", d.total.scales));
-    said.extend(against_the_rest(d, "means", |parameter| parameter.means));
-    said.extend(against_the_rest(d, "scales", |parameter| parameter.scales));
+    said.extend(dominance("means", d.total.means));
+    said.extend(dominance("scales", d.total.scales));
+    said.extend(exceptions(d, "means", |parameter| parameter.means));
+    said.extend(exceptions(d, "scales", |parameter| parameter.scales));
     said.extend(capacity(d));
     said.extend(fallen_back(d));
     said.extend(advice(d));
@@ -53,10 +53,10 @@ fn values(d: &Diagnosis) -> String {
 }
 
 /// Who moves these parameters.
-fn forces(what: &str, forces: Option<Forces>) -> Option<String> {
-    let forces = forces.filter(|forces| forces.ratio().is_finite())?;
-    let ratio = forces.ratio();
-    let pull = match forces.cosine() {
+fn dominance(what: &str, gradients: Option<TermGradients>) -> Option<String> {
+    let gradients = gradients.filter(|gradients| gradients.ratio().is_finite())?;
+    let ratio = gradients.ratio();
+    let pull = match gradients.cosine() {
         cosine if cosine < -0.5 => "; they pull against each other",
         cosine if cosine > 0.5 => "; they pull the same way",
         _ => "",
@@ -75,11 +75,11 @@ fn forces(what: &str, forces: Option<Forces>) -> Option<String> {
 }
 
 /// The parameters where it is the other way round.
-fn against_the_rest(d: &Diagnosis, what: &str, of: fn(&Parameter) -> Option<Forces>) -> Option<String> {
-    let whole = of(&d.total)?.winner();
-    let leads = |forces: &Forces| match whole {
-        Winner::Data => forces.ratio() > CLEAR,
-        Winner::Prior => forces.ratio() < 1.0 / CLEAR,
+fn exceptions(d: &Diagnosis, what: &str, of: fn(&Parameter) -> Option<TermGradients>) -> Option<String> {
+    let whole = of(&d.total)?.dominant();
+    let leads = |gradients: &TermGradients| match whole {
+        DominantTerm::Data => gradients.ratio() > CLEAR,
+        DominantTerm::Prior => gradients.ratio() < 1.0 / CLEAR,
     };
     let others: Vec<String> = (d.parameters.iter())
         .filter(|parameter| of(parameter).as_ref().is_some_and(leads))
@@ -89,8 +89,8 @@ fn against_the_rest(d: &Diagnosis, what: &str, of: fn(&Parameter) -> Option<Forc
         return None;
     }
     let winner = match whole {
-        Winner::Data => "the prior wins",
-        Winner::Prior => "the data win",
+        DominantTerm::Data => "the prior wins",
+        DominantTerm::Prior => "the data win",
     };
     let more = if others.len() > NAMED { format!(" and {} more", others.len() - NAMED) } else { String::new() };
     let named = others[..others.len().min(NAMED)].join(", ");
@@ -99,14 +99,14 @@ fn against_the_rest(d: &Diagnosis, what: &str, of: fn(&Parameter) -> Option<Forc
 
 /// How many weights the posterior holds, and how many examples there are to hold them.
 fn capacity(d: &Diagnosis) -> Option<String> {
-    let held = d.total.effective?;
+    let effective = d.total.effective?;
     let n = d.examples as f64;
     let mut text = format!(
         "By the widths of posterior and prior, {} of {} weights are settled (their effective number, γ).",
-        number(held),
+        number(effective),
         number(d.total.weights as f64)
     );
-    if held > 2.0 * n && prior_leads_scales(d) {
+    if effective > 2.0 * n && prior_leads_scales(d) {
         text += &format!(
             " N = {} examples settle about as many numbers, so the divergence widens the scales towards the prior until \
              most weights are at it.",
@@ -138,7 +138,7 @@ fn advice(d: &Diagnosis) -> Option<String> {
                 .to_owned(),
         );
     }
-    let leads = prior_leads_scales(d) || d.total.means.is_some_and(|forces| forces.ratio() > CLEAR);
+    let leads = prior_leads_scales(d) || d.total.means.is_some_and(|gradients| gradients.ratio() > CLEAR);
     if leads {
         return Some(
             "Try a prior of smaller standard deviation, so that its scales are nearer (`LearnedNormal` finds one); fewer \
@@ -151,7 +151,7 @@ fn advice(d: &Diagnosis) -> Option<String> {
 }
 
 fn prior_leads_scales(d: &Diagnosis) -> bool {
-    d.total.scales.is_some_and(|forces| forces.ratio() > CLEAR)
+    d.total.scales.is_some_and(|gradients| gradients.ratio() > CLEAR)
 }
 
 /// About four digits, thousands apart.

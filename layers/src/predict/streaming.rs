@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Rows;
-use super::rows::Fault;
+use super::RowBatches;
+use super::row_batches::OutputError;
 use crate::data::{Examples, Targets};
 use crate::engine::{Real, Tensor, Var};
 use crate::infer::vi::TrainError;
@@ -25,7 +25,7 @@ pub(super) fn outputs<S: Samples, F: Forwards<S::Model> + Sync>(
     forward: &F,
     x: &Tensor<ScalarOf<S>>,
 ) -> Outputs<ScalarOf<S>> {
-    outputs_of_rows(&Rows::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
+    outputs_of_rows(&RowBatches::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
 }
 
 /// What `likelihood` predicts.
@@ -48,7 +48,7 @@ fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Scal
     x: &Tensor<ScalarOf<S>>,
     bytes: usize,
 ) -> L::Predictive {
-    let rows = Rows::new(samples, forward, x);
+    let rows = RowBatches::new(samples, forward, x);
     let each = rows.width().unwrap_or(0) * samples.count() * size_of::<ScalarOf<S>>();
     let part = if samples.in_one_batch() { x.rows() } else { (bytes / each.max(1)).max(rows.at_once()).min(x.rows()) };
     let predicted = (0..x.rows()).step_by(part).map(|from| {
@@ -60,12 +60,12 @@ fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Scal
 
 #[track_caller]
 fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
-    rows: &Rows<'_, S, F>,
+    rows: &RowBatches<'_, S, F>,
     range: Range<usize>,
     allows: impl Fn(&[ScalarOf<S>]) -> bool + Sync,
 ) -> Outputs<ScalarOf<S>> {
     type Group<T> = (Vec<usize>, Vec<T>);
-    let groups: Vec<Result<Group<ScalarOf<S>>, Fault>> = rows.map_groups(|tape, group| {
+    let groups: Vec<Result<Group<ScalarOf<S>>, OutputError>> = rows.map_groups(|tape, group| {
         let (mut axes, mut values) = (Vec::new(), Vec::new());
         rows.for_each(tape, group.clone(), range.clone(), |part, output| {
             let width = output.len() / part.len();
@@ -96,7 +96,7 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
                     all.extend(values);
                 }
             }
-            Err(fault) => fault.raise(),
+            Err(error) => error.raise(),
         }
     }
     Outputs::new(Tensor::new(shape, all))
@@ -111,11 +111,13 @@ fn check_values<T: Real>(
     rows: &Range<usize>,
     group: &Range<usize>,
     allows: impl Fn(&[T]) -> bool,
-) -> Result<(), Fault> {
+) -> Result<(), OutputError> {
     let width = output.len() / rows.len();
     match output.value().chunks_exact(width.max(1)).position(|row| !allows(row)) {
         None => Ok(()),
-        Some(at) => Err(Fault::NotFinite { row: rows.start + at % rows.len(), draw: group.start + at / rows.len() }),
+        Some(at) => {
+            Err(OutputError::NotFinite { row: rows.start + at % rows.len(), draw: group.start + at / rows.len() })
+        }
     }
 }
 
@@ -133,7 +135,7 @@ where
     L: Likelihood<ScalarOf<S>>,
     L::Targets: Sync,
 {
-    let rows = Rows::new(samples, forward, data.inputs());
+    let rows = RowBatches::new(samples, forward, data.inputs());
     likelihood.check(&rows.axes(), data.targets()).map_err(TrainError::Targets)?;
     let groups = rows.map_groups(|tape, group| {
         let mut held = data.targets().empty_like();
@@ -158,7 +160,7 @@ where
     for group in groups {
         match group {
             Ok(group) => nats.extend(group),
-            Err(fault) => fault.raise(),
+            Err(error) => error.raise(),
         }
     }
     Ok(LogLikelihood::new(data.len(), nats))
