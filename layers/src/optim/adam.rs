@@ -1,25 +1,24 @@
-//! Adam.
+//! The Adam optimiser.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
 
-/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
-/// memory.
+/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments are updated in one pass over memory.
 #[derive(Clone, Debug)]
 pub struct Adam {
     rate: f64,
     scale: f64,
     betas: [f64; 2],
     epsilon: f64,
-    /// β₁ and β₂ to the number of steps.
+    /// β₁ᵗ and β₂ᵗ after t steps.
     powers: [f64; 2],
-    /// The averages of the gradients and of their squares.
+    /// The moving averages of the gradients and of their squares.
     moments: State<2>,
 }
 
 impl Adam {
-    /// With this learning rate, and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    /// Adam with this learning rate and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
     ///
     /// # Panics
     /// If the rate is not positive and finite.
@@ -29,7 +28,7 @@ impl Adam {
         Adam { rate, scale: 1.0, betas: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments: State::default() }
     }
 
-    /// With these decay rates of the moments' averages, β₁ and β₂.
+    /// Sets β₁ and β₂, the decay rates of the moments' moving averages.
     ///
     /// # Panics
     /// If one is not in [0, 1).
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
     use crate::Tape;
 
-    /// Algorithm 1, written out.
+    /// Algorithm 1 of the paper for one parameter.
     fn by_the_paper(start: f64, gradient: impl Fn(f64) -> f64, rate: f64, steps: i32) -> f64 {
         let (mut theta, mut m, mut v) = (start, 0.0, 0.0);
         for t in 1..=steps {
@@ -127,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_paper_s_algorithm() {
+    fn adam_is_algorithm_1_of_the_paper() {
         let mut w = Tensor::<f64>::new([2], [3.0, -0.5]);
         let mut gradients = Gradients::of(&w);
         let mut adam = Adam::new(0.05);

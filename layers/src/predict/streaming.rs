@@ -1,4 +1,4 @@
-//! The passes over rows: to outputs, to what is predicted, to log-likelihoods.
+//! Streams the rows of an input through a model: to outputs, to predictions, to log-likelihoods.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::predictive::{Outputs, Predictive};
 use crate::samples::Samples;
 use crate::samples::ScalarOf;
 
-/// Bytes of outputs that are held at a time on the way to what is predicted.
+/// The most bytes of outputs held at a time while predicting.
 const OUTPUTS: usize = 1 << 26;
 
 /// The outputs of all draws.
@@ -28,7 +28,7 @@ pub(super) fn outputs<S: Samples, F: Forwards<S::Model> + Sync>(
     outputs_of_rows(&RowBatches::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
 }
 
-/// What `likelihood` predicts.
+/// The predictive distribution of `likelihood` for all rows.
 #[track_caller]
 pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<ScalarOf<S>>>(
     samples: &S,
@@ -39,7 +39,7 @@ pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Sc
     predict_in_parts(samples, forward, likelihood, x, OUTPUTS)
 }
 
-/// The same, with so many bytes of outputs at a time.
+/// [`predict`], with at most `bytes` bytes of outputs held at a time.
 #[track_caller]
 fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<ScalarOf<S>>>(
     samples: &S,
@@ -73,7 +73,7 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
                 axes = output.shape()[1..].to_vec();
                 values = vec![ScalarOf::<S>::ZERO; group.len() * range.len() * width];
             }
-            // What does not depend on the draw stands for all of them.
+            // An output that does not depend on the draw is repeated for all draws.
             let of_draws = output.value().chunks_exact((part.len() * width).max(1)).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let to = (draw * range.len() + part.start - range.start) * width;
@@ -90,7 +90,7 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
             Ok((axes, values)) => {
                 if index == 0 {
                     shape.extend(axes);
-                    // Of one group, as of one row in a service, nothing is copied.
+                    // A single group, as for one row in a service, is not copied.
                     all = values;
                 } else {
                     all.extend(values);
@@ -102,10 +102,10 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
     Outputs::new(Tensor::new(shape, all))
 }
 
-/// Whether the outputs of these rows can be those of a model that works.
+/// Checks the outputs of these rows with `allows`.
 ///
 /// # Errors
-/// The first that cannot.
+/// The first row and draw that fails.
 fn check_values<T: Real>(
     output: Var<'_, T>,
     rows: &Range<usize>,
@@ -138,14 +138,14 @@ where
     let rows = RowBatches::new(samples, forward, data.inputs());
     likelihood.check(&rows.axes(), data.targets()).map_err(TrainError::Targets)?;
     let groups = rows.map_groups(|tape, group| {
-        let mut held = data.targets().empty_like();
+        let mut targets = data.targets().empty_like();
         let mut nats = vec![0.0; group.len() * data.len()];
         let result = rows.for_each(tape, group.clone(), 0..data.len(), |part, output| {
             check_values(output, &part, &group, |row| likelihood.allows(row))?;
             let indices: Vec<usize> = part.clone().collect();
-            data.gather_targets(&indices, &mut held);
-            let each = likelihood.log_likelihood(output, &held);
-            check_terms::<L>(each.shape(), &held);
+            data.gather_targets(&indices, &mut targets);
+            let each = likelihood.log_likelihood(output, &targets);
+            check_terms::<L>(each.shape(), &targets);
             let of_draws = each.value().chunks_exact(each.len()).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let examples = of_draw.chunks_exact(each.len() / part.len());
@@ -173,7 +173,7 @@ mod tests {
     use crate::prelude::*;
 
     #[test]
-    fn parts_come_to_what_the_whole_does() {
+    fn predictions_in_parts_equal_the_prediction_of_all_rows() {
         let model = Dense::new(2, 3).initial_sd(4000.0);
         let x = Tensor::from_fn([1000, 2], |i| (i as f64).sin());
         let samples = model.posterior(Draws(3));
@@ -181,7 +181,11 @@ mod tests {
         let whole = parts(usize::MAX);
         assert_eq!(parts(1), whole);
         let labels: Vec<usize> = (0..1000).map(|i| i % 3).collect();
-        assert!(whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(), "no probability is tiny");
+        assert!(
+            whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(),
+            "the test needs probabilities that \
+                                                                                underflow"
+        );
         let noise = Gaussian::new(0.5);
         let numbers = |bytes: usize| predict_in_parts(&samples, &Own, &noise, &x, bytes);
         assert_eq!(numbers(1), numbers(usize::MAX));

@@ -1,4 +1,4 @@
-//! A tape that a thread keeps from prediction to prediction, so that requests to a service do not allocate it anew.
+//! A thread-local inference tape, reused from prediction to prediction so that a service does not allocate per request.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -6,21 +6,21 @@ use std::ops::{Deref, DerefMut};
 
 use crate::engine::{Real, Tape};
 
-/// Bytes up to which a tape is kept.
+/// The most bytes a tape may hold to be kept.
 const MOST: usize = 1 << 22;
 
 thread_local! {
-    /// One tape, of one number type.
+    /// The thread's tape, a `Box<Tape<T>>` of one scalar type.
     static KEPT: Cell<Option<Box<dyn Any>>> = const { Cell::new(None) };
 }
 
-/// An empty tape that does not record: the thread's, if it has one of this number type that nothing uses. It is the thread's
-/// again when this is dropped.
+/// An empty inference tape: the thread's, if it has a free one of this scalar type. Dropping this returns it to the
+/// thread.
 pub(super) struct ThreadTape<T: Real>(Option<Box<Tape<T>>>);
 
 impl<T: Real> ThreadTape<T> {
     pub(super) fn take() -> Self {
-        // A thread that ends keeps nothing.
+        // During the thread's destruction there is no thread-local tape.
         let kept = KEPT.try_with(Cell::take).ok().flatten().and_then(|kept| kept.downcast().ok());
         ThreadTape(Some(kept.unwrap_or_else(|| Box::new(Tape::inference()))))
     }
@@ -42,12 +42,12 @@ impl<T: Real> Deref for ThreadTape<T> {
     type Target = Tape<T>;
 
     fn deref(&self) -> &Tape<T> {
-        self.0.as_ref().expect("it is given back in `drop` alone")
+        self.0.as_ref().expect("only `drop` takes the tape")
     }
 }
 
 impl<T: Real> DerefMut for ThreadTape<T> {
     fn deref_mut(&mut self) -> &mut Tape<T> {
-        self.0.as_mut().expect("it is given back in `drop` alone")
+        self.0.as_mut().expect("only `drop` takes the tape")
     }
 }

@@ -1,8 +1,8 @@
-//! How many draws a prediction is averaged over.
+//! `Draws`: the number of posterior draws to average over, and their seed.
 
 use crate::engine::Key;
 
-/// How many draws of the weights to average over, and their seed.
+/// The number of posterior draws to average over, and their seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Draws {
@@ -11,7 +11,7 @@ pub struct Draws {
     in_one_batch: bool,
 }
 
-/// So many draws of the weights, with seed 0.
+/// `count` draws of the weights, with seed 0.
 ///
 /// # Panics
 /// If it is 0, or more than 2³².
@@ -19,19 +19,19 @@ pub struct Draws {
 #[track_caller]
 pub fn Draws(count: usize) -> Draws {
     assert!(count > 0, "Draws: at least one draw is needed, got 0");
-    // The number of a draw has 32 bits.
+    // The index of a draw has 32 bits.
     let most = 1u64 << 32;
-    assert!(count as u64 <= most, "Draws: at most {most} draws can be made, got {count}");
+    assert!(count as u64 <= most, "Draws: at most {most} draws are possible, got {count}");
     Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }
 }
 
 impl Draws {
-    /// With another seed.
+    /// Sets the seed.
     pub fn seed(self, seed: u64) -> Self {
         Draws { key: Key::new(seed).at("predict"), ..self }
     }
 
-    /// With all rows on the tape at once: for a forward in which the rows of a batch influence each other.
+    /// Predicts all rows in one batch, for a forward in which the rows of a batch influence each other.
     pub fn in_one_batch(self) -> Self {
         Draws { in_one_batch: true, ..self }
     }
@@ -42,7 +42,7 @@ impl Draws {
         self.count
     }
 
-    /// The key of a draw.
+    /// The noise key of a draw.
     pub(crate) fn key(self, draw: usize) -> Key {
         self.key.draw(draw)
     }

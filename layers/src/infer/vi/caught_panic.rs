@@ -1,4 +1,4 @@
-//! Forwards that panic: those tried before the first step, at every size of batch that will occur, and steps.
+//! Turns panics of a model's forward into errors: a trial of every batch size before training, and each step.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -8,59 +8,60 @@ use std::sync::Once;
 use crate::engine::threads::alone;
 use crate::infer::vi::TrainError;
 
-/// The batches of some examples.
+/// The batches of a data set, for a trial of the forward.
 pub(super) struct Batches<'a> {
-    /// What the examples are for.
+    /// Which data set, as error messages name it.
     pub(super) examples: &'static str,
-    /// The shape of all their inputs.
+    /// The shape of its inputs, (examples, ..).
     pub(super) inputs: &'a [usize],
-    /// The rows of a batch.
+    /// The batch size.
     pub(super) size: usize,
-    /// Whether this thread may be given tasks that are not ours while it waits for others.
+    /// Whether this thread may run other tasks of a shared rayon pool while it waits.
     pub(super) shared: bool,
 }
 
 impl Batches<'_> {
-    /// Runs `forward`, which takes a number of rows, once for each size of batch: all batches of one size have one shape.
+    /// Runs `forward`, which takes a number of rows, once for each batch size that occurs: the full one and that of the
+    /// last batch.
     ///
     /// # Errors
-    /// What `forward` returns; [`TrainError::Batch`] if it panics for the size of a batch and takes another number of rows,
-    /// and [`TrainError::Forward`] if it panics otherwise.
+    /// The error of `forward`; [`TrainError::Batch`] if it panics for one batch size and accepts another, and
+    /// [`TrainError::Forward`] if it panics otherwise.
     pub(super) fn check(&self, forward: impl Fn(usize) -> Result<(), TrainError>) -> Result<(), TrainError> {
         let len = self.inputs[0];
         let batches = len.div_ceil(self.size);
         let (full, rest) = (self.size.min(len), len % self.size);
         let last = (batches > 1 && rest > 0).then_some((batches, rest));
         for (batch, rows) in [Some((1, full)), last].into_iter().flatten() {
-            let refusal = match self.catch(|| forward(rows)) {
+            let caught = match self.catch(|| forward(rows)) {
                 Ok(result) => {
                     result?;
                     continue;
                 }
-                Err(refusal) => refusal,
+                Err(caught) => caught,
             };
-            // The rows of the last batch are the first of the full one, which was taken.
+            // The full batch, which was accepted, starts with the rows of the last one, so the size must be the reason.
             let is_for_its_size = rows < full || self.catch(|| forward(full + 1)).is_ok();
             if !is_for_its_size {
-                return Err(self.refused(batch, rows, refusal));
+                return Err(self.forward_error(batch, rows, caught));
             }
-            let (examples, CaughtPanic { message, place }) = (self.examples, refusal);
+            let (examples, CaughtPanic { message, place }) = (self.examples, caught);
             return Err(TrainError::Batch { examples, batch, batches, rows, place, message });
         }
         Ok(())
     }
 
-    /// What is said of a batch of so many rows, by its number from 1, whatever its size has to do with it.
-    pub(super) fn refused(&self, batch: usize, rows: usize, refusal: CaughtPanic) -> TrainError {
+    /// The error for a panic in batch `batch` (from 1), of `rows` rows, that is not due to its size.
+    pub(super) fn forward_error(&self, batch: usize, rows: usize, caught: CaughtPanic) -> TrainError {
         let mut inputs = self.inputs.to_vec();
         let batches = inputs[0].div_ceil(self.size);
         inputs[0] = rows;
-        let (examples, CaughtPanic { message, place }) = (self.examples, refusal);
+        let (examples, CaughtPanic { message, place }) = (self.examples, caught);
         TrainError::Forward { examples, batch, batches, inputs, place, message }
     }
 
     fn catch<R>(&self, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
-        // Operations on this thread alone do not wait, so no panic of somebody else's task is taken for one of `work`.
+        // Run on this thread alone: it then never waits, so a panic of another task is not taken for one of `work`.
         if self.shared { catch(|| alone(work)) } else { catch(work) }
     }
 }
@@ -68,7 +69,7 @@ impl Batches<'_> {
 /// A panic that was caught.
 pub(super) struct CaughtPanic {
     message: String,
-    /// File, line and column. None if another hook than ours heard of the panic, or another thread panicked.
+    /// File, line and column. None if another panic hook is installed, or another thread panicked.
     place: Option<String>,
 }
 
@@ -78,8 +79,8 @@ impl CaughtPanic {
     }
 }
 
-/// What a step returns, or the panic that ended it, with the threads that the step was given. If they are `shared` with
-/// others' tasks, the panic is printed, too: another's might be.
+/// Runs a step on the current threads and catches its panic. If the threads are `shared` with other tasks, the panic is
+/// also printed, since it may be another task's.
 pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     if shared {
         panic::catch_unwind(AssertUnwindSafe(step)).map_err(|panic| CaughtPanic::of(&*panic, None))
@@ -89,23 +90,23 @@ pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R,
 }
 
 thread_local! {
-    /// Whether panics of this thread are caught and not printed.
+    /// Whether panics of this thread are being caught, and therefore not printed.
     static IS_CATCHING: Cell<bool> = const { Cell::new(false) };
 
-    /// The place of the last panic that was not printed.
+    /// The location of the last panic that was not printed.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// What `work` returns, or the panic that ended it. A panic of this thread is not printed meanwhile.
+/// Runs `work` and catches its panic, without printing panics of this thread.
 fn catch<R>(work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     static HOOK: Once = Once::new();
     if cfg!(panic = "abort") {
-        // Nothing can be caught, and what is said last must be printed.
+        // Panics cannot be caught, so the message must be printed.
         return Ok(work());
     }
-    // A thread that is unwinding may not change the hook.
+    // The hook cannot be changed while the thread is unwinding.
     if !std::thread::panicking() {
-        HOOK.call_once(listen);
+        HOOK.call_once(install_hook);
     }
     PLACE.take();
     let before = IS_CATCHING.replace(true);
@@ -114,8 +115,8 @@ fn catch<R>(work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     result.map_err(|panic| CaughtPanic::of(&*panic, PLACE.take()))
 }
 
-/// Puts a hook in place that notes the places of panics that are caught, and passes all others on to the hook before it.
-fn listen() {
+/// Installs a panic hook that records the locations of caught panics and passes all others to the previous hook.
+fn install_hook() {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
         if IS_CATCHING.get() {

@@ -1,9 +1,9 @@
-//! How training draws the weights.
+//! Options of the draws in training: estimators, number of draws, antithetic pairs, path derivative.
 
 use crate::engine::{Key, Real};
 use crate::sampling::{Drawing, Estimators};
 
-/// What is chosen for the draws of every step.
+/// How every training step draws the weights.
 #[derive(Clone, Debug)]
 pub(super) struct DrawOptions {
     pub(super) estimators: Estimators,
@@ -17,7 +17,7 @@ impl DrawOptions {
         DrawOptions { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
     }
 
-    /// A step's draw.
+    /// The [`Drawing`] of a step, with noise from `key`.
     pub(super) fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
         let drawing = if self.estimators.has_names() {
             Drawing::new(key).estimators(&self.estimators)

@@ -1,4 +1,4 @@
-//! Training in one call.
+//! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
 mod caught_panic;
 mod clip;

@@ -1,4 +1,4 @@
-//! How training looks while it runs: a bar on a terminal, lines elsewhere.
+//! Progress of training on standard error: a bar on a terminal, lines elsewhere.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::infer::vi::Epoch;
 use crate::infer::vi::step::StepTerms;
 
-/// Lines printed for a whole training where there is no terminal.
+/// The number of lines printed in a training where standard error is not a terminal.
 const LINES: usize = 10;
 
-/// How often a bar's numbers change.
+/// The interval at which a bar's numbers are updated.
 const REFRESH: Duration = Duration::from_millis(100);
 
 pub(super) enum Progress {
@@ -20,7 +20,7 @@ pub(super) enum Progress {
         epochs: usize,
         last: Instant,
     },
-    /// Every so many epochs.
+    /// One line every `every` epochs.
     Lines {
         epochs: usize,
         every: usize,
@@ -54,7 +54,7 @@ impl Progress {
         }
     }
 
-    /// At the end of a training that watched a quantity.
+    /// At the end of a training with early stopping.
     pub(super) fn best(&self, epochs: usize, best: usize) {
         let line = || format!("ended after epoch {epochs}, with the parameters of the best, epoch {best}");
         match self {
