@@ -1,40 +1,40 @@
-//! What follows from the figures, in sentences.
+//! Findings and advice from a diagnosis, in sentences.
 
 use super::{Diagnosis, DominantTerm, FALLEN_BACK, Parameter, TermGradients};
 
-/// Times the NLL from which the divergence looks alarming.
+/// The ratio of KL/N to the NLL from which the values are explained.
 const ALARMING: f64 = 10.0;
 
-/// How far a term must lead to be said to win.
+/// The gradient ratio from which a term counts as dominant.
 const CLEAR: f64 = 2.0;
 
-/// The share of fallen weights from which it is worth a word.
+/// The share of fallen-back weights from which advice is given.
 const MANY: f64 = 0.2;
 
-/// Parameters that are named at most in one sentence.
+/// The most parameters named in one sentence.
 const NAMED: usize = 4;
 
 pub(super) fn findings(d: &Diagnosis) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut findings = Vec::new();
     if d.total.kl == 0.0 {
-        said.push("The model has no divergence: nothing in it is random or has a prior.".to_owned());
-        return said;
+        findings.push("The model has no divergence: it has no weight with a prior.".to_owned());
+        return findings;
     }
-    said.push(values(d));
-    said.extend(dominance("means", d.total.means));
-    said.extend(dominance("scales", d.total.scales));
-    said.extend(exceptions(d, "means", |parameter| parameter.means));
-    said.extend(exceptions(d, "scales", |parameter| parameter.scales));
-    said.extend(capacity(d));
-    said.extend(fallen_back(d));
-    said.extend(advice(d));
-    said
+    findings.push(values(d));
+    findings.extend(dominance("means", d.total.means));
+    findings.extend(dominance("scales", d.total.scales));
+    findings.extend(exceptions(d, "means", |parameter| parameter.means));
+    findings.extend(exceptions(d, "scales", |parameter| parameter.scales));
+    findings.extend(capacity(d));
+    findings.extend(fallen_back(d));
+    findings.extend(advice(d));
+    findings
 }
 
 fn values(d: &Diagnosis) -> String {
     let each = d.total.kl / d.examples as f64;
     let mut text = format!(
-        "The divergence is {} nats, {} for each of N = {} examples: {} times the NLL, {} nats an example.",
+        "The divergence is {} nats, or {} for each of N = {} examples: {} times the NLL of {} nats per example.",
         number(d.total.kl),
         number(each),
         number(d.examples as f64),
@@ -43,8 +43,8 @@ fn values(d: &Diagnosis) -> String {
     );
     if d.kl_to_nll() > ALARMING {
         text += &format!(
-            " It is a sum over {} weights, {} nats each, and the NLL one over examples; which of them trains the model, \
-             their gradients say and not their values.",
+            " It is a sum over {} weights, of {} nats each, while the NLL is a sum over examples; compare the two \
+             terms by their gradients, not by their values.",
             number(d.total.weights as f64),
             number(d.total.kl_per_weight())
         );
@@ -52,64 +52,71 @@ fn values(d: &Diagnosis) -> String {
     text
 }
 
-/// Who moves these parameters.
+/// Which term dominates the gradient of these parameters.
 fn dominance(what: &str, gradients: Option<TermGradients>) -> Option<String> {
     let gradients = gradients.filter(|gradients| gradients.ratio().is_finite())?;
     let ratio = gradients.ratio();
     let pull = match gradients.cosine() {
-        cosine if cosine < -0.5 => "; they pull against each other",
-        cosine if cosine > 0.5 => "; they pull the same way",
+        cosine if cosine < -0.5 => "; the two gradients are opposed",
+        cosine if cosine > 0.5 => "; the two gradients are aligned",
         _ => "",
     };
     let text = if ratio > CLEAR {
         format!(
-            "Over the {what} the prior wins: the divergence's gradient is {} times the data's{pull}.",
+            "For the {what} the prior dominates: the divergence's gradient is {} times the likelihood's{pull}.",
             number(ratio)
         )
     } else if ratio < 1.0 / CLEAR {
-        format!("Over the {what} the data win: their gradient is {} times the divergence's{pull}.", number(1.0 / ratio))
+        format!(
+            "For the {what} the likelihood dominates: its gradient is {} times the divergence's{pull}.",
+            number(1.0 / ratio)
+        )
     } else {
-        format!("Over the {what} neither wins: the divergence's gradient is {} times the data's{pull}.", number(ratio))
+        format!(
+            "For the {what} neither term dominates: the divergence's gradient is {} times the likelihood's{pull}.",
+            number(ratio)
+        )
     };
     Some(text)
 }
 
-/// The parameters where it is the other way round.
+/// The parameters where the other term dominates.
 fn exceptions(d: &Diagnosis, what: &str, of: fn(&Parameter) -> Option<TermGradients>) -> Option<String> {
     let whole = of(&d.total)?.dominant();
-    let leads = |gradients: &TermGradients| match whole {
+    let is_exception = |gradients: &TermGradients| match whole {
         DominantTerm::Data => gradients.ratio() > CLEAR,
         DominantTerm::Prior => gradients.ratio() < 1.0 / CLEAR,
     };
     let others: Vec<String> = (d.parameters.iter())
-        .filter(|parameter| of(parameter).as_ref().is_some_and(leads))
+        .filter(|parameter| of(parameter).as_ref().is_some_and(is_exception))
         .map(|parameter| format!("`{}`", parameter.name))
         .collect();
     if others.is_empty() {
         return None;
     }
-    let winner = match whole {
-        DominantTerm::Data => "the prior wins",
-        DominantTerm::Prior => "the data win",
+    let dominant = match whole {
+        DominantTerm::Data => "the prior dominates",
+        DominantTerm::Prior => "the likelihood dominates",
     };
     let more = if others.len() > NAMED { format!(" and {} more", others.len() - NAMED) } else { String::new() };
     let named = others[..others.len().min(NAMED)].join(", ");
-    Some(format!("Not so in {named}{more}: over the {what} there {winner}."))
+    Some(format!("Except in {named}{more}: for the {what} there {dominant}."))
 }
 
-/// How many weights the posterior holds, and how many examples there are to hold them.
+/// The effective number of weights, compared with the number of examples.
 fn capacity(d: &Diagnosis) -> Option<String> {
     let effective = d.total.effective?;
     let n = d.examples as f64;
     let mut text = format!(
-        "By the widths of posterior and prior, {} of {} weights are settled (their effective number, γ).",
+        "By the widths of posterior and prior, {} of {} weights are determined by the data (the effective number of \
+         weights, γ).",
         number(effective),
         number(d.total.weights as f64)
     );
     if effective > 2.0 * n && prior_leads_scales(d) {
         text += &format!(
-            " N = {} examples settle about as many numbers, so the divergence widens the scales towards the prior until \
-             most weights are at it.",
+            " N = {} examples can determine about as many weights, so the divergence widens the scales until most \
+             weights have fallen back to the prior.",
             number(n)
         );
     }
@@ -122,9 +129,9 @@ fn fallen_back(d: &Diagnosis) -> Option<String> {
         0.0 => "No weight has fallen back to the prior".to_owned(),
         share => format!("{} % of the weights have fallen back to the prior", number(100.0 * share)),
     };
-    text += &format!(" (less than {FALLEN_BACK} nats from it)");
+    text += &format!(" (KL below {FALLEN_BACK} nats)");
     if let Some(median) = d.total.signal_to_noise {
-        text += &format!(", and half of all have |μ|/σ below {}", number(median));
+        text += &format!(", and the median of |μ|/σ is {}", number(median));
     }
     Some(text + ".")
 }
@@ -133,32 +140,32 @@ fn advice(d: &Diagnosis) -> Option<String> {
     let many = d.total.fallen_back.is_some_and(|share| share > MANY);
     if many {
         return Some(
-            "Try fewer weights: those at the prior add noise to the forward and nothing else. Or a prior of smaller \
-             standard deviation, at which a fallen weight disturbs less; or wait longer with the divergence (`WarmUp`)."
+            "Try fewer weights, since weights at the prior only add noise; or a prior with a smaller standard \
+             deviation, so that they add less; or a longer warm-up of the divergence (`WarmUp`)."
                 .to_owned(),
         );
     }
     let leads = prior_leads_scales(d) || d.total.means.is_some_and(|gradients| gradients.ratio() > CLEAR);
     if leads {
         return Some(
-            "Try a prior of smaller standard deviation, so that its scales are nearer (`LearnedNormal` finds one); fewer \
-             weights, or more examples; the divergence later (`WarmUp`). `Tempering` weakens it too, and what is learned \
-             is then another posterior."
+            "Try a prior with a smaller standard deviation, so that its scale is closer (`LearnedNormal` learns it); \
+             fewer weights or more examples; or a warm-up of the divergence (`WarmUp`). `Tempering` weakens the \
+             divergence too, but changes the posterior."
                 .to_owned(),
         );
     }
-    Some("Neither warm-up nor tempering is called for by these forces.".to_owned())
+    Some("These gradients give no reason for warm-up or tempering.".to_owned())
 }
 
 fn prior_leads_scales(d: &Diagnosis) -> bool {
     d.total.scales.is_some_and(|gradients| gradients.ratio() > CLEAR)
 }
 
-/// About four digits, thousands apart.
+/// A number with about four digits, with commas between thousands.
 pub(super) fn number(x: f64) -> String {
     let size = x.abs();
     if !x.is_finite() || size == 0.0 {
-        return if x.is_nan() { "no number of".to_owned() } else { format!("{x}") };
+        return if x.is_nan() { "NaN".to_owned() } else { format!("{x}") };
     }
     if !(1e-3..1e9).contains(&size) {
         return format!("{x:.2e}");

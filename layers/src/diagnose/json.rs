@@ -1,10 +1,10 @@
-//! The diagnosis as JSON.
+//! The diagnosis as a JSON document.
 
 use serde_json::{Value, json};
 
 use super::{Diagnosis, DominantTerm, Parameter, TermGradients};
 
-/// JSON has no infinity and no NaN: such a number becomes null.
+/// The JSON document. Infinity and NaN become null.
 pub(super) fn text(diagnosis: &Diagnosis) -> String {
     let parameters: Vec<Value> = diagnosis.parameters.iter().map(|each| parameter(diagnosis, each)).collect();
     let value = json!({

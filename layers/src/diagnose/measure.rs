@@ -1,4 +1,4 @@
-//! The measuring: gradients of both terms over all data, and what the posterior is at each weight.
+//! Measures the gradients of both terms over all data, and the statistics of each weight's posterior.
 
 use super::weight_statistics::{LearnedTensor, WeightStatistics, median};
 use super::{Diagnose, Diagnosis, Parameter, TermGradients};
@@ -40,7 +40,7 @@ where
             let share = rows.len() as f64 / (data.len() as f64 * draws);
             nats += share * mean.nats();
             tape.backward(&[(mean.var(), T::from_f64(share))], &mut nll);
-            // The divergence is the draw's, not the batch's.
+            // The divergence belongs to the draw, so it counts once, not per batch.
             if batch == 0 {
                 if let Some(sum) = net.kl().var() {
                     tape.backward(&[(sum, T::from_f64(1.0 / (n as f64 * draws)))], &mut kl);
@@ -59,18 +59,18 @@ where
     parts.diagnosis(how, n, nats, weights)
 }
 
-/// A weight of the model, as it is found on the tape.
+/// The figures of one weight of the model.
 struct WeightRecord {
     name: String,
     elements: usize,
     kl: f64,
-    /// What is known of it, unless it is certain.
+    /// Its posterior's statistics, unless it is deterministic.
     statistics: Option<WeightStatistics>,
     is_joint: bool,
     has_prior: bool,
 }
 
-/// Every weight, with the gradient of Σ ln σ over those that are independent.
+/// Records of all weights; sets `log_sd` to the gradient of Σ ln σ over the weights with independent elements.
 fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T>) -> Vec<WeightRecord> {
     let tape = Tape::new();
     let net = model.draw(&tape, crate::engine::Key::new(0));
@@ -80,7 +80,7 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
         let sd = match variance {
             Variance::Independent(variance) => {
                 sum.add(variance.ln().sum() * 0.5);
-                // A variance may be smaller than its weight's shape says: one for all.
+                // A variance may be shared: one for all elements.
                 let sd = numbers(variance.value()).map(f64::sqrt).collect::<Vec<_>>();
                 (0..weight.mean_var().len()).map(|i| sd[i % sd.len()]).collect()
             }
@@ -104,13 +104,14 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
     found
 }
 
-/// What draws say of the weights whose elements depend on each other.
+/// Estimates from draws for the weights whose elements are dependent.
 struct JointPosteriors<T: Real> {
-    /// Their places among all weights, and the places of their means in the model's walk.
+    /// Their indices among all weights, and the indices of their means in the model's walk.
     places: Vec<(usize, usize)>,
-    /// The gradient of ln p(w), and so by w itself: a draw is its mean and something that does not depend on it.
+    /// The gradient of ln p(w) with respect to the means, which is that with respect to w, since w − mean does not
+    /// depend on the mean.
     log_prior: Gradients<T>,
-    /// Σ (w − μ)² of every element, and Σ (w − μ) · ∂ln p/∂w, over the draws.
+    /// Σ (w − μ)² of each element, and Σ (w − μ) · ∂ln p/∂w, over the draws.
     squares: Vec<Vec<f64>>,
     products: Vec<f64>,
 }
@@ -157,8 +158,8 @@ impl<T: Real> JointPosteriors<T> {
         }
     }
 
-    /// γ is the number of weights plus the expectation of (w − μ) · ∂ln p/∂w: ln q falls by that number while all
-    /// deviations from the mean grow by e, and ln p changes by the rest.
+    /// γ is the number of weights plus E\[(w − μ) · ∂ln p/∂w\]: when all deviations from the mean are scaled by e, ln q
+    /// falls by the number of weights, and ln p changes by the expectation.
     fn finish(self, weights: &mut [WeightRecord], draws: f64) {
         for ((&(weight, _), squares), product) in self.places.iter().zip(&self.squares).zip(&self.products) {
             let elements = weights[weight].elements as f64;
@@ -170,7 +171,7 @@ impl<T: Real> JointPosteriors<T> {
     }
 }
 
-/// The gradients, gathered.
+/// The gradients of both terms and of Σ ln σ.
 struct Parts<T: Real> {
     nll: Gradients<T>,
     kl: Gradients<T>,
@@ -179,7 +180,7 @@ struct Parts<T: Real> {
 
 impl<T: Real> Parts<T> {
     fn diagnosis(&self, how: &Diagnose, n: usize, nll: f64, weights: Vec<WeightRecord>) -> Diagnosis {
-        // LearnedTensor tensors by the weight that they are of; the others stand for themselves.
+        // Group learned tensors by their weight; tensors of no weight are their own group.
         let mut groups: Vec<(WeightRecord, Vec<LearnedTensor>)> =
             weights.into_iter().map(|weight| (weight, Vec::new())).collect();
         for (name, role, gradient) in self.nll.iter() {
@@ -197,7 +198,7 @@ impl<T: Real> Parts<T> {
                 Some((_, parts)) => parts.push(learned),
                 None => {
                     let elements = gradient.len();
-                    let alone = WeightRecord {
+                    let own = WeightRecord {
                         name: name.to_owned(),
                         elements,
                         kl: 0.0,
@@ -205,7 +206,7 @@ impl<T: Real> Parts<T> {
                         is_joint: false,
                         has_prior: false,
                     };
-                    groups.push((alone, vec![learned]));
+                    groups.push((own, vec![learned]));
                 }
             }
         }
@@ -226,7 +227,7 @@ struct Total {
     ratios: Vec<f64>,
     effective: Option<f64>,
     fallen_back: usize,
-    /// How many weights it is known of whether they have fallen back.
+    /// The number of weights with a known `fallen_back`.
     classified: usize,
 }
 
@@ -281,7 +282,7 @@ impl Total {
     }
 }
 
-/// Whether the tensor `name` is one of those of the weight `weight`.
+/// Whether the tensor `name` belongs to the weight `weight`.
 fn is_below(name: &str, weight: &str) -> bool {
     let rest = name.strip_prefix(weight);
     rest.is_some_and(|rest| weight.is_empty() || rest.is_empty() || rest.starts_with('.'))

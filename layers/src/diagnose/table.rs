@@ -1,4 +1,4 @@
-//! The diagnosis for a terminal.
+//! The diagnosis as a text table with its findings, for a terminal.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl fmt::Display for Diagnosis {
         let name_width = self.parameters.iter().map(|parameter| parameter.name.len()).max().unwrap_or(0).max(9);
         writeln!(
             f,
-            "N = {} examples, {} draw(s) of the weights: NLL {} nats an example, KL {} nats\n",
+            "N = {} examples, {} draw(s) of the weights: NLL {} nats per example, KL {} nats\n",
             number(self.examples as f64),
             self.draws,
             number(self.nll),
@@ -66,7 +66,7 @@ impl Diagnosis {
     }
 }
 
-/// With so many decimals; a dash where there is no number.
+/// The number with `decimals` decimals, or a dash if it is missing or not finite.
 fn shown(x: Option<f64>, decimals: usize) -> String {
     match x.filter(|x| x.is_finite()) {
         Some(x) if x != 0.0 && (x.abs() < 0.5 * 10f64.powi(-(decimals as i32)) || x.abs() >= 1e5) => format!("{x:.1e}"),

@@ -1,15 +1,15 @@
-//! Two gradients, compared.
+//! `TermGradients`: the gradients of NLL and KL compared, by norms, ratio and cosine.
 
-/// The gradients of the mean NLL and of KL/N by some parameters.
+/// The gradients of the mean NLL and of KL/N with respect to some parameters, compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TermGradients {
-    /// How many parameters.
+    /// The number of parameters.
     pub elements: usize,
     squares: [f64; 2],
     product: f64,
 }
 
-/// The term with the longer gradient.
+/// The term with the larger gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DominantTerm {
     /// The likelihood.
@@ -19,13 +19,13 @@ pub enum DominantTerm {
 }
 
 impl TermGradients {
-    /// Of these gradients, of equal length.
+    /// Compares two gradients of equal length.
     pub(super) fn of(nll: &[f64], kl: &[f64]) -> Self {
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum();
         TermGradients { elements: nll.len(), squares: [product(nll, nll), product(kl, kl)], product: product(nll, kl) }
     }
 
-    /// With further parameters.
+    /// The comparison over both sets of parameters.
     pub(super) fn and(self, other: TermGradients) -> Self {
         let [nll, kl] = self.squares;
         let [other_nll, other_kl] = other.squares;
@@ -46,17 +46,17 @@ impl TermGradients {
         self.squares[1].sqrt()
     }
 
-    /// How many times the NLL's gradient the divergence's is; NaN if both are zero.
+    /// The gradient ratio: the norm for KL/N over the norm for the NLL; NaN if both are zero.
     pub fn ratio(&self) -> f64 {
         self.kl() / self.nll()
     }
 
-    /// The cosine between the two: −1 where they pull against each other, NaN if one is zero.
+    /// The cosine between the two gradients: −1 if they are opposed, NaN if one is zero.
     pub fn cosine(&self) -> f64 {
         self.product / (self.nll() * self.kl())
     }
 
-    /// Which is longer; of equal ones the data's.
+    /// The term with the larger gradient, the likelihood on ties.
     pub fn dominant(&self) -> DominantTerm {
         if self.kl() > self.nll() { DominantTerm::Prior } else { DominantTerm::Data }
     }

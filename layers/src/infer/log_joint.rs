@@ -57,7 +57,8 @@ where
         LogJoint { model, likelihood, data }
     }
 
-    /// The log density of all data and the weights, in nats. ///
+    /// The log density of all data and the weights, in nats.
+    ///
     /// # Panics
     /// If the weights are of another model.
     #[track_caller]

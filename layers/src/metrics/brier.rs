@@ -12,7 +12,7 @@ use crate::engine::Real;
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class or a row is no distribution.
+/// If the sizes do not fit, a label is out of range or a row is not a distribution.
 #[track_caller]
 pub fn brier<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("brier", probabilities, classes, labels);

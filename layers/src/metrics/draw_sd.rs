@@ -1,4 +1,4 @@
-//! How far the draws' probabilities scatter.
+//! Standard deviation of each probability over posterior draws.
 
 use super::probability_rows::{check_draws, mean_of_draws};
 use crate::engine::Real;
@@ -7,7 +7,7 @@ use crate::engine::Real;
 /// (divided by S): (S, N, C) to (N, C).
 ///
 /// # Panics
-/// If `probabilities` are not `draws` tables of whole rows, or a row is no distribution.
+/// If `probabilities` are not `draws` tables of whole rows, or a row is not a distribution.
 #[track_caller]
 pub fn draw_sd<T: Real>(probabilities: &[T], draws: usize, classes: usize) -> Vec<f64> {
     let size = check_draws("draw_sd", probabilities, draws, classes);
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_population_deviation() {
+    fn it_is_the_population_standard_deviation() {
         let draws = [0.25, 0.75, 0.75, 0.25];
         assert_eq!(draw_sd(&draws, 2, 2), [0.25, 0.25]);
     }

@@ -1,14 +1,12 @@
-//! How good, and how honest, a prediction is.
+//! Metrics of predictions: accuracy, NLL, Brier score, calibration (ECE), uncertainty decomposition, coverage. Metrics
+//! of classifiers are functions of plain slices, so they score predictions from any source: `probabilities` are
+//! row-major (N, C), one row an example, each row a distribution over the C classes; `labels` are N class indices from
+//! 0; several posterior draws are row-major (S, N, C). Sums are taken in `f64`, logarithms are natural (nats).
+//! [`Probabilities`] is a prediction of classes, with the metrics that need only the mean over draws as methods;
+//! [`Mixture`] is a prediction of numbers, with the metrics of regression.
 //!
-//! Metrics of classifiers are functions of plain slices, so they score predictions of any origin:
-//! `probabilities` are row-major (N, C), one row an example, each row a distribution over the C
-//! classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C).
-//! Sums are taken in `f64`, logarithms are natural (nats). [`Probabilities`] holds what a Monte
-//! Carlo prediction of classes leaves behind and has as methods those that need no more than the mean over draws;
-//! [`Mixture`] is a prediction of numbers, with the metrics of those.
-//!
-//! Sizes that do not fit, a label that is no class and a row that is no distribution (logits, NaN,
-//! a transposed table) are mistakes of the caller: they panic at the caller's line.
+//! Sizes that do not fit, a label out of range and a row that is not a distribution (logits, NaN, a transposed table)
+//! are programming errors: they panic at the caller's line.
 //!
 //! ```
 //! # use elbo::metrics;

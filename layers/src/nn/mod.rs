@@ -1,4 +1,5 @@
-//! Layers, written with `#[bayesian]` as a user would write them.
+//! Layers: dense, convolutional, recurrent, embedding, normalisation and pooling, written with `#[bayesian]` like a
+//! user's.
 
 mod bare;
 mod batch_norm;
@@ -27,5 +28,5 @@ pub use pool::{
 };
 pub use rnn::{Rnn, RnnDraw};
 
-/// What normalisations add to a variance unless they are told otherwise.
+/// The default of the constant that normalisations add to a variance.
 const EPS: f64 = 1e-5;

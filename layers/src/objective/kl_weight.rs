@@ -81,8 +81,7 @@ impl KlWeight {
         let needs_m = matches!(self, KlWeight::Halving | KlWeight::Custom(_));
         assert!(
             !needs_m,
-            "Objective::loss: {self:?} needs M, the number of batches per epoch; set it with \
-                           `Objective::num_batches`"
+            "Objective::loss: {self:?} needs M, the number of batches per epoch; set it with `Objective::num_batches`"
         );
     }
 }

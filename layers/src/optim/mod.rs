@@ -55,8 +55,7 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
     let len = lengths[0];
     assert!(
         lengths.iter().all(|&other| other == len),
-        "an optimiser's step needs slices of equal length, got lengths \
-                                                        {lengths:?}"
+        "an optimiser's step needs slices of equal length, got lengths {lengths:?}"
     );
     let slices = slices.map(Shared::new);
     // About four arrays are read or written for each element, so half the usual number of elements is worth a thread.

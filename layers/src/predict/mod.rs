@@ -38,7 +38,9 @@ use crate::samples::{FromPosterior, Samples};
 /// assert_eq!(once, kept);
 /// ```
 pub trait Predict: Samples {
-    /// The predictive distribution of `likelihood` for every row of `x`. /// Rows are streamed: at most 64 MiB of
+    /// The predictive distribution of `likelihood` for every row of `x`.
+    ///
+    /// Rows are streamed: at most 64 MiB of
     /// outputs are held at a time, beside the predictions. A [`Mixture`](crate::metrics::Mixture) holds the outputs of
     /// all draws, in `f64`.
     ///

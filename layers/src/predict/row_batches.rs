@@ -61,7 +61,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
             let (row, column, value) = (at / width, at % width, x.data()[at].to_f64());
             panic!(
                 "predict: row {row}, column {column} (both from 0) of the inputs is {value}; drop the row or fill \
-                    the gap"
+                 the gap"
             );
         }
         let draws = samples.at_once().clamp(1, samples.count());

@@ -183,8 +183,7 @@ mod tests {
         let labels: Vec<usize> = (0..1000).map(|i| i % 3).collect();
         assert!(
             whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(),
-            "the test needs probabilities that \
-                                                                                underflow"
+            "the test needs probabilities that underflow"
         );
         let noise = Gaussian::new(0.5);
         let numbers = |bytes: usize| predict_in_parts(&samples, &Own, &noise, &x, bytes);

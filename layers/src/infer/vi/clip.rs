@@ -32,8 +32,7 @@ impl Clip {
             return Ok(());
         }
         Err(format!(
-            "Elbo: the limit of {self:?} is 0 in {}, so every gradient would be clipped to zero; take a larger \
-                     limit",
+            "Elbo: the limit of {self:?} is 0 in {}, so every gradient would be clipped to zero; take a larger limit",
             T::NAME
         ))
     }

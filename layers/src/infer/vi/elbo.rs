@@ -22,7 +22,10 @@ use crate::sampling::{check_draws, check_pairs};
 ///     .schedule(Schedule::cosine(3 * 20))
 ///     .clip(Clip::Norm(10.0))
 ///     .quiet();
-/// let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).early_stopping(Monitor::ValidationNll, 5);
+/// let training = elbo
+///     .training(&mut model, &train)
+///     .validate(&held_out, Draws(8))
+///     .early_stopping(Monitor::ValidationNll, 5);
 /// let report = training.run(Epochs(20))?;
 /// println!("{report}");
 /// println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);

@@ -112,7 +112,8 @@ impl Schedule {
         }
     }
 
-    /// [`factor`](Schedule::factor), without panicking. ///
+    /// [`factor`](Schedule::factor), without panicking.
+    ///
     /// # Errors
     /// Where [`factor`](Schedule::factor) panics.
     pub(super) fn try_factor(&self, step: usize) -> Result<f64, String> {
