@@ -1,11 +1,11 @@
-//! What it costs to keep the gradients of the likelihood and of the divergence apart: `Loss::backward_apart` beside
-//! `Loss::backward`, of the same step, on one thread and on two.
+//! The cost of separate gradients of likelihood and divergence: `Loss::backward_apart` against `Loss::backward` on the
+//! same step, on one thread and on two.
 //!
 //! `cargo bench -p elbo --bench apart`
 //!
-//! Everything is f32. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10 with relu, categorical, batch 128;
-//! `volumes` is conv 3×3×3 1→32, relu, conv 3×3×3 32→32, relu, global average and dense to 10 on 16 volumes of 12³. The
-//! more a weight is used, the less its divergence's gradient costs beside its likelihood's.
+//! Everything is f32. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10 with relu, categorical, batch
+//! 128; `volumes` is conv 3×3×3 1→32, relu, conv 3×3×3 32→32, relu, global average and dense to 10 on 16 volumes of
+//! 12³. The more often a weight is used, the smaller the share of its divergence's gradient.
 
 mod networks;
 
@@ -31,7 +31,7 @@ impl Volumes {
     }
 }
 
-/// Times both sweeps over one recorded step.
+/// Times both backward passes over one recorded step.
 fn sweeps<M>(criterion: &mut Criterion, name: &str, model: &M, x: &Tensor)
 where
     M: Layer + Bayesian<Scalar = f32> + Sync,

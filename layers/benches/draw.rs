@@ -1,5 +1,5 @@
-//! Nanoseconds a weight, in f32 on one thread: a draw with its divergence, the way back through both, and Adam; in the
-//! second cache and out of every cache.
+//! Nanoseconds per weight, in f32 on one thread: a draw with its divergence, the backward pass through both, and Adam;
+//! with weights in the L2 cache and in memory.
 //!
 //! `cargo bench -p elbo --bench draw` (`ELBO_SIMD=portable` or `avx2` for the lower levels)
 
@@ -39,7 +39,7 @@ fn there(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
     });
 }
 
-/// The sum, whose adjoint is one pass that writes the weight's adjoint, stands for a network.
+/// A sum takes the place of a network: its backward pass only writes the weight's adjoint.
 fn back(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
     let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
     let loss = loss(model, &tape, 0);

@@ -1,4 +1,4 @@
-//! One training step: the weights drawn, forward, mean NLL + KL/N, backward, and Adam, on one and on two threads.
+//! One training step: draw, forward, mean NLL + KL/N, backward and Adam, on one and on two threads.
 //!
 //! `cargo bench -p elbo --bench step`
 //!
@@ -70,14 +70,14 @@ fn all(criterion: &mut Criterion, threads: usize) {
         steps(criterion, &name, classifier(width), Categorical, 60_000, numbers([128, 784]), labels);
     }
     let curve = Curve { hidden: [Dense::new(1, 50), Dense::new(50, 50)], head: Dense::new(50, 1) };
-    // (y − f)² is half of (y − f)² in units of a variance of ½.
+    // (y − f)² is the Gaussian NLL with variance ½, up to a constant.
     let squared_error = Gaussian::new(0.5f64.sqrt());
     let name = format!("small, {threads} threads");
     steps(criterion, &name, curve, squared_error, 1000, numbers([32, 1]), numbers([32, 1]));
 }
 
 fn main() {
-    // The whole of it within the pool: a system takes a while to give threads that just started a core each.
+    // Run everything within the pool: the system takes a while to move newly started threads to separate cores.
     for threads in [1, 2] {
         with_threads(threads, || {
             all(&mut Criterion::default().sample_size(20).configure_from_args(), threads);

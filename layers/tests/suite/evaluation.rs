@@ -1,4 +1,4 @@
-//! The bound at fixed weights: each weight is drawn once a draw, for all examples.
+//! `Elbo::evaluate`: each draw samples each weight once, for all examples.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -71,7 +71,7 @@ fn data() -> Examples {
 }
 
 #[test]
-fn each_weight_is_drawn_once_a_draw_whatever_the_batch() {
+fn each_weight_is_sampled_once_per_draw_whatever_the_batch_size() {
     let (model, data) = (Dense::of(3, 4, Counting::new, Normal(0.0, 1.0)), data());
     for (batch, threads) in [(7, 1), (128, 2), (500, 3)] {
         let samples = || [&model.weight, &model.bias].map(|weight| weight.samples.swap(0, Ordering::Relaxed));
@@ -82,7 +82,7 @@ fn each_weight_is_drawn_once_a_draw_whatever_the_batch() {
     }
 }
 
-/// The bound as it is defined: every draw's likelihood of all examples at once, and its divergence.
+/// The bound by its definition: each draw's likelihood of all examples at once, and its divergence.
 fn by_hand(model: &Dense, data: &Examples, draws: usize) -> f64 {
     let bounds = (0..draws).map(|draw| {
         let tape = Tape::inference();

@@ -1,4 +1,4 @@
-//! The same numbers as `given.py` gives the peers, bit for bit: inputs, labels and the weights to begin with.
+//! The inputs, labels and initial weights, bit for bit those of `given.py` for the peers.
 
 use elbo::{Parameters, Path, Role, Tensor};
 
@@ -13,22 +13,22 @@ pub(crate) fn uniform(stream: u32, i: usize) -> f64 {
     f64::from(x) / 4_294_967_296.0
 }
 
-/// Inputs of this shape, of variance one.
+/// Inputs of this shape, with variance 1.
 pub(crate) fn inputs(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| (2.0 * uniform(1, i) - 1.0) * 3f64.sqrt())
 }
 
-/// Numbers to be approached, in [−1, 1).
+/// Regression targets in [−1, 1).
 pub(crate) fn targets(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| 2.0 * uniform(3, i) - 1.0)
 }
 
-/// Labels of so many classes.
+/// Labels of `classes` classes.
 pub(crate) fn labels(examples: usize, classes: usize) -> Vec<usize> {
     (0..examples).map(|i| (uniform(2, i) * classes as f64) as usize).collect()
 }
 
-/// Means of variance 2/inputs, small biases, and one ρ everywhere.
+/// Sets means of variance 2/inputs, small biases, and the same ρ everywhere.
 pub(crate) fn begin(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
     let mut tensor = 0;
     model.visit_mut(&Path::ROOT, &mut |_, role, values| {

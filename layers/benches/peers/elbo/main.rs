@@ -1,6 +1,6 @@
-//! elbo's side of `layers/benches/peers/compare`: one workload, a step at a time, as a user would write it.
+//! elbo's program for `layers/benches/peers/compare`: one workload, step by step, as a user would write it.
 //!
-//! The program is started with a workload's name and a number of threads, and then answers lines: `losses` with the
+//! The program is started with a workload's name and a number of threads, and then answers each line: `losses` with the
 //! losses of a few steps without noise, `run K` with the milliseconds that K steps took. So several of these processes,
 //! and the peers' (`pytorch_peer.py`, `jax_peer.py`), can take turns.
 
@@ -20,8 +20,8 @@ fn main() {
         println!("peers: run layers/benches/peers/compare");
         return;
     };
-    let threads = threads.parse().unwrap_or_else(|_| panic!("`{threads}` is no number of threads"));
-    // The whole of it within the pool, as a training loop should be.
+    let threads = threads.parse().unwrap_or_else(|_| panic!("`{threads}` is not a number of threads"));
+    // Run everything within the pool, as a training loop should.
     elbo::with_threads(threads, || match workloads::named(name) {
         Some(mut workload) => answer(&mut *workload),
         None => println!("unsupported: no workload is called `{name}`"),
@@ -31,7 +31,7 @@ fn main() {
 fn answer(workload: &mut dyn Workload) {
     let mut out = std::io::stdout().lock();
     let mut say = |line: String| {
-        writeln!(out, "{line}").and_then(|()| out.flush()).expect("whoever started this reads what it says");
+        writeln!(out, "{line}").and_then(|()| out.flush()).expect("the parent process reads the answers");
     };
     say("ready".into());
     for line in std::io::stdin().lock().lines() {

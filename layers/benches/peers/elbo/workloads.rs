@@ -1,4 +1,4 @@
-//! The workloads: a network, its inputs, and what a step is.
+//! The workloads: each has a network, its inputs, and a step to time.
 
 use elbo::prelude::*;
 use elbo::{FixedNoise, Path, Role};
@@ -9,9 +9,9 @@ use crate::models::{Classifier, classifier, curve, images, lenet, volumes};
 /// Steps whose losses are compared.
 const CHECKED: usize = 3;
 
-/// What is timed, and what is compared before.
+/// A step to time, with losses to compare beforehand.
 pub(crate) trait Workload {
-    /// The losses of a few steps without noise, from the weights given.
+    /// The losses of a few steps without noise, from the given weights.
     fn losses(&mut self) -> Vec<f64>;
 
     /// One step.
@@ -34,7 +34,7 @@ pub(crate) fn named(name: &str) -> Option<Box<dyn Workload>> {
         "conv2d" => classes(images(), Estimator::Sample, &[64, 3, 32, 32], 10),
         "conv3d" => classes(volumes(), Estimator::Sample, &[16, 1, 28, 28, 28], 11),
         "small" => Box::new(Training {
-            // (y − f)² is half of (y − f)² in units of a variance of ½, but for a constant.
+            // (y − f)² is the Gaussian NLL with variance ½, up to a constant.
             constant: 0.5 * std::f64::consts::PI.ln(),
             ..Training::new(
                 curve(),
@@ -67,7 +67,7 @@ struct Training<M, L: Likelihood<f32>> {
     objective: Objective,
     x: Tensor,
     y: L::Targets,
-    /// What the likelihood has beyond the loss of the peers.
+    /// The constant by which the likelihood differs from the peers' loss.
     constant: f64,
     tape: Tape,
     gradients: Gradients,
@@ -109,7 +109,7 @@ impl<M: Model, L: Likelihood<f32>> Training<M, L> {
         value
     }
 
-    /// Zero for every weight, and for what the estimators draw instead.
+    /// Zero noise for every weight, and for the outputs and signs of the estimators.
     fn no_noise(&self) -> FixedNoise {
         let mut noise = FixedNoise::new();
         let examples = self.x.shape()[0];
