@@ -114,7 +114,7 @@ fn number(random: &mut Random, bytes: &mut [u8], at: usize) {
     }
 }
 
-/// An extreme number where a number stands in text.
+/// Replaces a number in text by an extreme one.
 fn text(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
     let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|digit| at + digit) else {
         return;

@@ -1,4 +1,4 @@
-//! The same bits for any number of threads.
+//! Training is deterministic: the same bits for any number of threads, for equal seeds, and in two calls.
 
 use crate::common::{Classifier, classifier, examples};
 use elbo::prelude::*;

@@ -239,7 +239,7 @@ fn check<T: Real>(case: &mut Case<'_, T>) {
     }
 }
 
-/// Checks a case in the number type `T`, and says how many elements were compared.
+/// Checks a case in the scalar type `T`, and returns the number of elements compared.
 fn check_in<T: Real>(reference: &Reference, name: &str, case: &Value) -> usize {
     let mut case = Case::<T> { reference, name, case, compared: 0, number: PhantomData };
     check(&mut case);
