@@ -6,7 +6,7 @@ use crate::predictive::Predictive;
 /// A model's outputs under every posterior draw: (draws, rows, ..), where .. are the axes of the model's output after
 /// the first.
 ///
-/// [`Likelihood::predictive`] turns it into a predictive distribution.
+/// [`Likelihood::predictive`](crate::Likelihood::predictive) turns them into a predictive distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs<T: Real = f32> {
     tensor: Tensor<T>,

@@ -31,8 +31,9 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
 /// assert_eq!(y.to_tensor().shape(), [8, 5, 2]);
 /// ```
 ///
-/// `E` is the estimator's type: [`Local`], [`Flipout`] or [`Sample`], whose compatibility with a model the compiler
-/// checks ([`Suits`]), or a value of [`Estimator`], which is checked at run time, as each weight is used.
+/// `E` is the estimator's type: [`Local`](crate::Local), [`Flipout`](crate::Flipout) or [`Sample`](crate::Sample),
+/// whose compatibility with a model the compiler checks ([`Suits`](crate::Suits)), or a value of [`Estimator`], which
+/// is checked at run time as each weight is used.
 #[derive(Debug)]
 #[must_use]
 pub struct Drawing<'n, T: Real = f32, E = Estimator> {

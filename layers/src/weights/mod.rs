@@ -110,8 +110,8 @@ impl<T: Real> Weights<T> {
     }
 
     /// Maps the weights to unconstrained space, each by its [`Space`], for algorithms that need unbounded values, such
-    /// as HMC. A model [at](crate::Bayesian::at) these maps them back on the tape, and [`Drawn::log_jacobian`] is the
-    /// log-Jacobian of that map.
+    /// as HMC. A model [at](crate::Bayesian::at) these maps them back on the tape, and
+    /// [`Drawn::log_jacobian`](crate::Drawn::log_jacobian) is that map's log-Jacobian.
     ///
     /// # Errors
     /// If an element is outside of its space.

@@ -14,7 +14,7 @@ fn an_optimiser_trains_one_model() {
     let before = parameters(&other);
     let error = elbo.fit(&mut other, &data, Epochs(1)).unwrap_err();
     assert!(matches!(error, TrainError::Options(_)), "{error}");
-    let expected = "Adam: this optimiser has trained another model, and has no state for `hidden.0.weight.mean`";
+    let expected = "Adam: this optimiser has trained another model and has no state for `hidden.0.weight.mean`";
     assert!(error.to_string().contains(expected), "{error}");
     assert_eq!(parameters(&other), before);
     // A model with fewer tensors, and one with another scalar type.
