@@ -23,7 +23,7 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
 
     let mut training = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .seed(options.seed)
         .threads(options.threads());
     let (mut epochs, mut history) = (Vec::with_capacity(options.epochs), Vec::new());
@@ -44,7 +44,7 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
         elbo_standard_error: bound.standard_error,
         elbo_without_learning: -(train.len() as f64) * (classes as f64).ln(),
         kl_terms: kl_terms(&model, model.kl_terms()),
-        parameters: model.parameters(),
+        parameters: model.num_parameters(),
         test: Scores::of(&predicted, test.targets()),
         entropy_right,
         entropy_wrong,

@@ -1,11 +1,11 @@
-//! The cost of separate gradients for the likelihood and the divergence: `Loss::backward_apart` beside `Loss::backward`,
-//! for the same step, on one thread and on two.
+//! The cost of separate gradients of likelihood and divergence: `Loss::backward_apart` against `Loss::backward` on the
+//! same step, on one thread and on two.
 //!
 //! `cargo bench -p elbo --bench apart`
 //!
-//! Everything is f32. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10 with relu, categorical, batch 128;
-//! `volumes` is conv 3×3×3 1→32, relu, conv 3×3×3 32→32, relu, global average and dense to 10 on 16 volumes of 12³. The
-//! more often a weight is used, the smaller the relative cost of its divergence's gradient.
+//! Everything is f32. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10 with relu, categorical, batch
+//! 128; `volumes` is conv 3×3×3 1→32, relu, conv 3×3×3 32→32, relu, global average and dense to 10 on 16 volumes of
+//! 12³. The more often a weight is used, the smaller the share of its divergence's gradient.
 
 mod networks;
 
@@ -32,15 +32,15 @@ impl Volumes {
 }
 
 /// Times both backward passes over one recorded step.
-fn backward_passes<M>(criterion: &mut Criterion, name: &str, model: &M, x: &Tensor)
+fn sweeps<M>(criterion: &mut Criterion, name: &str, model: &M, x: &Tensor)
 where
     M: Layer + Bayesian<Scalar = f32> + Sync,
 {
     let labels: Vec<usize> = (0..x.shape()[0]).map(|i| i * 7 % 10).collect();
     for threads in [1, 2] {
         for apart in [false, true] {
-            let mode = if apart { "apart" } else { "together" };
-            criterion.bench_function(&format!("{name}, {threads} threads, {mode}"), |bencher| {
+            let how = if apart { "apart" } else { "together" };
+            criterion.bench_function(&format!("{name}, {threads} threads, {how}"), |bencher| {
                 with_threads(threads, || {
                     let tape = Tape::new();
                     let net = model.draw(&tape, Key::new(1));
@@ -61,17 +61,17 @@ where
     }
 }
 
-fn inputs<const N: usize>(shape: [usize; N]) -> Tensor {
+fn numbers<const N: usize>(shape: [usize; N]) -> Tensor {
     Tensor::from_fn(shape, |i| (i as f64 * 0.731).sin())
 }
 
 fn all(criterion: &mut Criterion) {
     for width in [400, 1200] {
-        backward_passes(criterion, &format!("mlp-{width}"), &classifier(width), &inputs([128, 784]));
+        sweeps(criterion, &format!("mlp-{width}"), &classifier(width), &numbers([128, 784]));
     }
     let convolution = |channels| Conv3d::new(channels, 32, [3; 3]).padding([1; 3]);
     let model = Volumes { convolutions: [convolution(1), convolution(32)], head: Dense::new(32, 10) };
-    backward_passes(criterion, "volumes", &model, &inputs([16, 1, 12, 12, 12]));
+    sweeps(criterion, "volumes", &model, &numbers([16, 1, 12, 12, 12]));
 }
 
 criterion_group! {

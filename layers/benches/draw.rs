@@ -1,5 +1,5 @@
-//! Nanoseconds per weight, in f32 on one thread: a draw with its divergence, the backward pass through both, and Adam; in
-//! the second-level cache and out of every cache.
+//! Nanoseconds per weight, in f32 on one thread: a draw with its divergence, the backward pass through both, and Adam;
+//! with weights in the L2 cache and in memory.
 //!
 //! `cargo bench -p elbo --bench draw` (`ELBO_SIMD=portable` or `avx2` for the lower levels)
 
@@ -16,19 +16,19 @@ struct Single {
 }
 
 fn draws(criterion: &mut Criterion) {
-    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the global pool is not initialised yet");
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("nothing used the threads before");
     for (place, weights) in [("in L2", 1 << 14), ("out of cache", 1 << 22)] {
         let mut group = criterion.benchmark_group(place);
         group.throughput(Throughput::Elements(weights as u64)).sample_size(20);
         let mut model = Single { weight: MeanField::new([weights / 128, 128]) };
-        forward(&mut group, &model);
-        backward(&mut group, &model);
+        there(&mut group, &model);
+        back(&mut group, &model);
         update(&mut group, &mut model);
         group.finish();
     }
 }
 
-fn forward(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
+fn there(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
     let (mut tape, mut step) = (Tape::new(), 0);
     group.bench_function("draw and KL", |bencher| {
         bencher.iter(|| {
@@ -39,8 +39,8 @@ fn forward(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
     });
 }
 
-/// A sum replaces the network: its backward pass writes the weight's adjoint once.
-fn backward(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
+/// A sum takes the place of a network: its backward pass only writes the weight's adjoint.
+fn back(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
     let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
     let loss = loss(model, &tape, 0);
     group.bench_function("backward of both", |bencher| {
@@ -55,9 +55,9 @@ fn backward(group: &mut BenchmarkGroup<'_, WallTime>, model: &Single) {
 fn update(group: &mut BenchmarkGroup<'_, WallTime>, model: &mut Single) {
     let (mut tape, mut gradients, mut adam) = (Tape::new(), Gradients::of(model), Adam::new(1e-3));
     group.bench_function("Adam", |bencher| {
-        bencher.iter_custom(|iterations| {
+        bencher.iter_custom(|times| {
             let mut spent = Duration::ZERO;
-            for step in 0..iterations {
+            for step in 0..times {
                 tape.reset();
                 loss(model, &tape, step as usize).backward(&mut gradients);
                 let start = Instant::now();

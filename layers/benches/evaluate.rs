@@ -1,5 +1,5 @@
-//! `Elbo::evaluate`, the evidence lower bound of 784-400-400-10 with relu on a training set, in f32: by default 60,000
-//! examples and 64 draws of the weights; the time is proportional to both. Prints seconds and the bound.
+//! The evidence lower bound of 784-400-400-10 with relu on a training set, `Elbo::evaluate`, in f32: 60,000 examples
+//! and 64 draws of the weights by default; the time is proportional to both. Prints seconds and the bound.
 //!
 //! `cargo bench -p elbo --bench evaluate -- [--rows 60000] [--draws 64] [--threads 2]`
 

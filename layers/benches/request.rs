@@ -1,5 +1,5 @@
-//! One request to a service: one row through 784-400-400-10 with relu, 64 draws of the weights, in f32, on one and on two
-//! threads. The weights are drawn for each request, or kept, or outputs are sampled instead.
+//! One request to a prediction service: one row through 784-400-400-10 with relu, 64 draws of the weights, in f32, on
+//! one and on two threads. With weights drawn for each request, with kept draws, and with sampled outputs.
 //!
 //! `cargo bench -p elbo --bench request`
 

@@ -1,8 +1,8 @@
-//! One training step: the weights drawn, forward, mean NLL + KL/N, backward, and Adam, on one and on two threads.
+//! One training step: draw, forward, mean NLL + KL/N, backward and Adam, on one and on two threads.
 //!
 //! `cargo bench -p elbo --bench step`
 //!
-//! Everything is f32 and the inputs are in memory. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10
+//! Everything is f32 and the inputs lie in memory. `mlp-400` and `mlp-1200` are 784-400-400-10 and 784-1200-1200-10
 //! with relu, categorical, batch 128, N = 60,000; `small` is 1-50-50-1 with tanh, squared error, batch 32, N = 1,000.
 
 mod networks;
@@ -28,11 +28,11 @@ impl Curve {
     }
 }
 
-fn inputs(shape: [usize; 2]) -> Tensor {
+fn numbers(shape: [usize; 2]) -> Tensor {
     Tensor::from_fn(shape, |i| (i as f64 * 0.731).sin())
 }
 
-/// Times steps of `model` on one batch of a training set of `examples` examples, on the current thread pool.
+/// Times steps of `model` on one batch, of a training set of `examples` examples, on the pool that this is called in.
 fn steps<M, L>(
     criterion: &mut Criterion,
     name: &str,
@@ -67,17 +67,17 @@ fn all(criterion: &mut Criterion, threads: usize) {
     for width in [400, 1200] {
         let labels = (0..128).map(|i| i * 7 % 10).collect();
         let name = format!("mlp-{width}, {threads} threads");
-        steps(criterion, &name, classifier(width), Categorical, 60_000, inputs([128, 784]), labels);
+        steps(criterion, &name, classifier(width), Categorical, 60_000, numbers([128, 784]), labels);
     }
     let curve = Curve { hidden: [Dense::new(1, 50), Dense::new(50, 50)], head: Dense::new(50, 1) };
-    // With variance ½, the Gaussian NLL is (y − f)² plus a constant.
+    // (y − f)² is the Gaussian NLL with variance ½, up to a constant.
     let squared_error = Gaussian::new(0.5f64.sqrt());
     let name = format!("small, {threads} threads");
-    steps(criterion, &name, curve, squared_error, 1000, inputs([32, 1]), inputs([32, 1]));
+    steps(criterion, &name, curve, squared_error, 1000, numbers([32, 1]), numbers([32, 1]));
 }
 
 fn main() {
-    // Everything runs inside the pool, because a system takes a while to give each new thread its own core.
+    // Run everything within the pool: the system takes a while to move newly started threads to separate cores.
     for threads in [1, 2] {
         with_threads(threads, || {
             all(&mut Criterion::default().sample_size(20).configure_from_args(), threads);

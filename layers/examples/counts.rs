@@ -27,34 +27,32 @@ impl Univariate for Poisson {
         log_rate[0].exp()
     }
     fn variance(&self, log_rate: &[f64]) -> f64 {
-        log_rate[0].exp()
+        self.mean(log_rate)
     }
     fn cdf(&self, log_rate: &[f64], count: f64) -> f64 {
-        let (rate, mut p, mut sum) = (log_rate[0].exp(), (-log_rate[0].exp()).exp(), 0.0);
-        for k in 1..=(count.floor() + 1.0) as u32 {
-            sum += p;
-            p *= rate / f64::from(k);
-        }
-        sum
+        let rate = log_rate[0].exp();
+        let p = std::iter::successors(Some((1, (-rate).exp())), |&(k, p)| Some((k + 1, p * rate / f64::from(k))));
+        p.take((count.floor() + 1.0) as usize).map(|(_, p)| p).sum()
     }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let lines = TABLE.lines().skip(1).map(|line| line.split_once(',').expect("two columns"));
-    let (years, counts): (Vec<f64>, Vec<f32>) =
-        lines.map(|(year, n)| (year.parse().unwrap(), n.parse().unwrap())).unzip();
+    let (mut years, mut counts) = (Vec::new(), Vec::new());
+    for line in TABLE.lines().skip(1) {
+        let (year, count) = line.split_once(',').ok_or("a line without a comma")?;
+        years.push(year.parse::<f64>()?);
+        counts.push(count.parse::<f32>()?);
+    }
     // The logarithm of the rate is a line plus a wave: its features are t, sin t and cos t.
     let features = |i: usize| [|t| t, f64::sin, f64::cos][i % 3]((years[i / 3] - 1906.5) / 28.0);
-    let x = Tensor::from_fn([years.len(), 3], features);
-    let train = Examples::new(x, Tensor::new([years.len(), 1], counts))?;
+    let train = Examples::new(Tensor::from_fn([years.len(), 3], features), Tensor::new([years.len(), 1], counts))?;
     let mut model = Dense::new(3, 1).initial_sd(0.1);
     Elbo::new(Poisson).optimizer(Adam::new(1e-2)).fit(&mut model, &train, Epochs(500))?;
 
     let predicted = model.predict(&Poisson, train.inputs(), Draws(200));
     let ((lower, upper), (rate, sd)) = (predicted.interval(0.9), (predicted.mean(), predicted.epistemic_sd()));
     for i in (0..years.len()).step_by(20) {
-        let (year, from, to) = (years[i], lower[i], upper[i]);
-        println!("{year}: {:.2} ± {:.2} explosions a year, 90 % interval of the count {from} to {to}", rate[i], sd[i]);
+        println!("{}: {:.2} ± {:.2} a year, 90 % in {} to {}", years[i], rate[i], sd[i], lower[i], upper[i]);
     }
     println!("{:.0} % of the counts are inside", 100.0 * predicted.coverage(train.targets(), 0.9));
     Ok(())

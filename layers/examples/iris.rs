@@ -31,14 +31,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let data = Examples::new(Tensor::new([labels.len(), 4], inputs), labels)?;
     let (train, test) = data.split(0.7, 1)?;
-    let scaling = Scaling::of(train.inputs()); // mean 0 and standard deviation 1 in every column of the training data
+    let scaling = Scaling::fit(train.inputs()); // mean 0 and standard deviation 1 in every column of the training data
     let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
 
     let mut model = Classifier { hidden: Dense::new(4, 16).initial_sd(0.1), head: Dense::new(16, 3).initial_sd(0.1) };
     let (epochs, batch) = (400, 32);
     let steps = epochs * train.len().div_ceil(batch);
     let mut elbo = Elbo::new(Categorical)
-        .batch(batch)
+        .batch_size(batch)
         .optimizer(Adam::new(2e-2))
         .schedule(Schedule::cosine(steps))
         .estimator(Estimator::Local);
@@ -48,12 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let predictions = model.predict(&Categorical, test.inputs(), Draws(200));
     let y = test.targets();
-    println!(
-        "accuracy {:.3}, NLL {:.3} nats, ECE {:.3}",
-        predictions.accuracy(y),
-        predictions.nll(y),
-        predictions.ece(y, 10)
-    );
+    println!("accuracy {:.3}, NLL {:.3} nats", predictions.accuracy(y), predictions.nll(y));
+    println!("expected calibration error {:.3}", predictions.ece(y, 10));
     for (flower, unknown) in predictions.mutual_information().iter().enumerate().take(5) {
         println!("flower {flower}: {:.3?}, {unknown:.3} nats unknown about the weights", predictions.row(flower));
     }

@@ -96,7 +96,7 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use infer::LogJoint;
-pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
+pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
 pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
@@ -138,10 +138,10 @@ pub mod prelude {
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
         HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
         LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
-        MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
+        Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
         PredictFromPosterior, Prior, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture, Schedule,
         Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate, Var, WarmUp,
-        Watch, Weight, Weights, bayesian,
+        Weight, Weights, bayesian,
     };
 }
 

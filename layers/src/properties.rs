@@ -1,25 +1,26 @@
-//! Answers to yes-or-no questions about a model, found by the compiler from the model's type.
+//! Properties of a model that the compiler derives from its type: closed-form KL, independent examples, compatible
+//! estimators.
 
 use std::marker::PhantomData;
 
-/// `Yes`, or `No` with the name of what said so, or in between: `Approximate`.
+/// The value of a property, as a type: `Yes`, `No<Why>`, or `Approximate<Why>`. `Why` is the type responsible.
 pub trait Verdict {
-    /// Both must say yes. The first `No` names itself; where there is none, the first `Approximate`.
+    /// The property of two parts together: the first `No`, or else the first `Approximate`, or else `Yes`.
     type And<B: Verdict>: Verdict;
 
-    /// The answer after `Approximate<Why>` was given.
+    /// The property of two parts, of which the first is `Approximate<Why>`.
     type After<Why: ?Sized>: Verdict;
 }
 
-/// The answer is yes.
+/// The property holds.
 #[derive(Debug)]
 pub struct Yes;
 
-/// The answer is yes, but for an approximation or a bound in place of the number itself, because of `Why`.
+/// The property holds, with an approximation or a bound in place of the exact value, because of `Why`.
 #[derive(Debug)]
 pub struct Approximate<Why: ?Sized>(PhantomData<Why>);
 
-/// The answer is no, because of `Why`.
+/// The property does not hold, because of `Why`.
 #[derive(Debug)]
 pub struct No<Why: ?Sized>(PhantomData<Why>);
 
@@ -38,24 +39,26 @@ impl<Why: ?Sized> Verdict for No<Why> {
     type After<Earlier: ?Sized> = No<Why>;
 }
 
-/// The verdict that examples of a batch do not influence each other.
+/// The property that the examples of a batch do not influence each other.
 #[diagnostic::on_unimplemented(
     message = "this model couples the examples of a batch: `{Self}`",
     label = "needs every example treated independently",
-    note = "batch normalisation in training mode makes one example's output depend on the others; use group, layer, instance or RMS normalisation"
+    note = "batch normalisation in training mode makes one example's output depend on the others; use group, layer, \
+            instance or RMS normalisation"
 )]
 pub trait Independent: Verdict {}
 
 impl Independent for Yes {}
 
-/// The verdict that a KL divergence has a closed form: its own, or that of a published approximation or bound.
+/// The property that a KL divergence has a closed form: an exact one, or a published approximation or bound.
 #[diagnostic::on_unimplemented(
     message = "the KL divergence of this model has no closed form: `{Self}`",
     label = "`kl()` without a tape needs a closed form for every weight",
-    note = "`kl_estimate(key, draws)` gives it with its standard error, and the draw's `kl()` estimates it from the weights drawn"
+    note = "`kl_estimate(key, draws)` gives it with its standard error, and the draw's `kl()` estimates it from the \
+            weights drawn"
 )]
 pub trait ClosedForm: Verdict {
-    /// Whether the form is the divergence's own.
+    /// Whether the closed form is exact.
     const IS_EXACT: bool;
 }
 

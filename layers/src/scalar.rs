@@ -1,37 +1,38 @@
-//! Numbers converted to a model's scalar type, and what does not fit there.
+//! Converts `f64` options to a model's scalar type, with an error if they overflow or underflow.
 
 use std::fmt::Display;
 
 use crate::engine::Real;
 
-/// x, the number called `what`, in the number type of a model.
+/// Converts x, which error messages call `what`, to a model's scalar type.
 ///
 /// # Panics
-/// If it is not finite there, or has become zero.
+/// If it is infinite or NaN in `T`, or rounds to zero.
 #[track_caller]
-pub(crate) fn held<T: Real>(what: impl Display, x: f64) -> T {
-    match try_held(what, x) {
-        Ok(held) => held,
+pub(crate) fn to_scalar<T: Real>(what: impl Display, x: f64) -> T {
+    match try_to_scalar(what, x) {
+        Ok(scalar) => scalar,
         Err(mistake) => panic!("{mistake}"),
     }
 }
 
-/// The same.
+/// [`to_scalar`] without panicking.
 ///
 /// # Errors
-/// What is wrong.
-pub(crate) fn try_held<T: Real>(what: impl Display, x: f64) -> Result<T, String> {
-    let held = T::from_f64(x);
-    if held.is_finite() && (held != T::ZERO || x == 0.0) {
-        return Ok(held);
+/// Where [`to_scalar`] panics.
+pub(crate) fn try_to_scalar<T: Real>(what: impl Display, x: f64) -> Result<T, String> {
+    let scalar = T::from_f64(x);
+    if scalar.is_finite() && (scalar != T::ZERO || x == 0.0) {
+        return Ok(scalar);
     }
     let name = T::NAME;
     Err(format!(
-        "{what} of {x:e} is {held} in {name}; take one that {name} can hold, or a model in a wider number type"
+        "{what} of {x:e} is {scalar} in {name}; use a value that {name} can represent, or a model in a wider scalar \
+         type"
     ))
 }
 
-/// 1/sd of the prior called `prior`, for weights in `T`. Of a wide prior it may be zero.
+/// 1/sd of the prior called `prior`, for weights in `T`. It may round to zero for a wide prior.
 ///
 /// # Panics
 /// If it is not finite in `T`.
@@ -39,8 +40,8 @@ pub(crate) fn try_held<T: Real>(what: impl Display, x: f64) -> Result<T, String>
 pub(crate) fn inverse<T: Real>(prior: &str, sd: f64) -> f64 {
     assert!(
         T::from_f64(sd.recip()).is_finite(),
-        "{prior}: a standard deviation of {sd:e} is too small for weights in {}, which cannot hold its reciprocal; take a \
-         wider prior, or a model in a wider number type",
+        "{prior}: a standard deviation of {sd:e} is too small for weights in {}, whose range its reciprocal exceeds; \
+         use a wider prior, or a model in a wider scalar type",
         T::NAME
     );
     sd.recip()

@@ -1,20 +1,20 @@
-//! Sums of scalars on a tape, many in one operation.
+//! Sums many scalars on a tape with few operations, such as the divergences of a model's weights.
 
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
-/// Terms that one operation adds up, in double precision.
+/// The number of terms that one operation sums, in double precision.
 const TOGETHER: usize = 16;
 
-/// A sum of scalars that is not recorded term by term: of the divergences of a model's weights, say.
+/// A sum of scalars, recorded as one operation for up to [`TOGETHER`] terms.
 pub(crate) struct Terms<'t, T: Real> {
-    /// The first `count` are terms.
+    /// Only the first `count` are terms.
     terms: Option<[Var<'t, T>; TOGETHER]>,
     count: usize,
 }
 
 impl<'t, T: Real> Terms<'t, T> {
-    /// Without a term yet.
+    /// An empty sum.
     pub(crate) fn new() -> Self {
         Terms { terms: None, count: 0 }
     }
@@ -23,7 +23,8 @@ impl<'t, T: Real> Terms<'t, T> {
     pub(crate) fn add(&mut self, term: Var<'t, T>) {
         assert!(
             term.len() == 1,
-            "`Drawn::each_kl` gave a divergence of shape {:?}; it must be one number, summed over the elements of a weight",
+            "`Drawn::each_kl` returned a divergence of shape {:?}; it must be one number, the sum over a weight's \
+             elements",
             term.shape()
         );
         let terms = self.terms.get_or_insert([term; TOGETHER]);
@@ -34,7 +35,7 @@ impl<'t, T: Real> Terms<'t, T> {
         self.count += 1;
     }
 
-    /// The sum; nothing of no terms.
+    /// The sum; `None` for no terms.
     #[track_caller]
     pub(crate) fn var(&self) -> Option<Var<'t, T>> {
         self.terms.as_ref().map(|terms| sum(&terms[..self.count]))
@@ -75,7 +76,7 @@ mod tests {
     use crate::{Tape, Tensor};
 
     #[test]
-    fn any_number_of_terms_adds_up() {
+    fn sums_of_any_number_of_terms_are_right() {
         assert!(Terms::<f32>::new().var().is_none());
         for count in [1, 2, 15, 16, 17, 31, 32, 100] {
             let mut x: Tensor<f64> = Tensor::from_fn([count], |i| (i as f64).sin());

@@ -1,4 +1,4 @@
-//! From the second training step on, elbo allocates nothing.
+//! From the second training step on, training allocates nothing.
 
 mod common;
 
@@ -11,14 +11,14 @@ use elbo::Tempering;
 use elbo::engine::kernels::gemm::is_inside;
 use elbo::prelude::*;
 
-/// Counts allocations: those of the GEMM library, which brings its own scratch memory, apart.
+/// Counts allocations, separately for the GEMM library, which has its own scratch memory.
 struct Counting;
 
 static OURS: AtomicUsize = AtomicUsize::new(0);
 static GEMM: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// Whether this thread takes a step: the test harness, on other threads, allocates when it likes.
+    /// Whether this thread takes a step: the test harness allocates on other threads at any time.
     static STEPPING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -51,7 +51,7 @@ where
     under(&Objective::new(1000), model, inputs, classes, how)
 }
 
-/// The same, under any objective.
+/// [`allocations`] with any objective.
 fn under<M>(
     objective: &Objective,
     mut model: M,
@@ -110,7 +110,7 @@ fn families() -> Vec<(&'static str, Vec<(usize, usize)>)> {
     ]
 }
 
-// One test: the counters are the process's.
+// A single test, because the counters are per process.
 #[test]
 fn no_allocation_per_step() {
     let plain = Drawing::new(Key::new(1));

@@ -221,7 +221,7 @@ fn containers_are_generic_over_layers() {
     assert_eq!(output(&stack).len(), 2);
 }
 
-/// A field that is compiled away is in none of the walks; other derives stand where they like.
+/// A field that is compiled away is in none of the walks; other derives may be placed anywhere.
 #[derive(Clone)]
 #[bayesian]
 #[derive(Debug)]

@@ -111,7 +111,7 @@ pub mod visible {
         model.each_kl(&Path::ROOT, &mut |_, nats| terms += usize::from(nats.is_finite()));
         fn is<V: Verdict>() {}
         is::<M::Exact>();
-        (terms, model.parameters() > 0)
+        (terms, model.num_parameters() > 0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many trainings at once, in rayon pools and from threads of the standard library.
+//! Many trainings at once, in rayon pools and from `std` threads: equal results and few threads.
 
 mod common;
 
@@ -9,15 +9,15 @@ use common::{Classifier, classifier, examples};
 use elbo::prelude::*;
 use rayon::prelude::*;
 
-/// Threads of this process, where the system shows them.
+/// The number of threads of this process, if the system provides it.
 fn threads_of_process() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// What a fit of one small model leads to, and the threads that were there at its end.
+/// The parameters after a fit of a small model; records the most threads seen at its end.
 fn fit(start: &Classifier, data: &Examples<f32, Vec<usize>>, threads: usize, most: &AtomicUsize) -> Vec<u32> {
     let mut model = start.clone();
-    let mut elbo = Elbo::new(Categorical).seed(7).batch(4).threads(threads).quiet();
+    let mut elbo = Elbo::new(Categorical).seed(7).batch_size(4).threads(threads).quiet();
     elbo.fit(&mut model, data, Epochs(1)).unwrap();
     most.fetch_max(threads_of_process(), Ordering::Relaxed);
     let mut bits = Vec::new();
@@ -25,7 +25,7 @@ fn fit(start: &Classifier, data: &Examples<f32, Vec<usize>>, threads: usize, mos
     bits
 }
 
-// One test: the threads are the process's.
+// A single test, because threads are counted per process.
 #[test]
 fn fits_in_parallel_end_alike_and_start_few_threads() {
     let (x, labels) = examples(8, 3, 2);
@@ -45,7 +45,7 @@ fn fits_in_parallel_end_alike_and_start_few_threads() {
         }
     }
 
-    // All callers are there before the first fit begins.
+    // All callers start before the first fit.
     let (callers, most, before) = (200, AtomicUsize::new(0), threads_of_process());
     let ready = Barrier::new(callers);
     let call = |i: usize| {

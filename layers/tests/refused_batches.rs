@@ -1,4 +1,5 @@
-//! What `fit` says of a batch that a layer refuses for its size: before the first step.
+//! Batches that make the forward panic are an error of `fit`: before the first step for a batch size, with the
+//! location.
 
 mod common;
 
@@ -42,7 +43,7 @@ fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
     all
 }
 
-/// What a `fit` of this model says that must change neither the model nor what trains it.
+/// The error of a `fit`, which must change neither the model nor the `Elbo`.
 fn refusal(elbo: &mut Elbo<Categorical>, model: &mut Normalised, rows: usize) -> TrainError {
     let before = (parameters(model), format!("{elbo:?}"));
     let error = elbo.fit(model, &data(rows), Epochs(2)).unwrap_err();
@@ -58,13 +59,13 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
     let TrainError::Batch { batch: 2, batches: 2, rows: 1, place: Some(place), message, .. } = &error else {
         panic!("{error}");
     };
-    assert!(place.contains("refused_batches.rs:"), "the line that the user wrote, not {place}");
+    assert!(place.contains("refused_batches.rs:"), "the place must be the user's line, not {place}");
     assert!(message.contains("batch_norm: x of shape [1, 6]") && message.contains("at least 2"), "{message}");
     let said = error.to_string();
-    assert!(said.contains(place) && said.contains(message) && said.contains(".batch(..)"), "{said}");
+    assert!(said.contains(place) && said.contains(message) && said.contains(".batch_size(..)"), "{said}");
 
-    // Another size of batch mends it.
-    let report = elbo.clone().batch(43).fit(&mut model, &data(129), Epochs(2));
+    // Another batch size fixes it.
+    let report = elbo.clone().batch_size(43).fit(&mut model, &data(129), Epochs(2));
     assert_eq!(report.unwrap().epochs.len(), 2);
     assert!(elbo.evaluate(&model, &data(129), Draws(2)).is_ok(), "running statistics need no second row");
 }
@@ -73,7 +74,7 @@ fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_st
 fn a_batch_is_refused_in_a_rayon_pool_too() {
     let (held, pool) = (data(9), rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
     let refused = |threads: usize| {
-        let mut elbo = Elbo::new(Categorical).batch(8).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(8).threads(threads).quiet();
         matches!(elbo.fit(&mut normalised(), &held, Epochs(1)), Err(TrainError::Batch { place: Some(_), .. }))
     };
     let fits = || (0..100).into_par_iter().filter(|fit| refused(1 + fit % 3)).count();
@@ -83,23 +84,22 @@ fn a_batch_is_refused_in_a_rayon_pool_too() {
 #[test]
 fn batches_that_are_all_too_small_are_refused() {
     for (rows, batch) in [(1, 128), (5, 1)] {
-        let mut elbo = Elbo::new(Categorical).batch(batch).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(batch).quiet();
         let error = refusal(&mut elbo, &mut normalised(), rows);
         assert!(matches!(error, TrainError::Batch { batch: 1, batches, rows: 1, .. } if batches == rows), "{error}");
     }
 }
 
 #[test]
-fn examples_to_validate_on_are_tried_too() {
+fn the_forward_is_tried_on_the_validation_set_too() {
     let (train, held_out) = (data(20), data(13));
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
-    let mut elbo = Elbo::new(Categorical).batch(10).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(10).quiet();
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
-    // As if somebody had written the size of a batch into the model.
+    // As if the batch size were hard-coded in the model.
     let error = training.run_with(Epochs(2), |net, x| net.forward(x.reshape([10, 4]))).unwrap_err();
-    let TrainError::Batch { examples: "examples to validate on", batch: 2, batches: 2, rows: 3, place, .. } = &error
-    else {
+    let TrainError::Batch { examples: "validation set", batch: 2, batches: 2, rows: 3, place, .. } = &error else {
         panic!("{error}");
     };
     assert!(place.as_ref().unwrap().contains("refused_batches.rs"), "{error}");
@@ -107,11 +107,11 @@ fn examples_to_validate_on_are_tried_too() {
 }
 
 #[test]
-fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
+fn the_forward_is_tried_once_for_each_batch_size_on_any_number_of_threads() {
     for (rows, forwards) in [(20, 1), (23, 2), (7, 1)] {
         for threads in [1, 2] {
             let ran = AtomicUsize::new(0);
-            let mut elbo = Elbo::new(Categorical).batch(10).threads(threads).quiet();
+            let mut elbo = Elbo::new(Categorical).batch_size(10).threads(threads).quiet();
             let report = elbo.fit_with(&mut Dense::new(4, 2), &data(rows), Epochs(0), |net, x| {
                 ran.fetch_add(1, Ordering::Relaxed);
                 net.forward(x)
@@ -121,7 +121,7 @@ fn the_forward_is_run_once_for_each_size_of_batch_and_on_several_threads() {
     }
 }
 
-/// Runs one test of this file in a process of its own, in which `ROLE` is set.
+/// Runs one test of this file in a separate process, in which `ROLE` is set.
 fn process(test: &str) -> Output {
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args(["--exact", test, "--nocapture"]).env(ROLE, "1").output().unwrap()
@@ -130,8 +130,8 @@ fn process(test: &str) -> Output {
 const ROLE: &str = "ELBO_TEST_REFUSED";
 
 #[test]
-fn other_panics_are_errors_with_their_place_and_message() {
-    let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+fn other_panics_are_errors_with_their_location_and_message() {
+    let mut elbo = Elbo::new(Categorical).batch_size(8).quiet();
     let mut model = Dense::new(4, 2);
     let before = parameters(&model);
     let error = elbo.fit_with(&mut model, &data(9), Epochs(1), |net, x| {
@@ -153,7 +153,7 @@ fn other_panics_are_errors_with_their_place_and_message() {
     assert!(matches!(error, TrainError::Forward { batch: 1, batches: 1, .. }) && said.contains("[9, 4]"), "{said}");
     assert!(said.contains("[2, 5]"), "{said}");
 
-    // Of the examples to validate on.
+    // A panic on the validation set.
     let (train, held_out) = (data(10), data(13));
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(2));
     let rows = std::sync::Mutex::new(Vec::new());
@@ -163,24 +163,24 @@ fn other_panics_are_errors_with_their_place_and_message() {
         net.forward(x)
     });
     let error = error.unwrap_err();
-    assert!(matches!(error, TrainError::Forward { examples: "examples to validate on", batch: 1, .. }), "{error}");
+    assert!(matches!(error, TrainError::Forward { examples: "validation set", batch: 1, .. }), "{error}");
     assert_eq!(parameters(&model), before);
 }
 
 #[test]
-fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
+fn a_batch_whose_values_make_the_forward_panic_is_an_error_at_its_step() {
     let (mut x, labels) = examples(20, 4, 2);
     x.data_mut()[19 * 4] = 1000.0;
     let data = Examples::new(x, labels).unwrap();
     let fit = |threads: usize| {
         let mut model = Dense::new(4, 2);
         let before = parameters(&model);
-        let mut elbo = Elbo::new(Categorical).batch(5).threads(threads).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(5).threads(threads).quiet();
         let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
             assert!(x.value().iter().all(|&x| x < 100.0), "a number of 100 or more");
             net.forward(x)
         });
-        // With this seed the batch is not the first, so steps were taken, and are kept.
+        // With this seed the batch is not the first, so earlier steps were taken and are kept.
         assert_ne!(parameters(&model), before);
         error.unwrap_err()
     };
@@ -192,9 +192,9 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
         assert!(inputs == &[5, 4] && place.contains("refused_batches.rs:"), "{error}");
         assert_eq!(message, "a number of 100 or more");
     }
-    // After the last step its batch is looked at once more: the trial, the step, and this.
+    // After the last step its batch is evaluated once more: the trial, the step, and this third run.
     let (ran, mut model) = (AtomicUsize::new(0), Dense::new(4, 2));
-    let mut elbo = Elbo::new(Categorical).batch(20).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(20).quiet();
     let error = elbo.fit_with(&mut model, &data, Epochs(1), |net, x| {
         assert!(ran.fetch_add(1, Ordering::Relaxed) < 2, "a third time");
         net.forward(x)
@@ -202,16 +202,16 @@ fn a_batch_whose_numbers_are_refused_is_an_error_at_its_step() {
     let error = error.unwrap_err();
     assert!(matches!(&error, TrainError::Forward { batch: 1, message, .. } if message == "a third time"), "{error}");
 
-    // In a pool of others' tasks it is printed too, and the place is not known.
+    // In a shared pool the panic is printed too, and its location is unknown.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let error = pool.install(|| fit(2));
     assert!(matches!(&error, TrainError::Forward { message, .. } if message == "a number of 100 or more"), "{error}");
 }
 
 #[test]
-fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
+fn a_caught_panic_is_not_printed_and_one_of_another_thread_is() {
     if std::env::var_os(ROLE).is_some() {
-        let mut elbo = Elbo::new(Categorical).batch(8).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(8).quiet();
         let mut fit = || -> Result<Report, TrainError> {
             elbo.fit_with(&mut Dense::new(4, 2), &data(9), Epochs(1), |net, x| {
                 if x.shape()[0] == 1 {
@@ -223,15 +223,15 @@ fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
         };
         let error = fit().unwrap_err();
         assert!(matches!(&error, TrainError::Batch { message, .. } if message == "a refusal"), "{error}");
-        // Nothing is silenced for longer than the trial.
+        // Panics are silenced only during the trial.
         assert!(catch_unwind(|| panic!("afterwards")).is_err());
-        // Whoever puts a hook of their own in place hears of the refusal, and the place is not known.
+        // A hook installed by the program sees the panic, and its location is then unknown.
         std::panic::set_hook(Box::new(|info| eprintln!("heard {}", info.payload_as_str().unwrap())));
         let error = fit().unwrap_err();
         assert!(matches!(&error, TrainError::Batch { message, place: None, .. } if message == "a refusal"), "{error}");
         return;
     }
-    let output = process("a_refusal_is_not_printed_and_a_panic_of_another_thread_is");
+    let output = process("a_caught_panic_is_not_printed_and_one_of_another_thread_is");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     let (first, own) = said.split_once("heard").expect(&said);
@@ -240,7 +240,7 @@ fn a_refusal_is_not_printed_and_a_panic_of_another_thread_is() {
 }
 
 #[test]
-fn a_refusal_is_shown_alike_by_debug_and_by_display() {
+fn debug_and_display_of_the_errors_are_equal() {
     let error = refusal(&mut Elbo::new(Categorical).quiet(), &mut normalised(), 129);
     assert_eq!(format!("{error:?}"), error.to_string());
     let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0_usize]).unwrap_err();

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use elbo::data::Scaling;
 use elbo::{
-    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Schedule, Sgd, Tempering, Tensor, WarmUp, Watch,
+    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ fn refused<T: DeserializeOwned + Debug>(json: &str, why: &str) {
 #[test]
 fn every_setting_is_read_as_it_was_written() {
     round_trip(Epochs(20), "20");
-    round_trip(Watch::ValidationNll, r#""ValidationNll""#);
+    round_trip(Monitor::ValidationNll, r#""ValidationNll""#);
     round_trip(Estimator::Flipout, r#""Flipout""#);
     round_trip(
         Estimators::all(Estimator::Local).set("head.weight", Estimator::Sample),
@@ -39,11 +39,11 @@ fn every_setting_is_read_as_it_was_written() {
     round_trip(Clip::Norm(10.0), r#"{"Norm":10.0}"#);
     round_trip(Schedule::constant().warm_up(10), r#"{"shape":"Constant","warm_up":10}"#);
     round_trip(Schedule::cosine_to(0.1, 100), r#"{"shape":{"Cosine":{"steps":100,"floor":0.1}},"warm_up":0}"#);
-    round_trip(Schedule::stairs(3, 0.5), r#"{"shape":{"Stairs":{"every":3,"factor":0.5}},"warm_up":0}"#);
-    round_trip(Adam::new(1e-3).decay(0.8, 0.99), r#"{"rate":0.001,"betas":[0.8,0.99]}"#);
+    round_trip(Schedule::step(3, 0.5), r#"{"shape":{"Step":{"every":3,"factor":0.5}},"warm_up":0}"#);
+    round_trip(Adam::new(1e-3).betas(0.8, 0.99), r#"{"rate":0.001,"betas":[0.8,0.99]}"#);
     round_trip(Sgd::new(0.1).momentum(0.9), r#"{"rate":0.1,"momentum":0.9}"#);
     round_trip(Draws(64).seed(7).in_one_batch(), r#"{"count":64,"seed":7,"in_one_batch":true}"#);
-    let scaling = Scaling::of(&Tensor::<f64>::new([2, 2], [1.0, 10.0, 3.0, 50.0]));
+    let scaling = Scaling::fit(&Tensor::<f64>::new([2, 2], [1.0, 10.0, 3.0, 50.0]));
     round_trip(scaling, r#"{"shift":[2.0,30.0],"scale":[1.0,20.0]}"#);
 }
 
@@ -80,8 +80,8 @@ fn what_a_constructor_refuses_is_refused() {
 
 #[test]
 fn a_function_cannot_be_written() {
-    let error = serde_json::to_string(&KlWeight::of(|_, _| 1.0)).unwrap_err().to_string();
+    let error = serde_json::to_string(&KlWeight::from_fn(|_, _| 1.0)).unwrap_err().to_string();
     assert!(error.contains("KlWeight::Of cannot be serialized"), "{error}");
-    let error = serde_json::to_string(&Schedule::of(|_| 1.0)).unwrap_err().to_string();
+    let error = serde_json::to_string(&Schedule::from_fn(|_| 1.0)).unwrap_err().to_string();
     assert!(error.contains("cannot be serialized"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Models whose two walks disagree, and models that have changed their form: optimisers refuse both, and change nothing.
+//! Models whose `visit` and `visit_mut` disagree or whose shapes changed: optimisers refuse them and change nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,7 +6,7 @@ use elbo::engine::{Visitor, VisitorMut};
 use elbo::prelude::*;
 use elbo::{Gradients, Optimizer, Parameters, Path, Role, Sgd};
 
-/// Runs `mistake`, which must panic with a message of all these `words`.
+/// Runs `mistake`, which must panic with a message that contains all `words`.
 #[track_caller]
 fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     let payload = catch_unwind(AssertUnwindSafe(mistake)).err().expect("a panic");
@@ -14,7 +14,7 @@ fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     words.iter().for_each(|word| assert!(message.contains(word), "`{message}` does not say `{word}`"));
 }
 
-/// Two tensors, of which `visit_mut` shows the second, in what role, and then the first.
+/// Two tensors, which `visit_mut` visits in the opposite order, with these roles.
 struct Reversed {
     tensors: [Tensor; 2],
     roles: [Role; 2],
@@ -34,7 +34,7 @@ impl Parameters for Reversed {
     }
 }
 
-/// Tries a step with `optimizer` on models of two tensors of these lengths.
+/// Checks that a step of `optimizer` on a model of two tensors of these lengths is refused.
 fn refuses(mut optimizer: impl Optimizer, lengths: [usize; 2], roles: [Role; 2]) {
     let mut model = Reversed { tensors: lengths.map(|len| Tensor::full([len], 1.0)), roles };
     let mut gradients = Gradients::of(&model);
@@ -74,7 +74,7 @@ fn layers_that_were_swapped_do_not_get_each_others_gradients() {
     let (x, mut model) = (Tensor::full([1, 4], 0.5), layers());
     let mut gradients = Gradients::of(&model);
     model.swap(0, 2);
-    // As a model of its own, a vector tells its order.
+    // As one model, a vector has a fixed order, so the gradients notice.
     let words = ["these gradients are of another model", "stands behind", "Gradients::of(&model)"];
     {
         let tape = Tape::new();
@@ -82,7 +82,7 @@ fn layers_that_were_swapped_do_not_get_each_others_gradients() {
         let loss = net.iter().fold(tape.input(&x), |x, layer| layer.forward(x).tanh()).square().sum();
         panics(&words, || loss.backward(&mut gradients));
     }
-    // Layer by layer it does not, and then the optimiser finds it.
+    // Layer by layer they do not, but the optimiser does.
     sweep(&model, &x, &mut gradients);
     let before: Vec<Tensor> = model.iter().map(|layer| layer.weight.mean.clone()).collect();
     panics(&words, || Adam::new(0.1).step(&mut model, &mut gradients));
@@ -99,7 +99,7 @@ fn a_model_that_moves_keeps_its_gradients() {
         let before = model[0].weight.mean.clone();
         adam.step(&mut model, &mut gradients);
         assert_ne!(model[0].weight.mean, before);
-        // Its vector is another one now; the layers' tensors are where they were.
+        // The vector was moved; the layers' tensors were not.
         model = model.into_iter().collect::<Vec<_>>();
         model.reserve(100);
     }

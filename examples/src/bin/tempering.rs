@@ -160,7 +160,7 @@ fn train_model(
     model.initialise(Key::new(seed));
     let elbo = Elbo::new(Categorical)
         .optimizer(Adam::new(options.lr))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .seed(seed)
         .threads(threads)
         .quiet();

@@ -156,7 +156,7 @@ fn train<const D: usize>(
         .optimizer(Adam::new(options.lr))
         .schedule(Schedule::cosine(steps))
         .warm_up(WarmUp::linear((steps / 2).max(1)))
-        .batch(options.batch)
+        .batch_size(options.batch)
         .tempering(Tempering::Posterior(options.temperature))
         .seed(seed)
         .threads(threads)
@@ -219,7 +219,7 @@ fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: us
         elbo_standard_error: bound.standard_error,
         elbo_without_learning: -(data.train.len() as f64) * (CLASSES as f64).ln(),
         kl_terms: kl_terms(&model, model.kl_terms()),
-        parameters: model.parameters(),
+        parameters: model.num_parameters(),
         test: Scores::of(&predicted, data.test.targets()),
         entropy_right,
         entropy_wrong,
@@ -250,7 +250,7 @@ fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: us
 }
 
 fn diagnose<const D: usize>(model: &Scan<D>, data: &Volumes, options: &Options) -> Diagnosis {
-    Diagnose::new().draws(4).batch(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
+    Diagnose::new().draws(4).batch_size(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
 }
 
 fn majority_frequency(labels: &[usize]) -> f64 {

@@ -1,7 +1,7 @@
-//! The 8×8 optical digits: Alpaydin and Kaynak 1998, *Optical Recognition of Handwritten Digits*
-//! (UCI), in the table that scikit-learn ships: 64 pixels from 0 to 16 and the digit, a line each.
+//! The 8×8 optical digits: Alpaydin and Kaynak 1998, *Optical Recognition of Handwritten Digits* (UCI), in
+//! scikit-learn's CSV table: 64 pixels from 0 to 16 and the digit per line.
 //!
-//! Reading takes at most the memory that [all readers](elbo_engine::io) may take: 16 times the file's size and 1 MiB.
+//! Reading takes at most 16 times the file's size plus 1 MiB of memory, like [all readers](elbo_engine::io).
 
 use std::path::{Path, PathBuf};
 
@@ -15,14 +15,15 @@ pub const CLASSES: usize = 10;
 const SIDE: usize = 8;
 /// The darkest pixel.
 const DARKEST: u8 = 16;
-/// The longest line, which leaves room for spaces: 64 pixels of two digits, the digit, and what is between them are 194.
+/// The longest line allowed. 64 pixels of two digits, the label and the commas take 194 bytes; the rest is room for
+/// spaces.
 const LONGEST_LINE: usize = 1024;
 
-/// The most bytes of memory that a byte of text becomes: lists of 64 pixels and a label, of 72 bytes together, and twice
-/// as much while they grow, for a line of at least 130 bytes.
+/// The most bytes of memory per byte of text: a line of at least 130 bytes becomes 64 pixels and a label, 72 bytes
+/// together, and twice as much while the vectors grow.
 const GROWTH: u64 = 2;
 
-/// The table in a file, plain or gzip.
+/// Reads the table from a file, plain or gzip.
 ///
 /// # Errors
 /// If the file is missing, unreadable or not this table.
@@ -30,7 +31,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Images, DataError> {
     parse(Source::open(path.as_ref())?)
 }
 
-/// The table in memory, plain or gzip; `name` stands in errors.
+/// Reads the table from memory, plain or gzip; `name` is used in errors.
 ///
 /// # Errors
 /// If the bytes are not this table.
@@ -66,15 +67,15 @@ fn parse(mut source: Source<'_>) -> Result<Images, DataError> {
     Ok(Images { shape: [labels.len(), SIDE, SIDE], pixels, labels })
 }
 
-/// What a line should hold.
+/// The content of a line, as errors describe it.
 const COLUMNS: &str = "64 pixels and a digit, separated by commas";
 
-/// The table as far as it was read.
+/// The rows read so far.
 struct Table {
     file: PathBuf,
-    /// Lines so far.
+    /// The number of lines so far.
     line: usize,
-    /// The first line without anything, behind which nothing may follow.
+    /// The first blank line, after which only blank lines may follow.
     blank: Option<usize>,
     pixels: Vec<u8>,
     labels: Vec<usize>,
@@ -87,15 +88,14 @@ impl Table {
 
     fn push(&mut self, line: &[u8]) -> Result<(), DataError> {
         self.line += 1;
-        let line =
-            std::str::from_utf8(line).map_err(|_| self.wrong(self.line, "text", "bytes that are none (not UTF-8)"))?;
+        let line = std::str::from_utf8(line).map_err(|_| self.wrong(self.line, "text", "bytes that are not UTF-8"))?;
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.trim_ascii().is_empty() {
             self.blank.get_or_insert(self.line);
             return Ok(());
         }
         if let Some(blank) = self.blank {
-            return Err(self.wrong(blank, COLUMNS, "a line without any"));
+            return Err(self.wrong(blank, COLUMNS, "a blank line"));
         }
         let count = line.split(',').count();
         if count != SIDE * SIDE + 1 {
@@ -118,7 +118,7 @@ impl Table {
     }
 }
 
-/// A number as the table has it: digits, without a sign and without leading zeros.
+/// Parses a number of the table: digits only, without a sign or leading zeros.
 fn number(cell: &str) -> Option<u8> {
     let is_plain = cell.bytes().all(|byte| byte.is_ascii_digit()) && (cell == "0" || !cell.starts_with('0'));
     if is_plain { cell.parse().ok() } else { None }

@@ -1,24 +1,24 @@
-//! What can be wrong with data.
+//! `DataError`: what is wrong with a data set or a data file, and where.
 
 use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// What is wrong with some data, where, and what to do about it. `Debug` shows what `Display` does, because it is what `main`
-/// shows of an error.
+/// What is wrong with some data, where, and what to do about it. `Debug` prints the same text as `Display`, because
+/// `main` prints `Debug`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// There is nothing to learn from.
-    #[error("{what}: no examples; a data set needs at least one row that is not empty")]
+    /// There are no examples.
+    #[error("{what}: no examples; a data set needs at least one non-empty row")]
     Empty {
         /// The file, or which part of the data set.
         what: String,
     },
 
-    /// Inputs and targets do not pair up.
-    #[error("{inputs} rows of inputs, but {targets} of targets: every row needs its own target")]
+    /// Inputs and targets have different numbers of rows.
+    #[error("{inputs} rows of inputs, but {targets} of targets; each row needs one target")]
     RowsDiffer {
         /// Rows of the inputs.
         inputs: usize,
@@ -28,26 +28,26 @@ pub enum DataError {
 
     /// A NaN or an infinity.
     #[error(
-        "{what}, row {row}, column {column} (both from 0): {value} is no finite number; \
-         drop the row or fill the gap before training"
+        "{what}, row {row}, column {column} (both from 0): {value} is not finite; drop the row or fill the gap before \
+         training"
     )]
     NotFinite {
-        /// Inputs or targets.
+        /// "inputs" or "targets".
         what: &'static str,
         /// The row, from 0.
         row: usize,
         /// The element within the row, from 0.
         column: usize,
-        /// What stands there.
+        /// The value found.
         value: f64,
     },
 
     /// A split that leaves one side without examples.
-    #[error("a split of {rows} rows at {fraction} leaves one part without any; take a fraction between 0 and 1")]
+    #[error("a split of {rows} rows at {fraction} leaves one part empty; use a fraction between 0 and 1")]
     Split {
         /// Rows of the data set.
         rows: usize,
-        /// The share asked for the first part.
+        /// The requested fraction of the first part.
         fraction: f64,
     },
 
@@ -56,23 +56,23 @@ pub enum DataError {
     Missing {
         /// The file.
         file: PathBuf,
-        /// What else was looked for; may be empty.
+        /// Other names that were tried; may be empty.
         hint: String,
     },
 
-    /// The operating system refuses to read the file.
+    /// The operating system failed to read the file.
     #[error("{}: cannot be read: {source}", file.display())]
     Io {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 
-    /// The file is compressed in a way that this program was built without.
+    /// A compressed file that needs a feature which is not enabled.
     #[error(
-        "{}: it is {packing}, and this program was built without the feature `{feature}` of `elbo`, which reads that; \
-         enable it or unpack the file",
+        "{}: the file is {packing}, and reading it needs the feature `{feature}` of `elbo`; enable the feature or unpack \
+         the file",
         file.display()
     )]
     Feature {
@@ -84,27 +84,27 @@ pub enum DataError {
         feature: &'static str,
     },
 
-    /// The file begins as gzip does, but its compressed data are damaged or cut off.
+    /// A gzip file whose compressed data are damaged or truncated.
     #[error(
-        "{}: its gzip data break off or are damaged after {at} unpacked bytes, at byte {packed} of the file ({source}); \
-         fetch the file again",
+        "{}: the gzip data are truncated or damaged after {at} unpacked bytes, at byte {packed} of the file \
+         ({source}); download the file again",
         file.display()
     )]
     Gzip {
         /// The file.
         file: PathBuf,
-        /// How many bytes could be unpacked.
+        /// The number of bytes unpacked before the error.
         at: u64,
-        /// How many bytes of the file were read until then.
+        /// The number of bytes of the file read before the error.
         packed: u64,
-        /// What the decoder says.
+        /// The decoder's error.
         source: io::Error,
     },
 
-    /// The file does not begin as an IDX file does.
+    /// The file does not start like an IDX file.
     #[error(
-        "{}: no IDX file: it begins with the bytes {found:02x?} where IDX has 00 00, the element type \
-         and the number of axes; is it the right file?",
+        "{}: not an IDX file: it starts with the bytes {found:02x?} in place of 00 00, the element type and the number \
+         of axes; is it the right file?",
         file.display()
     )]
     NotIdx {
@@ -114,7 +114,7 @@ pub enum DataError {
         found: [u8; 4],
     },
 
-    /// An IDX file of something else than unsigned bytes.
+    /// An IDX file with another element type than unsigned bytes.
     #[error(
         "{}: byte 2: elements of type 0x{found:02x} ({}), expected 0x08 (unsigned bytes)",
         file.display(), idx_type(*found)
@@ -136,86 +136,89 @@ pub enum DataError {
         file: PathBuf,
         /// 3 for images, 1 for labels.
         expected: usize,
-        /// What the file says.
+        /// The number in the file.
         found: usize,
     },
 
-    /// The file ends before the data that its header announces.
-    #[error("{}: ends after {found} bytes{}, expected {expected}; fetch the file again", file.display(), for_shape(shape))]
+    /// The file ends before the data declared in its header.
+    #[error(
+        "{}: ends after {found} bytes{}, expected {expected}; download the file again",
+        file.display(), for_shape(shape)
+    )]
     Truncated {
         /// The file.
         file: PathBuf,
-        /// The axes its header announces; none where the header itself is cut.
+        /// The axes declared in the header; empty if the header itself is truncated.
         shape: Vec<usize>,
-        /// Bytes, unpacked, that a whole file would have.
+        /// The unpacked size of the complete file, in bytes.
         expected: u64,
-        /// Bytes, unpacked, that are there.
+        /// The unpacked size found, in bytes.
         found: u64,
     },
 
-    /// The file goes on after the data that its header announces.
+    /// The file continues after the data declared in its header.
     #[error(
-        "{}: goes on after the {expected} bytes{} that its header announces; fetch the file again",
+        "{}: continues after the {expected} bytes{} that its header declares; download the file again",
         file.display(), for_shape(shape)
     )]
     Oversized {
         /// The file.
         file: PathBuf,
-        /// The axes its header announces.
+        /// The axes declared in the header.
         shape: Vec<usize>,
-        /// Bytes, unpacked, that it should have.
+        /// The unpacked size that it should have, in bytes.
         expected: u64,
     },
 
-    /// The header announces more than a file of this size can hold.
+    /// The header declares more data than a file of this size can contain.
     #[error(
-        "{}: its header announces {shape:?} elements, but a file of this size cannot unpack to more than {most} bytes; \
-         fetch the file again",
+        "{}: its header declares {shape:?} elements, but a file of this size can unpack to at most {most} bytes; \
+         download the file again",
         file.display()
     )]
     Impossible {
         /// The file.
         file: PathBuf,
-        /// The axes its header announces.
+        /// The axes declared in the header.
         shape: Vec<usize>,
         /// The most bytes that the file can unpack to.
         most: u64,
     },
 
-    /// A file that would take much more memory than its size suggests.
+    /// A file that would take more memory than allowed.
     #[error(
-        "{}: its {shape:?} elements take {needed} bytes of memory, but at most {limit} are allowed (16 times the file's \
-         size and 1 MiB, unless you set another limit); if you trust the file, allow more with \
+        "{}: its {shape:?} elements take {needed} bytes of memory, but at most {limit} are allowed (16 times the \
+         file's size plus 1 MiB, unless you set another limit); if you trust the file, allow more with \
          `idx::Reader::default().with_limit({needed})`",
         file.display()
     )]
     TooLarge {
         /// The file.
         file: PathBuf,
-        /// The axes its header announces.
+        /// The axes declared in the header.
         shape: Vec<usize>,
-        /// Bytes of memory that it would take; of a pipe, that what has come so far takes.
+        /// The memory it would take, in bytes; for a pipe, that of the data so far.
         needed: u64,
-        /// Bytes that are allowed.
+        /// The memory allowed, in bytes.
         limit: u64,
     },
 
-    /// Far more text than the table has.
+    /// A text file that is far larger than the table.
     #[error(
-        "{}: unpacks to more than {limit} bytes, which would take more memory than 16 times the file's size and 1 MiB; \
-         is it the right file?",
+        "{}: unpacks to more than {limit} bytes, which would take more memory than 16 times the file's size plus 1 \
+         MiB; is it the right file?",
         file.display()
     )]
     TooLong {
         /// The file.
         file: PathBuf,
-        /// The most bytes that were accepted.
+        /// The most bytes accepted.
         limit: u64,
     },
 
-    /// A label that is no class.
+    /// A label out of range.
     #[error(
-        "{}: row {row} (from 0): label {label} is none of the {classes} classes, 0 to {}",
+        "{}: row {row} (from 0): label {label} is out of range for {classes} classes, 0 to {}",
         file.display(), classes.saturating_sub(1)
     )]
     Label {
@@ -223,45 +226,45 @@ pub enum DataError {
         file: PathBuf,
         /// The row, from 0.
         row: usize,
-        /// What stands there.
+        /// The label.
         label: usize,
         /// The number of classes.
         classes: usize,
     },
 
-    /// A file of images and one of labels that do not belong together.
+    /// The numbers of images and labels differ.
     #[error(
-        "{} holds {images} images, but {} holds {labels} labels; are both from the same set?",
+        "{} has {images} images, but {} has {labels} labels; are both from the same data set?",
         images_file.display(), labels_file.display()
     )]
     CountsDiffer {
         /// The file of images.
         images_file: PathBuf,
-        /// How many it holds.
+        /// The number it has.
         images: usize,
         /// The file of labels.
         labels_file: PathBuf,
-        /// How many it holds.
+        /// The number it has.
         labels: usize,
     },
 
-    /// A line of a table that is not as expected.
+    /// A malformed line of a table.
     #[error("{}, line {line}: expected {expected}, found {found}", file.display())]
     Table {
         /// The file.
         file: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What should stand there.
+        /// What was expected.
         expected: String,
-        /// What stands there.
+        /// What was found.
         found: String,
     },
 }
 
 crate::engine::debug_as_display!(DataError);
 
-/// What an IDX element code stands for.
+/// The name of an IDX element type.
 fn idx_type(code: u8) -> &'static str {
     match code {
         0x08 => "unsigned bytes",

@@ -1,4 +1,4 @@
-//! Examples to learn from: inputs, and what each should be answered with.
+//! `Examples`: a data set of inputs and targets in memory, with splits and shuffled minibatches.
 
 use std::ops::Range;
 
@@ -6,10 +6,9 @@ use super::targets::check_finite;
 use super::{DataError, Scaling, Targets, shuffle};
 use crate::engine::{Key, Real, Tensor};
 
-/// Inputs with their targets, row by row: at least one, all finite.
+/// A data set: inputs with their targets, row by row; at least one row, all values finite.
 ///
-/// The first axis of `inputs` counts the examples. Targets are labels (`Vec<usize>`) or numbers
-/// (`Tensor<T>`).
+/// The first axis of `inputs` is the examples. Targets are labels (`Vec<usize>`) or numbers (`Tensor<T>`).
 #[derive(Clone, Debug)]
 pub struct Examples<T: Real = f32, Y: Targets = Vec<usize>> {
     inputs: Tensor<T>,
@@ -20,7 +19,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// Pairs inputs with their targets.
     ///
     /// # Errors
-    /// If there are none, their numbers differ, or a value is NaN or infinite: [`DataError::Empty`],
+    /// If there are no rows, the numbers of rows differ, or a value is NaN or infinite: [`DataError::Empty`],
     /// [`DataError::RowsDiffer`], [`DataError::NotFinite`].
     ///
     /// # Panics
@@ -40,12 +39,12 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     }
 
     /// The number of examples, at least 1.
-    #[expect(clippy::len_without_is_empty, reason = "there is no empty data set")]
+    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
         self.inputs.rows()
     }
 
-    /// The inputs, examples first.
+    /// The inputs, (examples, ..).
     pub fn inputs(&self) -> &Tensor<T> {
         &self.inputs
     }
@@ -55,15 +54,15 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         &self.targets
     }
 
-    /// Two data sets: `fraction` of the examples, to the nearest, and the rest. They are shuffled
-    /// first; the same seed gives the same split on every machine.
+    /// Shuffles and splits into two data sets: the given fraction of the examples (rounded) and the rest. The same seed
+    /// gives the same split on every machine.
     ///
     /// # Errors
     /// [`DataError::Split`] if one of them would be empty.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
         let rows = self.len();
         let first = (fraction * rows as f64).round();
-        // Written so that a NaN fails too.
+        // Written so that NaN fails too.
         if !(first >= 1.0 && first <= (rows - 1) as f64) {
             return Err(DataError::Split { rows, fraction });
         }
@@ -73,8 +72,8 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         Ok((self.select(first), self.select(second)))
     }
 
-    /// The examples in batches of `size`, the last of what is left, in an order that depends on `order` alone: for a
-    /// training loop of your own. A key of another [`step`](Key::step) for each epoch gives each its own order.
+    /// Shuffled minibatches of `batch_size` examples, for your own training loop; the last batch holds the remaining
+    /// examples. The order depends only on `key`: use a key of another [`step`](Key::step) for each epoch.
     ///
     /// ```
     /// # use elbo::prelude::*;
@@ -85,65 +84,65 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// ```
     ///
     /// # Panics
-    /// If the size is 0.
+    /// If `batch_size` is 0.
     #[track_caller]
-    pub fn batches(&self, size: usize, order: Key) -> impl ExactSizeIterator<Item = (Tensor<T>, Y)> {
-        assert!(size > 0, "batches: a batch must have at least one example, got 0");
+    pub fn batches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = (Tensor<T>, Y)> {
+        assert!(batch_size > 0, "batches: a batch must have at least one example, got 0");
         let mut rows: Vec<usize> = (0..self.len()).collect();
-        shuffle(&mut rows, order.at("order"));
-        (0..self.len().div_ceil(size)).map(move |batch| {
-            let rows = &rows[batch * size..self.len().min((batch + 1) * size)];
+        shuffle(&mut rows, key.at("order"));
+        (0..self.len().div_ceil(batch_size)).map(move |batch| {
+            let rows = &rows[batch * batch_size..self.len().min((batch + 1) * batch_size)];
             let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
             self.gather(rows, &mut inputs, &mut targets);
             (inputs, targets)
         })
     }
 
-    /// A part of the examples, in their order.
+    /// A range of the examples, in order.
     ///
     /// # Panics
-    /// If it is empty, or reaches beyond the last.
+    /// If the range is empty or out of bounds.
     #[track_caller]
     pub fn rows(&self, rows: Range<usize>) -> Self {
         let fits = rows.start < rows.end && rows.end <= self.len();
-        assert!(fits, "Examples::rows: {rows:?} of {} examples; at least one, and none that is not there", self.len());
+        assert!(fits, "Examples::rows: the range {rows:?} is empty or out of range for {} examples", self.len());
         self.select(&rows.collect::<Vec<_>>())
     }
 
-    /// The same examples with scaled inputs.
+    /// Scales the inputs.
     ///
     /// # Panics
-    /// If `scaling` is of another number of columns.
+    /// If `scaling` has another number of columns.
     #[track_caller]
     pub fn scaled(mut self, scaling: &Scaling) -> Self {
-        scaling.apply(&mut self.inputs);
+        scaling.transform(&mut self.inputs);
         self
     }
 
-    /// Not public: no rows would be a data set without examples.
+    /// Private, because an empty selection would give an empty data set.
     fn select(&self, rows: &[usize]) -> Self {
         let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
         self.gather(rows, &mut inputs, &mut targets);
         Examples { inputs, targets }
     }
 
-    /// Replaces what the two buffers hold by these rows.
+    /// Replaces the content of the two buffers by these rows.
     ///
     /// # Panics
-    /// If the targets, which any crate may implement, lose or add rows.
+    /// If a [`Targets`] implementation returns another number of rows.
     #[track_caller]
     pub(crate) fn gather(&self, rows: &[usize], inputs: &mut Tensor<T>, targets: &mut Y) {
         self.inputs.gather(rows, inputs);
         self.gather_targets(rows, targets);
     }
 
-    /// The same of the targets alone.
+    /// [`gather`](Self::gather) for the targets only.
     #[track_caller]
     pub(crate) fn gather_targets(&self, rows: &[usize], targets: &mut Y) {
         self.targets.gather(rows, targets);
         assert!(
             targets.rows() == rows.len(),
-            "`Targets::gather` of `{}` breaks its promise: {} rows were asked for, and the buffer has {}",
+            "`Targets::gather` of `{}` is wrong: {} rows were requested, but it returned {} rows",
             std::any::type_name::<Y>(),
             rows.len(),
             targets.rows()
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_without_examples_is_refused() {
+    fn a_split_with_an_empty_part_is_refused() {
         for fraction in [0.0, 0.01, 0.99, 1.0, -1.0, 2.0, f64::NAN] {
             let error = ten().split(fraction, 1).unwrap_err();
             assert!(matches!(error, DataError::Split { rows: 10, .. }), "{error}");
@@ -191,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_keeps_its_order() {
+    fn a_range_keeps_its_order() {
         let part = ten().rows(3..5);
         assert_eq!((part.inputs().data(), &part.targets()[..]), (&[3.0, 4.0][..], &[3, 4][..]));
     }
 
     #[test]
-    #[should_panic(expected = "Examples::rows: 8..11 of 10 examples")]
-    fn a_part_beyond_the_last_is_refused() {
+    #[should_panic(expected = "Examples::rows: the range 8..11 is empty or out of range for 10 examples")]
+    fn a_range_out_of_bounds_is_refused() {
         ten().rows(8..11);
     }
 
@@ -207,20 +206,20 @@ mod tests {
         let mut x: Tensor = Tensor::zeros([3, 2]);
         x.data_mut()[5] = f32::NAN;
         let error = Examples::new(x, vec![0; 3]).unwrap_err().to_string();
-        assert!(error.starts_with("inputs, row 2, column 1 (both from 0): NaN is no finite number"), "{error}");
+        assert!(error.starts_with("inputs, row 2, column 1 (both from 0): NaN is not finite"), "{error}");
         let y: Tensor = Tensor::new([2, 1], [0.0, f32::INFINITY]);
         let error = Examples::new(Tensor::<f32>::zeros([2, 1]), y).unwrap_err().to_string();
         assert!(error.starts_with("targets, row 1, column 0 (both from 0): inf"), "{error}");
     }
 
     #[test]
-    fn rows_must_pair_up() {
+    fn inputs_and_targets_must_have_as_many_rows() {
         let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0; 4]).unwrap_err().to_string();
         assert!(error.starts_with("3 rows of inputs, but 4 of targets"), "{error}");
     }
 
     #[test]
-    fn nothing_to_learn_from_is_refused() {
+    fn an_empty_data_set_is_refused() {
         for shape in [[0, 4], [4, 0]] {
             let error = Examples::new(Tensor::<f32>::zeros(shape), vec![0; shape[0]]).unwrap_err();
             assert!(matches!(error, DataError::Empty { .. }), "{error}");

@@ -4,10 +4,10 @@
 //! elements row by row (LeCun, Cortes and Burges, *The MNIST database*). Only unsigned bytes occur in
 //! these sets, and only they are read.
 //!
-//! Reading takes at most the memory that [all readers](elbo_engine::io) may take: 16 times the file's size and 1 MiB. A
-//! pixel takes one byte of it, a label eight. Real images pack to a third or a tenth of their size, real labels of ten
-//! classes to half of theirs, so they are far from it. What packs better, such as a large file of empty images, is an
-//! error that says so; [`Reader::with_limit`] lets it through.
+//! Reading takes at most 16 times the file's size plus 1 MiB of memory, like [all readers](elbo_engine::io). A pixel
+//! takes one byte, a label eight. Real images compress to a third or a tenth of their size and real labels of ten
+//! classes to half of theirs, so they stay far below the limit. A file that compresses better, such as a large file of
+//! blank images, is an error; [`Reader::with_limit`] allows it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,7 @@ use super::{DataError, Images};
 /// The code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
 
-/// The pixels of a file of images, image by image and row by row, with the number of images, their
-/// height and their width.
+/// Reads a file of images: the pixels, image by image and row by row, and the number of images, their height and width.
 ///
 /// # Errors
 /// As for [`Reader::images`].
@@ -27,7 +26,7 @@ pub fn images(path: impl AsRef<Path>) -> Result<(Vec<u8>, [usize; 3]), DataError
     Reader::default().images(path)
 }
 
-/// The labels of a file of labels, each below `classes`.
+/// Reads a file of labels, each below `classes`.
 ///
 /// # Errors
 /// As for [`Reader::labels`].
@@ -35,7 +34,7 @@ pub fn labels(path: impl AsRef<Path>, classes: usize) -> Result<Vec<usize>, Data
     Reader::default().labels(path, classes)
 }
 
-/// Images with their labels from a folder, as [`Reader::load`] reads them.
+/// Reads images with their labels from a folder, as [`Reader::load`] does.
 ///
 /// # Errors
 /// As for [`Reader::load`].
@@ -43,11 +42,11 @@ pub fn load(directory: impl AsRef<Path>, prefix: &str, classes: usize) -> Result
     Reader::default().load(directory, prefix, classes)
 }
 
-/// Reads IDX files with a limit of memory of its own.
+/// Reads IDX files with a memory limit.
 ///
 /// ```no_run
 /// use elbo::data::idx;
-/// // Masks are mostly zero, so they pack more than a hundredfold.
+/// // Masks are mostly zero, so they compress more than a hundredfold.
 /// let masks = idx::Reader::default().with_limit(1 << 30).images("masks-idx3-ubyte.gz")?;
 /// # Ok::<(), elbo::data::DataError>(())
 /// ```
@@ -57,29 +56,28 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Allows reading a file to take as much memory as `bytes`. Until this is said it is 16 times the file's size and
-    /// 1 MiB.
+    /// Sets the memory limit in bytes. The default is 16 times the file's size plus 1 MiB.
     #[must_use]
     pub fn with_limit(self, bytes: u64) -> Reader {
         Reader { limit: Some(bytes) }
     }
 
-    /// The pixels of a file of images, image by image and row by row, with the number of images, their
-    /// height and their width.
+    /// Reads a file of images: the pixels, image by image and row by row, and the number of images, their height and
+    /// width.
     ///
     /// # Errors
-    /// If the file is missing or unreadable, no IDX file of unsigned bytes with three axes, shorter or
-    /// longer than its header says, without any pixel, or takes more memory than [the limit](Reader::with_limit).
+    /// If the file is missing or unreadable, is not an IDX file of unsigned bytes with three axes, is shorter or longer
+    /// than its header declares, has no pixels, or takes more memory than [the limit](Reader::with_limit).
     pub fn images(&self, path: impl AsRef<Path>) -> Result<(Vec<u8>, [usize; 3]), DataError> {
         self.read::<3, _>(path.as_ref(), |pixel| pixel)
     }
 
-    /// The labels of a file of labels, each below `classes`.
+    /// Reads a file of labels, each below `classes`.
     ///
     /// # Errors
-    /// If the file is missing or unreadable, no IDX file of unsigned bytes with one axis, shorter or
-    /// longer than its header says, without any label, or with one that is not a class, or takes more memory than
-    /// [the limit](Reader::with_limit).
+    /// If the file is missing or unreadable, is not an IDX file of unsigned bytes with one axis, is shorter or longer
+    /// than its header declares, has no labels or a label out of range, or takes more memory than [the
+    /// limit](Reader::with_limit).
     pub fn labels(&self, path: impl AsRef<Path>, classes: usize) -> Result<Vec<usize>, DataError> {
         let path = path.as_ref();
         let (labels, _) = self.read::<1, _>(path, usize::from)?;
@@ -89,9 +87,8 @@ impl Reader {
         }
     }
 
-    /// Images with their labels from a folder, under the names that MNIST gave such files:
-    /// `PREFIX-images-idx3-ubyte` and `PREFIX-labels-idx1-ubyte`, with `.gz` or without. MNIST's
-    /// prefixes are `train` and `t10k`.
+    /// Reads images with their labels from a folder, under MNIST's file names: `PREFIX-images-idx3-ubyte` and
+    /// `PREFIX-labels-idx1-ubyte`, with `.gz` or without. MNIST's prefixes are `train` and `t10k`.
     ///
     /// # Errors
     /// As for [`images`](Reader::images) and [`labels`](Reader::labels), and if the two files differ in their number of
@@ -107,7 +104,7 @@ impl Reader {
         Ok(Images { pixels, shape, labels })
     }
 
-    /// A whole IDX file of unsigned bytes with `AXES` axes, each byte converted.
+    /// Reads an IDX file of unsigned bytes with `AXES` axes, converting each byte.
     fn read<const AXES: usize, E>(
         &self,
         path: &Path,
@@ -116,7 +113,7 @@ impl Reader {
         let mut source = Source::open(path)?;
         let shape = header::<AXES>(&mut source)?;
         let (file, header) = (source.file(), source.at());
-        // Four axes of 32 bits could not overflow u128; `u64` may, and then no file holds it.
+        // The product cannot overflow u128; if it exceeds `u64`, no file can contain it.
         let size = shape.iter().map(|&axis| axis as u128).product::<u128>();
         if let Some(most) = source.at_most()
             && size > u128::from(most)
@@ -142,7 +139,7 @@ impl Reader {
         Ok((elements, shape))
     }
 
-    /// The next `count` bytes, converted; fewer only at the end.
+    /// Reads and converts the next `count` bytes; fewer at the end of the file.
     fn elements<E>(
         &self,
         source: &mut Source<'_>,
@@ -167,8 +164,8 @@ impl Reader {
             })?;
             return Ok(elements);
         }
-        // A pipe may announce anything, so memory grows with what comes: as it grows, three bytes for one; when it is
-        // converted, two and the elements.
+        // A pipe's header may declare anything, so memory grows with the data: up to three bytes per byte while the
+        // vector grows, and two plus the elements during conversion.
         let mut bytes = Vec::new();
         source.pieces(count, |source, piece| {
             bytes.extend_from_slice(piece);
@@ -178,7 +175,7 @@ impl Reader {
     }
 }
 
-/// The file of this name, with `.gz` or without.
+/// Finds the file of this name, with `.gz` or without.
 fn find(directory: &Path, name: &str) -> Result<PathBuf, DataError> {
     let (packed, plain) = (directory.join(format!("{name}.gz")), directory.join(name));
     if packed.exists() {
@@ -191,7 +188,7 @@ fn find(directory: &Path, name: &str) -> Result<PathBuf, DataError> {
     }
 }
 
-/// The lengths of the axes.
+/// Reads the header: the lengths of the axes.
 fn header<const AXES: usize>(source: &mut Source<'_>) -> Result<[usize; AXES], DataError> {
     let file = source.file();
     let cut = |source: &Source<'_>| DataError::Truncated {

@@ -1,9 +1,9 @@
-//! Small grey images with labels.
+//! `Images`: grey-scale images with labels, as IDX files and the digits table contain them.
 
 use super::{DataError, Examples};
 use crate::engine::{Real, Tensor};
 
-/// Grey images of one size, a byte a pixel, each with its label: what MNIST and its likes are.
+/// Grey-scale images of equal size with labels, one byte per pixel, such as MNIST.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     pub(super) pixels: Vec<u8>,
@@ -27,19 +27,22 @@ impl Images {
         &self.labels
     }
 
-    /// Examples whose inputs are (images, height · width), each pixel divided by `divisor`.
+    /// Converts to [`Examples`] with inputs of shape (images, height · width), each pixel divided by `divisor`.
     ///
-    /// They are a copy, which takes four bytes a pixel as `f32` and eight as `f64`, beside the byte here: the 60,000
-    /// images of MNIST take 188 MB. The limit of memory of the readers is for the images, not for this copy.
+    /// This copies the pixels, with four bytes per pixel in `f32` and eight in `f64`: 188 MB for the 60,000 images of
+    /// MNIST in `f32`. The readers' memory limit does not include this copy.
     ///
     /// # Errors
     /// [`DataError::Empty`] if there are no images, or they have no pixels.
     ///
     /// # Panics
-    /// If `divisor` is not a positive number.
+    /// If `divisor` is not positive and finite.
     #[track_caller]
     pub fn examples<T: Real>(&self, divisor: f64) -> Result<Examples<T>, DataError> {
-        assert!(divisor > 0.0 && divisor.is_finite(), "Images::examples: {divisor} is no positive number");
+        assert!(
+            divisor > 0.0 && divisor.is_finite(),
+            "Images::examples: the divisor must be positive and finite, got {divisor}"
+        );
         let [images, height, width] = self.shape;
         let inputs = Tensor::from_fn([images, height * width], |i| f64::from(self.pixels[i]) / divisor);
         Examples::new(inputs, self.labels.clone())

@@ -1,9 +1,9 @@
-//! Data sets: [`Examples`] to learn from, and readers of the files they come in.
+//! Data sets: [`Examples`] in memory, [`Scaling`], minibatches, and readers of IDX files and the digits table.
 //!
-//! Programming errors panic; what a file or a table may do wrong is a [`DataError`] that names the
-//! place, what was expected there and what was found. A file is never believed: whatever it holds, reading it takes at
-//! most 16 times its size and 1 MiB of memory, in time linear in its size, or is an error that says how to allow more.
-//! [The readers of tensors](elbo_engine::io) have the same limit.
+//! Programming errors panic; errors in a file or a table are a [`DataError`] with the place, what was expected and what
+//! was found. Files are not trusted: whatever a file contains, reading takes at most 16 times its size plus 1 MiB of
+//! memory and time linear in its size, or fails with an error that says how to allow more. [The readers of
+//! tensors](elbo_engine::io) have the same limit.
 //!
 //! ```
 //! use elbo::data::{Examples, Scaling};
@@ -13,7 +13,7 @@
 //! let labels = vec![0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
 //! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
 //! assert_eq!((train.len(), test.len()), (8, 2));
-//! let scaling = Scaling::of(train.inputs());
+//! let scaling = Scaling::fit(train.inputs());
 //! let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```

@@ -1,10 +1,10 @@
-//! Bringing columns to a common scale, and back.
+//! `Scaling`: standardises columns to mean 0 and standard deviation 1 (a `StandardScaler`), and back.
 
 use super::Targets;
 use crate::engine::{Real, Tensor};
-use crate::scalar::held;
+use crate::scalar::to_scalar;
 
-/// Columns moved and scaled, x ↦ (x − shift)/scale. Measured on the training rows, applied to all.
+/// A scaling of columns, x ↦ (x − shift)/scale. Fit it on the training rows and transform all rows.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::data::saved::Scaling", into = "crate::data::saved::Scaling"))]
@@ -14,26 +14,26 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// What brings every column of `tensor` (rows first) to mean 0 and standard deviation 1 (divided
-    /// by N). A constant column is only moved.
+    /// Fits the scaling that gives each column of `tensor` (rows first) mean 0 and standard deviation 1 (dividing by
+    /// N). A constant column is only shifted.
     ///
     /// # Panics
-    /// If `tensor` is a scalar or has no rows, if an element is not finite, or if a column reaches so far that the
-    /// difference of two of its elements is not.
+    /// If `tensor` is a scalar or has no rows, if an element is not finite, or if the difference of two elements of a
+    /// column overflows.
     #[track_caller]
-    pub fn of<T: Real>(tensor: &Tensor<T>) -> Scaling {
+    pub fn fit<T: Real>(tensor: &Tensor<T>) -> Scaling {
         let rows = tensor.rows();
-        assert!(rows > 0, "Scaling::of: a tensor of shape {:?} has no rows to measure", tensor.shape());
+        assert!(rows > 0, "Scaling::fit: a tensor of shape {:?} has no rows", tensor.shape());
         let columns = tensor.len() / rows;
         if let Some(at) = tensor.data().iter().position(|x| !x.is_finite()) {
             let (row, column, value) = (at / columns, at % columns, tensor.data()[at]);
-            panic!("Scaling::of: row {row}, column {column} (both from 0) is {value}; drop the row or fill the gap");
+            panic!("Scaling::fit: row {row}, column {column} (both from 0) is {value}; drop the row or fill the gap");
         }
         let (mut shift, mut scale) = (Vec::with_capacity(columns), Vec::with_capacity(columns));
         for c in 0..columns {
             let column = || tensor.data()[c..].iter().step_by(columns).map(|x| x.to_f64());
             let [mean, sd] = moments(column, rows).unwrap_or_else(|| {
-                panic!("Scaling::of: column {c} (from 0) reaches farther than a number can; make its unit larger")
+                panic!("Scaling::fit: the range of column {c} (from 0) overflows; use a larger unit")
             });
             shift.push(mean);
             scale.push(if sd > 0.0 { sd } else { 1.0 });
@@ -41,13 +41,16 @@ impl Scaling {
         Scaling { shift, scale }
     }
 
-    /// Divides each of `columns` by the same number, such as pixels by 255.
+    /// A scaling that divides each of `columns` columns by the same number, such as pixels by 255.
     ///
     /// # Panics
-    /// If `divisor` is not a positive number.
+    /// If `divisor` is not positive and finite.
     #[track_caller]
     pub fn by(divisor: f64, columns: usize) -> Scaling {
-        assert!(divisor > 0.0 && divisor.is_finite(), "Scaling::by: {divisor} is no positive number");
+        assert!(
+            divisor > 0.0 && divisor.is_finite(),
+            "Scaling::by: the divisor must be positive and finite, got {divisor}"
+        );
         Scaling { shift: vec![0.0; columns], scale: vec![divisor; columns] }
     }
 
@@ -64,19 +67,19 @@ impl Scaling {
     /// Scales the columns of `tensor`.
     ///
     /// # Panics
-    /// If `tensor` has another number of columns, a scale is zero or infinite in `T`, or a scaled element is not finite
-    /// where it was before. The tensor is then as it was.
+    /// If `tensor` has another number of columns, a scale is zero or infinite in `T`, or a finite element overflows.
+    /// The tensor is then unchanged.
     #[track_caller]
-    pub fn apply<T: Real>(&self, tensor: &mut Tensor<T>) {
+    pub fn transform<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| (x - shift) / scale);
     }
 
-    /// Brings scaled columns back to their own units: the inverse of [`apply`](Scaling::apply).
+    /// Transforms scaled columns back to their original units: the inverse of [`transform`](Scaling::transform).
     ///
     /// # Panics
-    /// As [`apply`](Scaling::apply).
+    /// As [`transform`](Scaling::transform).
     #[track_caller]
-    pub fn undo<T: Real>(&self, tensor: &mut Tensor<T>) {
+    pub fn inverse_transform<T: Real>(&self, tensor: &mut Tensor<T>) {
         self.each(tensor, |x, shift, scale| x * scale + shift);
     }
 
@@ -85,22 +88,22 @@ impl Scaling {
         let columns = tensor.len() / tensor.rows().max(1);
         assert!(
             columns == self.shift.len(),
-            "Scaling: measured on {} columns, but a tensor of shape {:?} has {columns}",
+            "Scaling: fitted on {} columns, but a tensor of shape {:?} has {columns}",
             self.shift.len(),
             tensor.shape()
         );
         for (column, &scale) in self.scale.iter().enumerate() {
-            held::<T>(format_args!("Scaling: for column {column} (from 0), a scale"), scale);
+            to_scalar::<T>(format_args!("Scaling: for column {column} (from 0), a scale"), scale);
         }
-        // Before anything is changed.
+        // Check all elements before changing any.
         for (row, values) in tensor.data().chunks_exact(columns.max(1)).enumerate() {
             for (column, &x) in values.iter().enumerate() {
                 let (shift, scale) = (self.shift[column], self.scale[column]);
                 let changed = T::from_f64(change(x.to_f64(), shift, scale));
                 assert!(
                     changed.is_finite() || !x.is_finite(),
-                    "Scaling: row {row}, column {column} (both from 0): {x}, by a shift of {shift:e} and a scale of {scale:e}, \
-                     is {changed} in {}",
+                    "Scaling: row {row}, column {column} (both from 0): {x} with shift {shift:e} and scale {scale:e} \
+                     becomes {changed} in {}",
                     T::NAME
                 );
             }
@@ -113,11 +116,11 @@ impl Scaling {
     }
 }
 
-/// Mean and standard deviation of `rows` finite numbers; nothing where the difference of two is not finite.
+/// Mean and standard deviation of `rows` finite numbers; `None` if the difference of two overflows.
 fn moments<I: Iterator<Item = f64>>(column: impl Fn() -> I, rows: usize) -> Option<[f64; 2]> {
     let first = column().next()?;
-    // About the first value, so that a constant column has exactly no variance; and in a unit in which no square overflows
-    // or vanishes.
+    // Relative to the first value, so that a constant column has variance exactly 0; and in a unit in which no square
+    // overflows or underflows.
     let in_unit = |unit: f64| {
         let away = |x: f64, from: f64| (x - from) / unit;
         let mean = first + unit * (column().map(|x| away(x, first)).sum::<f64>() / rows as f64);
@@ -139,24 +142,24 @@ mod tests {
     #[test]
     fn columns_get_mean_zero_and_deviation_one() {
         let mut x: Tensor<f64> = Tensor::new([2, 2], [1.0, 10.0, 3.0, 50.0]);
-        let scaling = Scaling::of(&x);
+        let scaling = Scaling::fit(&x);
         assert_eq!((scaling.shift(), scaling.scale()), (&[2.0, 30.0][..], &[1.0, 20.0][..]));
-        scaling.apply(&mut x);
+        scaling.transform(&mut x);
         assert_eq!(x.data(), [-1.0, -1.0, 1.0, 1.0]);
-        scaling.undo(&mut x);
+        scaling.inverse_transform(&mut x);
         assert_eq!(x.data(), [1.0, 10.0, 3.0, 50.0]);
     }
 
     #[test]
-    fn a_constant_column_is_only_moved() {
+    fn a_constant_column_is_only_shifted() {
         let mut x: Tensor<f64> = Tensor::full([7, 1], 0.1);
-        Scaling::of(&x).apply(&mut x);
+        Scaling::fit(&x).transform(&mut x);
         assert_eq!(x.data(), [0.0; 7]);
     }
 
     #[test]
-    #[should_panic(expected = "Scaling: measured on 3 columns, but a tensor of shape [2, 4] has 4")]
+    #[should_panic(expected = "Scaling: fitted on 3 columns, but a tensor of shape [2, 4] has 4")]
     fn another_number_of_columns_is_refused() {
-        Scaling::by(255.0, 3).apply(&mut Tensor::<f32>::zeros([2, 4]));
+        Scaling::by(255.0, 3).transform(&mut Tensor::<f32>::zeros([2, 4]));
     }
 }

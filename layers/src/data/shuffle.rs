@@ -1,13 +1,13 @@
-//! Random orders.
+//! A random permutation of rows, reproducible from a key.
 
 use crate::engine::Key;
 
-/// Puts `rows` into a random order that depends on `key` alone, the same on every machine. All
-/// orders are equally likely but for a bias below `rows.len()`/2⁶⁴.
+/// Shuffles `rows` in an order that depends only on `key`, the same on every machine. All orders are equally likely, up
+/// to a bias below `rows.len()`/2⁶⁴.
 ///
 /// Fisher and Yates 1938, in the form of Durstenfeld 1964 (*Algorithm 235: Random permutation*).
 pub fn shuffle(rows: &mut [usize], key: Key) {
-    // A path of its own, lest these be the bits of the key's normals.
+    // A separate path, so that these are not the bits of the key's normal noise.
     let noise = key.at("shuffle").philox();
     for last in (1..rows.len()).rev() {
         let [low, high, ..] = noise.words(last as u64);

@@ -1,4 +1,4 @@
-//! Bytes of a data file, plain or gzip, read piece by piece and never more of them than asked for.
+//! Reads the bytes of a data file, plain or gzip, in pieces, and never more than requested.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -10,37 +10,37 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::DataError;
 
-/// The two bytes that every gzip member begins with (RFC 1952, section 2.3.1).
+/// The two bytes that every gzip member starts with (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// The most bytes that one byte of a deflate stream can stand for: two bits a copy of 258 bytes.
+/// The most bytes that one byte of a deflate stream can unpack to: two bits for a copy of 258 bytes.
 const DEFLATE_RATIO: u64 = 1032;
 
-/// Bytes are handed on in pieces of at most so many.
+/// The largest piece in which bytes are passed on.
 const PIECE: usize = 8192;
 
-/// More bytes of memory than reading takes beside what is kept of the file: the decoder's 43 KiB, the three texts of 64
-/// KiB that a gzip header may have, buffers and a piece.
+/// An upper bound on the memory that reading takes beside the data kept: the decoder's 43 KiB, up to three texts of 64
+/// KiB in a gzip header, buffers and a piece.
 pub(super) const WORKING: u64 = 320 << 10;
 
-/// A file being read from its beginning. Whether it is gzip its first bytes say, not its name.
+/// A file being read from its start. Its first bytes, not its name, determine whether it is gzip.
 pub(super) struct Source<'a> {
     file: PathBuf,
     reader: Reader<'a>,
-    /// The file's size; a pipe has none.
+    /// The file's size; `None` for a pipe.
     size: Option<u64>,
     /// Bytes unpacked so far.
     at: u64,
 }
 
-/// A member of gzip follows the other until the file ends; anything else behind a member is an error.
+/// A plain file, or a sequence of gzip members up to the end of the file; anything else after a member is an error.
 enum Reader<'a> {
     Plain(Counted<'a>),
     #[cfg(feature = "gzip")]
     Gzip(MultiGzDecoder<Counted<'a>>),
 }
 
-/// A file's bytes, with the number of those that were taken.
+/// A file's bytes, with the number consumed so far.
 struct Counted<'a> {
     reader: Box<dyn BufRead + 'a>,
     taken: u64,
@@ -60,7 +60,7 @@ impl Source<'static> {
 }
 
 impl<'a> Source<'a> {
-    /// Bytes in memory; `name` stands in errors.
+    /// Reads bytes in memory; `name` is used in errors.
     pub(super) fn of_bytes(name: &str, bytes: &'a [u8]) -> Result<Self, DataError> {
         Source::new(Path::new(name), Box::new(bytes), Some(bytes.len() as u64))
     }
@@ -92,18 +92,19 @@ impl<'a> Source<'a> {
         !matches!(self.reader, Reader::Plain(_))
     }
 
-    /// Whether the file's size is known, as it is not of a pipe.
+    /// Whether the file's size is known, unlike a pipe's.
     pub(super) fn is_sized(&self) -> bool {
         self.size.is_some()
     }
 
-    /// The most bytes that can still come, as far as the file's size tells.
+    /// The most unpacked bytes that can still follow, if the file's size is known.
     pub(super) fn at_most(&self) -> Option<u64> {
         let ratio = if self.is_gzip() { DEFLATE_RATIO } else { 1 };
         self.size.map(|size| size.saturating_mul(ratio).saturating_sub(self.at))
     }
 
-    /// How much memory reading this file may take: the rule of all readers. Of a pipe that is what has come so far.
+    /// The memory that reading this file may take, by the rule of all readers. For a pipe it is based on the bytes so
+    /// far.
     pub(super) fn memory_limit(&self) -> u64 {
         memory_limit(self.size.unwrap_or(self.packed().taken))
     }
@@ -116,7 +117,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Hands the next `count` bytes to `put` in pieces, fewer only at the end, with the source where it is behind them.
+    /// Passes the next `count` bytes to `put` in pieces, fewer at the end of the file, with the source positioned after
+    /// each piece.
     pub(super) fn pieces(
         &mut self,
         count: u64,
@@ -149,7 +151,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// The next bytes of a header, as many as there are at most.
+    /// The next `COUNT` bytes, or `None` if the file ends before.
     pub(super) fn header<const COUNT: usize>(&mut self) -> Result<Option<[u8; COUNT]>, DataError> {
         let mut bytes = Vec::with_capacity(COUNT);
         self.pieces(COUNT as u64, |_, piece| {
@@ -159,7 +161,7 @@ impl<'a> Source<'a> {
         Ok(bytes.try_into().ok())
     }
 
-    /// Whether nothing follows. Of gzip this also checks the checksum.
+    /// Whether the file ends here. For gzip this also verifies the checksum.
     pub(super) fn is_at_end(&mut self) -> Result<bool, DataError> {
         Ok(self.header::<1>()?.is_none())
     }

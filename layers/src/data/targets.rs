@@ -1,33 +1,31 @@
-//! What an example should be answered with: labels or numbers.
+//! The trait `Targets`: labels or numbers, gathered into minibatches.
 
 use super::DataError;
 use crate::engine::{Real, Tensor};
 
-/// The targets of a data set, one a row: labels (`Vec<usize>`) or numbers (`Tensor<T>`, rows first).
+/// The targets of a data set, one per row: labels (`Vec<usize>`) or numbers (`Tensor<T>`, rows first).
 ///
-/// A minibatch is gathered into a buffer that the next minibatch uses again, so training allocates
-/// for the first one only.
+/// Minibatches are gathered into a buffer that is reused, so training allocates only for the first.
 pub trait Targets: Sized {
     /// The number of rows.
     fn rows(&self) -> usize;
 
-    /// A buffer for minibatches: no rows yet, otherwise of the same form.
+    /// An empty buffer for minibatches: no rows, otherwise the same shape.
     fn empty_like(&self) -> Self;
 
-    /// Replaces what `into` holds by these rows, in this order. Allocates only where `into` never
-    /// held as many.
+    /// Replaces the content of `into` by these rows, in this order. Allocates only if `into` has never held as many.
     ///
     /// # Panics
-    /// If a row is not there, or `into` is of another form.
+    /// If a row is out of range, or `into` has another shape.
     fn gather(&self, rows: &[usize], into: &mut Self);
 
-    /// How many numbers or labels there are, over all rows: what a log-likelihood has at most one term for each of. Provided:
-    /// not known.
+    /// The total number of labels or numbers; a log-likelihood has at most one term for each. Provided: `None`,
+    /// unknown.
     fn elements(&self) -> Option<usize> {
         None
     }
 
-    /// The first value that nothing can be learned from.
+    /// Checks that all values are finite.
     ///
     /// # Errors
     /// [`DataError::NotFinite`] if there is one.
@@ -61,7 +59,7 @@ impl Targets for Vec<usize> {
 impl<T: Real> Targets for Tensor<T> {
     #[track_caller]
     fn rows(&self) -> usize {
-        assert!(!self.shape().is_empty(), "a scalar has no rows: a data set's first axis is its examples");
+        assert!(!self.shape().is_empty(), "a scalar has no rows; the first axis of a data set must be its examples");
         self.shape()[0]
     }
 
@@ -72,7 +70,7 @@ impl<T: Real> Targets for Tensor<T> {
     #[track_caller]
     fn empty_like(&self) -> Self {
         let mut shape = self.shape().to_vec();
-        assert!(!shape.is_empty(), "a scalar has no rows: a data set's first axis is its examples");
+        assert!(!shape.is_empty(), "a scalar has no rows; the first axis of a data set must be its examples");
         shape[0] = 0;
         Tensor::zeros(shape)
     }
@@ -86,7 +84,7 @@ impl<T: Real> Targets for Tensor<T> {
             &into.shape()[1..]
         );
         if let Some(row) = rows.iter().find(|&&row| row >= self.rows()) {
-            panic!("gather: row {row} (from 0) of a tensor of {} rows", self.rows());
+            panic!("gather: row {row} (from 0) is out of range for a tensor of {} rows", self.rows());
         }
         let width: usize = self.shape()[1..].iter().product();
         into.resize_rows(rows.len());
@@ -100,7 +98,7 @@ impl<T: Real> Targets for Tensor<T> {
     }
 }
 
-/// The first NaN or infinity of `tensor`, by row and by element within the row.
+/// Checks that all elements are finite; the error has the row, and the element within the row.
 pub(super) fn check_finite<T: Real>(what: &'static str, tensor: &Tensor<T>) -> Result<(), DataError> {
     let Some(at) = tensor.data().iter().position(|value| !value.is_finite()) else {
         return Ok(());
@@ -114,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_in_the_order_asked_for() {
+    fn rows_are_gathered_in_the_given_order() {
         let x: Tensor = Tensor::from_fn([4, 2], |i| i as f64);
         let mut batch = x.empty_like();
         x.gather(&[3, 0, 3], &mut batch);
@@ -125,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_is_used_again() {
+    fn a_buffer_is_reused() {
         let x: Tensor = Tensor::from_fn([10, 3], |i| i as f64);
         let y: Vec<usize> = (0..10).collect();
         let (mut bx, mut by) = (x.empty_like(), y.empty_like());
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "gather: rows of [2] do not fit a buffer for rows of [3]")]
-    fn another_form_is_refused() {
+    fn a_buffer_of_another_shape_is_refused() {
         Tensor::<f32>::zeros([4, 2]).gather(&[0], &mut Tensor::zeros([0, 3]));
     }
 }

@@ -1,10 +1,10 @@
-//! The diagnosis as JSON.
+//! The diagnosis as a JSON document.
 
 use serde_json::{Value, json};
 
-use super::{Diagnosis, Forces, Parameter, Winner};
+use super::{Diagnosis, DominantTerm, Parameter, TermGradients};
 
-/// JSON has no infinity and no NaN: such a number becomes null.
+/// The JSON document. Infinity and NaN become null.
 pub(super) fn text(diagnosis: &Diagnosis) -> String {
     let parameters: Vec<Value> = diagnosis.parameters.iter().map(|each| parameter(diagnosis, each)).collect();
     let value = json!({
@@ -26,24 +26,24 @@ fn parameter(diagnosis: &Diagnosis, parameter: &Parameter) -> Value {
         "kl": parameter.kl,
         "kl_share": diagnosis.kl_share(parameter),
         "kl_per_weight": parameter.kl_per_weight(),
-        "means": parameter.means.map(forces),
-        "scales": parameter.scales.map(forces),
+        "means": parameter.means.map(term_gradients),
+        "scales": parameter.scales.map(term_gradients),
         "signal_to_noise": parameter.signal_to_noise,
         "effective": parameter.effective,
         "fallen_back": parameter.fallen_back,
     })
 }
 
-fn forces(forces: Forces) -> Value {
+fn term_gradients(gradients: TermGradients) -> Value {
     json!({
-        "elements": forces.elements,
-        "nll": forces.nll(),
-        "kl": forces.kl(),
-        "ratio": forces.ratio(),
-        "cosine": forces.cosine(),
-        "winner": match forces.winner() {
-            Winner::Data => "data",
-            Winner::Prior => "prior",
+        "elements": gradients.elements,
+        "nll": gradients.nll(),
+        "kl": gradients.kl(),
+        "ratio": gradients.ratio(),
+        "cosine": gradients.cosine(),
+        "dominant": match gradients.dominant() {
+            DominantTerm::Data => "data",
+            DominantTerm::Prior => "prior",
         },
     })
 }

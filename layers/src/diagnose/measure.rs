@@ -1,7 +1,7 @@
-//! The measuring: gradients of both terms over all data, and what the posterior is at each weight.
+//! Measures the gradients of both terms over all data, and the statistics of each weight's posterior.
 
-use super::spread::{Learned, Spread, median};
-use super::{Diagnose, Diagnosis, Forces, Parameter};
+use super::weight_statistics::{LearnedTensor, WeightStatistics, median};
+use super::{Diagnose, Diagnosis, Parameter, TermGradients};
 use crate::data::Examples;
 use crate::engine::{Gradients, Path, Real, Role, Tape, Var};
 use crate::infer::batch::Batch;
@@ -27,20 +27,20 @@ where
 {
     let [mut nll, mut kl, mut log_sd] = [(); 3].map(|()| Gradients::of(model));
     let mut weights = weights(model, &mut log_sd);
-    let mut jointly = Jointly::of(model, &weights);
+    let mut joint = JointPosteriors::of(model, &weights);
     let mut on_tape = Batch::new(Tape::new(), data);
     let rows: Vec<usize> = (0..data.len()).collect();
     let draws = how.draws as f64;
     let mut nats = 0.0;
     for draw in 0..how.draws {
-        for (batch, rows) in rows.chunks(how.batch).enumerate() {
+        for (batch, rows) in rows.chunks(how.batch_size).enumerate() {
             on_tape.gather(data, rows);
             let (net, mean) = on_tape.nll::<M>(likelihood, &Own, |tape| model.draw(tape, how.key.draw(draw)));
             let tape = &on_tape.tape;
             let share = rows.len() as f64 / (data.len() as f64 * draws);
             nats += share * mean.nats();
             tape.backward(&[(mean.var(), T::from_f64(share))], &mut nll);
-            // The divergence is the draw's, not the batch's.
+            // The divergence belongs to the draw, so it counts once, not per batch.
             if batch == 0 {
                 if let Some(sum) = net.kl().var() {
                     tape.backward(&[(sum, T::from_f64(1.0 / (n as f64 * draws)))], &mut kl);
@@ -50,28 +50,28 @@ where
                     weights[index].kl += weight.kl_var().item() / draws;
                     index += 1;
                 });
-                jointly.see(tape, &net);
+                joint.add_draw(tape, &net);
             }
         }
     }
-    jointly.finish(&mut weights, draws);
+    joint.finish(&mut weights, draws);
     let parts = Parts { nll, kl, log_sd };
     parts.diagnosis(how, n, nats, weights)
 }
 
-/// A weight of the model, as it is found on the tape.
-struct Found {
+/// The figures of one weight of the model.
+struct WeightRecord {
     name: String,
     elements: usize,
     kl: f64,
-    /// What is known of it, unless it is certain.
-    spread: Option<Spread>,
+    /// Its posterior's statistics, unless it is deterministic.
+    statistics: Option<WeightStatistics>,
     is_joint: bool,
     has_prior: bool,
 }
 
-/// Every weight, with the gradient of Σ ln σ over those that are independent.
-fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T>) -> Vec<Found> {
+/// Records of all weights; sets `log_sd` to the gradient of Σ ln σ over the weights with independent elements.
+fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T>) -> Vec<WeightRecord> {
     let tape = Tape::new();
     let net = model.draw(&tape, crate::engine::Key::new(0));
     let (mut found, mut sum) = (Vec::new(), Terms::new());
@@ -80,7 +80,7 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
         let sd = match variance {
             Variance::Independent(variance) => {
                 sum.add(variance.ln().sum() * 0.5);
-                // A variance may be smaller than its weight's shape says: one for all.
+                // A variance may be shared: one for all elements.
                 let sd = numbers(variance.value()).map(f64::sqrt).collect::<Vec<_>>();
                 (0..weight.mean_var().len()).map(|i| sd[i % sd.len()]).collect()
             }
@@ -88,12 +88,12 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
         };
         let mean = weight.mean_var();
         let is_certain = matches!(variance, Variance::Zero);
-        let spread = Spread { mean: numbers(mean.value()).collect(), sd, drawn_effective: None };
-        found.push(Found {
+        let statistics = WeightStatistics { mean: numbers(mean.value()).collect(), sd, drawn_effective: None };
+        found.push(WeightRecord {
             name: path.to_string(),
             elements: mean.len(),
             kl: 0.0,
-            spread: (!is_certain).then_some(spread),
+            statistics: (!is_certain).then_some(statistics),
             is_joint: matches!(variance, Variance::Joint),
             has_prior: true,
         });
@@ -104,19 +104,20 @@ fn weights<T: Real, M: Bayesian<Scalar = T>>(model: &M, log_sd: &mut Gradients<T
     found
 }
 
-/// What draws say of the weights whose elements depend on each other.
-struct Jointly<T: Real> {
-    /// Their places among all weights, and the places of their means in the model's walk.
+/// Estimates from draws for the weights whose elements are dependent.
+struct JointPosteriors<T: Real> {
+    /// Their indices among all weights, and the indices of their means in the model's walk.
     places: Vec<(usize, usize)>,
-    /// The gradient of ln p(w), and so by w itself: a draw is its mean and something that does not depend on it.
+    /// The gradient of ln p(w) with respect to the means, which is that with respect to w, since w − mean does not
+    /// depend on the mean.
     log_prior: Gradients<T>,
-    /// Σ (w − μ)² of every element, and Σ (w − μ) · ∂ln p/∂w, over the draws.
+    /// Σ (w − μ)² of each element, and Σ (w − μ) · ∂ln p/∂w, over the draws.
     squares: Vec<Vec<f64>>,
     products: Vec<f64>,
 }
 
-impl<T: Real> Jointly<T> {
-    fn of<M: Bayesian<Scalar = T>>(model: &M, weights: &[Found]) -> Self {
+impl<T: Real> JointPosteriors<T> {
+    fn of<M: Bayesian<Scalar = T>>(model: &M, weights: &[WeightRecord]) -> Self {
         let mut means = Vec::new();
         let mut index = 0;
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
@@ -125,16 +126,16 @@ impl<T: Real> Jointly<T> {
             }
             index += 1;
         });
-        let place = |(i, weight): (usize, &Found)| {
+        let place = |(i, weight): (usize, &WeightRecord)| {
             let mean = means.iter().find(|(name, _, len)| is_below(name, &weight.name) && *len == weight.elements)?;
             weight.is_joint.then_some((i, mean.1))
         };
         let places: Vec<_> = weights.iter().enumerate().filter_map(place).collect();
         let squares = places.iter().map(|&(weight, _)| vec![0.0; weights[weight].elements]).collect();
-        Jointly { products: vec![0.0; places.len()], squares, places, log_prior: Gradients::of(model) }
+        JointPosteriors { products: vec![0.0; places.len()], squares, places, log_prior: Gradients::of(model) }
     }
 
-    fn see<'t>(&mut self, tape: &'t Tape<T>, net: &impl Drawn<'t, T>) {
+    fn add_draw<'t>(&mut self, tape: &'t Tape<T>, net: &impl Drawn<'t, T>) {
         if self.places.is_empty() {
             return;
         }
@@ -157,20 +158,20 @@ impl<T: Real> Jointly<T> {
         }
     }
 
-    /// γ is the number of weights plus the expectation of (w − μ) · ∂ln p/∂w: ln q falls by that number while all
-    /// deviations from the mean grow by e, and ln p changes by the rest.
-    fn finish(self, weights: &mut [Found], draws: f64) {
+    /// γ is the number of weights plus E\[(w − μ) · ∂ln p/∂w\]: when all deviations from the mean are scaled by e, ln q
+    /// falls by the number of weights, and ln p changes by the expectation.
+    fn finish(self, weights: &mut [WeightRecord], draws: f64) {
         for ((&(weight, _), squares), product) in self.places.iter().zip(&self.squares).zip(&self.products) {
             let elements = weights[weight].elements as f64;
-            if let Some(spread) = &mut weights[weight].spread {
-                spread.sd = squares.iter().map(|square| (square / draws).sqrt()).collect();
-                spread.drawn_effective = Some(elements + product / draws);
+            if let Some(statistics) = &mut weights[weight].statistics {
+                statistics.sd = squares.iter().map(|square| (square / draws).sqrt()).collect();
+                statistics.drawn_effective = Some(elements + product / draws);
             }
         }
     }
 }
 
-/// The gradients, gathered.
+/// The gradients of both terms and of Σ ln σ.
 struct Parts<T: Real> {
     nll: Gradients<T>,
     kl: Gradients<T>,
@@ -178,29 +179,34 @@ struct Parts<T: Real> {
 }
 
 impl<T: Real> Parts<T> {
-    fn diagnosis(&self, how: &Diagnose, n: usize, nll: f64, weights: Vec<Found>) -> Diagnosis {
-        // Learned tensors by the weight that they are of; the others stand for themselves.
-        let mut groups: Vec<(Found, Vec<Learned>)> = weights.into_iter().map(|weight| (weight, Vec::new())).collect();
+    fn diagnosis(&self, how: &Diagnose, n: usize, nll: f64, weights: Vec<WeightRecord>) -> Diagnosis {
+        // Group learned tensors by their weight; tensors of no weight are their own group.
+        let mut groups: Vec<(WeightRecord, Vec<LearnedTensor>)> =
+            weights.into_iter().map(|weight| (weight, Vec::new())).collect();
         for (name, role, gradient) in self.nll.iter() {
             let other = |gradients: &Gradients<T>| {
                 gradients.get(name).map_or_else(|| vec![0.0; gradient.len()], |values| numbers(values).collect())
             };
-            let learned =
-                Learned { role, nll: numbers(gradient).collect(), kl: other(&self.kl), log_sd: other(&self.log_sd) };
+            let learned = LearnedTensor {
+                role,
+                nll: numbers(gradient).collect(),
+                kl: other(&self.kl),
+                log_sd: other(&self.log_sd),
+            };
             let owner = groups.iter_mut().filter(|(weight, _)| is_below(name, &weight.name));
             match owner.max_by_key(|(weight, _)| weight.name.len()) {
                 Some((_, parts)) => parts.push(learned),
                 None => {
                     let elements = gradient.len();
-                    let alone = Found {
+                    let own = WeightRecord {
                         name: name.to_owned(),
                         elements,
                         kl: 0.0,
-                        spread: None,
+                        statistics: None,
                         is_joint: false,
                         has_prior: false,
                     };
-                    groups.push((alone, vec![learned]));
+                    groups.push((own, vec![learned]));
                 }
             }
         }
@@ -216,27 +222,30 @@ impl<T: Real> Parts<T> {
 struct Total {
     weights: usize,
     kl: f64,
-    means: Option<Forces>,
-    scales: Option<Forces>,
+    means: Option<TermGradients>,
+    scales: Option<TermGradients>,
     ratios: Vec<f64>,
     effective: Option<f64>,
     fallen_back: usize,
-    /// How many weights it is known of whether they have fallen back.
-    told: usize,
+    /// The number of weights with a known `fallen_back`.
+    classified: usize,
 }
 
 impl Total {
-    fn add(&mut self, weight: &Found, parts: &[Learned], n: f64) -> Parameter {
-        let forces = |is_scale: bool| {
+    fn add(&mut self, weight: &WeightRecord, parts: &[LearnedTensor], n: f64) -> Parameter {
+        let gradients = |is_scale: bool| {
             let parts = parts.iter().filter(|part| (part.role == Role::Scale) == is_scale);
-            parts.map(|part| Forces::of(&part.nll, &part.kl)).reduce(Forces::and)
+            parts.map(|part| TermGradients::of(&part.nll, &part.kl)).reduce(TermGradients::and)
         };
-        let join = |sum: Option<Forces>, more: Option<Forces>| sum.into_iter().chain(more).reduce(Forces::and);
-        let (means, scales) = (forces(false), forces(true));
-        let ratios: Option<Vec<f64>> = weight.spread.as_ref().map(|spread| spread.signal_to_noise().collect());
-        let held = weight.spread.as_ref().map(|spread| spread.held(parts, n));
-        let effective = held.as_ref().and_then(|held| held.effective);
-        let fallen_back = held.as_ref().and_then(|held| held.fallen_back);
+        let join = |sum: Option<TermGradients>, more: Option<TermGradients>| {
+            sum.into_iter().chain(more).reduce(TermGradients::and)
+        };
+        let (means, scales) = (gradients(false), gradients(true));
+        let ratios: Option<Vec<f64>> =
+            weight.statistics.as_ref().map(|statistics| statistics.signal_to_noise().collect());
+        let counts = weight.statistics.as_ref().map(|statistics| statistics.effective_weights(parts, n));
+        let effective = counts.as_ref().and_then(|counts| counts.effective);
+        let fallen_back = counts.as_ref().and_then(|counts| counts.fallen_back);
         self.weights += if weight.has_prior { weight.elements } else { 0 };
         self.kl += weight.kl;
         self.means = join(self.means, means);
@@ -245,7 +254,7 @@ impl Total {
         self.effective = self.effective.into_iter().chain(effective).reduce(|sum, more| sum + more);
         if let Some(fallen_back) = fallen_back {
             self.fallen_back += fallen_back;
-            self.told += weight.elements;
+            self.classified += weight.elements;
         }
         Parameter {
             name: weight.name.clone(),
@@ -268,12 +277,12 @@ impl Total {
             scales: self.scales,
             signal_to_noise: median(self.ratios),
             effective: self.effective,
-            fallen_back: (self.told > 0).then(|| self.fallen_back as f64 / self.told as f64),
+            fallen_back: (self.classified > 0).then(|| self.fallen_back as f64 / self.classified as f64),
         }
     }
 }
 
-/// Whether the tensor `name` is one of those of the weight `weight`.
+/// Whether the tensor `name` belongs to the weight `weight`.
 fn is_below(name: &str, weight: &str) -> bool {
     let rest = name.strip_prefix(weight);
     rest.is_some_and(|rest| weight.is_empty() || rest.is_empty() || rest.starts_with('.'))

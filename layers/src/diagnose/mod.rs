@@ -1,8 +1,7 @@
-//! What the two terms of the bound do to a model: [`diagnose`] and its [`Diagnosis`].
+//! [`diagnose`]: does the likelihood or the prior move each parameter? Gradient ratios, effective weights, advice.
 //!
-//! A loss of a thousand for the divergence and of one for the likelihood says little about training. What moves a
-//! parameter is its gradient, and the divergence's is small wherever a weight is many of its standard deviations away
-//! from nothing. So both terms are measured by their forces, apart for means and for scales, parameter by parameter.
+//! A divergence a thousand times the likelihood term says little about training: parameters move by gradients, not
+//! values. So both terms are compared by their gradients, for each parameter, separately for means and scales.
 //!
 //! ```
 //! use elbo::diagnose::diagnose;
@@ -20,16 +19,16 @@
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```
 
-mod forces;
+mod findings;
 #[cfg(feature = "json")]
 mod json;
 mod measure;
-mod picture;
-mod spread;
+mod svg;
 mod table;
-mod words;
+mod term_gradients;
+mod weight_statistics;
 
-pub use forces::{Forces, Winner};
+pub use term_gradients::{DominantTerm, TermGradients};
 
 use crate::data::Examples;
 use crate::engine::{Key, Real};
@@ -38,11 +37,12 @@ use crate::model::Bayesian;
 use crate::model::Layer;
 use crate::sampling::check_draws;
 
-/// A weight counts as fallen back to its prior if it is less than this many nats away from it: so is a normal weight
-/// under a normal prior whose standard deviation is 0.79 of the prior's, or whose mean is a third of it away.
+/// A weight has fallen back to its prior (posterior collapse) if its divergence is less than this many nats. For a
+/// normal weight under a normal prior, that is a standard deviation of 0.79 times the prior's, or a mean a third of it
+/// away.
 pub const FALLEN_BACK: f64 = 0.05;
 
-/// Diagnoses `model` on `data`, as it stands, with 8 draws of the weights: [`Diagnose`] says more.
+/// Diagnoses `model` on `data` with 8 draws of the weights. [`Diagnose`] has more options.
 #[track_caller]
 pub fn diagnose<T, M, L>(model: &M, data: &Examples<T, L::Targets>, likelihood: &L) -> Diagnosis
 where
@@ -53,15 +53,15 @@ where
     Diagnose::new().run(model, data, likelihood)
 }
 
-/// How a model is diagnosed.
+/// The options of a diagnosis.
 ///
-/// Each draw of the weights is held through all of the data, a batch at a time, so that what is compared are gradients of
-/// the full batch: of the mean NLL, and of KL/N, each averaged over the draws.
+/// Each draw of the weights is used for all of the data, a batch at a time, so that full-batch gradients are compared:
+/// of the mean NLL and of KL/N, each averaged over the draws.
 #[derive(Clone, Copy, Debug)]
 pub struct Diagnose {
     examples: Option<usize>,
     draws: usize,
-    batch: usize,
+    batch_size: usize,
     key: Key,
 }
 
@@ -72,22 +72,22 @@ impl Default for Diagnose {
 }
 
 impl Diagnose {
-    /// With 8 draws, 128 examples on the tape at a time, seed 0, and N the number of examples given.
+    /// The defaults: 8 draws, batches of 128, seed 0, and N the number of examples given.
     pub fn new() -> Self {
-        Diagnose { examples: None, draws: 8, batch: 128, key: Key::new(0).at("diagnose") }
+        Diagnose { examples: None, draws: 8, batch_size: 128, key: Key::new(0).at("diagnose") }
     }
 
-    /// With N examples to train on, of which the data are a part.
+    /// Sets N, the number of training examples, if the data are only a part of them.
     ///
     /// # Panics
-    /// If there are none; [`run`](Self::run), if they are fewer than are given.
+    /// If it is 0; [`run`](Self::run) panics if it is less than the number of examples given.
     #[track_caller]
     pub fn examples(self, n: usize) -> Self {
         assert!(n > 0, "Diagnose: N, the number of training examples, must be positive");
         Diagnose { examples: Some(n), ..self }
     }
 
-    /// With so many draws of the weights.
+    /// Sets the number of draws of the weights.
     ///
     /// # Panics
     /// If it is 0, or 2³² or more.
@@ -97,25 +97,25 @@ impl Diagnose {
         Diagnose { draws, ..self }
     }
 
-    /// With so many examples on the tape at a time.
+    /// Sets the number of examples on the tape at a time.
     ///
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn batch(self, examples: usize) -> Self {
+    pub fn batch_size(self, examples: usize) -> Self {
         assert!(examples > 0, "Diagnose: a batch must have at least one example, got 0");
-        Diagnose { batch: examples, ..self }
+        Diagnose { batch_size: examples, ..self }
     }
 
-    /// With another seed of the draws.
+    /// Sets the seed of the draws.
     pub fn seed(self, seed: u64) -> Self {
         Diagnose { key: Key::new(seed).at("diagnose"), ..self }
     }
 
-    /// Measures.
+    /// Runs the diagnosis.
     ///
     /// # Panics
-    /// If N was given and is less than the number of examples, or the likelihood cannot explain the data.
+    /// If N is less than the number of examples, or the targets are impossible under the likelihood.
     #[track_caller]
     pub fn run<T, M, L>(&self, model: &M, data: &Examples<T, L::Targets>, likelihood: &L) -> Diagnosis
     where
@@ -126,53 +126,53 @@ impl Diagnose {
         let n = self.examples.unwrap_or(data.len());
         assert!(
             n >= data.len(),
-            "Diagnose: {} examples of N = {n}; N is the number of training examples, of which these are all or a part",
+            "Diagnose: {} examples of N = {n}; N is the number of training examples, so it must be at least that",
             data.len()
         );
         measure::measure(self, n, model, data, likelihood)
     }
 }
 
-/// What the two terms of the bound do to a model. It prints as a table, with what follows from it in words.
+/// The result of a diagnosis. `Display` prints a table and the findings.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
     /// N, the number of training examples.
     pub examples: usize,
-    /// How many draws of the weights the figures are means over.
+    /// The number of draws of the weights that the figures are averaged over.
     pub draws: usize,
     /// The mean negative log-likelihood of the data, in nats per example.
     pub nll: f64,
-    /// Every parameter, in the order of the model's walk.
+    /// Each parameter, in the order of the model's walk.
     pub parameters: Vec<Parameter>,
-    /// All of them together.
+    /// All parameters together.
     pub total: Parameter,
 }
 
-/// One weight of the model, or one learned value that is none, or all together.
+/// The figures of one weight, of one learned deterministic parameter, or of all together.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     /// The name, such as `hidden.0.weight`.
     pub name: String,
-    /// How many numbers are random, or learned and certain; of all together, those that have a prior.
+    /// The number of elements; in the total, only of those with a prior.
     pub weights: usize,
-    /// The divergence in nats; 0 of what has none.
+    /// The divergence in nats; 0 without a prior.
     pub kl: f64,
-    /// The forces on means, and on what is learned and certain.
-    pub means: Option<Forces>,
-    /// The forces on scales, in the parameters that they are held in: ρ with σ = softplus(ρ).
-    pub scales: Option<Forces>,
-    /// The signal-to-noise ratio: the median of |μ|/σ over the random weights. Where the variances of a posterior family
-    /// have no simple form, σ is that of the draws.
+    /// The term gradients with respect to means and deterministic parameters.
+    pub means: Option<TermGradients>,
+    /// The term gradients with respect to scales, as parameterised: ρ with σ = softplus(ρ).
+    pub scales: Option<TermGradients>,
+    /// The signal-to-noise ratio: the median of |μ|/σ over the random weights. If the family's variances have no simple
+    /// form, σ is estimated from the draws.
     pub signal_to_noise: Option<f64>,
-    /// The effective number of random weights, as the prior sees it: γ = −Σ σ ∂KL/∂σ, by how many nats the divergence
-    /// falls while all standard deviations grow by a common factor e, if it went on as it begins. Under N(m, s²) that is
-    /// Σ (1 − σ²/s²), the k − α Tr A⁻¹ of MacKay 1992 ("Bayesian Interpolation", section 4.3): a weight whose posterior
-    /// is as wide as its prior counts nothing, one that the data have settled counts 1. Of a model that has not
-    /// converged it says where the posterior stands, not where the data want it.
+    /// The effective number of random weights: γ = −Σ σ ∂KL/∂σ, the rate (in nats) at which the divergence falls with
+    /// the logarithm of all standard deviations. Under N(m, s²) that is Σ (1 − σ²/s²), the k − α Tr A⁻¹ of MacKay 1992
+    /// ("Bayesian Interpolation", section 4.3): a weight whose posterior is as wide as its prior counts 0, one
+    /// determined by the data counts 1. For a model that has not converged it describes the current posterior, not the
+    /// optimal one.
     pub effective: Option<f64>,
-    /// The share of random weights that have fallen back to the prior: that are less than [`FALLEN_BACK`] nats away from
-    /// the normal prior that would exert the forces ∂KL/∂μ and ∂KL/∂σ on them. Under a normal prior that is the prior;
-    /// under another it is the normal that looks like it from where the weight is.
+    /// The share of random weights that have fallen back to the prior: with a divergence below [`FALLEN_BACK`] nats
+    /// from the normal prior that has the same gradients ∂KL/∂μ and ∂KL/∂σ. Under a normal prior that is the prior
+    /// itself; under another prior it is its local normal approximation.
     pub fallen_back: Option<f64>,
 }
 
@@ -184,7 +184,7 @@ impl Parameter {
 }
 
 impl Diagnosis {
-    /// How many times the NLL the divergence is in the loss: (KL/N) / NLL.
+    /// The ratio of the two terms in the loss: (KL/N) / NLL.
     pub fn kl_to_nll(&self) -> f64 {
         self.total.kl / self.examples as f64 / self.nll
     }
@@ -194,19 +194,19 @@ impl Diagnosis {
         parameter.kl / self.total.kl
     }
 
-    /// What follows from the figures, in sentences.
+    /// Findings and advice from the figures, in sentences.
     pub fn findings(&self) -> Vec<String> {
-        words::findings(self)
+        findings::findings(self)
     }
 
-    /// The figures and the sentences as JSON; null where there is no finite number.
+    /// The figures and findings as JSON; null for numbers that are not finite.
     #[cfg(feature = "json")]
     pub fn json(&self) -> String {
         json::text(self)
     }
 
-    /// The ratio of the two forces for every parameter, as an SVG document.
+    /// A bar chart of the gradient ratio of each parameter, as an SVG document.
     pub fn svg(&self) -> String {
-        picture::svg(self)
+        svg::svg(self)
     }
 }

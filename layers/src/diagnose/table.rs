@@ -1,9 +1,9 @@
-//! The diagnosis for a terminal.
+//! The diagnosis as a text table with its findings, for a terminal.
 
 use std::fmt;
 
-use super::words::number;
-use super::{Diagnosis, Forces, Parameter};
+use super::findings::number;
+use super::{Diagnosis, Parameter, TermGradients};
 
 /// Characters in a line of text.
 const WIDTH: usize = 110;
@@ -13,7 +13,7 @@ impl fmt::Display for Diagnosis {
         let name_width = self.parameters.iter().map(|parameter| parameter.name.len()).max().unwrap_or(0).max(9);
         writeln!(
             f,
-            "N = {} examples, {} draw(s) of the weights: NLL {} nats an example, KL {} nats\n",
+            "N = {} examples, {} draw(s) of the weights: NLL {} nats per example, KL {} nats\n",
             number(self.examples as f64),
             self.draws,
             number(self.nll),
@@ -23,13 +23,13 @@ impl fmt::Display for Diagnosis {
             format!("{:name_width$} {:>9} {:>11} {:>7} {:>8}", "", "", "KL", "share", "nats a"),
             format!("{:name_width$} {:>9} {:>11} {:>7} {:>8}", "parameter", "weights", "nats", "%", "weight"),
         ];
-        let forces = format!("{:>15} {:>7} {:>11} {:>7}", "means", "cosine", "scales", "cosine");
+        let gradients = format!("{:>15} {:>7} {:>11} {:>7}", "means", "cosine", "scales", "cosine");
         writeln!(
             f,
             "{} {:>42} {:>9} {:>10} {:>7}",
             heads[0], "gradient of KL/N to that of the NLL", "median", "effective", "fallen"
         )?;
-        writeln!(f, "{}{forces} {:>9} {:>10} {:>7}", heads[1], "|μ|/σ", "number", "back %")?;
+        writeln!(f, "{}{gradients} {:>9} {:>10} {:>7}", heads[1], "|μ|/σ", "number", "back %")?;
         for parameter in self.parameters.iter().chain((self.parameters.len() != 1).then_some(&self.total)) {
             self.row(f, name_width, parameter)?;
         }
@@ -43,7 +43,9 @@ impl fmt::Display for Diagnosis {
 
 impl Diagnosis {
     fn row(&self, f: &mut fmt::Formatter<'_>, name_width: usize, parameter: &Parameter) -> fmt::Result {
-        let pair = |forces: Option<Forces>| [forces.map(|forces| forces.ratio()), forces.map(|forces| forces.cosine())];
+        let pair = |gradients: Option<TermGradients>| {
+            [gradients.map(|gradients| gradients.ratio()), gradients.map(|gradients| gradients.cosine())]
+        };
         let ([means, means_cosine], [scales, scales_cosine]) = (pair(parameter.means), pair(parameter.scales));
         let line = format!(
             "{:name_width$} {:>9} {:>11} {:>7} {:>8}{:>15} {:>7} {:>11} {:>7} {:>9} {:>10} {:>7}",
@@ -64,7 +66,7 @@ impl Diagnosis {
     }
 }
 
-/// With so many decimals; a dash where there is no number.
+/// The number with `decimals` decimals, or a dash if it is missing or not finite.
 fn shown(x: Option<f64>, decimals: usize) -> String {
     match x.filter(|x| x.is_finite()) {
         Some(x) if x != 0.0 && (x.abs() < 0.5 * 10f64.powi(-(decimals as i32)) || x.abs() >= 1e5) => format!("{x:.1e}"),

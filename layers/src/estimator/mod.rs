@@ -1,22 +1,22 @@
-//! The estimators: how a linear map uses a weight that is not sampled as a whole.
+//! Local reparameterisation and Flipout of a linear map with a random weight.
 
-mod flip;
-mod output;
+mod random_signs;
+mod sampled_output;
 
 use crate::engine::Operand;
 use crate::engine::{Real, Var};
 use crate::sampling::Cx;
-pub(crate) use flip::Grid;
-use flip::flip;
-use output::sample_output;
+pub(crate) use random_signs::Grid;
+use random_signs::flip;
+use sampled_output::sample_output;
 
-/// A linear map of an input, by a weight, with a bias added if there is one.
+/// A linear map of an input by a weight, with an optional bias.
 pub(crate) trait Map<'t, T: Real>: Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T> {}
 
 impl<'t, T: Real, F: Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T>> Map<'t, T> for F {}
 
-/// Samples the map's outputs instead of its weight (Kingma, Salimans and Welling 2015, eq. 6): normal with the map's
-/// value at the means, and the map of the squared input at the variances.
+/// Local reparameterisation (Kingma, Salimans and Welling 2015, eq. 6): samples the map's outputs, whose mean is the
+/// map at the weight's mean, and whose variance is the map of the squared input at the weight's variance.
 #[track_caller]
 pub(crate) fn local<'t, T: Real>(
     map: impl Map<'t, T>,
@@ -33,8 +33,8 @@ pub(crate) fn local<'t, T: Real>(
     sample_output(map(x, mean, bias_mean), map(x.square(), variance, bias_variance), cx.at("output"))
 }
 
-/// Gives every example a perturbation of its own (Wen et al. 2018, eq. 4): the shared one, its inputs and outputs
-/// multiplied by signs of the example.
+/// Flipout (Wen et al. 2018, eq. 4): gives each example its own perturbation, by multiplying the inputs and outputs of
+/// the shared one by the example's random signs.
 #[track_caller]
 pub(crate) fn flipout<'t, T: Real>(
     map: impl Map<'t, T>,
@@ -49,7 +49,7 @@ pub(crate) fn flipout<'t, T: Real>(
     certain + flip(perturbed, layout(perturbed.shape()), cx.at("signs_out"))
 }
 
-/// (examples, positions.., features): the values of a dense layer.
+/// The layout of a dense layer's values: (examples, positions.., features).
 pub(crate) fn features_last(shape: &[usize]) -> Grid {
     match *shape {
         [] => Grid { examples: 1, positions: 1, features: 1, space: 1 },
@@ -60,7 +60,7 @@ pub(crate) fn features_last(shape: &[usize]) -> Grid {
     }
 }
 
-/// (examples, features, space..): the values of a convolution. A sign is the same all over space.
+/// The layout of a convolution's values: (examples, features, space..). A sign is constant over space.
 pub(crate) fn features_second(shape: &[usize]) -> Grid {
     match *shape {
         [examples, features, ref space @ ..] => {

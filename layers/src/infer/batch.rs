@@ -1,4 +1,4 @@
-//! A batch of examples, from the data set to its likelihood under a draw of a model: the one place where this is done.
+//! Computes a minibatch's negative log-likelihood under a draw of a model: gathers the rows, runs the forward.
 
 use crate::data::{Examples, Targets};
 use crate::engine::{Real, Tape, Tensor, Var};
@@ -6,7 +6,8 @@ use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
 
-/// A tape, and buffers that the rows of a batch are gathered in. From the second batch of a size on nothing is allocated.
+/// A tape, and the buffers that a batch's rows are gathered into. They are reused: only the first batch of a size
+/// allocates.
 pub(crate) struct Batch<T: Real, Y> {
     pub(crate) tape: Tape<T>,
     inputs: Tensor<T>,
@@ -17,22 +18,22 @@ pub(crate) struct Batch<T: Real, Y> {
 pub(crate) type Outcome<'t, M, V> = (<M as Bayesian>::Draw<'t>, V);
 
 impl<T: Real, Y: Targets> Batch<T, Y> {
-    /// For batches of this data set, on this tape.
+    /// Makes empty buffers for batches of `data`.
     pub(crate) fn new(tape: Tape<T>, data: &Examples<T, Y>) -> Self {
         Batch { tape, inputs: data.inputs().empty_like(), targets: data.targets().empty_like() }
     }
 
-    /// Gathers rows, and empties the tape.
+    /// Gathers rows into the buffers and resets the tape.
     ///
     /// # Panics
-    /// If the targets, which any crate may implement, lose or add rows.
+    /// If a [`Targets`] implementation returns another number of rows.
     #[track_caller]
     pub(crate) fn gather(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
         data.gather(rows, &mut self.inputs, &mut self.targets);
         self.tape.reset();
     }
 
-    /// A draw, made by `draw`, and the outputs of `forward` for the rows gathered.
+    /// Makes a draw with `draw`, and returns it with the outputs of `forward` for the gathered rows.
     #[track_caller]
     pub(crate) fn outputs<'t, M: Bayesian<Scalar = T>>(
         &'t self,
@@ -43,7 +44,7 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
         (net, forward.outputs(net, self.tape.input(&self.inputs)))
     }
 
-    /// A draw, made by `draw`, and its mean negative log-likelihood of the rows gathered.
+    /// Makes a draw with `draw`, and returns it with the mean negative log-likelihood of the gathered rows.
     #[track_caller]
     pub(crate) fn nll<'t, M: Bayesian<Scalar = T>>(
         &'t self,
@@ -55,7 +56,7 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
         (net, self.nll_of(likelihood, output))
     }
 
-    /// The mean negative log-likelihood of the rows gathered, given these outputs.
+    /// The mean negative log-likelihood of the gathered rows, given their outputs.
     #[track_caller]
     pub(crate) fn nll_of<'t>(
         &'t self,

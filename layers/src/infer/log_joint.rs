@@ -1,4 +1,4 @@
-//! The log joint density of a model's weights and the data.
+//! `LogJoint`: the log joint density of weights and data, with its gradient, for MCMC, MAP and Laplace approximations.
 
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
@@ -10,17 +10,19 @@ use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Drawn};
 use crate::weights::Weights;
 
-/// Groups of examples that are summed apart, whatever the number of threads: so sums have the same bits on any number.
+/// Groups of examples that are summed separately. A fixed number, so that sums have the same bits for any number of
+/// threads.
 const GROUPS: usize = 16;
 
-/// Examples that are on a tape at a time.
+/// Examples on the tape at a time.
 const ROWS: usize = 256;
 
-/// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, as a function of the weights of a model, on a data set: what Markov
-/// chains, MAP and Laplace's approximation ask for. At [unconstrained](Weights::unconstrained) weights the logarithm of the
-/// map's Jacobian is added, so that it is the density of these.
+/// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, on a data set, as a function of a model's weights: the target
+/// density of MCMC, and the objective of MAP and of Laplace's approximation. For
+/// [unconstrained](Weights::unconstrained) weights the log-Jacobian of the map is added, so that it is the density of
+/// the unconstrained numbers.
 ///
-/// Data are streamed in parts and on all threads; values and gradients have the same bits for any number of threads.
+/// The data are streamed in parts on all threads. Values and gradients have the same bits for any number of threads.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -50,43 +52,43 @@ where
     L: Likelihood<M::Scalar>,
     L::Targets: Sync + Send,
 {
-    /// Of this model, likelihood and data set.
+    /// The joint density of this model, likelihood and data set.
     pub fn new(model: &'m M, likelihood: &'m L, data: &'m Examples<M::Scalar, L::Targets>) -> Self {
         LogJoint { model, likelihood, data }
     }
 
-    /// The density of all data and the weights, in nats.
+    /// The log density of all data and the weights, in nats.
     ///
     /// # Panics
-    /// If the weights are not the model's.
+    /// If the weights are of another model.
     #[track_caller]
     pub fn value(&self, weights: &Weights<M::Scalar>) -> f64 {
         self.over(&self.all(), weights, None)
     }
 
-    /// The density of all data and the weights, in nats. `gradient` is set to its gradient, in the order of
+    /// The log density of all data and the weights, in nats. Sets `gradient` to its gradient, in the order of
     /// [`Weights::flat`].
     ///
     /// # Panics
-    /// If the weights are not the model's, or `gradient` has another length.
+    /// If the weights are of another model, or `gradient` has another length than they.
     #[track_caller]
     pub fn gradient(&self, weights: &Weights<M::Scalar>, gradient: &mut [M::Scalar]) -> f64 {
         self.over(&self.all(), weights, Some(gradient))
     }
 
-    /// An estimate by some rows of the data: their log-likelihood times N over their number, and ln p(w), in nats. Over rows
-    /// drawn at random its mean is the [value](LogJoint::value). `gradient` is set as for all data.
+    /// An unbiased estimate from a minibatch of rows, in nats: N/(number of rows) times their log-likelihood, plus ln
+    /// p(w). For uniformly drawn rows its expectation is the [value](LogJoint::value). Sets `gradient` likewise.
     ///
     /// # Panics
     /// As [`gradient`](LogJoint::gradient), or if `rows` is empty or has an index out of range.
     #[track_caller]
     pub fn batch(&self, weights: &Weights<M::Scalar>, rows: &[usize], gradient: &mut [M::Scalar]) -> f64 {
-        assert!(!rows.is_empty(), "LogJoint::batch: no rows");
+        assert!(!rows.is_empty(), "LogJoint::batch: `rows` is empty; pass at least one row");
         self.over(rows, weights, Some(gradient))
     }
 
-    /// The summands of the [value](LogJoint::value) by name, in nats: `likelihood`, then every weight's ln p under its
-    /// prior, and `jacobian` at unconstrained weights.
+    /// The terms of the [value](LogJoint::value) by name, in nats: `likelihood`, then each weight's ln p under its
+    /// prior, and `jacobian` for unconstrained weights.
     ///
     /// # Panics
     /// As [`value`](LogJoint::value).
@@ -110,10 +112,10 @@ where
     fn over(&self, rows: &[usize], weights: &Weights<M::Scalar>, gradient: Option<&mut [M::Scalar]>) -> f64 {
         if let Some(gradient) = &gradient {
             let (expected, found) = (weights.len(), gradient.len());
-            assert!(found == expected, "LogJoint: a gradient of {found} elements for weights of {expected}");
+            assert!(found == expected, "LogJoint: `gradient` has {found} elements, but the weights have {expected}");
         }
         let wants_gradient = gradient.is_some();
-        // At the caller's line, before other threads find it.
+        // Panics here, at the caller's line, if the weights do not fit, and not on a worker thread.
         let _ = self.model.at(&Tape::inference(), weights);
         let group = rows.len().div_ceil(GROUPS).max(1);
         let scale = self.data.len() as f64 / rows.len() as f64;
@@ -162,7 +164,7 @@ where
         sum
     }
 
-    /// ln p(w), with the Jacobian.
+    /// ln p(w), plus the log-Jacobian.
     fn prior(
         &self,
         weights: &Weights<M::Scalar>,

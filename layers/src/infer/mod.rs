@@ -1,4 +1,4 @@
-//! Inference: the log joint density of a model and its data, and variational inference.
+//! Inference: training by variational inference (`vi`), and the log joint density for other algorithms.
 
 pub(crate) mod batch;
 mod log_joint;

@@ -1,4 +1,4 @@
-//! Yes or no, from a logit.
+//! The Bernoulli likelihood: binary targets, with a logit as output.
 
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
@@ -8,8 +8,8 @@ use crate::metrics::{Mixture, Probabilities};
 use crate::predictive::Outputs;
 use crate::predictive::Univariate;
 
-/// p(1) = 1/(1 + e^(−output)), independently for every element of an example's target: outputs are logits, targets are 0 or 1
-/// of the same shape. Of two classes with a single output, and of labels of which several may apply.
+/// p(1) = 1/(1 + e^(−output)), independently for every element of an example's target: outputs are logits, targets are
+/// 0 or 1, of the same shape. For binary classification with a single output, and for multi-label classification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bernoulli;
 
@@ -18,7 +18,7 @@ impl<T: Real> Likelihood<T> for Bernoulli {
     type Predictive = Mixture<Self>;
 
     /// # Panics
-    /// If the shapes differ: nothing is broadcast.
+    /// If the shapes differ: there is no broadcasting.
     #[track_caller]
     fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> Var<'t, T> {
         -output.bce_with_logits(output.tape().input(targets), Reduction::Each)
@@ -32,14 +32,14 @@ impl<T: Real> Likelihood<T> for Bernoulli {
         let each = &targets.shape()[1..];
         if output != each {
             return Err(format!(
-                "the model's output for one example has the shape {output:?}, and a target has {each:?}; Bernoulli needs a logit \
-                 for each element of a target"
+                "the model's output for one example has shape {output:?}, but a target has {each:?}; Bernoulli needs \
+                 one logit for each element of a target"
             ));
         }
         let width = each.iter().product::<usize>().max(1);
         match targets.data().iter().position(|y| *y != T::ZERO && *y != T::ONE) {
             Some(at) => Err(format!(
-                "example {} has the target {}, and Bernoulli's targets are 0 or 1",
+                "example {} (from 0) has the target {}, but Bernoulli's targets must be 0 or 1",
                 at / width,
                 targets.data()[at].to_f64()
             )),
@@ -68,18 +68,18 @@ impl Univariate for Bernoulli {
     }
 
     fn entropy(&self, logit: &[f64]) -> Option<f64> {
-        // ln(1 + e^−|x|) + |x| p(−|x|), of which no term is infinite.
+        // ln(1 + e^−|x|) + |x| p(−|x|), whose terms are all finite.
         let x = logit[0].abs();
         Some((-x).exp().ln_1p() + x * self.mean(&[-x]))
     }
 }
 
 impl Mixture<Bernoulli> {
-    /// The same as probabilities of two classes, 0 and 1, for every element: with accuracy, calibration and the other metrics
-    /// of classes.
+    /// The prediction as probabilities of the classes 0 and 1 for every element, with accuracy, calibration and the
+    /// other metrics of classification.
     pub fn classes(&self) -> Probabilities {
         let logits = self.outputs();
-        // The same as a softmax of (0, logit), whose small probabilities keep their logarithms.
+        // A softmax of (0, logit), which keeps the logarithms of small probabilities.
         let pairs = logits.tensor().data().iter().flat_map(|&logit| [0.0, logit]).collect::<Vec<f64>>();
         let shape: Vec<usize> = logits.tensor().shape().iter().copied().chain([2]).collect();
         probabilities(&Outputs::new(Tensor::new(shape, pairs)))

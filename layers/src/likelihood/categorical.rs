@@ -1,4 +1,4 @@
-//! Classes, from logits.
+//! The categorical likelihood: class labels, with logits as outputs (softmax cross-entropy).
 
 use crate::engine::{CrossEntropy, Reduction};
 use crate::engine::{Real, Var};
@@ -7,11 +7,10 @@ use crate::likelihood::{Likelihood, MeanNll};
 use crate::metrics::Probabilities;
 use crate::predictive::Outputs;
 
-/// p(class) = softmax(output): outputs are logits (examples, .., classes), with the classes along the last axis; targets are
-/// labels. For training and for log-likelihoods, outputs are (examples, classes).
+/// p(class) = softmax(output): outputs are logits (examples, .., classes), with the classes along the last axis;
+/// targets are labels. Training and log-likelihoods need outputs of shape (examples, classes).
 ///
-/// A logit of −∞ rules its class out. A single logit says how probable one of two classes is: that is
-/// [`Bernoulli`](crate::Bernoulli).
+/// A logit of −∞ excludes its class. For binary classification with a single logit use [`Bernoulli`](crate::Bernoulli).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Categorical;
 
@@ -26,20 +25,20 @@ impl Categorical {
     }
 }
 
-/// Why outputs with so many classes are none.
+/// Checks that there are at least two classes.
 ///
 /// # Errors
 /// If there are fewer than two.
 fn check_classes(output: &[usize]) -> Result<(), String> {
     match output.last() {
         None => {
-            Err("Categorical needs logits (examples, .., classes), and the model's output has no axis of classes"
+            Err("Categorical needs logits (examples, .., classes), but the model's output has no axis of classes"
                 .into())
         }
         Some(0 | 1) => Err(format!(
-            "Categorical needs a logit for each of two classes or more, and the model's output for one example has the shape \
-             {output:?}; for yes or no with a single logit use `Bernoulli`, whose targets are 0 or 1 in a tensor of the \
-             output's shape"
+            "Categorical needs a logit for each of at least two classes, but the model's output for one example has \
+             shape {output:?}; for binary classification with a single logit use `Bernoulli`, with targets 0 or 1 in a \
+             tensor of the output's shape"
         )),
         Some(_) => Ok(()),
     }
@@ -71,22 +70,23 @@ impl<T: Real> Likelihood<T> for Categorical {
         check_classes(output)?;
         let &[classes] = output else {
             return Err(format!(
-                "the model's output for one example has the shape {output:?}; with one label for each example, Categorical \
+                "the model's output for one example has shape {output:?}; with one label for each example, Categorical \
                  needs logits (examples, classes)"
             ));
         };
         match targets.iter().position(|&label| label >= classes) {
             Some(row) => Err(format!(
-                "example {row} has the label {}, and the model's output has {classes} classes",
-                targets[row]
+                "example {row} (from 0) has the label {}, but the model's output has {classes} classes, 0 to {}",
+                targets[row],
+                classes - 1
             )),
             None => Ok(()),
         }
     }
 
-    /// Every distribution has a class that is not ruled out.
+    /// An output is valid if at least one class is not excluded by a logit of −∞.
     fn allows(&self, output: &[T]) -> bool {
-        // The axis of classes is not known here; one number at least is.
+        // The axis of classes is not known here, so only check that some logit is finite.
         let ruled_out = |y: &T| y.to_f64() == f64::NEG_INFINITY;
         output.iter().all(|y| y.is_finite() || ruled_out(y)) && !output.iter().all(ruled_out)
     }

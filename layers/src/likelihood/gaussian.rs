@@ -1,4 +1,4 @@
-//! Numbers with normal noise.
+//! The Gaussian likelihood: regression with normal noise of a fixed standard deviation.
 
 use std::f64::consts::{SQRT_2, TAU};
 
@@ -9,14 +9,14 @@ use crate::metrics::Mixture;
 use crate::predictive::Outputs;
 use crate::predictive::Univariate;
 
-/// p(y) = N(output, sd²), independently for every element of an example's target.
+/// p(y) = N(output, sd²), independently for every element of an example's target. The standard deviation is fixed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaussian {
     sd: f64,
 }
 
 impl Gaussian {
-    /// With this standard deviation of the noise.
+    /// Makes a Gaussian likelihood with the noise's standard deviation, in the targets' unit.
     ///
     /// # Panics
     /// If it is not positive and finite.
@@ -34,33 +34,33 @@ impl Gaussian {
         self.sd
     }
 
-    /// Whether what the squares are multiplied by is a number in `T`.
+    /// Checks that the factor of the squares, 1/2sd², is finite and positive in `T`.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is zero or infinite in `T`.
     fn check_in<T: Real>(&self) -> Result<(), String> {
         let factor = T::from_f64(0.5 / (self.sd * self.sd));
         if factor.is_finite() && factor > T::ZERO {
             return Ok(());
         }
         Err(format!(
-            "Gaussian: squares are multiplied by 1/2sd², which for a standard deviation of {:e} is {factor} in {}; bring the \
-             targets and the noise to another unit",
-            self.sd,
-            T::NAME
+            "Gaussian: the factor 1/2sd² of the squared errors is {factor} in {} for a standard deviation of {:e}; \
+             scale the targets and the noise to another unit",
+            T::NAME,
+            self.sd
         ))
     }
 
     /// ½((y − f)/s)² + ln s + ½ ln 2π, summed over an example's elements, as a mean over examples.
     ///
     /// # Panics
-    /// If the shapes of `output` and `targets` differ, if they are scalars or empty, or if the noise is so small or so large
-    /// that 1/2sd² is not a number in `T`.
+    /// If the shapes of `output` and `targets` differ, if they are scalars or empty, or if 1/2sd² is zero or infinite
+    /// in `T`.
     #[track_caller]
     pub fn nll<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
         self.assert_fits(output, targets);
         let &[examples, ref per_example @ ..] = output.shape() else {
-            panic!("Gaussian: outputs are scalars; expected (examples, ..)");
+            panic!("Gaussian: the output is a scalar; expected (examples, ..)");
         };
         let elements: usize = per_example.iter().product();
         let squares = output.mse(output.tape().input(targets), Reduction::Sum);
@@ -78,7 +78,8 @@ impl Gaussian {
     fn assert_fits<'t, T: Real>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) {
         assert!(
             output.shape() == targets.shape(),
-            "Gaussian: outputs of shape {:?} and targets of shape {:?}; nothing is broadcast",
+            "Gaussian: outputs of shape {:?} and targets of shape {:?} must have the same shape; there is no \
+             broadcasting",
             output.shape(),
             targets.shape()
         );
@@ -118,8 +119,8 @@ impl<T: Real> Likelihood<T> for Gaussian {
             return Ok(());
         }
         Err(format!(
-            "the model's output for one example has the shape {output:?}, and a target has {each:?}; Gaussian needs an output \
-             for each element of a target"
+            "the model's output for one example has shape {output:?}, but a target has {each:?}; Gaussian needs one \
+             output for each element of a target"
         ))
     }
 }

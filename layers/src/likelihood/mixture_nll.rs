@@ -1,4 +1,4 @@
-//! The log-likelihood of targets under a mixture over draws.
+//! The log predictive density of targets under a `Mixture` over posterior draws, and its mean NLL.
 
 use crate::engine::threads::map_tasks;
 use crate::engine::{Real, Tape, Tensor};
@@ -8,8 +8,8 @@ use crate::metrics::log_mean_exp::log_mean_exp;
 use crate::predictive::Univariate;
 
 impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
-    /// The log-likelihood of each example under the predictive distribution in nats: ln of the mean over draws of the density
-    /// of all of an example's elements.
+    /// The log predictive density of each example, in nats: ln of the mean over draws of the joint density of the
+    /// example's elements.
     #[track_caller]
     pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
         self.check("log_likelihood", targets);

@@ -1,4 +1,4 @@
-//! Likelihoods: the distribution of targets, given a model's outputs.
+//! Likelihoods: the trait `Likelihood`, and `Categorical`, `Bernoulli` and `Gaussian`.
 
 mod bernoulli;
 mod categorical;
@@ -15,13 +15,14 @@ use crate::data::Targets;
 use crate::engine::{Real, Var};
 use crate::predictive::{Outputs, Predictive};
 
-/// A distribution of targets, given the outputs of a model.
+/// The distribution of targets given the outputs of a model.
 ///
-/// What a likelihood of your own says in [`log_likelihood`](Likelihood::log_likelihood) is all that training and evaluation
-/// need. For predictions it also says what the outputs of all draws come to: where every element of a target is independent
-/// of the others given the outputs, that is a [`Mixture`](crate::metrics::Mixture) of what [`Univariate`] says of one element,
-/// with means, intervals and metrics. The engine has the common ones in one operation (`poisson_nll`, `negative_binomial_nll`,
-/// `student_t_nll`, `gaussian_nll`): with `Reduction::Each` and a minus they are log-likelihoods.
+/// A custom likelihood needs only [`log_likelihood`](Likelihood::log_likelihood) for training and evaluation. For
+/// predictions it also turns the outputs of all draws into a predictive distribution: if the elements of a target are
+/// independent given the outputs, return a [`Mixture`](crate::metrics::Mixture) and implement
+/// [`Univariate`](crate::Univariate) for one element, which provides means, intervals and metrics. The engine has the
+/// common densities as single operations (`poisson_nll`, `negative_binomial_nll`, `student_t_nll`, `gaussian_nll`):
+/// with `Reduction::Each` and a negative sign they are log-likelihoods.
 ///
 /// ```
 /// use elbo::prelude::*;
@@ -65,29 +66,29 @@ use crate::predictive::{Outputs, Predictive};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Likelihood<T: Real>: Sync {
-    /// What is observed, for a number of examples.
+    /// The type of the observations.
     type Targets: Targets;
 
-    /// What is predicted: the distribution of targets under all draws of the weights. `()` where predictions are not needed.
+    /// The predictive distribution, over all draws of the weights. `()` if predictions are not needed.
     type Predictive: Predictive;
 
-    /// ln p of the targets, given outputs, in nats: its first axis counts the examples, and an example's log-likelihood is the
-    /// sum of what it has along the others: at most a term for each element of the targets.
+    /// ln p of the targets given the outputs, in nats. The first axis counts the examples; the terms along other axes
+    /// are summed to the example's log-likelihood. There is at most one term for each element of the targets.
     ///
     /// # Panics
     /// If the shapes do not fit.
     #[track_caller]
     fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> Var<'t, T>;
 
-    /// What these outputs of all draws say of targets.
+    /// The predictive distribution of targets, from the outputs of all draws.
     ///
     /// # Panics
-    /// If the outputs have a shape that says nothing of targets.
+    /// If the shape of the outputs does not fit the likelihood.
     #[track_caller]
     fn predictive(&self, outputs: &Outputs<T>) -> Self::Predictive;
 
-    /// The negative log-likelihood of a batch as a mean over its examples. Provided: a likelihood that has it in one pass over
-    /// memory says so here.
+    /// The negative log-likelihood of a batch as a mean over its examples. Provided; override it if it can be computed
+    /// in one pass over memory.
     ///
     /// # Panics
     /// As [`log_likelihood`](Likelihood::log_likelihood).
@@ -98,8 +99,9 @@ pub trait Likelihood<T: Real>: Sync {
         MeanNll::new(each.sum() * (-1.0 / examples as f64), examples)
     }
 
-    /// Why outputs of this shape can never explain these targets, if so: a label that is out of range, say. `output` is the
-    /// shape of one example's output, without the axis of examples. Asked before training; provided: they can.
+    /// Checks whether outputs of this shape can have these targets, before training: for instance, that labels are in
+    /// range. `output` is the shape of one example's output, without the axis of examples. Provided: accepts
+    /// everything.
     ///
     /// # Errors
     /// What does not fit, where, and what to do.
@@ -108,32 +110,34 @@ pub trait Likelihood<T: Real>: Sync {
         Ok(())
     }
 
-    /// Whether one example's output can be that of a model that works. Provided: all of it is finite.
+    /// Whether one example's output is valid. Provided: whether it is finite.
     fn allows(&self, output: &[T]) -> bool {
         output.iter().all(|y| y.is_finite())
     }
 }
 
 /// # Panics
-/// If a log-likelihood of this shape is not one of these targets.
+/// If the shape of a log-likelihood does not fit these targets.
 #[track_caller]
 pub(crate) fn check_terms<L: ?Sized>(shape: &[usize], targets: &impl Targets) {
     let (examples, name) = (targets.rows(), std::any::type_name::<L>());
     assert!(
         shape.first() == Some(&examples),
-        "`Likelihood::log_likelihood` of `{name}` gave the shape {shape:?} for {examples} examples; its first axis must count them"
+        "`Likelihood::log_likelihood` of `{name}` returned shape {shape:?} for {examples} examples; its first axis \
+         must be the examples"
     );
     let (terms, elements) = (shape.iter().product::<usize>(), targets.elements().unwrap_or(usize::MAX));
     assert!(
         terms <= elements,
-        "`Likelihood::log_likelihood` of `{name}` gave the shape {shape:?} for targets of {elements} elements: outputs and \
-         targets of different shapes were broadcast; bring the targets to the shape of the outputs, such as ({examples}, 1)"
+        "`Likelihood::log_likelihood` of `{name}` returned shape {shape:?} for targets of {elements} elements: outputs \
+         and targets of different shapes were broadcast; give the targets the shape of the outputs, such as \
+         ({examples}, 1)"
     );
 }
 
 /// A negative log-likelihood as a mean over examples, in nats per example, with their number.
 ///
-/// It has no arithmetic: a mean and a [`Kl`](crate::Kl), which is a sum, do not add up.
+/// It has no arithmetic, because a mean must not be added to a [`Kl`](crate::Kl), which is a sum.
 /// [`Objective::loss`](crate::Objective::loss) joins them.
 #[derive(Clone, Copy, Debug)]
 pub struct MeanNll<'t, T: Real = f32> {
@@ -142,15 +146,14 @@ pub struct MeanNll<'t, T: Real = f32> {
 }
 
 impl<'t, T: Real> MeanNll<'t, T> {
-    /// From a scalar that is the mean of the negative log-likelihoods of `examples` examples: for a
-    /// likelihood of your own.
+    /// Wraps a scalar that is the mean negative log-likelihood of `examples` examples, for a custom likelihood.
     ///
     /// # Panics
     /// If `mean` is not one element, or there are no examples.
     #[track_caller]
     pub fn new(mean: Var<'t, T>, examples: usize) -> Self {
-        assert!(mean.len() == 1, "MeanNll: a mean is one element, got the shape {:?}", mean.shape());
-        assert!(examples > 0, "MeanNll: a mean over no examples");
+        assert!(mean.len() == 1, "MeanNll: the mean must be one element, got shape {:?}", mean.shape());
+        assert!(examples > 0, "MeanNll: a mean over 0 examples");
         MeanNll { mean, examples }
     }
 
@@ -159,8 +162,8 @@ impl<'t, T: Real> MeanNll<'t, T> {
         self.mean.item()
     }
 
-    /// The variable: a plain number on the tape, whose unit is the caller's to remember. [`Objective`](crate::Objective)
-    /// joins a likelihood and a divergence without it.
+    /// The variable on the tape, in nats per example. [`Objective`](crate::Objective) combines a likelihood and a
+    /// divergence without it.
     pub fn var(self) -> Var<'t, T> {
         self.mean
     }
@@ -172,11 +175,11 @@ impl<'t, T: Real> MeanNll<'t, T> {
 }
 
 impl<T: Real> Outputs<T> {
-    /// What `likelihood` predicts from these outputs: the same as
-    /// [`predict`](crate::Predict::predict) under it.
+    /// The predictive distribution of `likelihood` from these outputs, as [`predict`](crate::Predict::predict) returns
+    /// it.
     ///
     /// # Panics
-    /// If the outputs have a shape that says nothing of targets.
+    /// If the shape of the outputs does not fit the likelihood.
     #[track_caller]
     pub fn under<L: Likelihood<T>>(&self, likelihood: &L) -> L::Predictive {
         likelihood.predictive(self)

@@ -1,4 +1,4 @@
-//! Probabilities of classes, averaged over draws.
+//! Class probabilities from logits: the softmax averaged over draws, with logarithms of probabilities that underflow.
 
 use crate::engine::Real;
 use crate::engine::threads::map_tasks;
@@ -6,16 +6,17 @@ use crate::metrics::Probabilities;
 use crate::metrics::log_mean_exp::log_mean_exp;
 use crate::predictive::Outputs;
 
-/// Distributions that are a task, whatever the number of threads.
+/// Distributions in a task, whatever the number of threads.
 const TOGETHER: usize = 64;
 
-/// Below this a mean of probabilities has lost bits, and its logarithm is taken from those of the probabilities.
+/// Below this, a mean of probabilities loses precision, and its logarithm is computed from the log-probabilities
+/// instead.
 const TINY: f64 = 1e-280;
 
 /// The softmax of the last axis, averaged over draws.
 ///
 /// # Panics
-/// If all classes are ruled out.
+/// If all classes are excluded by logits of −∞, or a logit is NaN.
 #[track_caller]
 pub(crate) fn probabilities<T: Real>(outputs: &Outputs<T>) -> Probabilities {
     let (axes, classes) = outputs.axes().split_last().map_or((&[][..], 1), |(&classes, axes)| (axes, classes));
@@ -26,7 +27,7 @@ pub(crate) fn probabilities<T: Real>(outputs: &Outputs<T>) -> Probabilities {
         |sum, task| {
             let mut part = Part::default();
             for at in task * TOGETHER..count.min((task + 1) * TOGETHER) {
-                sum.take(outputs, at, count, &mut part);
+                sum.average(outputs, at, count, &mut part);
             }
             part
         },
@@ -38,19 +39,17 @@ pub(crate) fn probabilities<T: Real>(outputs: &Outputs<T>) -> Probabilities {
         whole.tiny.extend(part.tiny);
     }
     if let Some(at) = whole.entropy.iter().position(|entropy| entropy.is_nan()) {
-        panic!(
-            "predict: all classes are ruled out (every logit is −∞), or a logit is NaN, in distribution {at} (from 0) of some draw"
-        );
+        panic!("predict: every logit is −∞, or a logit is NaN, in distribution {at} (from 0) of some draw");
     }
     Probabilities::new(whole.mean, whole.entropy, classes, outputs.draws()).with_axes(axes).with_logarithms(whole.tiny)
 }
 
-/// What is found of some distributions.
+/// The results for consecutive distributions.
 #[derive(Default)]
 struct Part {
     mean: Vec<f64>,
     entropy: Vec<f64>,
-    /// Logarithms of means that are too small: by their places among all means.
+    /// Logarithms of means below [`TINY`], by their index among all means.
     tiny: Vec<(usize, f64)>,
 }
 
@@ -65,8 +64,8 @@ impl Sum {
         Sum { probabilities: vec![0.0; classes], exponentials: vec![0.0; classes] }
     }
 
-    /// Distribution `at` of `count`, over all draws.
-    fn take<T: Real>(&mut self, outputs: &Outputs<T>, at: usize, count: usize, part: &mut Part) {
+    /// Averages distribution `at` of `count` over all draws, and appends it to `part`.
+    fn average<T: Real>(&mut self, outputs: &Outputs<T>, at: usize, count: usize, part: &mut Part) {
         let (classes, draws) = (self.probabilities.len(), outputs.draws());
         let logits = |draw: usize| &outputs.tensor().data()[(draw * count + at) * classes..][..classes];
         self.probabilities.fill(0.0);
@@ -85,7 +84,7 @@ impl Sum {
         part.entropy.push(entropy / draws as f64);
     }
 
-    /// Adds the probabilities of a draw; its entropy.
+    /// Adds the probabilities of a draw, and returns their entropy.
     fn add<T: Real>(&mut self, logits: &[T]) -> f64 {
         let max = logits.iter().map(|x| x.to_f64()).fold(f64::NEG_INFINITY, f64::max);
         self.exponentials.iter_mut().zip(logits).for_each(|(e, x)| *e = (x.to_f64() - max).exp());
@@ -94,7 +93,7 @@ impl Sum {
         for ((sum, x), e) in self.probabilities.iter_mut().zip(logits).zip(&self.exponentials) {
             let p = e / total;
             *sum += p;
-            // 0 ln 0 = 0, also of a logit of −∞.
+            // 0 ln 0 = 0, also for a logit of −∞.
             of_logits += if p > 0.0 { p * (x.to_f64() - max) } else { 0.0 };
         }
         total.ln() - of_logits

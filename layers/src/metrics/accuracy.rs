@@ -1,6 +1,6 @@
-//! Accuracy and error: how often the most probable class is the right one.
+//! Classification accuracy and error rate.
 
-use super::rows::{check_labelled, labelled, top};
+use super::probability_rows::{check_labelled, labelled, top};
 use crate::engine::Real;
 
 /// The share of examples whose most probable class (the first on ties) is their label, 0 to 1.
@@ -8,7 +8,7 @@ use crate::engine::Real;
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class or a row is no distribution.
+/// If the sizes do not fit, a label is out of range or a row is not a distribution.
 #[track_caller]
 pub fn accuracy<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("accuracy", probabilities, classes, labels);
@@ -20,7 +20,7 @@ pub fn accuracy<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) 
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class or a row is no distribution.
+/// If the sizes do not fit, a label is out of range or a row is not a distribution.
 #[track_caller]
 pub fn error<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("error", probabilities, classes, labels);
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn error_is_what_accuracy_leaves() {
+    fn error_is_one_minus_accuracy() {
         let probabilities = [0.9f32, 0.1, 0.2, 0.8, 0.3, 0.7, 0.6, 0.4];
         assert_eq!(accuracy(&probabilities, 2, &[0, 1, 0, 0]), 0.75);
         assert_eq!(error(&probabilities, 2, &[0, 1, 0, 0]), 0.25);

@@ -1,22 +1,22 @@
-//! Calibration error over groups of equal size.
+//! Adaptive calibration error: ECE over groups of equal size.
 
+use super::probability_rows::check_labelled;
 use super::reliability::{Bin, check_bins, events, weighted_gap};
-use super::rows::check_labelled;
 use crate::engine::Real;
 
-/// The calibration error over groups of equal size instead of bins of equal width.
+/// The adaptive calibration error: the ECE over groups of equal size instead of bins of equal width.
 ///
-/// The examples are sorted by their top probability (ties stay in their order) and cut into
-/// `groups` consecutive groups; the first N mod `groups` groups have one example more. The gaps
-/// |accuracy − confidence| of the groups are weighted by their sizes. No group is thin where
-/// confidences crowd near 1, as they do for neural networks.
+/// The examples are sorted by their top probability (ties stay in their order) and cut into `groups` consecutive
+/// groups; the first N mod `groups` groups have one example more. The gaps |accuracy − confidence| of the groups are
+/// weighted by their sizes. All groups are equally populated even if most confidences are near 1, as for
+/// neural networks.
 /// Nguyen and O'Connor 2015, *Posterior calibration and exploratory analysis*; the name
 /// is that of Nixon et al. 2019, *Measuring Calibration in Deep Learning*.
 ///
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class, a row is no distribution or `groups` is 0.
+/// If the sizes do not fit, a label is out of range, a row is not a distribution or `groups` is 0.
 #[track_caller]
 pub fn adaptive_ece<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], groups: usize) -> f64 {
     check_labelled("adaptive_ece", probabilities, classes, labels);

@@ -1,6 +1,6 @@
 //! The Brier score.
 
-use super::rows::{check_labelled, labelled};
+use super::probability_rows::{check_labelled, labelled};
 use crate::engine::Real;
 
 /// The mean over examples of Σ_c (p_c − 1\[c = label\])², from 0 (certain and right) to 2 (certain
@@ -12,7 +12,7 @@ use crate::engine::Real;
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class or a row is no distribution.
+/// If the sizes do not fit, a label is out of range or a row is not a distribution.
 #[track_caller]
 pub fn brier<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("brier", probabilities, classes, labels);

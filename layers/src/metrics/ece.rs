@@ -1,19 +1,19 @@
 //! Expected and maximum calibration error.
 
+use super::probability_rows::check_labelled;
 use super::reliability::{Reliability, check_bins, events};
-use super::rows::check_labelled;
 use crate::engine::Real;
 
 /// The expected calibration error with B right-closed bins of equal width over the top probability:
 /// Σ_b n_b/N |accuracy_b − confidence_b|, 0 to 1; empty bins contribute nothing.
 ///
-/// Guo, Pleiss, Sun and Weinberger 2017, *On Calibration of Modern Neural Networks*, eq. 3 (after
-/// Naeini, Cooper and Hauskrecht 2015). [`Reliability`] has the table it is read from.
+/// Guo, Pleiss, Sun and Weinberger 2017, *On Calibration of Modern Neural Networks*, eq. 3 (after Naeini, Cooper and
+/// Hauskrecht 2015). [`Reliability`] has the table behind it.
 ///
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class, a row is no distribution or `bins` is 0.
+/// If the sizes do not fit, a label is out of range, a row is not a distribution or `bins` is 0.
 #[track_caller]
 pub fn ece<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins: usize) -> f64 {
     check_labelled("ece", probabilities, classes, labels);
@@ -25,7 +25,7 @@ pub fn ece<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins:
 /// empty, with the bins of [`ece`]. Guo et al. 2017, eq. 5.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class, a row is no distribution or `bins` is 0.
+/// If the sizes do not fit, a label is out of range, a row is not a distribution or `bins` is 0.
 #[track_caller]
 pub fn mce<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins: usize) -> f64 {
     check_labelled("mce", probabilities, classes, labels);

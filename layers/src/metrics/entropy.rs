@@ -1,14 +1,14 @@
-//! Entropies of predictions: how uncertain they are.
+//! Predictive entropy, and the expected entropy over draws (aleatoric uncertainty).
 
-use super::rows::{check_draws, check_rows};
+use super::probability_rows::{check_draws, check_rows};
 use crate::engine::Real;
 
 /// Each row's entropy −Σ_c p_c ln p_c in nats, 0 to ln C: (N, C) to N.
 ///
-/// Of a mean over posterior draws this is the *predictive entropy*, the total uncertainty.
+/// For a mean over posterior draws this is the *predictive entropy*, the total uncertainty.
 ///
 /// # Panics
-/// If `probabilities` are not whole rows of `classes`, or a row is no distribution.
+/// If `probabilities` are not whole rows of `classes`, or a row is not a distribution.
 #[track_caller]
 pub fn entropy<T: Real>(probabilities: &[T], classes: usize) -> Vec<f64> {
     check_rows("entropy", probabilities, classes);
@@ -17,11 +17,11 @@ pub fn entropy<T: Real>(probabilities: &[T], classes: usize) -> Vec<f64> {
 
 /// The mean over S posterior draws of each example's entropy in nats: (S, N, C) to N.
 ///
-/// This is the part of the uncertainty that would stay if the weights were known (aleatoric);
-/// what the predictive entropy has beyond it is the [mutual information](super::mutual_information).
+/// This is the aleatoric part of the uncertainty, which would remain if the weights were known. The rest of the
+/// predictive entropy is the [mutual information](super::mutual_information).
 ///
 /// # Panics
-/// If `probabilities` are not `draws` tables of whole rows, or a row is no distribution.
+/// If `probabilities` are not `draws` tables of whole rows, or a row is not a distribution.
 #[track_caller]
 pub fn expected_entropy<T: Real>(probabilities: &[T], draws: usize, classes: usize) -> Vec<f64> {
     let size = check_draws("expected_entropy", probabilities, draws, classes);
@@ -44,7 +44,7 @@ pub(super) fn mean_entropy<T: Real>(probabilities: &[T], size: usize, classes: u
 /// The entropy of one row, with 0 ln 0 = 0.
 pub(super) fn entropy_of<T: Real>(row: &[T]) -> f64 {
     let positive = row.iter().map(|p| p.to_f64()).filter(|&p| p > 0.0);
-    // Adding 0 turns the -0 of a certain row into 0.
+    // Adding 0 turns the -0 of a deterministic row into 0.
     positive.map(|p| -p * p.ln()).sum::<f64>() + 0.0
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certainty_has_none_and_ignorance_the_most() {
+    fn entropy_is_zero_for_certainty_and_ln_c_for_a_uniform_row() {
         assert_eq!(entropy(&[0.0, 1.0, 0.0], 3), [0.0]);
         assert!(entropy(&[1.0, 0.0], 2)[0].is_sign_positive());
         assert!((entropy(&[0.25f64; 4], 4)[0] - 4f64.ln()).abs() < 1e-15);

@@ -1,9 +1,8 @@
-//! Averages of probabilities, from their logarithms.
+//! log-mean-exp: the logarithm of a mean of probabilities, from their logarithms.
 
-/// ln of the mean of e^x, without e^x being computed where it is too small or too large to be a number; −∞ of nothing, and NaN
-/// where one is NaN.
+/// ln of the mean of e^x, without overflow or underflow of e^x. −∞ for an empty iterator; NaN if any x is NaN.
 pub(crate) fn log_mean_exp(x: impl Iterator<Item = f64> + Clone) -> f64 {
-    // A NaN stays one, which `f64::max` does not.
+    // Keeps NaN, unlike `f64::max`.
     let largest = x.clone().fold(f64::NEG_INFINITY, |a, b| if a > b || a.is_nan() { a } else { b });
     if !largest.is_finite() {
         return largest;
@@ -21,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_number_by_itself_has_a_mean() {
+    fn exponentials_that_underflow_or_overflow_have_a_mean() {
         let of = |x: &[f64]| log_mean_exp(x.iter().copied());
         assert_eq!(of(&[-800.0, -800.0]), -800.0);
         assert_eq!(of(&[-800.0, f64::NEG_INFINITY]), -800.0 - 2f64.ln());

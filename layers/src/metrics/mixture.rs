@@ -1,4 +1,4 @@
-//! Predicted numbers: mixtures over draws of the weights.
+//! `Mixture`: the predictive distribution of numbers over posterior draws: mean, sd, quantiles, intervals, samples.
 
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, Tensor};
@@ -7,15 +7,15 @@ use crate::predictive::Outputs;
 use crate::predictive::Predictive;
 use crate::predictive::{Univariate, invert};
 
-/// Elements that are a task, whatever the number of threads.
+/// Elements in a task, whatever the number of threads.
 const ELEMENTS: usize = 256;
 
-/// The predictive distribution of targets whose elements are independent given the outputs: of every element of every example
-/// an equal mixture of what the likelihood `L` says of it under each draw of the weights.
+/// The predictive distribution of targets whose elements are independent given the outputs: for each element of each
+/// example, an equal mixture of the likelihood `L` over the draws of the weights.
 ///
-/// Figures are row-major (N, D): N examples of D elements. Units are those of the targets; likelihoods are in nats. The
-/// variance has two parts (Depeweg et al. 2018, "Decomposition of Uncertainty in Bayesian Deep Learning", eq. 3):
-/// `sd² = aleatoric_sd² + epistemic_sd²`.
+/// Results are row-major (N, D): N examples of D elements. Units are those of the targets; likelihoods are in nats. The
+/// variance has two parts (Depeweg et al. 2018, "Decomposition of Uncertainty in Bayesian Deep Learning", eq. 3): `sd²
+/// = aleatoric_sd² + epistemic_sd²`.
 ///
 /// ```
 /// # use elbo::{Gaussian, Outputs, Tensor};
@@ -35,10 +35,10 @@ pub struct Mixture<L> {
 }
 
 impl<L: Univariate> Mixture<L> {
-    /// What `likelihood` says, given these outputs.
+    /// The predictive distribution of `likelihood` for these outputs.
     ///
     /// # Panics
-    /// If an example has no outputs, or not as many as `likelihood` needs for each element.
+    /// If an example has no outputs, or another number than `likelihood` needs for each element.
     #[track_caller]
     pub fn new<T: Real>(likelihood: L, outputs: &Outputs<T>) -> Self {
         let width: usize = outputs.axes().iter().product();
@@ -46,8 +46,8 @@ impl<L: Univariate> Mixture<L> {
             width > 0
                 && width.is_multiple_of(L::OUTPUTS)
                 && (L::OUTPUTS == 1 || outputs.axes().last() == Some(&L::OUTPUTS)),
-            "{}: the model's output for one example has the shape {:?}, and the likelihood needs {} outputs for each element \
-             of a target, along the last axis",
+            "{}: the model's output for one example has shape {:?}, but the likelihood needs {} output(s) for each \
+             element of a target, along the last axis",
             std::any::type_name::<L>(),
             outputs.axes(),
             L::OUTPUTS
@@ -66,7 +66,7 @@ impl<L: Univariate> Mixture<L> {
         self.outputs.draws()
     }
 
-    /// Elements of an example's target.
+    /// The number of elements of an example's target.
     pub fn width(&self) -> usize {
         self.outputs.axes().iter().product::<usize>() / L::OUTPUTS
     }
@@ -81,12 +81,12 @@ impl<L: Univariate> Mixture<L> {
         &self.outputs
     }
 
-    /// Expected observations, (N, D).
+    /// The predictive means, (N, D).
     pub fn mean(&self) -> Vec<f64> {
         self.each(|i| self.average(i, |outputs| self.likelihood.mean(outputs)))
     }
 
-    /// Standard deviations of the observations, (N, D): of the noise and of the draws together.
+    /// The predictive standard deviations, (N, D): aleatoric and epistemic together.
     pub fn sd(&self) -> Vec<f64> {
         self.each(|i| {
             let [aleatoric, epistemic] = self.variances(i);
@@ -94,19 +94,19 @@ impl<L: Univariate> Mixture<L> {
         })
     }
 
-    /// What of [`sd`](Mixture::sd) would stay if the weights were known, (N, D): the root of the mean over draws of the
-    /// variance that the likelihood has.
+    /// The aleatoric part of [`sd`](Mixture::sd), which would remain if the weights were known, (N, D): the root of the
+    /// mean over draws of the likelihood's variance.
     pub fn aleatoric_sd(&self) -> Vec<f64> {
         self.each(|i| self.variances(i)[0].sqrt())
     }
 
-    /// What of [`sd`](Mixture::sd) comes from the weights, (N, D), and goes as data come: the standard deviation over draws
-    /// (divisor: their number) of the mean that the likelihood has.
+    /// The epistemic part of [`sd`](Mixture::sd), which more data would reduce, (N, D): the standard deviation over
+    /// draws (divided by their number) of the likelihood's mean.
     pub fn epistemic_sd(&self) -> Vec<f64> {
         self.each(|i| self.variances(i)[1].sqrt())
     }
 
-    /// The mean over draws of the entropy that the likelihood has in nats, (N, D); `None` where it has no closed form.
+    /// The mean over draws of the likelihood's entropy in nats, (N, D); `None` if it has no closed form.
     pub fn expected_entropy(&self) -> Option<Vec<f64>> {
         self.likelihood.entropy(self.of_draw(0, 0))?;
         let entropy = |outputs: &[f64]| self.likelihood.entropy(outputs).unwrap_or(f64::NAN);
@@ -118,15 +118,16 @@ impl<L: Univariate> Mixture<L> {
         self.each(|i| self.below(i, y))
     }
 
-    /// The least number that an observation is at most with probability `probability`, (N, D).
+    /// The predictive quantiles, (N, D): the smallest number that an observation does not exceed with probability
+    /// `probability`.
     ///
     /// # Panics
-    /// If the probability is not between 0 and 1, both excluded.
+    /// If the probability is not in the open interval (0, 1).
     #[track_caller]
     pub fn quantile(&self, probability: f64) -> Vec<f64> {
         assert!(
             probability > 0.0 && probability < 1.0,
-            "quantile: the probability must lie between 0 and 1, got {probability}"
+            "quantile: the probability must be between 0 and 1, got {probability}"
         );
         self.each(|i| {
             let range = |of: &dyn Fn(&[f64]) -> f64| {
@@ -135,25 +136,25 @@ impl<L: Univariate> Mixture<L> {
             };
             let (mut around, sd) = (range(&|outputs| self.likelihood.mean(outputs)), self.variances(i)[0].sqrt());
             if !(around.iter().all(|y| y.is_finite()) && sd.is_finite()) {
-                // Without moments: the quantile lies among those of the draws.
+                // Without finite moments: the quantile lies between those of the draws.
                 around = range(&|outputs| self.likelihood.quantile(outputs, probability));
             }
             invert(around, sd, L::DISCRETE, probability, |y| self.below(i, y))
         })
     }
 
-    /// The central interval that holds an observation with probability `level`: its lower and its upper ends, (N, D) both.
+    /// The central prediction interval of probability `level`: its lower and upper bounds, (N, D) each.
     ///
     /// # Panics
-    /// If the level is not between 0 and 1, both excluded.
+    /// If the level is not in the open interval (0, 1).
     #[track_caller]
     pub fn interval(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
-        assert!(level > 0.0 && level < 1.0, "interval: the level must lie between 0 and 1, got {level}");
+        assert!(level > 0.0 && level < 1.0, "interval: the level must be between 0 and 1, got {level}");
         (self.quantile((1.0 - level) / 2.0), self.quantile((1.0 + level) / 2.0))
     }
 
-    /// `count` samples of the targets, (count, N, D): of draw 0, 1, .. of the weights, and from the first again where there
-    /// are fewer. The elements of one sample are of one draw.
+    /// `count` samples of the targets, (count, N, D), from draws 0, 1, .. of the weights, starting over after the last.
+    /// All elements of a sample come from the same draw.
     ///
     /// # Panics
     /// If `count` is 0.
@@ -173,7 +174,7 @@ impl<L: Univariate> Mixture<L> {
         Tensor::new([count, self.len(), self.width()], samples)
     }
 
-    /// What `of` makes of each element, in order, on all threads.
+    /// `of` applied to each element, in order, on all threads.
     pub(super) fn each(&self, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
         let elements = self.len() * self.width();
         let task = |(): &mut (), task: usize| {

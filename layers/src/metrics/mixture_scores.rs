@@ -1,4 +1,4 @@
-//! How good predicted numbers are.
+//! Scores of predicted numbers: RMSE, MAE, coverage of prediction intervals.
 
 use crate::engine::{Real, Tensor};
 use crate::metrics::Mixture;
@@ -9,7 +9,7 @@ impl<L: Univariate> Mixture<L> {
     /// The root of the mean squared error of [`mean`](Mixture::mean), over all elements.
     ///
     /// # Panics
-    /// If there is not one target for each element, each finite. So do all metrics below.
+    /// If there is not one finite target for each element. All metrics below panic likewise.
     #[track_caller]
     pub fn rmse<T: Real>(&self, targets: &Tensor<T>) -> f64 {
         self.check("rmse", targets);
@@ -25,15 +25,15 @@ impl<L: Univariate> Mixture<L> {
         errors / targets.len() as f64
     }
 
-    /// The share of targets within the central [`interval`](Mixture::interval) of this level: near `level`, if the model knows
-    /// how sure it may be. Of whole numbers it is more, since no interval of them holds a probability exactly.
+    /// The share of targets within the central [`interval`](Mixture::interval) of this level: close to `level` for a
+    /// calibrated model. For discrete targets it is larger, since no interval has exactly the given probability.
     #[track_caller]
     pub fn coverage<T: Real>(&self, targets: &Tensor<T>, level: f64) -> f64 {
         self.check("coverage", targets);
-        assert!(level > 0.0 && level < 1.0, "coverage: the level must lie between 0 and 1, got {level}");
-        // By the distribution function: no quantile has to be found. The lower end is the least y with a cdf of the tail or
-        // more, so that y is above it if its own cdf is; the upper end is the least that reaches the rest, so that y is below
-        // it if what is less than y does not.
+        assert!(level > 0.0 && level < 1.0, "coverage: the level must be between 0 and 1, got {level}");
+        // Compare CDFs, so that no quantile has to be found. The lower end is the smallest y with cdf(y) ≥ tail, so y
+        // is not below it if cdf(y) ≥ tail; the upper end is the smallest y with cdf(y) ≥ 1 − tail, so y is not above
+        // it if the cdf just below y is less than 1 − tail.
         let tail = (1.0 - level) / 2.0;
         let within = self.each(|i| {
             let y = targets.data()[i].to_f64();
@@ -48,11 +48,11 @@ impl<L: Univariate> Mixture<L> {
         let (rows, width) = (self.len(), self.width());
         assert!(
             targets.shape().first() == Some(&rows) && targets.len() == rows * width,
-            "{metric}: targets of shape {:?} for {rows} examples of {width} elements",
+            "{metric}: targets of shape {:?} do not fit {rows} examples of {width} elements",
             targets.shape()
         );
         if let Some(at) = targets.data().iter().position(|y| !y.is_finite()) {
-            panic!("{metric}: target {at} is {}", targets.data()[at].to_f64());
+            panic!("{metric}: target {at} (from 0) is {}; drop it or fill the gap", targets.data()[at].to_f64());
         }
     }
 }
@@ -104,25 +104,25 @@ mod tests {
     }
 
     #[test]
-    fn coverage_counts_what_lies_within() {
+    fn coverage_is_the_share_of_targets_within_the_interval() {
         let predicted = predicted([1, 4, 1], [0.0; 4], 1.0);
         assert_eq!(predicted.coverage(&targets([4, 1], [0.0, 1.9, -1.9, 2.0]), 0.95), 0.75);
     }
 
     #[test]
-    fn what_no_draw_can_explain_is_infinitely_unlikely() {
+    fn a_target_of_zero_density_under_all_draws_has_infinite_nll() {
         assert_eq!(predicted([1, 1, 1], [0.0], 1e-153).nll(&targets([1, 1], [1e10])), f64::INFINITY);
     }
 
     #[test]
-    #[should_panic(expected = "coverage: target 1 is NaN")]
-    fn a_target_that_is_no_number_is_refused() {
+    #[should_panic(expected = "coverage: target 1 (from 0) is NaN")]
+    fn a_nan_target_is_refused() {
         predicted([1, 2, 1], [0.0; 2], 1.0).coverage(&targets([2, 1], [0.0, f64::NAN]), 0.5);
     }
 
     #[test]
-    #[should_panic(expected = "rmse: targets of shape [3, 1] for 2 examples of 1 elements")]
-    fn a_target_too_many_is_refused() {
+    #[should_panic(expected = "rmse: targets of shape [3, 1] do not fit 2 examples of 1 elements")]
+    fn an_extra_target_is_refused() {
         predicted([1, 2, 1], [0.0; 2], 1.0).rmse(&targets([3, 1], [0.0; 3]));
     }
 }

@@ -1,14 +1,12 @@
-//! How good, and how honest, a prediction is.
+//! Metrics of predictions: accuracy, NLL, Brier score, calibration (ECE), uncertainty decomposition, coverage. Metrics
+//! of classifiers are functions of plain slices, so they score predictions from any source: `probabilities` are
+//! row-major (N, C), one row an example, each row a distribution over the C classes; `labels` are N class indices from
+//! 0; several posterior draws are row-major (S, N, C). Sums are taken in `f64`, logarithms are natural (nats).
+//! [`Probabilities`] is a prediction of classes, with the metrics that need only the mean over draws as methods;
+//! [`Mixture`] is a prediction of numbers, with the metrics of regression.
 //!
-//! Metrics of classifiers are functions of plain slices, so they score predictions of any origin:
-//! `probabilities` are row-major (N, C), one row an example, each row a distribution over the C
-//! classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C).
-//! Sums are taken in `f64`, logarithms are natural (nats). [`Probabilities`] holds what a Monte
-//! Carlo prediction of classes leaves behind and has as methods those that need no more than the mean over draws;
-//! [`Mixture`] is a prediction of numbers, with the metrics of those.
-//!
-//! Sizes that do not fit, a label that is no class and a row that is no distribution (logits, NaN,
-//! a transposed table) are mistakes of the caller: they panic at the caller's line.
+//! Sizes that do not fit, a label out of range and a row that is not a distribution (logits, NaN, a transposed table)
+//! are programming errors: they panic at the caller's line.
 //!
 //! ```
 //! # use elbo::metrics;
@@ -23,6 +21,7 @@ mod accuracy;
 mod adaptive_ece;
 mod brier;
 mod classwise_ece;
+mod draw_sd;
 mod ece;
 mod entropy;
 pub(crate) mod log_mean_exp;
@@ -31,9 +30,8 @@ mod mixture_scores;
 mod mutual_information;
 mod nll;
 mod probabilities;
+mod probability_rows;
 mod reliability;
-mod rows;
-mod spread;
 mod uniform;
 mod variation_ratio;
 
@@ -41,13 +39,13 @@ pub use accuracy::{accuracy, error};
 pub use adaptive_ece::adaptive_ece;
 pub use brier::brier;
 pub use classwise_ece::classwise_ece;
+pub use draw_sd::draw_sd;
 pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
 pub use mixture::Mixture;
 pub use mutual_information::mutual_information;
 pub use nll::nll;
 pub use probabilities::Probabilities;
+pub use probability_rows::{confidence, mean_of_draws};
 pub use reliability::{Bin, Reliability};
-pub use rows::{confidence, mean_of_draws};
-pub use spread::spread;
 pub use variation_ratio::variation_ratio;

@@ -1,17 +1,17 @@
 //! The negative log-likelihood of the labels.
 
-use super::rows::{check_labelled, labelled};
+use super::probability_rows::{check_labelled, labelled};
 use crate::engine::Real;
 
 /// The mean over examples of −ln p(label), in nats per example.
 ///
-/// A label that the prediction holds impossible makes it infinite. The logarithmic score is strictly
-/// proper: in expectation only the true distribution minimises it (Good 1952, *Rational Decisions*).
+/// It is infinite if a label has probability 0. The logarithmic score is strictly proper: in expectation only the true
+/// distribution minimises it (Good 1952, *Rational Decisions*).
 ///
 /// `probabilities` (N, C) row-major, `labels` N.
 ///
 /// # Panics
-/// If the sizes do not fit, a label is no class or a row is no distribution.
+/// If the sizes do not fit, a label is out of range or a row is not a distribution.
 #[track_caller]
 pub fn nll<T: Real>(probabilities: &[T], classes: usize, labels: &[usize]) -> f64 {
     check_labelled("nll", probabilities, classes, labels);
@@ -24,12 +24,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uniform_guess_costs_the_logarithm_of_the_classes() {
+    fn a_uniform_guess_has_an_nll_of_ln_c() {
         assert!((nll(&[0.25f64; 8], 4, &[1, 3]) - 4f64.ln()).abs() < 1e-15);
     }
 
     #[test]
-    fn an_impossible_label_costs_infinitely_much() {
+    fn a_label_of_probability_zero_has_an_infinite_nll() {
         assert_eq!(nll(&[1.0, 0.0], 2, &[1]), f64::INFINITY);
     }
 }

@@ -1,64 +1,64 @@
-//! What a Monte Carlo prediction of classes leaves behind.
+//! `Probabilities`: predicted class probabilities averaged over posterior draws, with classification metrics as
+//! methods.
 
 use super::mutual_information::information;
-use super::rows::{check_labelled, check_rows, labelled, top};
+use super::probability_rows::{check_labelled, check_rows, labelled, top};
 use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
 use crate::engine::Key;
 use crate::predictive::Predictive;
 
-/// Predictive probabilities of N examples, averaged over posterior draws, with the entropy that the
-/// draws had on average. That is enough for the metrics that are methods here without keeping the draws;
-/// [`variation_ratio`](super::variation_ratio) and [`spread`](super::spread) need the draws themselves, which
-/// [`Predict::outputs`](crate::Predict::outputs) gives.
+/// Predictive class probabilities of N examples, averaged over posterior draws, with the mean entropy of the draws. The
+/// metrics here need no more than that; [`variation_ratio`](super::variation_ratio) and [`draw_sd`](super::draw_sd)
+/// need the draws themselves: see [`Predict::outputs`](crate::Predict::outputs).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probabilities {
     mean: Vec<f64>,
     expected_entropy: Vec<f64>,
     classes: usize,
     draws: usize,
-    /// The axes of an example's distributions: none where it has one.
+    /// The axes of an example's distributions: empty if it has one distribution.
     axes: Vec<usize>,
-    /// ln of means that are too small to be taken the logarithm of, by their places, in order.
+    /// ln of means that underflow, by their index, in order.
     logarithms: Vec<(usize, f64)>,
 }
 
 impl Probabilities {
-    /// `mean` is (N, C) row-major, the mean over `draws` of the class probabilities;
-    /// `expected_entropy` the mean over draws of each example's entropy, in nats.
+    /// `mean` is (N, C) row-major, the mean of the class probabilities over `draws` draws; `expected_entropy` is the
+    /// mean over draws of each example's entropy, in nats.
     ///
     /// # Panics
-    /// If the sizes do not fit, a row is no distribution or `draws` is 0.
+    /// If the sizes do not fit, a row is not a distribution or `draws` is 0.
     #[track_caller]
     pub fn new(mean: Vec<f64>, expected_entropy: Vec<f64>, classes: usize, draws: usize) -> Self {
         let rows = check_rows("Probabilities::new", &mean, classes);
         assert!(
             rows == expected_entropy.len(),
-            "Probabilities::new: {rows} rows of {classes} probabilities, but {} entropies",
+            "Probabilities::new: {rows} rows of {classes} probabilities, but {} entropies; every row needs one",
             expected_entropy.len()
         );
         assert!(draws > 0, "Probabilities::new: a mean over 0 draws");
         Probabilities { mean, expected_entropy, classes, draws, axes: Vec::new(), logarithms: Vec::new() }
     }
 
-    /// With distributions along these axes in each example.
+    /// Sets the axes of each example's distributions.
     pub(crate) fn with_axes(self, axes: &[usize]) -> Self {
         Probabilities { axes: axes.to_vec(), ..self }
     }
 
-    /// With the logarithms of some means, in the order of their places.
+    /// Sets the logarithms of means that underflow, in the order of their index.
     pub(crate) fn with_logarithms(self, logarithms: Vec<(usize, f64)>) -> Self {
         Probabilities { logarithms, ..self }
     }
 
-    /// The shape of the distributions: (examples, ..), with the axes that the model's output has between its first and that of
-    /// classes. Figures by example, here and below, are by distribution, in the order of this shape.
+    /// The shape of the distributions: (examples, ..), with the axes of the model's output between the first and that
+    /// of the classes. Results per example, here and below, are per distribution, in the order of this shape.
     pub fn shape(&self) -> Vec<usize> {
         let each: usize = self.axes.iter().product();
         [self.len() / each].into_iter().chain(self.axes.iter().copied()).collect()
     }
 
-    /// The number of distributions: of examples, where each has one.
+    /// The number of distributions, which is the number of examples if each has one.
     #[expect(clippy::len_without_is_empty, reason = "a prediction of no examples cannot be made")]
     pub fn len(&self) -> usize {
         self.expected_entropy.len()
@@ -69,7 +69,7 @@ impl Probabilities {
         self.classes
     }
 
-    /// The number of posterior draws behind the mean.
+    /// The number of posterior draws in the mean.
     pub fn draws(&self) -> usize {
         self.draws
     }
@@ -82,10 +82,14 @@ impl Probabilities {
     /// One example's probabilities.
     ///
     /// # Panics
-    /// If there is no such example.
+    /// If `example` is out of range.
     #[track_caller]
     pub fn row(&self, example: usize) -> &[f64] {
-        assert!(example < self.len(), "Probabilities::row: example {example} of {}", self.len());
+        assert!(
+            example < self.len(),
+            "Probabilities::row: example {example} (from 0) is out of range for {} examples",
+            self.len()
+        );
         &self.mean[example * self.classes..][..self.classes]
     }
 
@@ -94,7 +98,7 @@ impl Probabilities {
         self.mean.chunks_exact(self.classes).map(|row| top(row).0).collect()
     }
 
-    /// `count` samples of the labels, (count, N): each of its distribution, averaged over draws.
+    /// `count` samples of the labels, (count, N), from the predictive probabilities.
     ///
     /// # Panics
     /// If `count` is 0.
@@ -109,7 +113,7 @@ impl Probabilities {
                     left -= p;
                     left < 0.0
                 });
-                // By rounding, the last probability may not reach 1.
+                // Because of rounding, the probabilities may sum to less than 1.
                 chosen.unwrap_or_else(|| of_row.iter().rposition(|&p| p > 0.0).unwrap_or(0))
             })
         });
@@ -119,7 +123,7 @@ impl Probabilities {
     /// The share of examples predicted right: [`accuracy`].
     ///
     /// # Panics
-    /// If there is not one label an example, each of them a class. So do all metrics below.
+    /// If there is not one label per example, or a label is out of range. All metrics below panic likewise.
     #[track_caller]
     pub fn accuracy(&self, labels: &[usize]) -> f64 {
         accuracy(&self.mean, self.classes, labels)
@@ -131,8 +135,8 @@ impl Probabilities {
         error(&self.mean, self.classes, labels)
     }
 
-    /// The negative log-likelihood in nats per example, as [`nll`](super::nll); also of labels whose probability is too small to be a
-    /// number, such as that of logits (800, 0) and label 1, which is 800.
+    /// The negative log-likelihood in nats per example, as [`nll`](super::nll); finite even for labels whose
+    /// probability underflows: for logits (800, 0) and label 1 it is 800.
     #[track_caller]
     pub fn nll(&self, labels: &[usize]) -> f64 {
         check_labelled("nll", &self.mean, self.classes, labels);
@@ -140,7 +144,7 @@ impl Probabilities {
         each.sum::<f64>() / labels.len() as f64
     }
 
-    /// ln of the mean at this place.
+    /// ln of the mean probability at this index.
     fn log_probability(&self, place: usize) -> f64 {
         let known = self.logarithms.binary_search_by_key(&place, |&(place, _)| place);
         known.map_or_else(|_| self.mean[place].ln(), |at| self.logarithms[at].1)
@@ -158,7 +162,7 @@ impl Probabilities {
         ece(&self.mean, self.classes, labels, bins)
     }
 
-    /// Accuracy against confidence, by confidence.
+    /// The reliability table: accuracy against confidence, in bins of confidence.
     #[track_caller]
     pub fn reliability(&self, labels: &[usize], bins: usize) -> Reliability {
         Reliability::new(&self.mean, self.classes, labels, bins)
@@ -179,9 +183,8 @@ impl Probabilities {
         information(&self.mean, &self.expected_entropy, self.classes)
     }
 
-    /// The mean predictive entropy in nats of the examples predicted right, and of those predicted
-    /// wrong; `None` where there are none. A model that knows when it does not know has more on
-    /// the wrong ones.
+    /// The mean predictive entropy in nats of the examples predicted right, and of those predicted wrong; `None` if
+    /// there are none. A well-calibrated model has a larger entropy on the wrong ones.
     #[track_caller]
     pub fn entropy_split(&self, labels: &[usize]) -> (Option<f64>, Option<f64>) {
         check_labelled("entropy_split", &self.mean, self.classes, labels);
@@ -202,7 +205,7 @@ impl Predictive for Probabilities {
         let mut all = parts.next().expect("there is a part");
         for rows in parts {
             let same = (all.classes, all.draws, &all.axes) == (rows.classes, rows.draws, &rows.axes);
-            assert!(same, "Probabilities: rows of other classes or draws do not join");
+            assert!(same, "Probabilities: cannot join predictions with different classes, draws or axes");
             let before = all.mean.len();
             all.logarithms.extend(rows.logarithms.into_iter().map(|(place, ln)| (before + place, ln)));
             all.mean.extend(rows.mean);
@@ -221,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_answers_are_told_from_right_ones() {
+    fn entropy_is_split_by_right_and_wrong_predictions() {
         let p = two_examples();
         assert_eq!(p.entropy_split(&[0, 1]), (Some(0.0), Some(2f64.ln())));
         assert_eq!(p.entropy_split(&[0, 0]), (Some(2f64.ln() / 2.0), None));
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn mutual_information_is_what_the_draws_do_not_explain() {
+    fn mutual_information_is_predictive_minus_expected_entropy() {
         assert_eq!(two_examples().mutual_information(), [0.0, 2f64.ln() - 0.25]);
     }
 
@@ -241,13 +244,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "2 rows of 2 probabilities, but 3 labels")]
-    fn a_label_too_many_is_refused() {
+    fn an_extra_label_is_refused() {
         two_examples().accuracy(&[0; 3]);
     }
 
     #[test]
     #[should_panic(expected = "1 rows of 2 probabilities, but 2 entropies")]
-    fn an_entropy_too_many_is_refused() {
+    fn an_extra_entropy_is_refused() {
         Probabilities::new(vec![0.5, 0.5], vec![0.0; 2], 2, 1);
     }
 }

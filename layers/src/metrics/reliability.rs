@@ -1,10 +1,10 @@
-//! Reliability tables: what the ECE is read from.
+//! Reliability tables (diagrams): accuracy against confidence in bins, and the calibration errors ECE and MCE.
 
-use super::rows::{check_labelled, labelled, top};
+use super::probability_rows::{check_labelled, labelled, top};
 use crate::engine::Real;
 
-/// How confidence and accuracy compare, by confidence: B bins of equal width over the probability
-/// of the most probable class.
+/// A reliability table: accuracy against confidence in B bins of equal width over the probability of the most probable
+/// class.
 ///
 /// Bin b holds b/B < confidence ≤ (b+1)/B, so a confidence on an edge belongs to the lower bin.
 /// Comparisons are made in `f64`: 0.6 as `f32` is a little more than 6/10.
@@ -31,7 +31,7 @@ impl Bin {
         (self.accuracy - self.confidence).abs()
     }
 
-    /// The bin of some events, each with the probability it was given and whether it happened.
+    /// The bin of some events, each with its predicted probability and whether it happened.
     pub(super) fn of(events: impl IntoIterator<Item = (f64, bool)>) -> Bin {
         let mut sums = Bin::default();
         events.into_iter().for_each(|event| sums.add(event));
@@ -55,7 +55,7 @@ impl Reliability {
     /// The table of predictions (N, C), row-major, with their N labels.
     ///
     /// # Panics
-    /// If the sizes do not fit, a label is no class, a row is no distribution or `bins` is 0.
+    /// If the sizes do not fit, a label is out of range, a row is not a distribution or `bins` is 0.
     #[track_caller]
     pub fn new<T: Real>(probabilities: &[T], classes: usize, labels: &[usize], bins: usize) -> Reliability {
         check_labelled("Reliability", probabilities, classes, labels);
@@ -63,7 +63,7 @@ impl Reliability {
         Reliability::of(bins, events(probabilities, classes, labels))
     }
 
-    /// The table of any events, each with the probability it was given and whether it happened.
+    /// The table of any events, each with its predicted probability and whether it happened.
     pub(super) fn of(bins: usize, events: impl Iterator<Item = (f64, bool)>) -> Reliability {
         let mut sums = vec![Bin::default(); bins];
         for event in events {
@@ -108,12 +108,12 @@ pub(super) fn weighted_gap(bins: impl Iterator<Item = Bin> + Clone) -> f64 {
 
 #[track_caller]
 pub(super) fn check_bins(metric: &str, bins: usize) {
-    assert!(bins > 0, "{metric}: 0 bins");
+    assert!(bins > 0, "{metric}: at least one bin is needed, got 0");
 }
 
 /// The bin b with b/bins < probability ≤ (b+1)/bins; 0 goes to the first bin.
 fn bin_of(probability: f64, bins: usize) -> usize {
-    // The product may round across an edge, so it only says where to look.
+    // The product may round across an edge, so it is only the start of the search.
     let mut bin = ((probability * bins as f64).ceil() as usize).clamp(1, bins) - 1;
     let edge = |b: usize| b as f64 / bins as f64;
     while bin > 0 && probability <= edge(bin) {
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "Reliability: 0 bins")]
+    #[should_panic(expected = "Reliability: at least one bin is needed, got 0")]
     fn no_bins_are_refused() {
         Reliability::new(&[0.5, 0.5], 2, &[0], 0);
     }

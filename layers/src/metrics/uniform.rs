@@ -1,8 +1,8 @@
-//! Numbers between 0 and 1.
+//! Uniform random numbers in the open interval (0, 1).
 
 use crate::engine::random::Philox;
 
-/// Number `i` of these, between 0 and 1, both excluded.
+/// The `i`-th uniform number, in the open interval (0, 1).
 pub(super) fn uniform(noise: &Philox, i: usize) -> f64 {
     let words = noise.words((i / 2) as u64);
     let [high, low] = [words[i % 2 * 2], words[i % 2 * 2 + 1]];

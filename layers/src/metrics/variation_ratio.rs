@@ -1,6 +1,6 @@
-//! How many draws do not vote for the most voted class.
+//! The variation ratio: the share of draws that disagree with the most voted class.
 
-use super::rows::{check_draws, top};
+use super::probability_rows::{check_draws, top};
 use crate::engine::Real;
 
 /// Each example's variation ratio: 1 − (votes of the most voted class)/S, where each of the S
@@ -9,7 +9,7 @@ use crate::engine::Real;
 /// Freeman 1965, *Elementary Applied Statistics*; Gal 2016, *Uncertainty in Deep Learning*.
 ///
 /// # Panics
-/// If `probabilities` are not `draws` tables of whole rows, or a row is no distribution.
+/// If `probabilities` are not `draws` tables of whole rows, or a row is not a distribution.
 #[track_caller]
 pub fn variation_ratio<T: Real>(probabilities: &[T], draws: usize, classes: usize) -> Vec<f64> {
     let size = check_draws("variation_ratio", probabilities, draws, classes);

@@ -167,7 +167,7 @@ pub trait Bayesian: Parameters + 'static {
     }
 
     /// The number of learned numbers: means and scales both.
-    fn parameters(&self) -> usize {
+    fn num_parameters(&self) -> usize {
         let mut count = 0;
         self.visit(&Path::ROOT, &mut |_, role, tensor| count += if role.is_learned() { tensor.len() } else { 0 });
         count

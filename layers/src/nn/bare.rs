@@ -1,4 +1,5 @@
-//! What a layer without parameters of its own says about itself.
+//! `Bare`: a field for layers without parameters, which fixes the scalar type and says whether examples are
+//! independent.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,12 +10,12 @@ use crate::prelude::*;
 use crate::properties::{Verdict, Yes};
 use crate::sampling::Cx;
 
-/// A part of a layer without parameters: it says the layer's number type, and whether examples of a batch are independent
-/// of each other in it.
+/// A field without parameters: it fixes the layer's scalar type `T`, and `B` says whether the layer keeps examples of a
+/// batch independent.
 pub struct Bare<T: Real, B: Verdict = Yes>(PhantomData<fn() -> (T, B)>);
 
 impl<T: Real, B: Verdict> Bare<T, B> {
-    /// It has no state.
+    /// A field without state.
     pub const fn new() -> Self {
         Bare(PhantomData)
     }
@@ -61,7 +62,7 @@ impl<T: Real, B: Verdict + 'static> Bayesian for Bare<T, B> {
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
 }
 
-/// The draw of a [`Bare`] part.
+/// The draw of a [`Bare`] field.
 #[derive(Clone, Copy, Debug)]
 pub struct BareDraw;
 

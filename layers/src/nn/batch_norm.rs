@@ -1,4 +1,4 @@
-//! Normalisation over a batch.
+//! Batch normalisation with running statistics.
 
 use crate::engine::Running;
 use crate::nn::norm::affine;
@@ -6,45 +6,46 @@ use crate::nn::{Bare, EPS};
 use crate::prelude::*;
 use crate::properties::No;
 
-/// That examples of a batch influence each other, and that it is this layer's doing.
+/// Marks a model as coupling the examples of a batch, because of this layer.
 type Coupled<T> = Bare<T, No<BatchNorm<T>>>;
 
-/// Batch normalisation of (examples, channels, ..): every channel with mean 0 and variance 1 over the batch, and then a
-/// scale and a shift (Ioffe and Szegedy 2015, "Batch Normalization"). Scale and shift are learned and certain.
+/// Batch normalisation of (examples, channels, ..): each channel is normalised to mean 0 and variance 1 over the batch,
+/// then scaled and shifted (Ioffe and Szegedy 2015, "Batch Normalization"). Scale and shift are learned and
+/// deterministic.
 ///
-/// On a tape that records, which is training, the batch's own statistics are used, and running ones are kept in buffers,
-/// which the optimiser's step brings up to date. On one that does not, which is prediction
-/// ([`Tape::inference`](crate::Tape::inference)), and always once it is [frozen](Self::frozen), the running ones are used.
+/// On a recording tape (training) it uses the batch's statistics and updates running statistics in buffers, with the
+/// optimiser's step. On an inference tape (prediction, [`Tape::inference`](crate::Tape::inference)), and always once it
+/// is [frozen](Self::frozen), it uses the running statistics.
 ///
-/// In training each example's output depends on the others of its batch. So a likelihood is no product over examples any
-/// more, and the bound is that of no model: what asks for independent examples
-/// ([`Independent`](crate::Independent)) refuses a model with this layer in it. [`GroupNorm`](super::GroupNorm) has none of
-/// this.
+/// In training each example's output depends on the others of its batch, so the likelihood does not factorise over
+/// examples and the loss is not a bound of any model. Functions that need independent examples
+/// ([`Independent`](crate::Independent)) do not accept a model with this layer. [`GroupNorm`](super::GroupNorm) keeps
+/// examples independent.
 #[bayesian]
 #[derive(Clone, Debug)]
 pub struct BatchNorm<T: Real = f32> {
-    /// The scale of every channel, at first 1.
+    /// The scale of each channel, initially 1.
     pub weight: Point<T>,
-    /// The shift of every channel, at first 0.
+    /// The shift of each channel, initially 0.
     pub bias: Point<T>,
-    /// The running mean of every channel, at first 0.
+    /// The running mean of each channel, initially 0.
     pub mean: Buffer<T>,
-    /// The running variance of every channel, at first 1.
+    /// The running variance of each channel, initially 1.
     pub variance: Buffer<T>,
-    /// Whether the running statistics are used while training too.
+    /// Whether the running statistics are used in training too.
     #[skip]
     pub is_frozen: bool,
-    /// The share of the newest batch in the running statistics.
+    /// The weight of the newest batch in the running statistics.
     #[skip]
     pub momentum: f64,
-    /// What is added to a variance.
+    /// The constant added to the variance.
     #[skip]
     pub eps: f64,
     coupled: Coupled<T>,
 }
 
 impl<T: Real> BatchNorm<T> {
-    /// For so many channels, with a momentum of 0.1, and 1e-5 added to each variance.
+    /// A layer for `channels` channels, with momentum 0.1 and eps 1e-5.
     pub fn new(channels: usize) -> Self {
         let [weight, bias] = affine([channels].into());
         BatchNorm {
@@ -59,7 +60,7 @@ impl<T: Real> BatchNorm<T> {
         }
     }
 
-    /// With the running statistics from now on, and without changing them.
+    /// Freezes the running statistics: they are used from now on, and not updated.
     pub fn frozen(self) -> Self {
         BatchNorm { is_frozen: true, ..self }
     }
@@ -70,8 +71,8 @@ impl<T: Real> BatchNorm<T> {
     /// The layer's output, of the shape of `x`.
     ///
     /// # Panics
-    /// If the second axis of `x` is not the layer's channels or, in training, a channel has fewer than two elements, or the
-    /// values of several draws at once are to be normalised, whose running statistics would be several too.
+    /// If the second axis of `x` is not the layer's channels; in training, if a channel has fewer than two elements, or
+    /// with several draws at once, since there is one set of running statistics.
     #[track_caller]
     pub fn forward(&self, x: Var<T>) -> Var<T> {
         let scaling = (self.weight, self.bias);
@@ -80,7 +81,8 @@ impl<T: Real> BatchNorm<T> {
         }
         assert!(
             x.draws() == 1,
-            "BatchNorm: {} draws at once in training, and there is one running mean; draw once a step, or freeze the layer",
+            "BatchNorm: {} draws at once in training, but there is only one running mean; use one draw per step, or \
+             freeze the layer",
             x.draws()
         );
         let (mean, variance) = (self.mean.tensor(), self.variance.tensor());

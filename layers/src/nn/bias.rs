@@ -1,15 +1,15 @@
-//! What a layer adds, if it adds anything.
+//! `Bias`: the optional bias of a layer, with its prior.
 
 use crate::prelude::*;
 
-/// The bias of a layer that may have none: as an `Option` in a field `bias`, it is the parameter `bias`.
+/// The optional bias of a layer: in a field `bias: Option<Bias>` it is the parameter `bias`.
 #[bayesian]
 #[derive(Clone, Debug)]
 pub struct Bias<Q: Divergence<P> = MeanField, P: Prior = Normal> {
-    /// One number for every output.
+    /// One element for each output.
     #[name("")]
     #[prior(self.prior)]
     pub value: Q,
-    /// Its prior. What it learns is learned with the layer.
+    /// Its prior. A learned prior is learned with the layer.
     pub prior: P,
 }

@@ -1,4 +1,4 @@
-//! Convolutions over one, two and three spatial axes.
+//! Convolutional layers over one, two and three spatial axes.
 
 use crate::engine::Convolution;
 use crate::nn::Bias;
@@ -22,9 +22,9 @@ pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: Prior = Normal>
     /// Of shape (outputs, channels / groups, kernel ..).
     #[prior(self.prior)]
     pub weight: Q,
-    /// One number for every output, or nothing.
+    /// One element for each output, if there is a bias.
     pub bias: Option<Bias<Q, P>>,
-    /// The prior of the weight; the bias has its own, which begins as the same. What they learn, such as the scale of a
+    /// The prior of the weight; the bias has its own copy. A learned prior, such as the scale of a
     /// [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
     pub prior: P,
     /// Stride, padding, dilation and groups.
@@ -44,7 +44,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
     /// The layer's output.
     ///
     /// # Panics
-    /// If `x` has other axes than these, or its channels are not the layer's.
+    /// If `x` has another number of axes, or other channels than the layer.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         x.convolve(self.weight, self.bias.map(|bias| bias.value), *self.settings)
@@ -52,7 +52,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
 }
 
 impl<const D: usize> Conv<D> {
-    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`], with stride 1 and no padding.
+    /// A layer in `f32` with prior N(0, 1), initialised by [`MeanField::new`], with stride 1 and without padding.
     #[track_caller]
     pub fn new(channels: usize, outputs: usize, kernel: [usize; D]) -> Self {
         Conv::of(channels, outputs, kernel, |shape| MeanField::new(shape), Normal(0.0, 1.0))
@@ -63,8 +63,8 @@ impl<const D: usize, T: Real, P: Prior> Conv<D, MeanField<T>, P>
 where
     MeanField<T>: Divergence<P>,
 {
-    /// The same means, with this standard deviation of every weight to begin with, in place of
-    /// [`INITIAL_SD`](crate::INITIAL_SD).
+    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
+    /// stay.
     ///
     /// # Panics
     /// If it is not positive and finite.
@@ -77,7 +77,7 @@ where
 }
 
 impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
-    /// A layer of any posterior family, whose weights `weight` makes of their shapes, under any prior.
+    /// A layer of any posterior family under any prior: `weight` makes a random weight from its shape.
     #[track_caller]
     pub fn of(channels: usize, outputs: usize, kernel: [usize; D], weight: impl Fn(&[usize]) -> Q, prior: P) -> Self {
         let shape: Vec<usize> = [outputs, channels].into_iter().chain(kernel).collect();
@@ -85,7 +85,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
         Conv { weight: weight(&shape), bias, prior, settings: Convolution::new() }
     }
 
-    /// The same layer under another prior.
+    /// Replaces the prior.
     pub fn prior<R: Prior + Clone>(self, prior: R) -> Conv<D, Q, R>
     where
         Q: Divergence<R>,
@@ -96,12 +96,12 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
 }
 
 impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
-    /// The same layer without a bias.
+    /// Removes the bias.
     pub fn without_bias(self) -> Self {
         Conv { bias: None, ..self }
     }
 
-    /// With this stride along every axis.
+    /// Sets the stride along each axis.
     ///
     /// # Panics
     /// If one is 0.
@@ -110,12 +110,12 @@ impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
         Conv { settings: self.settings.stride(stride), ..self }
     }
 
-    /// With so many zeros before the first and behind the last element of every axis.
+    /// Sets the zero padding on both sides of each axis.
     pub fn padding(self, padding: [usize; D]) -> Self {
         Conv { settings: self.settings.padding(padding), ..self }
     }
 
-    /// With taps of the kernel so far apart along every axis.
+    /// Sets the dilation along each axis: the distance between the kernel's taps.
     ///
     /// # Panics
     /// If one is 0.

@@ -1,4 +1,4 @@
-//! The fully connected layer.
+//! The dense (fully connected) layer.
 
 use crate::engine::Shape;
 use crate::prelude::*;
@@ -13,7 +13,8 @@ pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     /// b, of shape (outputs).
     #[prior(self.prior)]
     pub bias: Q,
-    /// The prior of both. What it learns, such as the scale of a [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
+    /// The prior of both. A learned prior, such as the scale of a [`LearnedNormal`](struct@LearnedNormal), is learned
+    /// with the layer.
     pub prior: P,
 }
 
@@ -22,7 +23,7 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
     /// The layer's output.
     ///
     /// # Panics
-    /// If the last axis of `x` is not as long as the layer has inputs.
+    /// If the last axis of `x` is not the layer's inputs.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         x.affine(self.weight, self.bias)
@@ -30,7 +31,7 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
 }
 
 impl Dense {
-    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    /// A layer in `f32` with prior N(0, 1), initialised by [`MeanField::new`].
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize) -> Self {
         Dense::mean_field(inputs, outputs)
@@ -38,7 +39,7 @@ impl Dense {
 }
 
 impl<T: Real> Dense<MeanField<T>> {
-    /// A layer in any number type under the prior N(0, 1), at the start of [`MeanField::new`].
+    /// A layer in any scalar type with prior N(0, 1), initialised by [`MeanField::new`].
     #[track_caller]
     pub fn mean_field(inputs: usize, outputs: usize) -> Self {
         Dense { weight: MeanField::new([outputs, inputs]), bias: MeanField::new([outputs]), prior: Normal(0.0, 1.0) }
@@ -49,8 +50,8 @@ impl<T: Real, P: Prior> Dense<MeanField<T>, P>
 where
     MeanField<T>: Divergence<P>,
 {
-    /// The same means, with this standard deviation of every weight to begin with, in place of
-    /// [`INITIAL_SD`](crate::INITIAL_SD).
+    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
+    /// stay.
     ///
     /// # Panics
     /// If it is not positive and finite.
@@ -62,8 +63,8 @@ where
 }
 
 impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
-    /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first the weight
-    /// of shape (outputs, inputs), then the bias of shape (outputs).
+    /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape, first the
+    /// weight of shape (outputs, inputs), then the bias of shape (outputs).
     ///
     /// ```
     /// # use elbo::prelude::*;
@@ -75,7 +76,7 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
         Dense { weight: posterior([outputs, inputs].into()), bias: posterior([outputs].into()), prior }
     }
 
-    /// The same layer under another prior.
+    /// Replaces the prior.
     pub fn prior<R: Prior>(self, prior: R) -> Dense<Q, R>
     where
         Q: Divergence<R>,

@@ -1,11 +1,11 @@
-//! Looking up rows of a table.
+//! The embedding layer: looks up rows of a random table by index.
 
 use crate::engine::Indices;
 use crate::engine::Shape;
 use crate::prelude::*;
 
-/// A table of random vectors, looked up by number: whole numbers (..) to (.., features), with any posterior family and any
-/// prior. The divergence is that of the whole table, whichever rows are looked up.
+/// An embedding: a table of random vectors, looked up by index, (..) to (.., features), with any posterior family and
+/// any prior. The divergence is that of the whole table, whichever rows are looked up.
 ///
 /// ```
 /// use elbo::nn::Embedding;
@@ -29,19 +29,19 @@ pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 
 #[bayesian]
 impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
-    /// The rows whose numbers are in `x`: (..) to (.., features). So a table stands before other layers, over data that is
-    /// a tensor as theirs is.
+    /// The rows whose indices are in `x`, as whole numbers: (..) to (.., features). So an embedding takes a tensor as
+    /// input, like other layers.
     ///
     /// # Panics
-    /// If an element is no whole number, or no row of the table, or x stands for several draws.
+    /// If an element is not a whole number or out of range, or x has several draws.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
-        assert!(x.draws() == 1, "Embedding: the numbers of rows stand for {} draws; expected data", x.draws());
+        assert!(x.draws() == 1, "Embedding: x has {} draws; expected data with row indices", x.draws());
         for (i, number) in x.value().iter().enumerate() {
             let number = number.to_f64();
             assert!(
                 number >= 0.0 && number.fract() == 0.0 && number < usize::MAX as f64,
-                "Embedding: element {i} of x of shape {:?} is {number}; expected whole numbers of rows",
+                "Embedding: element {i} of x of shape {:?} is {number}; expected whole numbers, the indices of rows",
                 x.shape()
             );
         }
@@ -49,10 +49,10 @@ impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
         self.table.embedding(Indices::new(x.shape(), numbers))
     }
 
-    /// The rows with these numbers: (rows, features).
+    /// The rows with these indices: (rows, features).
     ///
     /// # Panics
-    /// If one is no row of the table.
+    /// If an index is out of range.
     #[track_caller]
     pub fn rows(&self, numbers: &[usize]) -> Var<Q::Scalar> {
         let tape = self.table.tape();
@@ -61,7 +61,7 @@ impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
 }
 
 impl Embedding {
-    /// A table in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    /// A table in `f32` with prior N(0, 1), initialised by [`MeanField::new`].
     #[track_caller]
     pub fn new(entries: usize, features: usize) -> Self {
         Embedding::of(entries, features, |shape| MeanField::new(shape), Normal(0.0, 1.0))
@@ -69,13 +69,14 @@ impl Embedding {
 }
 
 impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
-    /// A table of any posterior family under any prior: `posterior` makes a random weight of the shape (entries, features).
+    /// A table of any posterior family under any prior: `posterior` makes the random table from its shape (entries,
+    /// features).
     #[track_caller]
     pub fn of(entries: usize, features: usize, posterior: impl FnOnce(Shape) -> Q, prior: P) -> Self {
         Embedding { table: posterior([entries, features].into()), prior }
     }
 
-    /// The same table under another prior.
+    /// Replaces the prior.
     pub fn prior<R: Prior>(self, prior: R) -> Embedding<Q, R>
     where
         Q: Divergence<R>,

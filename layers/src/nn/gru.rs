@@ -1,16 +1,16 @@
-//! The gated recurrent unit.
+//! The gated recurrent unit (GRU) layer.
 
 use crate::engine::Recurrent;
 use crate::engine::Shape;
-use crate::nn::state::{outputs_of_gates, rest};
+use crate::nn::recurrent_state::{outputs_of_gates, zero_state};
 use crate::prelude::*;
 
 /// A gated recurrent unit over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
-/// family and any prior. See [`Var::gru`](crate::engine::Var::gru) for the equations; the gates stand in PyTorch's order.
+/// family and any prior. See [`Var::gru`](crate::engine::Var::gru) for the equations; the gates are in PyTorch's order.
 ///
-/// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017): every step has the same. So
-/// under [`Estimator::Flipout`] an example has one perturbation for all of its steps, and [`Estimator::Local`] is refused for
-/// `weight_hh`, which is used in every step: sample that weight, by name.
+/// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017), so every step uses the same.
+/// Under [`Estimator::Flipout`] an example has one perturbation for all of its steps. [`Estimator::Local`] is refused
+/// for `weight_hh`, which is used in every step: set [`Estimator::Sample`] for that weight by name.
 ///
 /// ```
 /// use elbo::nn::Gru;
@@ -24,41 +24,41 @@ use crate::prelude::*;
 #[bayesian]
 #[derive(Clone, Debug)]
 pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
-    /// From the inputs, of shape (3 · hidden, inputs): gates r, z, n.
+    /// Input weights, of shape (3 · hidden, inputs): gates r, z, n.
     #[prior(self.prior)]
     pub weight_ih: Q,
-    /// From the last output, of shape (3 · hidden, hidden).
+    /// Recurrent weights, of shape (3 · hidden, hidden).
     #[prior(self.prior)]
     pub weight_hh: Q,
-    /// Of shape (3 · hidden).
+    /// Input bias, of shape (3 · hidden).
     #[prior(self.prior)]
     pub bias_ih: Q,
-    /// Of shape (3 · hidden).
+    /// Recurrent bias, of shape (3 · hidden).
     #[prior(self.prior)]
     pub bias_hh: Q,
-    /// The prior of all.
+    /// The prior of all weights and biases.
     pub prior: P,
-    /// The width of the output.
+    /// The hidden size.
     #[skip]
     pub hidden: usize,
-    /// Whether the last step comes first.
+    /// Whether sequences are processed from the last step to the first.
     #[skip]
     pub reverse: bool,
 }
 
 #[bayesian]
 impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
-    /// The outputs of all steps, from an output of zeros.
+    /// The outputs of all steps, from an initial state of zeros.
     ///
     /// # Panics
     /// If `x` is not (examples, steps, inputs) with at least one step.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
-        let start = rest("Gru", x, *self.hidden);
+        let start = zero_state("Gru", x, *self.hidden);
         self.forward_from(x, start).0
     }
 
-    /// The outputs of all steps from the one before, (examples, hidden); and the last one.
+    /// The outputs of all steps from the initial state, (examples, hidden), and the final state.
     ///
     /// # Panics
     /// As [`forward`](Self::forward), or if the state has another shape.
@@ -71,7 +71,7 @@ impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
 }
 
 impl Gru {
-    /// A layer in `f32` under the prior N(0, 1), at the start of [`MeanField::new`].
+    /// A layer in `f32` with prior N(0, 1), initialised by [`MeanField::new`].
     #[track_caller]
     pub fn new(inputs: usize, hidden: usize) -> Self {
         Gru::of(inputs, hidden, |shape| MeanField::new(shape), Normal(0.0, 1.0))
@@ -79,8 +79,8 @@ impl Gru {
 }
 
 impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
-    /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first those of the
-    /// inputs and of the last output, then their biases.
+    /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape: input
+    /// weights, recurrent weights, input bias, recurrent bias.
     #[track_caller]
     pub fn of(inputs: usize, hidden: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         let outputs = outputs_of_gates("Gru", 3, hidden);
@@ -95,7 +95,7 @@ impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
         }
     }
 
-    /// The same layer under another prior.
+    /// Replaces the prior.
     pub fn prior<R: Prior>(self, prior: R) -> Gru<Q, R>
     where
         Q: Divergence<R>,
@@ -104,7 +104,7 @@ impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
         Gru { weight_ih, weight_hh, bias_ih, bias_hh, prior, hidden, reverse }
     }
 
-    /// The same layer from the last step to the first.
+    /// Processes sequences from the last step to the first.
     pub fn reversed(self) -> Self {
         Gru { reverse: true, ..self }
     }

@@ -1,4 +1,5 @@
-//! Layers, written with `#[bayesian]` as a user would write them.
+//! Layers: dense, convolutional, recurrent, embedding, normalisation and pooling, written with `#[bayesian]` like a
+//! user's.
 
 mod bare;
 mod batch_norm;
@@ -10,8 +11,8 @@ mod gru;
 mod lstm;
 mod norm;
 mod pool;
+mod recurrent_state;
 mod rnn;
-mod state;
 
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
@@ -23,9 +24,9 @@ pub use gru::{Gru, GruDraw};
 pub use lstm::{Lstm, LstmDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{
-    MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw, MeanPool, MeanPool1d, MeanPool2d, MeanPool3d, MeanPoolDraw,
+    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
 };
 pub use rnn::{Rnn, RnnDraw};
 
-/// What normalisations add to a variance unless they are told otherwise.
+/// The default of the constant that normalisations add to a variance.
 const EPS: f64 = 1e-5;

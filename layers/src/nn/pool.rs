@@ -1,4 +1,4 @@
-//! Pools: layers without parameters.
+//! Max pooling and average pooling layers.
 
 use crate::engine::Pooling;
 use crate::nn::Bare;
@@ -13,22 +13,22 @@ macro_rules! pool {
             /// Window, stride, padding and dilation.
             #[skip]
             pub settings: Pooling<D>,
-            number: Bare<T>,
+            scalar: Bare<T>,
         }
 
         impl<const D: usize, T: Real> $name<D, T> {
-            /// Windows of so many elements along every axis, side by side.
+            /// Pools windows of this size along each axis, with a stride of the window's size.
             ///
             /// # Panics
-            /// If an axis has none.
+            /// If an axis of the window is 0.
             #[track_caller]
             pub fn new(window: [usize; D]) -> Self {
                 $name::with(Pooling::new(window))
             }
 
-            /// With these settings.
+            /// A layer with these settings.
             pub fn with(settings: Pooling<D>) -> Self {
-                $name { settings, number: Bare::new() }
+                $name { settings, scalar: Bare::new() }
             }
         }
 
@@ -37,7 +37,7 @@ macro_rules! pool {
             /// The layer's output.
             ///
             /// # Panics
-            /// If `x` has other axes than these, or a window fits nowhere.
+            /// If `x` has another number of axes, or is smaller than the window.
             #[track_caller]
             pub fn forward(&self, x: Var<T>) -> Var<T> {
                 x.$method(*self.settings)
@@ -52,7 +52,8 @@ macro_rules! pool {
 }
 
 pool! {
-    /// The largest element of every window: (examples, channels, space ..) to (examples, channels, windows ..).
+    /// Max pooling: the largest element of each window, (examples, channels, space ..) to (examples, channels, windows
+    /// ..).
     MaxPool, max_pool,
     MaxPool1d 1 "(examples, channels, length)",
     MaxPool2d 2 "(examples, channels, height, width)",
@@ -60,9 +61,9 @@ pool! {
 }
 
 pool! {
-    /// The mean of every window: (examples, channels, space ..) to (examples, channels, windows ..).
-    MeanPool, avg_pool,
-    MeanPool1d 1 "(examples, channels, length)",
-    MeanPool2d 2 "(examples, channels, height, width)",
-    MeanPool3d 3 "(examples, channels, depth, height, width)"
+    /// Average pooling: the mean of each window, (examples, channels, space ..) to (examples, channels, windows ..).
+    AvgPool, avg_pool,
+    AvgPool1d 1 "(examples, channels, length)",
+    AvgPool2d 2 "(examples, channels, height, width)",
+    AvgPool3d 3 "(examples, channels, depth, height, width)"
 }

@@ -1,11 +1,11 @@
-//! A step's loss.
+//! `Loss`: a step's weighted terms on the tape, their value and their gradients, jointly or separately.
 
 use crate::engine::{Gradients, NonFinite, Path, Real, Tape, Var};
 use crate::likelihood::MeanNll;
 use crate::model::{Drawn, Kl, LogPrior};
 use crate::scalar_sum::Terms;
 
-/// A step's loss in nats per example: its terms, apart, and their weights.
+/// A step's loss in nats per example, as its separate terms and their weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Loss<'t, T: Real = f32> {
     nll: MeanNll<'t, T>,
@@ -13,31 +13,32 @@ pub struct Loss<'t, T: Real = f32> {
     weights: Weights,
 }
 
-/// What a step's terms are multiplied with.
+/// The weights of a step's terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weights {
     pub(super) nll: f64,
     pub(super) kl: f64,
-    /// Of −ln p(w).
+    /// The weight of −ln p(w).
     pub(super) log_prior: f64,
 }
 
-/// What the prior contributes to a loss.
+/// The terms of a loss that depend on the prior.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PriorTerms<'t, T: Real> {
     kl: Kl<'t, T>,
-    /// What is minimised in the divergence's place: more, where bits are free.
+    /// The divergence that is minimised: at least `kl`, if there are free nats.
     minimised: Option<Var<'t, T>>,
     log_prior: Option<LogPrior<'t, T>>,
 }
 
 impl<'t, T: Real> PriorTerms<'t, T> {
-    /// Of a divergence alone.
+    /// The divergence as the only term.
     pub(super) fn of(kl: Kl<'t, T>) -> Self {
         PriorTerms { kl, minimised: kl.0, log_prior: None }
     }
 
-    /// Of a draw, with so many nats of each weight's divergence free, and with ln p(w) if it is asked for.
+    /// The terms of the draw `net`, with `free` free nats for each weight's divergence, and with ln p(w) if
+    /// `log_prior`.
     pub(super) fn drawn(net: &impl Drawn<'t, T>, free: f64, log_prior: bool) -> Self {
         let kl = net.kl();
         let mut minimised = kl.0;
@@ -63,38 +64,38 @@ impl<'t, T: Real> Loss<'t, T> {
         self.weights.nll * self.nll.nats() + divergence - log_prior
     }
 
-    /// The batch's negative log-likelihood.
+    /// The batch's mean negative log-likelihood.
     pub fn nll(&self) -> MeanNll<'t, T> {
         self.nll
     }
 
-    /// The divergence, unweighted, and with nothing of it free.
+    /// The divergence, unweighted and without free nats.
     pub fn kl(&self) -> Kl<'t, T> {
         self.prior.kl
     }
 
-    /// ln p(w) of the weights drawn, where the loss has it as a term of its own: under
+    /// ln p(w) of the weights drawn, if the loss has it as a separate term: under
     /// [`Tempering::Posterior`](crate::Tempering::Posterior).
     pub fn log_prior(&self) -> Option<LogPrior<'t, T>> {
         self.prior.log_prior
     }
 
-    /// What the mean negative log-likelihood is multiplied by: 1 for equal batches.
+    /// The weight of the mean negative log-likelihood: 1 for equal batches.
     pub fn nll_weight(&self) -> f64 {
         self.weights.nll
     }
 
-    /// What the divergence is multiplied by.
+    /// The weight of the divergence.
     pub fn kl_weight(&self) -> f64 {
         self.weights.kl
     }
 
-    /// What −ln p(w) is multiplied by: 0 but under [`Tempering::Posterior`](crate::Tempering::Posterior).
+    /// The weight of −ln p(w): 0 except under [`Tempering::Posterior`](crate::Tempering::Posterior).
     pub fn log_prior_weight(&self) -> f64 {
         self.weights.log_prior
     }
 
-    /// Adds the loss's gradient to `gradients`, in one sweep over the tape.
+    /// Adds the loss's gradient to `gradients`, in one backward pass.
     ///
     /// # Panics
     /// As [`Var::backward`].
@@ -104,7 +105,7 @@ impl<'t, T: Real> Loss<'t, T> {
         self.tape().backward(&roots[..terms], gradients);
     }
 
-    /// The first value that is infinite or NaN among all that the loss was computed from, parameters and data included:
+    /// The first infinite or NaN value that the loss depends on, including parameters and data:
     /// [`Tape::first_non_finite_of`].
     ///
     /// ```
@@ -124,11 +125,10 @@ impl<'t, T: Real> Loss<'t, T> {
         self.tape().first_non_finite_of(&roots.map(|(root, _)| root)[..terms], gradients)
     }
 
-    /// Adds the gradient of the weighted likelihood term to `nll` and that of what the prior contributes, the weighted
-    /// divergence and ln p(w) where it is there, to `kl`: the two forces on every parameter, whose sum is what
-    /// [`backward`](Self::backward) gives.
+    /// Adds the gradient of the weighted likelihood term to `nll`, and that of the prior's terms (the weighted
+    /// divergence, and ln p(w) if present) to `kl`. Their sum is the gradient of [`backward`](Self::backward).
     ///
-    /// It is a sweep for each term. The divergence's goes through what the weights were drawn by, and not through the
+    /// It takes one backward pass for each term. The divergence's pass visits only the sampling of the weights, not the
     /// network.
     ///
     /// # Panics
@@ -149,7 +149,7 @@ impl<'t, T: Real> Loss<'t, T> {
         self.nll.var().tape()
     }
 
-    /// What is summed up, with weights; so many of these there are.
+    /// The terms with their weights, and the number of terms.
     fn roots(&self) -> ([(Var<'t, T>, T); 3], usize) {
         let mut roots = [self.weighted_nll(); 3];
         let mut terms = 1;

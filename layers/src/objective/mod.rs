@@ -1,8 +1,9 @@
-//! The objective: the two terms of the evidence lower bound, joined in one place.
+//! `Objective`: the negative ELBO of a minibatch, from its likelihood and divergence, with KL weights, tempering and
+//! warm-up.
 
 mod kl_weight;
 mod loss;
-mod options;
+mod loss_options;
 mod safe_bayes;
 #[cfg(feature = "serde")]
 mod saved;
@@ -11,7 +12,7 @@ mod warm_up;
 
 pub use kl_weight::KlWeight;
 pub use loss::Loss;
-pub(crate) use options::LossOptions;
+pub(crate) use loss_options::LossOptions;
 pub use safe_bayes::{SafeBayes, SafeBayesRow, SafeBayesTable};
 pub use tempering::Tempering;
 #[cfg(feature = "serde")]
@@ -26,16 +27,16 @@ use tempering::Factors;
 
 /// The negative evidence lower bound per example, (Σ NLL + KL)/N, estimated from minibatches.
 ///
-/// N, the number of training examples, is given once, here; [`Elbo`](crate::Elbo) takes it from its data. Step i's loss is
+/// N, the number of training examples, is set here once; [`Elbo`](crate::Elbo) takes it from its data. Step i's loss is
 ///
 /// (M/N) · (Σ NLL over the batch + wᵢ KL)
 ///
-/// with M batches an epoch and Σ wᵢ = 1, so that the plain mean over an epoch's steps is the full-batch value, a ragged
-/// last batch included. The wᵢ are a [`KlWeight`]; with equal batches and wᵢ = 1/M it is the familiar mean NLL + KL/N
-/// (Graves 2011; Blundell et al. 2015, eq. 8). Where M is not known, as in a stream, it is mean NLL + KL/N.
+/// with M batches per epoch and Σ wᵢ = 1, so that the mean over an epoch's steps is the full-batch value, even if the
+/// last batch is smaller. The wᵢ are a [`KlWeight`]; with equal batches and wᵢ = 1/M it is the familiar mean NLL + KL/N
+/// (Graves 2011; Blundell et al. 2015, eq. 8). If M is unknown, as in a stream, it is mean NLL + KL/N.
 ///
-/// What changes the bound itself is said apart: a [`Tempering`] for good, a [`WarmUp`] for a while,
-/// [`free_nats`](Objective::free_nats) for weights that are close to their priors.
+/// Three options change the bound itself: [`Tempering`] permanently, [`WarmUp`] temporarily, and
+/// [`free_nats`](Objective::free_nats) for weights close to their priors.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Objective {
@@ -45,97 +46,100 @@ pub struct Objective {
 }
 
 impl Objective {
-    /// For a training set of `examples` examples (N), in batches that are all of one size or come from a stream.
+    /// Makes an objective for `examples` training examples (N), in equal batches or a stream.
     ///
     /// # Panics
-    /// If there are none.
+    /// If `examples` is 0.
     #[track_caller]
     pub fn new(examples: usize) -> Self {
         assert!(examples > 0, "Objective: N, the number of training examples, must be positive");
         Objective { examples, batches: None, options: LossOptions::default() }
     }
 
-    /// For `examples` examples in `batches` batches an epoch, both positive.
+    /// For `examples` examples in `batches` batches per epoch, both positive.
     pub(crate) fn with_options(examples: usize, batches: usize, options: LossOptions) -> Self {
         Objective { examples, batches: Some(batches), options }
     }
 
-    /// With `batches` batches an epoch (M), of any sizes that add up to N.
+    /// Sets the number of batches per epoch (M), of any sizes that sum to N.
     ///
     /// # Panics
-    /// If there are none, or more than examples.
+    /// If it is 0 or exceeds the number of examples.
     #[track_caller]
-    pub fn batches(self, batches: usize) -> Self {
+    pub fn num_batches(self, batches: usize) -> Self {
         assert!(
             batches > 0 && batches <= self.examples,
-            "Objective: M, the number of batches an epoch, must be between 1 and N = {}, got {batches}",
+            "Objective: M, the number of batches per epoch, must be between 1 and N = {}, got {batches}",
             self.examples
         );
         Objective { batches: Some(batches), ..self }
     }
 
-    /// With the divergence shared out among an epoch's steps in this way.
+    /// Sets how the divergence is distributed over the steps of an epoch.
     pub fn kl_weight(self, kl_weight: KlWeight) -> Self {
         Objective { options: self.options.kl_weight(kl_weight), ..self }
     }
 
-    /// With terms tempered.
+    /// Tempers a term of the bound.
     ///
     /// # Panics
-    /// If its number is not positive and finite.
+    /// If its factor is not positive and finite.
     #[track_caller]
     pub fn tempering(self, tempering: Tempering) -> Self {
         Objective { options: self.options.tempering(tempering), ..self }
     }
 
-    /// With so many nats of each weight's divergence free: the divergence of a weight (of the tensor that a field is, not
-    /// of each element) counts as max(`nats`, KL), so that it is pressed down no further than that and its gradient is zero
-    /// below (Kingma et al. 2016, "Improving Variational Inference with Inverse Autoregressive Flow", eq. 15, whose
-    /// groups are parameters here). The loss is then at least the bound's; reports give the divergence as it is.
+    /// Sets free nats: the divergence of each weight tensor (not of each element) counts as max(`nats`, KL), so that
+    /// its gradient is zero below `nats` (Kingma et al. 2016, "Improving Variational Inference with Inverse
+    /// Autoregressive Flow", eq. 15, with weight tensors as the groups). The loss is then at least the negative bound;
+    /// reports show the full divergence.
     ///
-    /// The [`loss_of`](Self::loss_of) a draw knows each weight's divergence; [`loss`](Self::loss) does not.
+    /// Use it with [`loss_of`](Self::loss_of), which takes the draw and so each weight's divergence;
+    /// [`loss`](Self::loss) panics.
     ///
     /// # Panics
-    /// If the number is negative or not finite.
+    /// If `nats` is negative or not finite.
     #[track_caller]
     pub fn free_nats(self, nats: f64) -> Self {
         Objective { options: self.options.free_nats(nats), ..self }
     }
 
-    /// With the divergence growing to its full weight; what else the prior contributes grows with it.
+    /// Sets a warm-up of the divergence's weight (KL annealing). The prior's other terms are scaled alike.
     pub fn warm_up(self, warm_up: WarmUp) -> Self {
         Objective { options: self.options.warm_up(warm_up), ..self }
     }
 
-    /// N.
+    /// The number of training examples, N.
     pub fn examples(&self) -> usize {
         self.examples
     }
 
-    /// Joins a step's two terms. The step's number, from 0 and on through all epochs, is for weights that change with
-    /// it.
+    /// Combines a step's two terms. `step` counts from 0 and on through all epochs, for weights that change with it.
     ///
     /// # Panics
-    /// If N, or M, leaves no room for a batch of this size, if the weight needs M and there is none, if a weight of your
-    /// own is negative or not finite, if a tempering's factor or the free nats are not numbers in `T`, or if the objective
-    /// needs more of a draw than its divergence: see
-    /// [`loss_of`](Self::loss_of).
+    /// If a batch of this size contradicts N or M, if the KL weight needs M and it is not set, if a custom weight is
+    /// negative or not finite, if a tempering's factor or the free nats are zero or infinite in `T`, or if the
+    /// objective needs the draw itself: use [`loss_of`](Self::loss_of).
     #[track_caller]
     pub fn loss<'t, T: Real>(&self, nll: MeanNll<'t, T>, kl: Kl<'t, T>, step: usize) -> Loss<'t, T> {
         self.options.assert_in::<T>();
-        let needs = |what: &str| format!("Objective::loss: {what}; write `loss_of(nll, &net, step)`");
+        let needs = |what: &str| format!("Objective::loss: {what}; call `loss_of(nll, &net, step)` instead");
         let tempered = self.options.needs_log_prior();
-        assert!(!tempered, "{}", needs(&format!("{:?} needs the prior's density of the draw", self.options.tempering)));
+        assert!(
+            !tempered,
+            "{}",
+            needs(&format!("{:?} needs the log prior density of the draw", self.options.tempering))
+        );
         assert!(self.options.free_nats == 0.0, "{}", needs("free nats need the divergence of each weight"));
         let weights = self.weights(nll.examples(), step);
         Loss::new(nll, PriorTerms::of(kl), weights)
     }
 
-    /// Joins a step's likelihood with what the draw `net` contributes: [`loss`](Self::loss) with `net.kl()`, and for every
-    /// objective.
+    /// Combines a step's likelihood with the prior's terms of the draw `net`. Like [`loss`](Self::loss) with
+    /// `net.kl()`, but for every objective.
     ///
     /// # Panics
-    /// As [`loss`](Self::loss), but for the last reason.
+    /// As [`loss`](Self::loss), except for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
         self.options.assert_in::<T>();
@@ -149,12 +153,12 @@ impl Objective {
         let n = self.examples as f64;
         let (nll_weight, kl_weight) = match self.batches {
             Some(batches) => {
-                // Every other batch has an example at least.
+                // Every other batch has at least one example.
                 let most = self.examples + 1 - batches;
                 assert!(
                     batch <= most,
-                    "Objective::loss: a batch of {batch} examples, of N = {} in M = {batches} batches an epoch, which \
-                     leave it at most {most}; M is the number of batches, not their size",
+                    "Objective::loss: a batch of {batch} examples, but with N = {} examples in M = {batches} batches \
+                     per epoch a batch has at most {most}; M is the number of batches, not their size",
                     self.examples
                 );
                 let per_example = batches as f64 / n;
@@ -166,8 +170,8 @@ impl Objective {
             None => {
                 assert!(
                     batch <= self.examples,
-                    "Objective::loss: a batch of {batch} examples, of N = {} in all; N is the number of training \
-                     examples, not of a batch's",
+                    "Objective::loss: a batch of {batch} examples, but N = {}; N is the number of training examples, \
+                     not of a batch's",
                     self.examples
                 );
                 self.options.kl_weight.check_stream();

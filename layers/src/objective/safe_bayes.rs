@@ -1,4 +1,4 @@
-//! Choosing the likelihood's power by how well its posteriors predict what they have not seen.
+//! `SafeBayes`: chooses the likelihood's power (learning rate η) by prequential loss (Grünwald).
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::model::Bayesian;
 use crate::model::{Forward, Layer};
 use crate::sampling::check_draws;
 
-/// Examples of a block that are on the tape at a time.
+/// Examples on the tape at a time.
 const ROWS: usize = 256;
 
 /// SafeBayes: chooses the power η of the likelihood ([`Tempering::LikelihoodPower`](crate::Tempering::LikelihoodPower)) from
@@ -17,13 +17,14 @@ const ROWS: usize = 256;
 /// and van Ommen 2017, "Inconsistency of Bayesian Inference for Misspecified Linear Models, and a Proposal for Repairing
 /// It", section 4.2).
 ///
-/// This is R-log-SafeBayes, block by block. The examples are cut, in the order that they have, into blocks of equal size;
-/// for each η a posterior is learned from the first k blocks, and the loss of block k + 1 under it is
-/// Σ E_q\[−ln p(y|x, w)\], an average over draws of the weights. The η with the least sum over k is chosen. The papers'
-/// blocks hold one example each and begin with the prior; here the first block is learned from and not scored. Their
-/// posteriors are exact, and here they are what `train` comes to.
+/// This is R-log-SafeBayes, block by block. The examples are cut, in their order, into blocks of equal size. For each η
+/// a posterior is trained on the first k blocks, and the loss of block k + 1 under it is Σ E_q\[−ln p(y|x, w)\],
+/// averaged over draws of the weights. The η with the smallest sum over k is chosen. In the papers, blocks hold one
+/// example each and the first is scored under the prior; here the first block is only trained on. Their posteriors are
+/// exact; here they are the results of `train`.
 ///
-/// The table has the loss of I-log-SafeBayes too, −ln p(y|x, w) at the posterior's mean, with the η that it would choose.
+/// The table also has the loss of I-log-SafeBayes, −ln p(y|x, w) at the posterior mean, with the η that it would
+/// choose.
 ///
 /// ```
 /// use elbo::prelude::*;
@@ -48,29 +49,29 @@ pub struct SafeBayes {
     key: Key,
 }
 
-/// What became of each η.
+/// The losses of each η.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SafeBayesTable {
     rows: Vec<SafeBayesRow>,
     scored: usize,
 }
 
-/// One η and its losses, in nats per example that was scored.
+/// One η and its losses, in nats per scored example.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SafeBayesRow {
     /// The likelihood's power η.
     pub rate: f64,
-    /// The mean over draws of the weights of −ln p(y|x, w): what R-log-SafeBayes chooses by.
+    /// The mean over draws of the weights of −ln p(y|x, w): the criterion of R-log-SafeBayes.
     pub r_log: f64,
-    /// −ln p(y|x, w) at the posterior's mean: what I-log-SafeBayes chooses by.
+    /// −ln p(y|x, w) at the posterior mean: the criterion of I-log-SafeBayes.
     pub i_log: f64,
 }
 
 impl SafeBayes {
-    /// Over these powers, with 4 blocks, 32 draws and seed 0.
+    /// Chooses among `rates`, with 4 blocks, 32 draws and seed 0.
     ///
     /// # Panics
-    /// If there are none, or one is not positive and finite.
+    /// If `rates` is empty, or one is not positive and finite.
     #[track_caller]
     pub fn over(rates: &[f64]) -> Self {
         assert!(!rates.is_empty(), "SafeBayes: the grid of powers is empty");
@@ -80,20 +81,20 @@ impl SafeBayes {
         SafeBayes { rates: rates.to_vec(), blocks: 4, draws: 32, key: Key::new(0).at("safe-bayes") }
     }
 
-    /// With the examples in so many blocks: for each power one model fewer is trained.
+    /// Sets the number of blocks: for each power, `blocks` − 1 models are trained.
     ///
     /// # Panics
-    /// If there are fewer than two: one is learned from and another scored.
+    /// If there are fewer than two: one to train on and one to score.
     #[track_caller]
     pub fn blocks(self, blocks: usize) -> Self {
         assert!(
             blocks >= 2,
-            "SafeBayes: at least two blocks are needed, one to learn from and one to score, got {blocks}"
+            "SafeBayes: at least two blocks are needed, one to train on and one to score, got {blocks}"
         );
         SafeBayes { blocks, ..self }
     }
 
-    /// With the posterior's expectation as a mean over so many draws of the weights.
+    /// Sets the number of draws of the weights that the posterior expectation is averaged over.
     ///
     /// # Panics
     /// If it is 0, or 2³² or more.
@@ -103,20 +104,20 @@ impl SafeBayes {
         SafeBayes { draws, ..self }
     }
 
-    /// With another seed of the draws, which all powers share.
+    /// Sets the seed of the draws, which all powers share.
     pub fn seed(self, seed: u64) -> Self {
         SafeBayes { key: Key::new(seed).at("safe-bayes"), ..self }
     }
 
-    /// Trains and scores. `train` makes a model and trains it on the examples that it is given, with the likelihood to the
-    /// power that it is given. The examples are taken in their order: shuffle what is sorted by class first.
+    /// Trains and scores. `train(examples, power)` makes a model and trains it on these examples with the likelihood
+    /// raised to this power. The examples are used in their order: shuffle them first if they are sorted by class.
     ///
-    /// The papers' posteriors are those of their power. Where training ends before it has converged, the power chosen is
-    /// the one for trainings that end there; so `train` should take as many steps on the first blocks as on all, not as
-    /// many epochs, which are shorter.
+    /// The theory assumes exact posteriors. If training ends before convergence, the chosen power is the best one for
+    /// trainings of that length; so `train` should take equally many steps for every number of blocks, not equally many
+    /// epochs.
     ///
     /// # Errors
-    /// What `train` gives.
+    /// The error of `train`.
     ///
     /// # Panics
     /// If there are fewer examples than blocks.
@@ -133,7 +134,7 @@ impl SafeBayes {
         L: Likelihood<T>,
     {
         let (n, blocks) = (data.len(), self.blocks);
-        assert!(n >= blocks, "SafeBayes: {n} example(s) make no {blocks} blocks");
+        assert!(n >= blocks, "SafeBayes: {n} example(s) cannot be cut into {blocks} blocks; use fewer blocks");
         let end = |block: usize| block * n / blocks;
         let scored = n - end(1);
         let row = |&rate: &f64| {
@@ -161,22 +162,22 @@ impl SafeBayesTable {
         &self.rows
     }
 
-    /// How many examples were scored.
+    /// The number of scored examples.
     pub fn scored(&self) -> usize {
         self.scored
     }
 
-    /// The power with the least posterior-expected loss; of equal ones the first.
+    /// The power with the smallest posterior-expected loss, the first on ties.
     pub fn rate(&self) -> f64 {
         self.least(|row| row.r_log)
     }
 
-    /// The power with the least loss at the posterior's mean.
+    /// The power with the smallest loss at the posterior mean.
     pub fn rate_by_mean(&self) -> f64 {
         self.least(|row| row.i_log)
     }
 
-    /// A loss that is no number is no least one.
+    /// The power with the smallest loss; NaN counts as infinite.
     fn least(&self, loss: impl Fn(&SafeBayesRow) -> f64) -> f64 {
         let loss = |row: &SafeBayesRow| Some(loss(row)).filter(|loss| !loss.is_nan()).unwrap_or(f64::INFINITY);
         let least = self.rows.iter().min_by(|a, b| loss(a).total_cmp(&loss(b)));
@@ -198,7 +199,7 @@ impl fmt::Display for SafeBayesTable {
     }
 }
 
-/// The mean of −ln p(y|x, w) over examples: of the weights of one draw or, without a key, at the posterior's mean.
+/// The mean of −ln p(y|x, w) over examples, for the draw of `key` or, without a key, at the posterior mean.
 fn mean_nll<T, M, L>(model: &M, likelihood: &L, data: &Examples<T, L::Targets>, key: Option<Key>) -> f64
 where
     T: Real,

@@ -1,10 +1,11 @@
-//! Bounds with one term tempered, or both.
+//! `Tempering`: likelihood power, KL factor (β-VAE) and cold posterior.
 
-/// A bound that is no longer the evidence lower bound, on purpose: its terms count more or less than probability says.
+/// Deliberate changes of the evidence lower bound's terms: generalised posteriors, the β-VAE's factor and cold
+/// posteriors.
 ///
-/// Up to a factor of the whole loss, which Adam does not see and plain gradient descent does, a likelihood's power λ is
-/// a divergence's weight 1/λ. They are kept apart because each leaves the other term in nats. A tempered posterior is
-/// neither: it tempers the prior too.
+/// A likelihood power λ equals a KL factor 1/λ up to a factor of the whole loss, to which Adam is invariant and plain
+/// gradient descent is not. Both exist because each leaves the other term in nats. A tempered posterior differs from
+/// both: it tempers the prior too.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -18,34 +19,34 @@ pub enum Tempering {
     None,
 
     /// λ Σ NLL + KL: the likelihood to the power λ, the generalised or "safe" posterior (Grünwald 2012, "The Safe
-    /// Bayesian", where λ is the learning rate η). λ below 1 protects where the model is wrong; λ above 1 counts each
-    /// example several times. [`SafeBayes`](crate::SafeBayes) chooses it.
+    /// Bayesian", where λ is the learning rate η). λ below 1 is robust to a misspecified model; λ above 1 counts each
+    /// example more than once. [`SafeBayes`](crate::SafeBayes) chooses it.
     LikelihoodPower(f64),
 
-    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". A β below 1 sharpens the likelihood and leaves the prior as it
-    /// is.
+    /// Σ NLL + β KL: Higgins et al. 2017, "beta-VAE". A β below 1 weights the likelihood more and leaves the prior
+    /// unchanged.
     KlFactor(f64),
 
-    /// The whole posterior to the power 1/T, p(w|D)^(1/T): the cold posterior for a temperature T below 1 (Wenzel et al.
-    /// 2020, "How Good is the Bayes Posterior in Deep Neural Networks Really?", eq. 1), the warm one above.
+    /// The whole posterior to the power 1/T, p(w|D)^(1/T): the cold posterior for a temperature T below 1 (Wenzel et
+    /// al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks Really?", eq. 1), the warm posterior above 1.
     ///
-    /// T times the divergence from it is, but for a constant, the expectation over q of T ln q(w) − ln p(D|w) − ln p(w),
+    /// T times the divergence from it is, up to a constant, the expectation over q of T ln q(w) − ln p(D|w) − ln p(w),
     /// and so
     ///
     /// Σ NLL + T KL − (1 − T) ln p(w).
     ///
-    /// At T = 1 it is the evidence lower bound; as T falls to 0, q shrinks to the maximum a posteriori. The last term is
-    /// taken at the weights drawn ([`Drawn::log_prior`](crate::Drawn::log_prior)): unbiased, and noise that the other
-    /// temperings do not have. [`Objective::loss_of`](crate::Objective::loss_of) knows the draw it needs.
+    /// At T = 1 it is the evidence lower bound; as T falls to 0, q shrinks to the maximum a posteriori. The last term
+    /// is evaluated at the weights drawn ([`Drawn::log_prior`](crate::Drawn::log_prior)): unbiased, with noise that the
+    /// other temperings do not have. It needs [`Objective::loss_of`](crate::Objective::loss_of), which takes the draw.
     Posterior(f64),
 }
 
-/// What the terms of the bound are multiplied with.
+/// The factors of the bound's terms.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Factors {
     pub(super) likelihood: f64,
     pub(super) divergence: f64,
-    /// Of −ln p(w).
+    /// The factor of −ln p(w).
     pub(super) log_prior: f64,
 }
 

@@ -1,28 +1,28 @@
-//! Adam.
+//! The Adam optimiser.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
 use crate::scalar::accepted;
 
-/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments in one walk over
-/// memory. Serialised are its settings, without what it remembers of a training.
+/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments are updated in one pass over memory. Serde
+/// writes and reads the settings, without the moments.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Adam", into = "crate::optim::saved::Adam"))]
 pub struct Adam {
     pub(crate) rate: f64,
     scale: f64,
-    pub(crate) decay: [f64; 2],
+    pub(crate) betas: [f64; 2],
     epsilon: f64,
-    /// β₁ and β₂ to the number of steps.
+    /// β₁ᵗ and β₂ᵗ after t steps.
     powers: [f64; 2],
-    /// The averages of the gradients and of their squares.
+    /// The moving averages of the gradients and of their squares.
     moments: State<2>,
 }
 
 impl Adam {
-    /// With this learning rate, and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+    /// Adam with this learning rate and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
     ///
     /// # Panics
     /// If the rate is not positive and finite.
@@ -30,28 +30,28 @@ impl Adam {
     pub fn new(rate: f64) -> Self {
         let moments = State::default();
         accepted(
-            Adam { rate, scale: 1.0, decay: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments }.check_settings(),
+            Adam { rate, scale: 1.0, betas: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments }.check_settings(),
         )
     }
 
-    /// With these decay rates of the moments' averages, β₁ and β₂.
+    /// Sets β₁ and β₂, the decay rates of the moments' moving averages.
     ///
     /// # Panics
     /// If one is not in [0, 1).
     #[track_caller]
-    pub fn decay(self, first: f64, second: f64) -> Self {
-        accepted(Adam { decay: [first, second], ..self }.check_settings())
+    pub fn betas(self, beta1: f64, beta2: f64) -> Self {
+        accepted(Adam { betas: [beta1, beta2], ..self }.check_settings())
     }
 
     /// # Errors
     /// What the constructors refuse.
     pub(crate) fn check_settings(self) -> Result<Self, String> {
         check_rate("Adam", self.rate)?;
-        let [first, second] = self.decay;
-        if self.decay.iter().all(|decay| (0.0..1.0).contains(decay)) {
+        let [beta1, beta2] = self.betas;
+        if self.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
             return Ok(self);
         }
-        Err(format!("Adam: decay rates must be in [0, 1), got {first} and {second}"))
+        Err(format!("Adam: betas must be in [0, 1), got {beta1} and {beta2}"))
     }
 }
 
@@ -59,7 +59,7 @@ impl Optimizer for Adam {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
-        let [first, second] = self.decay;
+        let [first, second] = self.betas;
         let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = M::Scalar::from_f64;
         let constants = Constants {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::Tape;
 
-    /// Algorithm 1, written out.
+    /// Algorithm 1 of the paper for one parameter.
     fn by_the_paper(start: f64, gradient: impl Fn(f64) -> f64, rate: f64, steps: i32) -> f64 {
         let (mut theta, mut m, mut v) = (start, 0.0, 0.0);
         for t in 1..=steps {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_paper_s_algorithm() {
+    fn adam_is_algorithm_1_of_the_paper() {
         let mut w = Tensor::<f64>::new([2], [3.0, -0.5]);
         let mut gradients = Gradients::of(&w);
         let mut adam = Adam::new(0.05);

@@ -1,4 +1,4 @@
-//! Optimisers: what is done with gradients.
+//! Optimisers: the trait `Optimizer`, `Adam` and `Sgd`.
 
 mod adam;
 #[cfg(feature = "serde")]
@@ -14,38 +14,37 @@ use crate::engine::threads::{GRAIN, Shared, for_each_range};
 use crate::engine::{Gradients, Parameters, Real};
 use state::State;
 
-/// Moves a model's parameters against their gradients.
+/// An optimiser: updates a model's parameters by their gradients.
 ///
-/// What it remembers belongs to one model, and is in that model's number type from the first step on. For another model
-/// make another optimiser.
+/// Its state belongs to one model, in that model's scalar type from the first step on. Use a new optimiser for another
+/// model.
 pub trait Optimizer {
-    /// Takes one step, applies the buffers' updates, and uses `gradients` up: in their places stand
-    /// the values before the step, so that [`Gradients::undo`] can take it back.
+    /// Takes one step, applies the buffers' updates, and consumes `gradients`: they then hold the values before the
+    /// step, so that [`Gradients::undo`] can undo it.
     ///
     /// # Panics
-    /// If `gradients` were made for a model of another form, or hold nothing, or [`check`](Optimizer::check) refuses the
-    /// model. The model is then as it was.
+    /// If `gradients` were made for a model with other parameters, or are empty, or [`check`](Optimizer::check) refuses
+    /// the model. The model is then unchanged.
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>);
 
-    /// From the next step on, with the learning rate that it was made with times `factor`: for a
-    /// [`Schedule`](crate::Schedule).
+    /// Multiplies the initial learning rate by `factor` from the next step on, for a [`Schedule`](crate::Schedule).
     ///
     /// # Panics
     /// If the factor is negative or not finite.
     fn scale_rate(&mut self, factor: f64);
 
-    /// Whether it can train `model`. [`Elbo::fit`](crate::Elbo::fit) asks before its first step.
+    /// Checks whether it can train `model`. [`Elbo::fit`](crate::Elbo::fit) calls it before the first step.
     ///
     /// # Errors
-    /// What is wrong, and what to do: its settings are not numbers in the model's number type, or it has trained a model
-    /// of another form or number type. Models of one form cannot be told apart.
+    /// What is wrong, and what to do: its settings are zero or infinite in the model's scalar type, or it has trained a
+    /// model with other parameter shapes or another scalar type. Another model with the same shapes cannot be detected.
     fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         let _ = model;
         Ok(())
     }
 }
 
-/// Runs a kernel on parts of slices of one length, part by part, on several threads where they are long.
+/// Runs a kernel on corresponding parts of equally long slices, on several threads if they are long.
 ///
 /// # Panics
 /// If the slices differ in length.
@@ -56,9 +55,12 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
 ) {
     let lengths = slices.each_ref().map(|slice| slice.len());
     let len = lengths[0];
-    assert!(lengths.iter().all(|&other| other == len), "an optimiser's step on slices of {lengths:?} elements");
+    assert!(
+        lengths.iter().all(|&other| other == len),
+        "an optimiser's step needs slices of equal length, got lengths {lengths:?}"
+    );
     let slices = slices.map(Shared::new);
-    // Some four arrays are moved for every element: half as many of them are worth a thread.
+    // About four arrays are read or written for each element, so half the usual number of elements is worth a thread.
     for_each_range(len, GRAIN / 2, 64, &|range| {
         // SAFETY: ranges are disjoint parts of slices of this length, which are borrowed throughout.
         let parts = slices.map(|slice| unsafe { slice.range(range.clone()) });
@@ -73,7 +75,7 @@ fn check_rate(name: &str, rate: f64) -> Result<(), String> {
     Err(format!("{name}: the learning rate must be positive and finite, got {rate}"))
 }
 
-/// A factor of the learning rate: not negative, and finite.
+/// Checks that a factor of the learning rate is finite and at least 0.
 #[track_caller]
 fn check_factor(name: &str, factor: f64) {
     let fits = factor >= 0.0 && factor.is_finite();

@@ -13,12 +13,12 @@ pub(crate) struct Adam {
 }
 
 fn betas() -> [f64; 2] {
-    optim::Adam::new(1.0).decay
+    optim::Adam::new(1.0).betas
 }
 
 impl From<optim::Adam> for Adam {
     fn from(adam: optim::Adam) -> Adam {
-        Adam { rate: adam.rate, betas: adam.decay }
+        Adam { rate: adam.rate, betas: adam.betas }
     }
 }
 
@@ -27,7 +27,7 @@ impl TryFrom<Adam> for optim::Adam {
 
     fn try_from(Adam { rate, betas }: Adam) -> Result<Self, String> {
         let mut adam = optim::Adam::new(1.0);
-        (adam.rate, adam.decay) = (rate, betas);
+        (adam.rate, adam.betas) = (rate, betas);
         adam.check_settings()
     }
 }

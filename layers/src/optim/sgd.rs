@@ -1,4 +1,4 @@
-//! Stochastic gradient descent.
+//! Stochastic gradient descent with momentum.
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
@@ -18,7 +18,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// With the learning rate η and no momentum.
+    /// SGD with learning rate η and no momentum.
     ///
     /// # Panics
     /// If the rate is not positive and finite.
@@ -27,7 +27,7 @@ impl Sgd {
         accepted(Sgd { rate, scale: 1.0, momentum: 0.0, velocity: State::default() }.check_settings())
     }
 
-    /// With momentum μ.
+    /// Sets the momentum μ.
     ///
     /// # Panics
     /// If it is not in [0, 1).
@@ -97,7 +97,7 @@ mod tests {
     use crate::{Tape, Tensor};
 
     #[test]
-    fn momentum_carries_on() {
+    fn momentum_accumulates_the_gradients() {
         let mut w = Tensor::<f64>::new([1], [1.0]);
         let mut gradients = Gradients::of(&w);
         let mut sgd = Sgd::new(0.1).momentum(0.5);

@@ -9,7 +9,7 @@ use crate::prior::Prior;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
-use crate::scalar::held;
+use crate::scalar::to_scalar;
 
 /// The standard deviation of every weight before training: softplus(−5).
 pub const INITIAL_SD: f64 = 0.006_715_348_489_118_068;
@@ -57,7 +57,7 @@ impl<T: Real> MeanField<T> {
     #[track_caller]
     pub fn with_sd(mean: Tensor<T>, sd: f64) -> Self {
         assert!(sd > 0.0 && sd.is_finite(), "MeanField: a standard deviation must be positive and finite, got {sd}");
-        held::<T>("MeanField: a standard deviation", sd);
+        to_scalar::<T>("MeanField: a standard deviation", sd);
         let rho = Tensor::full(mean.shape(), inverse_softplus(sd));
         MeanField { mean, rho }
     }

@@ -1,10 +1,10 @@
-//! The log-likelihood of each example under each draw.
+//! `LogLikelihood`: the pointwise log-likelihood of each example under each draw, for WAIC and PSIS-LOO.
 
 use crate::metrics::log_mean_exp::log_mean_exp;
 
-/// ln p of each example's target under each draw of the weights, in nats: (draws, examples). What WAIC, PSIS-LOO and model
-/// comparison start from (Vehtari, Gelman and Gabry 2017, "Practical Bayesian model evaluation using leave-one-out
-/// cross-validation and WAIC", section 2). [`Predict::log_likelihood`](crate::Predict::log_likelihood) makes it.
+/// ln p of each example's target under each posterior draw, in nats: (draws, examples). The input of WAIC, PSIS-LOO and
+/// model comparison (Vehtari, Gelman and Gabry 2017, "Practical Bayesian model evaluation using leave-one-out
+/// cross-validation and WAIC", section 2). [`Predict::log_likelihood`](crate::Predict::log_likelihood) computes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogLikelihood {
     examples: usize,
@@ -29,14 +29,14 @@ impl LogLikelihood {
     /// The log-likelihoods of all examples under one draw.
     ///
     /// # Panics
-    /// If there is no such draw.
+    /// If `draw` is out of range.
     #[track_caller]
     pub fn of_draw(&self, draw: usize) -> &[f64] {
-        assert!(draw < self.draws(), "LogLikelihood: draw {draw} (from 0) of {}", self.draws());
+        assert!(draw < self.draws(), "LogLikelihood: draw {draw} (from 0) is out of range for {} draws", self.draws());
         &self.nats[draw * self.examples..][..self.examples]
     }
 
-    /// ln of the mean over draws of each example's likelihood: what the predictive distribution gives it.
+    /// The log predictive density of each example: ln of the mean over draws of its likelihood.
     pub fn of_prediction(&self) -> Vec<f64> {
         let of = |example: usize| log_mean_exp(self.nats.iter().skip(example).step_by(self.examples).copied());
         (0..self.examples).map(of).collect()
@@ -47,8 +47,8 @@ impl LogLikelihood {
         -self.of_prediction().iter().sum::<f64>() / self.examples as f64
     }
 
-    /// The negative log-likelihood averaged over draws, in nats per example: that of a single draw, as the evidence lower bound
-    /// has it. It is at least [`nll`](LogLikelihood::nll).
+    /// The negative log-likelihood averaged over draws, in nats per example, as in the evidence lower bound. It is at
+    /// least [`nll`](LogLikelihood::nll).
     pub fn expected_nll(&self) -> f64 {
         -self.nats.iter().sum::<f64>() / self.nats.len() as f64
     }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn averages_are_of_likelihoods_or_of_their_logarithms() {
+    fn nll_averages_likelihoods_and_expected_nll_their_logarithms() {
         let of = LogLikelihood::new(2, vec![0.5f64.ln(), -800.0, 0.25f64.ln(), -800.0]);
         assert_eq!((of.draws(), of.of_draw(1)), (2, &[0.25f64.ln(), -800.0][..]));
         assert!((of.of_prediction()[0] - 0.375f64.ln()).abs() < 1e-15);

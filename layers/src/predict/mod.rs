@@ -1,12 +1,12 @@
-//! Prediction: what a model says of new rows, over draws of its weights.
+//! Prediction for new rows: the traits `Predict` and `PredictFromPosterior`.
 
-mod kept_tape;
 mod log_likelihood;
-mod pass;
-mod rows;
+mod row_batches;
+mod streaming;
+mod thread_tape;
 
 pub use log_likelihood::LogLikelihood;
-use rows::Rows;
+use row_batches::RowBatches;
 
 use crate::data::Examples;
 use crate::engine::{Tensor, Var};
@@ -20,14 +20,14 @@ use crate::samples::Draws;
 use crate::samples::{DrawOf, ScalarOf};
 use crate::samples::{FromPosterior, Samples};
 
-/// Prediction by [`Samples`] of the weights, wherever they come from: one spelling for all of them, and for all likelihoods.
+/// Prediction with any [`Samples`] of the weights and any likelihood.
 ///
-/// Rows are predicted independently of each other, some hundred at a time, on all threads of the current pool; the result is
-/// the same for any number of threads, bit for bit; a row alone may differ from the same row among others by rounding.
+/// Rows are predicted independently, some hundred at a time, on all threads of the current pool. The result is the same
+/// for any number of threads, bit for bit. A row predicted alone may differ by rounding from the same row among others.
 ///
-/// A forward in which the rows of a batch influence each other (by a mean over them, say) needs
-/// [`Draws::in_one_batch`]. Where there are more rows than fit in one batch, such a model is detected by the outputs of some
-/// rows in batches of two sizes, and refused; rows that are alike hide it.
+/// A forward in which the rows of a batch influence each other (by a mean over them, for instance) needs
+/// [`Draws::in_one_batch`]. With more rows than fit in one batch, such a model is detected by comparing some rows'
+/// outputs in batches of two sizes, and refused; identical rows can hide it.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -38,25 +38,26 @@ use crate::samples::{FromPosterior, Samples};
 /// assert_eq!(once, kept);
 /// ```
 pub trait Predict: Samples {
-    /// What `likelihood` predicts for every row of `x`.
+    /// The predictive distribution of `likelihood` for every row of `x`.
     ///
-    /// Rows are streamed: beside what is predicted, in parts and joined, 64 MiB of outputs are held at a time. A
-    /// [`Mixture`](crate::metrics::Mixture) holds the outputs of all draws, in `f64`.
+    /// Rows are streamed: at most 64 MiB of
+    /// outputs are held at a time, beside the predictions. A [`Mixture`](crate::metrics::Mixture) holds the outputs of
+    /// all draws, in `f64`.
     ///
     /// # Panics
-    /// If `x` is a scalar, has no rows or holds a number that is not finite; if the model's output does not keep the rows
-    /// in its first axis, couples them, or is not finite.
+    /// If `x` is a scalar, has no rows or contains a NaN or infinity; if the first axis of the model's output is not
+    /// the rows; if rows influence each other; or if an output is not finite.
     #[track_caller]
     fn predict<L: Likelihood<ScalarOf<Self>>>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>) -> L::Predictive
     where
         Self: Sized,
         Self::Model: Layer,
     {
-        pass::predict(self, &Own, likelihood, x)
+        streaming::predict(self, &Own, likelihood, x)
     }
 
-    /// [`predict`](Predict::predict) for a model whose `forward` has another name, or takes more than its inputs: `forward`
-    /// says how outputs come from a draw of the model and the inputs, as in [`Elbo::fit_with`](crate::Elbo::fit_with).
+    /// [`predict`](Predict::predict) with your own `forward`, which computes outputs from a draw of the model and the
+    /// inputs, as in [`Elbo::fit_with`](crate::Elbo::fit_with).
     ///
     /// # Panics
     /// As [`predict`](Predict::predict).
@@ -67,10 +68,10 @@ pub trait Predict: Samples {
         L: Likelihood<ScalarOf<Self>>,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::predict(self, &By(forward), likelihood, x)
+        streaming::predict(self, &By(forward), likelihood, x)
     }
 
-    /// The outputs of every draw for every row of `x`, all of them in memory.
+    /// The outputs of every draw for every row of `x`, all held in memory.
     ///
     /// # Panics
     /// As [`predict`](Predict::predict).
@@ -80,10 +81,10 @@ pub trait Predict: Samples {
         Self: Sized,
         Self::Model: Layer,
     {
-        pass::outputs(self, &Own, x)
+        streaming::outputs(self, &Own, x)
     }
 
-    /// [`outputs`](Predict::outputs) by another forward, as [`predict_with`](Predict::predict_with).
+    /// [`outputs`](Predict::outputs) with your own `forward`, as in [`predict_with`](Predict::predict_with).
     ///
     /// # Panics
     /// As [`predict`](Predict::predict).
@@ -93,13 +94,13 @@ pub trait Predict: Samples {
         Self: Sized,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::outputs(self, &By(forward), x)
+        streaming::outputs(self, &By(forward), x)
     }
 
     /// The log-likelihood of each example under each draw.
     ///
     /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the examples.
+    /// [`TrainError::Targets`] if the targets are impossible under the likelihood.
     ///
     /// # Panics
     /// As [`predict`](Predict::predict).
@@ -115,10 +116,11 @@ pub trait Predict: Samples {
         L: Likelihood<ScalarOf<Self>>,
         L::Targets: Sync,
     {
-        pass::log_likelihood(self, &Own, likelihood, data)
+        streaming::log_likelihood(self, &Own, likelihood, data)
     }
 
-    /// [`log_likelihood`](Predict::log_likelihood) by another forward, as [`predict_with`](Predict::predict_with).
+    /// [`log_likelihood`](Predict::log_likelihood) with your own `forward`, as in
+    /// [`predict_with`](Predict::predict_with).
     ///
     /// # Errors
     /// As [`log_likelihood`](Predict::log_likelihood).
@@ -138,20 +140,22 @@ pub trait Predict: Samples {
         L::Targets: Sync,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        pass::log_likelihood(self, &By(forward), likelihood, data)
+        streaming::log_likelihood(self, &By(forward), likelihood, data)
     }
 }
 
 impl<S: Samples> Predict for S {}
 
-/// The same of a model, by draws of its own posterior: short for `model.posterior(draws).predict(..)`.
+/// Prediction with draws of a model's own posterior: `model.predict(..)` is short for
+/// `model.posterior(draws).predict(..)`.
 pub trait PredictFromPosterior: Bayesian + Sync + Sized {
     /// Draws of the model's posterior, as [`Samples`] of its weights.
     fn posterior(&self, draws: Draws) -> FromPosterior<'_, Self> {
         FromPosterior::new(self, draws)
     }
 
-    /// What `likelihood` predicts for every row of `x`, averaged over draws of the weights: [`Predict::predict`].
+    /// The predictive distribution of `likelihood` for every row of `x`, averaged over posterior draws:
+    /// [`Predict::predict`].
     ///
     /// # Panics
     /// As [`Predict::predict`].

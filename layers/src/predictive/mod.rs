@@ -1,4 +1,4 @@
-//! What is predicted: the outputs of every draw, and what likelihoods make of them.
+//! Predictive distributions: the outputs of every draw (`Outputs`), and distributions of one number (`Univariate`).
 
 mod outputs;
 mod univariate;
@@ -7,14 +7,13 @@ pub use outputs::Outputs;
 pub use univariate::Univariate;
 pub(crate) use univariate::invert;
 
-/// What is predicted for a number of rows.
+/// A prediction for a number of rows.
 pub trait Predictive: Sized {
-    /// What is predicted for all rows, from what is predicted for some of them after the other, by the same draws. There is
-    /// one part at least.
+    /// Joins the predictions of consecutive rows by the same draws. There is at least one part.
     fn join(parts: Vec<Self>) -> Self;
 }
 
-/// Nothing.
+/// For likelihoods that make no predictions.
 impl Predictive for () {
     fn join(_: Vec<()>) {}
 }

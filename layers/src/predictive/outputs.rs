@@ -1,26 +1,26 @@
-//! Outputs of every draw.
+//! `Outputs`: a model's outputs under every posterior draw, with their mean and standard deviation.
 
 use crate::engine::{Real, Tensor};
 use crate::predictive::Predictive;
 
-/// A model's outputs for a number of examples under every draw of its weights: (draws, rows, ..), with the axes that the
-/// model's output has after its first.
+/// A model's outputs under every posterior draw: (draws, rows, ..), where .. are the axes of the model's output after
+/// the first.
 ///
-/// [`Likelihood::predictive`] makes of it what is predicted.
+/// [`Likelihood::predictive`](crate::Likelihood::predictive) turns them into a predictive distribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs<T: Real = f32> {
     tensor: Tensor<T>,
 }
 
 impl<T: Real> Outputs<T> {
-    /// From (draws, rows, ..).
+    /// Wraps a tensor of shape (draws, rows, ..).
     ///
     /// # Panics
     /// If there are no draws or no rows.
     #[track_caller]
     pub fn new(tensor: Tensor<T>) -> Self {
         let fits = tensor.shape().len() >= 2 && tensor.shape()[..2].iter().all(|&count| count > 0);
-        assert!(fits, "Outputs: the shape {:?}; expected (draws, rows, ..), at least one of each", tensor.shape());
+        assert!(fits, "Outputs: got shape {:?}, expected (draws, rows, ..) with at least one of each", tensor.shape());
         Outputs { tensor }
     }
 
@@ -56,7 +56,7 @@ impl<T: Real> Outputs<T> {
         mean
     }
 
-    /// The standard deviation over draws (divisor: their number), row by row: the uncertainty that comes from the weights.
+    /// The standard deviation over draws (divided by their number), row by row: the epistemic uncertainty.
     pub fn sd(&self) -> Vec<f64> {
         let (draws, each) = (self.draws(), self.each());
         let mean = self.mean();
@@ -69,7 +69,7 @@ impl<T: Real> Outputs<T> {
         squares.iter().map(|square| (square / draws as f64).sqrt()).collect()
     }
 
-    /// The same in another number type.
+    /// Converts to another scalar type.
     pub fn cast<U: Real>(&self) -> Outputs<U> {
         Outputs { tensor: self.tensor.cast() }
     }
@@ -88,7 +88,7 @@ impl<T: Real> Outputs<T> {
 
 impl<T: Real> Predictive for Outputs<T> {
     /// # Panics
-    /// If parts are of other draws, or of another shape.
+    /// If the parts differ in their number of draws or in the shape of a row's output.
     #[track_caller]
     fn join(mut parts: Vec<Self>) -> Self {
         if parts.len() == 1 {
@@ -97,7 +97,7 @@ impl<T: Real> Predictive for Outputs<T> {
         let (first, draws) = (&parts[0], parts[0].draws());
         for part in &parts {
             let same = draws == part.draws() && first.axes() == part.axes();
-            assert!(same, "Outputs: {:?} and {:?} do not join", first.tensor.shape(), part.tensor.shape());
+            assert!(same, "Outputs: cannot join shapes {:?} and {:?}", first.tensor.shape(), part.tensor.shape());
         }
         let mut shape = first.tensor.shape().to_vec();
         shape[1] = parts.iter().map(Outputs::rows).sum();

@@ -1,12 +1,12 @@
-//! The distribution of one number, given a model's outputs for it.
+//! `Univariate`: the distribution of one target element given the model's outputs: mean, variance, CDF, quantiles.
 
-/// What a likelihood says of one element of a target, given the outputs that a draw of the weights has for it. Elements are
-/// independent of each other, given the outputs.
+/// A likelihood's distribution of one element of a target, given the outputs of one draw. Elements are independent
+/// given the outputs.
 ///
-/// Computed in double precision, whatever the model's number type is. Units are those of the targets.
+/// It is computed in double precision, whatever the model's scalar type. Units are those of the targets.
 pub trait Univariate: Clone + Sync {
-    /// Outputs for each element. They lie next to each other: along the last axis of the model's output, where they are
-    /// several.
+    /// The number of outputs for each element. If several, they are adjacent, along the last axis of the model's
+    /// output.
     const OUTPUTS: usize = 1;
 
     /// Whether targets are whole numbers.
@@ -21,7 +21,8 @@ pub trait Univariate: Clone + Sync {
     /// The probability that it is at most `y`.
     fn cdf(&self, outputs: &[f64], y: f64) -> f64;
 
-    /// The least `y` that it is at most with probability `probability`. Provided: found from the distribution function.
+    /// The quantile: the smallest `y` with `cdf(y)` of at least `probability`. Provided: by bisection of
+    /// [`cdf`](Self::cdf).
     fn quantile(&self, outputs: &[f64], probability: f64) -> f64 {
         let (mean, sd) = (self.mean(outputs), self.variance(outputs).sqrt());
         // Some distributions have no mean.
@@ -29,18 +30,18 @@ pub trait Univariate: Clone + Sync {
         invert([around, around], sd, Self::DISCRETE, probability, |y| self.cdf(outputs, y))
     }
 
-    /// Its entropy in nats; `None` where it has no closed form, as is provided.
+    /// Its entropy in nats; `None` if it has no closed form. Provided: `None`.
     fn entropy(&self, outputs: &[f64]) -> Option<f64> {
         let _ = outputs;
         None
     }
 }
 
-/// How often the search for a bracket goes on: beyond the range of doubles.
+/// The most doublings in the search for a bracket: enough for the range of doubles.
 const WIDENED: usize = 1100;
 
-/// The least y with `cdf(y)` at least `probability`, down to the last bits; of `discrete` numbers, a whole one. The search
-/// begins around `from`, in steps of `sd`.
+/// The smallest y with `cdf(y)` of at least `probability`, to the last bits; a whole number if `discrete`. The search
+/// starts at the bracket `from`, in steps of `sd`.
 pub(crate) fn invert(from: [f64; 2], sd: f64, discrete: bool, probability: f64, cdf: impl Fn(f64) -> f64) -> f64 {
     let [mut low, mut high] = from;
     let start = if sd > 0.0 && sd.is_finite() { sd } else { 1.0 };
@@ -54,7 +55,7 @@ pub(crate) fn invert(from: [f64; 2], sd: f64, discrete: bool, probability: f64, 
     }
     step = start;
     for _ in 0..WIDENED {
-        // Written so that a NaN goes on.
+        // Written so that NaN continues the search.
         if cdf(high) >= probability {
             break;
         }
@@ -67,7 +68,7 @@ pub(crate) fn invert(from: [f64; 2], sd: f64, discrete: bool, probability: f64, 
     loop {
         let middle = low + 0.5 * (high - low);
         let middle = if discrete { middle.floor() } else { middle };
-        // Written so that a NaN ends it too.
+        // Written so that NaN ends the loop too.
         if !(middle > low && middle < high) {
             return high;
         }
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_inverse_is_found_from_far_away() {
+    fn a_quantile_far_from_the_start_is_found() {
         let logistic = |y: f64| 1.0 / (1.0 + (1e3 - y).exp());
         for probability in [1e-12, 0.3, 1.0 - 1e-12] {
             let y = invert([0.0, 0.0], 1.0, false, probability, logistic);
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_is_where_it_reaches_the_probability() {
+    fn a_quantile_at_a_jump_is_the_jump() {
         // 0 with probability ½, above it an exponential.
         let cdf = |y: f64| if y < 0.0 { 0.0 } else { 1.0 - 0.5 * (-y).exp() };
         let of = |probability| invert([0.5, 0.5], 1.0, false, probability, cdf);
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_are_the_least_that_reach_it() {
+    fn a_discrete_quantile_is_the_smallest_whole_number_that_reaches_the_probability() {
         // 0 with probability ¼, 1 with ½, 2 with ¼.
         let cdf = |y: f64| if y < 0.0 { 0.0 } else { [0.25, 0.75, 1.0][(y as usize).min(2)] };
         let of = |probability| invert([1.0, 1.0], 0.7, true, probability, cdf);

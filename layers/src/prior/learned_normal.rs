@@ -12,7 +12,7 @@ use crate::engine::{Visitor, VisitorMut};
 use crate::prior::own::{own_mut_of, own_of};
 use crate::prior::{Own, OwnDraw, Prior};
 use crate::sampling::Cx;
-use crate::scalar::held;
+use crate::scalar::to_scalar;
 
 /// N(0, s²) for every element, with one s = softplus(ρ) that is learned and certain: empirical Bayes, with the evidence
 /// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.
@@ -33,7 +33,7 @@ pub struct LearnedNormal<T: Real = f32> {
 #[track_caller]
 pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {
     assert!(sd > 0.0 && sd.is_finite(), "LearnedNormal: the standard deviation must be positive and finite, got {sd}");
-    held::<T>("LearnedNormal: the standard deviation", sd);
+    to_scalar::<T>("LearnedNormal: the standard deviation", sd);
     LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
 }
 

@@ -1,9 +1,9 @@
-//! How many draws a prediction is averaged over.
+//! `Draws`: the number of posterior draws to average over, and their seed.
 
 use crate::engine::Key;
 use crate::scalar::accepted;
 
-/// How many draws of the weights to average over, and their seed.
+/// The number of posterior draws to average over, and their seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::samples::saved::Draws", into = "crate::samples::saved::Draws"))]
@@ -14,7 +14,7 @@ pub struct Draws {
     pub(crate) in_one_batch: bool,
 }
 
-/// So many draws of the weights, with seed 0.
+/// `count` draws of the weights, with seed 0.
 ///
 /// # Panics
 /// If it is 0, or more than 2³².
@@ -28,21 +28,21 @@ impl Draws {
     /// # Errors
     /// If the number is 0, or more than 2³².
     pub(crate) fn checked(count: usize) -> Result<Draws, String> {
-        // The number of a draw has 32 bits.
+        // The index of a draw has 32 bits.
         let most = 1u64 << 32;
         match count as u64 {
             0 => Err("Draws: at least one draw is needed, got 0".to_owned()),
-            draws if draws > most => Err(format!("Draws: at most {most} draws can be made, got {count}")),
+            draws if draws > most => Err(format!("Draws: at most {most} draws are possible, got {count}")),
             _ => Ok(Draws { count, key: Key::new(0).at("predict"), in_one_batch: false }),
         }
     }
 
-    /// With another seed.
+    /// Sets the seed.
     pub fn seed(self, seed: u64) -> Self {
         Draws { key: Key::new(seed).at("predict"), ..self }
     }
 
-    /// With all rows on the tape at once: for a forward in which the rows of a batch influence each other.
+    /// Predicts all rows in one batch, for a forward in which the rows of a batch influence each other.
     pub fn in_one_batch(self) -> Self {
         Draws { in_one_batch: true, ..self }
     }
@@ -53,7 +53,7 @@ impl Draws {
         self.count
     }
 
-    /// The key of a draw.
+    /// The noise key of a draw.
     pub(crate) fn key(self, draw: usize) -> Key {
         self.key.draw(draw)
     }

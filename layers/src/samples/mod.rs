@@ -1,56 +1,57 @@
-//! Samples of the weights: where predictions get their draws from.
+//! Posterior samples of the weights: the trait `Samples`, and `FromPosterior`, `KeptDraws` and `SampledOutputs`.
 
 mod draws;
-mod kept;
-mod outputs;
-mod posterior;
+mod from_posterior;
+mod kept_draws;
+mod sampled_outputs;
 #[cfg(feature = "serde")]
 mod saved;
 
 pub use draws::Draws;
-pub use kept::KeptDraws;
-pub use outputs::SampledOutputs;
-pub use posterior::FromPosterior;
+pub use from_posterior::FromPosterior;
+pub use kept_draws::KeptDraws;
+pub use sampled_outputs::SampledOutputs;
 
 use crate::engine::{Parameters, Tape};
 use crate::model::Bayesian;
 use crate::weights::Weights;
 
-/// The number type of the model of samples.
+/// The scalar type of the samples' model.
 pub(crate) type ScalarOf<S> = <<S as Samples>::Model as Parameters>::Scalar;
 
-/// The draw that samples give on a tape.
+/// The type of a draw of the samples' model on a tape.
 pub(crate) type DrawOf<'t, S> = <<S as Samples>::Model as Bayesian>::Draw<'t>;
 
-/// K draws of a model's random weights: what predictions, evaluations and metrics are averaged over, wherever they come from.
+/// Posterior samples: K draws of a model's random weights, over which predictions, evaluations and metrics are
+/// averaged.
 ///
-/// A model's own posterior is one ([`posterior`](crate::PredictFromPosterior::posterior)); [`KeptDraws`] are another, drawn once and held in memory;
-/// [`SampledOutputs`] are one in which not weights but outputs are sampled. Every one of them has the methods of
-/// [`Predict`](crate::Predict).
+/// [`posterior`](crate::PredictFromPosterior::posterior) draws from the model's own posterior at each prediction;
+/// [`KeptDraws`] keeps draws in memory; [`SampledOutputs`] samples outputs instead of weights. All of them have the
+/// methods of [`Predict`](crate::Predict).
 pub trait Samples: Sync {
-    /// What the weights are of.
+    /// The type of the model.
     type Model: Bayesian + Sync;
 
     /// The model.
     fn model(&self) -> &Self::Model;
 
-    /// K.
+    /// The number of draws, K.
     fn count(&self) -> usize;
 
-    /// The model with draw `index` of its weights on `tape`, from 0; the same each time.
+    /// The model with draw `index` (from 0) of its weights, on `tape`. The same index always gives the same weights.
     ///
     /// # Panics
-    /// If there is no such draw.
+    /// If `index` is out of range.
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self>;
 
-    // The methods from here on are details of the passes over rows, and may change.
+    // The hidden methods below are details of prediction, and may change.
 
-    /// The same for the rows of a prediction from row `first` on, where draws that serve one forward pass only differ from
-    /// rows to rows. Provided: [`draw`](Samples::draw).
+    /// [`draw`](Samples::draw) for the rows of a prediction from row `first` on. It differs where a draw serves only
+    /// one forward pass. Provided: [`draw`](Samples::draw).
     ///
     /// # Panics
-    /// If there is no such draw.
+    /// If `index` is out of range.
     #[doc(hidden)]
     #[track_caller]
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
@@ -58,25 +59,25 @@ pub trait Samples: Sync {
         self.draw(tape, index)
     }
 
-    /// How many draws are made on a tape at once; of the last ones fewer, where they do not divide K. Provided: one.
+    /// The number of draws made on a tape at once; the last group may have fewer. Provided: 1.
     #[doc(hidden)]
     fn at_once(&self) -> usize {
         1
     }
 
-    /// Whether all rows of a prediction are on the tape at once: for a forward in which the rows of a batch influence each
-    /// other. Provided: no.
+    /// Whether all rows are predicted in one batch, for a forward in which the rows of a batch influence each other.
+    /// Provided: `false`.
     fn in_one_batch(&self) -> bool {
         false
     }
 
-    /// Whether a draw serves one forward pass only, as of outputs that are sampled. Provided: no.
+    /// Whether a draw serves only one forward pass, as when outputs are sampled. Provided: `false`.
     #[doc(hidden)]
     fn serves_once(&self) -> bool {
         false
     }
 
-    /// The weights of a draw that was made, where making it again would cost more than copying them. Provided: none.
+    /// A copy of a draw's weights, if copying is cheaper than drawing again. Provided: `None`.
     #[doc(hidden)]
     fn copy(&self, draw: &DrawOf<'_, Self>) -> Option<Weights<ScalarOf<Self>>> {
         let _ = draw;
@@ -121,8 +122,8 @@ impl<S: Samples> Samples for &S {
 }
 
 /// # Panics
-/// If there is no such draw.
+/// If `index` is out of range.
 #[track_caller]
 fn check_index(index: usize, count: usize) {
-    assert!(index < count, "Samples::draw: there is no draw {index} (from 0) of {count}");
+    assert!(index < count, "Samples::draw: draw {index} (from 0) is out of range for {count} draws");
 }

@@ -1,4 +1,4 @@
-//! What a field is drawn with.
+//! `Cx`, the context in which a field is drawn: tape, noise key, path in the model, and sampling options.
 
 use std::cell::Cell;
 
@@ -8,33 +8,34 @@ use crate::engine::{Key, Path, Real, Tape, Tensor, Var};
 use crate::weights::Moments;
 use crate::weights::Weights;
 
-/// Where a draw's weights come from.
+/// The source of a draw's weights.
 #[derive(Debug)]
 pub(crate) enum Mode<'t, T: Real> {
-    /// The posterior.
+    /// Sampled from the posterior.
     Random(Random<'t, T>),
-    /// Every posterior's mean.
+    /// The posterior means.
     Mean,
-    /// Given weights, and how many of them are used.
+    /// Given weights, and the number used so far.
     At { weights: &'t Weights<T>, used: &'t Cell<usize> },
 }
 
-/// How the posterior is drawn from.
+/// The options of sampling from the posterior.
 #[derive(Debug)]
 pub(crate) struct Random<'t, T: Real> {
     pub(crate) estimator: Estimator,
     pub(crate) estimators: Option<&'t Estimators>,
     pub(crate) noise: Option<&'t FixedNoise<T>>,
-    /// The means and variances of the weights, where they are kept.
+    /// Precomputed means and variances of the weights, if any.
     pub(crate) moments: Option<&'t Moments<T>>,
     pub(crate) draws: usize,
     pub(crate) antithetic: bool,
     pub(crate) path_derivative: bool,
-    /// Whether the divergence is asked for, and so computed with a sample where one pass gives both.
+    /// Whether the divergence is needed, so that it is computed together with the sample where one pass gives both.
     pub(crate) with_kl: bool,
 }
 
-/// What a field is drawn with: the tape, the noise's key at this place of the model, and how to draw.
+/// The context in which a field is drawn: the tape, the noise key and path of the field in the model, and the sampling
+/// options.
 #[derive(Debug)]
 pub struct Cx<'t, T: Real = f32> {
     tape: &'t Tape<T>,
@@ -67,17 +68,17 @@ impl<'t, T: Real> Cx<'t, T> {
         self.tape
     }
 
-    /// The key of this place's noise, of its first draw. [`Cx::noise`] and [`Cx::source`] give the noise itself.
+    /// The noise key of this field, for the first draw. [`Cx::noise`] and [`Cx::source`] return the noise itself.
     pub fn key(self) -> Key {
         self.key
     }
 
-    /// The name of this place in the model.
+    /// The path of this field in the model.
     pub fn path(self) -> Path<'t> {
         self.path
     }
 
-    /// How many draws of each weight are made at once.
+    /// The number of draws made at once.
     pub fn draws(self) -> usize {
         match self.mode {
             Mode::Random(how) => how.draws,
@@ -85,23 +86,23 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// Whether weights are drawn from the posterior, and gradients flow through all of a density.
+    /// Whether weights are sampled, with gradients through the density's own parameters too.
     pub(crate) fn samples(self) -> bool {
         matches!(self.mode, Mode::Random(how) if !how.path_derivative)
     }
 
-    /// Whether draws come in pairs whose noise differs in sign.
+    /// Whether draws are antithetic pairs, whose noise differs in sign.
     pub(crate) fn is_antithetic(self) -> bool {
         matches!(self.mode, Mode::Random(how) if how.antithetic)
     }
 
-    /// For the field `name` of this model.
+    /// The context for the field `name` of this model.
     pub fn at(self, name: &'static str) -> Self {
         let parent = self.tape.alloc(self.path);
         self.below(self.key.at(name), parent.at(name))
     }
 
-    /// For element `index` of this container.
+    /// The context for element `index` of this container.
     pub fn index(self, index: usize) -> Self {
         let parent = self.tape.alloc(self.path);
         self.below(self.key.index(index), parent.index(index))
@@ -117,12 +118,12 @@ impl<'t, T: Real> Cx<'t, T> {
         Cx { tape: self.tape, key, path, mode }
     }
 
-    /// Whether parameters of a density are constants.
+    /// Whether the parameters of a density are constants.
     pub(crate) fn is_path_derivative(self) -> bool {
         matches!(self.mode, Mode::Random(how) if how.path_derivative)
     }
 
-    /// Mean and variance of the weight at this place, where they are kept; the variance of a certain weight is none.
+    /// The precomputed mean and variance of this weight, if any; a deterministic weight has no variance.
     pub(crate) fn kept_moments(self) -> Option<(Var<'t, T>, Option<Var<'t, T>>)> {
         let Mode::Random(Random { moments: Some(moments), .. }) = self.mode else {
             return None;
@@ -131,9 +132,9 @@ impl<'t, T: Real> Cx<'t, T> {
         Some((self.tape.input(mean), variance.map(|variance| self.tape.input(variance))))
     }
 
-    /// A parameter of a density: on the tape, to be learned; or as a constant, where a gradient is to flow through the
-    /// weights drawn and not through the density's own parameters (see
-    /// [`Drawing::path_derivative`](crate::Drawing::path_derivative)).
+    /// Puts a parameter of a density on the tape: as a learned parameter, or as a constant under
+    /// [`Drawing::path_derivative`](crate::Drawing::path_derivative), where gradients flow only through the weights
+    /// drawn.
     pub fn density_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
             Mode::Random(how) if how.path_derivative => self.tape.input(parameter),
@@ -141,8 +142,8 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// A parameter that does not belong to a random weight: on the tape, to be learned; or as a constant, where weights are given
-    /// and gradients are with respect to these.
+    /// Puts a parameter that does not belong to a random weight on the tape: as a learned parameter, or as a constant
+    /// if weights are given, since gradients are then with respect to these.
     pub(crate) fn own_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
             Mode::At { .. } => self.tape.input(parameter),

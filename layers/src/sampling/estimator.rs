@@ -1,12 +1,12 @@
-//! How random weights enter linear maps.
+//! `Estimator`: reparameterisation, local reparameterisation or Flipout; `Estimators` by weight name.
 
 use crate::engine::{Key, Parameters, Path, Role};
 
-/// How a random weight enters a linear map. Every estimator has the same expectation, of the loss and of its gradient,
-/// where a weight has one linear use per example; they differ in variance and cost.
+/// How a linear map uses a random weight. If a weight is used linearly and once per example, all estimators have the
+/// same expected loss and gradient; they differ in variance and cost.
 ///
-/// Anything but a linear map (`affine`, `linear`, `matmul`, a convolution) samples the weight, once per draw, whatever
-/// the estimator; so does a bias, unless it belongs to a linear map whose outputs are sampled.
+/// Operations other than linear maps (`affine`, `linear`, `matmul`, convolutions) sample the weight once per draw,
+/// whatever the estimator. So does a bias, unless the outputs of its linear map are sampled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -19,18 +19,19 @@ pub enum Estimator {
     /// reparameterisation: Kingma, Salimans and Welling 2015, eq. 6). Exact for one use per example; over positions (a
     /// convolution, a dense layer over time) it is the published approximation, which treats positions as independent.
     ///
-    /// It needs a posterior with independent elements, and a weight that is used once in a draw. Where the elements are
-    /// not normal, mean and variance of the outputs are exact, and that they are normal is an approximation: good for
-    /// sums of many.
+    /// It needs a posterior with independent elements, and a weight that is used once in a draw. If the elements are
+    /// not normal, the outputs' mean and variance are exact, and their normality is an approximation that is good for
+    /// sums of many terms.
     Local,
-    /// Every example has a perturbation of its own: the shared one with random signs by example, input and output (Wen
-    /// et al. 2018, eq. 4). The signs belong to the example, so a weight that is used again is the same weight.
+    /// Each example has its own perturbation: the shared one, multiplied by random signs per example, input and output
+    /// (Wen et al. 2018, eq. 4). The signs depend only on the example, so a weight that is used again has the same
+    /// value.
     ///
-    /// A bias is drawn once for all examples. It needs a posterior that is symmetric about its mean in every element.
+    /// A bias is drawn once for all examples. It needs a posterior that is symmetric about its mean in each element.
     Flipout,
 }
 
-/// Estimators by name: for weights that are to be estimated otherwise than the rest of their model.
+/// Estimators by weight name, for weights that should use another estimator than the rest of their model.
 ///
 /// ```
 /// # use elbo::{Estimator, Estimators};
@@ -48,7 +49,7 @@ pub struct Estimators {
     pub(crate) named: Vec<Named>,
 }
 
-/// The estimator of a place.
+/// The estimator of a named weight or part of a model.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     pub(crate) name: String,
@@ -57,14 +58,14 @@ pub(crate) struct Named {
 }
 
 impl Estimators {
-    /// The same for every weight.
+    /// One estimator for all weights.
     pub fn all(estimator: Estimator) -> Self {
         Estimators { others: estimator, named: Vec::new() }
     }
 
-    /// Another for the weight `name` (`hidden.0.weight`), or for all weights of the part `name` (`hidden`). The
-    /// innermost name counts; of the same name said twice, the second. A draw of a model that has nothing of a name
-    /// panics, and a fit is an error.
+    /// Sets the estimator of the weight `name` (`hidden.0.weight`), or of all weights of the part `name` (`hidden`).
+    /// The innermost name applies, and the last setting of a name. If the model has no weight or part of this name, a
+    /// draw panics and a fit returns an error.
     pub fn set(mut self, name: &str, estimator: Estimator) -> Self {
         self.named.push(Named { name: name.to_owned(), key: key_of(name), estimator });
         self
@@ -78,21 +79,21 @@ impl Estimators {
         self.others
     }
 
-    /// What was said of exactly this place.
+    /// The estimator set for exactly this path.
     pub(super) fn at(&self, place: &Path<'_>) -> Option<Estimator> {
         let place = key_at(Key::new(0), place);
         self.named.iter().rev().find(|named| named.key == place).map(|named| named.estimator)
     }
 
-    /// Whether every name is a place of `model`.
+    /// Checks that `model` has a weight or part of each name.
     ///
     /// # Errors
-    /// The first that is not, and what there is.
+    /// The first unknown name, and the names of the model's weights.
     pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         let is_met = |named: &&Named| {
             let mut met = false;
             model.visit(&Path::ROOT, &mut |path, role, _| {
-                // A weight is where its mean is, and its parts are no weights.
+                // A weight's path is the parent of its mean's; the weight's own parameters do not count.
                 let mut place = path.parent().filter(|_| role == Role::Mean);
                 while let (false, Some(path)) = (met, place) {
                     met = key_at(Key::new(0), path) == named.key;
@@ -109,14 +110,14 @@ impl Estimators {
             }
         });
         Err(format!(
-            "an estimator is set for `{}`, but the model has neither a random weight nor a part of that name; its weights are {}",
+            "an estimator is set for `{}`, but the model has no random weight or part of that name; its weights are {}",
             named.name,
             names.join(", ")
         ))
     }
 }
 
-/// The key of the place `name` in a model, of which only the path counts.
+/// The key of the path `name`, which depends only on the path.
 pub(super) fn key_of(name: &str) -> Key {
     name.split('.').fold(Key::new(0), |key, segment| match segment.parse::<usize>() {
         Ok(index) => key.index(index),
@@ -124,7 +125,7 @@ pub(super) fn key_of(name: &str) -> Key {
     })
 }
 
-/// The key of the parameter at `path`: what [`Cx`](crate::Cx) gives the field there.
+/// The noise key of the field at `path`, as in [`Cx`](crate::Cx).
 pub(crate) fn key_at(key: Key, path: &Path<'_>) -> Key {
     path.fold(key, Key::at, Key::index)
 }

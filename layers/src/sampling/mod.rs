@@ -1,4 +1,4 @@
-//! How a model's weights are drawn.
+//! Sampling a model's weights: `Drawing` (the options of a draw), `Estimator`, `Cx` and noise.
 
 mod cx;
 mod estimator;
@@ -17,10 +17,11 @@ use std::marker::PhantomData;
 use crate::engine::{Key, Real, Var};
 use crate::weights::Moments;
 
-/// A weight drawn, or its variance, and its divergence in nats.
+/// A sampled weight or its variance, with its divergence in nats.
 pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
 
-/// How to draw: the key of the noise, and what is chosen beside it. A [`Key`] alone will do where nothing is.
+/// The options of a draw: the noise key, the number of draws, the estimator and others. A plain [`Key`] uses the
+/// defaults.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -28,12 +29,13 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
 /// # let x = Tensor::full([5, 3], 1.0);
 /// let tape = Tape::new();
 /// let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(8).estimator(Flipout));
-/// let y = net.forward(tape.input(&x)); // as ever: (5, 2)
+/// let y = net.forward(tape.input(&x)); // shape (5, 2) for each draw
 /// assert_eq!(y.to_tensor().shape(), [8, 5, 2]);
 /// ```
 ///
-/// `E` is the type of its estimator: [`Local`], [`Flipout`] or [`Sample`], of which the compiler knows whether it suits a
-/// model ([`Suits`]), or [`Estimator`], a value, of which that is found as weights are used.
+/// `E` is the estimator's type: [`Local`](crate::Local), [`Flipout`](crate::Flipout) or [`Sample`](crate::Sample),
+/// whose compatibility with a model the compiler checks ([`Suits`](crate::Suits)), or a value of [`Estimator`], which
+/// is checked at run time as each weight is used.
 #[derive(Debug)]
 #[must_use]
 pub struct Drawing<'n, T: Real = f32, E = Estimator> {
@@ -51,7 +53,7 @@ impl<T: Real, E> Clone for Drawing<'_, T, E> {
 impl<T: Real, E> Copy for Drawing<'_, T, E> {}
 
 impl<'n, T: Real> Drawing<'n, T> {
-    /// With noise from `key`.
+    /// The defaults, with noise from `key`.
     pub fn new(key: Key) -> Self {
         let how = Random {
             estimator: Estimator::default(),
@@ -68,25 +70,25 @@ impl<'n, T: Real> Drawing<'n, T> {
 }
 
 impl<'n, T: Real, E> Drawing<'n, T, E> {
-    /// The same with noise from another key: of the next step, say.
+    /// Sets the noise key, for the next step for instance.
     pub fn key(self, key: Key) -> Self {
         Drawing { key, ..self }
     }
 
-    /// With this estimator for every weight: as a type, `Flipout`, or as a value, `Estimator::Flipout`.
+    /// Sets the estimator of all weights: a type such as `Flipout`, or a value such as `Estimator::Flipout`.
     pub fn estimator<F: Into<Estimator>>(self, estimator: F) -> Drawing<'n, T, F> {
         let how = Random { estimator: estimator.into(), estimators: None, ..self.how };
         Drawing { key: self.key, how, estimator: PhantomData }
     }
 
-    /// With these estimators, by the weights' names.
+    /// Sets estimators by the weights' names.
     pub fn estimators(self, estimators: &'n Estimators) -> Drawing<'n, T> {
         let how = Random { estimator: estimators.others(), estimators: Some(estimators), ..self.how };
         Drawing { key: self.key, how, estimator: PhantomData }
     }
 
-    /// So many draws of every weight at once. The forward is the same, and every value in it stands for all draws; a
-    /// loss is their mean. Draw i has the noise of `key.draw(i)`, counted from the key's own draw.
+    /// Makes `draws` draws of every weight at once. The forward is written as for one draw, with every value computed
+    /// for all draws; a loss is their mean. Draw i has the noise of `key.draw(i)`, counted from the key's own draw.
     ///
     /// # Panics
     /// If it is 0, or 2³² or more.
@@ -96,8 +98,8 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
         Drawing { how: Random { draws, antithetic: false, ..self.how }, ..self }
     }
 
-    /// Two draws for each of `pairs`, the second with the first's noise of the other sign: what is odd in the noise
-    /// cancels in their mean.
+    /// Makes `pairs` antithetic pairs of draws: the second of a pair has the negated noise of the first, so that odd
+    /// functions of the noise cancel in their mean.
     ///
     /// # Panics
     /// If it is 0, or 2³¹ or more.
@@ -108,24 +110,24 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
         Drawing { how: Random { antithetic: true, ..paired.how }, ..paired }
     }
 
-    /// With gradients of a Monte Carlo divergence through the weights drawn alone: the parameters of ln q are held
-    /// constant, which leaves the expectation as it is and makes the variance vanish as q approaches the true posterior
-    /// ("sticking the landing": Roeder, Wu and Duvenaud 2017). Closed forms are not concerned.
+    /// Uses the path derivative of Monte Carlo divergences: gradients flow only through the weights drawn, with the
+    /// parameters of ln q held constant. The expectation is unchanged, and the variance vanishes as q approaches the
+    /// true posterior ("sticking the landing": Roeder, Wu and Duvenaud 2017). Closed forms are not affected.
     pub fn path_derivative(self) -> Self {
         Drawing { how: Random { path_derivative: true, ..self.how }, ..self }
     }
 
-    /// With the noise given instead of drawn, for tests and replay; the backward reads the same.
+    /// Uses given noise instead of the key's, in forward and backward pass, for tests and replay.
     pub fn noise(self, noise: &'n FixedNoise<T>) -> Self {
         Drawing { how: Random { noise: Some(noise), ..self.how }, ..self }
     }
 
-    /// For the weights alone: samples are drawn without their divergence.
+    /// Samples weights without their divergence.
     pub(crate) fn without_kl(self) -> Self {
         Drawing { how: Random { with_kl: false, ..self.how }, ..self }
     }
 
-    /// With means and variances of the weights that are kept, in place of those that their posteriors compute.
+    /// Uses precomputed means and variances of the weights.
     pub(crate) fn moments(self, moments: &'n Moments<T>) -> Self {
         Drawing { how: Random { moments: Some(moments), ..self.how }, ..self }
     }
@@ -139,24 +141,24 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     }
 }
 
-/// The most draws that can be made at once: their numbers have 32 bits.
+/// The most draws at once: their indices have 32 bits.
 const MOST_DRAWS: usize = u32::MAX as usize;
 
 /// # Panics
-/// If nobody can make so many draws.
+/// If the number of draws is 0 or too large.
 #[track_caller]
 pub(crate) fn check_draws(what: &str, draws: usize) {
     assert!(draws > 0, "{what}: at least one draw is needed, got 0");
-    assert!(draws <= MOST_DRAWS, "{what}: at most {MOST_DRAWS} draws can be made at once, got {draws}");
+    assert!(draws <= MOST_DRAWS, "{what}: at most {MOST_DRAWS} draws are possible at once, got {draws}");
 }
 
 /// # Panics
-/// If nobody can make so many pairs of draws.
+/// If the number of pairs is 0 or too large.
 #[track_caller]
 pub(crate) fn check_pairs(what: &str, pairs: usize) {
     let most = MOST_DRAWS / 2;
     assert!(pairs > 0, "{what}: at least one pair of draws is needed, got 0");
-    assert!(pairs <= most, "{what}: at most {most} pairs of draws can be made at once, got {pairs}");
+    assert!(pairs <= most, "{what}: at most {most} pairs of draws are possible at once, got {pairs}");
 }
 
 impl<T: Real> From<Key> for Drawing<'_, T> {

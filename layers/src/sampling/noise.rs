@@ -1,4 +1,4 @@
-//! Where a draw's noise comes from: a key, or tensors that were given instead.
+//! Standard normal noise of a draw: generated from a key (`Noise`), or given by name (`FixedNoise`).
 
 use super::estimator::{key_at, key_of};
 use super::{Cx, Mode};
@@ -7,14 +7,14 @@ use crate::engine::random::{BLOCK, Block, Philox};
 use crate::engine::{Adjoints, Evaluation, Operation, Shape};
 use crate::engine::{Key, Path, Real, Tensor, Var};
 
-/// Standard normal noise by name, to be used in a draw instead of a key's.
+/// Given noise by weight name, used in a draw instead of the key's standard normal noise.
 ///
 /// A weight's noise has the weight's name, as [`Bayesian::kl_terms`](crate::Bayesian::kl_terms) writes it
-/// (`hidden.0.weight`), and its shape. What else is random about a weight stands below its name: with
+/// (`hidden.0.weight`), and its shape. Other random numbers of a weight have names below it: with
 /// [`Estimator::Local`](crate::Estimator::Local) the noise of the outputs (`hidden.0.weight.output`, of the output's
 /// shape), with [`Estimator::Flipout`](crate::Estimator::Flipout) the signs (`….signs_in` of shape (examples, inputs)
-/// and `….signs_out` of shape (examples, outputs)), and what a posterior's documentation says. Where a weight is drawn
-/// several times at once, the axis of draws leads.
+/// and `….signs_out` of shape (examples, outputs)), and the names in a posterior's documentation. With several draws at
+/// once, the first axis is the draws.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct FixedNoise<T: Real = f32> {
@@ -22,12 +22,12 @@ pub struct FixedNoise<T: Real = f32> {
 }
 
 impl<T: Real> FixedNoise<T> {
-    /// No noise for any weight yet.
+    /// Without noise for any weight.
     pub fn new() -> Self {
         FixedNoise { tensors: Vec::new() }
     }
 
-    /// The noise called `name`.
+    /// Sets the noise called `name`.
     pub fn set(mut self, name: &str, noise: Tensor<T>) -> Self {
         self.tensors.push((key_of(name), noise));
         self
@@ -39,7 +39,7 @@ impl<T: Real> FixedNoise<T> {
     }
 }
 
-/// Standard normal noise, the same in the forward and in the adjoint of whatever holds this, which need not store it.
+/// Standard normal noise that an operation can generate again in its backward pass instead of storing it.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise<'t, T> {
     source: Source<'t, T>,
@@ -50,7 +50,7 @@ pub struct Noise<'t, T> {
 enum Source<'t, T> {
     Zero,
     Key(Key),
-    /// The elements of every draw, and how many each has.
+    /// The elements of all draws, and the number in each draw.
     Given(&'t [T], usize),
 }
 
@@ -60,7 +60,7 @@ impl<'t, T: Real> Noise<'t, T> {
 
     /// The noise of a draw, as [`Evaluation::draw`] and [`Adjoints::draw`](crate::engine::Adjoints::draw) number them.
     pub fn of_draw(&self, draw: usize) -> DrawNoise<'t, T> {
-        // Of an antithetic pair the second has the first's noise with the other sign.
+        // The second draw of an antithetic pair has the negated noise of the first.
         let (number, negative) = if self.antithetic { (draw / 2, draw % 2 == 1) } else { (draw, false) };
         let source = match self.source {
             Source::Zero => DrawSource::Zero,
@@ -86,8 +86,8 @@ enum DrawSource<'t, T> {
 }
 
 impl<'t, T: Real> DrawNoise<'t, T> {
-    /// The block from element `start` on, a multiple of [`BLOCK`]: for use inside a kernel, at whose level it is
-    /// compiled. Past the end of given noise it is zero.
+    /// The block of noise from element `start` on, which must be a multiple of [`BLOCK`]. For use inside a kernel, with
+    /// whose SIMD level it is compiled. Zero past the end of given noise.
     #[inline(always)]
     pub fn block(&self, start: usize) -> Block<T> {
         let mut block = match self.source {
@@ -109,10 +109,10 @@ impl<'t, T: Real> DrawNoise<'t, T> {
 }
 
 impl<'t, T: Real> Cx<'t, T> {
-    /// The noise of a weight of this shape at this place: for an operation that derives it anew on the way back.
+    /// The noise of this weight, of this shape, for an operation that generates it again in the backward pass.
     ///
     /// # Panics
-    /// If noise was given, but not for this weight, or not of its shape.
+    /// If noise was given, but not for this weight or with another shape.
     #[track_caller]
     pub fn source(self, shape: &[usize]) -> Noise<'t, T> {
         let Mode::Random(how) = self.mode else {
@@ -125,17 +125,17 @@ impl<'t, T: Real> Cx<'t, T> {
         Noise { source, antithetic: how.antithetic }
     }
 
-    /// Standard normal noise of this shape at this place, as a value on the tape: one for each draw.
+    /// The noise of this weight, of this shape, as a value on the tape, for each draw.
     ///
     /// # Panics
     /// As [`Cx::source`].
     #[track_caller]
     pub fn noise(self, shape: &[usize]) -> Var<'t, T> {
         let noise = self.source(shape);
-        self.tape().record_draws(self.draws(), Ready(noise), &[], [shape])[0]
+        self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0]
     }
 
-    /// The noise given for this place, if noise was given at all.
+    /// The given noise of this weight, if noise was given.
     #[track_caller]
     pub(crate) fn fixed_noise(self, shape: &[usize]) -> Option<&'t Tensor<T>> {
         let Mode::Random(how) = self.mode else {
@@ -143,14 +143,14 @@ impl<'t, T: Real> Cx<'t, T> {
         };
         let fixed = how.noise?;
         let Some(noise) = fixed.get(&self.path) else {
-            panic!("the given noise has nothing called `{}`, of shape {shape:?}", self.path);
+            panic!("the given noise has no tensor `{}`, of shape {shape:?}; add it with `FixedNoise::set`", self.path);
         };
         let given = if how.antithetic { self.draws() / 2 } else { self.draws() };
         let leading: Shape = if given > 1 { [given].into() } else { Shape::default() };
         let expected: Shape = leading.iter().chain(shape).copied().collect();
         assert!(
             noise.shape() == &expected[..],
-            "the noise given for `{}` has the shape {:?}, and {expected:?} is needed",
+            "the given noise for `{}` has shape {:?}, but {expected:?} is needed",
             self.path,
             noise.shape()
         );
@@ -158,11 +158,11 @@ impl<'t, T: Real> Cx<'t, T> {
     }
 }
 
-/// The noise itself.
+/// The operation that writes noise to the tape.
 #[derive(Clone, Copy)]
-struct Ready<'t, T>(Noise<'t, T>);
+struct NoiseValues<'t, T>(Noise<'t, T>);
 
-impl<T: Real> Operation<T> for Ready<'_, T> {
+impl<T: Real> Operation<T> for NoiseValues<'_, T> {
     fn name(&self) -> &'static str {
         "noise"
     }
@@ -172,7 +172,7 @@ impl<T: Real> Operation<T> for Ready<'_, T> {
         dispatch(Fill { noise, out: io.output(0) });
     }
 
-    /// It has no inputs.
+    /// There are no inputs.
     fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
 }
 

@@ -1,32 +1,32 @@
-//! What can be wrong with weights from outside.
+//! `WeightsError`: why weights from a slice, a file or other models do not fit.
 
 use thiserror::Error;
 
 use super::Space;
 use crate::engine::io::FileError;
 
-/// Why weights could not be set. `Debug` shows what `Display` does, because it is what `main` shows of an error.
+/// Why weights do not fit a model. `Debug` prints the same text as `Display`, because `main` prints `Debug`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// A flat slice of another length.
-    #[error("these weights have {expected} elements, and the slice has {found}")]
+    /// A flat slice has another length than the weights.
+    #[error("these weights have {expected} elements, but the slice has {found}")]
     Length {
-        /// The elements of all weights.
+        /// The number of elements of all weights.
         expected: usize,
-        /// Those of the slice.
+        /// The number of elements of the slice.
         found: usize,
     },
 
-    /// A file with a tensor that the model has no weight for.
-    #[error("the file has a tensor `{name}`, and the model has no random weight of that name")]
+    /// A file has a tensor that is not a weight of the model.
+    #[error("the file has a tensor `{name}`, but the model has no random weight of that name")]
     Unknown {
         /// The tensor's name.
         name: String,
     },
 
     /// A tensor in a file has another shape than the weight.
-    #[error("the weight `{name}` has the shape {expected:?}, and in the file {found:?}")]
+    #[error("the weight `{name}` has shape {expected:?}, but {found:?} in the file")]
     Shape {
         /// The weight's name.
         name: String,
@@ -36,8 +36,8 @@ pub enum WeightsError {
         found: Vec<usize>,
     },
 
-    /// A value that a weight of this family cannot have.
-    #[error("element {element} (from 0) of the weight `{name}` is {value}, and its posterior family is one of {space}")]
+    /// A value outside of the support of the weight's posterior family.
+    #[error("element {element} (from 0) of the weight `{name}` is {value}, but its posterior family needs {space}")]
     Space {
         /// The weight's name.
         name: String,
@@ -45,15 +45,15 @@ pub enum WeightsError {
         element: usize,
         /// Its value.
         value: f64,
-        /// Where the weight may be.
+        /// The values that the weight may have.
         space: Space,
     },
 
-    /// There are no weights at all.
-    #[error("no weights were given; at least one set of them is needed")]
+    /// An empty list of weights.
+    #[error("no weights were given; pass at least one set of weights")]
     Empty,
 
-    /// One of several sets of weights is of another model.
+    /// One of several sets of weights does not fit the model.
     #[error("set {index} (from 0) of the weights is of another model: {mistake}")]
     Model {
         /// The set, from 0.

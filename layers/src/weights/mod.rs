@@ -1,4 +1,4 @@
-//! The random weights of a model, as a value.
+//! `Weights`: the values of a model's random weights by name, to get, set, save, load and optimise.
 
 mod error;
 mod moments;
@@ -16,15 +16,16 @@ use crate::engine::io::safetensors::{self, Safetensors};
 use crate::engine::{Name, Visitor, VisitorMut};
 use crate::engine::{Parameters, Path, Real, Role, Tensor};
 
-/// One tensor for each random weight of a model, by the weight's name (`hidden.0.weight`), in the order of the model's
-/// fields; those of a prior's own parameter come before the weights under it.
+/// The values of a model's random weights: one tensor for each, by name (`hidden.0.weight`), in the order of the
+/// model's fields. A random scale of a prior comes before the weights under it.
 ///
-/// A random weight is a field with a prior: also a [`Point`](crate::Point) with one. What has no prior, a `Point` without
-/// one or a [`Buffer`](crate::Buffer), belongs to the model and is not here.
+/// A random weight is a field with a prior, including a [`Point`](crate::Point) with a prior. A `Point` without a prior
+/// and a [`Buffer`](crate::Buffer) belong to the model and are not included.
 ///
 /// Weights come from a draw of the model, from its posterior means, from a flat slice or from a file, and
-/// [`Bayesian::at`](crate::Bayesian::at) gives the model at these weights. They are [`Parameters`]: gradients with respect to
-/// them are gathered in [`Gradients::of(&weights)`](crate::Gradients::of), and an optimiser moves them.
+/// [`Bayesian::at`](crate::Bayesian::at) evaluates the model at them. They implement [`Parameters`]:
+/// [`Gradients::of(&weights)`](crate::Gradients::of) holds gradients with respect to them, and an optimiser can update
+/// them.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -68,12 +69,12 @@ impl<T: Real> Weights<T> {
         self.entries.iter().find(|entry| entry.name == *name).map(|entry| entry.tensor.data())
     }
 
-    /// The elements of the weight `name`, row by row, to be changed.
+    /// The elements of the weight `name`, row by row, mutably.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut [T]> {
         self.entries.iter_mut().find(|entry| entry.name == *name).map(|entry| entry.tensor.data_mut())
     }
 
-    /// The number of elements of all weights.
+    /// The total number of elements.
     pub fn len(&self) -> usize {
         self.entries.iter().map(|entry| entry.tensor.len()).sum()
     }
@@ -83,7 +84,7 @@ impl<T: Real> Weights<T> {
         self.len() == 0
     }
 
-    /// All elements, one weight after the other, each row by row.
+    /// All elements, weight by weight, each row by row.
     pub fn flat(&self) -> Vec<T> {
         self.entries.iter().flat_map(|entry| entry.tensor.data()).copied().collect()
     }
@@ -91,7 +92,7 @@ impl<T: Real> Weights<T> {
     /// Sets all elements from a flat slice, in the order of [`flat`](Weights::flat).
     ///
     /// # Errors
-    /// If the slice has not as many elements. Nothing is changed then.
+    /// If the slice has another length. The weights are then unchanged.
     pub fn set_flat(&mut self, flat: &[T]) -> Result<(), WeightsError> {
         if flat.len() != self.len() {
             return Err(WeightsError::Length { expected: self.len(), found: flat.len() });
@@ -105,17 +106,17 @@ impl<T: Real> Weights<T> {
         Ok(())
     }
 
-    /// Whether these are unconstrained numbers, from [`unconstrained`](Weights::unconstrained).
+    /// Whether these are unconstrained values, from [`unconstrained`](Weights::unconstrained).
     pub fn is_unconstrained(&self) -> bool {
         self.unconstrained
     }
 
-    /// The same weights as numbers that may have any value, each mapped by its [`Space`]: what an algorithm moves that
-    /// knows no bounds, such as a Markov chain. A model [at](crate::Bayesian::at) these maps them back on the tape, and
-    /// [`Drawn::log_jacobian`] is the logarithm of the map's volume.
+    /// Maps the weights to unconstrained space, each by its [`Space`], for algorithms that need unbounded values, such
+    /// as HMC. A model [at](crate::Bayesian::at) these maps them back on the tape, and
+    /// [`Drawn::log_jacobian`](crate::Drawn::log_jacobian) is that map's log-Jacobian.
     ///
     /// # Errors
-    /// If an element is not in its space.
+    /// If an element is outside of its space.
     pub fn unconstrained(&self) -> Result<Self, WeightsError> {
         let mut weights = self.clone();
         if !self.unconstrained {
@@ -132,7 +133,7 @@ impl<T: Real> Weights<T> {
         Ok(weights)
     }
 
-    /// The weights that unconstrained numbers stand for; themselves, if they are none.
+    /// Maps unconstrained values back to weights; returns a copy if they are not unconstrained.
     #[must_use]
     pub fn constrained(&self) -> Self {
         let mut weights = self.clone();
@@ -145,7 +146,7 @@ impl<T: Real> Weights<T> {
         weights
     }
 
-    /// Writes the weights, as they are in the model, to a safetensors file, by name. It needs the feature `files`.
+    /// Writes the (constrained) weights to a safetensors file, by name. Needs the feature `files`.
     ///
     /// # Errors
     /// If the file cannot be written.
@@ -158,11 +159,11 @@ impl<T: Real> Weights<T> {
         Ok(safetensors::write(file, named, [])?)
     }
 
-    /// Sets all weights from a safetensors file with a tensor for each name, such as one that
-    /// [`write`](Weights::write) made. It needs the feature `files`.
+    /// Sets all weights from a safetensors file with a tensor for each name, such as one from
+    /// [`write`](Weights::write). Needs the feature `files`.
     ///
     /// # Errors
-    /// If the file cannot be read, has not the same names, or a tensor of another shape. Nothing is changed then.
+    /// If the file cannot be read, or its names or shapes differ. The weights are then unchanged.
     #[cfg(feature = "files")]
     pub fn read(&mut self, file: impl AsRef<File>) -> Result<(), WeightsError> {
         let file = Safetensors::open(file)?;
@@ -183,10 +184,10 @@ impl<T: Real> Weights<T> {
         Ok(())
     }
 
-    /// Whether these have the names and shapes of `expected`.
+    /// Checks that these have the names and shapes of `expected`, and valid values.
     ///
     /// # Errors
-    /// What differs first.
+    /// The first difference.
     pub(crate) fn check_like(&self, expected: &Self) -> Result<(), String> {
         let (found, wanted) = (self.entries.len(), expected.entries.len());
         if found != wanted {
@@ -195,18 +196,18 @@ impl<T: Real> Weights<T> {
         for (found, wanted) in self.entries.iter().zip(&expected.entries) {
             let (name, other) = (&wanted.name, &found.name);
             if name != other {
-                return Err(format!("`{other}` stands where the model has `{name}`"));
+                return Err(format!("found `{other}` in place of the model's `{name}`"));
             }
             let [shape, other] = [&wanted.tensor, &found.tensor].map(|tensor| tensor.shape());
             if shape != other {
-                return Err(format!("`{name}` has the shape {other:?}, and {shape:?} in the model"));
+                return Err(format!("`{name}` has shape {other:?}, but {shape:?} in the model"));
             }
             let constrained = if self.unconstrained { Space::Reals } else { wanted.space };
             let fits = |w: &T| w.is_finite() && constrained.contains(w.to_f64());
             if let Some(element) = found.tensor.data().iter().position(|w| !fits(w)) {
                 let value = found.tensor.data()[element].to_f64();
                 return Err(format!(
-                    "element {element} (from 0) of `{name}` is {value}, and it must be one of {constrained}"
+                    "element {element} (from 0) of `{name}` is {value}, but the weight needs {constrained}"
                 ));
             }
         }

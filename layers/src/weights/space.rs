@@ -1,16 +1,16 @@
-//! Where a weight may be, and the map from there to all real numbers.
+//! `Space`: the values a weight may have (reals, positive), and the map to unconstrained space with its Jacobian.
 
 use std::fmt;
 
 use crate::engine::{Real, Var};
 
-/// The values that the elements of a weight may have: what a [`Posterior`](crate::Posterior) family says of its weights.
+/// The support of a weight's elements, defined by its [`Posterior`](crate::Posterior) family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Space {
-    /// Any number. An unconstrained number is the element itself.
+    /// Real numbers. The unconstrained value is the element itself.
     Reals,
-    /// Numbers above zero. The unconstrained number is u = ln w, and ln |dw/du| = u.
+    /// Positive numbers. The unconstrained value is u = ln w, and ln |dw/du| = u.
     Positive,
 }
 
@@ -23,7 +23,7 @@ impl Space {
         }
     }
 
-    /// The unconstrained number of an element.
+    /// The unconstrained value of an element.
     pub fn to_unconstrained(self, w: f64) -> f64 {
         match self {
             Space::Reals => w,
@@ -31,7 +31,7 @@ impl Space {
         }
     }
 
-    /// The element of an unconstrained number.
+    /// The element of an unconstrained value.
     pub fn from_unconstrained(self, u: f64) -> f64 {
         match self {
             Space::Reals => u,
@@ -39,8 +39,8 @@ impl Space {
         }
     }
 
-    /// The weight of unconstrained numbers on the tape, and ln |det ∂w/∂u|, summed over the elements, in nats; `None` where
-    /// it is 0 everywhere.
+    /// Maps unconstrained values to the weight on the tape, with ln |det ∂w/∂u| summed over the elements, in nats;
+    /// `None` if it is 0 everywhere.
     pub(crate) fn constrain<T: Real>(self, u: Var<'_, T>) -> (Var<'_, T>, Option<Var<'_, T>>) {
         match self {
             Space::Reals => (u, None),

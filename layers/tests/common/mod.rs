@@ -1,18 +1,18 @@
-//! What several tests need: the reference cases, and models to try things on.
+//! Shared by the tests: reference cases, models and data.
 
-// Each test binary uses a part of it.
+// Each test binary uses only a part of it.
 #![allow(dead_code, unreachable_pub)]
 
 use elbo::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-/// The distance from one to the next number of the type.
+/// The machine epsilon of the scalar type.
 pub fn epsilon<T: Real>() -> f64 {
     if T::NAME == "f32" { f64::from(f32::EPSILON) } else { f64::EPSILON }
 }
 
-/// As many numbers on both sides, each within `tolerance` of the other: NaN is near nothing.
+/// Asserts equal lengths, and elements within `tolerance` of each other; NaN fails.
 #[track_caller]
 pub fn assert_near<T: Real>(found: &[T], expected: &[T], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
@@ -58,7 +58,7 @@ impl Reference {
     }
 }
 
-/// A weight on its own, with the prior given.
+/// A model of a single weight with a given prior.
 #[bayesian]
 pub struct Single<T: Real> {
     #[prior(self.prior)]
@@ -67,7 +67,7 @@ pub struct Single<T: Real> {
     pub prior: Normal,
 }
 
-/// A classifier with everything a walk goes through.
+/// A classifier with every kind of field and container.
 #[bayesian]
 pub struct Nested {
     pub first: Dense,
@@ -116,7 +116,7 @@ pub fn nested(inputs: usize, width: usize, classes: usize) -> Nested {
     model
 }
 
-/// The network of the examples.
+/// The network of the crate's documentation.
 #[bayesian]
 #[derive(Clone)]
 pub struct Classifier {
@@ -141,10 +141,17 @@ pub fn classifier(inputs: usize, width: usize, classes: usize) -> Classifier {
     model
 }
 
-/// Reproducible inputs of this shape, with one label a row.
+/// Reproducible inputs of this shape, with one label per row.
 pub fn examples(rows: usize, inputs: usize, classes: usize) -> (Tensor, Vec<usize>) {
     let x: Tensor = Tensor::from_fn([rows, inputs], |i| (i as f64 * 0.731).sin());
     let labels = x.data().chunks(inputs).map(|row| ((row[0] + row[1] + 2.0) * 1.7) as usize % classes);
     let labels = labels.collect();
     (x, labels)
+}
+
+/// All parameters of a model, one after the other.
+pub fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<f32> {
+    let mut all = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.extend_from_slice(tensor.data()));
+    all
 }

@@ -1,6 +1,6 @@
-//! Misuse gets an answer: implementors of the public traits that break their promises, fields that do not fit each other,
-//! numbers that mean nothing. Each panics, or is an `Err`, and says what is wrong, and where; none touches memory that is
-//! not its own, which AddressSanitizer shows on this file.
+//! Misuse in safe code: trait implementations that violate their contracts, inconsistent fields, invalid numbers. Each
+//! panics or returns an `Err` that says what is wrong and where, without invalid memory accesses (checked with
+//! AddressSanitizer).
 
 mod misfits;
 mod models;
@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use elbo::prelude::*;
 
-/// What `work` says as it panics.
+/// The message of the panic of `work`.
 #[track_caller]
 fn panic_of(work: impl FnOnce()) -> String {
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -24,7 +24,7 @@ fn panic_of(work: impl FnOnce()) -> String {
     }
 }
 
-/// `work` panics, and says all of `expected`.
+/// Checks that `work` panics with a message that contains all of `expected`.
 #[track_caller]
 fn refuses(expected: &[&str], work: impl FnOnce()) {
     let message = panic_of(work);
@@ -33,7 +33,7 @@ fn refuses(expected: &[&str], work: impl FnOnce()) {
     }
 }
 
-/// A weight on its own, of any family under any prior.
+/// A model of a single weight of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
 struct One<Q: Divergence<P>, P: Prior = Normal> {

@@ -1,4 +1,4 @@
-//! Fields that do not fit each other: nothing is made of them, and the message says which they are.
+//! Fields of posteriors and layers with inconsistent shapes are refused, with the fields' names and shapes.
 
 use elbo::nn::*;
 use elbo::prelude::*;
@@ -6,7 +6,7 @@ use elbo::{Divergence, Triangle};
 
 use super::{One, one, refuses};
 
-/// Every use of the weight says what does not fit: `expected`.
+/// Checks that every use of the weight panics with `expected`.
 fn check<Q, P>(expected: &[&str], weight: Q, prior: P)
 where
     Q: Divergence<P, Scalar = f32> + Divergence<MonteCarlo<P>> + Clone,
@@ -31,7 +31,7 @@ where
     refuses(&named, || {
         let _ = model.at(&Tape::new(), &weights);
     });
-    // The parameters that a family is made of do not know of which.
+    // A family's inner parameters do not know which family they belong to.
     refuses(&expected[1..], || {
         let _ = Divergence::<P>::kl(&weight, &prior);
     });
@@ -51,7 +51,7 @@ fn the_parameters_of_a_family_that_do_not_fit_are_refused() {
     check(&of("MeanField"), mean_field(), normal());
     check(&of("MeanField"), mean_field(), Laplace(0.0, 1.0));
     check(&of("MeanField"), mean_field(), Normals(0.0, 1.0));
-    // Fewer scales than means, and as many of another shape.
+    // Fewer scales than means, and equally many with another shape.
     let fewer = MeanField { mean: Tensor::zeros(FOUR), rho: Tensor::zeros([1]) };
     check(&["MeanField", "[2, 2]", "[1]"], fewer, normal());
     let turned = MeanField { mean: Tensor::zeros(FOUR), rho: Tensor::zeros([4]) };
@@ -110,7 +110,7 @@ fn the_gates_of_a_slab_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_prior_s_scale_of_several_numbers_is_refused() {
+fn a_priors_scale_with_several_elements_is_refused() {
     for shape in [&[3][..], &[0]] {
         let text = format!("{shape:?}");
         let mut model = Dense::of(2, 2, MeanField::<f32>::new, LearnedNormal(1.0));
@@ -130,7 +130,7 @@ fn a_prior_s_scale_of_several_numbers_is_refused() {
     }
 }
 
-/// What the forward says of a layer whose fields do not fit.
+/// Checks that the forward of a layer with inconsistent fields panics with `expected`.
 fn forward<M: Layer + Bayesian<Scalar = f32>>(expected: &[&str], layer: M, input: &[usize]) {
     let (tape, x) = (Tape::new(), Tensor::full(input, 0.5));
     refuses(expected, || {
@@ -190,7 +190,7 @@ fn the_fields_of_a_layer_that_do_not_fit_are_refused() {
     }
 }
 
-/// A width that no weight can have is not taken for a smaller one.
+/// An overflowing width does not wrap around to a smaller one.
 #[test]
 fn a_width_beyond_any_memory_is_refused() {
     let wide = 1usize << 62;

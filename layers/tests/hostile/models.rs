@@ -1,13 +1,13 @@
-//! Models, draws, optimisers, targets and likelihoods that do not do what their traits say.
+//! Implementations of `Parameters`, `Drawn`, `Optimizer`, `Targets` and `Likelihood` that violate their contracts.
 
 use elbo::data::{DataError, Examples, Targets};
 use elbo::engine::{Visitor, VisitorMut};
 use elbo::prelude::*;
-use elbo::{Cx, MeanNll, Outputs, Path, Role, Watch, Yes};
+use elbo::{Cx, MeanNll, Monitor, Outputs, Path, Role, Yes};
 
 use super::refuses;
 
-/// A model of which the one walk gives other tensors, or in another order, than the other.
+/// A model whose `visit_mut` visits other tensors than `visit`, or in another order.
 struct Walks {
     small: Tensor,
     large: Tensor,
@@ -68,7 +68,7 @@ impl Bayesian for Walks {
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
 }
 
-/// It leaves the model as it is.
+/// An optimiser that does not change the model.
 struct Idle;
 
 impl Optimizer for Idle {
@@ -78,7 +78,7 @@ impl Optimizer for Idle {
 }
 
 #[test]
-fn walks_that_differ_are_named_and_nothing_is_copied() {
+fn walks_that_differ_are_refused_and_nothing_is_copied() {
     for fewer in [false, true] {
         let (mut to, from) = (Walks::new(fewer), Walks::new(fewer));
         to.large.data_mut()[0] = 7.0;
@@ -88,13 +88,13 @@ fn walks_that_differ_are_named_and_nothing_is_copied() {
         let data: Examples = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
         refuses(&["Parameters::visit_mut", "Walks", "`small`"], || {
             let mut elbo = Elbo::new(Categorical).optimizer(Idle).quiet();
-            let _ = elbo.training(&mut to, &data).stop_early(Watch::Elbo, 1).run(Epochs(2));
+            let _ = elbo.training(&mut to, &data).early_stopping(Monitor::Elbo, 1).run(Epochs(2));
         });
     }
 }
 
 #[test]
-fn a_divergence_of_a_draw_that_is_not_one_number_is_named() {
+fn a_divergence_that_is_not_one_number_is_refused() {
     let (model, tape, x) = (Walks::new(false), Tape::new(), Tensor::full([6, 3], 0.5));
     let net = model.draw(&tape, Key::new(1));
     refuses(&["Drawn::each_kl", "[3, 4]"], || {
@@ -104,7 +104,7 @@ fn a_divergence_of_a_draw_that_is_not_one_number_is_named() {
     });
 }
 
-/// Targets of which a batch has fewer rows than were asked for.
+/// Targets whose `gather` returns fewer rows than requested.
 #[derive(Debug)]
 struct Few(Vec<usize>);
 
@@ -145,10 +145,10 @@ impl Likelihood<f32> for Lenient {
 }
 
 #[test]
-fn targets_that_lose_rows_are_named() {
+fn targets_that_lose_rows_are_refused() {
     let data = || Examples::new(Tensor::full([6, 3], 0.5), Few(vec![0; 6])).unwrap();
     let expected = ["Targets::gather", "Few", "rows"];
-    let error = Elbo::new(Lenient).batch(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1)).unwrap_err();
+    let error = Elbo::new(Lenient).batch_size(3).quiet().fit(&mut Dense::new(3, 2), &data(), Epochs(1)).unwrap_err();
     expected.iter().for_each(|part| assert!(error.to_string().contains(part), "no `{part}` in: {error}"));
     refuses(&expected, || {
         let _ = Elbo::new(Lenient).quiet().evaluate(&Dense::new(3, 2), &data(), Draws(2));

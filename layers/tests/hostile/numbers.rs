@@ -1,4 +1,4 @@
-//! Numbers that mean nothing, or nothing in the number type that they are for.
+//! Options that are invalid, or that overflow or underflow in the model's scalar type.
 
 use elbo::data::Scaling;
 use elbo::prelude::*;
@@ -7,51 +7,51 @@ use elbo::{Clip, Epochs, Optimizer, Schedule};
 use super::{One, refuses};
 
 #[test]
-fn a_scaling_that_the_number_type_cannot_hold_is_refused() {
+fn a_scaling_that_overflows_or_underflows_is_refused() {
     let x = || Tensor::<f32>::new([2, 2], [1.0, 2.0, 3.0, 4.0]);
     for divisor in [1e300, 1e-300, 1e-60] {
         let text = format!("{divisor:e}");
         let mut tensor = x();
-        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).apply(&mut tensor));
-        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).undo(&mut tensor));
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).transform(&mut tensor));
+        refuses(&["Scaling", "column 0", &text, "f32"], || Scaling::by(divisor, 2).inverse_transform(&mut tensor));
         assert_eq!(tensor, x());
     }
-    // Where the factor fits and a value does not, the tensor stays as it was.
+    // If the factor fits but a value overflows, the tensor is unchanged.
     let mut tensor = x();
-    refuses(&["Scaling", "row 1, column 1", "4", "1e-38"], || Scaling::by(1e-38, 2).apply(&mut tensor));
-    refuses(&["Scaling", "row 0, column 1", "2", "2e38"], || Scaling::by(2e38, 2).undo(&mut tensor));
+    refuses(&["Scaling", "row 1, column 1", "4", "1e-38"], || Scaling::by(1e-38, 2).transform(&mut tensor));
+    refuses(&["Scaling", "row 0, column 1", "2", "2e38"], || Scaling::by(2e38, 2).inverse_transform(&mut tensor));
     assert_eq!(tensor, x());
     for divisor in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         refuses(&["Scaling::by", &divisor.to_string()], || drop(Scaling::by(divisor, 2)));
     }
-    // In double precision it is a number like others.
+    // In double precision the same factor is valid.
     let mut tensor = Tensor::<f64>::new([1, 2], [1.0, 2.0]);
-    Scaling::by(1e300, 2).apply(&mut tensor);
+    Scaling::by(1e300, 2).transform(&mut tensor);
     assert_eq!(tensor.data(), [1e-300, 2e-300]);
-    Scaling::by(1e300, 2).undo(&mut tensor);
+    Scaling::by(1e300, 2).inverse_transform(&mut tensor);
     assert!((tensor.data()[1] - 2.0).abs() < 1e-15);
 }
 
 #[test]
-fn a_scaling_is_measured_however_large_and_small_the_numbers_are() {
+fn a_scaling_is_fitted_to_very_large_and_very_small_numbers() {
     for size in [1e-300, 1e-160, 1.0, 1e160, 1e307] {
         let mut x = Tensor::<f64>::new([4, 1], [3.0 * size, 5.0 * size, 3.0 * size, 5.0 * size]);
-        let scaling = Scaling::of(&x);
+        let scaling = Scaling::fit(&x);
         assert!((scaling.scale()[0] / size - 1.0).abs() < 1e-12, "{size}: {:?}", scaling.scale());
-        scaling.apply(&mut x);
+        scaling.transform(&mut x);
         assert!(x.data().iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(x, y)| (x - y).abs() < 1e-12), "{size}: {x:?}");
     }
     for wrong in [f64::NAN, f64::INFINITY] {
         let x = Tensor::<f64>::new([2, 2], [1.0, 2.0, 3.0, wrong]);
-        refuses(&["Scaling::of", "row 1, column 1", &wrong.to_string()], || drop(Scaling::of(&x)));
+        refuses(&["Scaling::fit", "row 1, column 1", &wrong.to_string()], || drop(Scaling::fit(&x)));
     }
-    // Wider than any number.
+    // A range that overflows.
     let x = Tensor::<f64>::new([2, 1], [f64::MAX, -f64::MAX]);
-    refuses(&["Scaling::of", "column 0"], || drop(Scaling::of(&x)));
+    refuses(&["Scaling::fit", "column 0"], || drop(Scaling::fit(&x)));
 }
 
 #[test]
-fn as_many_draws_as_nobody_has_are_refused_as_they_were_asked_for() {
+fn invalid_numbers_of_draws_are_refused_with_the_given_number() {
     let drawing = || Drawing::<f32>::new(Key::new(1));
     let elbo = || Elbo::new(Categorical);
     for draws in [0, 1 << 32, usize::MAX] {
@@ -73,30 +73,30 @@ fn as_many_draws_as_nobody_has_are_refused_as_they_were_asked_for() {
             let _ = Draws(draws);
         });
     }
-    // The most there can be are taken.
+    // The largest valid numbers are accepted.
     let _ = drawing().draws((1 << 32) - 1);
     let _ = drawing().antithetic_pairs((1 << 31) - 1);
 }
 
 #[test]
-fn a_schedule_of_more_steps_than_there_are_is_refused() {
+fn a_schedule_whose_steps_or_factor_overflow_is_refused() {
     refuses(&["Schedule", "steps"], || drop(Schedule::cosine(usize::MAX).warm_up(1)));
     refuses(&["Schedule", "step 2", "inf"], || {
-        let _ = Schedule::stairs(1, 1e300).factor(2);
+        let _ = Schedule::step(1, 1e300).factor(2);
     });
-    // Down to nothing is where stairs may lead.
-    assert_eq!(Schedule::stairs(1, 1e-300).factor(2), 0.0);
+    // Underflow to zero is allowed.
+    assert_eq!(Schedule::step(1, 1e-300).factor(2), 0.0);
 }
 
 #[test]
-fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
+fn a_standard_deviation_beyond_the_scalar_type_is_refused() {
     for sd in [1e-300, 1e300] {
         let text = format!("{sd:e}");
         let sds = || Tensor::<f64>::full([2], sd);
         refuses(&["MeanField", &text, "f32"], || drop(MeanField::<f32>::with_sd(Tensor::zeros([2]), sd)));
         refuses(&["LearnedNormal", &text, "f32"], || drop(LearnedNormal::<f32>(sd)));
         refuses(&["MeanField", &text, "f32"], || drop(Dense::new(2, 2).initial_sd(sd)));
-        // In double precision it is there, and is what was asked for.
+        // In double precision it is valid and kept.
         assert!((MeanField::<f64>::with_sds(Tensor::zeros([2]), &sds()).sd().data()[0] / sd - 1.0).abs() < 1e-12);
         assert!((LearnedNormal::<f64>(sd).sd() / sd - 1.0).abs() < 1e-12);
     }
@@ -109,10 +109,10 @@ fn a_standard_deviation_that_the_weights_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
+fn a_learning_rate_beyond_the_scalar_type_is_refused() {
     fn check<O: Optimizer + Send>(name: &str, rate: &str, optimizer: impl Fn() -> O) {
         let weight = || Tensor::<f32>::full([2], 1.0);
-        // By hand at the step, which leaves the parameters as they were; by `fit` before the first.
+        // A manual step panics and leaves the parameters unchanged; `fit` returns an error before the first step.
         let mut stepped = weight();
         refuses(&[name, rate, "f32"], || {
             let mut gradients = Gradients::of(&stepped);
@@ -130,7 +130,7 @@ fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
         for part in [name, rate, "f32"] {
             assert!(text.contains(part), "{text}");
         }
-        // A model in double precision can be asked to.
+        // A model in double precision accepts it.
         assert!(optimizer().check(&Tensor::<f64>::full([2], 1.0)).is_ok());
     }
     for rate in [1e-300, 1e300] {
@@ -145,9 +145,9 @@ fn a_learning_rate_that_the_parameters_cannot_hold_is_refused() {
     }
 }
 
-/// Of a prior that is too narrow for the weights' number type.
+/// Priors that are too narrow for the weights' scalar type.
 #[test]
-fn a_prior_whose_precision_the_weights_cannot_hold_is_refused() {
+fn a_prior_whose_precision_overflows_is_refused() {
     fn check<Q: Divergence<Normal, Scalar = f32>>(weight: Q) {
         let model = One { weight, prior: Normal(0.0, 1e-50) };
         refuses(&["Normal", "1e-50", "f32"], || {
@@ -163,14 +163,14 @@ fn a_prior_whose_precision_the_weights_cannot_hold_is_refused() {
     refuses(&["SpikeAndSlabPrior", "1e-50", "f32"], || {
         let _ = model.draw(&Tape::new(), Key::new(1)).kl().nats();
     });
-    // A wide one is as good as none.
+    // A very wide prior is valid.
     let wide = One { weight: MeanField::<f32>::new([2, 2]), prior: Normal(0.0, 1e300) };
     let kl = wide.draw(&Tape::new(), Key::new(1)).kl().nats();
     assert!((kl / wide.kl() - 1.0).abs() < 1e-6, "{kl}");
 }
 
 #[test]
-fn noise_of_an_observation_that_the_outputs_cannot_hold_is_refused() {
+fn observation_noise_beyond_the_scalar_type_is_refused() {
     for sd in [1e-30, 1e30, 1e-200, 1e200] {
         let text = format!("{sd:e}");
         let (tape, y) = (Tape::<f32>::new(), Tensor::full([3, 1], 1.0));
@@ -185,7 +185,7 @@ fn noise_of_an_observation_that_the_outputs_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_weight_of_a_term_that_the_loss_cannot_hold_is_refused() {
+fn a_factor_of_a_term_beyond_the_scalar_type_is_refused() {
     let (tape, x, labels) = (Tape::<f32>::new(), Tensor::full([3, 2], 0.5), [0, 1, 0]);
     for tempering in [Tempering::LikelihoodPower(1e300), Tempering::KlFactor(1e-300), Tempering::Posterior(1e60)] {
         let model = Dense::new(2, 2);
@@ -204,7 +204,7 @@ fn a_weight_of_a_term_that_the_loss_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_limit_of_gradients_that_their_number_type_cannot_hold_is_refused() {
+fn a_clipping_limit_that_underflows_is_refused() {
     let data: elbo::data::Examples = elbo::data::Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
     for clip in [Clip::Value(1e-300), Clip::Norm(1e-300), Clip::EachNorm(1e-60)] {
         let mut elbo = Elbo::new(Categorical).clip(clip).quiet();
@@ -212,7 +212,7 @@ fn a_limit_of_gradients_that_their_number_type_cannot_hold_is_refused() {
         let text = error.to_string();
         assert!(matches!(error, TrainError::Options(_)) && text.contains(&format!("{clip:?}")), "{text}");
     }
-    // Nothing is longer than a limit beyond every number.
+    // A limit that overflows to infinity clips nothing.
     Elbo::new(Categorical).clip(Clip::Norm(1e300)).quiet().fit(&mut Dense::new(3, 2), &data, Epochs(1)).unwrap();
     for elbo in [Elbo::new(Categorical).tempering(Tempering::KlFactor(1e-300)), Elbo::new(Categorical).free_nats(1e300)]
     {

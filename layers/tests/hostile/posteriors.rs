@@ -1,4 +1,4 @@
-//! Posteriors, priors and estimators that do not do what their traits say.
+//! Implementations of `Posterior`, `Density`, `Divergence`, `Prior` and `Suits` that violate their contracts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use elbo::{Cx, Density, Given, Path, Role, Sampled, Suits, Variance, Yes};
 
 use super::{One, one, refuses};
 
-/// What a [`Liar`] says that is not so.
+/// The contract that a [`Liar`] violates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Lie {
     Shape,
@@ -25,7 +25,7 @@ enum Lie {
     LogDensity,
 }
 
-/// A posterior of shape (2, 3) that breaks one promise.
+/// A posterior of shape (2, 3) that violates one contract.
 struct Liar {
     value: Tensor,
     lie: Lie,
@@ -118,7 +118,7 @@ impl Divergence<Normal> for Liar {
     }
 }
 
-/// A draw's output and divergence, and the way back.
+/// A draw's output and divergence, and the backward pass.
 fn step<M: Layer + Bayesian<Scalar = f32>, E: Suits<M>>(model: &M, drawing: Drawing<'_, f32, E>) {
     let x = Tensor::full([4, 3], 0.5);
     let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
@@ -128,7 +128,7 @@ fn step<M: Layer + Bayesian<Scalar = f32>, E: Suits<M>>(model: &M, drawing: Draw
 }
 
 #[test]
-fn a_posterior_that_breaks_its_promise_is_named() {
+fn a_posterior_that_violates_its_contract_is_named() {
     let how = |estimator: Estimator| Drawing::new(Key::new(1)).estimator(estimator);
     for (lie, estimator, method) in [
         (Lie::Shape, Estimator::Sample, "Posterior::sample"),
@@ -197,7 +197,7 @@ fn a_prior_whose_log_density_is_not_one_number_is_named() {
 }
 
 #[test]
-fn a_prior_that_is_not_a_number_stops_training() {
+fn a_prior_with_a_nan_density_stops_training() {
     let data: Examples = Examples::new(Tensor::full([6, 3], 0.5), vec![0; 6]).unwrap();
     let mut model = One { weight: MeanField::new([2, 3]), prior: MonteCarlo(Wrong::NotANumber) };
     let before = model.weight.mean.clone();
@@ -206,7 +206,7 @@ fn a_prior_that_is_not_a_number_stops_training() {
     assert_eq!(model.weight.mean, before);
 }
 
-/// An estimator that claims to suit every model.
+/// An estimator that claims to be compatible with every model.
 struct Claims;
 
 impl From<Claims> for Estimator {
@@ -218,16 +218,16 @@ impl From<Claims> for Estimator {
 impl<M: Bayesian> Suits<M> for Claims {}
 
 #[test]
-fn an_estimator_that_does_not_suit_is_refused_as_the_weight_is_used() {
+fn an_incompatible_estimator_is_refused_when_the_weight_is_used() {
     let model = one(LowRank::new([2, 3], 1));
     refuses(&["local reparameterisation of `weight`", "LowRank"], || {
         step(&model, Drawing::new(Key::new(1)).estimator(Claims));
     });
 }
 
-/// Signs of more features and examples than there are numbers in memory, of an input that has no element.
+/// An empty input with more features and examples than there is memory for signs.
 #[test]
-fn an_input_without_elements_needs_no_signs() {
+fn an_empty_input_needs_no_signs() {
     const MANY: usize = 1 << 33;
     let (model, x) = (one(MeanField::<f32>::new([0, MANY])), Tensor::zeros([MANY, 0, MANY]));
     let tape = Tape::new();

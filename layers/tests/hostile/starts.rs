@@ -1,4 +1,4 @@
-//! The start of a model: it depends on its key alone, and training can begin there.
+//! Initialisation: it depends only on the key, and training can start from it.
 
 use elbo::data::Examples;
 use elbo::nn::*;
@@ -7,7 +7,7 @@ use elbo::{Path, Role};
 
 use super::One;
 
-/// The parameters, bit for bit.
+/// The bits of all parameters.
 fn bits<M: Bayesian>(model: &M) -> Vec<(String, Role, Vec<u64>)> {
     let mut all = Vec::new();
     model.visit(&Path::ROOT, &mut |path, role, tensor| {
@@ -16,7 +16,7 @@ fn bits<M: Bayesian>(model: &M) -> Vec<(String, Role, Vec<u64>)> {
     all
 }
 
-/// Two models that are made alike and initialised from one key are equal, and from another key they differ.
+/// Checks that equal models initialised from the same key are equal, and that other keys give other parameters.
 fn check<M: Bayesian>(what: &str, make: impl Fn() -> M, is_random: bool) {
     let from = |seed: u64| {
         let mut model = make();
@@ -27,7 +27,7 @@ fn check<M: Bayesian>(what: &str, make: impl Fn() -> M, is_random: bool) {
     for (a, b) in first.iter().zip(&second) {
         assert_eq!(a, b, "{what}");
     }
-    assert_eq!(first != other, is_random, "{what}: does it depend on the key?");
+    assert_eq!(first != other, is_random, "{what}: dependence on the key");
 }
 
 macro_rules! families {
@@ -36,14 +36,14 @@ macro_rules! families {
             let family = $family;
             let make = || One { weight: family(shape), prior: MonteCarlo(Normal(0.0, 1.0)) };
             let what = format!("{} of shape {shape:?}", stringify!($family));
-            // Vectors start at zero, but for what is random beside their means.
+            // Means of vectors start at zero; only other parameters, such as loadings, are random.
             check(&what, make, shape.len() > 1 || stringify!($family).contains("LowRank"));
         }
     )*};
 }
 
 #[test]
-fn a_key_gives_every_family_one_start() {
+fn initialisation_of_every_family_depends_only_on_the_key() {
     families!(
         MeanField::<f32>::new,
         |shape: &[usize]| LowRank::<f32>::new(shape, 1),
@@ -63,7 +63,7 @@ fn a_key_gives_every_family_one_start() {
 }
 
 #[test]
-fn a_key_gives_every_layer_one_start() {
+fn initialisation_of_every_layer_depends_only_on_the_key() {
     let prior = || Normal(0.0, 1.0);
     check("Dense", || Dense::new(3, 2), true);
     check("Dense of points", || Dense::of(3, 2, Point::<f32>::new, prior()), true);
@@ -80,7 +80,7 @@ fn a_key_gives_every_layer_one_start() {
     check("LayerNorm", || LayerNorm::<f32>::new([4, 5]), false);
     check("BatchNorm", || BatchNorm::<f32>::new(4), false);
     check("MaxPool", || MaxPool2d::<f32>::new([2, 2]), false);
-    check("MeanPool", || MeanPool1d::<f32>::new([2]), false);
+    check("AvgPool", || AvgPool1d::<f32>::new([2]), false);
     check("Buffer", || Buffer(Tensor::<f32>::full([2, 2], 3.0)), false);
     check("LearnedNormal", || Dense::of(3, 2, MeanField::<f32>::new, LearnedNormal(0.5)), true);
     let hierarchical = || HierarchicalNormal(LogNormal::<f32>::new([1, 1]), MonteCarlo(HalfCauchy(1.0)));
@@ -88,9 +88,9 @@ fn a_key_gives_every_layer_one_start() {
     check("containers", || (vec![Dense::new(2, 2)], Some(Box::new([Dense::of(2, 2, Point::new, prior())]))), true);
 }
 
-/// What was chosen to scale and to shift by stays what it is.
+/// Deterministic parameters with chosen values, such as scales and shifts, are kept.
 #[test]
-fn certain_weights_that_were_chosen_stay() {
+fn chosen_deterministic_weights_are_kept() {
     let mut norm = LayerNorm::<f32>::new([4, 5]);
     norm.initialise(Key::new(1));
     assert_eq!((norm.weight.0.data(), norm.bias.0.data()), (&[1.0; 20][..], &[0.0; 20][..]));
@@ -101,9 +101,9 @@ fn certain_weights_that_were_chosen_stay() {
     }
 }
 
-/// A layer of certain weights trains from its start, whose biases are zero, under every prior with a pole there.
+/// A layer of deterministic weights trains from its initial biases of zero under every prior with a pole there.
 #[test]
-fn certain_weights_start_under_a_prior_with_a_pole_at_zero() {
+fn deterministic_weights_train_from_zero_under_a_prior_with_a_pole_there() {
     fn trains<T: Real, P: Prior + Send>(prior: P)
     where
         Point<T>: Divergence<P, Scalar = T>,
@@ -112,7 +112,7 @@ fn certain_weights_start_under_a_prior_with_a_pole_at_zero() {
         let data = Examples::new(Tensor::<T>::from_fn([40, 3], |i| (i as f64).sin()), vec![1; 40]).unwrap();
         let mut model = Dense::of(3, 2, Point::<T>::new, prior);
         assert!(model.bias.0.data().iter().all(|&bias| bias == T::ZERO));
-        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch(10).quiet();
+        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch_size(10).quiet();
         let report = elbo.fit(&mut model, &data, Epochs(3)).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(report.epochs.iter().all(|epoch| epoch.elbo.is_finite()), "{what}");
         assert!(model.bias.0.data().iter().all(|&bias| bias != T::ZERO && bias.is_finite()), "{what}: nothing learned");
@@ -130,9 +130,10 @@ fn certain_weights_start_under_a_prior_with_a_pole_at_zero() {
     both::<f64>();
 }
 
-/// The log-density at a pole is that of the smallest number, which no weight exceeds, and its slope is zero.
+/// The log-density at a pole is that of the smallest positive number, the largest of all weights, and its slope is
+/// zero.
 #[test]
-fn a_pole_is_as_high_as_the_smallest_number_lets_it_be() {
+fn the_density_at_a_pole_is_that_of_the_smallest_positive_number() {
     fn check<P: Prior + Copy>(prior: P) {
         let at = |w: f64| {
             let w = Tensor::<f64>::new([1], [w]);

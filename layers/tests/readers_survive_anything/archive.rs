@@ -1,4 +1,4 @@
-//! ZIP archives, true ones and such that lie.
+//! Builds ZIP archives, valid ones and ones with wrong headers.
 
 use std::io::Write;
 
@@ -36,7 +36,7 @@ impl Member {
         Member { method: 8, packed: encoder.finish().unwrap(), ..Member::stored(name, bytes) }
     }
 
-    /// What stands both before the data and in the directory.
+    /// The fields that are both before the data and in the directory.
     fn fields(&self, name: &[u8]) -> Vec<u8> {
         let mut bytes = vec![20, 0, 0, 0];
         bytes.extend(self.method.to_le_bytes());

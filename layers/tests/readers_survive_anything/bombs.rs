@@ -1,4 +1,4 @@
-//! What random changes do not find: files made to take memory or time.
+//! Decompression bombs and other files crafted to take memory or time.
 
 use std::io::Write;
 
@@ -14,10 +14,10 @@ use crate::archive::{Member, archive};
 use crate::data_sets::{Scratch, idx_file};
 use crate::memory::bounded;
 
-/// What 64 KiB of gzip unpack to at most, nearly.
+/// Nearly the most that 64 KiB of gzip can unpack to.
 const LARGE: usize = 64 << 20;
 
-/// One member, that packs zeros a thousandfold.
+/// One gzip member, which compresses zeros a thousandfold.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
     encoder.write_all(bytes).unwrap();
@@ -30,7 +30,7 @@ fn contains<T>(result: Result<T, impl std::fmt::Display>, part: &str) {
     assert!(message.contains(part), "{part:?} is not in {message:?}");
 }
 
-/// Labels and images of a file, within its limit.
+/// The labels of a file, read within its memory limit.
 fn labels(bytes: &[u8]) -> Result<Vec<usize>, DataError> {
     let file = Scratch::new("labels-bomb");
     bounded(bytes.len(), || idx::labels(file.with(bytes), 10))
@@ -48,36 +48,36 @@ fn zeros_declared_as_labels_or_images_are_refused() {
     contains(labels(&zeros), "[67108864] elements take 537198592 bytes of memory, but at most ");
     let zeros = gzip(&idx_file(&[LARGE as u32 / 64, 8, 8], &vec![0; LARGE]));
     contains(images(&zeros), "[1048576, 8, 8] elements take 67436544 bytes of memory, but at most ");
-    // Announced are fewer than there are.
-    contains(images(&gzip(&idx_file(&[1, 1, 1], &vec![0; LARGE]))), "goes on after the 17 bytes");
-    // Announced are more than there are.
-    contains(labels(&gzip(&idx_file(&[1 << 30], &[0; 100]))), "cannot unpack to more than");
-    contains(labels(&gzip(&idx_file(&[100_000], &[0; 1000]))), "cannot unpack to more than");
+    // The header declares fewer than there are.
+    contains(images(&gzip(&idx_file(&[1, 1, 1], &vec![0; LARGE]))), "continues after the 17 bytes");
+    // The header declares more than there are.
+    contains(labels(&gzip(&idx_file(&[1 << 30], &[0; 100]))), "can unpack to at most");
+    contains(labels(&gzip(&idx_file(&[100_000], &[0; 1000]))), "can unpack to at most");
     contains(labels(&gzip(&idx_file(&[20_000], &[0; 1000]))), "ends after 1008 bytes of [20000] elements");
     contains(labels(&idx_file(&[u32::MAX], &[0; 1000])), "ends after 1008 bytes of [4294967295] elements");
 }
 
 #[test]
-fn a_limit_does_not_make_a_reader_believe_a_header() {
+fn a_larger_limit_does_not_make_a_reader_trust_the_header() {
     let file = Scratch::new("trusted");
     let reader = idx::Reader::default().with_limit(u64::MAX);
     let lies = gzip(&idx_file(&[u32::MAX, u32::MAX, u32::MAX], &[0; 1000]));
-    contains(bounded(lies.len(), || reader.images(file.with(&lies))), "cannot unpack to more than");
+    contains(bounded(lies.len(), || reader.images(file.with(&lies))), "can unpack to at most");
     contains(bounded(lies.len(), || reader.labels(file.with(&lies), 10)), "3 axes, expected 1");
 }
 
 #[test]
-fn many_members_and_members_in_members_are_one_file() {
+fn many_members_are_one_file_and_nested_members_are_not_unpacked() {
     // A member of zeros, a thousand times.
     let member = gzip(&[0; 1 << 16]);
     let many = [gzip(&idx_file(&[1000 << 16], &[])), member.repeat(1000)].concat();
     contains(labels(&many), "elements take ");
     contains(images(&[gzip(&idx_file(&[1000 << 10, 8, 8], &[])), member.repeat(1000)].concat()), "elements take ");
-    // Members of nothing, which take time alone.
+    // Empty members, which only take time.
     let nothing = gzip(&[]).repeat(100_000);
     contains(labels(&nothing), "ends after 0 bytes, expected 8");
     contains(images(&[gzip(&idx_file(&[1, 1, 1], &[])), nothing].concat()), "ends after 16 bytes");
-    contains(labels(&gzip(&many)), "no IDX file: it begins with the bytes [1f, 8b, ");
+    contains(labels(&gzip(&many)), "not an IDX file: it starts with the bytes [1f, 8b, ");
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_texts_of_a_gzip_header_count_too() {
 }
 
 #[test]
-fn text_that_is_no_table_is_refused() {
+fn text_that_is_not_the_table_is_refused() {
     let read = |bytes: &[u8]| bounded(bytes.len(), || digits::from_bytes("digits", bytes));
     for (byte, message) in [
         (b',', "digits, line 1: expected 64 pixels and a digit, separated by commas, found more than 1024 bytes"),

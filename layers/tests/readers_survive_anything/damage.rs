@@ -1,4 +1,4 @@
-//! Strings to be read: noise, and files with some changes.
+//! Generates inputs for the readers: random bytes, and files with random changes.
 
 use std::io::Write;
 
@@ -54,7 +54,7 @@ const TEXTS: [&str; 16] = [
     "99999999999999999999999",
 ];
 
-/// Any bytes, behind the beginning of a file or alone.
+/// Random bytes, alone or after the start of a valid file.
 pub(crate) fn noise(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     let seed = random.pick(seeds);
     let start = if random.one_in(2) { 0 } else { random.below(seed.len()) };
@@ -92,7 +92,7 @@ pub(crate) fn damage(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]
     }
 }
 
-/// Two blocks change places.
+/// Swaps two blocks.
 fn swap(random: &mut Random, bytes: &mut [u8], at: usize, to: usize) {
     let length = to - at;
     let other = random.below(bytes.len());
@@ -114,7 +114,7 @@ fn number(random: &mut Random, bytes: &mut [u8], at: usize) {
     }
 }
 
-/// An extreme number where a number stands in text.
+/// Replaces a number in text by an extreme one.
 fn text(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
     let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|digit| at + digit) else {
         return;

@@ -1,4 +1,4 @@
-//! The readers of data sets.
+//! The readers of data sets on random and damaged files.
 
 use std::fs::{self, File};
 use std::io::{Seek, Write};
@@ -21,7 +21,7 @@ impl Scratch {
         Scratch { file: File::create(&path).unwrap(), path }
     }
 
-    /// In place: file systems take their time over a file that is emptied and written again.
+    /// Writes in place, because truncating and rewriting a file is slow on some file systems.
     pub(crate) fn with(&self, bytes: &[u8]) -> &Path {
         let mut file = &self.file;
         file.rewind().unwrap();

@@ -1,4 +1,4 @@
-//! What the limit lets through, and what a caller lets through.
+//! The readers' memory limit: files within it, files that need a larger one, and pipes.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use elbo::data::{DataError, idx};
 use crate::bombs::gzip;
 use crate::data_sets::{Scratch, idx_file};
 
-/// Bytes that do not pack: the high bytes of a linear congruential sequence.
+/// Incompressible bytes: the high bytes of a linear congruential sequence.
 fn noise(count: usize) -> Vec<u8> {
     let mut state = 1u64;
     let mut next = || {
@@ -18,16 +18,21 @@ fn noise(count: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_limit_lets_images_and_labels_through_that_pack_well() {
+fn a_larger_limit_allows_images_and_labels_that_compress_well() {
     let (images, labels) = (Scratch::new("limit-images"), Scratch::new("limit-labels"));
     let (many, most) = (vec![0; 2000 * 784], vec![3; 200_000]);
     let images_file = images.with(&gzip(&idx_file(&[2000, 28, 28], &many)));
     let labels_file = labels.with(&gzip(&idx_file(&[200_000], &most)));
-    // What the message advises.
+    // The limit that the message recommends.
     let limit = |error: DataError| {
         let message = error.to_string();
-        let (before, rest) = message.split_once("with_limit(").unwrap_or_else(|| panic!("no advice: {message}"));
-        assert!(before.contains("(16 times the file's size and 1 MiB, unless you set another limit)"), "{message}");
+        let (before, rest) = message.split_once("with_limit(").unwrap_or_else(|| {
+            panic!(
+                "no recommendation: \
+                                                 {message}"
+            )
+        });
+        assert!(before.contains("(16 times the file's size plus 1 MiB, unless you set another limit)"), "{message}");
         rest.split_once(')').unwrap().0.parse::<u64>().unwrap()
     };
     let needed = limit(idx::images(images_file).unwrap_err());
@@ -37,13 +42,13 @@ fn a_limit_lets_images_and_labels_through_that_pack_well() {
     let needed = limit(idx::labels(labels_file, 10).unwrap_err());
     assert_eq!(reader.with_limit(needed).labels(labels_file, 10).unwrap(), vec![3; 200_000]);
     assert!(matches!(reader.with_limit(needed - 1).labels(labels_file, 10), Err(DataError::TooLarge { .. })));
-    // What packs as images do needs no limit, nor does what is small.
+    // Files that compress like images, and small files, need no larger limit.
     idx::images(images.with(&gzip(&idx_file(&[2000, 28, 28], &noise(2000 * 784))))).unwrap();
     idx::images(images.with(&gzip(&idx_file(&[500, 28, 28], &vec![0; 500 * 784])))).unwrap();
     idx::labels(labels.with(&gzip(&idx_file(&[60_000], &vec![3; 60_000]))), 10).unwrap();
 }
 
-/// A pipe has no size, so its limit grows with what came out of it.
+/// A pipe has no size, so its limit grows with the bytes read.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pipe_is_read_too() {
@@ -51,7 +56,7 @@ fn a_pipe_is_read_too() {
     use std::os::fd::AsRawFd;
     let through = |bytes: Vec<u8>, read: &dyn Fn(&Path) -> Result<Vec<usize>, DataError>| {
         let (reader, mut writer) = std::io::pipe().unwrap();
-        // Whoever does not want to read on closes the pipe.
+        // The writer fails when the reader stops and closes the pipe.
         let thread = std::thread::spawn(move || drop(writer.write_all(&bytes)));
         let result = read(Path::new(&format!("/proc/self/fd/{}", reader.as_raw_fd())));
         drop(reader);

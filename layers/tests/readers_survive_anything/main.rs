@@ -1,8 +1,8 @@
-//! Random bytes, damaged files and files made to do harm: every reader gives what it reads or an error, and takes at most
-//! 16 times the file's size and 1 MiB of memory, the file's own bytes included.
+//! Random bytes, damaged files and malicious files: every reader returns a value or an error, and takes at most 16
+//! times the file's size plus 1 MiB of memory, including the file's own bytes.
 //!
-//! The ordinary tests give each reader some hundred thousands of strings. `ELBO_STRINGS=2000000 cargo test --release -p elbo
-//! --test readers_survive_anything -- --nocapture` gives it two millions, in minutes, and prints what it took.
+//! By default, each reader gets some hundred thousand inputs. `ELBO_STRINGS=2000000 cargo test --release -p elbo --test
+//! readers_survive_anything -- --nocapture` gives it two million, in minutes, and prints the peak memory.
 
 mod archive;
 mod bombs;
@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 use damage::Random;
 
-/// What each reader survives, unless `ELBO_STRINGS` says another number.
+/// The number of inputs for each reader, unless `ELBO_STRINGS` sets another.
 const STRINGS: u64 = 200_000;
 
-/// A seed in this many is a large file that packs well.
+/// One in this many seeds is a large file that compresses well.
 const LARGE: u64 = 5_000;
 
 fn strings() -> u64 {
@@ -28,8 +28,8 @@ fn strings() -> u64 {
     number.map_or(STRINGS, |number| number.parse().expect("ELBO_STRINGS is a number"))
 }
 
-/// Reads string after string, and checks that at least one in `one_in` is whole enough to be read, or else the strings
-/// would test little but the first check of a reader. Beside 16 times the file a reader takes at most `own` bytes.
+/// Reads input after input, and checks that at least one in `one_in` can be read, since otherwise the inputs would only
+/// test a reader's first check. A reader takes at most `own` bytes beside 16 times the file.
 fn survive<E: Display>(
     name: &str,
     own: usize,
@@ -54,7 +54,7 @@ fn survive<E: Display>(
         worst = worst.max(peak as f64 / limit as f64);
         match outcome {
             Ok(()) => whole += 1,
-            // Now and then: it is the reader that is tested here, not the machine.
+            // Only now and then, to save time.
             Err(error) if i % 64 == 0 => assert!(error.to_string().contains("file"), "{name}: {error}"),
             Err(_) => {}
         }

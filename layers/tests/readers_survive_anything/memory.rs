@@ -1,18 +1,18 @@
-//! How much memory a piece of work takes.
+//! Measures the peak memory of a piece of work.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// The most bytes of memory for one of the file.
+/// The most bytes of memory per byte of the file.
 pub(crate) const RATIO: usize = 16;
 
-/// What an error may take that names the file, the place and what is allowed there, however short the file.
+/// The memory of an error message, which does not depend on the file's size.
 pub(crate) const MESSAGE: usize = 2048;
 
-/// What a reader may take beside: 1 MiB.
+/// The memory a reader may take in addition: 1 MiB.
 pub(crate) const ALLOWANCE: usize = 1 << 20;
 
-/// The system's allocator, which counts each thread's bytes.
+/// The system's allocator, counting each thread's bytes.
 struct Watched;
 
 thread_local! {
@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Watched {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // The old and the new memory may stand side by side while one is copied to the other.
+        // The old and the new memory may coexist while one is copied to the other.
         count(size);
         discount(layout.size());
         // SAFETY: required of the caller.
@@ -61,7 +61,7 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static WATCHED: Watched = Watched;
 
-/// What `work` gives, and the most bytes that it held at once on this thread.
+/// The result of `work`, and its peak memory on this thread.
 pub(crate) fn peak<R>(work: impl FnOnce() -> R) -> (R, usize) {
     LIVE.set(0);
     PEAK.set(0);
@@ -69,7 +69,7 @@ pub(crate) fn peak<R>(work: impl FnOnce() -> R) -> (R, usize) {
     (result, PEAK.get().try_into().unwrap_or(0))
 }
 
-/// What `work` gives, which has to do with a file of `length` bytes and must take at most what a reader may take.
+/// The result of `work` on a file of `length` bytes, which must stay within a reader's memory limit.
 #[track_caller]
 pub(crate) fn bounded<R>(length: usize, work: impl FnOnce() -> R) -> R {
     let (result, peak) = peak(work);
@@ -78,7 +78,7 @@ pub(crate) fn bounded<R>(length: usize, work: impl FnOnce() -> R) -> R {
 }
 
 #[test]
-fn the_peak_is_what_was_held_at_once() {
+fn the_peak_is_the_most_memory_held_at_once() {
     let (_, peak) = peak(|| {
         drop(vec![0u8; 1000]);
         let held = vec![0u8; 300];

@@ -1,4 +1,4 @@
-//! The readers of tensors.
+//! The readers of tensors on random and damaged files.
 
 use elbo::Tensor;
 use elbo::engine::io::npz::{self, Npz, Packing};
@@ -13,7 +13,7 @@ fn tensors() -> (Tensor<f32>, Tensor<f64>, Tensor<f64>) {
     (Tensor::from_fn([3, 4], |i| i as f64), Tensor::full([], 0.1), Tensor::zeros([7, 0, 2]))
 }
 
-/// A file, or noise one time in four.
+/// A damaged file, or random bytes one time in four.
 fn damaged(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
     if random.one_in(4) {
         return noise(random, seeds);
@@ -39,7 +39,7 @@ fn arrays() -> Vec<Vec<u8>> {
     files
 }
 
-/// All arrays, whatever is wrong with one.
+/// Reads all arrays, even after an error in one.
 fn read_npz(bytes: &[u8]) -> Result<(), FileError> {
     let npz = Npz::from_bytes("file.npz", bytes.to_vec())?;
     let mut outcome = Ok(());
@@ -79,7 +79,7 @@ fn npz_survives_anything() {
         if random.one_in(2) {
             return damaged(random, &seeds);
         }
-        // Damage behind a checksum that is right.
+        // Damage with a correct checksum.
         let mut members = Vec::new();
         for name in ["a.npy", "b.npy", "a.txt"].iter().take(1 + random.below(3)) {
             let mut array = random.pick(&arrays).clone();
@@ -113,7 +113,7 @@ fn safetensors_survives_anything() {
     ];
     let string = |random: &mut Random, _| {
         let mut bytes = damaged(random, &seeds);
-        // Damage behind a length that is right.
+        // Damage with a correct length.
         if let Some(data) = bytes.windows(2).position(|pair| pair == b"}}")
             && data > 6
             && random.one_in(2)

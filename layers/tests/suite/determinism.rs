@@ -1,4 +1,4 @@
-//! The same bits for any number of threads.
+//! Training is deterministic: the same bits for any number of threads, for equal seeds, and in two calls.
 
 use crate::common::{Classifier, classifier, examples};
 use elbo::prelude::*;
@@ -9,7 +9,7 @@ fn train(threads: usize, width: usize, rows: usize, batch: usize, epochs: usize)
     let (x, labels) = examples(rows, 40, 4);
     let data = Examples::new(x, labels).unwrap();
     let mut model: Classifier = classifier(40, width, 4);
-    let mut elbo = Elbo::new(Categorical).seed(7).batch(batch).threads(threads).quiet();
+    let mut elbo = Elbo::new(Categorical).seed(7).batch_size(batch).threads(threads).quiet();
     elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
     let mut bits = Vec::new();
     model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| bits.extend(tensor.data().iter().map(|x| x.to_bits())));
@@ -20,8 +20,7 @@ fn train(threads: usize, width: usize, rows: usize, batch: usize, epochs: usize)
 
 #[test]
 fn same_bits_for_any_thread_count() {
-    // 100 steps each: a net that stays on one thread, and one whose draws, products and updates are
-    // split.
+    // 100 steps each: a net that runs on one thread, and one whose draws, products and updates are split.
     for (width, rows, batch, epochs) in [(16, 100, 20, 20), (500, 160, 80, 50)] {
         let alone = train(1, width, rows, batch, epochs);
         for threads in [2, 3] {
@@ -31,12 +30,12 @@ fn same_bits_for_any_thread_count() {
 }
 
 #[test]
-fn training_in_two_calls_is_training_in_one() {
+fn training_in_two_calls_equals_training_in_one() {
     let (x, labels) = examples(50, 6, 3);
     let data = Examples::new(x, labels).unwrap();
     let bits = |calls: &[usize]| {
         let mut model = classifier(6, 8, 3);
-        let mut elbo = Elbo::new(Categorical).batch(16).seed(1).threads(1).quiet();
+        let mut elbo = Elbo::new(Categorical).batch_size(16).seed(1).threads(1).quiet();
         for &epochs in calls {
             elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
         }
@@ -86,7 +85,7 @@ fn bits(model: &Layers) -> Vec<Vec<u32>> {
 }
 
 fn elbo(seed: u64) -> Elbo<Categorical> {
-    Elbo::new(Categorical).seed(seed).batch(8).threads(1).quiet()
+    Elbo::new(Categorical).seed(seed).batch_size(8).threads(1).quiet()
 }
 
 /// The parameters after a fit.
@@ -99,7 +98,7 @@ fn fitted(mut model: Layers, seed: u64) -> Vec<Vec<u32>> {
 fn started(model: Layers, seed: u64) -> Layers {
     let mut model = model;
     let still = Schedule::constant().warm_up(usize::MAX);
-    elbo(seed).batch(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
+    elbo(seed).batch_size(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
     model
 }
 
@@ -127,7 +126,8 @@ fn the_seed_draws_the_initial_means() {
     by_hand.initialise(Key::new(1));
     assert_eq!(bits(&first), bits(&by_hand));
     let differ: Vec<bool> = bits(&first).iter().zip(&bits(&other)).map(|(a, b)| a != b).collect();
-    // The means of the weights, the loadings, and the certain weight. Biases start at zero, scales where they were asked to.
+    // The means of the weights, the loadings, and the deterministic weight. Biases start at zero, scales at their
+    // initial value.
     let (mut names, mut random) = (Vec::new(), Vec::new());
     first.visit(&elbo::Path::ROOT, &mut |path, _, _| names.push(path.to_string()));
     random.extend(
@@ -136,13 +136,13 @@ fn the_seed_draws_the_initial_means() {
             .map(|name| name.ends_with("weight.mean") || name.ends_with("loadings") || name == "certain.weight"),
     );
     assert_eq!(differ, random, "{names:?}");
-    // Layers of one shape start apart.
+    // Layers of equal shape start with different values.
     assert_ne!(first.first.weight.mean, first.second.weight.mean);
     assert_ne!(first.second.weight.mean, first.certain.weight.0);
 }
 
 #[test]
-fn parameters_that_are_not_their_constructors_are_kept() {
+fn parameters_that_differ_from_their_constructors_values_are_kept() {
     let mut model = layers();
     model.first.weight.mean.data_mut()[3] = 0.5;
     model.certain.weight.0.data_mut().fill(0.25);
@@ -156,14 +156,14 @@ fn parameters_that_are_not_their_constructors_are_kept() {
     let before = bits(&initialised);
     assert_eq!(bits(&started(initialised, 1)), before);
 
-    // What was trained is not drawn again, by whatever seed.
+    // Trained parameters are not drawn again, whatever the seed.
     let trained = started(layers(), 1);
     let before = bits(&trained);
     assert_eq!(bits(&started(trained, 2)), before);
 }
 
 #[test]
-fn a_model_in_double_precision_starts_by_the_seed_too() {
+fn a_model_in_double_precision_is_initialised_by_the_seed_too() {
     let x = Tensor::<f64>::from_fn([8, 3], |i| (i as f64).sin());
     let data = Examples::new(x, vec![0, 1, 0, 1, 0, 1, 0, 1]).unwrap();
     let means = |seed| {
@@ -177,15 +177,16 @@ fn a_model_in_double_precision_starts_by_the_seed_too() {
 }
 
 #[test]
-fn a_fit_that_takes_no_step_leaves_the_model_as_it_came() {
+fn a_fit_without_a_completed_step_leaves_the_model_unchanged() {
     let came = bits(&layers());
     let mut model = layers();
-    // No epochs; an option that is refused; a forward that refuses; a loss and a gradient that are not finite.
+    // No epochs; an invalid option; a forward that panics; a loss and a gradient that are not finite.
     assert!(elbo(1).fit(&mut model, &data(), Epochs(0)).is_ok());
     assert_eq!(bits(&model), came);
     let short = elbo(1).schedule(Schedule::cosine(1)).fit(&mut model, &data(), Epochs(1));
     assert!(short.is_err() && bits(&model) == came);
-    let narrow = elbo(1).batch(19).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x.reshape([19, 4])));
+    let narrow =
+        elbo(1).batch_size(19).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x.reshape([19, 4])));
     assert!(narrow.is_err() && bits(&model) == came);
     let nan = elbo(1).fit_with(&mut model, &data(), Epochs(1), |net, x| net.forward(x) * f64::NAN);
     assert!(matches!(nan, Err(TrainError::NonFinite { step: 0, .. })) && bits(&model) == came, "{nan:?}");
@@ -194,9 +195,9 @@ fn a_fit_that_takes_no_step_leaves_the_model_as_it_came() {
         y + (y - y).square().sqrt() * 1.0
     });
     assert!(matches!(slope, Err(TrainError::NonFinite { step: 0, .. })) && bits(&model) == came, "{slope:?}");
-    // A first step that is taken back.
+    // A first step that is undone.
     let far = elbo(1).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
     assert!(matches!(far, Err(TrainError::NonFinite { step: 1, .. })) && bits(&model) == came, "{far:?}");
-    let far = elbo(1).batch(20).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
+    let far = elbo(1).batch_size(20).optimizer(Sgd::new(1e38)).fit(&mut model, &data(), Epochs(1));
     assert!(matches!(far, Err(TrainError::NonFinite { step: 0, .. })) && bits(&model) == came, "{far:?}");
 }

@@ -1,14 +1,14 @@
-//! The diagnosis: closed forms, the known case of a 3-D network, and every posterior family.
+//! `diagnose` against closed forms, the known figures of a 3-D network, and every posterior family.
 
 use std::cmp::Ordering;
 
 use crate::common::{examples, nested};
-use elbo::diagnose::{Diagnose, Diagnosis, Forces, Parameter, Winner, diagnose};
+use elbo::diagnose::{Diagnose, Diagnosis, DominantTerm, Parameter, TermGradients, diagnose};
 use elbo::engine::random::normals;
 use elbo::nn::Conv3d;
 use elbo::prelude::*;
 
-/// conv 3×3×3, relu, conv 3×3×3, relu, global average, dense, and no bias anywhere.
+/// conv 3×3×3, relu, conv 3×3×3, relu, global average, dense, without biases.
 #[bayesian]
 struct Volumes {
     first: Conv3d,
@@ -32,7 +32,7 @@ fn standard_normals(shape: &[usize], name: &'static str) -> Tensor {
     tensor
 }
 
-/// σ = softplus(−3) everywhere, under N(0, 1); means by He, those of the last layer 0.1 · N(0, 1).
+/// σ = softplus(−3) everywhere, under N(0, 1); He-initialised means, those of the last layer 0.1 · N(0, 1).
 fn volumes() -> (Volumes, Examples) {
     let conv = |channels| Conv3d::new(channels, 128, [3; 3]).padding([1; 3]).without_bias();
     let mut model = Volumes { first: conv(1), second: conv(128), head: MeanField::new([10, 128]) };
@@ -48,28 +48,32 @@ fn volumes() -> (Volumes, Examples) {
     (model, Examples::new(standard_normals(&[32, 1, 12, 12, 12], "volumes"), labels).unwrap())
 }
 
-/// PyTorch has these figures for its own random numbers.
+/// The figures of PyTorch, with its own random numbers.
 #[test]
-fn a_network_of_volumes_has_the_known_forces() {
+fn a_network_of_volumes_has_the_known_gradient_ratios() {
     let (model, data) = volumes();
     let d = Diagnose::new().examples(200).draws(1).run(&model, &data, &Categorical);
     assert_eq!(d.total.weights, 447_104);
     let within_2 = |what: &str, found: f64, known: f64| {
-        assert!(found > known / 2.0 && found < known * 2.0, "{what}: {found}, and {known} is known\n{d}");
+        assert!(found > known / 2.0 && found < known * 2.0, "{what}: {found}, but {known} is known\n{d}");
     };
     within_2("KL/N to NLL", d.kl_to_nll(), 1455.0);
-    within_2("forces over means", d.total.means.unwrap().ratio(), 0.009);
-    within_2("forces over scales", d.total.scales.unwrap().ratio(), 5.6);
-    assert_eq!(d.total.means.unwrap().winner(), Winner::Data);
-    assert_eq!(d.total.scales.unwrap().winner(), Winner::Prior);
-    // 1 − σ² each.
+    within_2("gradient ratio of means", d.total.means.unwrap().ratio(), 0.009);
+    within_2("gradient ratio of scales", d.total.scales.unwrap().ratio(), 5.6);
+    assert_eq!(d.total.means.unwrap().dominant(), DominantTerm::Data);
+    assert_eq!(d.total.scales.unwrap().dominant(), DominantTerm::Prior);
+    // Each weight counts 1 − σ².
     let sd = (-3f64).exp().ln_1p();
     let effective = 447_104.0 * (1.0 - sd * sd);
     assert!((d.total.effective.unwrap() / effective - 1.0).abs() < 1e-4, "{:?}", d.total.effective);
     assert_eq!(d.total.fallen_back, Some(0.0));
     let said = d.findings().join("\n");
-    for part in ["Over the means the data win", "Over the scales the prior wins", "N = 200 examples", "447,104 weights"]
-    {
+    for part in [
+        "For the means the likelihood dominates",
+        "For the scales the prior dominates",
+        "N = 200 examples",
+        "447,104 weights",
+    ] {
         assert!(said.contains(part), "{part} is not in\n{said}");
     }
 }
@@ -107,7 +111,7 @@ fn close(found: f64, exact: f64, tolerance: f64) {
 }
 
 #[test]
-fn the_figures_are_those_of_the_closed_forms() {
+fn the_figures_agree_with_closed_forms() {
     let (model, data) = two();
     let d = Diagnose::new().draws(2).run(&model, &data, &Gaussian::new(1.0));
     let (weight, bias) = (find(&d, "weight"), find(&d, "bias"));
@@ -121,10 +125,10 @@ fn the_figures_are_those_of_the_closed_forms() {
     close(weight.effective.unwrap(), 3.0 - (0.01 + 1.0 + 3.61) / 4.0, 1e-10);
     close(bias.effective.unwrap(), 1.0 - 0.9025, 1e-10);
     close(d.total.effective.unwrap(), weight.effective.unwrap() + bias.effective.unwrap(), 1e-12);
-    // 10, 2 and 0.26; and 0.11 of the bias.
+    // The weights' ratios are 10, 2 and 0.26, the bias's 0.11.
     close(weight.signal_to_noise.unwrap(), 2.0, 1e-12);
     close(d.total.signal_to_noise.unwrap(), (2.0 + 0.5 / 1.9) / 2.0, 1e-12);
-    // Of the three the last is 0.0013 nats from the prior; so is the bias with 0.0076.
+    // The last of the three weights is 0.0013 nats from the prior, and the bias 0.0076.
     close(weight.fallen_back.unwrap(), 1.0 / 3.0, 1e-12);
     close(d.total.fallen_back.unwrap(), 0.5, 1e-12);
     // ∂KL/∂μ = (μ − m)/s², over N.
@@ -132,13 +136,13 @@ fn the_figures_are_those_of_the_closed_forms() {
     close(weight.means.unwrap().kl(), by_mean.iter().map(|g| g * g).sum::<f64>().sqrt(), 1e-12);
 }
 
-/// The whole gradient in one sweep of all data, for each draw.
+/// Compared with the gradient of all data in one backward pass for each draw.
 #[test]
 fn batches_add_up_to_the_gradient_of_all_data() {
     let (model, data) = two();
     let likelihood = Gaussian::new(0.5);
-    let d = Diagnose::new().draws(3).batch(7).examples(50).seed(9).run(&model, &data, &likelihood);
-    let whole = Diagnose::new().draws(3).batch(20).examples(50).seed(9).run(&model, &data, &likelihood);
+    let d = Diagnose::new().draws(3).batch_size(7).examples(50).seed(9).run(&model, &data, &likelihood);
+    let whole = Diagnose::new().draws(3).batch_size(20).examples(50).seed(9).run(&model, &data, &likelihood);
     close(d.nll, whole.nll, 1e-12);
     let mut nll = Gradients::of(&model);
     let mut kl = Gradients::of(&model);
@@ -149,26 +153,26 @@ fn batches_add_up_to_the_gradient_of_all_data() {
         Objective::new(50).loss_of(mean, &net, 0).backward_apart(&mut nll, &mut kl);
     }
     for parameter in &d.parameters {
-        for (forces, tensor) in [(parameter.means, "mean"), (parameter.scales, "rho")] {
-            let forces: Forces = forces.unwrap();
+        for (gradients, tensor) in [(parameter.means, "mean"), (parameter.scales, "rho")] {
+            let gradients: TermGradients = gradients.unwrap();
             let name = format!("{}.{tensor}", parameter.name);
             let [nll, kl] = [&nll, &kl].map(|gradients| gradients.get(&name).unwrap());
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b / 9.0).sum::<f64>();
-            close(forces.nll(), dot(nll, nll).sqrt(), 1e-11);
-            close(forces.kl(), dot(kl, kl).sqrt(), 1e-11);
-            close(forces.cosine(), dot(nll, kl) / (dot(nll, nll) * dot(kl, kl)).sqrt(), 1e-10);
+            close(gradients.nll(), dot(nll, nll).sqrt(), 1e-11);
+            close(gradients.kl(), dot(kl, kl).sqrt(), 1e-11);
+            close(gradients.cosine(), dot(nll, kl) / (dot(nll, nll) * dot(kl, kl)).sqrt(), 1e-10);
         }
     }
 }
 
 #[test]
-fn every_parameter_of_a_nested_model_is_there_once() {
+fn every_parameter_of_a_nested_model_is_listed_once() {
     let model = nested(6, 8, 3);
     let (x, labels) = examples(30, 6, 3);
     let d = diagnose(&model, &Examples::new(x, labels).unwrap(), &Categorical);
     let names: Vec<&str> = d.parameters.iter().map(|parameter| &parameter.name[..]).collect();
     let mut expected: Vec<String> = model.kl_terms().into_iter().map(|(name, _)| name).collect();
-    // Certain, without a prior, and learned: it stands for itself, after the weights.
+    // A learned deterministic parameter without a prior is listed by itself, after the weights.
     expected.push("gain".to_owned());
     assert_eq!(names, expected);
     for ((_, nats), parameter) in model.kl_terms().iter().zip(&d.parameters) {
@@ -178,7 +182,7 @@ fn every_parameter_of_a_nested_model_is_there_once() {
     assert_eq!((gain.weights, gain.kl, gain.scales, gain.effective), (8, 0.0, None, None));
     assert_eq!(gain.means.unwrap().kl(), 0.0);
     assert!(gain.means.unwrap().nll() > 0.0);
-    // What has no prior is no part of the sum that the divergence is.
+    // Parameters without a prior do not count in the total.
     let weights: usize = d.parameters.iter().map(|parameter| parameter.weights).sum();
     assert_eq!(d.total.weights, weights - 8);
 }
@@ -202,9 +206,9 @@ fn effective_of<Q: Divergence<P, Scalar = f64>, P: Prior>(layer: Dense<Q, P>, dr
     ["layer.weight", "layer.bias"].map(|name| find(&d, name).effective.unwrap())
 }
 
-/// Where elements depend on each other it comes from draws, and from the same formula.
+/// For dependent elements it is estimated from draws.
 #[test]
-fn the_effective_number_is_that_of_the_closed_form_for_every_family() {
+fn the_effective_number_agrees_with_its_closed_form_for_every_family() {
     let prior = Normal(0.0, 2.0);
     let full: Dense<FullCovariance<f64>> = Dense::of(
         5,
@@ -228,7 +232,7 @@ fn the_effective_number_is_that_of_the_closed_form_for_every_family() {
 
     let laplace: Dense<MeanField<f64>, Laplace> =
         Dense::of(5, 2, |shape| MeanField::with_sd(Tensor::zeros(shape), 0.5), Laplace(0.0, 1.0));
-    // E|w|/b = σ √(2/π) about zero, and its slope by ln σ is itself: 1 − that.
+    // E|w|/b = σ √(2/π) about zero, whose derivative with respect to ln σ is itself, so each counts 1 minus that.
     let each = 1.0 - 0.5 * (2.0 / std::f64::consts::PI).sqrt();
     let [weight, bias] = effective_of(laplace, 1);
     close(weight, 10.0 * each, 1e-9);
@@ -236,7 +240,7 @@ fn the_effective_number_is_that_of_the_closed_form_for_every_family() {
 }
 
 #[test]
-fn scales_that_have_vanished_are_told_as_they_are() {
+fn scales_that_have_vanished_have_infinite_signal_to_noise() {
     let (mut model, data) = two();
     model.weight.rho.data_mut().fill(-1e4);
     let d = Diagnose::new().draws(1).run(&model, &data, &Gaussian::new(1.0));
@@ -270,7 +274,7 @@ fn the_json_has_every_figure() {
 }
 
 #[test]
-fn the_picture_has_two_bars_for_each_parameter_and_for_all() {
+fn the_svg_has_two_bars_for_each_parameter_and_for_the_total() {
     let (model, data) = two();
     let svg = diagnose(&model, &data, &Gaussian::new(1.0)).svg();
     assert_eq!(svg.matches("<title>").count(), 6, "{svg}");
@@ -298,7 +302,7 @@ fn a_model_without_a_prior_says_that_it_has_no_divergence() {
 
 #[test]
 #[should_panic(expected = "Diagnose: 20 examples of N = 10")]
-fn more_examples_than_there_are_to_train_on_are_refused() {
+fn more_examples_than_n_are_refused() {
     let (model, data) = two();
     Diagnose::new().examples(10).run(&model, &data, &Gaussian::new(1.0));
 }

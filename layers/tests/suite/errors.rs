@@ -1,4 +1,4 @@
-//! Every error of the workspace: `Debug` shows what `Display` does, since a `main` that returns an error shows `Debug`.
+//! `Debug` of every error type prints the same as `Display`, since a `main` that returns an error prints `Debug`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,7 +9,7 @@ use elbo::engine::io::{FileError, Place};
 use elbo::prelude::*;
 use elbo::{Space, TrainError, WeightsError};
 
-/// An error of each type, by the type's name.
+/// Errors of all types, by the type's name.
 fn all() -> Vec<(&'static str, Box<dyn Error>)> {
     let file = || PathBuf::from("weights.safetensors");
     let missing = || FileError::Missing { file: file(), name: "w".to_owned(), present: vec!["v".to_owned()], count: 1 };
@@ -83,7 +83,7 @@ fn errors_in(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn no_error_of_the_workspace_is_left_out() {
+fn every_error_type_of_the_workspace_is_listed() {
     let mut found = BTreeSet::new();
     for member in ["engine", "macros", "layers", "examples"] {
         errors_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(member).join("src"), &mut found);

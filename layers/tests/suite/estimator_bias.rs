@@ -1,17 +1,16 @@
-//! Every estimator has the same expected gradient, where a weight has one linear use per example: that of the expected
-//! loss, by differences.
+//! All estimators have the same expected gradient if a weight is used linearly and once per example: that of the
+//! expected loss, by finite differences.
 
 use elbo::prelude::*;
 
-/// Draws in a pass: antithetic pairs, without which the scales' gradients scatter many times as much.
+/// Draws in a pass, as antithetic pairs, which greatly reduce the variance of the scales' gradients.
 const PAIRS: usize = 32;
 const PASSES: usize = 400;
 
-/// Passes of draws that are no pairs.
+/// Passes with draws that are not antithetic pairs.
 const UNPAIRED_PASSES: usize = 12 * PASSES;
 
-/// What a standard normal exceeds in size with a probability of 1e-4 for the largest of all comparisons here (of which
-/// there are 40, so each has 2.5e-6).
+/// The critical value of |z| for a total error probability of 1e-4 over all 40 comparisons, 2.5e-6 for each.
 const CRITICAL: f64 = 4.71;
 
 #[bayesian]
@@ -27,14 +26,14 @@ impl Network {
     }
 }
 
-/// Parameters that are looked at together.
+/// Groups of parameters that are compared together.
 const GROUPS: [&str; 4] = ["hidden.weight.mean", "hidden.weight.rho", "head.weight.mean", "head.weight.rho"];
 
 /// Inputs, units and outputs.
 const WIDTH: usize = 8;
 
-/// Every example has an input of its own, and the means pass it through: so the curvature of the loss is nearly diagonal,
-/// and many weights tell of a bias of the scales' gradients, which is as small as the curvature is.
+/// Each example has its own input, and the means pass it through, so that the loss's curvature is nearly diagonal and
+/// many weights contribute to the (small) bias of the scales' gradients.
 fn network() -> Network {
     let through = |sd| {
         let mean = Tensor::from_fn([WIDTH, WIDTH], |i| f64::from(u8::from(i / WIDTH == i % WIDTH)));
@@ -50,11 +49,11 @@ fn network() -> Network {
 struct Experiment {
     x: Tensor<f64>,
     targets: Tensor<f64>,
-    /// For every group the direction of its gradient, which shows a bias best.
+    /// For each group the direction of its gradient, which is the most sensitive to a bias.
     along: Vec<Vec<f64>>,
 }
 
-/// Mean and squared standard error of the derivative along each group's direction.
+/// The mean and squared standard error of the derivative along each group's direction.
 type Derivatives = [(f64, f64); GROUPS.len()];
 
 impl Experiment {
@@ -92,7 +91,7 @@ impl Experiment {
         })
     }
 
-    /// Central differences of the mean loss over draws, both sides with the same noise.
+    /// Central differences of the mean loss over draws, with the same noise on both sides.
     fn by_differences(&self, model: &Network, seed: u64) -> Derivatives {
         const STEP: f64 = 1e-4;
         let shifted = |group: &str, along: &[f64], step: f64| {
@@ -138,7 +137,7 @@ fn normalised(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| x / length).collect()
 }
 
-/// The difference of two means, in its standard errors.
+/// The difference of two means divided by its standard error.
 fn z((a, a_variance): (f64, f64), (b, b_variance): (f64, f64)) -> f64 {
     (a - b) / (a_variance + b_variance).sqrt()
 }
@@ -164,7 +163,7 @@ fn all_estimators_have_the_same_expected_gradient() {
                 let z_score = z(one, other);
                 println!("{group}: {name} {:.5}, {other_name} {:.5}, z {z_score:.2}", one.0, other.0);
                 assert!(z_score.abs() < CRITICAL, "{group}: {name} {one:?}, {other_name} {other:?}");
-                // The test would see two percent too much.
+                // The test would detect a bias of two percent.
                 let planted = z((1.02 * one.0, one.1), other);
                 assert!(planted.abs() > CRITICAL, "{group}: {name}, {other_name}: a planted bias has z {planted:.2}");
             }

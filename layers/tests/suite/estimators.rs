@@ -1,4 +1,4 @@
-//! What the estimators promise beside their values, which `elbo_reference` checks.
+//! Properties of the estimators beside their values, which `elbo_reference` checks.
 
 use crate::common::{classifier, examples};
 use elbo::prelude::*;
@@ -63,7 +63,7 @@ fn draws_at_once_are_the_draws_one_by_one() {
 }
 
 #[test]
-fn an_antithetic_pair_lies_evenly_about_the_mean() {
+fn an_antithetic_pair_is_symmetric_about_the_mean() {
     let model = classifier(5, 8, 3);
     let tape = Tape::new();
     let net = model.draw(&tape, Drawing::new(Key::new(3)).antithetic_pairs(2));
@@ -102,7 +102,7 @@ impl Twice {
 }
 
 #[test]
-fn flipout_s_signs_belong_to_the_example() {
+fn flipout_signs_depend_only_on_the_example() {
     let model = Twice { layer: Dense::new(4, 4) };
     let (x, _) = examples(6, 4, 2);
     let tape = Tape::new();
@@ -132,7 +132,7 @@ fn a_locally_reparameterised_weight_is_used_once() {
 
 #[test]
 #[should_panic(expected = "local reparameterisation of `hidden.1.weight`: it is used twice in this draw")]
-fn its_sample_is_another_weight_too() {
+fn sampling_a_locally_reparameterised_weight_counts_as_a_use() {
     let model = classifier(5, 8, 3);
     let (x, _) = examples(2, 5, 3);
     let tape = Tape::new();
@@ -142,7 +142,7 @@ fn its_sample_is_another_weight_too() {
 }
 
 #[test]
-fn a_weight_may_be_estimated_otherwise_than_the_rest() {
+fn a_weight_may_have_another_estimator_than_the_rest() {
     let model = Twice { layer: Dense::new(4, 4) };
     let tape = Tape::new();
     let estimators = Estimators::all(Estimator::Local).set("layer", Estimator::Sample);
@@ -166,10 +166,10 @@ fn a_weight_may_be_estimated_otherwise_than_the_rest() {
 
 #[test]
 #[should_panic(
-    expected = "draw: an estimator is set for `hidden.7`, but the model has neither a random weight nor a part of that name; its \
+    expected = "draw: an estimator is set for `hidden.7`, but the model has no random weight or part of that name; its \
                 weights are `hidden.0.weight`"
 )]
-fn an_estimator_for_nothing_is_refused() {
+fn an_estimator_for_an_unknown_name_is_refused() {
     let model = crate::common::classifier(3, 4, 2);
     let estimators =
         Estimators::all(Estimator::Sample).set("head.weight", Estimator::Local).set("hidden.7", Estimator::Local);
@@ -178,7 +178,7 @@ fn an_estimator_for_nothing_is_refused() {
 }
 
 #[test]
-fn names_count_whatever_the_key() {
+fn names_apply_whatever_the_key() {
     let model = crate::common::classifier(3, 4, 2);
     let (x, _) = crate::common::examples(6, 3, 2);
     let estimators = Estimators::all(Estimator::Sample).set("hidden", Estimator::Flipout);
@@ -195,9 +195,10 @@ fn names_count_whatever_the_key() {
 
 #[test]
 #[should_panic(
-    expected = "draw: an estimator is set for `head.weight.mean`, but the model has neither a random weight"
+    expected = "draw: an estimator is set for `head.weight.mean`, but the model has no random weight or part of that \
+                name"
 )]
-fn a_weight_s_parameter_is_no_weight() {
+fn the_name_of_a_weights_parameter_is_refused() {
     let model = crate::common::classifier(3, 4, 2);
     let estimators = Estimators::all(Estimator::Sample).set("head.weight.mean", Estimator::Local);
     let tape = Tape::new();

@@ -1,9 +1,9 @@
-//! Estimators as types: what the compiler lets through, and that it says of a posterior what the posterior does.
+//! Estimators as types: the compiler accepts exactly those that each posterior family supports at run time.
 
 use elbo::prelude::*;
 use elbo::{Allows, Suits, Variance, Verdict};
 
-/// What a verdict says.
+/// The value of a property.
 trait Answer: Verdict {
     const IS_YES: bool;
 }
@@ -23,7 +23,7 @@ where
     [<M::Allows as Allows>::Local::IS_YES, <M::Allows as Allows>::Flipout::IS_YES]
 }
 
-/// A weight that draws itself beside what its posterior says of itself: (local reparameterisation, Flipout).
+/// Whether the family supports (local reparameterisation, Flipout), by its types.
 #[bayesian]
 struct One<Q: Divergence<P>, P: Prior> {
     #[prior(self.prior)]
@@ -31,7 +31,7 @@ struct One<Q: Divergence<P>, P: Prior> {
     prior: P,
 }
 
-/// Whether a map of the weight is drawn, or refused in a panic that names parameter, family and remedy.
+/// Whether the weight supports the estimator, or panics with the parameter, the family and a remedy.
 fn is_drawn<Q, P>(model: &One<Q, P>, estimator: Estimator) -> bool
 where
     Q: Divergence<P, Scalar = f32> + std::panic::RefUnwindSafe,
@@ -66,7 +66,7 @@ where
 }
 
 #[test]
-fn every_family_does_what_its_type_says() {
+fn every_family_supports_the_estimators_that_its_type_allows() {
     let normal = Normal(0.0, 1.0);
     check(MeanField::new([2, 3]), normal, [true, true]);
     check(Point::new([2, 3]), normal, [true, true]);
@@ -101,7 +101,7 @@ fn network<M: Layer<Scalar = f32>>(layer: impl Fn() -> M) -> Network<M> {
 }
 
 #[test]
-fn a_model_allows_what_all_of_its_weights_do() {
+fn a_model_allows_the_estimators_that_all_of_its_weights_allow() {
     assert_eq!(allowed(&network(|| Dense::new(3, 3))), [true, true]);
     assert_eq!(allowed(&network(|| Dense::of(3, 3, Radial::new, Normal(0.0, 1.0)))), [false, true]);
     assert_eq!(allowed(&network(|| Dense::of(3, 3, FullCovariance::new, Normal(0.0, 1.0)))), [false, false]);
@@ -109,9 +109,9 @@ fn a_model_allows_what_all_of_its_weights_do() {
     assert_eq!((model.width, model.saved.0.len()), (3, 3));
 }
 
-/// The posterior of a prior's scale enters no linear map: a weight under it may be reparameterised locally.
+/// The posterior of a prior's scale is not used in a linear map, so it does not restrict the estimators.
 #[test]
-fn the_posterior_of_a_prior_s_own_scale_does_not_count() {
+fn the_posterior_of_a_priors_scale_does_not_restrict_the_estimators() {
     let scale = HierarchicalNormal(LogNormal::<f32>::new([]), MonteCarlo(HalfCauchy(1.0)));
     let model = One { weight: MeanField::new([2, 3]), prior: scale };
     assert_eq!(allowed(&model), [true, true]);
@@ -120,7 +120,7 @@ fn the_posterior_of_a_prior_s_own_scale_does_not_count() {
     assert!(net.kl().nats().is_finite());
 }
 
-/// A function for any model that local reparameterisation suits.
+/// A function for any model that is compatible with local reparameterisation.
 fn outputs<M: Layer<Scalar = f32>>(model: &M, x: &Tensor) -> Vec<f32>
 where
     Local: Suits<M>,
@@ -145,9 +145,9 @@ fn a_type_and_a_value_draw_the_same() {
     assert_ne!(flipped.value(), sampled.value());
 }
 
-/// By name a weight may have the estimator that its family allows, beside others that have another.
+/// By name, a weight may use an estimator that its family supports, beside weights with another.
 #[test]
-fn names_choose_what_types_would_refuse() {
+fn estimators_by_name_allow_what_types_would_refuse() {
     let model = network(|| Dense::of(3, 3, FullCovariance::new, Normal(0.0, 1.0)));
     let estimators =
         Estimators::all(Estimator::Local).set("hidden", Estimator::Sample).set("pair.0", Estimator::Sample);

@@ -1,4 +1,4 @@
-//! The bound at fixed weights: each weight is drawn once a draw, for all examples.
+//! `Elbo::evaluate`: each draw samples each weight once, for all examples.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -71,18 +71,18 @@ fn data() -> Examples {
 }
 
 #[test]
-fn each_weight_is_drawn_once_a_draw_whatever_the_batch() {
+fn each_weight_is_sampled_once_per_draw_whatever_the_batch_size() {
     let (model, data) = (Dense::of(3, 4, Counting::new, Normal(0.0, 1.0)), data());
     for (batch, threads) in [(7, 1), (128, 2), (500, 3)] {
         let samples = || [&model.weight, &model.bias].map(|weight| weight.samples.swap(0, Ordering::Relaxed));
         samples();
-        let elbo = Elbo::new(Categorical).batch(batch).threads(threads).quiet();
+        let elbo = Elbo::new(Categorical).batch_size(batch).threads(threads).quiet();
         elbo.evaluate(&model, &data, Draws(64)).unwrap();
         assert_eq!(samples(), [64, 64], "batches of {batch}, {threads} threads");
     }
 }
 
-/// The bound as it is defined: every draw's likelihood of all examples at once, and its divergence.
+/// The bound by its definition: each draw's likelihood of all examples at once, and its divergence.
 fn by_hand(model: &Dense, data: &Examples, draws: usize) -> f64 {
     let bounds = (0..draws).map(|draw| {
         let tape = Tape::inference();
@@ -99,12 +99,12 @@ fn the_bound_is_the_mean_over_draws_of_all_weights() {
     let expected = by_hand(&model, &data, 16);
     let mut seen = Vec::new();
     for (batch, threads) in [(7, 1), (64, 2), (500, 1)] {
-        let elbo = Elbo::new(Categorical).batch(batch).threads(threads).quiet();
+        let elbo = Elbo::new(Categorical).batch_size(batch).threads(threads).quiet();
         let bound = elbo.evaluate(&model, &data, Draws(16)).unwrap();
         assert!((bound.elbo / expected - 1.0).abs() < 1e-6, "{bound:?} {expected}");
         assert!((bound.kl - model.kl()).abs() < 1e-9);
         seen.push(bound);
     }
-    let again = Elbo::new(Categorical).batch(7).threads(2).quiet();
+    let again = Elbo::new(Categorical).batch_size(7).threads(2).quiet();
     assert_eq!(again.evaluate(&model, &data, Draws(16)).unwrap(), seen[0], "the same bits for any number of threads");
 }

@@ -1,4 +1,4 @@
-//! The KL divergence is a property of the model: exact, and the same however it is asked for.
+//! The KL divergence of models: exact, and equal with and without a tape.
 
 use crate::common::{Classifier, Reference, Single, classifier, epsilon};
 use elbo::prelude::*;
@@ -29,7 +29,7 @@ fn net<T: Real>() -> Net<T> {
     net
 }
 
-/// Within 4 units of the number type's epsilon; the largest error seen is 2.
+/// Within 4 units of the scalar type's epsilon; the largest error seen is 2.
 #[track_caller]
 fn assert_exact<T: Real>(nats: f64, expected: f64, what: &str) {
     let error = (nats / expected - 1.0).abs();
@@ -48,7 +48,7 @@ fn the_kl_of_a_large_net_is_known_before_any_forward() {
 }
 
 #[test]
-fn the_tape_says_the_same() {
+fn the_kl_on_the_tape_is_the_same() {
     fn check<T: Real>() {
         let net = net::<T>();
         let tape = Tape::new();
@@ -100,7 +100,7 @@ fn a_layer_used_twice_counts_once_and_sees_one_weight() {
 }
 
 #[test]
-fn the_kl_is_the_same_whether_asked_before_or_after_the_forward() {
+fn the_kl_is_the_same_before_and_after_the_forward() {
     let model = classifier(5, 8, 3);
     let x: Tensor = Tensor::from_fn([4, 5], |i| i as f64 * 0.1);
     let ask = |forward_first: bool| {

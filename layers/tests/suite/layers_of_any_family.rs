@@ -1,4 +1,4 @@
-//! Any posterior family under any prior on any layer is a type and a constructor's arguments.
+//! Every layer with every posterior family under every prior: draws, divergences, gradients and a step.
 
 use elbo::nn::Conv1d;
 use elbo::prelude::*;
@@ -28,12 +28,12 @@ where
     let mut gradients = Gradients::of(&layer);
     step(&layer, &mut gradients);
     assert!(gradients.first_non_finite().is_none(), "{what}: {:?}", gradients.first_non_finite());
-    // All that is learned has a gradient; a kernel of one row has no numbers below the diagonal.
+    // Every learned parameter has a gradient; a factor of one row has no elements below the diagonal.
     layer.visit(&elbo::Path::ROOT, &mut |path, role, tensor| {
         let moves = || gradients.get(&path.to_string()).is_some_and(|gradient| gradient.iter().any(|&g| g != 0.0));
         assert!(tensor.is_empty() || !role.is_learned() || moves(), "{what}: `{path}` learns nothing");
     });
-    // A step of it takes the layer to another, with every parameter still a number.
+    // A step changes the layer, and every parameter stays finite.
     let mut adam = Adam::new(1e-3);
     adam.step(&mut layer, &mut gradients);
     assert!(step(&layer, &mut gradients).is_finite(), "{what}");
@@ -55,7 +55,7 @@ where
     check(&format!("Conv1d without a bias, {what}"), conv, &[5, 2, 4], &[5, 3, 3], weights);
 }
 
-/// A scale that is one of a kind for each copy of the prior.
+/// A random scale, a separate one for each copy of the prior.
 fn hierarchical() -> HierarchicalNormal<LogNormal, MonteCarlo<HalfCauchy>> {
     let sd = LogNormal::with_log_moments(Tensor::full([], -0.5), &Tensor::full([], 0.1));
     HierarchicalNormal(sd, MonteCarlo(HalfCauchy(1.0)))
@@ -87,7 +87,7 @@ macro_rules! estimated {
     };
 }
 
-/// A family with moments under priors that ask for no more.
+/// A family with moments under priors that need only those.
 macro_rules! closed {
     ($family:expr) => {
         matrix!($family; Normal(0.0, 1.0), Normals(0.1, 1.0), LearnedNormal(1.0));
@@ -150,7 +150,7 @@ fn spike_and_slab() {
 
 #[test]
 fn point() {
-    // Away from zero, where a horseshoe has no finite density.
+    // Away from zero, where the horseshoe's density is infinite.
     let family = |shape: &[usize]| Point(Tensor::from_fn(shape, |i| 0.3 + 0.1 * i as f64));
     closed!(family);
     matrix!(family;

@@ -1,4 +1,4 @@
-//! The tests of the library that need no process of their own, in one program: so it is linked once.
+//! Integration tests that can share one process, in one program so that it is linked once.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -18,6 +18,7 @@ mod memory;
 mod metrics;
 mod normalisation;
 mod objective;
+mod optimisers;
 mod posteriors;
 mod prediction;
 mod predictives;
@@ -29,4 +30,5 @@ mod refused_options;
 mod samples;
 mod tempering;
 mod training;
+mod training_failures;
 mod weights;

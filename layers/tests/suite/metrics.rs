@@ -1,5 +1,5 @@
-//! The metrics of classifiers against values computed elsewhere: numpy and scikit-learn, by the
-//! definitions in the `conventions` of `reference/metrics.json`.
+//! Metrics of classifiers against reference values of numpy and scikit-learn, with the definitions in the `conventions`
+//! of `reference/metrics.json`.
 
 use elbo::metrics::{self, Probabilities, Reliability};
 use safetensors::{Dtype, SafeTensors};
@@ -15,14 +15,14 @@ type Check = fn(&Case);
 const CHECKED: [(&str, Check); 3] =
     [("scores", check_scores), ("calibration", check_calibration), ("uncertainty", check_uncertainty)];
 
-/// The kinds that nothing in the crate computes yet.
+/// The kinds that the crate does not compute yet.
 const LEFT_OUT: [(&str, &str); 6] = [
-    ("ood", "detection of unfamiliar inputs is not there yet"),
-    ("temperature", "temperature scaling is not there yet"),
-    ("regression", "scores of regression are not there yet"),
-    ("diagnostics", "diagnostics of Markov chains are not there yet"),
-    ("psis", "importance sampling is not there yet"),
-    ("loo", "leave-one-out validation is not there yet"),
+    ("ood", "out-of-distribution detection is not implemented"),
+    ("temperature", "temperature scaling is not implemented"),
+    ("regression", "these regression scores are not implemented"),
+    ("diagnostics", "MCMC diagnostics are not implemented"),
+    ("psis", "importance sampling is not implemented"),
+    ("loo", "leave-one-out validation is not implemented"),
 ];
 
 struct Case {
@@ -114,7 +114,7 @@ fn check_uncertainty(case: &Case) {
     case.agrees("mutual_information", &metrics::mutual_information(samples, draws, classes));
     case.agrees("max_prob", &metrics::confidence(&mean, classes));
     case.agrees("variation_ratio", &metrics::variation_ratio(samples, draws, classes));
-    case.agrees("prob_sd", &metrics::spread(samples, draws, classes));
+    case.agrees("prob_sd", &metrics::draw_sd(samples, draws, classes));
     let within = metrics::expected_entropy(samples, draws, classes);
     let held = Probabilities::new(mean, within, classes, draws);
     case.agrees("predictive_entropy", &held.entropy());

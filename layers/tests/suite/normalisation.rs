@@ -1,7 +1,7 @@
-//! Normalising and pooling layers: their definitions, running statistics, and that examples stay apart where they should.
+//! Normalisation and pooling layers against their definitions; running statistics; independence of examples.
 
 use elbo::engine::Pooling;
-use elbo::nn::{BatchNorm, Conv2d, GroupNorm, LayerNorm, MaxPool2d, MeanPool1d};
+use elbo::nn::{AvgPool1d, BatchNorm, Conv2d, GroupNorm, LayerNorm, MaxPool2d};
 use elbo::prelude::*;
 use elbo::{Independent, No, Yes};
 
@@ -30,7 +30,7 @@ fn moments(x: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 }
 
 #[test]
-fn group_and_layer_normalisation_are_their_definitions_and_leave_examples_apart() {
+fn group_and_layer_normalisation_agree_with_their_definitions_and_keep_examples_independent() {
     let x = numbers([3, 4, 5]);
     let (mut group, mut layer) = (GroupNorm::<f64>::new(2, 4), LayerNorm::<f64>::new([4, 5]));
     let tape = Tape::inference();
@@ -76,7 +76,7 @@ fn net() -> Net {
 }
 
 #[test]
-fn a_recording_tape_normalises_by_the_batch_and_another_by_what_was_gathered() {
+fn training_uses_the_batch_statistics_and_inference_the_running_ones() {
     let mut net = net();
     let x = numbers([6, 1, 5, 5]);
     let (mut tape, mut gradients, mut sgd) = (Tape::new(), Gradients::of(&net), Sgd::new(0.05));
@@ -84,7 +84,7 @@ fn a_recording_tape_normalises_by_the_batch_and_another_by_what_was_gathered() {
     for step in 0..3 {
         tape.reset();
         let draw = net.draw(&tape, Key::new(1).step(step));
-        // Every channel of what is normalised: (6, 3, 4, 4).
+        // Each channel of the input of the normalisation, (6, 3, 4, 4).
         let before = draw.conv.forward(tape.input(&x));
         for (channel, (mean, variance)) in running.iter_mut().enumerate() {
             let elements = before.value().chunks(16).skip(channel).step_by(3).flatten().copied();
@@ -104,7 +104,7 @@ fn a_recording_tape_normalises_by_the_batch_and_another_by_what_was_gathered() {
             close(&[net.norm.mean.0.data()[channel], net.norm.variance.0.data()[channel]], &[*mean, *variance]);
         }
     }
-    // In prediction an example's output is its own.
+    // In prediction, an example's output does not depend on the others.
     let all = net.outputs(&x, Draws(2));
     let first = net.outputs(&Tensor::new([1, 1, 5, 5], &x.data()[..25]), Draws(2));
     assert_eq!(&all.tensor().data()[..3], first.tensor().data().split_at(3).0);
@@ -116,7 +116,7 @@ fn a_recording_tape_normalises_by_the_batch_and_another_by_what_was_gathered() {
 }
 
 #[test]
-fn a_frozen_layer_trains_with_what_was_gathered_and_keeps_it() {
+fn a_frozen_layer_trains_with_the_running_statistics_and_keeps_them() {
     let mut norm = BatchNorm::<f64>::new(2).frozen();
     norm.mean.0 = Tensor::new([2], [0.5, -1.0]);
     let (tape, mut gradients, x) = (Tape::new(), Gradients::of(&norm), numbers([4, 2]));
@@ -135,7 +135,7 @@ fn batch_normalisation_couples_the_examples_and_names_itself() {
 }
 
 #[test]
-#[should_panic(expected = "BatchNorm: 4 draws at once in training, and there is one running mean")]
+#[should_panic(expected = "BatchNorm: 4 draws at once in training, but there is only one running mean")]
 fn several_draws_at_once_are_refused_in_training() {
     let net = net();
     let (tape, x) = (Tape::new(), numbers([2, 1, 5, 5]));
@@ -143,7 +143,7 @@ fn several_draws_at_once_are_refused_in_training() {
 }
 
 #[test]
-fn pools_are_their_definitions() {
+fn pools_agree_with_their_definitions() {
     let tape = Tape::inference();
     let x = numbers([1, 2, 4, 4]);
     let pool = MaxPool2d::with(Pooling::new([2, 2]).stride([1, 2]));
@@ -155,8 +155,8 @@ fn pools_are_their_definitions() {
     assert_eq!(y.value()[11], largest(1, 2, 2));
 
     let line: Tensor<f64> = Tensor::new([1, 1, 4], [1.0, 2.0, 5.0, 9.0]);
-    let means = MeanPool1d::new([2]);
+    let means = AvgPool1d::new([2]);
     let y = means.draw(&tape, Key::new(1)).forward(tape.input(&line));
     assert_eq!(y.value(), [1.5, 7.0]);
-    assert_eq!(means.parameters(), 0);
+    assert_eq!(means.num_parameters(), 0);
 }

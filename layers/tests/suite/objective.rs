@@ -1,5 +1,4 @@
-//! The objective's units: an epoch's mean is the full-batch value, whatever shares the divergence out, and the two
-//! terms' gradients can be had apart.
+//! `Objective`: an epoch's mean loss is the full-batch value for every KL weight; separate gradients of both terms.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -23,7 +22,7 @@ impl<T: Real> Net<T> {
     }
 }
 
-/// A step on some rows with the same noise each time: its loss, and its gradient by parameter.
+/// Steps on some rows, with the same noise each time: the loss and its gradient by parameter.
 struct Steps<T: Real> {
     model: Net<T>,
     x: Tensor<T>,
@@ -72,7 +71,7 @@ impl<T: Real> Steps<T> {
         (value, gradient)
     }
 
-    /// Numbers that are learned: means and scales of two layers.
+    /// The number of learned elements: means and scales of two layers.
     fn model_len(&self) -> usize {
         2 * (4 * 5 + 5 + 5 * 3 + 3)
     }
@@ -95,13 +94,13 @@ fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f6
 #[test]
 fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
     let steps = Steps::<f64>::new();
-    let own = KlWeight::of(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
+    let own = KlWeight::from_fn(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);
     let temperings = [
         (Tempering::None, 0.0),
         (Tempering::LikelihoodPower(0.3), 0.0),
         (Tempering::KlFactor(0.05), 0.0),
         (Tempering::Posterior(0.2), 0.0),
-        // Of the four divergences two are below, and two above.
+        // Two of the four divergences are below, and two above.
         (Tempering::None, 40.0),
         (Tempering::Posterior(3.0), 40.0),
     ];
@@ -113,7 +112,7 @@ fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
             for weight in [KlWeight::PerExample, KlWeight::PerBatch, KlWeight::Halving, own.clone()] {
                 let batches = EXAMPLES.div_ceil(batch);
                 let what = format!("{weight:?}, {tempering:?}, {free} nats free, batches of {batch}");
-                let objective = plain.clone().batches(batches).kl_weight(weight);
+                let objective = plain.clone().num_batches(batches).kl_weight(weight);
                 for epoch in [0, 3] {
                     same(&what, &steps.epoch(batch, &objective, epoch * batches), &whole);
                 }
@@ -126,7 +125,7 @@ fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
 fn tempering_weighs_the_term_it_names() {
     let steps = Steps::<f64>::new();
     let weights = |objective: Objective| {
-        steps.loss(0..12, &objective.batches(4), 0, |loss, _| {
+        steps.loss(0..12, &objective.num_batches(4), 0, |loss, _| {
             assert_eq!(loss.log_prior().is_some(), loss.log_prior_weight() != 0.0);
             [loss.nll_weight(), loss.kl_weight(), loss.log_prior_weight()]
         })
@@ -141,17 +140,17 @@ fn tempering_weighs_the_term_it_names() {
 }
 
 #[test]
-fn halving_is_blundell_s_ninth_equation_and_begins_anew_in_each_epoch() {
+fn halving_is_blundells_equation_9_and_restarts_in_each_epoch() {
     let steps = Steps::<f64>::new();
-    let objective = Objective::new(EXAMPLES).batches(4).kl_weight(KlWeight::Halving);
+    let objective = Objective::new(EXAMPLES).num_batches(4).kl_weight(KlWeight::Halving);
     let shares: Vec<f64> = (0..8)
         .map(|step| steps.loss(0..12, &objective, step, |loss, _| loss.kl_weight() * EXAMPLES as f64 / 4.0))
         .collect();
     for (share, expected) in shares.iter().zip([8.0, 4.0, 2.0, 1.0].repeat(2)) {
         assert!((share - expected / 15.0).abs() < 1e-15, "{shares:?}");
     }
-    // A power of two that f64 does not hold.
-    let many = Objective::new(5000).batches(5000).kl_weight(KlWeight::Halving);
+    // A power of two that overflows f64.
+    let many = Objective::new(5000).num_batches(5000).kl_weight(KlWeight::Halving);
     let first = steps.loss(0..1, &many, 0, |loss, _| loss.kl_weight());
     assert_eq!(first, 0.5);
     assert_eq!(steps.loss(0..1, &many, 4999, |loss, _| loss.kl_weight()), 0.0);
@@ -178,31 +177,31 @@ fn a_warm_up_grows_to_one_and_stays() {
 fn training_counts_steps_from_the_beginning_of_each_epoch() {
     let places = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&places);
-    let weight = KlWeight::of(move |i, m| {
+    let weight = KlWeight::from_fn(move |i, m| {
         seen.lock().unwrap().push((i, m));
         1.0 / m as f64
     });
     let Steps { mut model, x, labels } = Steps::<f64>::new();
     let data = Examples::new(x, labels).unwrap();
-    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).kl_weight(weight).batch(20).quiet();
+    let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).kl_weight(weight).batch_size(20).quiet();
     elbo.fit(&mut model, &data, Epochs(1)).unwrap();
-    // Four steps an epoch, of which the three taken are no multiple.
-    elbo.batch(12).fit(&mut model, &data, Epochs(2)).unwrap();
-    // Each fit looks at an epoch's weights before its first step, and then come its epochs.
+    // Four steps per epoch, of which the three taken are not a multiple.
+    elbo.batch_size(12).fit(&mut model, &data, Epochs(2)).unwrap();
+    // Each fit checks an epoch's weights before its first step, and then runs its epochs.
     let epochs = |count: usize, m: usize| (0..=count).flat_map(move |_| (0..m).map(move |i| (i, m)));
     assert_eq!(*places.lock().unwrap(), epochs(1, 3).chain(epochs(2, 4)).collect::<Vec<_>>());
 }
 
 #[test]
-fn gradients_kept_apart_add_up_to_the_total() {
+fn separate_gradients_sum_to_the_total() {
     apart::<f64>(1e-12);
     apart::<f32>(1e-5);
 }
 
-/// Also of two sweeps that were added up.
+/// Also when two backward passes are accumulated.
 fn apart<T: Real>(tolerance: f64) {
     let steps = Steps::<T>::new();
-    let objective = Objective::new(EXAMPLES).batches(3).kl_weight(KlWeight::Halving);
+    let objective = Objective::new(EXAMPLES).num_batches(3).kl_weight(KlWeight::Halving);
     for objective in [objective.clone(), objective.tempering(Tempering::Posterior(0.5))] {
         apart_under(&steps, &objective, tolerance);
     }
@@ -225,33 +224,37 @@ fn apart_under<T: Real>(steps: &Steps<T>, objective: &Objective, tolerance: f64)
 }
 
 #[test]
-#[should_panic(expected = "a batch of 12 examples, of N = 48 in M = 40 batches an epoch, which leave it at most 9")]
-fn a_number_of_batches_that_the_batch_contradicts_is_refused() {
-    Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).batches(40), 0, |_, _| ());
+#[should_panic(
+    expected = "a batch of 12 examples, but with N = 48 examples in M = 40 batches per epoch a batch has at \
+                           most 9"
+)]
+fn a_batch_that_contradicts_the_number_of_batches_is_refused() {
+    Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).num_batches(40), 0, |_, _| ());
 }
 
 #[test]
-#[should_panic(expected = "a batch of 12 examples, of N = 10 in all")]
+#[should_panic(expected = "a batch of 12 examples, but N = 10;")]
 fn a_batch_of_more_examples_than_there_are_is_refused() {
     Steps::<f64>::new().loss(0..12, &Objective::new(10), 0, |_, _| ());
 }
 
 #[test]
-#[should_panic(expected = "KlWeight::Halving needs M; say it by `Objective::batches`")]
-fn a_weight_by_the_step_of_an_epoch_needs_to_know_the_epoch() {
+#[should_panic(expected = "KlWeight::Halving needs M, the number of batches per epoch; set it with \
+                           `Objective::num_batches`")]
+fn a_weight_by_the_step_in_its_epoch_needs_the_number_of_batches() {
     Steps::<f64>::new().loss(0..12, &Objective::new(EXAMPLES).kl_weight(KlWeight::Halving), 0, |_, _| ());
 }
 
 #[test]
 #[should_panic(expected = "got -0.5 for step 1 of an epoch of 4")]
 fn a_negative_weight_is_refused() {
-    let objective = Objective::new(EXAMPLES).batches(4).kl_weight(KlWeight::of(|_, _| -0.5));
+    let objective = Objective::new(EXAMPLES).num_batches(4).kl_weight(KlWeight::from_fn(|_, _| -0.5));
     Steps::<f64>::new().loss(0..12, &objective, 5, |_, _| ());
 }
 
 #[test]
 #[should_panic(expected = "LikelihoodPower(NaN): the factor must be positive and finite")]
-fn a_tempering_by_no_number_is_refused() {
+fn a_nan_factor_of_tempering_is_refused() {
     let _ = Objective::new(3).tempering(Tempering::LikelihoodPower(f64::NAN));
 }
 

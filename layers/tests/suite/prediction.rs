@@ -1,4 +1,4 @@
-//! Prediction: rows are independent, and what is wrong with them is said.
+//! Prediction: independence of rows, and the errors for invalid inputs and outputs.
 
 use crate::common::{assert_near, classifier, examples};
 use elbo::prelude::*;
@@ -23,7 +23,7 @@ fn inputs(rows: usize) -> Tensor {
 
 #[test]
 #[should_panic(expected = "in this model's forward the rows of a batch influence each other")]
-fn rows_that_influence_each_other_are_found_out() {
+fn rows_that_influence_each_other_are_detected() {
     Centred { layer: Dense::new(4, 2) }.outputs(&inputs(300), Draws(2));
 }
 
@@ -40,7 +40,7 @@ fn rows_that_influence_each_other_are_predicted_in_one_batch() {
 }
 
 #[test]
-fn one_batch_or_several_is_the_same_where_rows_are_independent() {
+fn one_batch_or_several_give_the_same_prediction_of_independent_rows() {
     let (model, x) = (classifier(4, 6, 2), inputs(700));
     let (cut, whole) = (model.outputs(&x, Draws(3)), model.outputs(&x, Draws(3).in_one_batch()));
     assert_eq!(whole.tensor().shape(), [3, 700, 2]);
@@ -90,7 +90,7 @@ fn an_output_without_rows_is_refused() {
 }
 
 #[test]
-fn predicted_numbers_know_both_uncertainties() {
+fn predicted_numbers_have_aleatoric_and_epistemic_parts() {
     let x: Tensor = Tensor::from_fn([30, 2], |i| (i as f64).sin());
     let model = Dense::new(2, 1).initial_sd(0.3);
     let predicted = model.predict(&Gaussian::new(0.5), &x, Draws(40));

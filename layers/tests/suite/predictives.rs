@@ -1,4 +1,5 @@
-//! What likelihoods predict: probabilities too small to be numbers, classes ruled out, distributions along axes.
+//! Predictive distributions: probabilities that underflow, excluded classes, distributions along axes, custom
+//! likelihoods.
 
 use elbo::prelude::*;
 use elbo::{LogLikelihood, TrainError};
@@ -8,11 +9,11 @@ fn outputs<const D: usize>(shape: [usize; D], of: &[f32]) -> Outputs {
 }
 
 #[test]
-fn a_label_that_is_too_improbable_for_a_number_has_a_likelihood() {
+fn a_label_whose_probability_underflows_has_a_finite_nll() {
     let predicted = outputs([1, 1, 2], &[800.0, 0.0]).under(&Categorical);
     assert_eq!(predicted.mean(), [1.0, 0.0]);
     assert_eq!((predicted.nll(&[1]), predicted.nll(&[0])), (800.0, 0.0));
-    // Averages are of probabilities, so that the draw that holds it possible decides: ½ e^−800.
+    // Probabilities are averaged, so the draw with the larger one decides: ½ e^−800.
     let predicted = outputs([2, 1, 2], &[800.0, 0.0, 2000.0, 0.0]).under(&Categorical);
     assert!((predicted.nll(&[1]) - (800.0 + 2f64.ln())).abs() < 1e-12);
     let predicted = outputs([2, 1, 2], &[800.0, 0.0, 0.0, 0.0]).under(&Categorical);
@@ -27,7 +28,7 @@ fn improbable_labels_keep_their_places_among_others() {
 }
 
 #[test]
-fn a_logit_of_minus_infinity_rules_its_class_out() {
+fn a_logit_of_minus_infinity_excludes_its_class() {
     let ruled_out = f32::NEG_INFINITY;
     let predicted = outputs([1, 1, 3], &[0.0, ruled_out, 0.0]).under(&Categorical);
     assert_eq!(predicted.mean(), [0.5, 0.0, 0.5]);
@@ -60,7 +61,7 @@ impl Masked {
 }
 
 #[test]
-fn a_model_may_rule_classes_out() {
+fn a_model_may_exclude_classes() {
     let model = Masked { layer: Dense::new(4, 3) };
     let x = Tensor::from_fn([5, 4], |i| (i as f64).sin());
     let predicted = model.predict(&Categorical, &x, Draws(4));
@@ -107,7 +108,7 @@ fn a_model_s_axes_are_kept() {
 }
 
 #[test]
-fn a_single_logit_is_bernoulli_s() {
+fn a_single_logit_needs_bernoulli() {
     let data = Examples::new(Tensor::full([4, 2], 1.0), vec![0, 1, 0, 1]).unwrap();
     let mistake = Elbo::new(Categorical).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
     assert!(mistake.to_string().contains("`Bernoulli`"), "{mistake}");
@@ -117,12 +118,12 @@ fn a_single_logit_is_bernoulli_s() {
 
 #[test]
 #[should_panic(expected = "`Bernoulli`")]
-fn a_single_logit_is_not_predicted_with_as_classes() {
+fn categorical_does_not_predict_from_a_single_logit() {
     let _ = Dense::new(2, 1).predict(&Categorical, &Tensor::full([4, 2], 1.0), Draws(2));
 }
 
 #[test]
-#[should_panic(expected = "all classes are ruled out")]
+#[should_panic(expected = "every logit is −∞")]
 fn a_step_without_a_class_is_refused() {
     let ruled_out = f32::NEG_INFINITY;
     outputs([1, 1, 2, 2], &[0.0, 0.0, ruled_out, ruled_out]).under(&Categorical);
@@ -132,11 +133,11 @@ fn a_step_without_a_class_is_refused() {
 fn targets_other_than_0_and_1_are_refused() {
     let data = Examples::new(Tensor::full([3, 2], 1.0), Tensor::new([3, 1], [0.0, 1.0, 2.0])).unwrap();
     let mistake = Elbo::new(Bernoulli).quiet().fit(&mut Dense::new(2, 1), &data, Epochs(1)).unwrap_err();
-    assert_eq!(mistake.to_string(), "example 2 has the target 2, and Bernoulli's targets are 0 or 1");
+    assert_eq!(mistake.to_string(), "example 2 (from 0) has the target 2, but Bernoulli's targets must be 0 or 1");
 }
 
 #[test]
-fn labels_are_sampled_as_often_as_they_are_probable() {
+fn labels_are_sampled_with_their_probabilities() {
     let predicted = outputs([1, 2, 3], &[0.0, f32::NEG_INFINITY, 1.0, 0.3, 0.2, 0.1]).under(&Categorical);
     let samples = predicted.samples(40_000, Key::new(1));
     for (i, p) in predicted.mean().iter().enumerate() {
@@ -147,7 +148,7 @@ fn labels_are_sampled_as_often_as_they_are_probable() {
     assert_ne!(samples, predicted.samples(40_000, Key::new(2)));
 }
 
-/// Waiting times without a check of shapes, so that targets of another shape are broadcast; P(0) = ½ of each time.
+/// Waiting times with P(0) = ½, without a check of shapes, so that targets of another shape are broadcast.
 #[derive(Clone, Debug)]
 struct Waiting;
 
@@ -188,7 +189,7 @@ fn targets_that_are_broadcast_are_refused() {
 }
 
 #[test]
-fn a_jump_of_a_distribution_is_a_quantile_and_is_covered() {
+fn a_jump_of_the_cdf_is_a_quantile_and_is_covered() {
     let predicted = outputs([2, 1, 1], &[0.0, 1.0]).under(&Waiting);
     assert_eq!(predicted.quantile(0.3), [0.0]);
     assert_eq!(predicted.coverage(&Tensor::<f64>::zeros([1, 1]), 0.5), 1.0);
@@ -223,7 +224,7 @@ fn a_distribution_without_moments_has_intervals() {
 }
 
 #[test]
-fn yes_or_no_as_classes_keeps_small_probabilities_and_axes() {
+fn bernoulli_as_two_classes_keeps_small_probabilities_and_axes() {
     let predicted = outputs([1, 1, 1], &[800.0]).under(&Bernoulli);
     assert_eq!(predicted.nll(&Tensor::<f64>::zeros([1, 1])), 800.0);
     assert_eq!(predicted.classes().nll(&[0]), 800.0);

@@ -1,4 +1,5 @@
-//! Divergences from every prior: estimates against quadrature, gradients against differences, and the extremes.
+//! Divergences from every prior: estimates against quadrature, gradients against finite differences, extreme
+//! parameters.
 
 use elbo::engine::gradcheck;
 use elbo::prelude::*;
@@ -24,7 +25,7 @@ fn weight() -> MeanField<f64> {
 }
 
 fn log_density<P: Prior>(prior: &P, w: &[f64]) -> Vec<f64> {
-    // One sum for each element.
+    // A separate sum for each element.
     let mut tape = Tape::<f64>::inference();
     let at = |w: &f64| {
         tape.reset();
@@ -105,7 +106,7 @@ fn gradients_agree_with_differences() {
 }
 
 #[test]
-fn a_log_normal_prior_is_a_normal_of_the_logarithm() {
+fn a_log_normal_prior_is_a_normal_prior_of_the_logarithm() {
     // ln p(w) = ln N(ln w; mu, sigma²) − ln w.
     for w in [1e-300, 1e-3, 0.7, 1.0, 40.0, 1e200] {
         let [log_normal] = log_density(&LogNormalPrior(0.3, 0.8), &[w])[..] else { unreachable!() };
@@ -118,7 +119,7 @@ fn a_log_normal_prior_is_a_normal_of_the_logarithm() {
     assert_eq!(log_density(&HalfNormal(1.0), &[-1e-9]), [f64::NEG_INFINITY]);
 }
 
-/// Every value and gradient of these closed forms is a finite number.
+/// Checks that all values and gradients of these closed forms are finite.
 fn check_extremes<T: Real, P: Prior>(prior: impl Fn() -> P, scale: f64)
 where
     MeanField<T>: Divergence<P, Scalar = T>,
@@ -151,7 +152,7 @@ fn closed_forms_are_finite_for_every_rho_and_every_mean() {
     check::<f32>();
 }
 
-/// The same of estimates, of a family and of the fixed point that its draw tends to.
+/// Checks the same for estimates, of a family and of the point that its draw tends to.
 fn check_estimated_extremes<T: Real, P: Prior + Clone>(prior: P, scale: f64) {
     for rho in [-1e4, -1000.0, -740.0, -120.0, -90.0, -40.0, -5.0, 0.0, 50.0, 1e4] {
         for away in [1e-30, 1.0, -1.0, 1e4, -1e4] {
@@ -195,7 +196,7 @@ fn estimates_are_finite_for_every_rho_and_every_mean() {
 }
 
 #[test]
-fn where_the_exact_gradient_is_150_it_is_150() {
+fn a_gradient_of_150_in_the_far_tail_is_exact() {
     fn by_mean<P: Prior>(prior: P, mean: f64) -> f32
     where
         MeanField: Divergence<P, Scalar = f32>,
@@ -207,7 +208,7 @@ fn where_the_exact_gradient_is_150_it_is_150() {
     }
     assert_eq!(by_mean(Normals(0.0, 1.0), 150.0), 150.0);
     assert_eq!(by_mean(Laplace(0.0, 1.0 / 150.0), 20.0), 150.0);
-    // Far out in a mixture's tail, where either density is zero as a number.
+    // Far in a mixture's tail, where both densities underflow to zero.
     let model = Model { weight: Point::<f32>(Tensor::full([1], 150.0)), prior: ScaleMixture::two(0.25, 1.0, 1e-3) };
     let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
     model.draw(&tape, Key::new(1)).kl().var().unwrap().backward(&mut gradients);
@@ -219,12 +220,12 @@ fn log_uniform() -> Model<MeanField<f64>, LogUniform> {
 }
 
 #[test]
-fn the_type_says_what_kind_of_divergence_it_is() {
+fn the_type_distinguishes_exact_fitted_and_estimated_divergences() {
     fn is<M: Bayesian<Exact = Verdict>, Verdict>(_: &M) {}
     assert!(Model { weight: weight(), prior: Laplace(0.0, 1.0) }.kl_is_exact());
     assert!(!log_uniform().kl_is_exact());
     is::<_, Approximate<(MeanField<f64>, LogUniform)>>(&log_uniform());
-    // A model with a fit in it is a fit, unless there is an estimate in it too.
+    // A model with a fitted form counts as fitted, unless it also has an estimate.
     is::<_, Approximate<(MeanField<f64>, LogUniform)>>(&(
         Model { weight: weight(), prior: Laplace(0.0, 1.0) },
         log_uniform(),

@@ -1,4 +1,4 @@
-//! Priors with a parameter of their own: a scale that is learned, or that has a posterior.
+//! Priors with hyperparameters: a learned scale, or a scale with its own posterior.
 
 use elbo::engine::gradcheck;
 use elbo::prelude::*;
@@ -18,7 +18,7 @@ fn weight(len: usize) -> MeanField<f64> {
     MeanField { mean: numbers(len, 0.8), rho: numbers(len, 1.5) }
 }
 
-/// A log-normal: e to the power of a mean-field normal. What a user would write for a positive weight.
+/// A log-normal posterior, e to the power of a mean-field normal, as a user would write it for a positive weight.
 struct Positive(MeanField<f64>);
 
 impl Parameters for Positive {
@@ -78,7 +78,7 @@ fn hierarchical() -> Two<MeanField<f64>, HierarchicalNormal<Positive, MonteCarlo
 }
 
 #[test]
-fn a_learned_scale_is_one_parameter_and_no_term_of_its_own() {
+fn a_learned_scale_is_one_parameter_without_a_kl_term() {
     let model = learned(0.5);
     assert_eq!(names(&model), ["scale.rho", "first.mean", "first.rho", "second.mean", "second.rho"]);
     let terms: Vec<String> = model.kl_terms().into_iter().map(|(name, _)| name).collect();
@@ -120,7 +120,7 @@ fn points_and_estimates_learn_the_scale_too() {
 
 #[test]
 fn training_finds_the_scale_of_the_weights() {
-    // Of points alone the best scale is their root mean square.
+    // For point weights the best scale is their root mean square.
     let (first, second) = (numbers(40, 3.0), numbers(20, 3.0));
     let squares: f64 = first.data().iter().chain(second.data()).map(|w| w * w).sum();
     let mut model = Two { first: Point(first), second: Point(second), scale: LearnedNormal(1.0) };
@@ -162,7 +162,7 @@ fn a_scale_with_a_posterior_is_drawn_once_and_its_divergence_counts_once() {
 }
 
 #[test]
-fn a_scale_drawn_several_times_is_another_for_every_draw() {
+fn a_random_scale_differs_between_draws() {
     let model = hierarchical();
     let tape = Tape::new();
     let several = model.draw(&tape, Drawing::new(Key::new(1)).draws(3));
@@ -177,7 +177,7 @@ fn a_scale_drawn_several_times_is_another_for_every_draw() {
 }
 
 #[test]
-fn the_state_of_a_chain_begins_with_the_prior_s_own_parameter() {
+fn weights_start_with_the_priors_random_scale() {
     let model = hierarchical();
     let flat: Vec<f64> = (0..11).map(|i| 1.0 + f64::from(i)).collect();
     let (tape, mut weights) = (Tape::new(), model.mean_weights());
@@ -200,7 +200,7 @@ fn dense_learns_the_scale_of_its_prior() {
         adam.step(&mut layer, &mut gradients);
     }
     assert!(layer.kl() < before.0 && layer.prior.sd() < before.1, "{} {}", layer.kl(), layer.prior.sd());
-    // A prior without a parameter of its own stands there as before.
+    // A prior without hyperparameters adds no parameter.
     assert_eq!(names(&Dense::new(4, 3)), ["weight.mean", "weight.rho", "bias.mean", "bias.rho"]);
 }
 
@@ -218,7 +218,7 @@ fn a_prior_is_named_like_any_parameter() {
     let names = names(&model);
     assert_eq!(names[..4], ["width.rho", "0.mean", "0.rho", "2.0.prior.rho"]);
     assert_eq!(names[8], "2.1.prior.rho");
-    assert_eq!(model.parameters(), 1 + 4 + 2 * (1 + 4));
+    assert_eq!(model.num_parameters(), 1 + 4 + 2 * (1 + 4));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn every_rho_gives_finite_numbers_for_weights_at_their_mean() {
         let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
         let kl = model.draw(&tape, Key::new(1)).kl().var().unwrap();
         kl.backward(&mut gradients);
-        // Posterior and prior are one and the same.
+        // Posterior and prior are equal.
         assert!(kl.item().abs() < 1e-9 && model.kl().abs() < 1e-9, "{rho}: {kl:?}");
         assert_eq!(gradients.iter().count(), 5);
         assert!(gradients.iter().all(|(.., gradient)| gradient.iter().all(|g| g.abs() < 1e-9)), "{rho}");

@@ -1,4 +1,4 @@
-//! Products with the Hessian of a drawn model.
+//! Hessian-vector products of a model's draw.
 
 use elbo::engine::hvp_by_differences;
 use elbo::prelude::*;
@@ -27,7 +27,7 @@ fn sigmoid(x: f64) -> f64 {
 }
 
 #[test]
-fn the_divergence_has_its_curvature() {
+fn the_hessian_of_the_divergence_is_exact() {
     let mut model = line();
     let v = direction(0.4);
     let product = hvp_by_differences(&mut model, &v, |tape, model| model.draw(tape, Key::new(3)).kl().var().unwrap());

@@ -1,4 +1,4 @@
-//! Recurrent layers and embeddings: what they are made of, and what each estimator means for a sequence.
+//! Recurrent layers and embeddings: parameters, agreement with the engine, estimators over sequences.
 
 use crate::common::assert_near;
 use elbo::Shape;
@@ -28,12 +28,15 @@ fn every_weight_counts_once_and_by_name() {
     assert_eq!(names(rnn.kl_terms()), expected);
     // A mean and a scale for each.
     let weights = |gates: usize| 2 * gates * 5 * (3 + 5 + 2);
-    assert_eq!([lstm.parameters(), gru.parameters(), rnn.parameters()], [weights(4), weights(3), weights(1)]);
-    assert_eq!(Embedding::new(7, 4).parameters(), 2 * 28);
+    assert_eq!(
+        [lstm.num_parameters(), gru.num_parameters(), rnn.num_parameters()],
+        [weights(4), weights(3), weights(1)]
+    );
+    assert_eq!(Embedding::new(7, 4).num_parameters(), 2 * 28);
 }
 
 #[test]
-fn a_layer_is_the_engine_s_network_on_its_draw() {
+fn a_layer_agrees_with_the_engines_network_on_its_draw() {
     let (layer, x) = (lstm(), sequences());
     let tape = Tape::new();
     let draw = layer.draw(&tape, Key::new(3));
@@ -60,7 +63,7 @@ fn a_layer_is_the_engine_s_network_on_its_draw() {
 
 #[test]
 fn flipout_gives_an_example_the_same_weights_at_every_step() {
-    // Else the second part would have other weights than in the whole.
+    // Otherwise the second part would have other weights than within the whole sequence.
     let (layer, x) = (lstm(), sequences());
     let tape = Tape::new();
     let drawing = Drawing::new(Key::new(8)).estimator(Estimator::Flipout);
@@ -72,7 +75,7 @@ fn flipout_gives_an_example_the_same_weights_at_every_step() {
     let (rest, _) = draw.forward_from(x.slice(1, 1.., 1), state);
     let parts = Var::concat(&[first, rest], 1);
     assert_near(parts.value(), whole.value(), 1e-14);
-    // Examples that are equal have perturbations of their own.
+    // Equal examples have different perturbations.
     let same = tape.constant([2, 4, 2], |i| (i % 8) as f64 * 0.1);
     let outputs = draw.forward(same);
     let [one, other] = [0, 1].map(|example| outputs.at(0, example).value());
@@ -100,7 +103,7 @@ fn layers_take_any_posterior_and_prior() {
 }
 
 #[test]
-#[should_panic(expected = "Lstm: x of shape []")]
+#[should_panic(expected = "Lstm: got x of shape []")]
 fn a_sequence_needs_its_axes() {
     let layer = lstm();
     let tape = Tape::new();
@@ -123,8 +126,8 @@ fn a_row_looked_up_twice_is_one_vector_and_counts_twice_in_the_gradient() {
 }
 
 #[test]
-#[should_panic(expected = "Embedding: element 1 of x of shape [2] is 0.5; expected whole numbers of rows")]
-fn what_is_no_row_number_is_refused() {
+#[should_panic(expected = "Embedding: element 1 of x of shape [2] is 0.5; expected whole numbers, the indices of rows")]
+fn an_invalid_row_index_is_refused() {
     let words = Embedding::of(5, 2, mean_field, Normal(0.0, 1.0));
     let tape = Tape::new();
     words.draw(&tape, Key::new(2)).forward(tape.constant([2], |i| 0.5 * i as f64));

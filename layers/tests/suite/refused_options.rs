@@ -1,9 +1,9 @@
-//! What `fit` says of options that are not for the model or the data: an error, before the first step.
+//! Options that do not fit the model or the data are an error of `fit`, before the first step.
 
 use crate::common::{Classifier, classifier, examples};
 use elbo::data::Examples;
 use elbo::prelude::*;
-use elbo::{Estimator, Estimators, KlWeight, Schedule, TrainError, Watch};
+use elbo::{Estimator, Estimators, KlWeight, Monitor, Schedule, TrainError};
 
 fn data() -> Examples<f32, Vec<usize>> {
     let (x, labels) = examples(20, 3, 2);
@@ -11,7 +11,7 @@ fn data() -> Examples<f32, Vec<usize>> {
 }
 
 fn elbo() -> Elbo<Categorical> {
-    Elbo::new(Categorical).batch(8).quiet()
+    Elbo::new(Categorical).batch_size(8).quiet()
 }
 
 fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
@@ -20,7 +20,7 @@ fn parameters(model: &impl Bayesian<Scalar = f32>) -> Vec<u32> {
     all
 }
 
-/// The error of a fit that changes neither the model nor what trains it. It must say all of `words`.
+/// The error of a fit, which must change neither the model nor the `Elbo`, and contain all of `words`.
 fn refusal(mut elbo: Elbo<Categorical>, words: &[&str]) -> TrainError {
     let mut model: Classifier = classifier(3, 4, 2);
     let before = (parameters(&model), format!("{elbo:?}"));
@@ -37,12 +37,12 @@ fn says(error: TrainError, words: &[&str]) -> TrainError {
 }
 
 #[test]
-fn estimators_for_what_the_model_has_not() {
+fn estimators_for_unknown_names_are_refused() {
     for name in ["hidden.7", "head.weight.mean", ""] {
         let estimators = Estimators::all(Estimator::Sample).set(name, Estimator::Local);
         let words = [
             &format!("an estimator is set for `{name}`"),
-            "but the model has neither a random weight",
+            "but the model has no random weight or part of that name",
             "`hidden.0.weight`",
         ];
         assert!(matches!(refusal(elbo().estimators(estimators), &words), TrainError::Options(_)));
@@ -50,7 +50,7 @@ fn estimators_for_what_the_model_has_not() {
 }
 
 #[test]
-fn estimators_that_a_weight_does_not_allow() {
+fn estimators_that_a_posterior_does_not_support_are_refused() {
     let prior = || Normal(0.0, 1.0);
     for estimator in [Estimator::Local, Estimator::Flipout] {
         let mut model = Dense::of(3, 2, |shape| LowRank::new(shape, 1), prior());
@@ -69,36 +69,41 @@ fn estimators_that_a_weight_does_not_allow() {
 }
 
 #[test]
-fn a_validation_that_is_watched_and_not_there() {
+fn monitoring_the_validation_nll_without_a_validation_set_is_refused() {
     let (mut elbo, mut model, data) = (elbo(), classifier(3, 4, 2), data());
     let before = parameters(&model);
-    let training = elbo.training(&mut model, &data).stop_early(Watch::ValidationNll, 3);
-    let error = says(training.run(Epochs(2)).unwrap_err(), &["stop_early", "ValidationNll", ".validate(&data, draws)"]);
+    let training = elbo.training(&mut model, &data).early_stopping(Monitor::ValidationNll, 3);
+    let error =
+        says(training.run(Epochs(2)).unwrap_err(), &["early_stopping", "ValidationNll", ".validate(&data, draws)"]);
     assert!(matches!(error, TrainError::Options(_)), "{error}");
     assert_eq!(parameters(&model), before);
 }
 
 #[test]
-fn functions_of_one_s_own_that_give_no_factor() {
-    let words = ["your factor of the learning rate must not be negative and must be finite", "got -1"];
-    let negative = refusal(elbo().schedule(Schedule::of(|step| 4.0 - step as f64)), &words);
+fn custom_functions_with_invalid_factors_are_refused() {
+    let words = ["your function's factor of the learning rate must be finite and at least 0", "got -1"];
+    let negative = refusal(elbo().schedule(Schedule::from_fn(|step| 4.0 - step as f64)), &words);
     assert!(matches!(negative, TrainError::Options(_)), "{negative}");
-    let words = ["your weight of the divergence must not be negative", "got NaN for step 2 of an epoch of 3"];
-    let weight = KlWeight::of(|step, _| if step == 2 { f64::NAN } else { 0.3 });
+    let words = [
+        "your function's weight of the divergence must be finite and at least 0",
+        "got NaN for step 2 of an \
+                  epoch of 3",
+    ];
+    let weight = KlWeight::from_fn(|step, _| if step == 2 { f64::NAN } else { 0.3 });
     assert!(matches!(refusal(elbo().kl_weight(weight), &words), TrainError::Options(_)));
-    refusal(elbo().schedule(Schedule::stairs(1, 1e100)), &["Schedule", "inf", "step 5"]);
+    refusal(elbo().schedule(Schedule::step(1, 1e100)), &["Schedule", "inf", "step 5"]);
 
-    // In between it is found at its step, and the steps before it are kept.
-    let dip = Schedule::of(|step| if step == 2 { f64::INFINITY } else { 1.0 });
+    // In between, the error is found at its step, and the steps before are kept.
+    let dip = Schedule::from_fn(|step| if step == 2 { f64::INFINITY } else { 1.0 });
     let mut model: Classifier = classifier(3, 4, 2);
     let before = parameters(&model);
     let error = elbo().schedule(dip).fit(&mut model, &data(), Epochs(2)).unwrap_err();
-    says(error, &["your factor of the learning rate", "got inf for step 2"]);
+    says(error, &["your function's factor of the learning rate", "got inf for step 2"]);
     assert_ne!(parameters(&model), before);
 }
 
 #[test]
-fn an_evaluation_says_what_the_forward_refuses() {
+fn an_evaluation_returns_a_panic_of_the_forward_as_an_error() {
     let data = Examples::new(Tensor::full([5, 3], 1.0), vec![0; 5]).unwrap();
     let (elbo, model) = (Elbo::new(Categorical).quiet(), Dense::new(4, 2));
     for error in

@@ -1,4 +1,4 @@
-//! Samples of the weights: the posterior's, kept ones, ones from elsewhere, and sampled outputs, all predicted with alike.
+//! Prediction with every kind of `Samples`: the posterior, kept draws, weights from elsewhere, sampled outputs.
 
 use crate::common::{assert_near, classifier, examples};
 use elbo::metrics::Mixture;
@@ -9,13 +9,13 @@ fn inputs(rows: usize) -> Tensor {
     examples(rows, 4, 2).0
 }
 
-/// Any source, by one spelling.
+/// Predictions of any samples.
 fn probabilities<S: Samples<Model: elbo::Layer<Scalar = f32>>>(samples: &S, x: &Tensor) -> Vec<f64> {
     samples.predict(&Categorical, x).mean().to_vec()
 }
 
 #[test]
-fn weights_predict_alike_wherever_they_are() {
+fn equal_weights_predict_alike_wherever_they_come_from() {
     let (model, x) = (classifier(4, 6, 2), inputs(700));
     let posterior = probabilities(&model.posterior(Draws(5).seed(3)), &x);
     assert_eq!(model.predict(&Categorical, &x, Draws(5).seed(3)).mean(), posterior);
@@ -94,7 +94,7 @@ fn sampled_outputs_have_the_posterior_s_predictive() {
 }
 
 #[test]
-fn sampled_outputs_of_a_first_row_are_the_same_alone_and_of_all_rows_on_any_threads() {
+fn sampled_outputs_of_the_first_row_do_not_depend_on_the_other_rows_or_the_threads() {
     let model = classifier(4, 6, 2);
     let samples = SampledOutputs::new(&model, Draws(70).seed(2));
     let x = inputs(40);
@@ -110,19 +110,19 @@ fn sampled_outputs_of_a_first_row_are_the_same_alone_and_of_all_rows_on_any_thre
 }
 
 #[test]
-fn rows_that_are_alike_have_sampled_outputs_of_their_own() {
+fn equal_rows_have_independent_sampled_outputs() {
     let model = classifier(4, 6, 2);
     let x = Tensor::from_fn([300, 4], |i| (i % 4) as f64);
     let outputs = SampledOutputs::new(&model, Draws(64)).outputs(&x);
     let mut firsts: Vec<f32> = outputs.tensor().data()[..600].iter().copied().step_by(2).collect();
     firsts.sort_by(f32::total_cmp);
     firsts.dedup();
-    // Of 300 normals in `f32` a few may coincide, and not the hundreds of rows that shared their noise.
+    // A few of 300 normals in `f32` may coincide; rows that shared their noise would coincide by hundreds.
     assert!(firsts.len() > 290, "{} of 300 rows", firsts.len());
 }
 
 #[test]
-fn log_likelihoods_are_of_each_example_and_draw() {
+fn log_likelihoods_are_given_for_each_example_and_draw() {
     let (x, labels) = examples(300, 4, 2);
     let data = Examples::new(x, labels).unwrap();
     let model = classifier(4, 6, 2);
@@ -142,7 +142,7 @@ fn log_likelihoods_are_of_each_example_and_draw() {
 }
 
 #[test]
-fn numbers_and_yes_or_no_have_intervals_and_metrics() {
+fn binary_predictions_have_intervals_metrics_and_samples() {
     let x = inputs(50);
     let y: Tensor = Tensor::from_fn([50, 1], |i| f64::from(u8::from(x.data()[i * 4] > 0.0)));
     let data = Examples::new(x, y).unwrap();
@@ -161,8 +161,8 @@ fn numbers_and_yes_or_no_have_intervals_and_metrics() {
 }
 
 #[test]
-#[should_panic(expected = "there is no draw 3 (from 0) of 3")]
-fn a_draw_that_is_not_there_is_refused() {
+#[should_panic(expected = "draw 3 (from 0) is out of range for 3 draws")]
+fn a_draw_out_of_range_is_refused() {
     let (model, tape) = (classifier(4, 6, 2), Tape::inference());
     model.posterior(Draws(3)).draw(&tape, 3);
 }

@@ -1,10 +1,10 @@
-//! Tempering of the whole posterior, free nats and the power of the likelihood, on models whose posteriors are known.
+//! Tempering, free nats and SafeBayes on models with known posteriors.
 
 use crate::common::assert_near;
 use elbo::prelude::*;
 use elbo::{FixedNoise, SafeBayes, SafeBayesRow, Tempering};
 
-/// y is N(w, s²) about weights that are N(0, t²): everything about it has a closed form.
+/// y ~ N(w, s²) with weights w ~ N(0, t²), for which everything has a closed form.
 #[bayesian]
 struct Locations {
     #[prior(Normal(0.0, 1.5))]
@@ -13,7 +13,7 @@ struct Locations {
 
 #[bayesian]
 impl Locations {
-    /// Each example is a row of zeros with a one where its weight is.
+    /// Each example is a one-hot row that selects its weight.
     fn forward(&self, x: Var<f64>) -> Var<f64> {
         x.linear(self.weight)
     }
@@ -23,14 +23,14 @@ const PRIOR_SD: f64 = 1.5;
 const NOISE_SD: f64 = 0.7;
 const WEIGHTS: usize = 3;
 
-/// So many examples; the i-th is about weight i mod 3.
+/// `examples` examples; the i-th selects weight i mod 3.
 fn data(examples: usize) -> Examples<f64, Tensor<f64>> {
     let x = Tensor::from_fn([examples, WEIGHTS], |i| f64::from(i % WEIGHTS == i / WEIGHTS % WEIGHTS));
     let y = Tensor::from_fn([examples, 1], |i| (i as f64 * 2.3).sin() * 2.0 + 0.5);
     Examples::new(x, y).unwrap()
 }
 
-/// The posterior with the likelihood to one power and the prior to another: means and standard deviations.
+/// The posterior with the likelihood and the prior each raised to a power: means and standard deviations.
 fn posterior(data: &Examples<f64, Tensor<f64>>, likelihood: f64, prior: f64) -> Locations {
     let precision = |of: usize| {
         let count = (0..data.len()).filter(|i| i % WEIGHTS == of).count() as f64;
@@ -42,8 +42,8 @@ fn posterior(data: &Examples<f64, Tensor<f64>>, likelihood: f64, prior: f64) -> 
     Locations { weight: MeanField::with_sds(mean, &sd) }
 }
 
-/// The gradient of the expected loss at `model`: exact, because the noise is 1 and −1, whose mean and mean square are
-/// those of a normal, and the loss is quadratic in it.
+/// The exact gradient of the expected loss at `model`: the loss is quadratic in the noise, and noise of ±1 has the mean
+/// and mean square of a normal.
 fn expected_gradient(model: &Locations, data: &Examples<f64, Tensor<f64>>, objective: &Objective) -> Vec<f64> {
     let mut gradients = Gradients::of(model);
     for sign in [1.0, -1.0] {
@@ -62,7 +62,7 @@ fn largest(numbers: &[f64]) -> f64 {
 }
 
 #[test]
-fn the_optimum_is_the_posterior_that_the_tempering_says() {
+fn the_optimum_is_the_tempered_posterior() {
     let data = data(40);
     let n = data.len();
     for t in [0.1, 0.5, 1.0, 2.5] {
@@ -74,13 +74,13 @@ fn the_optimum_is_the_posterior_that_the_tempering_says() {
             let objective = Objective::new(n).tempering(tempering);
             let gradient = expected_gradient(&posterior(&data, likelihood, prior), &data, &objective);
             assert!(largest(&gradient) < 1e-12, "{tempering:?}: {gradient:?}");
-            // At no other temperature's.
+            // It is not the optimum of another temperature.
             if t != 1.0 {
                 let elsewhere = expected_gradient(&posterior(&data, 1.0, 1.0), &data, &objective);
                 assert!(largest(&elsewhere) > 1e-3, "{tempering:?}: {elsewhere:?}");
             }
         }
-        // A cold posterior has the exact one's means, which a likelihood's power has not.
+        // A cold posterior keeps the exact posterior's means; a likelihood power does not.
         let [cold, exact] = [1.0 / t, 1.0].map(|power| posterior(&data, power, power).weight.mean);
         assert_near(cold.data(), exact.data(), 1e-12);
     }
@@ -96,7 +96,7 @@ fn at_temperature_one_the_bits_are_those_of_the_bound() {
 }
 
 #[test]
-fn a_certain_weight_has_one_maximum_at_all_temperatures() {
+fn a_deterministic_weight_has_the_same_optimum_at_all_temperatures() {
     #[bayesian]
     struct Certain {
         #[prior(Laplace(0.0, 0.5))]
@@ -163,7 +163,7 @@ fn the_density_of_a_draw_under_its_priors_counts_each_weight_once() {
 }
 
 #[test]
-fn the_densities_gradient_is_its_slope() {
+fn the_gradient_of_the_log_prior_is_exact() {
     let mut model = Dense::<MeanField<f64>>::mean_field(3, 2).prior(LearnedNormal(0.8));
     for estimator in [Estimator::Sample, Estimator::Local] {
         let how = Drawing::new(Key::new(5)).estimator(estimator);
@@ -173,7 +173,7 @@ fn the_densities_gradient_is_its_slope() {
 }
 
 #[test]
-fn divergences_below_the_free_nats_have_no_gradient_and_the_others_have_all() {
+fn divergences_below_the_free_nats_have_no_gradient_and_the_others_their_full_gradient() {
     // 3 · (¼ − 1 − ln ¼)/2 and so on: about 0.95 nats and 36.
     let weight = |mean: f64| MeanField::with_sd(Tensor::full([3], mean), 0.5);
     let near = Dense::<MeanField<f64>> { weight: weight(0.0), bias: weight(5.0), prior: Normal(0.0, 1.0) };
@@ -202,7 +202,8 @@ fn divergences_below_the_free_nats_have_no_gradient_and_the_others_have_all() {
 }
 
 #[test]
-#[should_panic(expected = "Posterior(0.5) needs the prior's density of the draw; write `loss_of(nll, &net, step)`")]
+#[should_panic(expected = "Posterior(0.5) needs the log prior density of the draw; call `loss_of(nll, &net, step)` \
+                           instead")]
 fn the_divergence_alone_is_not_enough_for_a_cold_posterior() {
     let model = posterior(&data(3), 1.0, 1.0);
     let tape = Tape::new();
@@ -263,7 +264,7 @@ fn safe_bayes_is_the_prequential_loss_of_the_closed_forms() {
 }
 
 #[test]
-fn safe_bayes_gives_what_training_fails_with() {
+fn safe_bayes_returns_the_error_of_training() {
     let failed = SafeBayes::over(&[1.0]).choose(&Gaussian::new(1.0), &data(8), |_, _| Err::<Locations, _>("no"));
     assert_eq!(failed.unwrap_err(), "no");
 }
@@ -275,7 +276,7 @@ fn a_power_of_zero_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "SafeBayes: 3 example(s) make no 4 blocks")]
+#[should_panic(expected = "SafeBayes: 3 example(s) cannot be cut into 4 blocks")]
 fn more_blocks_than_examples_are_refused() {
     let _ = SafeBayes::over(&[1.0]).choose(&Gaussian::new(1.0), &data(3), |_, _| Err::<Locations, _>(()));
 }

@@ -1,4 +1,4 @@
-//! Weights are a value: gradients reach them, whatever the posterior family, in their own space and unconstrained.
+//! `Weights` and `LogJoint`: gradients with respect to weights of every family, unconstrained space, files, densities.
 
 use elbo::engine::gradcheck;
 use elbo::nn::Dense;
@@ -34,7 +34,7 @@ where
     model
 }
 
-/// The log joint density of the weights and some data; of unconstrained numbers, with the Jacobian.
+/// The log joint density of the weights and some data; for unconstrained values, with the Jacobian.
 fn log_joint<'t, M>(model: &'t M, weights: &'t Weights<f64>, tape: &'t Tape<f64>, x: &'t Tensor<f64>) -> Var<'t, f64>
 where
     M: Layer + Bayesian + Parameters<Scalar = f64>,
@@ -50,14 +50,14 @@ where
     }
 }
 
-/// Holds gradients with respect to the weights to central differences.
+/// Compares gradients with respect to the weights with central differences.
 fn check<Q, P>(what: &str, family: impl Fn(Shape) -> Q, prior: P)
 where
     Q: Divergence<P, Scalar = f64> + Send + Sync,
     P: Prior + Clone,
     Two<Q, P>: Layer + Bayesian + Parameters<Scalar = f64>,
 {
-    // For as long as any tape, as the function that is checked has to have them.
+    // Leaked, because the checked function needs them for any tape's lifetime.
     let model: &'static Two<Q, P> = Box::leak(Box::new(two(family, prior)));
     let x: &'static Tensor<f64> = Box::leak(Box::new(Tensor::from_fn([5, 3], |i| (0.7 * i as f64 + 0.3).sin())));
     let given = if what == "SpikeAndSlab" { model.mean_weights() } else { model.draw_weights(Key::new(1)) };
@@ -86,7 +86,7 @@ fn gradients_reach_the_weights_of_every_family() {
 }
 
 #[test]
-fn gradients_reach_a_scale_with_a_posterior_of_its_own() {
+fn gradients_reach_a_random_scale() {
     let sd = || LogNormal::with_log_moments(Tensor::full([], -0.5), &Tensor::full([], 0.1));
     let prior = HierarchicalNormal(sd(), MonteCarlo(HalfCauchy(1.0)));
     check("hierarchical", |shape: Shape| MeanField::new(shape), prior);
@@ -122,11 +122,11 @@ fn the_jacobian_is_that_of_the_exponential() {
 }
 
 #[test]
-fn a_negative_number_is_no_positive_weight() {
+fn a_negative_weight_of_a_positive_family_is_refused() {
     let mut weights = two(|shape: Shape| LogNormal::new(shape), LogNormalPrior(0.0, 1.0)).mean_weights();
     weights.get_mut("head.bias").unwrap()[1] = -0.5;
     let error = weights.unconstrained().unwrap_err();
-    let text = "element 1 (from 0) of the weight `head.bias` is -0.5, and its posterior family is one of positive, finite \
+    let text = "element 1 (from 0) of the weight `head.bias` is -0.5, but its posterior family needs positive, finite \
                 numbers";
     assert_eq!((error.to_string(), format!("{error:?}")), (text.to_owned(), text.to_owned()));
     assert!(matches!(error, WeightsError::Space { element: 1, space: Space::Positive, .. }));
@@ -140,7 +140,7 @@ fn a_flat_slice_sets_all_weights_or_none() {
     assert_eq!((weights.len(), weights.flat().len(), weights.is_empty()), (26, 26, false));
     let before = weights.clone();
     let error = weights.set_flat(&[1.0; 25]).unwrap_err();
-    assert_eq!(error.to_string(), "these weights have 26 elements, and the slice has 25");
+    assert_eq!(error.to_string(), "these weights have 26 elements, but the slice has 25");
     assert_eq!(weights, before);
     let flat: Vec<f64> = (0..26).map(f64::from).collect();
     weights.set_flat(&flat).unwrap();
@@ -159,7 +159,7 @@ fn weights_are_written_and_read_by_name() {
     assert_ne!(read, written);
     read.read(&file).unwrap();
     assert_eq!(read, written);
-    // Unconstrained numbers are written as the weights that they stand for.
+    // Unconstrained values are written as the weights that they map to.
     let mut unconstrained = read.unconstrained().unwrap();
     unconstrained.read(&file).unwrap();
     assert!(unconstrained.is_unconstrained() && unconstrained == written.unconstrained().unwrap());
@@ -168,10 +168,10 @@ fn weights_are_written_and_read_by_name() {
     let other = two(|shape: Shape| MeanField::new(shape), Normal(0.0, 1.0)).head;
     let mut of_head = other.mean_weights();
     let error = of_head.read(&file).unwrap_err().to_string();
-    assert_eq!(error, "the file has a tensor `head.bias`, and the model has no random weight of that name");
+    assert_eq!(error, "the file has a tensor `head.bias`, but the model has no random weight of that name");
     of_head.write(&file).unwrap();
     let error = read.read(&file).unwrap_err().to_string();
-    assert!(error.contains("and the model has no random weight of that name"), "{error}");
+    assert!(error.contains("but the model has no random weight of that name"), "{error}");
     assert_eq!(read, before);
     std::fs::remove_file(&file).unwrap();
     assert!(format!("{:?}", read.read(&file).unwrap_err()).contains("weights-of-a-test"));
@@ -234,7 +234,7 @@ fn the_log_joint_density_is_that_of_one_tape_on_any_number_of_threads() {
     let model = two(|shape: Shape| LogNormal::new(shape), LogNormalPrior(0.2, 0.8));
     let drawn = model.draw_weights(Key::new(4));
     for weights in [drawn.clone(), drawn.unconstrained().unwrap()] {
-        // One part, some, and more than are on a tape at a time.
+        // One part, several, and more than fit on a tape at a time.
         for rows in [1, 5, 37, 9000] {
             let data = examples(rows);
             let density = LogJoint::new(&model, &Categorical, &data);
@@ -299,7 +299,7 @@ fn the_terms_have_names_and_add_up() {
 }
 
 #[test]
-#[should_panic(expected = "LogJoint: a gradient of 3 elements for weights of 26")]
+#[should_panic(expected = "LogJoint: `gradient` has 3 elements, but the weights have 26")]
 fn a_gradient_of_another_length_is_refused() {
     let (model, data) = (two(|shape: Shape| MeanField::new(shape), Normal(0.0, 1.0)), examples(4));
     LogJoint::new(&model, &Categorical, &data).gradient(&model.mean_weights(), &mut [0.0; 3]);

@@ -1,4 +1,4 @@
-//! Inputs, labels and initial weights, bit for bit the same as those of `given.py`.
+//! The inputs, labels and initial weights, bit for bit those of `given.py` for the peers.
 
 use elbo::{Parameters, Path, Role, Tensor};
 
@@ -13,7 +13,7 @@ pub(crate) fn uniform(stream: u32, i: usize) -> f64 {
     f64::from(x) / 4_294_967_296.0
 }
 
-/// Inputs of this shape, of variance one.
+/// Inputs of this shape, with variance 1.
 pub(crate) fn inputs(shape: &[usize]) -> Tensor {
     Tensor::from_fn(shape, |i| (2.0 * uniform(1, i) - 1.0) * 3f64.sqrt())
 }
@@ -29,7 +29,7 @@ pub(crate) fn labels(examples: usize, classes: usize) -> Vec<usize> {
 }
 
 /// Sets means of variance 2/inputs, small biases, and the same ρ everywhere.
-pub(crate) fn initialise(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
+pub(crate) fn begin(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
     let mut tensor = 0;
     model.visit_mut(&Path::ROOT, &mut |_, role, values| {
         if role == Role::Mean {

@@ -1,8 +1,8 @@
-//! elbo's side of `layers/benches/peers/compare`: one workload, a step at a time, as a user would write it.
+//! elbo's program for `layers/benches/peers/compare`: one workload, step by step, as a user would write it.
 //!
-//! The arguments are a workload's name and a number of threads. The program then answers lines: `losses` with the
-//! losses of a few steps without noise, `run K` with the milliseconds that K steps took. So these processes and the peers'
-//! (`pytorch_peer.py`, `jax_peer.py`) can take turns.
+//! The program is started with a workload's name and a number of threads, and then answers each line: `losses` with the
+//! losses of a few steps without noise, `run K` with the milliseconds that K steps took. So several of these processes,
+//! and the peers' (`pytorch_peer.py`, `jax_peer.py`), can take turns.
 
 mod given;
 mod models;
@@ -16,26 +16,26 @@ use workloads::Workload;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, threads] = &arguments[..] else {
-        // `cargo bench` runs every bench with `--bench`.
+        // `cargo bench` runs every bench, with `--bench`.
         println!("peers: run layers/benches/peers/compare");
         return;
     };
     let threads = threads.parse().unwrap_or_else(|_| panic!("`{threads}` is not a number of threads"));
-    // Everything runs inside the pool, as a training loop should.
+    // Run everything within the pool, as a training loop should.
     elbo::with_threads(threads, || match workloads::named(name) {
         Some(mut workload) => answer(&mut *workload),
-        None => println!("unsupported: unknown workload `{name}`"),
+        None => println!("unsupported: no workload is called `{name}`"),
     });
 }
 
 fn answer(workload: &mut dyn Workload) {
     let mut out = std::io::stdout().lock();
     let mut say = |line: String| {
-        writeln!(out, "{line}").and_then(|()| out.flush()).expect("stdout is open");
+        writeln!(out, "{line}").and_then(|()| out.flush()).expect("the parent process reads the answers");
     };
     say("ready".into());
     for line in std::io::stdin().lock().lines() {
-        let line = line.expect("stdin is UTF-8");
+        let line = line.expect("lines are text");
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             ["losses"] => {
                 let losses: Vec<String> = workload.losses().iter().map(|loss| format!("{loss:.9}")).collect();

@@ -1,4 +1,4 @@
-//! The networks.
+//! The networks of the workloads: dense, LeNet-5, convolutions over images and volumes.
 
 use elbo::engine::Pooling;
 use elbo::nn::{Conv2d, Conv3d};

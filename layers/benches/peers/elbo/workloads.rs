@@ -1,4 +1,4 @@
-//! The workloads: a network, its inputs and its step.
+//! The workloads: each has a network, its inputs, and a step to time.
 
 use elbo::prelude::*;
 use elbo::{FixedNoise, Path, Role};
@@ -9,9 +9,9 @@ use crate::models::{Classifier, classifier, curve, images, lenet, volumes};
 /// Steps whose losses are compared.
 const CHECKED: usize = 3;
 
-/// A workload to time, after its losses were compared.
+/// A step to time, with losses to compare beforehand.
 pub(crate) trait Workload {
-    /// The losses of a few steps without noise, from the initial weights.
+    /// The losses of a few steps without noise, from the given weights.
     fn losses(&mut self) -> Vec<f64>;
 
     /// One step.
@@ -34,7 +34,7 @@ pub(crate) fn named(name: &str) -> Option<Box<dyn Workload>> {
         "conv2d" => classes(images(), Estimator::Sample, &[64, 3, 32, 32], 10),
         "conv3d" => classes(volumes(), Estimator::Sample, &[16, 1, 28, 28, 28], 11),
         "small" => Box::new(Training {
-            // With variance ½, the Gaussian NLL is (y − f)² plus this constant.
+            // (y − f)² is the Gaussian NLL with variance ½, up to a constant.
             constant: 0.5 * std::f64::consts::PI.ln(),
             ..Training::new(
                 curve(),
@@ -59,7 +59,7 @@ trait Model: Layer + Bayesian<Scalar = f32> {}
 
 impl<M: Layer + Bayesian<Scalar = f32>> Model for M {}
 
-/// The training loop of the README, one step at a time.
+/// The training loop of the README, a step at a time.
 struct Training<M, L: Likelihood<f32>> {
     model: M,
     likelihood: L,
@@ -67,7 +67,7 @@ struct Training<M, L: Likelihood<f32>> {
     objective: Objective,
     x: Tensor,
     y: L::Targets,
-    /// The constant by which the NLL exceeds the peers' loss.
+    /// The constant by which the likelihood differs from the peers' loss.
     constant: f64,
     tape: Tape,
     gradients: Gradients,
@@ -77,7 +77,7 @@ struct Training<M, L: Likelihood<f32>> {
 
 impl<M: Model, L: Likelihood<f32>> Training<M, L> {
     fn new(mut model: M, likelihood: L, examples: usize, x: Tensor, y: L::Targets) -> Self {
-        given::initialise(&mut model, -5.0);
+        given::begin(&mut model, -5.0);
         Training {
             gradients: Gradients::of(&model),
             model,
@@ -109,7 +109,7 @@ impl<M: Model, L: Likelihood<f32>> Training<M, L> {
         value
     }
 
-    /// Zero noise for every weight and output, and signs of one for Flipout.
+    /// Zero noise for every weight, and for the outputs and signs of the estimators.
     fn no_noise(&self) -> FixedNoise {
         let mut noise = FixedNoise::new();
         let examples = self.x.shape()[0];
@@ -144,7 +144,7 @@ impl<M: Model, L: Likelihood<f32>> Workload for Training<M, L> {
     }
 }
 
-/// Probabilities averaged over a hundred draws, for a thousand rows.
+/// The mean of a hundred draws' probabilities for a thousand rows.
 struct Prediction {
     model: Classifier,
     x: Tensor,
@@ -154,7 +154,7 @@ struct Prediction {
 impl Prediction {
     fn new() -> Self {
         let mut model = classifier(400, Normal(0.0, 1.0));
-        given::initialise(&mut model, -5.0);
+        given::begin(&mut model, -5.0);
         Prediction { model, x: given::inputs(&[1000, 784]), y: given::labels(1000, 10) }
     }
 
@@ -166,7 +166,7 @@ impl Prediction {
 impl Workload for Prediction {
     /// Without noise: a ρ so small that every draw is the mean.
     fn losses(&mut self) -> Vec<f64> {
-        given::initialise(&mut self.model, -40.0);
+        given::begin(&mut self.model, -40.0);
         vec![self.nll()]
     }
 

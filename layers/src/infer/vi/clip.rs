@@ -1,8 +1,8 @@
-//! Gradients that are too long.
+//! Gradient clipping: by value, by global norm, or by each parameter's norm.
 
 use crate::engine::{Gradients, Real};
 
-/// How a step's gradient is cut before the optimiser sees it.
+/// Gradient clipping, applied to a step's gradient before the optimiser.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -10,12 +10,12 @@ use crate::engine::{Gradients, Real};
     serde(try_from = "crate::infer::vi::saved::Clip", into = "crate::infer::vi::saved::Clip")
 )]
 pub enum Clip {
-    /// Every element into `-limit..=limit`: [`Gradients::clip_value`].
+    /// Clips each element to `-limit..=limit`: [`Gradients::clip_value`].
     Value(f64),
-    /// The gradient of all parameters together to a Euclidean norm of at most this (Pascanu, Mikolov and Bengio 2013):
+    /// Scales the whole gradient to a Euclidean norm of at most this (Pascanu, Mikolov and Bengio 2013):
     /// [`Gradients::clip_norm`].
     Norm(f64),
-    /// The gradient of each parameter on its own to a Euclidean norm of at most this: [`Gradients::clip_each_norm`].
+    /// Scales each parameter's gradient to a Euclidean norm of at most this: [`Gradients::clip_each_norm`].
     EachNorm(f64),
 }
 
@@ -27,20 +27,23 @@ impl Clip {
         if limit > 0.0 {
             return Ok(self);
         }
-        // A NaN fails too.
-        Err(format!("Elbo: gradients can only be cut to a positive length, got {self:?}"))
+        // A NaN fails, too.
+        Err(format!("Elbo: the limit of gradient clipping must be positive, got {self:?}"))
     }
 
-    /// Whether the limit is more than zero in `T` too. One that is infinite there cuts nothing.
+    /// Checks that the limit is positive in `T` too. A limit that is infinite there clips nothing.
     ///
     /// # Errors
-    /// If it is zero.
+    /// If it rounds to zero.
     pub(super) fn check_in<T: Real>(self) -> Result<(), String> {
         let (Clip::Value(limit) | Clip::Norm(limit) | Clip::EachNorm(limit)) = self;
         if T::from_f64(limit) > T::ZERO {
             return Ok(());
         }
-        Err(format!("Elbo: {self:?} cuts every gradient to zero in {}; take a larger limit", T::NAME))
+        Err(format!(
+            "Elbo: the limit of {self:?} is 0 in {}, so every gradient would be clipped to zero; take a larger limit",
+            T::NAME
+        ))
     }
 
     pub(super) fn apply<T: Real>(self, gradients: &mut Gradients<T>) {

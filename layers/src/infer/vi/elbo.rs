@@ -1,6 +1,6 @@
-//! What is trained with: the likelihood, the optimiser and the options.
+//! `Elbo`: the likelihood, the optimiser and the options of a training.
 
-use crate::infer::vi::{Clip, Draw, Schedule, TrainError};
+use crate::infer::vi::{Clip, DrawOptions, Schedule, TrainError};
 use crate::model::Bayesian;
 use crate::objective::LossOptions;
 use crate::objective::{KlWeight, Tempering, WarmUp};
@@ -9,64 +9,67 @@ use crate::sampling::{Estimator, Estimators};
 use crate::sampling::{check_draws, check_pairs};
 use crate::scalar::accepted;
 
-/// Training by the evidence lower bound: a likelihood, and how to optimise. N, the number of training examples, is the
-/// length of the data set that it trains on.
+/// Trains models by the evidence lower bound (ELBO), with a likelihood and an optimiser. N, the number of training
+/// examples, is the length of the data set.
 ///
 /// ```
 /// # use elbo::prelude::*;
-/// # use elbo::{Clip, Schedule, Watch};
+/// # use elbo::{Clip, Schedule, Monitor};
 /// # let data = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64 * 0.7).sin()), (0..64).map(|i| i % 2).collect())?;
 /// # let (train, held_out) = data.split(0.75, 1)?;
 /// # let mut model = Dense::new(2, 2);
 /// let mut elbo = Elbo::new(Categorical)
-///     .batch(16)
+///     .batch_size(16)
 ///     .schedule(Schedule::cosine(3 * 20))
 ///     .clip(Clip::Norm(10.0))
 ///     .quiet();
-/// let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).stop_early(Watch::ValidationNll, 5);
+/// let training = elbo
+///     .training(&mut model, &train)
+///     .validate(&held_out, Draws(8))
+///     .early_stopping(Monitor::ValidationNll, 5);
 /// let report = training.run(Epochs(20))?;
 /// println!("{report}");
 /// println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// One of these trains one model: its optimiser remembers the model's gradients, and its steps are numbered on through
-/// several calls of [`fit`](Elbo::fit), so that training in two calls is training in one. For another model make another: one
-/// of another form is refused, and one of the same form cannot be told from the first.
+/// Use one `Elbo` for each model: its optimiser keeps the model's moments, and its step count goes on from one call of
+/// [`fit`](Elbo::fit) to the next, so that training in two calls equals training in one. A second model with other
+/// parameter shapes is refused; one with the same shapes cannot be detected.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Elbo<L, O = Adam> {
     pub(super) likelihood: L,
     pub(super) optimizer: O,
     pub(super) options: Options,
-    /// Steps and epochs so far.
+    /// Steps taken so far, over all calls.
     pub(super) steps: usize,
     pub(super) epochs: usize,
 }
 
-/// What is chosen for training beside the likelihood and the optimiser.
+/// The options of training, other than the likelihood and the optimiser.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) loss: LossOptions,
-    pub(super) batch: usize,
+    pub(super) batch_size: usize,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) shown: bool,
-    pub(super) draw: Draw,
+    pub(super) draw: DrawOptions,
     pub(super) schedule: Option<Schedule>,
     pub(super) clip: Option<Clip>,
 }
 
 impl<L> Elbo<L> {
-    /// With Adam at a rate of 1e-3, batches of 128, seed 0, all cores, and progress shown.
+    /// The defaults: Adam with learning rate 1e-3, batch size 128, seed 0, all cores, and a progress bar.
     pub fn new(likelihood: L) -> Self {
         let options = Options {
             loss: LossOptions::default(),
-            batch: 128,
+            batch_size: 128,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             shown: true,
-            draw: Draw::new(),
+            draw: DrawOptions::new(),
             schedule: None,
             clip: None,
         };
@@ -75,64 +78,65 @@ impl<L> Elbo<L> {
 }
 
 impl<L, O> Elbo<L, O> {
-    /// With another optimiser.
+    /// Sets the optimiser.
     pub fn optimizer<P>(self, optimizer: P) -> Elbo<L, P> {
         let Elbo { likelihood, optimizer: _, options, steps, epochs } = self;
         Elbo { likelihood, optimizer, options, steps, epochs }
     }
 
-    /// With `examples` examples a batch. The last batch of an epoch holds what is left.
+    /// Sets the batch size. The last batch of an epoch holds the remaining examples.
     ///
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn batch(mut self, examples: usize) -> Self {
+    pub fn batch_size(mut self, examples: usize) -> Self {
         assert!(examples > 0, "Elbo: a batch must have at least one example, got 0");
-        self.options.batch = examples;
+        self.options.batch_size = examples;
         self
     }
 
-    /// With the divergence shared out among an epoch's steps in this way.
+    /// Sets how the divergence is distributed over the steps of an epoch.
     pub fn kl_weight(mut self, kl_weight: KlWeight) -> Self {
         self.options.loss = self.options.loss.kl_weight(kl_weight);
         self
     }
 
-    /// With the bound's terms tempered. Reports give the bound as it is without.
+    /// Tempers a term of the bound. Reports show the untempered bound.
     ///
     /// # Panics
-    /// If its number is not positive and finite.
+    /// If its factor is not positive and finite.
     #[track_caller]
     pub fn tempering(mut self, tempering: Tempering) -> Self {
         self.options.loss = self.options.loss.tempering(tempering);
         self
     }
 
-    /// With so many nats of each weight's divergence free: [`Objective::free_nats`](crate::Objective::free_nats). Reports give
-    /// the divergence as it is.
+    /// Sets the free nats of each weight's divergence: [`Objective::free_nats`](crate::Objective::free_nats). Reports
+    /// show the full divergence.
     ///
     /// # Panics
-    /// If the number is negative or not finite.
+    /// If `nats` is negative or not finite.
     #[track_caller]
     pub fn free_nats(mut self, nats: f64) -> Self {
         self.options.loss = self.options.loss.free_nats(nats);
         self
     }
 
-    /// With the divergence growing to its full weight. Reports give the bound with the full divergence.
+    /// Sets a warm-up of the divergence's weight (KL annealing). Reports show the bound with the full divergence.
     pub fn warm_up(mut self, warm_up: WarmUp) -> Self {
         self.options.loss = self.options.loss.warm_up(warm_up);
         self
     }
 
-    /// With this seed of everything random: the initial means that [`fit`](Elbo::fit) draws, the noise, and the order of the
-    /// examples.
+    /// Sets the seed of everything random: the initial means that [`fit`](Elbo::fit) draws, the noise, and the order of
+    /// the examples.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self
     }
 
-    /// On at most this many threads, as [`with_threads`](crate::with_threads) gives them. The result is the same bit for bit.
+    /// Uses at most this many threads, as [`with_threads`](crate::with_threads) does. The result is the same, bit for
+    /// bit.
     ///
     /// # Panics
     /// If it is 0.
@@ -143,18 +147,18 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    /// With this estimator for every weight.
+    /// Sets one estimator for all weights.
     pub fn estimator(self, estimator: Estimator) -> Self {
         self.estimators(Estimators::all(estimator))
     }
 
-    /// With these estimators, by the weights' names.
+    /// Sets estimators by the weights' names.
     pub fn estimators(mut self, estimators: Estimators) -> Self {
         self.options.draw.estimators = estimators;
         self
     }
 
-    /// With so many draws of the weights a step, whose mean is the loss; see
+    /// Sets the number of draws of the weights in each step; the loss is their mean. See
     /// [`Drawing::draws`](crate::Drawing::draws).
     ///
     /// # Panics
@@ -162,11 +166,11 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub fn draws(mut self, draws: usize) -> Self {
         check_draws("Elbo", draws);
-        self.options.draw = Draw { draws, antithetic: false, ..self.options.draw };
+        self.options.draw = DrawOptions { draws, antithetic: false, ..self.options.draw };
         self
     }
 
-    /// With so many antithetic pairs of draws a step; see
+    /// Sets the number of antithetic pairs of draws in each step. See
     /// [`Drawing::antithetic_pairs`](crate::Drawing::antithetic_pairs).
     ///
     /// # Panics
@@ -174,24 +178,24 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub fn antithetic_pairs(mut self, pairs: usize) -> Self {
         check_pairs("Elbo", pairs);
-        self.options.draw = Draw { draws: 2 * pairs, antithetic: true, ..self.options.draw };
+        self.options.draw = DrawOptions { draws: 2 * pairs, antithetic: true, ..self.options.draw };
         self
     }
 
-    /// With gradients of estimated divergences through the weights drawn alone; see
+    /// Takes the gradients of estimated divergences along the path only. See
     /// [`Drawing::path_derivative`](crate::Drawing::path_derivative).
     pub fn path_derivative(mut self) -> Self {
         self.options.draw.path_derivative = true;
         self
     }
 
-    /// With a learning rate that changes with the steps.
+    /// Sets a learning-rate schedule.
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.options.schedule = Some(schedule);
         self
     }
 
-    /// With gradients cut before the optimiser sees them.
+    /// Clips gradients before the optimiser's step.
     ///
     /// # Panics
     /// If the limit is not positive.
@@ -201,24 +205,17 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    /// Without progress.
+    /// Shows no progress.
     pub fn quiet(mut self) -> Self {
         self.options.shown = false;
         self
     }
 
-    pub(super) fn likelihood(&self) -> &L {
-        &self.likelihood
-    }
-
-    pub(super) fn batch_size(&self) -> usize {
-        self.options.batch
-    }
-
-    /// Whether the options, and the optimiser, are for `model`, and for a training of `epochs` epochs of `batches` batches.
+    /// Checks the options and the optimiser against `model`, and against a training of `epochs` epochs of `batches`
+    /// batches.
     ///
     /// # Errors
-    /// [`TrainError::Options`] or [`TrainError::Schedule`] if not.
+    /// [`TrainError::Options`] or [`TrainError::Schedule`].
     pub(super) fn check_options<M: Bayesian>(&self, model: &M, epochs: usize, batches: usize) -> Result<(), TrainError>
     where
         O: Optimizer,
@@ -238,13 +235,8 @@ impl<L, O> Elbo<L, O> {
         if let Some(end) = schedule.end().filter(|&end| end < needed) {
             return Err(TrainError::Schedule { end, needed });
         }
-        // A function of one's own may fail in between: the step says so then.
+        // A custom function may still fail in between; the step then returns the error.
         let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
         ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
-    }
-
-    /// The threads to train on.
-    pub(super) fn pool(&self) -> usize {
-        self.options.threads
     }
 }

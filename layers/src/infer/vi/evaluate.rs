@@ -1,4 +1,4 @@
-//! The bound at fixed weights.
+//! `Elbo::evaluate`: the evidence lower bound of a trained model, averaged over posterior draws.
 
 use crate::data::{Examples, Targets};
 use crate::engine::threads::map_tasks;
@@ -6,7 +6,7 @@ use crate::engine::with_threads;
 use crate::engine::{Path, Real, Tape, Var};
 use crate::infer::vi::Elbo;
 use crate::infer::vi::TrainError;
-use crate::infer::vi::trial::Batches;
+use crate::infer::vi::caught_panic::Batches;
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::Drawn;
@@ -14,7 +14,7 @@ use crate::model::Layer;
 use crate::model::forward_by::{By, Outputs, Own};
 use crate::samples::Draws;
 
-/// The evidence lower bound of a model as it is, averaged over draws of its weights.
+/// The evidence lower bound of a model with its current parameters, averaged over posterior draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bound {
     /// The expected negative log-likelihood in nats per example.
@@ -23,12 +23,12 @@ pub struct Bound {
     pub kl: f64,
     /// The evidence lower bound in nats, −(N · nll + kl).
     pub elbo: f64,
-    /// The standard error of `elbo`: how much it would vary with other draws. Infinite for a single draw.
+    /// The Monte Carlo standard error of `elbo`. Infinite for a single draw.
     pub standard_error: f64,
 }
 
 impl Bound {
-    /// From the likelihood and the divergence of each draw.
+    /// Averages the NLL per example and the divergence of each draw.
     pub(super) fn new(nll: &[f64], kl: &[f64], examples: usize) -> Self {
         let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
         let each: Vec<f64> = nll.iter().zip(kl).map(|(nll, kl)| -(examples as f64 * nll + kl)).collect();
@@ -40,12 +40,12 @@ impl Bound {
 }
 
 impl<L, O> Elbo<L, O> {
-    /// The evidence lower bound of the model as it is on its training set, averaged over draws of the weights: by plain
-    /// sampling, and with the divergence in full, whatever training does. N is the length of `data`.
+    /// The evidence lower bound of the model on its training set, averaged over posterior draws. The weights are
+    /// sampled plainly and the divergence counts in full, whatever options training uses. N is the length of `data`.
     ///
     /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the targets; [`TrainError::Forward`] or
-    /// [`TrainError::Batch`] if the model's forward refuses a batch of the examples.
+    /// [`TrainError::Targets`] if the targets are impossible under the likelihood; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward panics.
     pub fn evaluate<M>(
         &self,
         model: &M,
@@ -61,7 +61,7 @@ impl<L, O> Elbo<L, O> {
         self.bound(model, data, draws, &Own)
     }
 
-    /// [`evaluate`](Elbo::evaluate) for a model that [`fit_with`](Elbo::fit_with) trains, by the same `forward`.
+    /// [`evaluate`](Elbo::evaluate) with the `forward` given to [`fit_with`](Elbo::fit_with).
     ///
     /// # Errors
     /// As [`evaluate`](Elbo::evaluate).
@@ -81,13 +81,13 @@ impl<L, O> Elbo<L, O> {
         self.bound(model, data, draws, &By(forward))
     }
 
-    /// The expected negative log-likelihood of any examples under the model as it is, in nats per example, averaged over
-    /// draws of the weights. That of the averaged prediction, which is no larger, is
+    /// The expected negative log-likelihood of examples, in nats per example: the average over posterior draws of each
+    /// draw's NLL. The NLL of the averaged prediction, which is at most this, is
     /// [`Probabilities::nll`](crate::metrics::Probabilities::nll).
     ///
     /// # Errors
-    /// [`TrainError::Targets`] if the likelihood cannot explain the examples; [`TrainError::Forward`] or
-    /// [`TrainError::Batch`] if the model's forward refuses a batch of them.
+    /// [`TrainError::Targets`] if the targets are impossible under the likelihood; [`TrainError::Forward`] or
+    /// [`TrainError::Batch`] if the model's forward panics.
     pub fn expected_nll<M>(
         &self,
         model: &M,
@@ -136,17 +136,17 @@ impl<L, O> Elbo<L, O> {
         O: Sync,
         F: Outputs<M> + Sync,
     {
-        let (likelihood, size) = (self.likelihood(), self.batch_size());
+        let (likelihood, size) = (&self.likelihood, self.options.batch_size);
         let shared = rayon::current_thread_index().is_some();
-        let batches = Batches { examples: "examples to evaluate", inputs: data.inputs().shape(), size, shared };
-        with_threads(self.pool(), || {
+        let batches = Batches { examples: "evaluation set", inputs: data.inputs().shape(), size, shared };
+        with_threads(self.options.threads, || {
             batches.check(|rows| check_targets(model, likelihood, forward, data, rows))?;
             Ok(nll_of_draws(model, likelihood, forward, data, draws, size))
         })
     }
 }
 
-/// Whether the likelihood can explain the targets, found by the outputs for the first `rows` examples.
+/// Checks the targets against the likelihood, by the model's outputs for the first `rows` examples.
 pub(super) fn check_targets<T, M, L, F>(
     model: &M,
     likelihood: &L,
@@ -161,18 +161,18 @@ where
     F: Outputs<M>,
 {
     let mut inputs = data.inputs().empty_like();
-    data.inputs().gather(&first(rows, data.len()), &mut inputs);
+    data.inputs().gather(&first_rows(rows, data.len()), &mut inputs);
     let tape = Tape::inference();
     let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
     likelihood.check(output.shape().get(1..).unwrap_or_default(), data.targets()).map_err(TrainError::Targets)
 }
 
-/// So many rows from the first on, and from the first again where there are fewer.
-pub(super) fn first(rows: usize, len: usize) -> Vec<usize> {
+/// The indices of the first `rows` examples, starting over if there are fewer.
+pub(super) fn first_rows(rows: usize, len: usize) -> Vec<usize> {
     (0..rows).map(|row| row % len).collect()
 }
 
-/// The divergence in nats of each draw: the same for all where it has a closed form, which is asked once.
+/// The divergence of each draw, in nats. A closed form is computed once, for all draws.
 pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
     let mut closed = 0.0;
     model.each_kl(&Path::ROOT, &mut |_, nats| closed += nats);
@@ -187,8 +187,8 @@ pub(super) fn kl_of_draws<M: Bayesian>(model: &M, draws: Draws) -> Vec<f64> {
     each.collect()
 }
 
-/// The mean negative log-likelihood in nats per example, of each draw of the weights. Each weight is drawn once a draw,
-/// for all examples; draws are shared out among the threads.
+/// The mean negative log-likelihood of each draw, in nats per example. The weights are drawn once for all examples; the
+/// draws are distributed over the threads.
 pub(super) fn nll_of_draws<T, M, L, F>(
     model: &M,
     likelihood: &L,

@@ -3,12 +3,12 @@
 use crate::clock::Clock;
 use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Var};
+use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
+use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
 use crate::infer::vi::progress::Progress;
-use crate::infer::vi::step::{Fault, Recipe, Step};
-use crate::infer::vi::training::{Asked, Validation};
-use crate::infer::vi::trial::{Batches, Refusal};
-use crate::infer::vi::watch::Best;
+use crate::infer::vi::step::{LossRecipe, Step, StepError};
+use crate::infer::vi::training::{TrainingOptions, Validation};
 use crate::infer::vi::{Elbo, Epoch, Report, TrainError, Training};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
@@ -18,7 +18,7 @@ use crate::objective::Objective;
 use crate::optim::Optimizer;
 use crate::posterior::{redraw_unchanged, undo_redraw};
 
-/// How often the training set is gone through.
+/// The number of passes over the training set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Epochs(
@@ -27,18 +27,17 @@ pub struct Epochs(
 );
 
 impl<L, O> Elbo<L, O> {
-    /// Trains `model` on `data` for some epochs, each in a new order. A progress bar with both terms of
-    /// the bound stands on the terminal meanwhile; lines go to the standard error if that is none.
+    /// Trains `model` on `data`, in a new order each epoch. Shows a progress bar with both terms of the bound if the
+    /// standard error is a terminal, and prints lines there if it is not.
     ///
-    /// Before the first step every parameter that is still bit for bit as its constructor made it, and whose start is
-    /// random, is drawn anew by the [`seed`](Elbo::seed), as `model.initialise(Key::new(seed))` does. Parameters that were
-    /// trained, read from a file, set, or initialised by a key of your own are kept. So equal models and equal seeds give
-    /// equal trainings, bit for bit.
+    /// Before the first step, every randomly initialised parameter that still has its constructor's value is drawn anew
+    /// from the [`seed`](Elbo::seed), as `model.initialise(Key::new(seed))` does. Parameters that were trained, loaded,
+    /// set, or initialised with your own key are kept. Equal models and equal seeds therefore give the same training,
+    /// bit for bit.
     ///
     /// # Errors
-    /// [`TrainError`]: whatever the data or the options do wrong, before the first step where it can be known then. The model
-    /// then holds the parameters of the last good step, or those that it came with. A panic of the model's forward is one,
-    /// with its place and its message.
+    /// [`TrainError`], if possible before the first step. The model then holds the parameters of the last good step, or
+    /// its initial ones. A panic of the model's forward is returned as an error with its location and message.
     pub fn fit<M>(
         &mut self,
         model: &mut M,
@@ -54,8 +53,8 @@ impl<L, O> Elbo<L, O> {
         self.training(model, data).run(epochs)
     }
 
-    /// [`fit`](Elbo::fit) for a model whose `forward` has another name, or takes more than its inputs: `forward` says how a
-    /// batch's outputs come from a draw of the model and the inputs.
+    /// [`fit`](Elbo::fit) with your own `forward`, for a model whose forward has another name or takes more than the
+    /// inputs: it computes a batch's outputs from a draw of the model and the inputs.
     ///
     /// ```
     /// # use elbo::prelude::*;
@@ -83,7 +82,7 @@ impl<L, O> Elbo<L, O> {
         self.training(model, data).run_with(epochs, forward)
     }
 
-    /// A training with more to it than [`fit`](Elbo::fit): validation, early stopping, a look after each epoch.
+    /// Configures a training beyond [`fit`](Elbo::fit): validation, early stopping, callbacks.
     pub fn training<'a, M>(
         &'a mut self,
         model: &'a mut M,
@@ -104,7 +103,7 @@ impl<L, O> Elbo<L, O> {
         data: &Examples<M::Scalar, L::Targets>,
         epochs: usize,
         forward: &F,
-        asked: Asked<'_, M, L::Targets>,
+        options: TrainingOptions<'_, M, L::Targets>,
     ) -> Result<Report, TrainError>
     where
         M: Bayesian + Sync,
@@ -113,48 +112,50 @@ impl<L, O> Elbo<L, O> {
         O: Optimizer,
         F: Outputs<M> + Sync,
     {
-        let Asked { validation, stop_early, mut each_epoch, shared } = asked;
+        let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = options;
         let options = &self.options;
-        let batches = data.len().div_ceil(options.batch);
+        let batches = data.len().div_ceil(options.batch_size);
         let objective = Objective::with_options(data.len(), batches, options.loss.clone());
         let recipe =
-            Recipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
-        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch, shared };
+            LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
+        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch_size, shared };
         let key = Key::new(options.seed).step(self.steps);
         let training = batches_of("training set", data.inputs().shape());
         training.check(|rows| recipe.check(model, data, rows, key))?;
         if let Some(Validation { data, .. }) = validation {
             let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
-            batches_of("examples to validate on", data.inputs().shape()).check(forward)?;
+            batches_of("validation set", data.inputs().shape()).check(forward)?;
         }
-        // From here on only a batch's numbers can be refused.
+        // From here on, only the values of a batch can make a step fail.
         let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed)) } else { Vec::new() };
         let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
         let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(options.shown, epochs, batches);
-        let mut best = stop_early.map(Best::new);
+        let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
         let mut report = Report::default();
         for number in 1..=epochs {
             let clock = Clock::start();
-            // An epoch begins at a multiple of its steps, also after one of other batches, or one that failed: the
-            // weight of the divergence may go by the place in the epoch.
+            // Start each epoch at a multiple of its number of steps, even after a failed epoch or one with another
+            // batch size: the divergence's weight may depend on the step within the epoch.
             self.steps = self.steps.next_multiple_of(batches);
-            // From the same order each time, so that an epoch's order depends on its number alone.
+            // Shuffle from the sorted order, so that an epoch's order depends on its number alone.
             order.sort_unstable();
             shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
-            for (batch, rows) in order.chunks(options.batch).enumerate() {
+            for (batch, rows) in order.chunks(options.batch_size).enumerate() {
                 if let Some(schedule) = &options.schedule {
                     rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
                     self.optimizer.scale_rate(rate_factor);
                 }
                 let key = Key::new(options.seed).step(self.steps);
                 let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
-                let terms = terms.map_err(|fault| {
-                    start.put_back(model, &fault, self.steps);
-                    fault.error(self.steps, self.epochs + 1, |panic| training.refused(batch + 1, rows.len(), panic))
+                let terms = terms.map_err(|error| {
+                    start.restore(model, &error, self.steps);
+                    error.into_train_error(self.steps, self.epochs + 1, |panic| {
+                        training.forward_error(batch + 1, rows.len(), panic)
+                    })
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
                 self.steps += 1;
@@ -164,26 +165,29 @@ impl<L, O> Elbo<L, O> {
             self.epochs += 1;
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = clock.seconds();
-            if number == epochs || best.is_some() || each_epoch.is_some() {
-                // Training may end here, and what the last step led to has been seen by none: it must have a loss, too.
+            if number == epochs || best.is_some() || on_epoch_end.is_some() {
+                // Training may end here, and no later step checks the parameters of the last one: their loss must be
+                // finite, too.
                 let key = Key::new(options.seed).step(self.steps);
-                step.look_back(model, key).map_err(|fault| {
-                    start.put_back(model, &fault, self.steps);
-                    let rows = data.len() - (batches - 1) * options.batch;
-                    fault.error(self.steps - 1, self.epochs, |panic| training.refused(batches, rows, panic))
+                step.check_last_step(model, key).map_err(|error| {
+                    start.restore(model, &error, self.steps);
+                    let rows = data.len() - (batches - 1) * options.batch_size;
+                    error.into_train_error(self.steps - 1, self.epochs, |panic| {
+                        training.forward_error(batches, rows, panic)
+                    })
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
-                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch);
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch_size);
                 nll.iter().sum::<f64>() / nll.len() as f64
             });
             let elbo = -(data.len() as f64 * nll + kl);
             let epoch = Epoch { nll, kl, kl_weight, elbo, validation_nll, rate_factor, seconds };
             progress.epoch(number, epochs, &epoch);
             report.epochs.push(epoch);
-            let is_over = best.as_mut().is_some_and(|best| best.is_over(number, &epoch, model));
-            let is_ended = each_epoch.as_mut().is_some_and(|look| look(&epoch, model).is_break());
-            if is_over || is_ended {
+            let is_exhausted = best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
+            let is_stopped = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
+            if is_exhausted || is_stopped {
                 break;
             }
         }
@@ -196,29 +200,34 @@ impl<L, O> Elbo<L, O> {
     }
 }
 
-/// Where a training began.
+/// The state before the first step of a training.
 struct Start {
     /// The first step's number.
     step: usize,
-    /// The parameters that were drawn.
+    /// The indices of the parameters that were drawn anew.
     redrawn: Vec<usize>,
 }
 
 impl Start {
-    /// Gives the model what it came with, if `fault`, before a step of this number, leaves it where training began.
-    fn put_back<M: Bayesian>(&self, model: &mut M, fault: &Fault, step: usize) {
-        let undone = matches!(fault, Fault::NonFinite { is_undone: true, .. });
+    /// Restores the model's initial parameters if `error`, in step `step`, leaves no completed step behind.
+    fn restore<M: Bayesian>(&self, model: &mut M, error: &StepError, step: usize) {
+        let undone = matches!(error, StepError::NonFinite { is_undone: true, .. });
         if step - self.step <= usize::from(undone) {
             undo_redraw(model, &self.redrawn);
         }
     }
 }
 
-impl Fault {
-    fn error(self, step: usize, epoch: usize, refused: impl FnOnce(Refusal) -> TrainError) -> TrainError {
+impl StepError {
+    fn into_train_error(
+        self,
+        step: usize,
+        epoch: usize,
+        forward_error: impl FnOnce(CaughtPanic) -> TrainError,
+    ) -> TrainError {
         match self {
-            Fault::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
-            Fault::Refused(refusal) => refused(refusal),
+            StepError::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
+            StepError::Panicked(panic) => forward_error(panic),
         }
     }
 }

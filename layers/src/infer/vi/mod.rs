@@ -1,7 +1,9 @@
-//! Training in one call.
+//! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
+mod caught_panic;
 mod clip;
-mod draw;
+mod draw_options;
+mod early_stopping;
 mod elbo;
 mod error;
 mod evaluate;
@@ -13,11 +15,10 @@ mod saved;
 mod schedule;
 mod step;
 mod training;
-mod trial;
-mod watch;
 
 pub use clip::Clip;
-use draw::Draw;
+use draw_options::DrawOptions;
+pub use early_stopping::Monitor;
 pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
@@ -27,4 +28,3 @@ pub use schedule::Schedule;
 #[cfg(feature = "serde")]
 pub(crate) use schedule::Shape as ScheduleShape;
 pub use training::Training;
-pub use watch::Watch;

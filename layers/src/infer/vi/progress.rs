@@ -1,17 +1,17 @@
-//! How training looks while it runs: a bar on a terminal, lines elsewhere. The bar needs the feature `progress`.
+//! Progress of training on standard error: a bar on a terminal (feature `progress`), lines elsewhere.
 
 #[cfg(all(feature = "progress", not(target_family = "wasm")))]
 use bar::Bar;
 
 use crate::infer::vi::Epoch;
-use crate::infer::vi::step::Terms;
+use crate::infer::vi::step::StepTerms;
 
-/// Lines printed for a whole training where there is no terminal.
+/// The number of lines printed in a training where standard error is not a terminal.
 const LINES: usize = 10;
 
 pub(super) enum Progress {
     Bar(Bar),
-    /// Every so many epochs.
+    /// One line every `every` epochs.
     Lines {
         epochs: usize,
         every: usize,
@@ -29,13 +29,13 @@ impl Progress {
     }
 
     /// After a step of epoch `number`, from 1.
-    pub(super) fn step(&mut self, number: usize, terms: &Terms) {
+    pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
         if let Progress::Bar(bar) = self {
             bar.step(number, terms);
         }
     }
 
-    /// At the end of a training that watched a quantity.
+    /// At the end of a training with early stopping.
     pub(super) fn best(&self, epochs: usize, best: usize) {
         let line = || format!("ended after epoch {epochs}, with the parameters of the best, epoch {best}");
         match self {
@@ -73,7 +73,7 @@ mod bar {
 
     use indicatif::{ProgressBar, ProgressStyle};
 
-    use crate::infer::vi::step::Terms;
+    use crate::infer::vi::step::StepTerms;
 
     /// How often a bar's numbers change.
     const REFRESH: Duration = Duration::from_millis(100);
@@ -97,11 +97,11 @@ mod bar {
             Some(Bar { bar, epochs, last: Instant::now() })
         }
 
-        pub(super) fn step(&mut self, number: usize, terms: &Terms) {
+        pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
             self.bar.inc(1);
             if self.last.elapsed() >= REFRESH {
                 self.last = Instant::now();
-                let (Terms { nll, kl, kl_weight }, epochs) = (terms, self.epochs);
+                let (StepTerms { nll, kl, kl_weight }, epochs) = (terms, self.epochs);
                 self.say(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
             }
         }
@@ -128,7 +128,7 @@ impl Bar {
         None
     }
 
-    fn step(&mut self, _number: usize, _terms: &Terms) {
+    fn step(&mut self, _number: usize, _terms: &StepTerms) {
         match *self {}
     }
 

@@ -1,40 +1,40 @@
-//! What training was like.
+//! `Report` and `Epoch`: what training measured, epoch by epoch.
 
 use std::fmt;
 
 /// One epoch of training.
 ///
-/// The weights change while an epoch lasts: its two terms are those of its steps, as they were seen on the way. The bound
-/// at the weights that training ends with is [`Elbo::evaluate`](crate::Elbo::evaluate)'s.
+/// The parameters change during an epoch, so its two terms are measured at each step's own parameters.
+/// [`Elbo::evaluate`](crate::Elbo::evaluate) computes the bound at the final parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Epoch {
-    /// The negative log-likelihood in nats per example: the mean over the epoch's examples, each at
-    /// the weights of its step.
+    /// The negative log-likelihood in nats per example: the mean over the epoch's examples, each with the weights drawn
+    /// in its step.
     pub nll: f64,
     /// The divergence in nats, at the epoch's last step.
     pub kl: f64,
-    /// What the divergence was multiplied by at the epoch's last step, in a loss per example: 1/N without tempering and
-    /// warm-up, where all batches are of one size.
+    /// The divergence's factor in the loss per example, at the epoch's last step: 1/N for equal batches without
+    /// tempering or warm-up.
     pub kl_weight: f64,
-    /// An estimate of the evidence lower bound in nats, −(N · nll + kl), with the divergence in full whatever its weight was.
+    /// An estimate of the evidence lower bound in nats, −(N · nll + kl), with the full divergence, whatever its weight.
     pub elbo: f64,
-    /// The negative log-likelihood of the examples that [`Training::validate`](crate::Training::validate) was given, in nats
-    /// per example, after the epoch.
+    /// The negative log-likelihood of the validation set of [`Training::validate`](crate::Training::validate) after the
+    /// epoch, in nats per example.
     pub validation_nll: Option<f64>,
-    /// The factor of the optimiser's learning rate at the epoch's last step.
+    /// The schedule's factor of the learning rate at the epoch's last step.
     pub rate_factor: f64,
-    /// How long the epoch took, without validation; NaN on WebAssembly without a clock.
+    /// The duration of the epoch in seconds, without validation; NaN on WebAssembly without a clock.
     pub seconds: f64,
 }
 
-/// Training, epoch by epoch. Shown as a table.
+/// A training, epoch by epoch. `Display` prints a table.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
-    /// With [`Training::stop_early`](crate::Training::stop_early), the best epoch, counted from 1: the model has its
+    /// The best epoch, from 1, with [`Training::early_stopping`](crate::Training::early_stopping): the model has its
     /// parameters.
     pub best: Option<usize>,
 }
@@ -43,13 +43,13 @@ impl Report {
     /// The last epoch.
     ///
     /// # Panics
-    /// If there was none.
+    /// If the report has no epochs.
     #[track_caller]
     pub fn last(&self) -> Epoch {
-        *self.epochs.last().expect("there was no epoch")
+        *self.epochs.last().expect("the report has no epochs")
     }
 
-    /// The mean time an epoch took, in seconds; NaN if there was none, or no clock.
+    /// The mean duration of an epoch in seconds; NaN without epochs or without a clock.
     pub fn seconds_per_epoch(&self) -> f64 {
         self.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() / self.epochs.len() as f64
     }

@@ -1,4 +1,4 @@
-//! How the learning rate changes with the steps.
+//! Learning-rate schedules: constant, cosine, step decay, custom, with warm-up.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::scalar::accepted;
 
-/// A factor of the optimiser's learning rate that depends on the step, counted from 0 through all epochs.
+/// A learning-rate schedule: the factor of the optimiser's learning rate at each step, from 0 and on through all
+/// epochs.
 ///
 /// ```
 /// use elbo::Schedule;
@@ -34,25 +35,25 @@ pub(crate) enum Shape {
         steps: usize,
         floor: f64,
     },
-    Stairs {
+    Step {
         every: usize,
         factor: f64,
     },
     #[cfg_attr(feature = "serde", serde(skip))]
-    Of(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
+    Custom(Arc<dyn Fn(usize) -> f64 + Send + Sync>),
 }
 
 impl Schedule {
-    /// The rate as it is: for a [`warm_up`](Schedule::warm_up) alone.
+    /// The factor 1 at every step, to be combined with a [`warm_up`](Schedule::warm_up).
     pub fn constant() -> Self {
         Shape::Constant.into()
     }
 
-    /// From 1 to 0 in `steps` steps, (1 + cos(π s/`steps`))/2 at step s (Loshchilov and Hutter 2017, "SGDR", eq. 5,
-    /// without restarts). It ends there, and training past its end is refused.
+    /// Cosine annealing from 1 to 0 in `steps` steps: (1 + cos(π s/`steps`))/2 at step s (Loshchilov and Hutter 2017,
+    /// "SGDR", eq. 5, without restarts). Training beyond its end is an error.
     ///
     /// # Panics
-    /// If there are no steps.
+    /// If `steps` is 0.
     #[track_caller]
     pub fn cosine(steps: usize) -> Self {
         Schedule::cosine_to(0.0, steps)
@@ -61,31 +62,31 @@ impl Schedule {
     /// [`cosine`](Schedule::cosine), to `floor` in place of 0.
     ///
     /// # Panics
-    /// If there are no steps, or the floor is not in [0, 1].
+    /// If `steps` is 0, or the floor is not in [0, 1].
     #[track_caller]
     pub fn cosine_to(floor: f64, steps: usize) -> Self {
         accepted(Schedule::from(Shape::Cosine { steps, floor }).check())
     }
 
-    /// Times `factor` after every `every` steps.
+    /// Step decay: multiplies the rate by `factor` after every `every` steps, like PyTorch's `StepLR`.
     ///
     /// # Panics
     /// If `every` is 0, or the factor is not positive and finite.
     #[track_caller]
-    pub fn stairs(every: usize, factor: f64) -> Self {
-        accepted(Schedule::from(Shape::Stairs { every, factor }).check())
+    pub fn step(every: usize, factor: f64) -> Self {
+        accepted(Schedule::from(Shape::Step { every, factor }).check())
     }
 
-    /// Your own function of the step. A factor that is negative or not finite stops training with an error.
-    pub fn of(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
-        Shape::Of(Arc::new(factor)).into()
+    /// A custom function of the step. Training stops with an error at a factor that is negative or not finite.
+    pub fn from_fn(factor: impl Fn(usize) -> f64 + Send + Sync + 'static) -> Self {
+        Shape::Custom(Arc::new(factor)).into()
     }
 
-    /// With `steps` steps before it in which the factor rises from 0, s/`steps` at step s (Goyal et al. 2017, section
+    /// Prepends a linear warm-up of `steps` steps, with the factor s/`steps` at step s (Goyal et al. 2017, section
     /// 2.2).
     ///
     /// # Panics
-    /// If the schedule's steps and these are more than there are numbers.
+    /// If the total number of steps overflows `usize`.
     #[track_caller]
     pub fn warm_up(self, steps: usize) -> Self {
         accepted(Schedule { warm_up: steps, ..self }.check())
@@ -96,24 +97,22 @@ impl Schedule {
     pub(crate) fn check(self) -> Result<Self, String> {
         let warm_up = self.warm_up;
         match self.shape {
-            Shape::Cosine { steps: 0, .. } => Err("Schedule::cosine: it must take at least one step, got 0".to_owned()),
+            Shape::Cosine { steps: 0, .. } => Err("Schedule::cosine: at least one step is needed, got 0".to_owned()),
             Shape::Cosine { floor, .. } if !(0.0..=1.0).contains(&floor) => {
                 Err(format!("Schedule::cosine_to: the floor must be in [0, 1], got {floor}"))
             }
             Shape::Cosine { steps, .. } if steps.checked_add(warm_up).is_none() => Err(format!(
-                "Schedule::warm_up: {warm_up} steps before a schedule of {steps} steps are more than can be counted"
+                "Schedule::warm_up: {warm_up} steps before a schedule of {steps} steps overflow the number of steps"
             )),
-            Shape::Stairs { every: 0, .. } => {
-                Err("Schedule::stairs: a stair must be at least one step long, got 0".to_owned())
-            }
-            Shape::Stairs { factor, .. } if !(factor > 0.0 && factor.is_finite()) => {
-                Err(format!("Schedule::stairs: the factor must be positive and finite, got {factor}"))
+            Shape::Step { every: 0, .. } => Err("Schedule::step: `every` must be at least one step, got 0".to_owned()),
+            Shape::Step { factor, .. } if !(factor > 0.0 && factor.is_finite()) => {
+                Err(format!("Schedule::step: the factor must be positive and finite, got {factor}"))
             }
             _ => Ok(self),
         }
     }
 
-    /// The steps it is made for; `None` if it goes on for ever.
+    /// The number of steps after which it ends; `None` if it never ends.
     pub fn end(&self) -> Option<usize> {
         match self.shape {
             Shape::Cosine { steps, .. } => Some(self.warm_up + steps),
@@ -124,8 +123,8 @@ impl Schedule {
     /// The factor at a step.
     ///
     /// # Panics
-    /// If the schedule has ended before this step, if stairs have led beyond any number, or if a function of your own gives
-    /// a number that is negative or not finite.
+    /// If the schedule has ended before this step, if step decay has overflowed, or if a custom function returns a
+    /// number that is negative or not finite.
     #[track_caller]
     pub fn factor(&self, step: usize) -> f64 {
         match self.try_factor(step) {
@@ -134,10 +133,10 @@ impl Schedule {
         }
     }
 
-    /// [`factor`](Schedule::factor).
+    /// [`factor`](Schedule::factor), without panicking.
     ///
     /// # Errors
-    /// Where that panics.
+    /// Where [`factor`](Schedule::factor) panics.
     pub(super) fn try_factor(&self, step: usize) -> Result<f64, String> {
         if step < self.warm_up {
             return Ok(step as f64 / self.warm_up as f64);
@@ -146,20 +145,20 @@ impl Schedule {
         match &self.shape {
             Shape::Constant => Ok(1.0),
             Shape::Cosine { steps, .. } if after >= *steps => {
-                Err(format!("Schedule: it ends after {} steps", self.warm_up + steps))
+                Err(format!("Schedule: it ends after {} steps; make it longer", self.warm_up + steps))
             }
             Shape::Cosine { steps, floor } => {
                 Ok(floor + (1.0 - floor) * (1.0 + (PI * after as f64 / *steps as f64).cos()) / 2.0)
             }
-            Shape::Stairs { every, factor } => match factor.powf((after / every) as f64) {
+            Shape::Step { every, factor } => match factor.powf((after / every) as f64) {
                 reached if reached.is_finite() => Ok(reached),
-                reached => Err(format!("Schedule: {self:?} has come to a factor of {reached} at step {after}")),
+                reached => Err(format!("Schedule: the factor of {self:?} is {reached} at step {after}")),
             },
-            Shape::Of(factor) => match factor(after) {
+            Shape::Custom(factor) => match factor(after) {
                 factor if factor >= 0.0 && factor.is_finite() => Ok(factor),
                 factor => Err(format!(
-                    "Schedule: your factor of the learning rate must not be negative and must be finite, got {factor} for \
-                     step {after}"
+                    "Schedule: your function's factor of the learning rate must be finite and at least 0, got {factor} \
+                     for step {after}"
                 )),
             },
         }
@@ -177,8 +176,8 @@ impl fmt::Debug for Schedule {
         match self.shape {
             Shape::Constant => write!(f, "Schedule::constant()")?,
             Shape::Cosine { steps, floor } => write!(f, "Schedule::cosine_to({floor}, {steps})")?,
-            Shape::Stairs { every, factor } => write!(f, "Schedule::stairs({every}, {factor})")?,
-            Shape::Of(_) => write!(f, "Schedule::of(..)")?,
+            Shape::Step { every, factor } => write!(f, "Schedule::step({every}, {factor})")?,
+            Shape::Custom(_) => write!(f, "Schedule::from_fn(..)")?,
         }
         if self.warm_up > 0 { write!(f, ".warm_up({})", self.warm_up) } else { Ok(()) }
     }
@@ -197,23 +196,23 @@ mod tests {
     }
 
     #[test]
-    fn stairs_go_down_after_their_steps() {
-        let schedule = Schedule::stairs(3, 0.5).warm_up(2);
+    fn step_decay_multiplies_after_each_period() {
+        let schedule = Schedule::step(3, 0.5).warm_up(2);
         let factors: Vec<f64> = (0..10).map(|step| schedule.factor(step)).collect();
         assert_eq!(factors, [0.0, 0.5, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
     }
 
     #[test]
     #[should_panic(expected = "Schedule: it ends after 7 steps")]
-    fn there_is_nothing_past_the_end() {
+    fn a_step_past_the_end_is_refused() {
         Schedule::cosine(5).warm_up(2).factor(7);
     }
 
     #[test]
     #[should_panic(
-        expected = "your factor of the learning rate must not be negative and must be finite, got -1 for step 3"
+        expected = "your function's factor of the learning rate must be finite and at least 0, got -1 for step 3"
     )]
-    fn a_factor_of_one_s_own_is_looked_at() {
-        Schedule::of(|step| 2.0 - step as f64).factor(3);
+    fn a_negative_factor_of_a_custom_function_is_refused() {
+        Schedule::from_fn(|step| 2.0 - step as f64).factor(3);
     }
 }

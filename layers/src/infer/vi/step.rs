@@ -1,12 +1,12 @@
-//! One step of training.
+//! One training step: draw, forward, loss, backward, clipping, optimiser; undone if the loss is not finite.
 
 use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::engine::{Gradients, Key, Real, Tape};
 use crate::infer::batch::{Batch, Outcome};
-use crate::infer::vi::evaluate::first;
-use crate::infer::vi::trial::{Refusal, catch_step};
-use crate::infer::vi::{Clip, Draw, TrainError};
+use crate::infer::vi::caught_panic::{CaughtPanic, catch_step};
+use crate::infer::vi::evaluate::first_rows;
+use crate::infer::vi::{Clip, DrawOptions, TrainError};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::Drawn;
@@ -14,49 +14,49 @@ use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
 use crate::optim::Optimizer;
 
-/// What a step needs, made once: from the second step on nothing is allocated.
+/// The buffers of a step, which are reused: from the second step on, nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
-    recipe: Recipe<'s, L, F>,
+    recipe: LossRecipe<'s, L, F>,
     batch: Batch<T, Y>,
     gradients: Gradients<T>,
 }
 
-/// How a loss is made of a model and a batch.
-pub(super) struct Recipe<'s, L, F> {
+/// Everything that a loss depends on beside the model and the batch.
+pub(super) struct LossRecipe<'s, L, F> {
     pub(super) likelihood: &'s L,
     pub(super) forward: &'s F,
     pub(super) objective: &'s Objective,
-    pub(super) draw: &'s Draw,
-    /// Whether training shares its threads with other tasks.
+    pub(super) draw: &'s DrawOptions,
+    /// Whether the threads are shared with tasks other than training.
     pub(super) shared: bool,
 }
 
-/// What a step's loss was made of.
-pub(super) struct Terms {
+/// The terms of a step's loss.
+pub(super) struct StepTerms {
     pub(super) nll: f64,
     pub(super) kl: f64,
     pub(super) kl_weight: f64,
 }
 
-/// Why a step was not taken.
-pub(super) enum Fault {
-    /// What is not finite, and where it first appeared.
+/// Why a step failed.
+pub(super) enum StepError {
+    /// The loss or a gradient is not finite.
     NonFinite {
         what: &'static str,
         place: String,
-        /// Whether the step before was taken back.
+        /// Whether the previous step was undone.
         is_undone: bool,
     },
-    /// The loss could not be computed.
-    Refused(Refusal),
+    /// The draw, the forward or the likelihood panicked.
+    Panicked(CaughtPanic),
 }
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
-    pub(super) fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>, recipe: Recipe<'s, L, F>) -> Self {
+    pub(super) fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>, recipe: LossRecipe<'s, L, F>) -> Self {
         Step { recipe, batch: Batch::new(Tape::new(), data), gradients: Gradients::of(model) }
     }
 
-    /// One step. On failure the model is as it was when the loss was last finite.
+    /// Takes one step. On failure, the model has the last parameters whose loss was finite.
     pub(super) fn take<M, O>(
         &mut self,
         model: &mut M,
@@ -65,7 +65,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         key: Key,
         clip: Option<Clip>,
         optimizer: &mut O,
-    ) -> Result<Terms, Fault>
+    ) -> Result<StepTerms, StepError>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
@@ -76,16 +76,16 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             let (net, nll) = self.recipe.nll(&self.batch, model, key);
             self.recipe.objective.loss_of(nll, &net, key.current_step() as usize)
         };
-        let loss = catch_step(self.recipe.shared, loss).map_err(Fault::Refused)?;
-        let terms = Terms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
+        let loss = catch_step(self.recipe.shared, loss).map_err(StepError::Panicked)?;
+        let terms = StepTerms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
         if !loss.value().is_finite() {
             let place = loss.first_non_finite(&self.gradients);
-            return Err(self.take_back(model, place));
+            return Err(self.undo_last_step(model, place));
         }
         loss.backward(&mut self.gradients);
         if let Some(name) = self.gradients.first_non_finite() {
             let place = format!("the gradient of `{name}`");
-            return Err(Fault::NonFinite { what: "a gradient", place, is_undone: false });
+            return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });
         }
         if let Some(clip) = clip {
             clip.apply(&mut self.gradients);
@@ -94,9 +94,9 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(terms)
     }
 
-    /// After the last step: whether both terms of the parameters that it led to are finite, of the same examples. If not, it
-    /// is taken back. The objective is not asked: it joins the terms of steps that are taken.
-    pub(super) fn look_back<M>(&mut self, model: &mut M, key: Key) -> Result<(), Fault>
+    /// After the last step: checks that both terms are finite at its parameters, on the same batch, and undoes the step
+    /// if not. It does not use the objective, whose weights are those of steps that are taken.
+    pub(super) fn check_last_step<M>(&mut self, model: &mut M, key: Key) -> Result<(), StepError>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
@@ -106,27 +106,31 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             let (net, nll) = self.recipe.nll(&self.batch, model, key);
             (nll, net.kl())
         };
-        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(Fault::Refused)?;
+        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(StepError::Panicked)?;
         if nll.nats().is_finite() && kl.nats().is_finite() {
             return Ok(());
         }
         let terms: Vec<_> = [Some(nll.var()), kl.var()].into_iter().flatten().collect();
         let place = self.batch.tape.first_non_finite_of(&terms, &self.gradients);
-        Err(self.take_back(model, place))
+        Err(self.undo_last_step(model, place))
     }
 
-    /// Takes the last step back: the parameters it started from had a finite loss, and those it led to have none.
-    fn take_back<M: Bayesian<Scalar = T>>(&mut self, model: &mut M, place: Option<engine::NonFinite>) -> Fault {
+    /// Undoes the last step: its initial parameters had a finite loss, and its final ones do not.
+    fn undo_last_step<M: Bayesian<Scalar = T>>(
+        &mut self,
+        model: &mut M,
+        place: Option<engine::NonFinite>,
+    ) -> StepError {
         let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
-        // At a first step there is nothing to take back: the parameters are those that were given.
+        // Before the first step this changes nothing.
         self.gradients.undo(model);
-        Fault::NonFinite { what: "the loss", place, is_undone: true }
+        StepError::NonFinite { what: "the loss", place, is_undone: true }
     }
 }
 
-impl<L, F> Recipe<'_, L, F> {
-    /// Whether the likelihood can explain the targets, found by the terms of a step on the first `rows` examples, as
-    /// training computes them.
+impl<L, F> LossRecipe<'_, L, F> {
+    /// Checks the targets against the likelihood, with the draw and forward of a training step on the first `rows`
+    /// examples.
     pub(super) fn check<T, M>(
         &self,
         model: &M,
@@ -141,7 +145,7 @@ impl<L, F> Recipe<'_, L, F> {
         F: Outputs<M>,
     {
         let mut batch = Batch::new(Tape::new(), data);
-        batch.gather(data, &first(rows, data.len()));
+        batch.gather(data, &first_rows(rows, data.len()));
         let draw = |tape| model.draw(tape, self.draw.drawing(key));
         let (_, output) = batch.outputs::<M>(self.forward, draw);
         self.likelihood
@@ -151,7 +155,7 @@ impl<L, F> Recipe<'_, L, F> {
         Ok(())
     }
 
-    /// A step's draw, and the likelihood of a batch under it.
+    /// Makes a step's draw and computes the batch's negative log-likelihood under it.
     fn nll<'t, T, M>(
         &'t self,
         batch: &'t Batch<T, L::Targets>,

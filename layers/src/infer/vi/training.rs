@@ -1,11 +1,11 @@
-//! Training with everything that can be asked of it.
+//! `Training`: a training configured with validation, early stopping and an epoch callback.
 
 use std::ops::ControlFlow;
 
 use crate::data::{Examples, Targets};
 use crate::engine::with_threads;
 use crate::engine::{Real, Var};
-use crate::infer::vi::watch::{StopEarly, Watch};
+use crate::infer::vi::early_stopping::{EarlyStopping, Monitor};
 use crate::infer::vi::{Elbo, Epoch, Epochs, Report, TrainError};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
@@ -14,31 +14,32 @@ use crate::model::forward_by::{By, Outputs, Own};
 use crate::optim::Optimizer;
 use crate::samples::Draws;
 
-/// What is done after each epoch.
-type EachEpoch<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;
+/// The callback after each epoch.
+type OnEpochEnd<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;
 
-/// Examples that are not trained on.
+/// The validation set.
 pub(super) struct Validation<'a, T: Real, Y: Targets> {
     pub(super) data: &'a Examples<T, Y>,
     pub(super) draws: Draws,
 }
 
-/// What was asked for beside the epochs.
-pub(super) struct Asked<'a, M: Bayesian, Y: Targets> {
+/// The options of one training.
+pub(super) struct TrainingOptions<'a, M: Bayesian, Y: Targets> {
     pub(super) validation: Option<Validation<'a, M::Scalar, Y>>,
-    pub(super) stop_early: Option<StopEarly>,
-    pub(super) each_epoch: Option<EachEpoch<'a, M>>,
-    /// Whether training shares the threads of a pool with other tasks.
+    pub(super) early_stopping: Option<EarlyStopping>,
+    pub(super) on_epoch_end: Option<OnEpochEnd<'a, M>>,
+    /// Whether the threads are shared with tasks other than training.
     pub(super) shared: bool,
 }
 
-/// A training that is about to begin: of one model, on one training set. Made by [`Elbo::training`].
+/// A configured training of one model on one training set, from [`Elbo::training`]. Start it with
+/// [`run`](Training::run).
 #[must_use = "nothing is trained before `run`"]
 pub struct Training<'a, M: Bayesian, L: Likelihood<M::Scalar>, O> {
     elbo: &'a mut Elbo<L, O>,
     model: &'a mut M,
     data: &'a Examples<M::Scalar, L::Targets>,
-    asked: Asked<'a, M, L::Targets>,
+    options: TrainingOptions<'a, M, L::Targets>,
 }
 
 impl<'a, M, L, O> Training<'a, M, L, O>
@@ -49,42 +50,42 @@ where
     O: Optimizer + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
-        let asked = Asked { validation: None, stop_early: None, each_epoch: None, shared: false };
-        Training { elbo, model, data, asked }
+        let options = TrainingOptions { validation: None, early_stopping: None, on_epoch_end: None, shared: false };
+        Training { elbo, model, data, options }
     }
 
-    /// With the negative log-likelihood of other examples after each epoch: [`Epoch::validation_nll`], the mean over
-    /// `draws` draws of the weights.
+    /// Computes the negative log-likelihood of a validation set after each epoch, averaged over `draws` posterior
+    /// draws: [`Epoch::validation_nll`].
     pub fn validate(mut self, data: &'a Examples<M::Scalar, L::Targets>, draws: Draws) -> Self {
-        self.asked.validation = Some(Validation { data, draws });
+        self.options.validation = Some(Validation { data, draws });
         self
     }
 
-    /// Stops once `watch` has not improved for `patience` epochs on end, and gives the model the parameters of its best
-    /// epoch, [`Report::best`]. If a step fails, the model has instead the parameters of the last good step. The optimiser's
-    /// state is that of the last epoch, not of the best.
+    /// Early stopping: ends training once `monitor` has not improved for `patience` epochs in a row, and restores the
+    /// parameters of the best epoch, [`Report::best`]. If a step fails, the model keeps the parameters of the last good
+    /// step instead. The optimiser keeps the state of the last epoch, not of the best.
     ///
     /// # Panics
     /// If the patience is 0.
     #[track_caller]
-    pub fn stop_early(mut self, watch: Watch, patience: usize) -> Self {
-        assert!(patience > 0, "stop_early: at least one epoch of patience is needed, got 0");
-        self.asked.stop_early = Some(StopEarly { watch, patience });
+    pub fn early_stopping(mut self, monitor: Monitor, patience: usize) -> Self {
+        assert!(patience > 0, "early_stopping: the patience must be at least one epoch, got 0");
+        self.options.early_stopping = Some(EarlyStopping { monitor, patience });
         self
     }
 
-    /// Calls `look` after each epoch with what the epoch was like and the model; `ControlFlow::Break(())` ends training
-    /// there, with the parameters as they are.
-    pub fn each_epoch(mut self, look: impl FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a) -> Self {
-        self.asked.each_epoch = Some(Box::new(look));
+    /// Calls `callback` after each epoch with the epoch's figures and the model. Returning `ControlFlow::Break(())`
+    /// ends training with the current parameters.
+    pub fn on_epoch_end(mut self, callback: impl FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a) -> Self {
+        self.options.on_epoch_end = Some(Box::new(callback));
         self
     }
 
-    /// Trains for so many epochs, each in a new order. A progress bar with both terms of the bound stands on the terminal
-    /// meanwhile; lines go to the standard error if that is none.
+    /// Trains for `epochs` epochs, each in a new order. Shows a progress bar with both terms of the bound if the
+    /// standard error is a terminal, and prints lines there if it is not.
     ///
     /// # Errors
-    /// [`TrainError`]; the model then holds the parameters of the last good step, or those that it came with.
+    /// [`TrainError`]; the model then holds the parameters of the last good step, or its initial ones.
     pub fn run(self, epochs: Epochs) -> Result<Report, TrainError>
     where
         M: Layer,
@@ -92,8 +93,8 @@ where
         self.start(epochs, &Own)
     }
 
-    /// [`run`](Training::run) for a model whose `forward` has another name, or takes more than its inputs: `forward` says
-    /// how a batch's outputs come from a draw of the model and the inputs.
+    /// [`run`](Training::run) with your own `forward`: it computes a batch's outputs from a draw of the model and the
+    /// inputs.
     ///
     /// # Errors
     /// As [`run`](Training::run).
@@ -105,29 +106,32 @@ where
     }
 
     fn start<F: Outputs<M> + Sync>(self, epochs: Epochs, forward: &F) -> Result<Report, TrainError> {
-        let Training { elbo, model, data, mut asked } = self;
-        let watched = asked.stop_early.is_some_and(|stop| stop.watch == Watch::ValidationNll);
-        if watched && asked.validation.is_none() {
+        let Training { elbo, model, data, mut options } = self;
+        let needs_validation = options.early_stopping.is_some_and(|stop| stop.monitor == Monitor::ValidationNll);
+        if needs_validation && options.validation.is_none() {
             let mistake =
-                "stop_early: Watch::ValidationNll needs examples to validate on; say `.validate(&data, draws)`";
+                "early_stopping: Monitor::ValidationNll needs a validation set; call `.validate(&data, draws)`";
             return Err(TrainError::Options(mistake.to_owned()));
         }
-        if let Some(validation) = &asked.validation {
+        if let Some(validation) = &options.validation {
             let shape_of = |data: &Examples<M::Scalar, L::Targets>| data.inputs().shape()[1..].to_vec();
             let (training, validation) = (shape_of(data), shape_of(validation.data));
             if training != validation {
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.batch_size()))?;
-        asked.shared = rayon::current_thread_index().is_some();
-        with_threads(elbo.pool(), || elbo.run(model, data, epochs.0, forward, asked))
+        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.options.batch_size))?;
+        options.shared = rayon::current_thread_index().is_some();
+        with_threads(elbo.options.threads, || elbo.run(model, data, epochs.0, forward, options))
     }
 }
 
 impl<M: Bayesian, L: Likelihood<M::Scalar>, O> std::fmt::Debug for Training<'_, M, L, O> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = f.debug_struct("Training");
-        shown.field("examples", &self.data.len()).field("stop_early", &self.asked.stop_early).finish_non_exhaustive()
+        shown
+            .field("examples", &self.data.len())
+            .field("early_stopping", &self.options.early_stopping)
+            .finish_non_exhaustive()
     }
 }

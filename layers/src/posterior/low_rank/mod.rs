@@ -10,7 +10,7 @@ use crate::posterior::MeanField;
 use crate::posterior::{Density, Posterior, constructed_loadings};
 use crate::properties::No;
 use crate::sampling::Cx;
-use crate::scalar::held;
+use crate::scalar::to_scalar;
 
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;
@@ -77,7 +77,10 @@ impl<T: Real> LowRank<T> {
         let loadings = Tensor::from_fn([rank, elements], |i| {
             let (direction, element) = (i / elements, i % elements);
             let loading = factor.data()[element * rank + direction].to_f64() / sd.data()[element].to_f64();
-            held::<T>(format_args!("LowRank: the factor over the standard deviation of element {element}"), loading);
+            to_scalar::<T>(
+                format_args!("LowRank: the factor over the standard deviation of element {element}"),
+                loading,
+            );
             loading
         });
         LowRank { diagonal, loadings }

@@ -1,4 +1,4 @@
-//! A case of the reference, and when a number counts as its.
+//! One case of the reference, and the comparison of values with it.
 
 use std::marker::PhantomData;
 
@@ -7,23 +7,23 @@ use serde_json::Value;
 
 use crate::common::{Reference, epsilon};
 
-/// The largest error, in units of the number type's epsilon and of the largest element of a divergence's tensor (of each
-/// element of log-densities and of extreme cases, which do not cancel). The largest seen is 12.4, in f64, where the two
-/// components of `logpdf_scale_mixture_0` are equally likely; in f32 it is 7.5.
+/// The largest error, in units of the scalar type's epsilon and of the largest element of a divergence's tensor (of
+/// each element of log-densities and of extreme cases, which do not cancel). The largest seen is 12.4, in f64, where
+/// the two components of `logpdf_scale_mixture_0` are equally likely; in f32 it is 7.5.
 const ROUNDINGS: f64 = 32.0;
 
-/// One case of the reference, in the number type `T`.
+/// One case of the reference, in the scalar type `T`.
 pub(crate) struct Case<'r, T> {
     pub(crate) reference: &'r Reference,
     pub(crate) name: &'r str,
     pub(crate) case: &'r Value,
-    /// How many elements were compared.
+    /// The number of elements compared.
     pub(crate) compared: usize,
     pub(crate) number: PhantomData<T>,
 }
 
 impl<T: Real> Case<'_, T> {
-    /// Element `i` of an input, of which there may be one for all.
+    /// Element `i` of an input, which may be a scalar for all elements.
     pub(crate) fn input(&self, name: &str, i: usize) -> f64 {
         self.element(&format!("{}/{name}", self.name), i)
     }

@@ -1,4 +1,4 @@
-//! The families beside the mean-field normal.
+//! Reference cases of the posterior families other than the mean-field normal.
 
 use elbo::prelude::*;
 
@@ -130,7 +130,7 @@ pub(crate) fn full_covariance<T: Real>(case: &mut Case<'_, T>) {
     let by_mean = transposed_solve(p.data(), n, 1, &by("mean"));
     case.gradients("q_loc", &by_mean);
     // The reference's gradient is zero above the diagonal, where it leaves out what the rest here may take up: it is
-    // compared by the way back, from ours to the reference's.
+    // compared through the backward pass, from ours to the reference's.
     let ours = triangle(&model.weight.factor.rho, &by("factor.rho"), &by("factor.lower"));
     // dL_q = P⁻ᵀ dL, below the diagonal.
     let mut back = transposed_solve(p.data(), n, n, &ours);

@@ -1,5 +1,5 @@
-//! Log-densities and closed forms against PyTorch's and mpmath's: values and gradients, element by element. Gradients with
-//! respect to a prior's parameters are compared where ours are learned.
+//! Log-densities and closed-form divergences against PyTorch and mpmath: values and gradients, element by element.
+//! Gradients with respect to a prior's parameters are compared where ours are learned.
 
 mod case;
 mod families;
@@ -18,9 +18,9 @@ fn left_out(name: &str) -> Option<&'static str> {
     if begins(&["kl_gamma", "logpdf_gamma", "logpdf_inverse_gamma"]) {
         Some("there are no gamma distributions")
     } else if begins(&["kl_geometric", "kl_poisson", "kl_categorical"]) {
-        Some("no weight of ours is a count or a label")
+        Some("weights are not counts or labels")
     } else if begins(&["kl_uniform", "kl_gumbel", "kl_normal__gumbel"]) {
-        Some("there are no uniform and no Gumbel distributions")
+        Some("there are no uniform or Gumbel distributions")
     } else if begins(&["vardrop_kingma"]) {
         Some("the cubic of Kingma et al. 2015 holds for α ≤ 1 alone; the fit of Molchanov et al. 2017 took its place")
     } else {
@@ -234,12 +234,12 @@ fn check<T: Real>(case: &mut Case<'_, T>) {
                 ScaleMixture::spike_and_slab(pi, slab, spike)
             }),
             "logpdf_horseshoe" => check_log_density(case, |case| Horseshoe(case.input("tau", 0))),
-            other => panic!("nobody checks {other} of {}", case.name),
+            other => panic!("no check for {other} of {}", case.name),
         },
     }
 }
 
-/// Checks a case in the number type `T`, and says how many elements were compared.
+/// Checks a case in the scalar type `T`, and returns the number of elements compared.
 fn check_in<T: Real>(reference: &Reference, name: &str, case: &Value) -> usize {
     let mut case = Case::<T> { reference, name, case, compared: 0, number: PhantomData };
     check(&mut case);
@@ -248,7 +248,7 @@ fn check_in<T: Real>(reference: &Reference, name: &str, case: &Value) -> usize {
 }
 
 #[test]
-fn every_distribution_we_have_is_the_reference_s() {
+fn every_distribution_agrees_with_the_reference() {
     let manifest = include_str!("../../reference/divergence.json");
     let reference = Reference::new(manifest, include_bytes!("../../reference/divergence.safetensors"));
     let mut left: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Whole networks with given noise against PyTorch: both terms of the bound and their gradients, apart.
+//! Whole networks with given noise against PyTorch: both terms of the bound and their separate gradients.
 
 mod networks;
 
@@ -10,23 +10,23 @@ use elbo::prelude::*;
 use elbo::{FixedNoise, Kl, KlWeight};
 use serde_json::Value;
 
-/// The largest error, in units of the number type's epsilon and of the largest element of a tensor. The largest seen is
+/// The largest error, in units of the scalar type's epsilon and of the largest element of a tensor. The largest seen is
 /// 12.8 in f64 and 11.9 in f32.
 const ROUNDINGS: f64 = 32.0;
 
-/// The same under a mixture: its spike has an sd of 0.0025, at whose edge the log-density bends, and a weight is the sum of
-/// a mean and a perturbation of up to 1.7, so that its rounding counts several hundred times. The largest seen is 63 in
-/// f64 and 147 in f32.
+/// The same for a mixture prior: its spike has an sd of 0.0025, at whose edge the log-density bends sharply, and a
+/// weight is the sum of a mean and a perturbation of up to 1.7, so its rounding error is amplified several hundred
+/// times. The largest seen is 63 in f64 and 147 in f32.
 const ROUNDINGS_OF_MIXTURE: f64 = 256.0;
 
-/// A network of the references, with all that belongs to it.
+/// A network of the reference with its case.
 struct Case<'r> {
     reference: &'r Reference,
     name: String,
     attrs: Value,
     /// The weights' names, ours and theirs.
     weights: Vec<(String, String)>,
-    /// How many numbers were compared.
+    /// The number of values compared.
     compared: Cell<usize>,
 }
 
@@ -77,7 +77,7 @@ impl<'r> Case<'r> {
         self.attrs[key].as_u64().unwrap() as usize
     }
 
-    /// Compares a value and the gradients that a sweep left.
+    /// Compares a value and the gradients of a backward pass.
     fn check<T: Real>(&self, term: &str, value: f64, gradients: &Gradients<T>, kind: &str) {
         let case = format!("{}.{term}", self.name);
         let cotangent = self.reference.scalar(&format!("{case}/g_{kind}"));
@@ -154,7 +154,7 @@ impl<'r> Case<'r> {
     fn check_losses<M: Bayesian>(&self, model: &M, batch: usize, nll: Var<'_, M::Scalar>, kl: Kl<'_, M::Scalar>) {
         let (n, m) = (self.number("N"), self.number("M"));
         let nll = elbo::MeanNll::new(nll * (1.0 / batch as f64), batch);
-        let epoch = Objective::new(n).batches(m);
+        let epoch = Objective::new(n).num_batches(m);
         let halving = epoch.clone().kl_weight(KlWeight::Halving);
         let unit = n as f64 / m as f64;
         let mut losses = vec![
@@ -213,7 +213,7 @@ impl<'r> Case<'r> {
 }
 
 #[test]
-fn both_terms_and_their_gradients_are_pytorch_s() {
+fn both_terms_and_their_gradients_agree_with_pytorch() {
     let reference =
         Reference::new(include_str!("../../reference/elbo.json"), include_bytes!("../../reference/elbo.safetensors"));
     let (mut checked, mut compared) = (0, 0);

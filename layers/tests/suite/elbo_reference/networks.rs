@@ -1,4 +1,4 @@
-//! The networks of the references, built as a user would.
+//! The networks of the reference, written as a user would.
 
 use elbo::engine::{Convolution, Pooling};
 use elbo::nn::{Bias, Conv, Conv2d, Conv3d, Lstm};

@@ -1,4 +1,4 @@
-//! What every family is checked for.
+//! Checks that the tests of all posterior families share: moments, outputs, divergences, gradients, extremes.
 
 #![allow(unreachable_pub)]
 
@@ -37,7 +37,7 @@ pub fn samples<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) -> V
     net.weight.value().to_vec()
 }
 
-/// The mean of `values` is `expected`, as far as so many can say.
+/// Checks that the mean of `values` is `expected`, within [`ERRORS`] standard errors.
 pub fn assert_mean(values: impl Iterator<Item = f64> + Clone, expected: f64, what: &str) {
     let n = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / n;
@@ -45,7 +45,39 @@ pub fn assert_mean(values: impl Iterator<Item = f64> + Clone, expected: f64, wha
     assert!((mean - expected).abs() <= ERRORS * error, "{what}: {mean} ± {error}, exactly {expected}");
 }
 
-/// Samples have this mean and this covariance.
+/// Checks that the sample drawn with this noise has the elements `expected`.
+pub fn check_sample<Q: Divergence<P, Scalar = f64>, P: Prior>(
+    model: &One<Q, P>,
+    noise: &FixedNoise<f64>,
+    expected: impl Fn(usize) -> f64,
+) {
+    let tape = Tape::inference();
+    let weight = model.draw(&tape, Drawing::new(Key::new(0)).noise(noise)).weight;
+    for (i, &w) in weight.value().iter().enumerate() {
+        assert!((w - expected(i)).abs() < 1e-14, "element {i}: {w} instead of {}", expected(i));
+    }
+}
+
+/// Checks that a new `weight` with these means has the divergence and the draw of a new mean-field normal.
+pub fn check_starts_like_mean_field<Q: Divergence<Normal, Scalar = f64>>(weight: Q, mean: &Tensor<f64>) {
+    let prior = Normal(0.0, 1.0);
+    let mean_field = MeanField { mean: mean.clone(), rho: Tensor::full(mean.shape(), -5.0) };
+    let [found, expected] = [One { weight, prior }.start(), One { weight: mean_field, prior }.start()];
+    assert!((found.0 - expected.0).abs() < 1e-12, "{} instead of {}", found.0, expected.0);
+    assert_eq!((&found.1, mean.shape()), (&expected.1, &found.1[..]));
+    assert!(found.2.iter().zip(&expected.2).all(|(a, b)| (a - b).abs() < 1e-15));
+}
+
+impl<Q: Divergence<P, Scalar = f64>, P: Prior> One<Q, P> {
+    /// The divergence, and the shape and elements of a draw.
+    fn start(&self) -> (f64, Vec<usize>, Vec<f64>) {
+        let tape = Tape::inference();
+        let net = self.draw(&tape, Key::new(1));
+        (net.kl().nats(), net.weight.shape().to_vec(), net.weight.value().to_vec())
+    }
+}
+
+/// Checks that samples have this mean and covariance.
 pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
     model: &One<Q, P>,
     mean: impl Fn(usize) -> f64,
@@ -66,8 +98,8 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
     assert!((0..n).all(|i| (at_mean[i] - mean(i)).abs() < 1e-12), "the mean itself");
 }
 
-/// Outputs x wᵀ of a weight of shape (outputs, inputs) by this estimator have the mean and the variance that elements
-/// without correlation give them.
+/// Checks that outputs x wᵀ of a weight of shape (outputs, inputs) with this estimator have the mean and variance that
+/// uncorrelated elements imply.
 pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
     model: &One<Q, P>,
     estimator: Estimator,
@@ -90,7 +122,7 @@ pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
     }
 }
 
-/// ln q(w) − ln p(w) over samples has the closed form for its mean.
+/// Checks that the mean of ln q(w) − ln p(w) over samples is the closed form.
 pub fn check_divergence<Q, P>(model: &One<Q, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
@@ -104,7 +136,7 @@ where
     assert_mean(kl.iter().copied(), model.kl(), "the divergence");
 }
 
-/// The closed form is the same with a tape and without, to the tape's precision, in both formats.
+/// Checks that the closed form is equal with and without a tape, to the tape's precision, in both scalar types.
 pub fn check_closed_form<Q, P, R>(double: &One<Q, P>, single: &One<R, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
@@ -119,7 +151,7 @@ where
     assert!((on_tape - exact).abs() <= 1e-5 * exact.abs(), "{on_tape} {exact}");
 }
 
-/// Gradients of sample and divergence agree with differences, with the noise given and with a key's.
+/// Checks that gradients of sample and divergence agree with finite differences, with given noise and with a key's.
 pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
     model: &mut One<Q, P>,
     noise: FixedNoise<f64>,
@@ -141,7 +173,7 @@ pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
     }
 }
 
-/// The same of the density, by way of an estimated divergence.
+/// Checks the same for the density, through an estimated divergence.
 pub fn check_density_gradients<Q, P>(model: &One<Q, P>, tolerance: f64)
 where
     Q: Divergence<P, Scalar = f64> + Density + Clone,
@@ -153,8 +185,8 @@ where
     check_draws(&estimated);
 }
 
-/// Several draws at once are the draws one by one, bit for bit, and their gradients the mean of these draws'; of an
-/// antithetic pair the second is another draw than the first.
+/// Checks that several draws at once equal the draws one by one, bit for bit, and their gradients the mean of these
+/// draws'; and that the draws of an antithetic pair differ.
 pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) {
     const AT_ONCE: usize = 3;
     fn loss<'t>(weight: Var<'t, f64>, kl: elbo::Kl<'t, f64>) -> Var<'t, f64> {
@@ -192,7 +224,7 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
     }
 }
 
-/// Values and gradients of sample and divergence stay finite where every ρ and every mean is far out.
+/// Checks that values and gradients of sample and divergence stay finite for extreme ρ and means.
 pub fn check_extremes<Q, P>(model: &One<Q, P>, sd: f64)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Clone,

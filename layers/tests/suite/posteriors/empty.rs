@@ -17,7 +17,7 @@ fn check<Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>, P: Prior>(weight: Q,
 }
 
 #[test]
-fn a_weight_without_elements_costs_nothing() {
+fn a_weight_without_elements_has_a_divergence_of_zero() {
     let normal = Normal(0.3, 2.0);
     for shape in [[0, 3], [3, 0], [0, 0]] {
         check(FullCovariance::new(shape), normal);

@@ -1,5 +1,5 @@
-//! Estimated divergences of families whose elements depend on each other, far out: every value and gradient is a finite
-//! number, for scales from none to huge and means far from the prior, under every prior.
+//! Estimated divergences of families with dependent elements at extreme parameters: all values and gradients are
+//! finite, for scales from zero to huge and means far from the prior, under every prior.
 
 use elbo::Density;
 use elbo::prelude::*;
@@ -46,8 +46,8 @@ fn set<Q: Parameters>(weight: &mut Q, rho: f64, mean: f64) {
     });
 }
 
-/// With gradients along the path alone, those of a triangle are its inverse times the noise, which for a vanishing
-/// diagonal beside elements that do not vanish is more than any number: so for them `least_for_path` says from which ρ on.
+/// Path derivatives of a triangular factor are its inverse times the noise, which overflows for a vanishing diagonal
+/// beside elements that do not vanish: `least_for_path` is the smallest ρ that is checked for them.
 fn check<Q: Density + Clone, P: Prior + Clone>(weight: &Q, prior: &P, least_for_path: f64) {
     let mut wrong = Vec::new();
     for rho in [-1e4, -1000.0, -740.0, -120.0, -90.0, -40.0, -5.0, 0.0, 50.0, 1e4] {
@@ -100,8 +100,8 @@ fn estimates_are_finite_under_every_prior() {
     under(LogUniform);
 }
 
-/// The divergence of a log-normal is that of its logarithm, and as good far out. Its estimates need a weight that is a
-/// number: e to the power of at most some hundreds.
+/// The divergence of a log-normal is that of its logarithm, so it stays finite as well. Its estimates need a weight
+/// that does not overflow: e to the power of at most some hundreds.
 #[test]
 fn a_log_normal_is_finite_as_far_as_its_weight_is() {
     fn check_all<T: Real>() {
@@ -151,10 +151,10 @@ fn a_log_normal_is_finite_as_far_as_its_weight_is() {
     every_prior::<f32>();
 }
 
-/// ∂KL/∂μ of a weight at 150 whose spread has vanished, under a prior whose log-density has the slope −150 there: a floor
-/// below densities would make it 0.
+/// ∂KL/∂μ of a weight at 150 with vanishing sd, under a prior whose log-density has slope −150 there. A lower limit of
+/// densities would make it 0.
 #[test]
-fn where_the_exact_gradient_is_150_it_is_150() {
+fn a_gradient_of_150_in_the_far_tail_is_exact() {
     fn by_mean<Q: Divergence<P>, P: Prior>(mut weight: Q, prior: P, mean: f64) {
         set(&mut weight, -1e4, mean);
         let model = One { weight, prior };
@@ -184,7 +184,7 @@ fn where_the_exact_gradient_is_150_it_is_150() {
         of_each!(Normal(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
         of_each!(Normals(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
         of_each!(Laplace(0.0, 1.0 / 150.0), 20.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), MeanFieldLaplace::<T>::new(SHAPE));
-        // Far out in a mixture's tail, where either density is zero as a number.
+        // Far in a mixture's tail, where both densities underflow to zero.
         let mixture = || MonteCarlo(ScaleMixture::two(0.25, 1.0, 1e-3));
         by_mean(low_rank::<T>(), mixture(), 150.0);
         by_mean(full(), mixture(), 150.0);

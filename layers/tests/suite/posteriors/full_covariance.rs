@@ -1,4 +1,4 @@
-//! The normal with any covariance.
+//! The full-covariance normal posterior.
 
 use elbo::FixedNoise;
 use elbo::prelude::*;
@@ -32,16 +32,11 @@ fn samples_have_the_mean_and_the_covariance() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
-    let model = model::<f64>();
+fn a_sample_follows_from_the_given_noise() {
     let given = [0.3, -1.0, 0.5, 2.0];
     let noise = FixedNoise::new().set("weight", Tensor::new([2, 2], given));
-    let tape = Tape::new();
-    let w = model.draw(&tape, Drawing::new(Key::new(0)).noise(&noise)).weight.value();
-    for (i, w) in w.iter().enumerate() {
-        let away: f64 = (0..ELEMENTS).map(|k| factor(i * ELEMENTS + k) * given[k]).sum();
-        assert!((w - (number(i) + away)).abs() < 1e-14, "{i}");
-    }
+    let away = |i: usize| (0..ELEMENTS).map(|k| factor(i * ELEMENTS + k) * given[k]).sum::<f64>();
+    check_sample(&model(), &noise, |i| number(i) + away(i));
 }
 
 #[test]
@@ -68,13 +63,7 @@ fn extreme_scales_and_means_stay_finite() {
 }
 
 #[test]
-fn it_starts_as_a_mean_field_does() {
-    let full = One { weight: FullCovariance::<f64>::new([3, 2]), prior: Normal(0.0, 1.0) };
-    let weight = MeanField { mean: full.weight.mean.clone(), rho: Tensor::full([3, 2], -5.0) };
-    let mean_field = One { weight, prior: Normal(0.0, 1.0) };
-    assert!((full.kl() - mean_field.kl()).abs() < 1e-12);
-    let tape = Tape::new();
-    let [a, b] = [full.draw(&tape, Key::new(1)).weight, mean_field.draw(&tape, Key::new(1)).weight];
-    assert_eq!(a.shape(), b.shape());
-    assert!(a.value().iter().zip(b.value()).all(|(a, b)| (a - b).abs() < 1e-15));
+fn it_starts_like_a_mean_field() {
+    let weight = FullCovariance::<f64>::new([3, 2]);
+    check_starts_like_mean_field(weight.clone(), &weight.mean);
 }

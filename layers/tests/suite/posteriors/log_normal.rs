@@ -1,4 +1,4 @@
-//! The log-normal.
+//! The log-normal posterior.
 
 use elbo::FixedNoise;
 use elbo::prelude::*;
@@ -36,13 +36,13 @@ fn samples_have_the_mean_and_the_variance_and_are_positive() {
 }
 
 #[test]
-fn outputs_sampled_have_the_mean_and_the_variance() {
+fn sampled_outputs_have_the_mean_and_the_variance() {
     check_outputs(&model(), Estimator::Local, mean, variance);
     check_outputs(&model(), Estimator::Sample, mean, variance);
 }
 
 #[test]
-fn a_variance_loses_no_digits() {
+fn the_variance_is_accurate_for_small_and_large_scales() {
     for (sd, exact) in [(1e-8, 1e-16), (1e-3, 1e-6f64.exp() * 1e-6f64.exp_m1()), (4.0, 16f64.exp() * 16f64.exp_m1())] {
         let model = LogNormal::<f64>::with_log_moments(Tensor::zeros([1]), &Tensor::full([1], sd));
         let tape = Tape::new();
@@ -73,7 +73,7 @@ fn draws_at_once_are_the_draws_one_by_one() {
 }
 
 #[test]
-fn the_divergence_stays_finite_far_out() {
+fn the_divergence_stays_finite_at_extreme_parameters() {
     for rho in [-1e4, -100.0, 0.0, 1e4] {
         for mean in [0.0, 1e4, -1e4] {
             let mut model = model::<f64>();

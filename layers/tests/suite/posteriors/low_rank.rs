@@ -1,4 +1,4 @@
-//! The low-rank normal.
+//! The low-rank normal posterior.
 
 use elbo::FixedNoise;
 use elbo::prelude::*;
@@ -37,18 +37,13 @@ fn samples_have_the_mean_and_the_covariance() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
-    let model = model::<f64>();
+fn a_sample_follows_from_the_given_noise() {
     let (diagonal, directions) = ([0.3, -1.0, 0.5, 2.0, -0.2, 0.0], [0.7, -1.3]);
     let noise = FixedNoise::new()
         .set("weight", Tensor::new([2, 3], diagonal))
         .set("weight.factor", Tensor::new([RANK], directions));
-    let tape = Tape::new();
-    let w = model.draw(&tape, Drawing::new(Key::new(0)).noise(&noise)).weight.value();
-    for i in 0..ELEMENTS {
-        let together: f64 = (0..RANK).map(|k| factor(i * RANK + k) * directions[k]).sum();
-        assert!((w[i] - (number(i) + sd(i) * diagonal[i] + together)).abs() < 1e-14, "{i}");
-    }
+    let together = |i: usize| (0..RANK).map(|k| factor(i * RANK + k) * directions[k]).sum::<f64>();
+    check_sample(&model(), &noise, |i| number(i) + sd(i) * diagonal[i] + together(i));
 }
 
 #[test]
@@ -86,7 +81,7 @@ fn the_density_is_that_of_the_covariance() {
     let model = One { weight, prior: MonteCarlo(Normal(0.0, 1.0)) };
     let (tape, mut weights) = (Tape::new(), model.mean_weights());
     weights.set_flat(&w).unwrap();
-    // At given weights the estimate is ln q − ln p.
+    // At given weights, the estimate is ln q − ln p.
     let net = model.at(&tape, &weights);
     let prior: f64 = w.iter().map(|w| -0.5 * w * w).sum::<f64>() - std::f64::consts::TAU.ln();
     assert!((net.kl().nats() + prior - expected).abs() < 1e-13);
@@ -99,7 +94,7 @@ fn extreme_scales_and_means_stay_finite() {
 
 #[test]
 #[should_panic(expected = "local reparameterisation of `weight`: it needs a posterior whose elements are independent")]
-fn outputs_cannot_be_sampled_alone() {
+fn local_reparameterisation_is_refused() {
     let model = model::<f64>();
     let tape = Tape::new();
     let net = model.draw(&tape, Drawing::new(Key::new(1)).estimator(Estimator::Local));
@@ -110,7 +105,7 @@ fn outputs_cannot_be_sampled_alone() {
 #[should_panic(
     expected = "Flipout of `weight`: it needs a posterior that is symmetric about its mean in every element"
 )]
-fn signs_cannot_be_flipped() {
+fn flipout_is_refused() {
     let model = model::<f64>();
     let tape = Tape::new();
     let net = model.draw(&tape, Drawing::new(Key::new(1)).estimator(Estimator::Flipout));

@@ -21,7 +21,7 @@ fn cauchy<T: Real>() -> One<MeanFieldCauchy<T>, Cauchy> {
     model(Cauchy(0.2, 0.8))
 }
 
-/// The share of samples below a quantile is what the distribution function ½ + arctan(z)/π says.
+/// The share of samples below a quantile is that of the distribution function ½ + arctan(z)/π.
 #[test]
 fn samples_have_the_quantiles() {
     let distances = samples(&cauchy());
@@ -33,7 +33,7 @@ fn samples_have_the_quantiles() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
+fn a_sample_follows_from_the_given_noise() {
     fn check<T: Real>(tolerance: f64) {
         // The cotangents of ½π erfc(|ε|/√2), computed with 40 digits.
         let noise = [-6.0, -1.0, 0.0, 0.25, 2.5, 5.0].map(T::from_f64);
@@ -58,10 +58,10 @@ fn a_sample_is_made_of_the_noise_given() {
     check::<f32>(1e-5);
 }
 
-/// The density at a draw is that of the prior with the same numbers, which is code of its own, so that every estimate of the
-/// divergence is zero: by the noise, and by the weight alone, which the path derivative asks for.
+/// The density at a draw equals that of the prior with the same parameters, which is separate code, so every estimate
+/// of the divergence is zero: both from the noise, and from the weight only, as the path derivative needs.
 #[test]
-fn the_density_is_the_prior_s() {
+fn the_density_equals_that_of_a_cauchy_prior() {
     let weight = MeanFieldCauchy::<f64>::with_scales(Tensor::full([6], -0.3), &Tensor::full([6], 0.7));
     let model = One { weight, prior: MonteCarlo(Cauchy(-0.3, 0.7)) };
     for seed in 0..100 {
@@ -81,7 +81,7 @@ fn the_divergence_is_the_mean_of_its_estimates() {
 }
 
 #[test]
-fn of_the_prior_itself_it_is_zero() {
+fn the_divergence_from_an_equal_prior_is_zero() {
     let weight = MeanFieldCauchy::<f64>::with_scales(Tensor::full([4], 0.2), &Tensor::full([4], 0.8));
     let kl = One { weight, prior: Cauchy(0.2, 0.8) }.kl();
     assert!(kl.abs() < 1e-14, "{kl}");

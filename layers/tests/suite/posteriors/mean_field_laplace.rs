@@ -43,21 +43,16 @@ fn the_distance_from_the_mean_is_exponential() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
-    let model = laplace::<f64>();
+fn a_sample_follows_from_the_given_noise() {
     let noise = FixedNoise::new()
         .set("weight", Tensor::from_fn([2, 3], |i| number(i + 3)))
         .set("weight.spread", Tensor::from_fn([2, 2, 3], |i| number(i + 9)));
-    let tape = Tape::new();
-    let w = model.draw(&tape, Drawing::new(Key::new(0)).noise(&noise)).weight.value();
-    for (i, w) in w.iter().enumerate() {
-        let expected = number(i) + scale(i) * number(i + 3) * number(i + 9).hypot(number(i + 15));
-        assert!((w - expected).abs() < 1e-14, "{i}: {w} {expected}");
-    }
+    let expected = |i: usize| number(i) + scale(i) * number(i + 3) * number(i + 9).hypot(number(i + 15));
+    check_sample(&laplace(), &noise, expected);
 }
 
 #[test]
-fn outputs_have_the_mean_and_the_variance_by_every_estimator() {
+fn outputs_have_the_mean_and_the_variance_with_every_estimator() {
     for estimator in [Estimator::Sample, Estimator::Local, Estimator::Flipout] {
         check_outputs(&laplace(), estimator, number, variance);
     }
@@ -78,7 +73,7 @@ fn the_divergence_is_the_mean_of_its_estimates() {
 }
 
 #[test]
-fn of_the_prior_itself_it_is_zero() {
+fn the_divergence_from_an_equal_prior_is_zero() {
     let weight = MeanFieldLaplace::<f64>::with_scales(Tensor::full([4], 0.2), &Tensor::full([4], 0.8));
     let kl = One { weight, prior: Laplace(0.2, 0.8) }.kl();
     assert!(kl.abs() < 1e-14, "{kl}");

@@ -1,5 +1,5 @@
-//! The posterior families: their samples against their moments, their densities and divergences against each other
-//! and against differences.
+//! The posterior families: samples against moments, densities and divergences against each other, gradients against
+//! differences.
 
 mod checks;
 mod empty;

@@ -1,5 +1,5 @@
-//! Every family under every prior from which its divergence is known: the closed form is the mean of its estimates, and
-//! has the gradients that differences say.
+//! Every pair of family and prior with a closed-form divergence: it is the mean of its estimates, and its gradients
+//! agree with finite differences.
 
 use elbo::prelude::*;
 use elbo::{Density, FixedNoise};
@@ -63,7 +63,7 @@ where
     check_gradients(&mut model, noise(), 1e-7);
 }
 
-/// The noise of every family, by all its names.
+/// Given noise for every family, under all of its names.
 fn noise() -> FixedNoise<f64> {
     FixedNoise::new()
         .set("weight", Tensor::from_fn(SHAPE, |i| 1.5 * number(i + 3)))
@@ -90,7 +90,7 @@ fn under_normals_of_each_element_s_own() {
 #[test]
 fn under_a_laplace() {
     under!(Laplace(0.2, 0.7), low_rank full matrix log_normal);
-    // The log-normal is positive, so a mean that is not is a case of its own.
+    // The log-normal is positive, so a prior mean that is not is a separate case.
     under!(Laplace(-0.3, 0.7), low_rank log_normal);
 }
 
@@ -109,7 +109,7 @@ fn of_a_log_normal_under_what_is_for_positive_weights() {
     under!(LogUniform, log_normal);
 }
 
-/// A normal of scale s under a log-normal posterior of s: given the s drawn, the divergence is that under a learned
+/// A normal prior whose scale s has a log-normal posterior: given the sampled s, the divergence is that from a learned
 /// normal of this s.
 #[test]
 fn under_a_hierarchical_normal_given_the_scale_drawn() {

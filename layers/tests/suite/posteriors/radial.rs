@@ -31,7 +31,7 @@ fn the_distance_from_the_mean_is_that_of_one_normal() {
         .chunks_exact(ELEMENTS)
         .map(|w| w.iter().enumerate().map(|(i, w)| ((w - number(i)) / sd(i)).powi(2)).sum::<f64>())
         .collect();
-    // Moments of a χ² of one degree of freedom, and the half of it within the quartiles of a normal.
+    // Moments of χ² with one degree of freedom; half of it lies within the quartiles of a normal.
     assert_mean(distances.iter().copied(), 1.0, "second moment");
     assert_mean(distances.iter().map(|d| d * d), 3.0, "fourth moment");
     let quartile: f64 = 0.674_489_750_196_081_7;
@@ -39,24 +39,19 @@ fn the_distance_from_the_mean_is_that_of_one_normal() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
-    let model = model::<f64>();
+fn a_sample_follows_from_the_given_noise() {
     let given = [0.3, -1.0, 0.5, 2.0, -0.2, 0.7];
     let length = given.iter().map(|e| e * e).sum::<f64>().sqrt();
     for radius in [1.5, -1.5] {
         let noise = FixedNoise::new()
             .set("weight", Tensor::new([2, 3], given))
             .set("weight.radius", Tensor::new([0; 0], [radius]));
-        let tape = Tape::new();
-        let w = model.draw(&tape, Drawing::new(Key::new(0)).noise(&noise)).weight.value();
-        for (i, w) in w.iter().enumerate() {
-            assert!((w - (number(i) + sd(i) * given[i] / length * 1.5)).abs() < 1e-14, "{i}");
-        }
+        check_sample(&model(), &noise, |i| number(i) + sd(i) * given[i] / length * 1.5);
     }
 }
 
 #[test]
-fn outputs_have_the_mean_and_the_variance_with_signs_flipped() {
+fn flipout_outputs_have_the_mean_and_the_variance() {
     check_outputs(&model(), Estimator::Flipout, number, variance);
     check_outputs(&model(), Estimator::Sample, number, variance);
 }
@@ -65,7 +60,7 @@ fn outputs_have_the_mean_and_the_variance_with_signs_flipped() {
 fn the_divergence_is_the_mean_of_its_estimates() {
     check_divergence(&model());
     check_closed_form(&model::<f64>(), &model::<f32>());
-    // In one dimension it is the normal's.
+    // In one dimension it is that of the normal.
     let [mean, sd] = [0.4, 0.3].map(|x| Tensor::<f64>::new([1], [x]));
     let prior = Normal(-0.2, 0.9);
     let radial = One { weight: Radial::with_sds(mean.clone(), &sd), prior };
@@ -85,7 +80,7 @@ fn gradients_agree_with_differences() {
 #[test]
 fn draws_at_once_are_the_draws_one_by_one() {
     let model = model();
-    // The distance of an antithetic pair is the same; its direction is not.
+    // An antithetic pair has the same radius and opposite directions.
     check_draws(&model);
 }
 

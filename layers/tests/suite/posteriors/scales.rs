@@ -1,5 +1,5 @@
-//! Divergences in `f32` beside the same in `f64`, for priors of any scale: whatever single precision can hold of the exact
-//! value and of its gradients, it has.
+//! Divergences in `f32` against `f64`, for priors of any scale: values and gradients are right wherever single
+//! precision can represent them.
 
 use elbo::prelude::*;
 use elbo::{Path, Role};
@@ -15,7 +15,7 @@ const RHOS: [f64; 12] = [-1e4, -1000.0, -120.0, -100.0, -90.0, -40.0, -20.0, -5.
 /// Means, in scales of the prior.
 const MEANS: [f64; 6] = [0.0, 1e-6, 1.0, -1.0, 30.0, 1e4];
 
-/// Larger than what single precision can be asked for, sums and products on the way included.
+/// Beyond the range of single precision, including intermediate sums and products.
 const LARGEST: f64 = f32::MAX as f64 / 256.0;
 
 /// The divergence of a draw, and its gradients by name.
@@ -27,7 +27,7 @@ fn divergence<M: Bayesian>(model: &M) -> (f64, Vec<(String, Role, Vec<f64>)>) {
     (kl.nats(), gradients.iter().map(|(name, role, gradient)| (name.to_owned(), role, numbers(gradient))).collect())
 }
 
-/// Whether `found` is `exact` as far as single precision goes; `is_estimate` says that the noise is another.
+/// Whether `found` is `exact` to single precision; `is_estimate` means that the noise differs.
 fn is_right(found: f64, exact: f64, is_estimate: bool) -> bool {
     let is_asked = exact.is_finite() && exact.abs() < LARGEST;
     !is_asked || if is_estimate { found.is_finite() } else { (found - exact).abs() <= 2e-3 * exact.abs().max(1.0) }
@@ -59,8 +59,8 @@ where
                 wrong.push(format!("{place}: {kl} instead of {exact}"));
             }
             for ((name, role, found), (.., exact)) in of_single.iter().zip(&of_double) {
-                // Where the gradient of a scale is beyond single precision, or that of an estimate, the step is refused
-                // as a whole, and those that go through the same numbers are nobody's.
+                // If the gradient of a scale, or of an estimate, exceeds single precision, the whole step is refused,
+                // so other gradients that depend on the same values are not checked.
                 let with_it = |other: Role| is_estimate || *role == Role::Scale && other == Role::Scale;
                 let margin = if is_estimate { 1e-3 } else { 1.0 };
                 let mut all = of_double.iter().filter(|(_, other, _)| with_it(*other)).flat_map(|(.., exact)| exact);
@@ -125,7 +125,7 @@ fn assert_none(wrong: &[String]) {
 }
 
 #[test]
-fn closed_forms_hold_what_single_precision_can() {
+fn closed_forms_are_right_in_single_precision() {
     let mut wrong = Vec::new();
     for s in SCALES {
         compare! { wrong, s, false;
@@ -146,7 +146,7 @@ fn closed_forms_hold_what_single_precision_can() {
 }
 
 #[test]
-fn estimates_hold_what_single_precision_can() {
+fn estimates_are_right_in_single_precision() {
     let mut wrong = Vec::new();
     for s in SCALES {
         macro_rules! under_every_prior {

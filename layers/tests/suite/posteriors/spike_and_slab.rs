@@ -1,4 +1,4 @@
-//! Spike and slab.
+//! The spike-and-slab posterior.
 
 use elbo::FixedNoise;
 use elbo::engine::gradcheck;
@@ -39,7 +39,7 @@ fn samples_have_the_mean_and_the_variance_and_the_zeros() {
 }
 
 #[test]
-fn a_sample_is_made_of_the_noise_given() {
+fn a_sample_follows_from_the_given_noise() {
     let model = model::<f64>();
     let (slab, gate) = ([0.3, -1.0, 0.5, 2.0, -0.2, 0.7], [-1.1, -1.0, 0.0, 0.1, 0.5, 1.1]);
     let noise =
@@ -55,12 +55,12 @@ fn a_sample_is_made_of_the_noise_given() {
 }
 
 #[test]
-fn outputs_sampled_have_the_mean_and_the_variance() {
+fn sampled_outputs_have_the_mean_and_the_variance() {
     check_outputs(&model(), Estimator::Local, mean, variance);
     check_outputs(&model(), Estimator::Sample, mean, variance);
 }
 
-/// ln q(w)/p(w), of zeros that of their probabilities, of others that of their densities.
+/// ln q(w)/p(w), with probabilities for zeros and densities for other values.
 #[test]
 fn the_divergence_is_the_mean_of_its_estimates() {
     let model = model::<f64>();
@@ -81,12 +81,12 @@ fn the_divergence_is_the_mean_of_its_estimates() {
 fn gradients_agree_with_differences() {
     let mut model = model();
     gradcheck(&mut model, |tape, model| model.draw(tape, Key::new(3)).kl().var().unwrap()).assert_within(1e-7);
-    // Of the sample all but those of the gates, which have no derivative.
+    // For samples, all gradients but those of the gates, which are not differentiable.
     let report = gradcheck(&mut model, |tape, model| model.draw(tape, Key::new(3)).weight.tanh());
     let smooth: Vec<_> = report.comparisons().iter().filter(|one| one.parameter != "weight.inclusion").collect();
     assert_eq!(smooth.len(), 6);
     assert!(smooth.iter().all(|one| one.error < 1e-7), "{report}");
-    // Of sampled outputs all of them.
+    // For sampled outputs, all gradients.
     let local = Drawing::new(Key::new(3)).estimator(Estimator::Local);
     gradcheck(&mut model, |tape, model| tape.constant([2, 3], number).linear(model.draw(tape, local).weight).tanh())
         .assert_within(1e-7);

@@ -1,4 +1,4 @@
-//! Families on several threads.
+//! Posterior families give the same bits on any number of threads.
 
 use elbo::prelude::*;
 use elbo::with_threads;

@@ -29,7 +29,7 @@ fn figures() -> [f64; 2] {
         let (train, test) = images.examples(16.0).and_then(|all| all.split(0.8, 1)).expect("both parts have examples");
         let mut model = Network { hidden: Dense::new(64, 32), head: Dense::new(32, 10) };
         // Two threads: where none can be started, `fit` works on the calling one.
-        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch(32).threads(2);
+        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2)).batch_size(32).threads(2);
         let report = elbo.fit(&mut model, &train, Epochs(2)).expect("training goes well");
         assert_eq!(report.last().seconds.is_nan(), cfg!(target_family = "wasm"));
         let predictions = model.predict(&Categorical, test.inputs(), Draws(16));

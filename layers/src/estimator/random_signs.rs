@@ -1,4 +1,4 @@
-//! Multiplying by random signs of examples and features.
+//! Flipout's random signs: multiplies a tensor by ±1 per example and feature.
 
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -9,7 +9,7 @@ use crate::engine::{Key, Real, Tensor, Var};
 use crate::sampling::Cx;
 use crate::sampling::Mode;
 
-/// An array of shape (examples, positions, features, space), of which a sign depends on example and feature.
+/// The layout of a tensor as (examples, positions, features, space). A sign depends on example and feature only.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
     pub(crate) examples: usize,
@@ -18,11 +18,11 @@ pub(crate) struct Grid {
     pub(crate) space: usize,
 }
 
-/// x, each element multiplied by the sign of its example and feature at this place. The signs depend on nothing else,
-/// so they are the same for every use in a draw.
+/// Multiplies each element of x by the sign of its example and feature, at the path of `cx`. The signs depend on
+/// nothing else, so they are the same for every use in a draw.
 #[track_caller]
 pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var<'t, T> {
-    // Without elements there may still be more examples and features than memory has room for the signs of.
+    // An empty tensor may still have more examples and features than there is memory for signs.
     if x.len() == 0 {
         return x;
     }
@@ -43,10 +43,10 @@ struct Flip<'t, T: Real> {
 }
 
 impl<T: Real> Flip<'_, T> {
-    /// out = signs · x, or +=; `scratch` holds a row of signs for every example.
+    /// Sets `out` to signs · x or adds to it; `rows` is scratch memory for the signs of each example.
     fn apply(&self, draw: usize, x: &[T], out: &mut [T], rows: &mut [T], write: Write) {
         let Grid { examples, positions, features, space } = self.grid;
-        // An antithetic pair differs in nothing but the sign of its perturbation.
+        // The draws of an antithetic pair share their signs; only their perturbations are opposite.
         let number = if self.pairs { draw / 2 } else { draw };
         let signs_of = |example: usize, row: &mut [T]| match self.given {
             Some(given) => {
@@ -59,7 +59,8 @@ impl<T: Real> Flip<'_, T> {
         let (out, rows) = (Shared::new(out), Shared::new(rows));
         for_each_range(examples, GRAIN.div_ceil(each.max(1)), 1, &|range| {
             for example in range {
-                // SAFETY: examples are disjoint parts of the array and of the rows, which are borrowed throughout.
+                // SAFETY: examples are disjoint parts of the array and of the rows, which are borrowed for the whole
+                // loop.
                 let row = unsafe { rows.range(example * features..(example + 1) * features) };
                 signs_of(example, row);
                 let all = example * each..(example + 1) * each;

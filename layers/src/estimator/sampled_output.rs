@@ -1,4 +1,4 @@
-//! Sampling a linear map's outputs.
+//! Samples the outputs of a linear map from their mean and variance (local reparameterisation).
 
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -10,7 +10,7 @@ use crate::engine::{Real, Var};
 use crate::sampling::Cx;
 use crate::sampling::{DrawNoise, Noise};
 
-/// mean + √variance · ε, with an ε of its own for every element.
+/// mean + √variance · ε, with independent standard normal ε for each element.
 #[track_caller]
 pub(crate) fn sample_output<'t, T: Real>(mean: Var<'t, T>, variance: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
     let operation = SampleOutput { noise: cx.source(mean.shape()) };
@@ -112,7 +112,7 @@ impl<T: Real> Kernel for Forward<'_, '_, T> {
     }
 }
 
-/// [`Forward`] for some draws, one behind the other; what does not depend on the draw is there once.
+/// [`Forward`] for consecutive draws; inputs that do not depend on the draw are stored once.
 struct Draws<'a, 't, T> {
     noise: Noise<'t, T>,
     first: usize,
@@ -155,8 +155,8 @@ impl<T: Real> Kernel for ToVariance<'_, '_, T> {
             let noise = self.noise.block(self.start + from);
             let inputs = self.g[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
             for (target, ((&g, &variance), &e)) in target.iter_mut().zip(inputs) {
-                // A variance of zero is that of an output without random inputs, and nothing is learned from it: what
-                // it is multiplied with on the way to a weight is zero too.
+                // The variance is zero only if the inputs are, so its gradient with respect to the weight is zero
+                // whatever is passed on; zero avoids 0/0.
                 let certain = variance <= T::ZERO;
                 let sd = if certain { T::ONE } else { variance.sqrt() };
                 let part = if certain { T::ZERO } else { T::from_f64(0.5) * g * e / sd };

@@ -1,4 +1,4 @@
-//! Draws that are held in memory.
+//! `KeptDraws`: posterior samples kept in memory, drawn once or supplied by MCMC, an ensemble or files.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,16 +9,16 @@ use crate::model::Bayesian;
 use crate::samples::Draws;
 use crate::weights::{Weights, WeightsError};
 
-/// Draws of the weights that were made once and are held in memory: for a service, which draws no weight for a request, or for
-/// weights that come from elsewhere. `M` is how the model is held: `&Model`, `Box<Model>` or `Arc<Model>`.
+/// Posterior samples of the weights, kept in memory: for a service that should not draw weights for each request, or
+/// for weights from elsewhere. `M` is a pointer to the model: `&Model`, `Box<Model>` or `Arc<Model>`.
 ///
-/// Requests may come from several threads at once. Memory is K times the weights'.
+/// It can predict on several threads at once. K draws take K times the memory of the weights.
 ///
 /// ```
 /// # use elbo::prelude::*;
 /// # use elbo::KeptDraws;
 /// let model = Dense::new(3, 2);
-/// let service = KeptDraws::new(Box::new(model), Draws(64)); // `Send + Sync`, and of no other's lifetime
+/// let service = KeptDraws::new(Box::new(model), Draws(64)); // owns the model, and is `Send + Sync`
 /// let request = Tensor::from_fn([1, 3], |i| i as f64);
 /// let answer = service.predict(&Categorical, &request);
 /// assert_eq!(answer, service.predict(&Categorical, &request));
@@ -31,21 +31,22 @@ pub struct KeptDraws<M: Deref<Target: Parameters>> {
 }
 
 impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
-    /// Draws the weights of `model`'s own posterior: the same as those of [`posterior`](crate::PredictFromPosterior::posterior).
+    /// Draws from the model's own posterior: the same weights as [`posterior`](crate::PredictFromPosterior::posterior)
+    /// draws.
     pub fn new(model: M, draws: Draws) -> Self {
         let weights = (0..draws.count()).map(|draw| model.draw_weights(draws.key(draw))).collect();
         KeptDraws { model, weights, in_one_batch: draws.are_in_one_batch() }
     }
 
-    /// Weights that come from elsewhere: a Markov chain, an ensemble, files. Everything else in `model`, such as the
-    /// running statistics of a batch normalisation, is the model's for all of them.
+    /// Uses weights from elsewhere: MCMC, an ensemble, files. Everything else, such as the running statistics of a
+    /// batch normalisation, is taken from `model` for all of them.
     ///
-    /// Members of an ensemble begin and train apart if each has a seed of its own:
+    /// Train each member of an ensemble with its own seed, so that they start from different weights:
     /// [`Elbo::seed`](crate::Elbo::seed).
     ///
     /// # Errors
-    /// [`WeightsError::Empty`] if there are none, [`WeightsError::Model`] if some are not of this model, by names, shapes and
-    /// the numbers that a weight may have.
+    /// [`WeightsError::Empty`] if `weights` is empty, [`WeightsError::Model`] if names, shapes or values do not fit the
+    /// model.
     pub fn of(model: M, weights: Vec<Weights<<M::Target as Parameters>::Scalar>>) -> Result<Self, WeightsError> {
         let expected = model.mean_weights();
         if weights.is_empty() {
@@ -57,13 +58,13 @@ impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
         Ok(KeptDraws { model, weights, in_one_batch: false })
     }
 
-    /// With all rows of a prediction on the tape at once: for a forward in which the rows of a batch influence each other.
+    /// Predicts all rows in one batch, for a forward in which the rows of a batch influence each other.
     #[must_use]
     pub fn in_one_batch(self) -> Self {
         KeptDraws { in_one_batch: true, ..self }
     }
 
-    /// The weights.
+    /// The weights of each draw.
     pub fn weights(&self) -> &[Weights<<M::Target as Parameters>::Scalar>] {
         &self.weights
     }

@@ -1,8 +1,8 @@
-//! The diagnosis as a picture: for every parameter, which term pulls how much harder.
+//! The diagnosis as an SVG bar chart of each parameter's gradient ratio.
 
 use std::fmt::Write;
 
-use super::{Diagnosis, Forces, Parameter};
+use super::{Diagnosis, Parameter, TermGradients};
 
 const LEFT: f64 = 190.0;
 const PLOT: f64 = 480.0;
@@ -12,13 +12,13 @@ const ROW: f64 = 34.0;
 const MEANS: &str = "#4477aa";
 const SCALES: &str = "#ee6677";
 
-/// Powers of ten to either side of equal forces, at least.
+/// The least powers of ten on either side of a ratio of 1.
 const LEAST: i32 = 1;
-/// And at most: longer bars are cut.
+/// The most powers of ten: longer bars are cut.
 const MOST: i32 = 6;
 
-/// Two bars for each parameter, on a logarithmic axis: to the left where the data pull harder, to the right where the
-/// prior does.
+/// Two bars for each parameter, on a logarithmic axis: to the left where the likelihood's gradient is larger, to the
+/// right where the divergence's is.
 pub(super) fn svg(diagnosis: &Diagnosis) -> String {
     let rows: Vec<&Parameter> = diagnosis.parameters.iter().chain([&diagnosis.total]).collect();
     let powers = powers(&rows);
@@ -35,9 +35,9 @@ pub(super) fn svg(diagnosis: &Diagnosis) -> String {
         let _ = writeln!(svg, "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"{colour}\"/>");
         text(&mut svg, x, bottom + 16.0, "middle", &format!("1e{power}"));
     }
-    text(&mut svg, LEFT, 22.0, "start", "Gradient of KL/N to gradient of the mean NLL, Euclidean norms");
-    text(&mut svg, middle - 8.0, TOP - 10.0, "end", "the data pull harder");
-    text(&mut svg, middle + 8.0, TOP - 10.0, "start", "the prior pulls harder");
+    text(&mut svg, LEFT, 22.0, "start", "Gradient ratio: KL/N to mean NLL, Euclidean norms");
+    text(&mut svg, middle - 8.0, TOP - 10.0, "end", "likelihood dominates");
+    text(&mut svg, middle + 8.0, TOP - 10.0, "start", "prior dominates");
     for (colour, name, x) in [(MEANS, "means", LEFT), (SCALES, "scales", LEFT + 80.0)] {
         let _ = writeln!(svg, "<rect x=\"{x}\" y=\"31\" width=\"12\" height=\"12\" fill=\"{colour}\"/>");
         text(&mut svg, x + 17.0, 41.0, "start", name);
@@ -45,8 +45,8 @@ pub(super) fn svg(diagnosis: &Diagnosis) -> String {
     for (i, parameter) in rows.iter().enumerate() {
         let y = TOP + ROW * i as f64;
         text(&mut svg, LEFT - 8.0, y + ROW / 2.0 + 4.0, "end", &parameter.name);
-        for (forces, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
-            let Some(ratio) = ratio(forces) else { continue };
+        for (gradients, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
+            let Some(ratio) = ratio(gradients) else { continue };
             let (from, to) = (at(0.0).min(at(ratio.log10())), at(0.0).max(at(ratio.log10())));
             let bar = to - from;
             let _ = writeln!(
@@ -60,16 +60,16 @@ pub(super) fn svg(diagnosis: &Diagnosis) -> String {
     svg
 }
 
-/// How many powers of ten the axis reaches to either side.
+/// The number of powers of ten on either side of the axis.
 fn powers(rows: &[&Parameter]) -> i32 {
     let ratios = rows.iter().flat_map(|parameter| [ratio(parameter.means), ratio(parameter.scales)]).flatten();
     let longest = ratios.map(|ratio| ratio.log10().abs()).fold(0.0, f64::max);
     (longest.ceil() as i32).clamp(LEAST, MOST)
 }
 
-/// The ratio, if a logarithmic axis can show it.
-fn ratio(forces: Option<Forces>) -> Option<f64> {
-    forces.map(|forces| forces.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
+/// The gradient ratio, if it is positive and finite.
+fn ratio(gradients: Option<TermGradients>) -> Option<f64> {
+    gradients.map(|gradients| gradients.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
 }
 
 fn text(svg: &mut String, x: f64, y: f64, anchor: &str, what: &str) {

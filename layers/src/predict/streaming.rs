@@ -1,9 +1,9 @@
-//! The passes over rows: to outputs, to what is predicted, to log-likelihoods.
+//! Streams the rows of an input through a model: to outputs, to predictions, to log-likelihoods.
 
 use std::ops::Range;
 
-use super::Rows;
-use super::rows::Fault;
+use super::RowBatches;
+use super::row_batches::OutputError;
 use crate::data::{Examples, Targets};
 use crate::engine::{Real, Tensor, Var};
 use crate::infer::vi::TrainError;
@@ -15,7 +15,7 @@ use crate::predictive::{Outputs, Predictive};
 use crate::samples::Samples;
 use crate::samples::ScalarOf;
 
-/// Bytes of outputs that are held at a time on the way to what is predicted.
+/// The most bytes of outputs held at a time while predicting.
 const OUTPUTS: usize = 1 << 26;
 
 /// The outputs of all draws.
@@ -25,10 +25,10 @@ pub(super) fn outputs<S: Samples, F: Forwards<S::Model> + Sync>(
     forward: &F,
     x: &Tensor<ScalarOf<S>>,
 ) -> Outputs<ScalarOf<S>> {
-    outputs_of_rows(&Rows::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
+    outputs_of_rows(&RowBatches::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
 }
 
-/// What `likelihood` predicts.
+/// The predictive distribution of `likelihood` for all rows.
 #[track_caller]
 pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<ScalarOf<S>>>(
     samples: &S,
@@ -39,7 +39,7 @@ pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Sc
     predict_in_parts(samples, forward, likelihood, x, OUTPUTS)
 }
 
-/// The same, with so many bytes of outputs at a time.
+/// [`predict`], with at most `bytes` bytes of outputs held at a time.
 #[track_caller]
 fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<ScalarOf<S>>>(
     samples: &S,
@@ -48,7 +48,7 @@ fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Scal
     x: &Tensor<ScalarOf<S>>,
     bytes: usize,
 ) -> L::Predictive {
-    let rows = Rows::new(samples, forward, x);
+    let rows = RowBatches::new(samples, forward, x);
     let each = rows.width().unwrap_or(0) * samples.count() * size_of::<ScalarOf<S>>();
     let part = if samples.in_one_batch() { x.rows() } else { (bytes / each.max(1)).max(rows.at_once()).min(x.rows()) };
     let predicted = (0..x.rows()).step_by(part).map(|from| {
@@ -60,12 +60,12 @@ fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Scal
 
 #[track_caller]
 fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
-    rows: &Rows<'_, S, F>,
+    rows: &RowBatches<'_, S, F>,
     range: Range<usize>,
     allows: impl Fn(&[ScalarOf<S>]) -> bool + Sync,
 ) -> Outputs<ScalarOf<S>> {
     type Group<T> = (Vec<usize>, Vec<T>);
-    let groups: Vec<Result<Group<ScalarOf<S>>, Fault>> = rows.map_groups(|tape, group| {
+    let groups: Vec<Result<Group<ScalarOf<S>>, OutputError>> = rows.map_groups(|tape, group| {
         let (mut axes, mut values) = (Vec::new(), Vec::new());
         rows.for_each(tape, group.clone(), range.clone(), |part, output| {
             let width = output.len() / part.len();
@@ -73,7 +73,7 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
                 axes = output.shape()[1..].to_vec();
                 values = vec![ScalarOf::<S>::ZERO; group.len() * range.len() * width];
             }
-            // What does not depend on the draw stands for all of them.
+            // An output that does not depend on the draw is repeated for all draws.
             let of_draws = output.value().chunks_exact((part.len() * width).max(1)).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let to = (draw * range.len() + part.start - range.start) * width;
@@ -90,32 +90,34 @@ fn outputs_of_rows<S: Samples, F: Forwards<S::Model> + Sync>(
             Ok((axes, values)) => {
                 if index == 0 {
                     shape.extend(axes);
-                    // Of one group, as of one row in a service, nothing is copied.
+                    // A single group, as for one row in a service, is not copied.
                     all = values;
                 } else {
                     all.extend(values);
                 }
             }
-            Err(fault) => fault.raise(),
+            Err(error) => error.raise(),
         }
     }
     Outputs::new(Tensor::new(shape, all))
 }
 
-/// Whether the outputs of these rows can be those of a model that works.
+/// Checks the outputs of these rows with `allows`.
 ///
 /// # Errors
-/// The first that cannot.
+/// The first row and draw that fails.
 fn check_values<T: Real>(
     output: Var<'_, T>,
     rows: &Range<usize>,
     group: &Range<usize>,
     allows: impl Fn(&[T]) -> bool,
-) -> Result<(), Fault> {
+) -> Result<(), OutputError> {
     let width = output.len() / rows.len();
     match output.value().chunks_exact(width.max(1)).position(|row| !allows(row)) {
         None => Ok(()),
-        Some(at) => Err(Fault::NotFinite { row: rows.start + at % rows.len(), draw: group.start + at / rows.len() }),
+        Some(at) => {
+            Err(OutputError::NotFinite { row: rows.start + at % rows.len(), draw: group.start + at / rows.len() })
+        }
     }
 }
 
@@ -133,17 +135,17 @@ where
     L: Likelihood<ScalarOf<S>>,
     L::Targets: Sync,
 {
-    let rows = Rows::new(samples, forward, data.inputs());
+    let rows = RowBatches::new(samples, forward, data.inputs());
     likelihood.check(&rows.axes(), data.targets()).map_err(TrainError::Targets)?;
     let groups = rows.map_groups(|tape, group| {
-        let mut held = data.targets().empty_like();
+        let mut targets = data.targets().empty_like();
         let mut nats = vec![0.0; group.len() * data.len()];
         let result = rows.for_each(tape, group.clone(), 0..data.len(), |part, output| {
             check_values(output, &part, &group, |row| likelihood.allows(row))?;
             let indices: Vec<usize> = part.clone().collect();
-            data.gather_targets(&indices, &mut held);
-            let each = likelihood.log_likelihood(output, &held);
-            check_terms::<L>(each.shape(), &held);
+            data.gather_targets(&indices, &mut targets);
+            let each = likelihood.log_likelihood(output, &targets);
+            check_terms::<L>(each.shape(), &targets);
             let of_draws = each.value().chunks_exact(each.len()).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let examples = of_draw.chunks_exact(each.len() / part.len());
@@ -158,7 +160,7 @@ where
     for group in groups {
         match group {
             Ok(group) => nats.extend(group),
-            Err(fault) => fault.raise(),
+            Err(error) => error.raise(),
         }
     }
     Ok(LogLikelihood::new(data.len(), nats))
@@ -171,7 +173,7 @@ mod tests {
     use crate::prelude::*;
 
     #[test]
-    fn parts_come_to_what_the_whole_does() {
+    fn predictions_in_parts_equal_the_prediction_of_all_rows() {
         let model = Dense::new(2, 3).initial_sd(4000.0);
         let x = Tensor::from_fn([1000, 2], |i| (i as f64).sin());
         let samples = model.posterior(Draws(3));
@@ -179,7 +181,10 @@ mod tests {
         let whole = parts(usize::MAX);
         assert_eq!(parts(1), whole);
         let labels: Vec<usize> = (0..1000).map(|i| i % 3).collect();
-        assert!(whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(), "no probability is tiny");
+        assert!(
+            whole.mean().contains(&0.0) && whole.nll(&labels).is_finite(),
+            "the test needs probabilities that underflow"
+        );
         let noise = Gaussian::new(0.5);
         let numbers = |bytes: usize| predict_in_parts(&samples, &Own, &noise, &x, bytes);
         assert_eq!(numbers(1), numbers(usize::MAX));

@@ -1,59 +1,59 @@
-//! Stopping where training no longer helps.
+//! Early stopping: the monitored quantity, the best epoch so far, and its parameters.
 
 use crate::engine::Order;
 use crate::engine::{Path, Real, Tensor};
 use crate::infer::vi::Epoch;
 use crate::model::Bayesian;
 
-/// A quantity that is watched from epoch to epoch.
+/// The quantity that early stopping monitors: [`Training::early_stopping`](crate::Training::early_stopping).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
-pub enum Watch {
-    /// [`Epoch::validation_nll`], which should fall.
+pub enum Monitor {
+    /// [`Epoch::validation_nll`]; lower is better.
     ValidationNll,
-    /// [`Epoch::elbo`], which should rise.
+    /// [`Epoch::elbo`]; higher is better.
     Elbo,
 }
 
-impl Watch {
-    /// The quantity, turned so that less is better. A NaN is worse than anything.
-    fn of(self, epoch: &Epoch) -> f64 {
+impl Monitor {
+    /// The quantity, with its sign such that lower is better. NaN counts as infinite.
+    fn loss(self, epoch: &Epoch) -> f64 {
         let value = match self {
-            Watch::ValidationNll => epoch.validation_nll.unwrap_or(f64::NAN),
-            Watch::Elbo => -epoch.elbo,
+            Monitor::ValidationNll => epoch.validation_nll.unwrap_or(f64::NAN),
+            Monitor::Elbo => -epoch.elbo,
         };
         if value.is_nan() { f64::INFINITY } else { value }
     }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct StopEarly {
-    pub(super) watch: Watch,
+pub(super) struct EarlyStopping {
+    pub(super) monitor: Monitor,
     pub(super) patience: usize,
 }
 
-/// The best epoch so far, and the parameters after it.
+/// The best epoch so far, with a copy of its parameters.
 pub(super) struct Best<T: Real> {
-    rule: StopEarly,
+    rule: EarlyStopping,
     value: f64,
     epoch: usize,
     parameters: Vec<Tensor<T>>,
 }
 
 impl<T: Real> Best<T> {
-    pub(super) fn new(rule: StopEarly) -> Self {
+    pub(super) fn new(rule: EarlyStopping) -> Self {
         Best { rule, value: f64::INFINITY, epoch: 0, parameters: Vec::new() }
     }
 
-    /// The best epoch's number, from 1.
+    /// The number of the best epoch, from 1.
     pub(super) fn epoch(&self) -> usize {
         self.epoch
     }
 
-    /// Looks at the epoch of this number, from 1; says whether patience is at its end.
-    pub(super) fn is_over<M: Bayesian<Scalar = T>>(&mut self, number: usize, epoch: &Epoch, model: &M) -> bool {
-        let value = self.rule.watch.of(epoch);
+    /// Records epoch `number` (from 1), and returns whether the patience is exhausted.
+    pub(super) fn is_exhausted<M: Bayesian<Scalar = T>>(&mut self, number: usize, epoch: &Epoch, model: &M) -> bool {
+        let value = self.rule.monitor.loss(epoch);
         if value < self.value || self.epoch == 0 {
             (self.value, self.epoch) = (value, number);
             let mut kept = self.parameters.iter_mut();
@@ -67,10 +67,10 @@ impl<T: Real> Best<T> {
         number - self.epoch >= self.rule.patience
     }
 
-    /// Gives `model` the parameters after its best epoch.
+    /// Restores the parameters of the best epoch.
     ///
     /// # Panics
-    /// If the model's two walks differ.
+    /// If the model's `visit` and `visit_mut` differ.
     #[track_caller]
     pub(super) fn restore<M: Bayesian<Scalar = T>>(self, model: &mut M) {
         Order::of(model).each_mut(model, |index, _, tensor| {

@@ -1,35 +1,35 @@
-//! Two gradients, compared.
+//! `TermGradients`: the gradients of NLL and KL compared, by norms, ratio and cosine.
 
-/// The gradients of the mean NLL and of KL/N by some parameters.
+/// The gradients of the mean NLL and of KL/N with respect to some parameters, compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Forces {
-    /// How many parameters.
+pub struct TermGradients {
+    /// The number of parameters.
     pub elements: usize,
     squares: [f64; 2],
     product: f64,
 }
 
-/// The term with the longer gradient.
+/// The term with the larger gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Winner {
+pub enum DominantTerm {
     /// The likelihood.
     Data,
     /// The divergence.
     Prior,
 }
 
-impl Forces {
-    /// Of these gradients, of equal length.
+impl TermGradients {
+    /// Compares two gradients of equal length.
     pub(super) fn of(nll: &[f64], kl: &[f64]) -> Self {
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum();
-        Forces { elements: nll.len(), squares: [product(nll, nll), product(kl, kl)], product: product(nll, kl) }
+        TermGradients { elements: nll.len(), squares: [product(nll, nll), product(kl, kl)], product: product(nll, kl) }
     }
 
-    /// With further parameters.
-    pub(super) fn and(self, other: Forces) -> Self {
+    /// The comparison over both sets of parameters.
+    pub(super) fn and(self, other: TermGradients) -> Self {
         let [nll, kl] = self.squares;
         let [other_nll, other_kl] = other.squares;
-        Forces {
+        TermGradients {
             elements: self.elements + other.elements,
             squares: [nll + other_nll, kl + other_kl],
             product: self.product + other.product,
@@ -46,19 +46,19 @@ impl Forces {
         self.squares[1].sqrt()
     }
 
-    /// How many times the NLL's gradient the divergence's is; NaN if both are zero.
+    /// The gradient ratio: the norm for KL/N over the norm for the NLL; NaN if both are zero.
     pub fn ratio(&self) -> f64 {
         self.kl() / self.nll()
     }
 
-    /// The cosine between the two: −1 where they pull against each other, NaN if one is zero.
+    /// The cosine between the two gradients: −1 if they are opposed, NaN if one is zero.
     pub fn cosine(&self) -> f64 {
         self.product / (self.nll() * self.kl())
     }
 
-    /// Which is longer; of equal ones the data's.
-    pub fn winner(&self) -> Winner {
-        if self.kl() > self.nll() { Winner::Prior } else { Winner::Data }
+    /// The term with the larger gradient, the likelihood on ties.
+    pub fn dominant(&self) -> DominantTerm {
+        if self.kl() > self.nll() { DominantTerm::Prior } else { DominantTerm::Data }
     }
 }
 
@@ -69,11 +69,14 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_whole() {
         let (nll, kl) = ([3.0, 0.0, -1.0, 2.0], [-4.0, 1.0, 0.0, 0.5]);
-        let whole = Forces::of(&nll, &kl);
-        let parts = Forces::of(&nll[..1], &kl[..1]).and(Forces::of(&nll[1..], &kl[1..]));
+        let whole = TermGradients::of(&nll, &kl);
+        let parts = TermGradients::of(&nll[..1], &kl[..1]).and(TermGradients::of(&nll[1..], &kl[1..]));
         assert_eq!(whole, parts);
         assert!((whole.nll() - 14f64.sqrt()).abs() < 1e-15 && (whole.kl() - 17.25f64.sqrt()).abs() < 1e-15);
         assert!((whole.cosine() + 11.0 / (14.0 * 17.25f64).sqrt()).abs() < 1e-15);
-        assert_eq!((whole.winner(), Forces::of(&[1.0], &[0.5]).winner()), (Winner::Prior, Winner::Data));
+        assert_eq!(
+            (whole.dominant(), TermGradients::of(&[1.0], &[0.5]).dominant()),
+            (DominantTerm::Prior, DominantTerm::Data)
+        );
     }
 }

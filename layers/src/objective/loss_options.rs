@@ -1,12 +1,11 @@
-//! How the two terms are joined, whatever the number of examples.
+//! The options of a loss that do not depend on N: KL weight, tempering, free nats, warm-up.
 
 use crate::engine::Real;
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
-use crate::scalar::accepted;
-use crate::scalar::try_held;
+use crate::scalar::{accepted, try_to_scalar};
 
-/// What is chosen of an [`Objective`](crate::Objective) before N is known.
+/// The options of an [`Objective`](crate::Objective) that do not depend on N.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LossOptions {
     pub(super) kl_weight: KlWeight,
@@ -21,14 +20,14 @@ impl LossOptions {
     }
 
     /// # Panics
-    /// If its number is not positive and finite.
+    /// If its factor is not positive and finite.
     #[track_caller]
     pub(crate) fn tempering(self, tempering: Tempering) -> Self {
         LossOptions { tempering: accepted(tempering.check()), ..self }
     }
 
     /// # Panics
-    /// If the number is negative or not finite.
+    /// If `nats` is negative or not finite.
     #[track_caller]
     pub(crate) fn free_nats(self, nats: f64) -> Self {
         assert!(nats >= 0.0 && nats.is_finite(), "Objective: free nats must be at least 0 and finite, got {nats}");
@@ -39,22 +38,22 @@ impl LossOptions {
         LossOptions { warm_up: Some(warm_up), ..self }
     }
 
-    /// Whether what the terms are multiplied with are numbers in `T` too.
+    /// Checks that the factors of the terms are finite and not zero in `T`.
     ///
     /// # Errors
-    /// If one is not.
+    /// The first that is zero or infinite.
     pub(crate) fn check_in<T: Real>(&self) -> Result<(), String> {
         let Factors { likelihood, divergence, .. } = self.tempering.factors();
         for factor in [likelihood, divergence] {
-            try_held::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
+            try_to_scalar::<T>(format_args!("Objective: {:?}: a factor", self.tempering), factor)?;
         }
-        try_held::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
+        try_to_scalar::<T>("Objective: a number of free nats", self.free_nats).map(|_| ())
     }
 
-    /// Whether a divergence's shares for an epoch of so many steps have a meaning.
+    /// Checks the divergence's weights in an epoch of `batches` steps.
     ///
     /// # Errors
-    /// If one of a function of one's own has not.
+    /// If a custom function returns a negative or non-finite weight.
     pub(crate) fn check_shares(&self, batches: usize) -> Result<(), String> {
         self.kl_weight.check(batches)
     }
@@ -66,7 +65,7 @@ impl LossOptions {
         }
     }
 
-    /// Whether the loss needs ln p(w) of the draw.
+    /// Whether the loss has ln p(w) of the draw as a term.
     pub(super) fn needs_log_prior(&self) -> bool {
         self.tempering.factors().log_prior != 0.0
     }

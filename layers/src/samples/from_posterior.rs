@@ -1,4 +1,4 @@
-//! Draws of a model's own posterior.
+//! `FromPosterior`: draws of a model's own posterior, made anew at each prediction.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::samples::Draws;
 use crate::sampling::Drawing;
 use crate::weights::Weights;
 
-/// Draws of a model's own posterior: [`posterior`](crate::PredictFromPosterior::posterior). Nothing is kept: each prediction draws the weights again, the
-/// same ones.
+/// Draws of a model's own posterior, made by [`posterior`](crate::PredictFromPosterior::posterior). They are not kept
+/// in memory: each prediction draws the same weights again.
 pub struct FromPosterior<'m, M> {
     model: &'m M,
     draws: Draws,

@@ -1,15 +1,15 @@
-//! The rows of a table of probabilities, checked once for all metrics.
+//! Checks of probability tables that all metrics share, confidence, and the mean over draws.
 
 use crate::engine::Real;
 
-/// How far a row's sum may be from 1: many times what `f32` rounding leaves behind, far less than
-/// what logits or a transposed table show.
+/// The tolerance of a row's sum: many times the rounding of `f32`, and far less than the error of logits or a
+/// transposed table.
 const SUM_TOLERANCE: f64 = 1e-3;
 
 /// The probability of each row's most probable class: (N, C) to N.
 ///
 /// # Panics
-/// If `probabilities` are not whole rows of `classes`, or a row is no distribution.
+/// If `probabilities` are not whole rows of `classes`, or a row is not a distribution.
 #[track_caller]
 pub fn confidence<T: Real>(probabilities: &[T], classes: usize) -> Vec<f64> {
     check_rows("confidence", probabilities, classes);
@@ -19,7 +19,7 @@ pub fn confidence<T: Real>(probabilities: &[T], classes: usize) -> Vec<f64> {
 /// The predictive distribution: the mean over S posterior draws, (S, N, C) to (N, C).
 ///
 /// # Panics
-/// If `probabilities` are not `draws` tables of whole rows, or a row is no distribution.
+/// If `probabilities` are not `draws` tables of whole rows, or a row is not a distribution.
 #[track_caller]
 pub fn mean_of_draws<T: Real>(probabilities: &[T], draws: usize, classes: usize) -> Vec<f64> {
     let size = check_draws("mean_of_draws", probabilities, draws, classes);
@@ -53,7 +53,7 @@ pub(super) fn labelled<'a, T: Real>(
     probabilities.chunks_exact(classes).zip(labels.iter().copied())
 }
 
-/// Panics unless there is one label a row, each of them a class, and each row is a distribution.
+/// Panics unless there is one label per row, each label is in range, and each row is a distribution.
 #[track_caller]
 pub(super) fn check_labelled<T: Real>(metric: &str, probabilities: &[T], classes: usize, labels: &[usize]) {
     let rows = check_rows(metric, probabilities, classes);
@@ -61,41 +61,45 @@ pub(super) fn check_labelled<T: Real>(metric: &str, probabilities: &[T], classes
     for (row, &label) in labels.iter().enumerate() {
         assert!(
             label < classes,
-            "{metric}: label {label} of row {row} is none of the {classes} classes, 0 to {}",
+            "{metric}: label {label} of row {row} (from 0) is out of range for {classes} classes, 0 to {}",
             classes - 1
         );
     }
 }
 
-/// Panics unless these are `draws` tables of distributions; the size of one table.
+/// Panics unless these are `draws` equal tables of distributions. Returns the size of one table.
 #[track_caller]
 pub(super) fn check_draws<T: Real>(metric: &str, probabilities: &[T], draws: usize, classes: usize) -> usize {
     let rows = check_rows(metric, probabilities, classes);
     assert!(
         draws > 0 && rows.is_multiple_of(draws),
-        "{metric}: {rows} rows of {classes} probabilities cannot be shared among {draws} draws"
+        "{metric}: {rows} rows of {classes} probabilities cannot be divided into {draws} draws"
     );
     rows / draws * classes
 }
 
-/// Panics unless these are whole rows, at least one, and each a distribution; their number.
+/// Panics unless these are whole rows, at least one, each a distribution. Returns the number of rows.
 #[track_caller]
 pub(super) fn check_rows<T: Real>(metric: &str, probabilities: &[T], classes: usize) -> usize {
     assert!(classes > 0, "{metric}: a distribution over 0 classes");
     assert!(!probabilities.is_empty(), "{metric}: no examples");
     assert!(
         probabilities.len().is_multiple_of(classes),
-        "{metric}: {} probabilities are no whole rows of {classes} classes",
+        "{metric}: {} probabilities are not whole rows of {classes} classes",
         probabilities.len()
     );
     for (row, values) in probabilities.chunks_exact(classes).enumerate() {
         let sum: f64 = values.iter().map(|p| p.to_f64()).sum();
-        let distribution = (sum - 1.0).abs() <= SUM_TOLERANCE && values.iter().all(|p| *p >= T::ZERO);
+        // Written so that NaN fails too.
+        let sums_to_one = (sum - 1.0).abs() <= SUM_TOLERANCE;
+        let shown = &values[..values.len().min(10)];
         assert!(
-            distribution,
-            "{metric}: row {row} is no distribution over {classes} classes (sum {sum}): {:?}",
-            &values[..values.len().min(10)]
+            sums_to_one,
+            "{metric}: row {row} (from 0) does not sum to 1 (sum {sum}): {shown:?}; pass probabilities over {classes} \
+             classes, not logits"
         );
+        let has_negative = values.iter().any(|p| *p < T::ZERO);
+        assert!(!has_negative, "{metric}: row {row} (from 0) has a negative probability: {shown:?}");
     }
     probabilities.len() / classes
 }
@@ -118,43 +122,43 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "nll: 5 probabilities are no whole rows of 2 classes")]
-    fn half_a_row_is_refused() {
+    #[should_panic(expected = "nll: 5 probabilities are not whole rows of 2 classes")]
+    fn an_incomplete_row_is_refused() {
         check_rows("nll", &[0.5; 5], 2);
     }
 
     #[test]
     #[should_panic(expected = "nll: 3 rows of 2 probabilities, but 4 labels")]
-    fn a_label_too_many_is_refused() {
+    fn an_extra_label_is_refused() {
         check_labelled("nll", &[0.5; 6], 2, &[0; 4]);
     }
 
     #[test]
-    #[should_panic(expected = "nll: label 2 of row 1 is none of the 2 classes, 0 to 1")]
-    fn a_label_that_is_no_class_is_refused() {
+    #[should_panic(expected = "nll: label 2 of row 1 (from 0) is out of range for 2 classes, 0 to 1")]
+    fn a_label_out_of_range_is_refused() {
         check_labelled("nll", &[0.5; 4], 2, &[0, 2]);
     }
 
     #[test]
-    #[should_panic(expected = "row 1 is no distribution over 2 classes (sum 5): [2.0, 3.0]")]
+    #[should_panic(expected = "row 1 (from 0) does not sum to 1 (sum 5): [2.0, 3.0]")]
     fn logits_are_refused() {
         check_rows("nll", &[0.5, 0.5, 2.0, 3.0], 2);
     }
 
     #[test]
-    #[should_panic(expected = "row 0 is no distribution")]
+    #[should_panic(expected = "row 0 (from 0) does not sum to 1 (sum NaN)")]
     fn a_nan_is_refused() {
         check_rows("nll", &[f32::NAN, 0.5], 2);
     }
 
     #[test]
-    #[should_panic(expected = "row 0 is no distribution")]
+    #[should_panic(expected = "row 0 (from 0) has a negative probability")]
     fn a_negative_probability_is_refused() {
         check_rows("nll", &[1.5, -0.5], 2);
     }
 
     #[test]
-    #[should_panic(expected = "mean_of_draws: 4 rows of 2 probabilities cannot be shared among 3")]
+    #[should_panic(expected = "mean_of_draws: 4 rows of 2 probabilities cannot be divided into 3 draws")]
     fn draws_of_unequal_size_are_refused() {
         mean_of_draws(&[0.5; 8], 3, 2);
     }

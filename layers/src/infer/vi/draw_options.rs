@@ -1,23 +1,23 @@
-//! How training draws the weights.
+//! Options of the draws in training: estimators, number of draws, antithetic pairs, path derivative.
 
 use crate::engine::{Key, Real};
 use crate::sampling::{Drawing, Estimators};
 
-/// What is chosen for the draws of every step.
+/// How every training step draws the weights.
 #[derive(Clone, Debug)]
-pub(super) struct Draw {
+pub(super) struct DrawOptions {
     pub(super) estimators: Estimators,
     pub(super) draws: usize,
     pub(super) antithetic: bool,
     pub(super) path_derivative: bool,
 }
 
-impl Draw {
+impl DrawOptions {
     pub(super) fn new() -> Self {
-        Draw { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
+        DrawOptions { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
     }
 
-    /// A step's draw.
+    /// The [`Drawing`] of a step, with noise from `key`.
     pub(super) fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
         let drawing = if self.estimators.has_names() {
             Drawing::new(key).estimators(&self.estimators)

@@ -1,4 +1,4 @@
-//! Outputs that are sampled in place of weights.
+//! `SampledOutputs`: prediction by local reparameterisation, which samples outputs instead of weights.
 
 use std::fmt;
 use std::ops::Deref;
@@ -13,20 +13,21 @@ use crate::samples::Draws;
 use crate::sampling::{Drawing, Estimator};
 use crate::weights::Moments;
 
-/// Draws that are made on a tape at once.
+/// Draws made on a tape at once.
 const AT_ONCE: usize = 64;
 
-/// Predictions in which the outputs of linear maps are sampled in place of their weights (local reparameterisation: Kingma,
-/// Salimans and Welling 2015, eq. 6), so that the weights' means and variances, which are kept, serve all draws in one pass.
+/// Prediction by local reparameterisation (Kingma, Salimans and Welling 2015, eq. 6): the outputs of linear maps are
+/// sampled instead of their weights. The weights' means and variances are computed once and serve all draws in one
+/// pass.
 ///
-/// For each row by itself it is exact, where weights are normal and each is used once: an output is then normal, with the mean
-/// and the variance that it is sampled with. *Rows no longer share weights*: what depends on several of them, such as the
-/// probability that two rows have the same class, is not that of the posterior. Over positions (a convolution, a dense layer
-/// over time) it is the published approximation, which treats positions as independent. A row's noise goes by its place among
-/// the rows of a prediction, so its answer varies with the place, within Monte Carlo error.
+/// For each row by itself it is exact if the weights are normal and each is used once: an output is then normal with
+/// exactly this mean and variance. *Rows do not share weights*: anything that depends on several rows, such as the
+/// probability that two rows have the same class, is not that of the posterior. Over positions (a convolution, a dense
+/// layer over time) it is the published approximation, which treats positions as independent. A row's noise depends on
+/// its index in the prediction, so its result varies with the index, within Monte Carlo error.
 ///
-/// `M` is how the model is held, as in [`KeptDraws`](crate::KeptDraws). It does not compile for a model with a posterior whose
-/// elements depend on each other.
+/// `M` is a pointer to the model, as in [`KeptDraws`](crate::KeptDraws). It does not compile for a model with a
+/// posterior whose elements are dependent.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -46,7 +47,7 @@ impl<M: Deref<Target: Bayesian + Sized>> SampledOutputs<M>
 where
     Local: Suits<M::Target>,
 {
-    /// With so many draws of the outputs.
+    /// Computes the weights' means and variances, for `draws` draws of the outputs.
     pub fn new(model: M, draws: Draws) -> Self {
         let moments = {
             let tape = Tape::inference();
@@ -76,7 +77,7 @@ impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for SampledOutput
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize, first: usize) -> DrawOf<'t, Self> {
         check_index(index, self.draws.count());
         let draws = AT_ONCE.min(self.draws.count() - index);
-        // Rows that are predicted later have noise of their own.
+        // Each batch of rows has its own noise.
         let key = self.draws.key(index).index(first);
         let drawing = Drawing::new(key).estimator(Estimator::Local).draws(draws);
         self.model.draw(tape, drawing.without_kl().moments(&self.moments))
@@ -101,7 +102,7 @@ impl<M: Deref<Target: Parameters>> fmt::Debug for SampledOutputs<M> {
     }
 }
 
-/// The means and variances of the weights of a draw.
+/// The means and variances of the weights, by name.
 fn moments<'t, T: Real>(net: &impl Drawn<'t, T>) -> Moments<T> {
     let mut entries = Vec::new();
     net.walk(&Path::ROOT, &mut |path, weight| {
