@@ -92,18 +92,19 @@ pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
 };
 pub use elbo_macros::bayesian;
+pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Report, Schedule, TrainError, Training, Watch};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
-pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
+pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
     Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle, Variance,
+    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};

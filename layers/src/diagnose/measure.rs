@@ -4,13 +4,13 @@ use super::spread::{Learned, Spread, median};
 use super::{Diagnose, Diagnosis, Forces, Parameter};
 use crate::data::Examples;
 use crate::engine::{Gradients, Path, Real, Role, Tape, Var};
+use crate::estimator::Variance;
+use crate::estimator::Weight;
 use crate::infer::batch::Batch;
 use crate::likelihood::Likelihood;
 use crate::model::Layer;
-use crate::model::Weight;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Drawn};
-use crate::posterior::Variance;
 use crate::scalar_sum::Terms;
 
 pub(super) fn measure<T, M, L>(

@@ -19,9 +19,9 @@ mod scaled_normal;
 mod spike_and_slab;
 
 use crate::engine::{Path, Var};
+use crate::estimator::Weight;
 use crate::hidden::{Known, Nats};
 use crate::model::SameAs;
-use crate::model::Weight;
 use crate::posterior::Posterior;
 use crate::prior::{Given, Prior};
 use crate::properties::Verdict;
@@ -79,7 +79,7 @@ pub trait Divergence<P: Prior>: Posterior {
     where
         Self: Sized,
     {
-        T::weight(crate::model::weight::weight(self, Given::fixed(prior), T::cx(cx)))
+        T::weight(crate::model::pair::weight(self, Given::fixed(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that is part of the model and drawn, for generated code.
@@ -88,7 +88,7 @@ pub trait Divergence<P: Prior>: Posterior {
     where
         Self: Sized,
     {
-        T::weight(crate::model::weight::weight(self, T::given(prior), T::cx(cx)))
+        T::weight(crate::model::pair::weight(self, T::given(prior), T::cx(cx)))
     }
 
     /// Draws a field under a prior that an expression made, for generated code.
@@ -104,7 +104,7 @@ pub trait Divergence<P: Prior>: Posterior {
     /// The divergence of a field, for generated code.
     #[doc(hidden)]
     fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
-        crate::model::weight::check_at(self, path);
+        crate::model::pair::check_at(self, path);
         f(path, self.kl(prior));
     }
 

@@ -1,7 +1,9 @@
-//! The estimators: how a linear map uses a weight that is not sampled as a whole.
+//! A random weight in a draw, and the estimators: how a linear map uses a weight that is not sampled as a whole.
 
 mod flip;
 mod output;
+mod variance;
+mod weight;
 
 use crate::engine::Operand;
 use crate::engine::{Real, Var};
@@ -9,6 +11,9 @@ use crate::sampling::Cx;
 pub(crate) use flip::Grid;
 use flip::flip;
 use output::sample_output;
+pub use variance::Variance;
+pub use weight::Weight;
+pub(crate) use weight::{Source, Used};
 
 /// A linear map of an input, by a weight, with a bias added if there is one.
 pub(crate) trait Map<'t, T: Real>: Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T> {}

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
+use crate::estimator::Weight;
 use crate::model::SameAs;
 use crate::model::Suits;
-use crate::model::Weight;
 use crate::properties::{ClosedForm, Verdict};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;

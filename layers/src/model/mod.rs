@@ -6,10 +6,10 @@ mod compatibility;
 mod containers;
 pub(crate) mod forward_by;
 mod layer;
+pub(crate) mod pair;
 pub(crate) mod parts;
 mod point;
 mod same_scalar;
-pub(crate) mod weight;
 mod weights;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
@@ -17,4 +17,3 @@ pub use buffer::{Buffer, Saved};
 pub use compatibility::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutput, Suits};
 pub use layer::{Forward, Layer, LayerAt};
 pub(crate) use same_scalar::SameAs;
-pub use weight::Weight;

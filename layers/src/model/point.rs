@@ -1,7 +1,8 @@
 //! A certain weight as a part of a model.
 
 use crate::engine::{Path, Real, Var};
-use crate::model::{Bayesian, Drawn, Weight};
+use crate::estimator::Weight;
+use crate::model::{Bayesian, Drawn};
 use crate::posterior::Point;
 use crate::properties::Yes;
 use crate::sampling::Cx;

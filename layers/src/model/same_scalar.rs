@@ -1,7 +1,7 @@
 //! Checks at compile time that all parts of a model share one scalar type.
 
 use crate::engine::Real;
-use crate::model::Weight;
+use crate::estimator::Weight;
 use crate::prior::Given;
 use crate::sampling::Cx;
 

@@ -3,8 +3,9 @@
 use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::estimator::Variance;
 use crate::fused;
-use crate::posterior::{Density, Posterior, Variance, constructed_means, log_density_of_noise, same_shape};
+use crate::posterior::{Density, Posterior, constructed_means, log_density_of_noise, same_shape};
 use crate::prior::Prior;
 use crate::properties::Yes;
 use crate::sampling::Cx;

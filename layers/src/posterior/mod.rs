@@ -30,6 +30,7 @@ pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
 use crate::engine::{Parameters, Real, Tape, Var};
+use crate::estimator::Variance;
 use crate::prior::Prior;
 use crate::properties::Verdict;
 use crate::sampling::Cx;
@@ -84,17 +85,6 @@ pub trait Posterior: Parameters + 'static {
         let _ = cx;
         None
     }
-}
-
-/// What is known of the variances of a weight's elements.
-#[derive(Clone, Copy, Debug)]
-pub enum Variance<'t, T: Real = f32> {
-    /// The weight is certain.
-    Zero,
-    /// The elements are independent, with these variances.
-    Independent(Var<'t, T>),
-    /// The elements depend on each other, or their variances have no simple form.
-    Joint,
 }
 
 /// A posterior whose density is known at its own samples.

@@ -82,7 +82,7 @@ impl<Q: Divergence<P> + Send + Sync, P: Prior> Own<Q::Scalar> for HierarchicalNo
 
     fn draw<'t>(&'t self, cx: Cx<'t, Q::Scalar>) -> OwnDraw<'t, Q::Scalar> {
         self.check();
-        OwnDraw::Random(crate::model::weight::weight(&self.sd, Given::fixed(&self.prior), cx))
+        OwnDraw::Random(crate::model::pair::weight(&self.sd, Given::fixed(&self.prior), cx))
     }
 
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {

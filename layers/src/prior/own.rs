@@ -5,8 +5,8 @@ use std::ops::Deref;
 
 use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
+use crate::estimator::Weight;
 use crate::model::Drawn;
-use crate::model::Weight;
 use crate::prior::{MonteCarlo, Prior};
 use crate::sampling::Cx;
 
