@@ -3,7 +3,7 @@
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -53,7 +53,7 @@ fn ratio(away: f64, sd: f64) -> f64 {
 #[derive(Clone, Copy)]
 struct FromLaplace(Laplace);
 
-impl Summand<2> for FromLaplace {
+impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace";
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! The mean-field normal under the log-uniform prior: variational dropout.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -40,7 +40,7 @@ fn ln_alpha<S: Simd>(mean: f64, rho: f64) -> f64 {
     2.0 * (Math::log_softplus::<S>(rho) - Math::ln::<S>(mean.abs()))
 }
 
-impl Summand<2> for Fit {
+impl ElementwiseTerm<2> for Fit {
     const NAME: &'static str = "divergence from LogUniform";
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! The mean-field Cauchy posterior under a Cauchy prior.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -37,7 +37,7 @@ impl FromCauchy {
     }
 }
 
-impl Summand<2> for FromCauchy {
+impl ElementwiseTerm<2> for FromCauchy {
     const NAME: &'static str = "divergence of a Cauchy from Cauchy";
 
     #[inline(always)]

@@ -3,7 +3,7 @@
 use std::f64::consts::FRAC_PI_2;
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -50,7 +50,7 @@ fn ratio(away: f64, scale: f64) -> f64 {
     if away == 0.0 { 0.0 } else { ratio }
 }
 
-impl Summand<2> for FromLaplace {
+impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence of a Laplace from Laplace";
 
     #[inline(always)]
@@ -79,7 +79,7 @@ impl Summand<2> for FromLaplace {
 #[derive(Clone, Copy)]
 struct FromNormal(Normal);
 
-impl Summand<2> for FromNormal {
+impl ElementwiseTerm<2> for FromNormal {
     const NAME: &'static str = "divergence of a Laplace from Normal";
 
     #[inline(always)]

@@ -1,5 +1,6 @@
 //! The divergence of any posterior with a density from any prior, estimated.
 
+use crate::distribution::elementwise::{ElementwiseTerm, WithDensity};
 use crate::divergence::Divergence;
 use crate::engine::Var;
 use crate::posterior::Density;
@@ -40,6 +41,22 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
         cx: Cx<'t, Q::Scalar>,
     ) -> Option<Sampled<'t, Q::Scalar>> {
         // A path derivative holds q's parameters constant, which no fused pass does.
-        if cx.is_path_derivative() { None } else { self.sample_with_log_ratio(&prior.0, cx) }
+        if cx.is_path_derivative() {
+            return None;
+        }
+        prior.prior().0.elementwise::<Q::Scalar, _>(self.shape(), SampleWithLogRatio { posterior: self, cx }).flatten()
+    }
+}
+
+struct SampleWithLogRatio<'t, Q: Density> {
+    posterior: &'t Q,
+    cx: Cx<'t, Q::Scalar>,
+}
+
+impl<'t, Q: Density> WithDensity<'t> for SampleWithLogRatio<'t, Q> {
+    type Output = Option<Sampled<'t, Q::Scalar>>;
+
+    fn with<F: ElementwiseTerm<1> + 't>(self, log_prior: F) -> Self::Output {
+        self.posterior.sample_with_log_ratio(log_prior, self.cx)
     }
 }

@@ -1,7 +1,7 @@
 //! The mean-field normal under a normal prior with a mean and a standard deviation for every element.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -30,7 +30,7 @@ impl<T: Real> Divergence<Normals> for MeanField<T> {
 #[derive(Clone, Copy)]
 struct Each<'t>(&'t Normals);
 
-impl Summand<2> for Each<'_> {
+impl ElementwiseTerm<2> for Each<'_> {
     const NAME: &'static str = "divergence from Normals";
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! The mean-field normal under a normal prior whose scale is learned, or drawn from a posterior of its own.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
@@ -98,7 +98,7 @@ fn scaled<S: Simd>(mean: f64, rho: f64, ln_sd: f64) -> [f64; 3] {
     [Math::exp::<S>(Math::log_softplus::<S>(rho) - ln_sd), mean * inverse_sd, inverse_sd]
 }
 
-impl Summand<2> for Scaled {
+impl ElementwiseTerm<2> for Scaled {
     const NAME: &'static str = "divergence from a normal of learned scale";
 
     #[inline(always)]

@@ -29,9 +29,9 @@ pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
+use crate::distribution::elementwise::ElementwiseTerm;
 use crate::engine::{Parameters, Real, Tape, Var};
 use crate::estimator::Variance;
-use crate::prior::Prior;
 use crate::properties::Verdict;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
@@ -97,18 +97,19 @@ pub trait Density: Posterior {
     /// [`Cx::density_param`], to the parameters.
     fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
 
-    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the pair has one.
+    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the family has one for a prior whose log-density is
+    /// a sum of one function of each element.
     #[doc(hidden)]
-    fn sample_with_log_ratio<'t, P: Prior>(
+    fn sample_with_log_ratio<'t, F: ElementwiseTerm<1> + 't>(
         &'t self,
-        prior: &P,
+        log_prior: F,
         cx: Cx<'t, Self::Scalar>,
     ) -> Option<Sampled<'t, Self::Scalar>> {
-        let _ = (prior, cx);
+        let _ = (log_prior, cx);
         None
     }
 
-    /// The same of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
+    /// [`log_density`](Density::log_density) of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
     /// better: (w − μ)/σ has lost the digits that σ has below those of μ, where the noise is known to all of its own. Its
     /// gradients are those of [`log_density`](Density::log_density) and the sample together.
     fn log_density_of_sample<'t>(

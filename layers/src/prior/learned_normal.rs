@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, sum};
 use crate::distribution::log_scale::inverse_softplus;
 use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
@@ -108,7 +108,7 @@ impl<T: Real> Own<T> for LearnedNormal<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled;
 
-impl Summand<1> for Scaled {
+impl ElementwiseTerm<1> for Scaled {
     const NAME: &'static str = "log-density of a normal of learned scale";
 
     #[inline(always)]
@@ -137,7 +137,7 @@ impl Summand<1> for Scaled {
 #[derive(Clone, Copy)]
 struct LnSoftplus;
 
-impl Summand<1> for LnSoftplus {
+impl ElementwiseTerm<1> for LnSoftplus {
     const NAME: &'static str = "ln softplus";
 
     #[inline(always)]

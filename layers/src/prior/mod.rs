@@ -35,12 +35,11 @@ pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
+use crate::distribution::elementwise::WithDensity;
 use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::hidden::Nats;
-use crate::posterior::MeanField;
 use crate::sampling::Cx;
-use crate::sampling::Sampled;
 
 /// A distribution over the elements of a weight. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///
@@ -62,10 +61,11 @@ pub trait Prior: Send + Sync + 'static {
         self.log_density(w)
     }
 
-    /// A sample of `q` and its log-density less this one's there, in one pass over memory, where there is one.
+    /// Gives `visitor` ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`,
+    /// where it is one.
     #[doc(hidden)]
-    fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        let _ = (q, cx);
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        let _ = (shape, visitor);
         None
     }
 

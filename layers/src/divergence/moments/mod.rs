@@ -7,7 +7,7 @@
 mod families;
 mod forms;
 
-use crate::distribution::elementwise::{Summand, sum, total};
+use crate::distribution::elementwise::{ElementwiseTerm, sum, total};
 use crate::divergence::Divergence;
 use crate::engine::Key;
 use crate::engine::{Real, Tape, Var};
@@ -43,7 +43,7 @@ trait KnownMoments: Posterior {
 /// Σ f(mean, sd) − ln volume, on the tape.
 fn kl_on<'t, Q: KnownMoments>(
     q: &'t Q,
-    f: impl Summand<2> + 't,
+    f: impl ElementwiseTerm<2> + 't,
     shared: Option<Var<'t, Q::Scalar>>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Var<'t, Q::Scalar> {
@@ -53,7 +53,7 @@ fn kl_on<'t, Q: KnownMoments>(
 }
 
 /// The same in double precision.
-fn kl(q: &impl KnownMoments, f: impl Summand<2>, shared: f64) -> f64 {
+fn kl(q: &impl KnownMoments, f: impl ElementwiseTerm<2>, shared: f64) -> f64 {
     check(q);
     let (q, tape) = (q.double(), Tape::inference());
     let cx = Cx::new(&tape, Key::new(0), Mode::Mean);
