@@ -10,7 +10,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, Laplace};
+use crate::prior::Laplace;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -23,7 +23,7 @@ impl<T: Real> Divergence<Laplace> for MeanField<T> {
         mean_field::kl(self, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Laplace, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(self, FromLaplace(*prior), None, cx)
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, LogUniform};
+use crate::prior::LogUniform;
 use crate::properties::Approximate;
 use crate::sampling::Cx;
 
@@ -22,7 +22,7 @@ impl<T: Real> Divergence<LogUniform> for MeanField<T> {
         mean_field::kl(self, Fit(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, LogUniform, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t LogUniform, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(self, Fit(*prior), None, cx)
     }
 }

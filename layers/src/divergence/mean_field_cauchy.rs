@@ -8,7 +8,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldCauchy;
-use crate::prior::{Cauchy, Given};
+use crate::prior::Cauchy;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -21,7 +21,7 @@ impl<T: Real> Divergence<Cauchy> for MeanFieldCauchy<T> {
         mean_field::kl(&self.parameters, FromCauchy(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Cauchy, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Cauchy, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromCauchy(*prior), None, cx)
     }
 }

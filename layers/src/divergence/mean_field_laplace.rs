@@ -10,7 +10,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldLaplace;
-use crate::prior::{Given, Laplace, Normal};
+use crate::prior::{Laplace, Normal};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -22,7 +22,7 @@ impl<T: Real> Divergence<Laplace> for MeanFieldLaplace<T> {
         mean_field::kl(&self.parameters, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Laplace, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromLaplace(*prior), None, cx)
     }
 }
@@ -35,7 +35,7 @@ impl<T: Real> Divergence<Normal> for MeanFieldLaplace<T> {
         mean_field::kl(&self.parameters, FromNormal(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromNormal(*prior), None, cx)
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, Normals};
+use crate::prior::Normals;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -21,9 +21,9 @@ impl<T: Real> Divergence<Normals> for MeanField<T> {
         mean_field::kl(self, Each(prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normals, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         prior.check(self.mean.shape());
-        mean_field::kl_on(self, Each(prior.prior()), None, cx)
+        mean_field::kl_on(self, Each(prior), None, cx)
     }
 }
 

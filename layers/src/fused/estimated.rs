@@ -185,9 +185,9 @@ mod tests {
     }
 
     #[bayesian]
-    struct Single<P: Prior, T: Real>
+    struct Single<P: PriorFor<T>, T: Real>
     where
-        MeanField<T>: Divergence<P>,
+        MeanField<T>: Divergence<P, Scalar = T>,
     {
         #[prior(self.prior)]
         weight: MeanField<T>,
@@ -205,9 +205,9 @@ mod tests {
     }
 
     /// The weight, the estimate, and the gradients of a function of both.
-    fn evaluate<T: Real, P: Prior>(prior: P, case: Case) -> Vec<f64>
+    fn evaluate<T: Real, P: PriorFor<T>>(prior: P, case: Case) -> Vec<f64>
     where
-        MeanField<T>: Divergence<P>,
+        MeanField<T>: Divergence<P, Scalar = T>,
     {
         let Case { len, mean, least_rho, path_derivative } = case;
         let mean = Tensor::from_fn([len], |i| mean + 0.3 * (1.7 * i as f64).sin());

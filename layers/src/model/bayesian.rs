@@ -38,8 +38,7 @@ pub trait Bayesian: Parameters + 'static {
     /// Draws every field.
     fn draw_in<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Self::Draw<'t>;
 
-    /// Calls `f` with the KL divergence of every random weight below `path`, in nats; NaN where it
-    /// has no closed form.
+    /// Calls `f` with the KL divergence of every random weight below `path` that has a closed form, in nats.
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
 
     /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one

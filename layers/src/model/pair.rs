@@ -7,15 +7,15 @@ use crate::engine::{Path, Real, Tensor, Var};
 use crate::estimator::{Source, Used, Variance, Weight};
 use crate::model::Drawn;
 use crate::posterior::Posterior;
-use crate::prior::{Given, Prior};
+use crate::prior::{PriorFor, log_density};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Space, Weights};
 
 /// A field of a draw, in the tape's arena: what was asked of it is kept, so that a weight is sampled
 /// once and its divergence is the same before and after the forward.
-struct Pair<'t, Q: Divergence<P>, P: Prior> {
+struct Pair<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     posterior: &'t Q,
-    prior: Given<'t, P, Q::Scalar>,
+    prior: P::Drawn<'t>,
     cx: Cx<'t, Q::Scalar>,
     value: OnceCell<Var<'t, Q::Scalar>>,
     kl: OnceCell<Var<'t, Q::Scalar>>,
@@ -28,7 +28,7 @@ struct Pair<'t, Q: Divergence<P>, P: Prior> {
     log_jacobian: Option<Var<'t, Q::Scalar>>,
 }
 
-impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
+impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     fn cx(&self) -> Cx<'t, Q::Scalar> {
         self.cx
     }
@@ -72,7 +72,7 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
     }
 
     fn log_prior(&self) -> Var<'t, Q::Scalar> {
-        *self.log_prior.get_or_init(|| self.prior.log_density(*self.value()))
+        *self.log_prior.get_or_init(|| log_density(self.prior, *self.value()))
     }
 
     fn mean(&self) -> Var<'t, Q::Scalar> {
@@ -127,7 +127,7 @@ impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
 }
 
 /// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
-impl<'t, Q: Divergence<P>, P: Prior> Pair<'t, Q, P> {
+impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Pair<'t, Q, P> {
     /// A value that `method` gave, on the draw's tape and of the weight's shape.
     fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
         let shape = self.posterior.shape();
@@ -174,9 +174,9 @@ pub(crate) fn check_at<Q: Posterior + ?Sized>(posterior: &Q, path: &Path<'_>) {
 }
 
 /// Draws a field.
-pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
+pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     posterior: &'t Q,
-    prior: Given<'t, P, Q::Scalar>,
+    prior: P::Drawn<'t>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Weight<'t, Q::Scalar> {
     check_at(posterior, &cx.path());

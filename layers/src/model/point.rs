@@ -14,7 +14,7 @@ impl<T: Real> Bayesian for Point<T> {
     type Allows = Yes;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
-        cx.own_param(&self.0)
+        cx.certain_param(&self.0)
     }
 
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}

@@ -5,7 +5,7 @@ use crate::prelude::*;
 /// The bias of a layer that may have none: as an `Option` in a field `bias`, it is the parameter `bias`.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Bias<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Bias<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// One number for every output.
     #[name("")]
     #[prior(self.prior)]

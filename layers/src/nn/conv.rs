@@ -18,7 +18,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Of shape (outputs, channels / groups, kernel ..).
     #[prior(self.prior)]
     pub weight: Q,
@@ -40,7 +40,7 @@ pub type Conv2d<Q = MeanField, P = Normal> = Conv<2, Q, P>;
 pub type Conv3d<Q = MeanField, P = Normal> = Conv<3, Q, P>;
 
 #[bayesian]
-impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Conv<D, Q, P> {
     /// The layer's output.
     ///
     /// # Panics
@@ -59,9 +59,9 @@ impl<const D: usize> Conv<D> {
     }
 }
 
-impl<const D: usize, T: Real, P: Prior> Conv<D, MeanField<T>, P>
+impl<const D: usize, T: Real, P: PriorFor<T>> Conv<D, MeanField<T>, P>
 where
-    MeanField<T>: Divergence<P>,
+    MeanField<T>: Divergence<P, Scalar = T>,
 {
     /// The same means, with this standard deviation of every weight to begin with, in place of
     /// [`INITIAL_SD`](crate::INITIAL_SD).
@@ -76,7 +76,7 @@ where
     }
 }
 
-impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Conv<D, Q, P> {
     /// A layer of any posterior family, whose weights `weight` makes of their shapes, under any prior.
     #[track_caller]
     pub fn of(channels: usize, outputs: usize, kernel: [usize; D], weight: impl Fn(&[usize]) -> Q, prior: P) -> Self {
@@ -86,7 +86,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
     }
 
     /// The same layer under another prior.
-    pub fn prior<R: Prior + Clone>(self, prior: R) -> Conv<D, Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar> + Clone>(self, prior: R) -> Conv<D, Q, R>
     where
         Q: Divergence<R>,
     {
@@ -95,7 +95,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
     }
 }
 
-impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Conv<D, Q, P> {
     /// The same layer without a bias.
     pub fn without_bias(self) -> Self {
         Conv { bias: None, ..self }

@@ -6,7 +6,7 @@ use crate::prelude::*;
 /// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Dense<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// W, of shape (outputs, inputs).
     #[prior(self.prior)]
     pub weight: Q,
@@ -18,7 +18,7 @@ pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     /// The layer's output.
     ///
     /// # Panics
@@ -45,9 +45,9 @@ impl<T: Real> Dense<MeanField<T>> {
     }
 }
 
-impl<T: Real, P: Prior> Dense<MeanField<T>, P>
+impl<T: Real, P: PriorFor<T>> Dense<MeanField<T>, P>
 where
-    MeanField<T>: Divergence<P>,
+    MeanField<T>: Divergence<P, Scalar = T>,
 {
     /// The same means, with this standard deviation of every weight to begin with, in place of
     /// [`INITIAL_SD`](crate::INITIAL_SD).
@@ -61,7 +61,7 @@ where
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first the weight
     /// of shape (outputs, inputs), then the bias of shape (outputs).
     ///
@@ -76,7 +76,7 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
     }
 
     /// The same layer under another prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Dense<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Dense<Q, R>
     where
         Q: Divergence<R>,
     {

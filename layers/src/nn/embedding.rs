@@ -19,7 +19,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Embedding<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Of shape (entries, features).
     #[prior(self.prior)]
     pub table: Q,
@@ -28,7 +28,7 @@ pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
     /// The rows whose numbers are in `x`: (..) to (.., features). So a table stands before other layers, over data that is
     /// a tensor as theirs is.
     ///
@@ -68,7 +68,7 @@ impl Embedding {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
     /// A table of any posterior family under any prior: `posterior` makes a random weight of the shape (entries, features).
     #[track_caller]
     pub fn of(entries: usize, features: usize, posterior: impl FnOnce(Shape) -> Q, prior: P) -> Self {
@@ -76,7 +76,7 @@ impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
     }
 
     /// The same table under another prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Embedding<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Embedding<Q, R>
     where
         Q: Divergence<R>,
     {

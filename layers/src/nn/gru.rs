@@ -23,7 +23,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Gru<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// From the inputs, of shape (3 · hidden, inputs): gates r, z, n.
     #[prior(self.prior)]
     pub weight_ih: Q,
@@ -47,7 +47,7 @@ pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Gru<Q, P> {
     /// The outputs of all steps, from an output of zeros.
     ///
     /// # Panics
@@ -78,7 +78,7 @@ impl Gru {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Gru<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first those of the
     /// inputs and of the last output, then their biases.
     #[track_caller]
@@ -96,7 +96,7 @@ impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
     }
 
     /// The same layer under another prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Gru<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Gru<Q, R>
     where
         Q: Divergence<R>,
     {

@@ -23,7 +23,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Lstm<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Lstm<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// From the inputs, of shape (4 · hidden, inputs): gates i, f, g, o.
     #[prior(self.prior)]
     pub weight_ih: Q,
@@ -47,7 +47,7 @@ pub struct Lstm<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Lstm<Q, P> {
     /// The outputs of all steps, from an output and a cell of zeros.
     ///
     /// # Panics
@@ -78,7 +78,7 @@ impl Lstm {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Lstm<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight of a shape, first those of the
     /// inputs and of the last output, then their biases.
     #[track_caller]
@@ -96,7 +96,7 @@ impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
     }
 
     /// The same layer under another prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Lstm<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Lstm<Q, R>
     where
         Q: Divergence<R>,
     {

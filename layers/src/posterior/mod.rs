@@ -1,5 +1,6 @@
 //! Posterior families: distributions over a weight that are learned.
 
+mod double;
 mod full_covariance;
 mod log_normal;
 mod low_rank;
@@ -13,6 +14,7 @@ mod spike_and_slab;
 mod start;
 mod triangle;
 
+pub(crate) use double::Double;
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;
 pub use low_rank::LowRank;
@@ -23,7 +25,6 @@ pub use mean_field_laplace::MeanFieldLaplace;
 pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
-pub(crate) use spike_and_slab::sigmoid;
 use start::{constructed_loadings, constructed_means};
 pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 pub(crate) use triangle::OnTape;

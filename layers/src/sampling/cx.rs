@@ -141,9 +141,9 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// A parameter that does not belong to a random weight: on the tape, to be learned; or as a constant, where weights are given
-    /// and gradients are with respect to these.
-    pub(crate) fn own_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
+    /// A parameter that is learned and certain, such as a [`Point`](crate::Point) or a prior's hyperparameter: on the tape,
+    /// to be learned; or as a constant, where weights are given and gradients are with respect to these.
+    pub fn certain_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
             Mode::At { .. } => self.tape.input(parameter),
             _ => self.tape.param(parameter),

@@ -104,7 +104,7 @@ fn certain_weights_that_were_chosen_stay() {
 /// A layer of certain weights trains from its start, whose biases are zero, under every prior with a pole there.
 #[test]
 fn certain_weights_start_under_a_prior_with_a_pole_at_zero() {
-    fn trains<T: Real, P: Prior + Send>(prior: P)
+    fn trains<T: Real, P: PriorFor<T>>(prior: P)
     where
         Point<T>: Divergence<P, Scalar = T>,
     {

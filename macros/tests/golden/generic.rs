@@ -36,27 +36,20 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
-            weight: <Q as ::elbo::Divergence<
+            weight: <Q as ::elbo::hidden::Field<
                 P,
             >>::weight(&self.weight, &self.prior, (cx).at("weight")),
-            bias: <Q as ::elbo::Divergence<
-                ::elbo::MonteCarlo<P>,
-            >>::weight(
-                &self.bias,
-                ::elbo::MonteCarlo::of(&self.prior),
-                (cx).at("offset"),
-            ),
+            bias: <Q as ::elbo::hidden::EstimatedField<
+                P,
+            >>::estimated_weight(&self.bias, &self.prior, (cx).at("offset")),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <Q as ::elbo::Divergence<
+        <Q as ::elbo::hidden::Field<
             P,
         >>::term(&self.weight, &self.prior, &path.at("weight"), f);
-        <Q as ::elbo::Divergence<
-            ::elbo::MonteCarlo<P>,
-        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.prior), &path.at("offset"), f);
     }
 }
 #[automatically_derived]

@@ -1,7 +1,7 @@
 //! Closed-form divergences of this crate's pairs. A pair may be declared where the prior is this crate's, whose ever the
 //! posterior is, and the other way round.
 
-use bayes::{Cx, Divergence, Given, MeanField, Normal, Real, Tape, Var, Yes};
+use bayes::{Cx, Divergence, MeanField, Normal, Real, Tape, Var, Yes};
 
 use crate::prior::count;
 use crate::{Gumbel, Isotropic};
@@ -31,7 +31,7 @@ impl<T: Real> Divergence<Gumbel> for Isotropic<T> {
         from_gumbel(tape.input(&mean), tape.input(&log_sd), *prior).item()
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Gumbel, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Gumbel, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_gumbel(cx.tape().param(&self.mean), cx.tape().param(&self.log_sd), *prior)
     }
 }
@@ -44,7 +44,7 @@ impl<T: Real> Divergence<Normal> for Isotropic<T> {
         from_normal(tape.input(&mean), tape.input(&log_sd), *prior).item()
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_normal(cx.tape().param(&self.mean), cx.tape().param(&self.log_sd), *prior)
     }
 }
@@ -57,7 +57,7 @@ impl<T: Real> Divergence<Gumbel> for MeanField<T> {
         from_gumbel(tape.input(&mean), tape.input(&rho).softplus().ln(), *prior).item()
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Gumbel, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Gumbel, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_gumbel(cx.tape().param(&self.mean), cx.tape().param(&self.rho).softplus().ln(), *prior)
     }
 }

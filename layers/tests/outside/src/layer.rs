@@ -7,7 +7,7 @@ use crate::{Isotropic, LogCosh};
 /// ln cosh of an affine map: (.., inputs) to (.., outputs), with any posterior family and any prior.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Smooth<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Smooth<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// W, of shape (outputs, inputs).
     #[prior(self.prior)]
     pub weight: Q,
@@ -15,12 +15,11 @@ pub struct Smooth<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     #[prior(self.prior)]
     pub bias: Q,
     /// The prior of both.
-    #[skip]
     pub prior: P,
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Smooth<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Smooth<Q, P> {
     /// The layer's output.
     ///
     /// # Panics

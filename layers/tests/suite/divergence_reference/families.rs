@@ -25,7 +25,7 @@ where
 }
 
 /// The mean-field Laplace, its scale given as `q_scale`.
-pub(crate) fn laplace<T: Real, P: Prior>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
+pub(crate) fn laplace<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
 where
     MeanFieldLaplace<T>: Divergence<P, Scalar = T>,
 {

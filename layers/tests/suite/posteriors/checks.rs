@@ -9,7 +9,7 @@ use elbo::{Density, FixedNoise};
 /// A weight on its own, of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
-pub struct One<Q: Divergence<P>, P: Prior> {
+pub struct One<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     pub weight: Q,
     pub prior: P,
@@ -31,7 +31,7 @@ pub fn combined<'t>(w: Var<'t, f64>) -> Var<'t, f64> {
 }
 
 /// Samples, one behind the other.
-pub fn samples<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) -> Vec<f64> {
+pub fn samples<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(model: &One<Q, P>) -> Vec<f64> {
     let tape = Tape::inference();
     let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(DRAWS));
     net.weight.value().to_vec()
@@ -46,7 +46,7 @@ pub fn assert_mean(values: impl Iterator<Item = f64> + Clone, expected: f64, wha
 }
 
 /// Samples have this mean and this covariance.
-pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &One<Q, P>,
     mean: impl Fn(usize) -> f64,
     covariance: impl Fn(usize, usize) -> f64,
@@ -68,7 +68,7 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
 
 /// Outputs x wᵀ of a weight of shape (outputs, inputs) by this estimator have the mean and the variance that elements
 /// without correlation give them.
-pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &One<Q, P>,
     estimator: Estimator,
     mean: impl Fn(usize) -> f64,
@@ -94,7 +94,7 @@ pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
 pub fn check_divergence<Q, P>(model: &One<Q, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let estimated = One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
     let tape = Tape::inference();
@@ -109,7 +109,7 @@ pub fn check_closed_form<Q, P, R>(double: &One<Q, P>, single: &One<R, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
     R: Divergence<P, Scalar = f32, Exact = elbo::Yes>,
-    P: Prior,
+    P: PriorFor<f64> + PriorFor<f32>,
 {
     let tape = Tape::new();
     let (on_tape, exact) = (double.draw(&tape, Key::new(1)).kl().nats(), double.kl());
@@ -120,7 +120,7 @@ where
 }
 
 /// Gradients of sample and divergence agree with differences, with the noise given and with a key's.
-pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &mut One<Q, P>,
     noise: FixedNoise<f64>,
     tolerance: f64,
@@ -145,7 +145,7 @@ pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
 pub fn check_density_gradients<Q, P>(model: &One<Q, P>, tolerance: f64)
 where
     Q: Divergence<P, Scalar = f64> + Density + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let mut estimated =
         One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
@@ -155,7 +155,7 @@ where
 
 /// Several draws at once are the draws one by one, bit for bit, and their gradients the mean of these draws'; of an
 /// antithetic pair the second is another draw than the first.
-pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) {
+pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(model: &One<Q, P>) {
     const AT_ONCE: usize = 3;
     fn loss<'t>(weight: Var<'t, f64>, kl: elbo::Kl<'t, f64>) -> Var<'t, f64> {
         combined(weight.tanh()) + kl.var().unwrap() * 0.3
@@ -196,7 +196,7 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 pub fn check_extremes<Q, P>(model: &One<Q, P>, sd: f64)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     for rho in [-1e4, -100.0, 0.0, 1e4] {
         for mean in [0.0, 1e4, -1e4] {
