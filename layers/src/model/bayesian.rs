@@ -250,7 +250,7 @@ pub trait Drawn<'t, T: Real> {
     }
 
     /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
-    /// differentiable: through the weights by reparameterisation, and to the priors' own parameters.
+    /// differentiable: through the weights by reparameterisation, and to the priors' hyperparameters.
     ///
     /// Of a model [at](Bayesian::at) given weights it is the prior's part of their log joint density. A weight whose
     /// outputs are sampled ([`Estimator::Local`](crate::Estimator::Local)) has no value in the forward; ln p is then that of

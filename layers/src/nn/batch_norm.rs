@@ -1,10 +1,12 @@
 //! Normalisation over a batch.
 
-use crate::engine::Running;
+use crate::engine::{Real, Running, Tensor, Var};
+use crate::model::Buffer;
 use crate::nn::norm::affine;
 use crate::nn::{Bare, EPS};
-use crate::prelude::*;
+use crate::posterior::Point;
 use crate::properties::No;
+use elbo_macros::bayesian;
 
 /// That examples of a batch influence each other, and that it is this layer's doing.
 type Coupled<T> = Bare<T, No<BatchNorm<T>>>;

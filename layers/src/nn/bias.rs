@@ -1,6 +1,9 @@
 //! What a layer adds, if it adds anything.
 
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// The bias of a layer that may have none: as an `Option` in a field `bias`, it is the parameter `bias`.
 #[bayesian]

@@ -1,8 +1,11 @@
 //! Convolutions over one, two and three spatial axes.
 
-use crate::engine::Convolution;
+use crate::divergence::Divergence;
+use crate::engine::{Convolution, Real, Var};
 use crate::nn::Bias;
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A convolution over `D` spatial axes: (examples, channels, space ..) to (examples, outputs, space ..), with any posterior
 /// family and any prior.

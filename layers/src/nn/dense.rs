@@ -1,7 +1,10 @@
 //! The fully connected layer.
 
-use crate::engine::Shape;
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::engine::{Real, Shape, Var};
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.
 #[bayesian]

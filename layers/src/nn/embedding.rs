@@ -1,8 +1,10 @@
 //! Looking up rows of a table.
 
-use crate::engine::Indices;
-use crate::engine::Shape;
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::engine::{Indices, Real, Shape, Var};
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A table of random vectors, looked up by number: whole numbers (..) to (.., features), with any posterior family and any
 /// prior. The divergence is that of the whole table, whichever rows are looked up.

@@ -1,9 +1,11 @@
 //! The gated recurrent unit.
 
-use crate::engine::Recurrent;
-use crate::engine::Shape;
+use crate::divergence::Divergence;
+use crate::engine::{Recurrent, Shape, Var};
 use crate::nn::state::{outputs_of_gates, rest};
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A gated recurrent unit over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
 /// family and any prior. See [`Var::gru`](crate::engine::Var::gru) for the equations; the gates stand in PyTorch's order.

@@ -1,8 +1,9 @@
 //! Normalisation within each example: group and layer normalisation.
 
-use crate::engine::Shape;
+use crate::engine::{Real, Shape, Tensor, Var};
 use crate::nn::EPS;
-use crate::prelude::*;
+use crate::posterior::Point;
+use elbo_macros::bayesian;
 
 /// Group normalisation of (examples, channels, ..): each example's channels in groups, each with mean 0 and variance 1, and
 /// then a scale and a shift of every channel (Wu and He 2018, "Group Normalization"). Examples stay independent.

@@ -1,9 +1,11 @@
 //! The plain recurrent network.
 
-use crate::engine::Recurrent;
-use crate::engine::Shape;
+use crate::divergence::Divergence;
+use crate::engine::{Recurrent, Shape, Var};
 use crate::nn::state::rest;
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A plain recurrent network over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
 /// family and any prior. See [`Var::rnn`](crate::engine::Var::rnn) for the equations.

@@ -15,7 +15,7 @@ use crate::engine::{Name, Visitor, VisitorMut};
 use crate::engine::{Parameters, Path, Real, Role, Tensor};
 
 /// One tensor for each random weight of a model, by the weight's name (`hidden.0.weight`), in the order of the model's
-/// fields; those of a prior's own parameter come before the weights under it.
+/// fields; a prior's random hyperparameters come before the weights under it.
 ///
 /// A random weight is a field with a prior: also a [`Point`](crate::Point) with one. What has no prior, a `Point` without
 /// one or a [`Buffer`](crate::Buffer), belongs to the model and is not here.

@@ -51,7 +51,7 @@ impl<Q: Divergence<P, Exact: ClosedForm>, P: PriorFor<Q::Scalar>> Model<Q, P> {
 /// ln p(w) and its derivative.
 fn log_density<T: Real, P: PriorFor<T>>(w: f64, prior: P) -> (f64, f64)
 where
-    Point<T>: Divergence<P, Scalar = T>,
+    Point<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     let model = Model { weight: Point(scalar::<T>(w)), prior };
     let ([without_tape, on_tape], [slope]) = model.divergence([""]);
@@ -61,7 +61,7 @@ where
 
 fn check_log_density<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>) -> P)
 where
-    Point<T>: Divergence<P, Scalar = T>,
+    Point<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for i in 0..case.elements() {
         let (value, slope) = log_density::<T, P>(case.input("x", i), prior(case));
@@ -73,7 +73,7 @@ where
 /// The mean-field normal, its standard deviation given as `q_scale`.
 fn check_normal<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
 where
-    MeanField<T>: Divergence<P, Scalar = T>,
+    MeanField<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for i in 0..case.elements() {
         let rho = inverse_softplus::<T>(case.input("q_scale", i));
