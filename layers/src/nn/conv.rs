@@ -28,7 +28,7 @@ pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: PriorFor<Q::Sca
     /// One number for every output, or nothing.
     pub bias: Option<Bias<Q, P>>,
     /// The prior of the weight; the bias has its own, which begins as the same. What they learn, such as the scale of a
-    /// [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
+    /// [`LearnedNormal`](struct@crate::LearnedNormal), is learned with the layer.
     pub prior: P,
     /// Stride, padding, dilation and groups.
     #[skip]

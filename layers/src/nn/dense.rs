@@ -16,7 +16,7 @@ pub struct Dense<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> 
     /// b, of shape (outputs).
     #[prior(self.prior)]
     pub bias: Q,
-    /// The prior of both. What it learns, such as the scale of a [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
+    /// The prior of both. What it learns, such as the scale of a [`LearnedNormal`](struct@crate::LearnedNormal), is learned with the layer.
     pub prior: P,
 }
 

@@ -11,8 +11,9 @@ use elbo_macros::bayesian;
 /// family and any prior. See [`Var::rnn`](crate::engine::Var::rnn) for the equations.
 ///
 /// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017): every step has the same. So
-/// under [`Estimator::Flipout`] an example has one perturbation for all of its steps, and [`Estimator::Local`] is refused for
-/// `weight_hh`, which is used in every step: sample that weight, by name.
+/// under [`Estimator::Flipout`](crate::Estimator::Flipout) an example has one perturbation for all of its steps, and
+/// [`Estimator::Local`](crate::Estimator::Local) is refused for `weight_hh`, which is used in every step: sample that
+/// weight, by name.
 ///
 /// ```
 /// use elbo::nn::Rnn;

@@ -31,9 +31,9 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Smooth<Q, P> {
     }
 }
 
-impl<T: Real, P: Prior> Smooth<Isotropic<T>, P>
+impl<T: Real, P: PriorFor<T>> Smooth<Isotropic<T>, P>
 where
-    Isotropic<T>: Divergence<P>,
+    Isotropic<T>: Divergence<P, Scalar = T>,
 {
     /// A layer in which every standard deviation is 0.1 to begin with.
     #[track_caller]
