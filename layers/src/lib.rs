@@ -147,8 +147,8 @@ struct Readme;
 pub mod hidden {
     pub use elbo_macros::Bayesian;
 
+    pub use crate::divergence::{Known, Nats};
     use crate::engine::{Visitor, VisitorMut};
-    pub use crate::model::field::{EstimatedField, Field, Known, Nats};
     pub use crate::model::parts::{Closed, Estimated, Part, Random, Verdicts};
     use crate::{Parameters, Path, Weight};
 

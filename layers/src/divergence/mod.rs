@@ -1,6 +1,7 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
 mod away;
+mod field;
 mod full_covariance;
 mod laplace;
 mod learned_normal;
@@ -14,15 +15,19 @@ mod moments;
 mod monte_carlo;
 mod normal;
 mod normals;
+pub(crate) mod pair;
 mod point;
 mod radial;
 mod spike_and_slab;
 
-use crate::engine::{Key, Tape, Var};
+use crate::engine::{Key, Path, Tape, Var};
+use crate::estimator::Weight;
 use crate::posterior::{Double, Posterior, check};
-use crate::prior::PriorFor;
+use crate::prior::{Estimate, FixedPrior, PriorFor, SameAs};
 use crate::properties::{ClosedForm, Verdict};
 use crate::sampling::{Cx, Mode, Sampled};
+use field::KlOf;
+pub use field::{Known, Nats};
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
 /// summed over the elements of the weight.
@@ -74,6 +79,69 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
         None
+    }
+
+    /// Draws a field under a prior that is a field too and no part of the model, for generated code.
+    #[doc(hidden)]
+    fn weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized,
+        P: FixedPrior,
+    {
+        let cx = T::cx(cx);
+        T::weight(pair::weight(self, prior.draw_in(cx), cx))
+    }
+
+    /// The same where the divergence is to be estimated.
+    #[doc(hidden)]
+    fn estimated_weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized,
+        P: Estimate<Self::Scalar, Prior: FixedPrior>,
+    {
+        let cx = T::cx(cx);
+        T::weight(pair::weight::<Self, P>(self, P::estimate(prior.draw_in(cx)), cx))
+    }
+
+    /// Draws a field under a prior that is part of the model and drawn, for generated code.
+    #[doc(hidden)]
+    fn weight_given<'t, T: SameAs<Self::Scalar>>(
+        &'t self,
+        prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
+        cx: Cx<'t, T>,
+    ) -> Weight<'t, T>
+    where
+        Self: Sized,
+    {
+        T::weight(pair::weight::<Self, P>(self, prior, T::cx(cx)))
+    }
+
+    /// Draws a field under a prior that an expression made, for generated code.
+    #[doc(hidden)]
+    fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized,
+        P: FixedPrior + Copy,
+    {
+        self.weight(cx.tape().alloc(prior), cx)
+    }
+
+    /// The divergence of a field, where it has a closed form, for generated code.
+    #[doc(hidden)]
+    fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
+        pair::check_at(self, path);
+        if let Some(nats) = Self::Exact::if_closed(KlOf { posterior: self, prior }) {
+            f(path, nats);
+        }
+    }
+
+    /// The divergence of a field whose verdict the macro could not read off the prior's expression.
+    #[doc(hidden)]
+    fn closed_term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>)
+    where
+        Self::Exact: Known,
+    {
+        self.term(prior, path, f);
     }
 }
 

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
-use crate::model::SameAs;
 use crate::model::Suits;
+use crate::prior::SameAs;
 use crate::properties::{ClosedForm, Verdict};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;
@@ -270,6 +270,12 @@ pub trait Drawn<'t, T: Real> {
         let mut total = Terms::new();
         self.walk(&Path::ROOT, &mut |_, weight| total.add(weight.log_prior_var()));
         LogPrior(total.var())
+    }
+}
+
+impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        f(path, *self);
     }
 }
 

@@ -1,11 +1,9 @@
 //! A normal prior whose standard deviation has a posterior of its own.
 
-use crate::divergence::Divergence;
+use crate::divergence::{Divergence, pair};
 use crate::engine::{Parameters, Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
-use crate::model::field::Field;
-use crate::model::pair;
 use crate::posterior::Posterior;
 use crate::prior::{DrawnPrior, FixedPrior, LearnedNormal, LearnedNormalDraw, PriorFor};
 use crate::properties::No;

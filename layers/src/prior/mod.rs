@@ -12,6 +12,7 @@ mod log_uniform;
 mod monte_carlo;
 mod normal;
 mod normals;
+mod same_scalar;
 mod scale_mixture;
 mod spike_and_slab;
 mod student_t;
@@ -27,6 +28,7 @@ pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
 pub use normals::{Normals, PerElement};
+pub(crate) use same_scalar::SameAs;
 pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
@@ -165,6 +167,7 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
 }
 
 /// Nothing is learned and nothing is drawn.
+#[diagnostic::do_not_recommend]
 impl<T: Real, P: Prior> PriorFor<T> for P {
     type Drawn<'t> = &'t P;
 
@@ -192,9 +195,27 @@ impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
 )]
 pub trait FixedPrior {}
 
+#[diagnostic::do_not_recommend]
 impl<P: Prior> FixedPrior for P {}
 
 impl<P: FixedPrior> FixedPrior for MonteCarlo<P> {}
+
+/// A prior from which divergences are estimated, in terms of the prior itself.
+pub trait Estimate<T: Real>: PriorFor<T> {
+    /// The prior itself.
+    type Prior: PriorFor<T>;
+
+    /// The same in a draw.
+    fn estimate<'t>(prior: <Self::Prior as PriorFor<T>>::Drawn<'t>) -> Self::Drawn<'t>;
+}
+
+impl<T: Real, P: PriorFor<T>> Estimate<T> for MonteCarlo<P> {
+    type Prior = P;
+
+    fn estimate<'t>(prior: P::Drawn<'t>) -> MonteCarlo<P::Drawn<'t>> {
+        MonteCarlo(prior)
+    }
+}
 
 /// ln p(w), as the prior gives it.
 ///

@@ -153,15 +153,12 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     let k = names::placed(&model.root, span);
     match field.role() {
         Role::Weight { .. } => {
-            let pair = super::prior::field(model, field);
-            let (pair, weight) = match (given::of(model, field), super::prior::drawn(model, field)) {
-                (Some(prior), _) => (pair, quote_spanned!(span=> weight_given(#place, #prior, #cx))),
-                (None, Drawn::Borrowed(prior)) => (pair, quote_spanned!(span=> weight(#place, #prior, #cx))),
-                (None, Drawn::Estimated(prior)) => {
-                    let pair = super::prior::estimated_pair(model, field);
-                    (pair, quote_spanned!(span=> estimated_weight(#place, #prior, #cx)))
-                }
-                (None, Drawn::Owned(prior)) => (pair, quote_spanned!(span=> weight_of(#place, #prior, #cx))),
+            let pair = super::prior::pair(model, field);
+            let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
+                (Some(prior), _) => quote_spanned!(span=> weight_given(#place, #prior, #cx)),
+                (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
+                (None, Drawn::Estimated(prior)) => quote_spanned!(span=> estimated_weight(#place, #prior, #cx)),
+                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)
         }

@@ -76,7 +76,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
                     PriorType::Unknown => quote_spanned!(span=> closed_term(#place, #prior, #path, #f)),
                     _ => quote_spanned!(span=> term(#place, #prior, #path, #f)),
                 };
-                Some(names::qualified(&field.ty, &prior::field(model, field), method))
+                Some(names::qualified(&field.ty, &prior::pair(model, field), method))
             }
         }
     })

@@ -94,35 +94,19 @@ fn is_place(prior: &Expr) -> bool {
 /// of it, because the verdict is read off the same type.
 pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
     let k = names::placed(&model.root, field.span());
-    of_pair(model, field, &quote_spanned!(field.span()=> #k::Divergence))
-}
-
-/// The trait of a weight's posterior as a field under its prior.
-pub(crate) fn field(model: &Model, field: &Field) -> TokenStream {
-    let k = names::placed(&model.root, field.span());
-    of_pair(model, field, &quote_spanned!(field.span()=> #k::hidden::Field))
-}
-
-fn of_pair(model: &Model, field: &Field, name: &TokenStream) -> TokenStream {
     let prior = match of(model, field) {
         PriorType::Field(ty) | PriorType::Written(ty) => ty,
+        PriorType::Estimated | PriorType::Unknown if is_estimated_place(field) => {
+            quote_spanned!(field.span()=> #k::MonteCarlo<_>)
+        }
         PriorType::Estimated | PriorType::Unknown => quote_spanned!(field.span()=> _),
     };
-    quote_spanned!(field.span()=> #name<#prior>)
+    quote_spanned!(field.span()=> #k::Divergence<#prior>)
 }
 
-/// The trait of a weight's posterior as a field whose divergence from its prior, a place, is estimated.
-pub(crate) fn estimated_pair(model: &Model, field: &Field) -> TokenStream {
-    let k = names::placed(&model.root, field.span());
-    let prior = match field.role() {
-        Role::Weight { prior, .. } => of_expression(model, prior),
-        _ => PriorType::Unknown,
-    };
-    let prior = match prior {
-        PriorType::Field(ty) | PriorType::Written(ty) => ty,
-        PriorType::Estimated | PriorType::Unknown => quote_spanned!(field.span()=> _),
-    };
-    quote_spanned!(field.span()=> #k::hidden::EstimatedField<#prior>)
+/// Whether the prior is a place under `#[kl(monte_carlo)]`.
+fn is_estimated_place(field: &Field) -> bool {
+    matches!(field.role(), Role::Weight { prior, monte_carlo: true } if is_place(prior))
 }
 
 /// The type of the prior of a weight.

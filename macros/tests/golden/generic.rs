@@ -36,18 +36,18 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
-            weight: <Q as ::elbo::hidden::Field<
+            weight: <Q as ::elbo::Divergence<
                 P,
             >>::weight(&self.weight, &self.prior, (cx).at("weight")),
-            bias: <Q as ::elbo::hidden::EstimatedField<
-                P,
+            bias: <Q as ::elbo::Divergence<
+                ::elbo::MonteCarlo<P>,
             >>::estimated_weight(&self.bias, &self.prior, (cx).at("offset")),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <Q as ::elbo::hidden::Field<
+        <Q as ::elbo::Divergence<
             P,
         >>::term(&self.weight, &self.prior, &path.at("weight"), f);
     }

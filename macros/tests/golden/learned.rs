@@ -64,10 +64,10 @@ where
             <MeanField as ::elbo::Parameters>::Scalar,
         >>::draw_in(&self.scale, (cx).at("scale"));
         LearnedDraw {
-            weight: <MeanField as ::elbo::hidden::Field<
+            weight: <MeanField as ::elbo::Divergence<
                 P,
             >>::weight_given(&self.weight, given_scale, (cx).at("weight")),
-            bias: <MeanField as ::elbo::hidden::Field<
+            bias: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
             >>::weight_given(
                 &self.bias,
@@ -82,7 +82,7 @@ where
         <P as ::elbo::PriorFor<
             <MeanField as ::elbo::Parameters>::Scalar,
         >>::each_kl(&self.scale, &path.at("scale"), f);
-        <MeanField as ::elbo::hidden::Field<
+        <MeanField as ::elbo::Divergence<
             P,
         >>::term(&self.weight, &self.scale, &path.at("weight"), f);
     }

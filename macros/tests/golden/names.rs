@@ -51,7 +51,7 @@ impl ::elbo::Bayesian for Odd {
     );
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         OddDraw {
-            path: <MeanField as ::elbo::hidden::Field<
+            path: <MeanField as ::elbo::Divergence<
                 _,
             >>::weight_of(&self.path, path(1.0), (cx).at("kernel")),
             cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, (cx).at("cx")),
@@ -65,7 +65,7 @@ impl ::elbo::Bayesian for Odd {
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <MeanField as ::elbo::hidden::Field<
+        <MeanField as ::elbo::Divergence<
             _,
         >>::closed_term(&self.path, &path(1.0), &path.at("kernel"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.cx, &path.at("cx"), f);

@@ -52,20 +52,20 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     type Allows = ((MeanField, MeanField), (MeanField, Point));
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         PriorsDraw {
-            computed: <MeanField as ::elbo::hidden::Field<
+            computed: <MeanField as ::elbo::Divergence<
                 _,
             >>::weight_of(&self.computed, standard(), (cx).at("computed")),
-            wrapped: <MeanField as ::elbo::hidden::Field<
+            wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
             >>::weight_of(&self.wrapped, MonteCarlo(self.own), (cx).at("wrapped")),
-            estimated: <MeanField as ::elbo::hidden::Field<
+            estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
             >>::weight_of(
                 &self.estimated,
                 ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
                 (cx).at("estimated"),
             ),
-            literal: <Point as ::elbo::hidden::Field<
+            literal: <Point as ::elbo::Divergence<
                 priors::Normal,
             >>::weight_of(
                 &self.literal,
@@ -80,13 +80,13 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <MeanField as ::elbo::hidden::Field<
+        <MeanField as ::elbo::Divergence<
             _,
         >>::closed_term(&self.computed, &standard(), &path.at("computed"), f);
-        <MeanField as ::elbo::hidden::Field<
+        <MeanField as ::elbo::Divergence<
             MonteCarlo<P>,
         >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
-        <Point as ::elbo::hidden::Field<
+        <Point as ::elbo::Divergence<
             priors::Normal,
         >>::term(
             &self.literal,

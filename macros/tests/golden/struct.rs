@@ -34,7 +34,7 @@ impl ::elbo::Bayesian for Scaled {
     type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
-            scale: <MeanField as ::elbo::hidden::Field<
+            scale: <MeanField as ::elbo::Divergence<
                 Normal,
             >>::weight_of(&self.scale, Normal(1.0, 0.1), (cx).at("scale")),
             layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, (cx).at("layer")),
@@ -42,7 +42,7 @@ impl ::elbo::Bayesian for Scaled {
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <MeanField as ::elbo::hidden::Field<
+        <MeanField as ::elbo::Divergence<
             Normal,
         >>::term(&self.scale, &Normal(1.0, 0.1), &path.at("scale"), f);
         <Dense as ::elbo::Bayesian>::each_kl(&self.layer, &path.at("layer"), f);

@@ -53,7 +53,7 @@ where
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),
             <MeanField<
                 T,
-            > as ::elbo::hidden::Field<
+            > as ::elbo::Divergence<
                 Normal,
             >>::weight(&self.1, &self.2, (cx).index(1usize)),
             &self.2,
@@ -64,9 +64,7 @@ where
         <[M; N] as ::elbo::Bayesian>::each_kl(&self.0, &path.index(0usize), f);
         <MeanField<
             T,
-        > as ::elbo::hidden::Field<
-            Normal,
-        >>::term(&self.1, &self.2, &path.index(1usize), f);
+        > as ::elbo::Divergence<Normal>>::term(&self.1, &self.2, &path.index(1usize), f);
     }
 }
 #[automatically_derived]

@@ -5,7 +5,6 @@ use std::cell::{Cell, OnceCell};
 use crate::divergence::Divergence;
 use crate::engine::{Path, Real, Tensor, Var};
 use crate::estimator::{Source, Used, Variance, Weight};
-use crate::model::Drawn;
 use crate::posterior::Posterior;
 use crate::prior::{PriorFor, log_density};
 use crate::sampling::{Cx, Estimator, Mode};
@@ -226,10 +225,4 @@ fn given<'t, T: Real>(weights: &'t Weights<T>, used: &Cell<usize>, shape: &[usiz
     );
     used.set(used.get() + 1);
     &entry.tensor
-}
-
-impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
-    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
-        f(path, *self);
-    }
 }

@@ -2,7 +2,6 @@
 
 use crate::engine::Real;
 use crate::estimator::Weight;
-use crate::prior::PriorFor;
 use crate::sampling::Cx;
 
 /// Implemented for every number type and itself. In the bound of a method that takes the number type of the model from
@@ -17,11 +16,6 @@ pub trait SameAs<S: Real>: Real {
     /// What a part is drawn with.
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, S>;
 
-    /// The prior of a weight, drawn.
-    fn prior<'t, P: PriorFor<Self> + PriorFor<S>>(
-        prior: <P as PriorFor<Self>>::Drawn<'t>,
-    ) -> <P as PriorFor<S>>::Drawn<'t>;
-
     /// A weight, drawn.
     fn weight(weight: Weight<'_, S>) -> Weight<'_, Self>;
 }
@@ -29,10 +23,6 @@ pub trait SameAs<S: Real>: Real {
 impl<T: Real> SameAs<T> for T {
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, T> {
         cx
-    }
-
-    fn prior<'t, P: PriorFor<T>>(prior: P::Drawn<'t>) -> P::Drawn<'t> {
-        prior
     }
 
     fn weight(weight: Weight<'_, T>) -> Weight<'_, Self> {
