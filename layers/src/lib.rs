@@ -95,11 +95,12 @@ pub use elbo_engine::{
     Activation, Gradients, Key, NonFinite, Parameters, Path, Real, Role, Shape, Tape, Tensor, Var, with_threads,
 };
 pub use elbo_macros::bayesian;
+pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
-pub use model::{Bayesian, Buffer, Drawn, Kl, KlEstimate, LogPrior, Saved, Weight};
+pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
 #[doc(hidden)]
 pub use model::{DrawFirst, Undrawn};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
@@ -108,14 +109,12 @@ pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBaye
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
     Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle, Variance,
+    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
-pub use prior::{
-    Cauchy, HalfCauchy, HalfNormal, HierarchicalNormal, Horseshoe, Laplace, LearnedNormal, LogNormalPrior,
-};
-pub use prior::{Given, MonteCarlo, Normal, Own, OwnDraw, Prior, own_mut_of, own_of};
+pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
@@ -139,9 +138,9 @@ pub mod prelude {
         HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
         LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
         Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
-        PredictFromPosterior, Prior, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture, Schedule,
-        Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate, Var, WarmUp,
-        Weight, Weights, bayesian,
+        PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture,
+        Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate, Var,
+        WarmUp, Weight, Weights, bayesian,
     };
 }
 
@@ -160,9 +159,10 @@ struct Start;
 pub mod hidden {
     pub use elbo_macros::Bayesian;
 
+    pub use crate::divergence::{Known, Nats};
     use crate::engine::{Visitor, VisitorMut};
     pub use crate::model::parts::{Closed, Estimated, Part, Random, Verdicts};
-    use crate::{Parameters, Path, Verdict, Weight, Yes};
+    use crate::{Parameters, Path, Weight};
 
     /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where
     /// its fields' types are not, they are listed first to `To`, a private type, since only there private types may be
@@ -195,17 +195,4 @@ pub mod hidden {
 
     /// Sees one random weight of a draw of `M` after the other.
     pub type OnWeight<'f, 't, M> = dyn FnMut(&Path<'_>, Weight<'t, <M as Parameters>::Scalar>) + 'f;
-
-    /// Sees the divergence of one weight after the other, as a number.
-    pub type Nats<'f> = dyn FnMut(&Path<'_>, f64) + 'f;
-
-    /// A closed form, where the prior's type is known to rustc alone.
-    #[diagnostic::on_unimplemented(
-        message = "the type of this prior cannot be read off its expression, and its KL divergence is not a closed form: `{Self}`",
-        label = "so this model's `kl()` would not be exact",
-        note = "keep the prior in a field, `#[skip] prior: P`, and write `#[prior(self.prior)]`; or name its type in the expression, as `MonteCarlo(..)` or `Type::new(..)`"
-    )]
-    pub trait Known: Verdict {}
-
-    impl Known for Yes {}
 }

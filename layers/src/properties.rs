@@ -10,6 +10,23 @@ pub trait Verdict {
 
     /// The property of two parts, of which the first is `Approximate<Why>`.
     type After<Why: ?Sized>: Verdict;
+
+    /// What `case` computes, where this is a [`ClosedForm`].
+    #[doc(hidden)]
+    fn if_closed<C: ClosedCase<Self>>(case: C) -> Option<C::Output>
+    where
+        Self: Sized;
+}
+
+/// A computation that needs the verdict `V` to be a [`ClosedForm`].
+pub trait ClosedCase<V> {
+    /// What it computes.
+    type Output;
+
+    /// Computes it.
+    fn compute(self) -> Self::Output
+    where
+        V: ClosedForm;
 }
 
 /// The property holds.
@@ -27,16 +44,28 @@ pub struct No<Why: ?Sized>(PhantomData<Why>);
 impl Verdict for Yes {
     type And<B: Verdict> = B;
     type After<Why: ?Sized> = Approximate<Why>;
+
+    fn if_closed<C: ClosedCase<Self>>(case: C) -> Option<C::Output> {
+        Some(case.compute())
+    }
 }
 
 impl<Why: ?Sized> Verdict for Approximate<Why> {
     type And<B: Verdict> = B::After<Why>;
     type After<Earlier: ?Sized> = Approximate<Earlier>;
+
+    fn if_closed<C: ClosedCase<Self>>(case: C) -> Option<C::Output> {
+        Some(case.compute())
+    }
 }
 
 impl<Why: ?Sized> Verdict for No<Why> {
     type And<B: Verdict> = No<Why>;
     type After<Earlier: ?Sized> = No<Why>;
+
+    fn if_closed<C: ClosedCase<Self>>(_: C) -> Option<C::Output> {
+        None
+    }
 }
 
 /// The property that the examples of a batch do not influence each other.

@@ -217,7 +217,7 @@ pub(crate) enum Role<'a> {
         prior: &'a syn::Expr,
         monte_carlo: bool,
     },
-    /// A prior that weights beside it name: it may have a parameter of its own, which is learned.
+    /// A prior that weights beside it name: its hyperparameters, if it has any, are learned.
     Prior,
     /// Anything that draws itself.
     Layer,

@@ -59,7 +59,7 @@ use crate::errors::Errors;
 /// Makes a struct a Bayesian model, and its impl block the model's with weights known.
 ///
 /// On a field, `#[prior(EXPR)]` makes a posterior family a random weight, and a field that it names as
-/// `#[prior(self.field)]` its prior, whose own parameters are learned; `#[skip]` leaves the field
+/// `#[prior(self.field)]` its prior, whose hyperparameters are learned; `#[skip]` leaves the field
 /// out of the model; `#[kl(monte_carlo)]` estimates the divergence where the pair has no closed form;
 /// `#[name("…")]` names the parameter otherwise than the field, and `#[name("")]` leaves the only field of a struct without
 /// a name of its own: its parameters have the struct's. Every other field draws itself.

@@ -4,13 +4,13 @@ use super::weight_statistics::{LearnedTensor, WeightStatistics, median};
 use super::{Diagnose, Diagnosis, Parameter, TermGradients};
 use crate::data::Examples;
 use crate::engine::{Gradients, Path, Real, Role, Tape, Var};
+use crate::estimator::Variance;
+use crate::estimator::Weight;
 use crate::infer::batch::Batch;
 use crate::likelihood::Likelihood;
 use crate::model::Layer;
-use crate::model::Weight;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Drawn};
-use crate::posterior::Variance;
 use crate::scalar_sum::Terms;
 
 pub(super) fn measure<T, M, L>(

@@ -16,20 +16,21 @@ use crate::engine::{Real, Var};
 /// the same bits.
 const BLOCK: usize = 4096;
 
-/// Where a summand stands.
-#[derive(Clone, Copy)]
-pub(crate) struct At {
+/// The place of a term in a sum.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
     /// The number of the element.
     pub(crate) element: usize,
-    /// The number that all elements share, a prior's own parameter; zero if there is none.
+    /// The number that all elements share, such as a hyperparameter; zero if there is none.
     pub(crate) shared: f64,
 }
 
-/// A function of `N` numbers that belong to one element, and perhaps of one number that all elements share.
+/// One term of a sum over elements: a function of `N` numbers that belong to one element, and perhaps of one number that
+/// all elements share. With `N` = 1 it is the log-density of a distribution of independent elements.
 ///
 /// Implementations are `#[inline(always)]`: they are compiled once for every level of vector instructions.
-pub(crate) trait Summand<const N: usize>: Copy + Send + Sync {
-    /// What the operation is called in messages.
+pub trait ElementwiseTerm<const N: usize>: Copy + Send + Sync {
+    /// The operation's name in messages.
     const NAME: &'static str;
 
     /// The function.
@@ -37,10 +38,31 @@ pub(crate) trait Summand<const N: usize>: Copy + Send + Sync {
 
     /// Its derivative with respect to `x[K]` or, where K is N, to the shared number.
     fn slope<S: Simd, const K: usize>(self, x: [f64; N], at: At) -> f64;
+
+    /// The function in the scalar type of the weights, for the fused pass: computed in double precision unless overridden.
+    #[inline(always)]
+    fn value_in<S: Simd, T: Real>(self, x: [T; N], at: At) -> T {
+        T::from_f64(self.value::<S>(x.map(T::to_f64), at))
+    }
+
+    /// Its derivative likewise.
+    #[inline(always)]
+    fn slope_in<S: Simd, const K: usize, T: Real>(self, x: [T; N], at: At) -> T {
+        T::from_f64(self.slope::<S, K>(x.map(T::to_f64), at))
+    }
+}
+
+/// What to do with an elementwise log-density, for a caller who does not know its type.
+pub trait WithDensity<'t> {
+    /// What comes of it.
+    type Output;
+
+    /// Does it.
+    fn with<F: ElementwiseTerm<1> + 't>(self, log_density: F) -> Self::Output;
 }
 
 /// Σ f over the elements of `x`, one or two values of one shape; `shared` has one element.
-pub(crate) fn sum<'t, T: Real, F: Summand<N> + 't, const N: usize>(
+pub(crate) fn sum<'t, T: Real, F: ElementwiseTerm<N> + 't, const N: usize>(
     f: F,
     x: [Var<'t, T>; N],
     shared: Option<Var<'t, T>>,
@@ -56,7 +78,7 @@ pub(crate) fn sum<'t, T: Real, F: Summand<N> + 't, const N: usize>(
 }
 
 /// The same sum without a tape.
-pub(crate) fn total<T: Real, F: Summand<N>, const N: usize>(f: F, x: [&[T]; N], shared: f64) -> f64 {
+pub(crate) fn total<T: Real, F: ElementwiseTerm<N>, const N: usize>(f: F, x: [&[T]; N], shared: f64) -> f64 {
     over_blocks(x[0].len(), |range| dispatch(Total::<_, _, N, false>(Part::of(f, x, shared, range))))
 }
 
@@ -67,7 +89,7 @@ fn over_blocks(len: usize, part: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
 #[derive(Clone, Copy)]
 struct Sum<F, const N: usize>(F);
 
-impl<T: Real, F: Summand<N>, const N: usize> Operation<T> for Sum<F, N> {
+impl<T: Real, F: ElementwiseTerm<N>, const N: usize> Operation<T> for Sum<F, N> {
     fn name(&self) -> &'static str {
         F::NAME
     }
@@ -118,7 +140,7 @@ struct Part<'a, T, F, const N: usize> {
     shared: f64,
 }
 
-impl<'a, T: Real, F: Summand<N>, const N: usize> Part<'a, T, F, N> {
+impl<'a, T: Real, F: ElementwiseTerm<N>, const N: usize> Part<'a, T, F, N> {
     fn of(f: F, x: [&'a [T]; N], shared: f64, range: Range<usize>) -> Self {
         Part { f, x: x.map(|x| &x[range.clone()]), start: range.start, shared }
     }
@@ -133,7 +155,7 @@ impl<'a, T: Real, F: Summand<N>, const N: usize> Part<'a, T, F, N> {
 /// Σ f or, where `SLOPES` says so, the sum of its derivatives with respect to the shared number.
 struct Total<'a, T, F, const N: usize, const SLOPES: bool>(Part<'a, T, F, N>);
 
-impl<T: Real, F: Summand<N>, const N: usize, const SLOPES: bool> Kernel for Total<'_, T, F, N, SLOPES> {
+impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const SLOPES: bool> Kernel for Total<'_, T, F, N, SLOPES> {
     type Output = f64;
 
     #[inline(always)]
@@ -156,7 +178,7 @@ impl<T: Real, F: Summand<N>, const N: usize, const SLOPES: bool> Kernel for Tota
     }
 }
 
-impl<T: Real, F: Summand<N>, const N: usize, const SLOPES: bool> Total<'_, T, F, N, SLOPES> {
+impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const SLOPES: bool> Total<'_, T, F, N, SLOPES> {
     #[inline(always)]
     fn summand<S: Simd>(self, i: usize) -> f64 {
         let (x, at) = self.0.element(i);
@@ -172,7 +194,7 @@ struct Slopes<'a, T, F, const N: usize, const K: usize> {
     write: Write,
 }
 
-impl<T: Real, F: Summand<N>, const N: usize, const K: usize> Kernel for Slopes<'_, T, F, N, K> {
+impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const K: usize> Kernel for Slopes<'_, T, F, N, K> {
     type Output = ();
 
     #[inline(always)]

@@ -1,5 +1,4 @@
 //! What priors, posteriors and divergences share: elementwise functions with their derivatives, summed in one operation.
 
 pub(crate) mod elementwise;
-pub(crate) mod exact;
 pub(crate) mod log_scale;

@@ -4,12 +4,12 @@
 //! trace is ‖L‖² and ½ ln det Σ = ln det L. With Σ = A Aᵀ ⊗ B Bᵀ, of a matrix normal of r rows and c columns, the trace
 //! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
 
-use crate::divergence::Divergence;
-use crate::divergence::away::{away, away_on};
+use crate::divergence::away::away;
+use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::check;
 use crate::posterior::{FullCovariance, MatrixNormal};
-use crate::prior::{Given, Normal};
+use crate::prior::Normal;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -17,18 +17,15 @@ impl<T: Real> Divergence<Normal> for FullCovariance<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
-        check(self);
-        let trace = self.factor.squares() / prior.sd() / prior.sd();
-        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        0.5 * (trace + away(&self.mean, *prior)) + constant - self.factor.log_det()
+        in_double(self, prior)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         check(self);
         let factor = self.factor.param(cx);
         let trace = factor.squares(prior.inverse_sd::<T>());
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
+        (trace + away(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
     }
 }
 
@@ -36,15 +33,10 @@ impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
-        check(self);
-        let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
-        let trace = self.rows.squares() / prior.sd() * (self.columns.squares() / prior.sd());
-        let log_det = columns * self.rows.log_det() + rows * self.columns.log_det();
-        let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        0.5 * (trace + away(&self.mean, *prior)) + constant - log_det
+        in_double(self, prior)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         check(self);
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows() as f64);
         let [a, b] = [&self.rows, &self.columns].map(|factor| factor.param(cx));
@@ -52,6 +44,6 @@ impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
         let trace = a.squares(each) * b.squares(each);
         let log_det = a.log_det() * columns + b.log_det() * rows;
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        (trace + away_on(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det
+        (trace + away(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det
     }
 }

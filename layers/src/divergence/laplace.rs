@@ -3,14 +3,14 @@
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, Laplace};
+use crate::prior::Laplace;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -23,7 +23,7 @@ impl<T: Real> Divergence<Laplace> for MeanField<T> {
         mean_field::kl(self, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Laplace, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(self, FromLaplace(*prior), None, cx)
     }
 }
@@ -53,7 +53,7 @@ fn ratio(away: f64, sd: f64) -> f64 {
 #[derive(Clone, Copy)]
 struct FromLaplace(Laplace);
 
-impl Summand<2> for FromLaplace {
+impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace";
 
     #[inline(always)]

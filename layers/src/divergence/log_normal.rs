@@ -11,9 +11,9 @@ use super::mean_field;
 use crate::divergence::Divergence;
 use crate::engine::{Real, Var};
 use crate::posterior::LogNormal;
-use crate::prior::{Given, HalfNormal, HierarchicalNormal, Laplace, LearnedNormal, LogNormalPrior};
-use crate::prior::{LogUniform, Normal, Normals, Prior};
-use crate::properties::{No, Yes};
+use crate::prior::{HalfNormal, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+use crate::prior::{LogUniform, Normal, Normals};
+use crate::properties::Yes;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
 use forms::{Distance, Each, Logarithms, Scaled, Squares};
@@ -26,17 +26,12 @@ impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
         self.log.kl(&prior.log())
     }
 
-    fn kl_on<'t>(
-        &'t self,
-        prior: Given<'t, LogNormalPrior, T>,
-        cx: Cx<'t, T>,
-        weight: &dyn Fn() -> Var<'t, T>,
-    ) -> Var<'t, T> {
-        self.log.kl_on(Given::fixed(cx.tape().alloc(prior.log())), cx, weight)
+    fn kl_on<'t>(&'t self, prior: &'t LogNormalPrior, cx: Cx<'t, T>, weight: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        Divergence::<Normal>::kl_on(&self.log, cx.tape().alloc(prior.log()), cx, weight)
     }
 
-    fn sample_with_kl<'t>(&'t self, prior: Given<'t, LogNormalPrior, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        let (log, kl) = self.log.sample_with_kl(Given::fixed(cx.tape().alloc(prior.log())), cx)?;
+    fn sample_with_kl<'t>(&'t self, prior: &'t LogNormalPrior, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        let (log, kl) = Divergence::<Normal>::sample_with_kl(&self.log, cx.tape().alloc(prior.log()), cx)?;
         Some((log.exp(), kl))
     }
 }
@@ -53,11 +48,10 @@ macro_rules! under {
 
             fn kl_on<'t>(
                 &'t self,
-                prior: Given<'t, $prior, T>,
+                $given: &'t $prior,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {
-                let $given = prior.prior();
                 mean_field::kl_on(&self.log, $form, None, cx)
             }
         }
@@ -87,9 +81,9 @@ impl<T: Real> Divergence<Normals> for LogNormal<T> {
         mean_field::kl(&self.log, Each(prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normals, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         prior.check(self.log.mean.shape());
-        mean_field::kl_on(&self.log, Each(prior.prior()), None, cx)
+        mean_field::kl_on(&self.log, Each(prior), None, cx)
     }
 }
 
@@ -101,32 +95,7 @@ impl<T: Real> Divergence<LearnedNormal<T>> for LogNormal<T> {
         mean_field::kl(&self.log, Scaled, prior.ln_sd())
     }
 
-    fn kl_on<'t>(
-        &'t self,
-        prior: Given<'t, LearnedNormal<T>, T>,
-        cx: Cx<'t, T>,
-        _: &dyn Fn() -> Var<'t, T>,
-    ) -> Var<'t, T> {
-        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own")), cx)
-    }
-}
-
-/// The same given the s drawn.
-impl<T: Real, Q: Divergence<P, Scalar = T> + Send + Sync, P: Prior> Divergence<HierarchicalNormal<Q, P>>
-    for LogNormal<T>
-{
-    type Exact = No<(LogNormal<T>, HierarchicalNormal<Q, P>)>;
-
-    fn kl(&self, _: &HierarchicalNormal<Q, P>) -> f64 {
-        f64::NAN
-    }
-
-    fn kl_on<'t>(
-        &'t self,
-        prior: Given<'t, HierarchicalNormal<Q, P>, T>,
-        cx: Cx<'t, T>,
-        _: &dyn Fn() -> Var<'t, T>,
-    ) -> Var<'t, T> {
-        mean_field::kl_on(&self.log, Scaled, Some(prior.own().expect("it has a parameter of its own").ln()), cx)
+    fn kl_on<'t>(&'t self, prior: LearnedNormalDraw<'t, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+        mean_field::kl_on(&self.log, Scaled, Some(prior.ln_sd), cx)
     }
 }

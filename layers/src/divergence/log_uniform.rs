@@ -1,14 +1,14 @@
 //! The mean-field normal under the log-uniform prior: variational dropout.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, LogUniform};
+use crate::prior::LogUniform;
 use crate::properties::Approximate;
 use crate::sampling::Cx;
 
@@ -22,7 +22,7 @@ impl<T: Real> Divergence<LogUniform> for MeanField<T> {
         mean_field::kl(self, Fit(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, LogUniform, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t LogUniform, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(self, Fit(*prior), None, cx)
     }
 }
@@ -40,7 +40,7 @@ fn ln_alpha<S: Simd>(mean: f64, rho: f64) -> f64 {
     2.0 * (Math::log_softplus::<S>(rho) - Math::ln::<S>(mean.abs()))
 }
 
-impl Summand<2> for Fit {
+impl ElementwiseTerm<2> for Fit {
     const NAME: &'static str = "divergence from LogUniform";
 
     #[inline(always)]

@@ -1,13 +1,13 @@
 //! What the closed forms of the mean-field normal share: sums of one function of μ and ρ.
 
-use crate::distribution::elementwise::{Summand, sum, total};
+use crate::distribution::elementwise::{ElementwiseTerm, sum, total};
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
 use crate::posterior::check;
 use crate::sampling::Cx;
 
 /// Σ f(μ, ρ) without a tape.
-pub(super) fn kl<T: Real>(q: &MeanField<T>, f: impl Summand<2>, shared: f64) -> f64 {
+pub(super) fn kl<T: Real>(q: &MeanField<T>, f: impl ElementwiseTerm<2>, shared: f64) -> f64 {
     check(q);
     total(f, [q.mean.data(), q.rho.data()], shared)
 }
@@ -15,7 +15,7 @@ pub(super) fn kl<T: Real>(q: &MeanField<T>, f: impl Summand<2>, shared: f64) -> 
 /// Σ f(μ, ρ) on the tape.
 pub(super) fn kl_on<'t, T: Real>(
     q: &'t MeanField<T>,
-    f: impl Summand<2> + 't,
+    f: impl ElementwiseTerm<2> + 't,
     shared: Option<Var<'t, T>>,
     cx: Cx<'t, T>,
 ) -> Var<'t, T> {

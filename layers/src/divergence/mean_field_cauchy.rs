@@ -1,14 +1,14 @@
 //! The mean-field Cauchy posterior under a Cauchy prior.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldCauchy;
-use crate::prior::{Cauchy, Given};
+use crate::prior::Cauchy;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -21,7 +21,7 @@ impl<T: Real> Divergence<Cauchy> for MeanFieldCauchy<T> {
         mean_field::kl(&self.parameters, FromCauchy(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Cauchy, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Cauchy, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromCauchy(*prior), None, cx)
     }
 }
@@ -37,7 +37,7 @@ impl FromCauchy {
     }
 }
 
-impl Summand<2> for FromCauchy {
+impl ElementwiseTerm<2> for FromCauchy {
     const NAME: &'static str = "divergence of a Cauchy from Cauchy";
 
     #[inline(always)]

@@ -3,14 +3,14 @@
 use std::f64::consts::FRAC_PI_2;
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldLaplace;
-use crate::prior::{Given, Laplace, Normal};
+use crate::prior::{Laplace, Normal};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -22,7 +22,7 @@ impl<T: Real> Divergence<Laplace> for MeanFieldLaplace<T> {
         mean_field::kl(&self.parameters, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Laplace, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromLaplace(*prior), None, cx)
     }
 }
@@ -35,7 +35,7 @@ impl<T: Real> Divergence<Normal> for MeanFieldLaplace<T> {
         mean_field::kl(&self.parameters, FromNormal(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromNormal(*prior), None, cx)
     }
 }
@@ -50,7 +50,7 @@ fn ratio(away: f64, scale: f64) -> f64 {
     if away == 0.0 { 0.0 } else { ratio }
 }
 
-impl Summand<2> for FromLaplace {
+impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence of a Laplace from Laplace";
 
     #[inline(always)]
@@ -79,7 +79,7 @@ impl Summand<2> for FromLaplace {
 #[derive(Clone, Copy)]
 struct FromNormal(Normal);
 
-impl Summand<2> for FromNormal {
+impl ElementwiseTerm<2> for FromNormal {
     const NAME: &'static str = "divergence of a Laplace from Normal";
 
     #[inline(always)]

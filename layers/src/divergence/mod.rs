@@ -1,8 +1,10 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
 mod away;
+mod field;
 mod full_covariance;
 mod laplace;
+mod learned_normal;
 mod log_normal;
 mod log_uniform;
 mod low_rank;
@@ -13,19 +15,19 @@ mod moments;
 mod monte_carlo;
 mod normal;
 mod normals;
+pub(crate) mod pair;
 mod point;
 mod radial;
-mod scaled_normal;
 mod spike_and_slab;
 
-use crate::engine::{Path, Var};
-use crate::hidden::{Known, Nats};
-use crate::model::SameAs;
-use crate::model::Weight;
-use crate::posterior::Posterior;
-use crate::prior::{Given, Prior};
-use crate::properties::Verdict;
-use crate::sampling::{Cx, Sampled};
+use crate::engine::{Key, Path, Tape, Var};
+use crate::estimator::Weight;
+use crate::posterior::{Double, Posterior, check};
+use crate::prior::{Estimate, FixedPrior, PriorFor, SameAs};
+use crate::properties::{ClosedForm, Verdict};
+use crate::sampling::{Cx, Mode, Sampled};
+use field::KlOf;
+pub use field::{Known, Nats};
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
 /// summed over the elements of the weight.
@@ -35,19 +37,25 @@ use crate::sampling::{Cx, Sampled};
     note = "write `#[kl(monte_carlo)]` on the field, or wrap the prior as `MonteCarlo(..)`, to estimate it from the weights drawn",
     note = "or implement `Divergence<{P}>` for `{Self}`; a field that is no posterior family takes no `#[prior(..)]`"
 )]
-pub trait Divergence<P: Prior>: Posterior {
-    /// Whether [`kl`](Divergence::kl) is exact: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
+pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
+    /// Whether the divergence has a closed form: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
     /// [`No`](crate::No).
     type Exact: Verdict;
 
-    /// The divergence, without a tape; NaN if it has no closed form.
-    fn kl(&self, prior: &P) -> f64;
+    /// The divergence in nats, without a tape: that of [`kl_on`](Divergence::kl_on) on a tape of its own, in the scalar type
+    /// of the weights. Our own pairs compute it in double precision.
+    fn kl(&self, prior: &P) -> f64
+    where
+        Self::Exact: ClosedForm,
+    {
+        on_a_tape(self, prior)
+    }
 
-    /// The divergence on the tape of `cx`, differentiable. `weight` gives the weight drawn, should
-    /// the divergence be estimated from it.
+    /// The divergence on the tape of `cx`, differentiable: one number. `prior` is `&'t P` where the prior has no
+    /// hyperparameters. `weight` gives the weight drawn, to estimate the divergence where it has no closed form.
     fn kl_on<'t>(
         &'t self,
-        prior: Given<'t, P, Self::Scalar>,
+        prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
         cx: Cx<'t, Self::Scalar>,
         weight: &dyn Fn() -> Var<'t, Self::Scalar>,
     ) -> Var<'t, Self::Scalar>;
@@ -55,7 +63,7 @@ pub trait Divergence<P: Prior>: Posterior {
     /// A sample and the divergence in one pass over memory, where the pair has one.
     fn sample_with_kl<'t>(
         &'t self,
-        prior: Given<'t, P, Self::Scalar>,
+        prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
         cx: Cx<'t, Self::Scalar>,
     ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
@@ -66,29 +74,46 @@ pub trait Divergence<P: Prior>: Posterior {
     /// are sampled instead of the weight.
     fn variance_with_kl<'t>(
         &'t self,
-        prior: Given<'t, P, Self::Scalar>,
+        prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
         cx: Cx<'t, Self::Scalar>,
     ) -> Option<Sampled<'t, Self::Scalar>> {
         let _ = (prior, cx);
         None
     }
 
-    /// Draws a field under a prior that is a field too, for generated code.
+    /// Draws a field under a prior that is a field too and no part of the model, for generated code.
     #[doc(hidden)]
     fn weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
+        P: FixedPrior,
     {
-        T::weight(crate::model::weight::weight(self, Given::fixed(prior), T::cx(cx)))
+        let cx = T::cx(cx);
+        T::weight(pair::weight(self, prior.draw_in(cx), cx))
+    }
+
+    /// The same where the divergence is to be estimated.
+    #[doc(hidden)]
+    fn estimated_weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
+    where
+        Self: Sized,
+        P: Estimate<Self::Scalar, Prior: FixedPrior>,
+    {
+        let cx = T::cx(cx);
+        T::weight(pair::weight::<Self, P>(self, P::estimate(prior.draw_in(cx)), cx))
     }
 
     /// Draws a field under a prior that is part of the model and drawn, for generated code.
     #[doc(hidden)]
-    fn weight_given<'t, T: SameAs<Self::Scalar>>(&'t self, prior: Given<'t, P, T>, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight_given<'t, T: SameAs<Self::Scalar>>(
+        &'t self,
+        prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
+        cx: Cx<'t, T>,
+    ) -> Weight<'t, T>
     where
         Self: Sized,
     {
-        T::weight(crate::model::weight::weight(self, T::given(prior), T::cx(cx)))
+        T::weight(pair::weight::<Self, P>(self, prior, T::cx(cx)))
     }
 
     /// Draws a field under a prior that an expression made, for generated code.
@@ -96,16 +121,18 @@ pub trait Divergence<P: Prior>: Posterior {
     fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
-        P: Copy,
+        P: FixedPrior + Copy,
     {
         self.weight(cx.tape().alloc(prior), cx)
     }
 
-    /// The divergence of a field, for generated code.
+    /// The divergence of a field, where it has a closed form, for generated code.
     #[doc(hidden)]
     fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
-        crate::model::weight::check_at(self, path);
-        f(path, self.kl(prior));
+        pair::check_at(self, path);
+        if let Some(nats) = Self::Exact::if_closed(KlOf { posterior: self, prior }) {
+            f(path, nats);
+        }
     }
 
     /// The divergence of a field whose verdict the macro could not read off the prior's expression.
@@ -116,4 +143,26 @@ pub trait Divergence<P: Prior>: Posterior {
     {
         self.term(prior, path, f);
     }
+}
+
+/// The closed form, on a tape of its own.
+fn on_a_tape<Q: Divergence<P> + ?Sized, P: PriorFor<Q::Scalar>>(q: &Q, prior: &P) -> f64 {
+    let tape = Tape::inference();
+    let cx = Cx::new(&tape, Key::new(0), Mode::Mean);
+    let weight = || {
+        panic!(
+            "`Divergence::kl_on` of `{}` needs a weight drawn, so it estimates the divergence; declare `type Exact = No<..>`",
+            std::any::type_name::<Q>()
+        )
+    };
+    q.kl_on(prior.draw_in(cx), cx, &weight).item()
+}
+
+/// The closed form in double precision, whatever the parameters are held in.
+fn in_double<Q: Double, P: PriorFor<f64>>(q: &Q, prior: &P) -> f64
+where
+    Q::Double: Divergence<P>,
+{
+    check(q);
+    on_a_tape(&q.double(), prior)
 }

@@ -1,25 +1,22 @@
 //! The divergence of any posterior with a density from any prior, estimated.
 
+use crate::distribution::elementwise::{ElementwiseTerm, WithDensity};
 use crate::divergence::Divergence;
 use crate::engine::Var;
 use crate::posterior::Density;
-use crate::prior::{Given, MonteCarlo, Prior};
+use crate::prior::{self, DrawnPrior, MonteCarlo, PriorFor};
 use crate::properties::No;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
 
 /// ln q(w) − ln p(w) at the weight drawn: unbiased, with the gradient through the weight and through
 /// q's own parameters (or through the weight alone: [`Drawing::path_derivative`](crate::Drawing::path_derivative)).
-impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
+impl<Q: Density, P: PriorFor<Q::Scalar>> Divergence<MonteCarlo<P>> for Q {
     type Exact = No<(Q, MonteCarlo<P>)>;
-
-    fn kl(&self, _: &MonteCarlo<P>) -> f64 {
-        f64::NAN
-    }
 
     fn kl_on<'t>(
         &'t self,
-        prior: Given<'t, MonteCarlo<P>, Q::Scalar>,
+        prior: MonteCarlo<P::Drawn<'t>>,
         cx: Cx<'t, Q::Scalar>,
         weight: &dyn Fn() -> Var<'t, Q::Scalar>,
     ) -> Var<'t, Q::Scalar> {
@@ -31,15 +28,31 @@ impl<Q: Density, P: Prior> Divergence<MonteCarlo<P>> for Q {
             std::any::type_name::<Q>(),
             log_density.shape()
         );
-        log_density - prior.log_density(w)
+        log_density - prior::log_density(prior.0, w)
     }
 
     fn sample_with_kl<'t>(
         &'t self,
-        prior: Given<'t, MonteCarlo<P>, Q::Scalar>,
+        prior: MonteCarlo<P::Drawn<'t>>,
         cx: Cx<'t, Q::Scalar>,
     ) -> Option<Sampled<'t, Q::Scalar>> {
         // A path derivative holds q's parameters constant, which no fused pass does.
-        if cx.is_path_derivative() { None } else { self.sample_with_log_ratio(&prior.0, cx) }
+        if cx.is_path_derivative() {
+            return None;
+        }
+        prior.0.elementwise(self.shape(), SampleWithLogRatio { posterior: self, cx }).flatten()
+    }
+}
+
+struct SampleWithLogRatio<'t, Q: Density> {
+    posterior: &'t Q,
+    cx: Cx<'t, Q::Scalar>,
+}
+
+impl<'t, Q: Density> WithDensity<'t> for SampleWithLogRatio<'t, Q> {
+    type Output = Option<Sampled<'t, Q::Scalar>>;
+
+    fn with<F: ElementwiseTerm<1> + 't>(self, log_prior: F) -> Self::Output {
+        self.posterior.sample_with_log_ratio(log_prior, self.cx)
     }
 }

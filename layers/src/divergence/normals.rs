@@ -1,14 +1,14 @@
 //! The mean-field normal under a normal prior with a mean and a standard deviation for every element.
 
 use super::mean_field;
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::divergence::Divergence;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::{Given, Normals};
+use crate::prior::Normals;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -21,16 +21,16 @@ impl<T: Real> Divergence<Normals> for MeanField<T> {
         mean_field::kl(self, Each(prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normals, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normals, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         prior.check(self.mean.shape());
-        mean_field::kl_on(self, Each(prior.prior()), None, cx)
+        mean_field::kl_on(self, Each(prior), None, cx)
     }
 }
 
 #[derive(Clone, Copy)]
 struct Each<'t>(&'t Normals);
 
-impl Summand<2> for Each<'_> {
+impl ElementwiseTerm<2> for Each<'_> {
     const NAME: &'static str = "divergence from Normals";
 
     #[inline(always)]

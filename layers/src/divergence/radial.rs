@@ -7,14 +7,13 @@
 //!
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
-use crate::distribution::exact::sum;
-use crate::distribution::log_scale::{log_scales, log_softplus, softplus};
-use crate::divergence::Divergence;
-use crate::divergence::away::{away, away_on};
+use crate::distribution::log_scale::log_scales;
+use crate::divergence::away::away;
+use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::Radial;
 use crate::posterior::{check, radial};
-use crate::prior::{Given, Normal};
+use crate::prior::Normal;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
@@ -27,19 +26,14 @@ impl<T: Real> Divergence<Normal> for Radial<T> {
     type Exact = Yes;
 
     fn kl(&self, prior: &Normal) -> f64 {
-        check(self);
-        let rho = self.parameters.rho.data();
-        let n = rho.len();
-        let squares = sum(n, |i| (softplus(rho[i].to_f64()) / prior.sd()).powi(2)) / n.max(1) as f64;
-        let log_scales = sum(n, |i| log_softplus(rho[i].to_f64()));
-        0.5 * (squares + away(&self.parameters.mean, *prior)) + constant(n, *prior) - log_scales
+        in_double(self, prior)
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         check(self);
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let n = rho.len();
         let squares = (rho.softplus() * prior.inverse_sd::<T>()).square().sum() * (n.max(1) as f64).recip();
-        (squares + away_on(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
+        (squares + away(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
     }
 }

@@ -1,7 +1,9 @@
-//! Local reparameterisation and Flipout of a linear map with a random weight.
+//! A random weight in a draw, and how it enters a linear map: sampled, by local reparameterisation or by Flipout.
 
 mod random_signs;
 mod sampled_output;
+mod variance;
+mod weight;
 
 use crate::engine::Operand;
 use crate::engine::{Real, Var};
@@ -9,6 +11,9 @@ use crate::sampling::Cx;
 pub(crate) use random_signs::Grid;
 use random_signs::flip;
 use sampled_output::sample_output;
+pub use variance::Variance;
+pub use weight::Weight;
+pub(crate) use weight::{Source, Used};
 
 /// A linear map of an input by a weight, with an optional bias.
 pub(crate) trait Map<'t, T: Real>: Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T> {}

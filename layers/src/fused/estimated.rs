@@ -9,6 +9,7 @@ use super::block::block_of;
 use super::forward::{Nats, reparameterise};
 use super::scale::{Slopes, exponentials, scales};
 use super::{MeanAndRho, PARALLEL, sum_items};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
@@ -18,22 +19,8 @@ use crate::engine::{Real, Var};
 use crate::sampling::Sampled;
 use crate::sampling::{Cx, DrawNoise, Noise};
 
-/// The logarithm of a density of one element, in the number type of the weights.
-///
-/// Implementations are `#[inline(always)]`: they are compiled once for every level of vector instructions.
-pub(crate) trait LogDensity<T>: Copy + Send + Sync {
-    /// What the operation is called in messages.
-    const NAME: &'static str;
-
-    /// ln p(w).
-    fn value<S: Simd>(self, w: T) -> T;
-
-    /// Its derivative.
-    fn slope<S: Simd>(self, w: T) -> T;
-}
-
 /// The weight and the estimate.
-pub(crate) fn estimated<'t, T: Real, F: LogDensity<T> + 't>(
+pub(crate) fn estimated<'t, T: Real, F: ElementwiseTerm<1> + 't>(
     [mean, rho]: MeanAndRho<'t, T>,
     prior: F,
     cx: Cx<'t, T>,
@@ -50,9 +37,9 @@ struct Estimated<'t, T, F> {
     prior: F,
 }
 
-impl<T: Real, F: LogDensity<T>> Operation<T> for Estimated<'_, T, F> {
+impl<T: Real, F: ElementwiseTerm<1>> Operation<T> for Estimated<'_, T, F> {
     fn name(&self) -> &'static str {
-        F::NAME
+        "draw with estimated divergence"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -110,7 +97,7 @@ struct Forward<'a, 't, T, F> {
     weight: &'a mut [T],
 }
 
-impl<T: Real, F: LogDensity<T>> Kernel for Forward<'_, '_, T, F> {
+impl<T: Real, F: ElementwiseTerm<1>> Kernel for Forward<'_, '_, T, F> {
     type Output = f64;
 
     #[inline(always)]
@@ -126,8 +113,9 @@ impl<T: Real, F: LogDensity<T>> Kernel for Forward<'_, '_, T, F> {
             let noise = self.noise.block(self.start + from);
             reparameterise::<S, T>(mean, &sd, &noise, &mut w);
             self.weight[from..from + live].copy_from_slice(&w[..live]);
-            for ((rest, &w), &e) in rest.iter_mut().zip(w.iter()).zip(noise.iter()) {
-                *rest = T::from_f64(-0.5).mul_add::<S>(e * e, -self.prior.value::<S>(w));
+            for (i, ((rest, &w), &e)) in rest.iter_mut().zip(w.iter()).zip(noise.iter()).enumerate() {
+                let at = At { element: self.start + (from + i).min(len - 1), shared: 0.0 };
+                *rest = T::from_f64(-0.5).mul_add::<S>(e * e, -self.prior.value_in::<S, T>([w], at));
             }
             nats.add(&mut rest, rho, &sd, live);
         }
@@ -151,7 +139,7 @@ struct Backward<'a, 't, T, F> {
     writes: [Write; 2],
 }
 
-impl<T: Real, F: LogDensity<T>> Kernel for Backward<'_, '_, T, F> {
+impl<T: Real, F: ElementwiseTerm<1>> Kernel for Backward<'_, '_, T, F> {
     type Output = ();
 
     #[inline(always)]
@@ -167,8 +155,9 @@ impl<T: Real, F: LogDensity<T>> Kernel for Backward<'_, '_, T, F> {
             *by_mean = self.upstream.map_or(*zeros, |upstream| *block_of(upstream, from, &mut upstream_end));
             // Zero times what overflows is to be zero.
             if self.kl != T::ZERO {
-                for (by_mean, &w) in by_mean.iter_mut().zip(weight) {
-                    *by_mean = (-self.kl).mul_add::<S>(self.prior.slope::<S>(w), *by_mean);
+                for (i, (by_mean, &w)) in by_mean.iter_mut().zip(weight).enumerate() {
+                    let at = At { element: self.start + (from + i).min(self.mean.len() - 1), shared: 0.0 };
+                    *by_mean = (-self.kl).mul_add::<S>(self.prior.slope_in::<S, 0, T>([w], at), *by_mean);
                 }
             }
             for i in 0..BLOCK {
@@ -186,32 +175,42 @@ mod tests {
     use crate::with_threads;
 
     /// The same prior by its log-density alone: several operations.
-    #[derive(Clone, Copy)]
-    struct InParts(ScaleMixture);
+    #[derive(Clone)]
+    struct InParts<P>(P);
 
-    impl Prior for InParts {
+    impl<P: Prior> Prior for InParts<P> {
         fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
             self.0.log_density(w)
         }
     }
 
     #[bayesian]
-    struct Single<P: Prior, T: Real>
+    struct Single<P: PriorFor<T>, T: Real>
     where
-        MeanField<T>: Divergence<P>,
+        MeanField<T>: Divergence<P, Scalar = T>,
     {
         #[prior(self.prior)]
         weight: MeanField<T>,
-        #[skip]
         prior: P,
     }
 
+    /// What differs between the cases.
+    #[derive(Clone, Copy)]
+    struct Case {
+        len: usize,
+        /// The mean of the posterior's means.
+        mean: f64,
+        least_rho: f64,
+        path_derivative: bool,
+    }
+
     /// The weight, the estimate, and the gradients of a function of both.
-    fn evaluate<T: Real, P: Prior>(prior: P, least_rho: f64, len: usize, path_derivative: bool) -> Vec<f64>
+    fn evaluate<T: Real, P: PriorFor<T>>(prior: P, case: Case) -> Vec<f64>
     where
-        MeanField<T>: Divergence<P>,
+        MeanField<T>: Divergence<P, Scalar = T>,
     {
-        let mean = Tensor::from_fn([len], |i| 0.3 * (1.7 * i as f64).sin());
+        let Case { len, mean, least_rho, path_derivative } = case;
+        let mean = Tensor::from_fn([len], |i| mean + 0.3 * (1.7 * i as f64).sin());
         let rho = Tensor::from_fn([len], |i| least_rho * (0.9 * i as f64).cos().abs());
         let model = Single { weight: MeanField { mean, rho }, prior };
         let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
@@ -228,38 +227,94 @@ mod tests {
     }
 
     /// With a σ that is not small beside w − μ, whose rounding the several operations divide by it.
-    fn compare<T: Real>(least_rho: f64, tolerance: f64) {
-        let prior = ScaleMixture::two(0.3, 1.0, (-6f64).exp());
+    fn compare<T: Real>(prior: impl Prior + Clone, mean: f64, least_rho: f64, tolerance: f64) {
         for (len, path_derivative) in [(1, false), (64, false), (1000, false), (20_000, false), (1000, true)] {
-            let one_pass = evaluate::<T, _>(MonteCarlo(prior), least_rho, len, path_derivative);
-            let in_parts = evaluate::<T, _>(MonteCarlo(InParts(prior)), least_rho, len, path_derivative);
+            let case = Case { len, mean, least_rho, path_derivative };
+            let one_pass = evaluate::<T, _>(MonteCarlo(prior.clone()), case);
+            let in_parts = evaluate::<T, _>(MonteCarlo(InParts(prior.clone())), case);
             assert_eq!(one_pass.len(), in_parts.len());
             for (i, (a, b)) in one_pass.iter().zip(&in_parts).enumerate() {
-                assert!((a - b).abs() <= tolerance * b.abs().max(1.0), "{len}, {i}: {a} {b}");
+                assert!(b.is_finite() && (a - b).abs() <= tolerance * b.abs().max(1.0), "{len}, {i}: {a} {b}");
+            }
+        }
+    }
+
+    /// Whether the draw and its estimate are one operation.
+    fn is_one_pass(prior: impl Prior) -> bool {
+        let model = Single { weight: MeanField::<f32>::new([64]), prior: MonteCarlo(prior) };
+        let tape = Tape::new();
+        let net = model.draw(&tape, Key::new(1));
+        net.kl();
+        tape.dump(None).to_string().contains("draw with estimated divergence")
+    }
+
+    /// Calls the macro for every elementwise prior, with the mean of a posterior whose weights it allows.
+    macro_rules! every_elementwise_prior {
+        ($check:ident) => {
+            $check!(ScaleMixture::two(0.3, 1.0, (-6f64).exp()), 0.0);
+            $check!(ScaleMixture([0.2, 0.3, 0.5], [2.0, 0.5, 0.1]), 0.0);
+            $check!(Normal(0.1, 0.7), 0.0);
+            $check!(Normals(0.1, 0.7), 0.0);
+            $check!(Laplace(0.1, 0.7), 0.0);
+            $check!(Cauchy(0.1, 0.7), 0.0);
+            $check!(StudentT(3.0, 0.1, 0.7), 0.0);
+            $check!(SpikeAndSlabPrior(0.3, 0.7), 0.0);
+            // Away from the pole at zero.
+            $check!(Horseshoe(0.7), 30.0);
+            $check!(LogUniform, 30.0);
+            $check!(HalfNormal(20.0), 30.0);
+            $check!(HalfCauchy(0.7), 30.0);
+            $check!(LogNormalPrior(0.1, 0.7), 30.0);
+        };
+    }
+
+    #[test]
+    fn one_pass_is_what_several_operations_are() {
+        macro_rules! check {
+            ($prior:expr, $mean:expr) => {
+                assert!(is_one_pass($prior), "{}", stringify!($prior));
+                compare::<f64>($prior, $mean, -6.0, 1e-10);
+                compare::<f32>($prior, $mean, -2.0, 2e-4);
+            };
+        }
+        every_elementwise_prior!(check);
+        assert!(!is_one_pass(InParts(Normal(0.0, 1.0))));
+    }
+
+    #[test]
+    fn every_element_has_a_prior_of_its_own_in_one_pass_too() {
+        let prior = |len| Normals(numbers(len, 0.3, 0.2), numbers(len, 0.4, 1.0));
+        let numbers_of = |len| Case { len, mean: 0.0, least_rho: -2.0, path_derivative: false };
+        fn numbers(len: usize, spread: f64, middle: f64) -> Tensor<f64> {
+            Tensor::from_fn([len], |i| middle + spread * (0.7 * i as f64).sin())
+        }
+        for len in [1, 64, 1000, 20_001] {
+            let one_pass = evaluate::<f64, _>(MonteCarlo(prior(len)), numbers_of(len));
+            let in_parts = evaluate::<f64, _>(MonteCarlo(InParts(prior(len))), numbers_of(len));
+            for (i, (a, b)) in one_pass.iter().zip(&in_parts).enumerate() {
+                assert!((a - b).abs() <= 1e-10 * b.abs().max(1.0), "{len}, {i}: {a} {b}");
             }
         }
     }
 
     #[test]
-    fn one_pass_is_what_several_operations_are() {
-        compare::<f64>(-6.0, 1e-10);
-        compare::<f32>(-2.0, 2e-4);
-    }
-
-    #[test]
     fn a_scale_that_vanishes_leaves_all_finite() {
+        let case = Case { len: 1000, mean: 0.0, least_rho: -1e4, path_derivative: false };
         let prior = MonteCarlo(ScaleMixture::two(0.5, 1.0, (-6f64).exp()));
-        assert!(evaluate::<f32, _>(prior, -1e4, 1000, false).iter().all(|x| x.is_finite()));
-        assert!(evaluate::<f64, _>(prior, -1e4, 1000, false).iter().all(|x| x.is_finite()));
+        assert!(evaluate::<f32, _>(prior, case).iter().all(|x| x.is_finite()));
+        assert!(evaluate::<f64, _>(prior, case).iter().all(|x| x.is_finite()));
     }
 
     #[test]
     fn the_estimate_has_the_same_bits_for_any_number_of_threads() {
-        let of = |threads| {
-            let prior = MonteCarlo(ScaleMixture::two(0.5, 1.0, 0.01));
-            with_threads(threads, || evaluate::<f32, _>(prior, -5.0, 70_001, false))
-        };
-        let alone = of(1);
-        assert!([2, 3].into_iter().all(|threads| of(threads) == alone));
+        macro_rules! check {
+            ($prior:expr, $mean:expr) => {
+                let case = Case { len: 70_001, mean: $mean, least_rho: -5.0, path_derivative: false };
+                let of = |threads| with_threads(threads, || evaluate::<f32, _>(MonteCarlo($prior), case));
+                let alone = of(1);
+                assert!([2, 3].into_iter().all(|threads| of(threads) == alone), "{}", stringify!($prior));
+            };
+        }
+        every_elementwise_prior!(check);
     }
 }

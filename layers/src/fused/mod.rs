@@ -18,7 +18,7 @@ use crate::engine::threads::{Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
 use crate::sampling::{Cx, Noise, Sampled};
 use backward::Backward;
-pub(crate) use estimated::{LogDensity, estimated};
+pub(crate) use estimated::estimated;
 use forward::{Exact, Forward};
 pub(crate) use perturbation::perturbation;
 

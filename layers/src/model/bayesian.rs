@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
-use crate::model::SameAs;
+use crate::estimator::Weight;
 use crate::model::Suits;
-use crate::model::Weight;
+use crate::prior::SameAs;
 use crate::properties::{ClosedForm, Verdict};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;
@@ -38,8 +38,7 @@ pub trait Bayesian: Parameters + 'static {
     /// Draws every field.
     fn draw_in<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Self::Draw<'t>;
 
-    /// Calls `f` with the KL divergence of every random weight below `path`, in nats; NaN where it
-    /// has no closed form.
+    /// Calls `f` with the KL divergence of every random weight below `path` that has a closed form, in nats.
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
 
     /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one
@@ -251,7 +250,7 @@ pub trait Drawn<'t, T: Real> {
     }
 
     /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
-    /// differentiable: through the weights by reparameterisation, and to the priors' own parameters.
+    /// differentiable: through the weights by reparameterisation, and to the priors' hyperparameters.
     ///
     /// Of a model [at](Bayesian::at) given weights it is the prior's part of their log joint density. A weight whose
     /// outputs are sampled ([`Estimator::Local`](crate::Estimator::Local)) has no value in the forward; ln p is then that of
@@ -271,6 +270,12 @@ pub trait Drawn<'t, T: Real> {
         let mut total = Terms::new();
         self.walk(&Path::ROOT, &mut |_, weight| total.add(weight.log_prior_var()));
         LogPrior(total.var())
+    }
+}
+
+impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        f(path, *self);
     }
 }
 

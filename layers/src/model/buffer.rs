@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::model::Weight;
+use crate::estimator::Weight;
 use crate::model::{Bayesian, Drawn};
 use crate::properties::Yes;
 use crate::sampling::Cx;

@@ -1,7 +1,7 @@
 //! Containers of models are models.
 
 use crate::engine::{Path, Real};
-use crate::model::Weight;
+use crate::estimator::Weight;
 use crate::model::{Bayesian, Drawn};
 use crate::properties::Verdict;
 use crate::sampling::Cx;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::divergence::Divergence;
 use crate::model::Bayesian;
-use crate::prior::Prior;
+use crate::prior::PriorFor;
 use crate::properties::{No, Verdict, Yes};
 
 /// What a list of fields says of the model.
@@ -41,7 +41,7 @@ impl<M: Bayesian> Verdicts for Part<M> {
     type Allows = M::Allows;
 }
 
-impl<P: Prior, Q: Divergence<P>> Verdicts for Random<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Verdicts for Random<Q, P> {
     type Batch = Yes;
     type Exact = Q::Exact;
     type Allows = Q;

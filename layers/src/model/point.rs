@@ -1,7 +1,8 @@
 //! A certain weight as a part of a model.
 
 use crate::engine::{Path, Real, Var};
-use crate::model::{Bayesian, Drawn, Weight};
+use crate::estimator::Weight;
+use crate::model::{Bayesian, Drawn};
 use crate::posterior::Point;
 use crate::properties::Yes;
 use crate::sampling::Cx;
@@ -13,7 +14,7 @@ impl<T: Real> Bayesian for Point<T> {
     type Allows = Yes;
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
-        cx.own_param(&self.0)
+        cx.point_param(&self.0)
     }
 
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}

@@ -4,9 +4,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::engine::Path;
-use crate::engine::{Visitor, VisitorMut};
-use crate::prelude::*;
+use crate::engine::{Parameters, Path, Real, Visitor, VisitorMut};
+use crate::estimator::Weight;
+use crate::model::{Bayesian, Drawn};
 use crate::properties::{Verdict, Yes};
 use crate::sampling::Cx;
 

@@ -1,10 +1,12 @@
 //! Batch normalisation with running statistics.
 
-use crate::engine::Running;
+use crate::engine::{Real, Running, Tensor, Var};
+use crate::model::Buffer;
 use crate::nn::norm::affine;
 use crate::nn::{Bare, EPS};
-use crate::prelude::*;
+use crate::posterior::Point;
 use crate::properties::No;
+use elbo_macros::bayesian;
 
 /// Marks a model as coupling the examples of a batch, because of this layer.
 type Coupled<T> = Bare<T, No<BatchNorm<T>>>;

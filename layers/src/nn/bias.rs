@@ -1,11 +1,14 @@
 //! `Bias`: the optional bias of a layer, with its prior.
 
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// The optional bias of a layer: in a field `bias: Option<Bias>` it is the parameter `bias`.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Bias<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Bias<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// One element for each output.
     #[name("")]
     #[prior(self.prior)]

@@ -1,8 +1,11 @@
 //! Convolutional layers over one, two and three spatial axes.
 
-use crate::engine::Convolution;
+use crate::divergence::Divergence;
+use crate::engine::{Convolution, Real, Var};
 use crate::nn::Bias;
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A convolution over `D` spatial axes: (examples, channels, space ..) to (examples, outputs, space ..), with any posterior
 /// family and any prior.
@@ -18,14 +21,14 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Conv<const D: usize, Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Of shape (outputs, channels / groups, kernel ..).
     #[prior(self.prior)]
     pub weight: Q,
     /// One element for each output, if there is a bias.
     pub bias: Option<Bias<Q, P>>,
     /// The prior of the weight; the bias has its own copy. A learned prior, such as the scale of a
-    /// [`LearnedNormal`](struct@LearnedNormal), is learned with the layer.
+    /// [`LearnedNormal`](struct@crate::LearnedNormal), is learned with the layer.
     pub prior: P,
     /// Stride, padding, dilation and groups.
     #[skip]
@@ -40,7 +43,7 @@ pub type Conv2d<Q = MeanField, P = Normal> = Conv<2, Q, P>;
 pub type Conv3d<Q = MeanField, P = Normal> = Conv<3, Q, P>;
 
 #[bayesian]
-impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Conv<D, Q, P> {
     /// The layer's output.
     ///
     /// # Panics
@@ -59,9 +62,9 @@ impl<const D: usize> Conv<D> {
     }
 }
 
-impl<const D: usize, T: Real, P: Prior> Conv<D, MeanField<T>, P>
+impl<const D: usize, T: Real, P: PriorFor<T>> Conv<D, MeanField<T>, P>
 where
-    MeanField<T>: Divergence<P>,
+    MeanField<T>: Divergence<P, Scalar = T>,
 {
     /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
     /// stay.
@@ -76,7 +79,7 @@ where
     }
 }
 
-impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Conv<D, Q, P> {
     /// A layer of any posterior family under any prior: `weight` makes a random weight from its shape.
     #[track_caller]
     pub fn of(channels: usize, outputs: usize, kernel: [usize; D], weight: impl Fn(&[usize]) -> Q, prior: P) -> Self {
@@ -86,7 +89,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
     }
 
     /// Replaces the prior.
-    pub fn prior<R: Prior + Clone>(self, prior: R) -> Conv<D, Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar> + Clone>(self, prior: R) -> Conv<D, Q, R>
     where
         Q: Divergence<R>,
     {
@@ -95,7 +98,7 @@ impl<const D: usize, Q: Divergence<P>, P: Prior + Clone> Conv<D, Q, P> {
     }
 }
 
-impl<const D: usize, Q: Divergence<P>, P: Prior> Conv<D, Q, P> {
+impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Conv<D, Q, P> {
     /// Removes the bias.
     pub fn without_bias(self) -> Self {
         Conv { bias: None, ..self }

@@ -1,25 +1,28 @@
 //! The dense (fully connected) layer.
 
-use crate::engine::Shape;
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::engine::{Real, Shape, Var};
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// x · Wᵀ + b: (.., inputs) to (.., outputs), with any posterior family and any prior.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Dense<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Dense<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// W, of shape (outputs, inputs).
     #[prior(self.prior)]
     pub weight: Q,
     /// b, of shape (outputs).
     #[prior(self.prior)]
     pub bias: Q,
-    /// The prior of both. A learned prior, such as the scale of a [`LearnedNormal`](struct@LearnedNormal), is learned
+    /// The prior of both. A learned prior, such as the scale of a [`LearnedNormal`](struct@crate::LearnedNormal), is learned
     /// with the layer.
     pub prior: P,
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     /// The layer's output.
     ///
     /// # Panics
@@ -46,9 +49,9 @@ impl<T: Real> Dense<MeanField<T>> {
     }
 }
 
-impl<T: Real, P: Prior> Dense<MeanField<T>, P>
+impl<T: Real, P: PriorFor<T>> Dense<MeanField<T>, P>
 where
-    MeanField<T>: Divergence<P>,
+    MeanField<T>: Divergence<P, Scalar = T>,
 {
     /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
     /// stay.
@@ -62,7 +65,7 @@ where
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape, first the
     /// weight of shape (outputs, inputs), then the bias of shape (outputs).
     ///
@@ -77,7 +80,7 @@ impl<Q: Divergence<P>, P: Prior> Dense<Q, P> {
     }
 
     /// Replaces the prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Dense<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Dense<Q, R>
     where
         Q: Divergence<R>,
     {

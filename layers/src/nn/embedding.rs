@@ -1,8 +1,10 @@
 //! The embedding layer: looks up rows of a random table by index.
 
-use crate::engine::Indices;
-use crate::engine::Shape;
-use crate::prelude::*;
+use crate::divergence::Divergence;
+use crate::engine::{Indices, Real, Shape, Var};
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// An embedding: a table of random vectors, looked up by index, (..) to (.., features), with any posterior family and
 /// any prior. The divergence is that of the whole table, whichever rows are looked up.
@@ -19,7 +21,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Embedding<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Of shape (entries, features).
     #[prior(self.prior)]
     pub table: Q,
@@ -28,7 +30,7 @@ pub struct Embedding<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
     /// The rows whose indices are in `x`, as whole numbers: (..) to (.., features). So an embedding takes a tensor as
     /// input, like other layers.
     ///
@@ -68,7 +70,7 @@ impl Embedding {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
     /// A table of any posterior family under any prior: `posterior` makes the random table from its shape (entries,
     /// features).
     #[track_caller]
@@ -77,7 +79,7 @@ impl<Q: Divergence<P>, P: Prior> Embedding<Q, P> {
     }
 
     /// Replaces the prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Embedding<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Embedding<Q, R>
     where
         Q: Divergence<R>,
     {

@@ -1,16 +1,18 @@
 //! The gated recurrent unit (GRU) layer.
 
-use crate::engine::Recurrent;
-use crate::engine::Shape;
+use crate::divergence::Divergence;
+use crate::engine::{Recurrent, Shape, Var};
 use crate::nn::recurrent_state::{outputs_of_gates, zero_state};
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A gated recurrent unit over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
 /// family and any prior. See [`Var::gru`](crate::engine::Var::gru) for the equations; the gates are in PyTorch's order.
 ///
 /// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017), so every step uses the same.
-/// Under [`Estimator::Flipout`] an example has one perturbation for all of its steps. [`Estimator::Local`] is refused
-/// for `weight_hh`, which is used in every step: set [`Estimator::Sample`] for that weight by name.
+/// Under [`Estimator::Flipout`](crate::Estimator::Flipout) an example has one perturbation for all of its steps. [`Estimator::Local`](crate::Estimator::Local) is refused
+/// for `weight_hh`, which is used in every step: set [`Estimator::Sample`](crate::Estimator::Sample) for that weight by name.
 ///
 /// ```
 /// use elbo::nn::Gru;
@@ -23,7 +25,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Gru<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Input weights, of shape (3 · hidden, inputs): gates r, z, n.
     #[prior(self.prior)]
     pub weight_ih: Q,
@@ -47,7 +49,7 @@ pub struct Gru<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Gru<Q, P> {
     /// The outputs of all steps, from an initial state of zeros.
     ///
     /// # Panics
@@ -78,7 +80,7 @@ impl Gru {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Gru<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape: input
     /// weights, recurrent weights, input bias, recurrent bias.
     #[track_caller]
@@ -96,7 +98,7 @@ impl<Q: Divergence<P>, P: Prior> Gru<Q, P> {
     }
 
     /// Replaces the prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Gru<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Gru<Q, R>
     where
         Q: Divergence<R>,
     {

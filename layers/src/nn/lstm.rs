@@ -1,17 +1,19 @@
 //! The long short-term memory (LSTM) layer.
 
-use crate::engine::Recurrent;
-use crate::engine::Shape;
+use crate::divergence::Divergence;
+use crate::engine::{Recurrent, Shape, Var};
 use crate::nn::recurrent_state::{outputs_of_gates, zero_state};
-use crate::prelude::*;
+use crate::posterior::MeanField;
+use crate::prior::{Normal, PriorFor};
+use elbo_macros::bayesian;
 
 /// A long short-term memory over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
 /// family and any prior. See [`Var::lstm`](crate::engine::Var::lstm) for the equations; the gates are in PyTorch's
 /// order.
 ///
 /// The weights are drawn once for a whole sequence (Fortunato, Blundell and Vinyals 2017), so every step uses the same.
-/// Under [`Estimator::Flipout`] an example has one perturbation for all of its steps. [`Estimator::Local`] is refused
-/// for `weight_hh`, which is used in every step: set [`Estimator::Sample`] for that weight by name.
+/// Under [`Estimator::Flipout`](crate::Estimator::Flipout) an example has one perturbation for all of its steps. [`Estimator::Local`](crate::Estimator::Local) is refused
+/// for `weight_hh`, which is used in every step: set [`Estimator::Sample`](crate::Estimator::Sample) for that weight by name.
 ///
 /// ```
 /// use elbo::nn::Lstm;
@@ -24,7 +26,7 @@ use crate::prelude::*;
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Lstm<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Lstm<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Input weights, of shape (4 · hidden, inputs): gates i, f, g, o.
     #[prior(self.prior)]
     pub weight_ih: Q,
@@ -48,7 +50,7 @@ pub struct Lstm<Q: Divergence<P> = MeanField, P: Prior = Normal> {
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Lstm<Q, P> {
     /// The outputs of all steps, from an initial output and cell of zeros.
     ///
     /// # Panics
@@ -79,7 +81,7 @@ impl Lstm {
     }
 }
 
-impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Lstm<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape: input
     /// weights, recurrent weights, input bias, recurrent bias.
     #[track_caller]
@@ -97,7 +99,7 @@ impl<Q: Divergence<P>, P: Prior> Lstm<Q, P> {
     }
 
     /// Replaces the prior.
-    pub fn prior<R: Prior>(self, prior: R) -> Lstm<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar>>(self, prior: R) -> Lstm<Q, R>
     where
         Q: Divergence<R>,
     {

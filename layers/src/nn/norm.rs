@@ -1,8 +1,9 @@
 //! Group and layer normalisation, which keep examples independent.
 
-use crate::engine::Shape;
+use crate::engine::{Real, Shape, Tensor, Var};
 use crate::nn::EPS;
-use crate::prelude::*;
+use crate::posterior::Point;
+use elbo_macros::bayesian;
 
 /// Group normalisation of (examples, channels, ..): each group of an example's channels is normalised to mean 0 and
 /// variance 1, then each channel is scaled and shifted (Wu and He 2018, "Group Normalization"). Examples stay

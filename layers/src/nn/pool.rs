@@ -1,8 +1,8 @@
 //! Max pooling and average pooling layers.
 
-use crate::engine::Pooling;
+use crate::engine::{Pooling, Real, Var};
 use crate::nn::Bare;
-use crate::prelude::*;
+use elbo_macros::bayesian;
 
 macro_rules! pool {
     ($(#[$doc:meta])* $name:ident, $method:ident, $($alias:ident $axes:literal $space:literal),*) => {

@@ -2,8 +2,9 @@
 
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::estimator::Variance;
 use crate::posterior::MeanField;
-use crate::posterior::{Density, Posterior, Variance};
+use crate::posterior::{Density, Posterior};
 use crate::properties::{No, Yes};
 use crate::sampling::Cx;
 use crate::weights::Space;

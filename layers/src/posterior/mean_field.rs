@@ -1,11 +1,12 @@
 //! The mean-field normal posterior.
 
+use crate::distribution::elementwise::ElementwiseTerm;
 use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales, softplus};
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::estimator::Variance;
 use crate::fused;
-use crate::posterior::{Density, Posterior, Variance, constructed_means, log_density_of_noise, same_shape};
-use crate::prior::Prior;
+use crate::posterior::{Density, Posterior, constructed_means, log_density_of_noise, same_shape};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
@@ -159,8 +160,12 @@ impl<T: Real> Density for MeanField<T> {
         -((z.square() * 0.5).sum() + log_scales(rho) + half_log_tau)
     }
 
-    fn sample_with_log_ratio<'t, P: Prior>(&'t self, prior: &P, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        prior.sample_mean_field(self, cx)
+    fn sample_with_log_ratio<'t, F: ElementwiseTerm<1> + 't>(
+        &'t self,
+        log_prior: F,
+        cx: Cx<'t, T>,
+    ) -> Option<Sampled<'t, T>> {
+        Some(fused::estimated(self.parameters(), log_prior, cx))
     }
 
     fn log_density_of_sample<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, PI};
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, sum};
 use crate::distribution::log_scale::log_slope;
 use crate::distribution::log_scale::{least, log_scales};
 use crate::engine::kernels::dispatch::Simd;
@@ -120,7 +120,7 @@ struct OfDistance {
     least: f64,
 }
 
-impl Summand<2> for OfDistance {
+impl ElementwiseTerm<2> for OfDistance {
     const NAME: &'static str = "log-density of a Cauchy posterior";
 
     #[inline(always)]

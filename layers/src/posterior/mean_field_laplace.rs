@@ -5,8 +5,9 @@ use std::f64::consts::LN_2;
 use crate::distribution::log_scale::{divisor, log_scales};
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::estimator::Variance;
 use crate::posterior::MeanField;
-use crate::posterior::{Density, Posterior, Variance};
+use crate::posterior::{Density, Posterior};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 

@@ -1,5 +1,6 @@
 //! Posterior families: distributions over a weight that are learned.
 
+mod double;
 mod full_covariance;
 mod log_normal;
 mod low_rank;
@@ -13,6 +14,7 @@ mod spike_and_slab;
 mod start;
 mod triangle;
 
+pub(crate) use double::Double;
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;
 pub use low_rank::LowRank;
@@ -23,14 +25,14 @@ pub use mean_field_laplace::MeanFieldLaplace;
 pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
-pub(crate) use spike_and_slab::sigmoid;
 use start::{constructed_loadings, constructed_means};
 pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 pub(crate) use triangle::OnTape;
 pub use triangle::Triangle;
 
+use crate::distribution::elementwise::ElementwiseTerm;
 use crate::engine::{Parameters, Real, Tape, Var};
-use crate::prior::Prior;
+use crate::estimator::Variance;
 use crate::properties::Verdict;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
@@ -86,17 +88,6 @@ pub trait Posterior: Parameters + 'static {
     }
 }
 
-/// What is known of the variances of a weight's elements.
-#[derive(Clone, Copy, Debug)]
-pub enum Variance<'t, T: Real = f32> {
-    /// The weight is certain.
-    Zero,
-    /// The elements are independent, with these variances.
-    Independent(Var<'t, T>),
-    /// The elements depend on each other, or their variances have no simple form.
-    Joint,
-}
-
 /// A posterior whose density is known at its own samples.
 #[diagnostic::on_unimplemented(
     message = "the density of `{Self}` is not known",
@@ -107,18 +98,19 @@ pub trait Density: Posterior {
     /// [`Cx::density_param`], to the parameters.
     fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
 
-    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the pair has one.
+    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the family has one for a prior whose log-density is
+    /// a sum of one function of each element.
     #[doc(hidden)]
-    fn sample_with_log_ratio<'t, P: Prior>(
+    fn sample_with_log_ratio<'t, F: ElementwiseTerm<1> + 't>(
         &'t self,
-        prior: &P,
+        log_prior: F,
         cx: Cx<'t, Self::Scalar>,
     ) -> Option<Sampled<'t, Self::Scalar>> {
-        let _ = (prior, cx);
+        let _ = (log_prior, cx);
         None
     }
 
-    /// The same of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
+    /// [`log_density`](Density::log_density) of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
     /// better: (w − μ)/σ has lost the digits that σ has below those of μ, where the noise is known to all of its own. Its
     /// gradients are those of [`log_density`](Density::log_density) and the sample together.
     fn log_density_of_sample<'t>(

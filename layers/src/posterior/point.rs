@@ -2,7 +2,8 @@
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Posterior, Variance, constructed_means};
+use crate::estimator::Variance;
+use crate::posterior::{Posterior, constructed_means};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
@@ -38,9 +38,13 @@ impl Prior for HalfCauchy {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for HalfCauchy {
+impl ElementwiseTerm<1> for HalfCauchy {
     const NAME: &'static str = "log-density of HalfCauchy";
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
@@ -36,9 +36,13 @@ impl Prior for HalfNormal {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for HalfNormal {
+impl ElementwiseTerm<1> for HalfNormal {
     const NAME: &'static str = "log-density of HalfNormal";
 
     #[inline(always)]

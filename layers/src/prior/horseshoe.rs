@@ -3,7 +3,7 @@
 use std::f64::consts::{LN_2, PI};
 
 use super::exponential_integral::correction;
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
@@ -43,6 +43,10 @@ impl Prior for Horseshoe {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
 impl Horseshoe {
@@ -56,7 +60,7 @@ impl Horseshoe {
     }
 }
 
-impl Summand<1> for Horseshoe {
+impl ElementwiseTerm<1> for Horseshoe {
     const NAME: &'static str = "log-density of Horseshoe";
 
     #[inline(always)]

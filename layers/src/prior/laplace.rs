@@ -1,6 +1,6 @@
 //! The Laplace prior.
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
@@ -43,9 +43,13 @@ impl Prior for Laplace {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for Laplace {
+impl ElementwiseTerm<1> for Laplace {
     const NAME: &'static str = "log-density of Laplace";
 
     #[inline(always)]

@@ -2,15 +2,14 @@
 
 use std::f64::consts::TAU;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, sum};
 use crate::distribution::log_scale::inverse_softplus;
 use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::prior::own::{own_mut_of, own_of};
-use crate::prior::{Own, OwnDraw, Prior};
+use crate::prior::{DrawnPrior, PriorFor};
 use crate::sampling::Cx;
 use crate::scalar::to_scalar;
 
@@ -18,7 +17,7 @@ use crate::scalar::to_scalar;
 /// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.
 ///
 /// Keep it in a field, without `#[skip]`; all weights that name the field share the scale, as both of
-/// [`Dense`](crate::Dense)'s do. Its own parameter in a draw is ln s, which is finite for every ρ.
+/// [`Dense`](crate::Dense)'s do. In a draw it is ln s, which is finite for every ρ.
 #[derive(Clone, Debug)]
 pub struct LearnedNormal<T: Real = f32> {
     /// ρ = softplus⁻¹(s), one element.
@@ -57,6 +56,11 @@ impl<T: Real> LearnedNormal<T> {
         rho.max(0.0) + (-rho.abs()).exp().ln_1p()
     }
 
+    /// The same prior in double precision.
+    pub(crate) fn double(&self) -> LearnedNormal<f64> {
+        LearnedNormal { rho: self.rho.cast() }
+    }
+
     /// ln s.
     #[track_caller]
     pub(crate) fn ln_sd(&self) -> f64 {
@@ -67,27 +71,14 @@ impl<T: Real> LearnedNormal<T> {
     }
 }
 
-impl<T: Real> Prior for LearnedNormal<T> {
-    fn log_density<'t, N: Real>(&self, w: Var<'t, N>) -> Var<'t, N> {
-        let ln_sd = w.tape().constant([], |_| N::from_f64(self.ln_sd()));
-        self.log_density_given(w, ln_sd)
+impl<T: Real> PriorFor<T> for LearnedNormal<T> {
+    type Drawn<'t> = LearnedNormalDraw<'t, T>;
+
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> LearnedNormalDraw<'t, T> {
+        self.check();
+        LearnedNormalDraw { ln_sd: sum(LnSoftplus, [cx.point_param(&self.rho)], None) }
     }
 
-    /// Given ln s.
-    fn log_density_given<'t, N: Real>(&self, w: Var<'t, N>, ln_sd: Var<'t, N>) -> Var<'t, N> {
-        sum(Scaled, [w], Some(ln_sd))
-    }
-
-    fn own<N: Real>(&self) -> Option<&dyn Own<N>> {
-        Some(own_of::<T, N>(self))
-    }
-
-    fn own_mut<N: Real>(&mut self) -> Option<&mut dyn Own<N>> {
-        Some(own_mut_of::<T, N>(self))
-    }
-}
-
-impl<T: Real> Own<T> for LearnedNormal<T> {
     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
         f(&path.at("rho"), Role::Point, &self.rho);
     }
@@ -95,20 +86,26 @@ impl<T: Real> Own<T> for LearnedNormal<T> {
     fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
         f(&path.at("rho"), Role::Point, &mut self.rho);
     }
+}
 
-    fn draw<'t>(&'t self, cx: Cx<'t, T>) -> OwnDraw<'t, T> {
-        self.check();
-        OwnDraw::Certain(sum(LnSoftplus, [cx.own_param(&self.rho)], None))
+/// A [`LearnedNormal`](struct@LearnedNormal) in a draw: N(0, s²) for every element, with ln s on the tape.
+#[derive(Clone, Copy, Debug)]
+pub struct LearnedNormalDraw<'t, T: Real = f32> {
+    /// ln s, one element.
+    pub ln_sd: Var<'t, T>,
+}
+
+impl<'t, T: Real> DrawnPrior<'t, T> for LearnedNormalDraw<'t, T> {
+    fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
+        sum(Scaled, [w], Some(self.ln_sd))
     }
-
-    fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
 }
 
 /// ln N(w; 0, s²), with ln s shared by all elements.
 #[derive(Clone, Copy)]
-pub(crate) struct Scaled;
+struct Scaled;
 
-impl Summand<1> for Scaled {
+impl ElementwiseTerm<1> for Scaled {
     const NAME: &'static str = "log-density of a normal of learned scale";
 
     #[inline(always)]
@@ -137,7 +134,7 @@ impl Summand<1> for Scaled {
 #[derive(Clone, Copy)]
 struct LnSoftplus;
 
-impl Summand<1> for LnSoftplus {
+impl ElementwiseTerm<1> for LnSoftplus {
     const NAME: &'static str = "ln softplus";
 
     #[inline(always)]
@@ -154,26 +151,14 @@ impl Summand<1> for LnSoftplus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Given, Tape};
+    use crate::Tape;
+    use crate::engine::Key;
+    use crate::sampling::Mode;
 
     #[test]
     #[should_panic(expected = "LearnedNormal: the standard deviation must be positive and finite, got 0")]
     fn a_standard_deviation_of_zero_is_refused() {
         LearnedNormal::<f32>(0.0);
-    }
-
-    #[test]
-    #[should_panic(expected = "the prior's own parameter is f32, in a model of f64: make both of one number type")]
-    fn a_model_of_another_number_type_is_refused() {
-        let prior = LearnedNormal::<f32>(1.0);
-        let _ = prior.own::<f64>();
-    }
-
-    #[test]
-    #[should_panic(expected = "keep it in a field, without `#[skip]`, and write `#[prior(self.field)]`")]
-    fn a_prior_that_nobody_would_learn_is_refused() {
-        let prior = LearnedNormal::<f32>(1.0);
-        let _: Given<'_, _, f32> = Given::fixed(&prior);
     }
 
     #[test]
@@ -184,7 +169,8 @@ mod tests {
             let tape = Tape::<f64>::inference();
             let w = tape.constant([2], |i| i as f64 * sd);
             let exact = 2.0 * (-sd.ln() - 0.5 * TAU.ln()) - 0.5;
-            assert!((prior.log_density(w).item() - exact).abs() < 1e-12, "{sd}");
+            let drawn = prior.draw_in(Cx::new(&tape, Key::new(0), Mode::Mean));
+            assert!((drawn.log_density_of(w).item() - exact).abs() < 1e-12, "{sd}");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The log-normal prior, of positive weights.
 
-use std::f64::consts::TAU;
-
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
@@ -34,7 +32,12 @@ pub fn LogNormalPrior(mu: f64, sigma: f64) -> LogNormalPrior {
 impl LogNormalPrior {
     /// The distribution of the logarithm.
     pub fn log(self) -> Normal {
-        Normal(self.mu, self.sigma)
+        self.normal()
+    }
+
+    #[inline(always)]
+    fn normal(self) -> Normal {
+        Normal { mean: self.mu, sd: self.sigma }
     }
 
     /// The mean of the logarithm.
@@ -53,23 +56,25 @@ impl Prior for LogNormalPrior {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for LogNormalPrior {
+impl ElementwiseTerm<1> for LogNormalPrior {
     const NAME: &'static str = "log-density of LogNormalPrior";
 
     #[inline(always)]
-    fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
+    fn value<S: Simd>(self, [w]: [f64; 1], at: At) -> f64 {
         let ln_w = Math::ln::<S>(w);
-        let z = (ln_w - self.mu) / self.sigma;
-        let inside = -0.5 * (z * z + TAU.ln()) - self.sigma.ln() - ln_w;
+        let inside = self.normal().value::<S>([ln_w], at) - ln_w;
         if w <= 0.0 { f64::NEG_INFINITY } else { inside }
     }
 
     #[inline(always)]
-    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
-        let z = (Math::ln::<S>(w) - self.mu) / self.sigma;
-        let inside = -(1.0 + z / self.sigma) / w;
+    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], at: At) -> f64 {
+        let inside = -(1.0 - self.normal().slope::<S, 0>([Math::ln::<S>(w)], at)) / w;
         if w <= 0.0 { 0.0 } else { inside }
     }
 }

@@ -1,6 +1,6 @@
 //! The log-uniform prior, of variational dropout.
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
@@ -22,9 +22,13 @@ impl Prior for LogUniform {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for LogUniform {
+impl ElementwiseTerm<1> for LogUniform {
     const NAME: &'static str = "log-density of LogUniform";
 
     #[inline(always)]

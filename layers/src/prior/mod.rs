@@ -4,7 +4,6 @@ mod cauchy;
 mod exponential_integral;
 mod half_cauchy;
 mod half_normal;
-mod hierarchical_normal;
 mod horseshoe;
 mod laplace;
 mod learned_normal;
@@ -13,7 +12,7 @@ mod log_uniform;
 mod monte_carlo;
 mod normal;
 mod normals;
-mod own;
+mod same_scalar;
 mod scale_mixture;
 mod spike_and_slab;
 mod student_t;
@@ -21,95 +20,222 @@ mod student_t;
 pub use cauchy::Cauchy;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
-pub use hierarchical_normal::HierarchicalNormal;
 pub use horseshoe::Horseshoe;
 pub use laplace::Laplace;
-pub use learned_normal::LearnedNormal;
+pub use learned_normal::{LearnedNormal, LearnedNormalDraw};
 pub use log_normal::LogNormalPrior;
 pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
 pub use normals::{Normals, PerElement};
-pub use own::{Given, Own, OwnDraw, own_mut_of, own_of};
+pub(crate) use same_scalar::SameAs;
 pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
+use crate::distribution::elementwise::WithDensity;
 use crate::engine::{Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::hidden::Nats;
-use crate::posterior::MeanField;
+use crate::estimator::Weight;
 use crate::sampling::Cx;
-use crate::sampling::Sampled;
 
-/// A distribution over the elements of a weight. A prior is a value: an expression in `#[prior(..)]`, or a field.
+/// A distribution over the elements of a weight, without hyperparameters that are learned: `Normal(0.0, 1.0)`, or a type of
+/// your own. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///
-/// Most priors have no parameters that are learned. One that has says so by [`own`](Prior::own) and
-/// [`own_mut`](Prior::own_mut), and keeps its place in a field that is not skipped.
+/// Every `Prior` is a [`PriorFor`] weights in any scalar type. Code that accepts priors with hyperparameters as well, such
+/// as [`LearnedNormal`](struct@crate::LearnedNormal), and [`MonteCarlo`](struct@crate::MonteCarlo), asks for `PriorFor<T>`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no prior",
-    label = "a prior is a distribution, such as `Normal(0.0, 1.0)`",
-    note = "a type of yours is one where it implements `Prior`, by its log-density"
+    message = "`{Self}` is not a prior without hyperparameters",
+    label = "expected a distribution, such as `Normal(0.0, 1.0)`",
+    note = "implement `Prior` for a distribution of your own, by its log-density",
+    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters, such as `LearnedNormal`; write `P: PriorFor<T>` with the weights' scalar type `T`"
 )]
 pub trait Prior: Send + Sync + 'static {
-    /// ln p(w), summed over the elements of `w`: nats. A prior with parameters of its own takes them as they are, as
-    /// constants.
+    /// ln p(w), summed over the elements of `w`: nats.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T>;
 
-    /// ln p(w), given the value of the prior's own parameter on the tape.
-    fn log_density_given<'t, T: Real>(&self, w: Var<'t, T>, own: Var<'t, T>) -> Var<'t, T> {
-        let _ = own;
-        self.log_density(w)
-    }
-
-    /// A sample of `q` and its log-density less this one's there, in one pass over memory, where there is one.
+    /// Gives `visitor` ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`,
+    /// where it is one.
     #[doc(hidden)]
-    fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        let _ = (q, cx);
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        let _ = (shape, visitor);
         None
     }
+}
 
-    /// The parameter of its own, if it has one, of a model in the number type `T`: [`own_of`] where it is in a number
-    /// type that the prior's type says.
-    fn own<T: Real>(&self) -> Option<&dyn Own<T>> {
+/// A prior for weights in the scalar type `T`, with hyperparameters or without.
+///
+/// Implement [`Prior`] for a distribution without hyperparameters, which is then a `PriorFor<T>` for every `T`. Implement
+/// this for one that has hyperparameters: a certain one is a tensor in the walk with [`Role::Point`](crate::engine::Role)
+/// (empirical Bayes), and a random one is a [`Weight`] with a posterior of its own.
+///
+/// In a model the prior is a field without `#[skip]`, which weights name as `#[prior(self.field)]`. Its hyperparameters are
+/// drawn before the weights, once per draw.
+///
+/// ```
+/// use elbo::engine::{Role, Visitor, VisitorMut};
+/// use elbo::prelude::*;
+/// use elbo::{Cx, DrawnPrior, Path, PriorFor};
+///
+/// /// A Laplace prior about zero whose scale is learned, as its logarithm.
+/// struct LearnedLaplace<T: Real = f32> {
+///     ln_scale: Tensor<T>,
+/// }
+///
+/// /// The prior in a draw.
+/// #[derive(Clone, Copy)]
+/// struct LearnedLaplaceDraw<'t, T: Real> {
+///     ln_scale: Var<'t, T>,
+/// }
+///
+/// impl<T: Real> PriorFor<T> for LearnedLaplace<T> {
+///     type Drawn<'t> = LearnedLaplaceDraw<'t, T>;
+///
+///     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> LearnedLaplaceDraw<'t, T> {
+///         LearnedLaplaceDraw { ln_scale: cx.point_param(&self.ln_scale) }
+///     }
+///
+///     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+///         f(&path.at("ln_scale"), Role::Point, &self.ln_scale);
+///     }
+///
+///     fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+///         f(&path.at("ln_scale"), Role::Point, &mut self.ln_scale);
+///     }
+/// }
+///
+/// impl<'t, T: Real> DrawnPrior<'t, T> for LearnedLaplaceDraw<'t, T> {
+///     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
+///         let distance = w.abs().sum() * (-self.ln_scale).exp();
+///         -(distance + (self.ln_scale + 2f64.ln()) * w.len() as f64)
+///     }
+/// }
+///
+/// let prior = MonteCarlo(LearnedLaplace { ln_scale: Tensor::zeros([]) });
+/// let layer = Dense::new(3, 2).prior(prior);
+/// let mut names = Vec::new();
+/// layer.visit(&Path::ROOT, &mut |path, _, _| names.push(path.to_string()));
+/// assert_eq!(names[0], "prior.ln_scale");
+/// assert!(layer.kl_estimate(Key::new(1), 8).mean > 0.0);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a prior for weights in `{T}`",
+    label = "expected a distribution, such as `Normal(0.0, 1.0)`",
+    note = "implement `Prior` for a distribution of your own, by its log-density; with hyperparameters, `PriorFor<{T}>`",
+    note = "hyperparameters are in the scalar type of the weights: `LearnedNormal<{T}>` for weights in `{T}`"
+)]
+pub trait PriorFor<T: Real>: Send + Sync + 'static {
+    /// The prior in a draw, its hyperparameters on the tape; `&'t Self` where there are none.
+    type Drawn<'t>: DrawnPrior<'t, T>;
+
+    /// Draws the hyperparameters.
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Self::Drawn<'t>;
+
+    /// Calls `f` with every tensor below `path`.
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        let _ = (path, f);
+    }
+
+    /// Calls `f` with every tensor below `path`, to be changed in place.
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        let _ = (path, f);
+    }
+
+    /// Calls `f` with the KL divergence of each random hyperparameter below `path` that has a closed form, in nats.
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {
+        let _ = (path, f);
+    }
+}
+
+/// A prior in a draw.
+pub trait DrawnPrior<'t, T: Real>: Copy {
+    /// ln p(w) given the hyperparameters, summed over the elements of `w`: nats. Differentiable with respect to `w` and to
+    /// the hyperparameters.
+    fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T>;
+
+    /// Calls `f` with every random hyperparameter below `path`.
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        let _ = (path, f);
+    }
+
+    /// Gives `visitor` ln p as a function of each element of a weight of this shape, where it is one.
+    #[doc(hidden)]
+    fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        let _ = (shape, visitor);
         None
     }
+}
 
-    /// The same, to be changed.
-    fn own_mut<T: Real>(&mut self) -> Option<&mut dyn Own<T>> {
-        None
+/// Nothing is learned and nothing is drawn.
+#[diagnostic::do_not_recommend]
+impl<T: Real, P: Prior> PriorFor<T> for P {
+    type Drawn<'t> = &'t P;
+
+    fn draw_in<'t>(&'t self, _: Cx<'t, T>) -> &'t P {
+        self
+    }
+}
+
+impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
+    fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
+        Prior::log_density(self, w)
     }
 
-    /// A prior that is a field of the model, drawn, for generated code.
-    #[doc(hidden)]
-    fn given<'t, T: Real>(&'t self, cx: Cx<'t, T>) -> Given<'t, Self, T>
-    where
-        Self: Sized,
-    {
-        Given::field(self, cx)
+    fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        Prior::elementwise::<T, V>(self, shape, visitor)
     }
+}
 
-    /// The walk over the parameter of its own, for generated code.
-    #[doc(hidden)]
-    fn visit_own<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
-        if let Some(own) = self.own::<T>() {
-            own.visit(path, f);
-        }
-    }
+/// A prior without hyperparameters: every [`Prior`], and [`MonteCarlo`](struct@crate::MonteCarlo) of one. Only such a
+/// prior may be an expression in `#[prior(..)]` or in a field with `#[skip]`, where hyperparameters would not be learned.
+#[diagnostic::on_unimplemented(
+    message = "the prior `{Self}` has hyperparameters, which would not be learned here",
+    label = "a prior with hyperparameters in an expression or in a skipped field",
+    note = "keep it in a field, without `#[skip]`, and write `#[prior(self.field)]`"
+)]
+pub trait FixedPrior {}
 
-    /// The same, to be changed.
-    #[doc(hidden)]
-    fn visit_mut_own<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
-        if let Some(own) = self.own_mut::<T>() {
-            own.visit_mut(path, f);
-        }
-    }
+#[diagnostic::do_not_recommend]
+impl<P: Prior> FixedPrior for P {}
 
-    /// The divergence of the parameter of its own, for generated code.
-    #[doc(hidden)]
-    fn own_kl<T: Real>(&self, path: &Path<'_>, f: &mut Nats<'_>) {
-        if let Some(own) = self.own::<T>() {
-            own.each_kl(path, f);
-        }
+impl<P: FixedPrior> FixedPrior for MonteCarlo<P> {}
+
+/// A prior from which divergences are estimated, in terms of the prior itself.
+pub trait Estimate<T: Real>: PriorFor<T> {
+    /// The prior itself.
+    type Prior: PriorFor<T>;
+
+    /// The same in a draw.
+    fn estimate<'t>(prior: <Self::Prior as PriorFor<T>>::Drawn<'t>) -> Self::Drawn<'t>;
+}
+
+impl<T: Real, P: PriorFor<T>> Estimate<T> for MonteCarlo<P> {
+    type Prior = P;
+
+    fn estimate<'t>(prior: P::Drawn<'t>) -> MonteCarlo<P::Drawn<'t>> {
+        MonteCarlo(prior)
     }
+}
+
+/// ln p(w), as the prior gives it.
+///
+/// # Panics
+/// If it is not one number.
+#[track_caller]
+pub(crate) fn log_density<'t, T: Real, D: DrawnPrior<'t, T>>(prior: D, w: Var<'t, T>) -> Var<'t, T> {
+    let log_density = prior.log_density_of(w);
+    assert!(log_density.len() == 1, "{}", several::<D>(log_density.shape()));
+    log_density
+}
+
+#[cold]
+fn several<D>(shape: &[usize]) -> String {
+    let drawn = std::any::type_name::<D>();
+    let (method, prior) = match drawn.strip_prefix('&') {
+        Some(prior) => ("Prior::log_density", prior),
+        None => ("DrawnPrior::log_density_of", drawn),
+    };
+    format!(
+        "`{method}` of `{prior}` gave the shape {shape:?}; it must be one number, summed over the elements of the weight"
+    )
 }

@@ -1,40 +1,50 @@
 //! Asking for a Monte Carlo estimate of a divergence.
 
-use crate::engine::{Real, Var};
-use crate::prior::Own;
-use crate::prior::Prior;
+use crate::distribution::elementwise::WithDensity;
+use crate::engine::{Path, Real, Var};
+use crate::engine::{Visitor, VisitorMut};
+use crate::estimator::Weight;
+use crate::prior::{DrawnPrior, PriorFor};
+use crate::sampling::Cx;
 
 /// The prior `P`, with the divergence from it estimated at the weights drawn: ln q(w) − ln p(w)
 /// (Blundell et al. 2015, eq. 2), even where there is a closed form.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(transparent)]
 pub struct MonteCarlo<P>(
     /// The prior.
     pub P,
 );
 
-impl<P> MonteCarlo<P> {
-    /// The same for a prior that stands elsewhere.
-    pub fn of(prior: &P) -> &Self {
-        // SAFETY: `MonteCarlo<P>` is transparent, so it has the layout of `P`, and adds no rule to its values.
-        unsafe { &*std::ptr::from_ref(prior).cast() }
+impl<T: Real, P: PriorFor<T>> PriorFor<T> for MonteCarlo<P> {
+    type Drawn<'t> = MonteCarlo<P::Drawn<'t>>;
+
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> Self::Drawn<'t> {
+        MonteCarlo(self.0.draw_in(cx))
+    }
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        self.0.visit(path, f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        self.0.visit_mut(path, f);
+    }
+
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {
+        self.0.each_kl(path, f);
     }
 }
 
-impl<P: Prior> Prior for MonteCarlo<P> {
-    fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
-        self.0.log_density(w)
+impl<'t, T: Real, D: DrawnPrior<'t, T>> DrawnPrior<'t, T> for MonteCarlo<D> {
+    fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
+        self.0.log_density_of(w)
     }
 
-    fn log_density_given<'t, T: Real>(&self, w: Var<'t, T>, own: Var<'t, T>) -> Var<'t, T> {
-        self.0.log_density_given(w, own)
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        self.0.walk(path, f);
     }
 
-    fn own<T: Real>(&self) -> Option<&dyn Own<T>> {
-        self.0.own()
-    }
-
-    fn own_mut<T: Real>(&mut self) -> Option<&mut dyn Own<T>> {
-        self.0.own_mut()
+    fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        self.0.elementwise(shape, visitor)
     }
 }

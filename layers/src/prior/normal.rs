@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
@@ -11,8 +11,8 @@ use crate::scalar::inverse;
 /// N(mean, sd²) for every element.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normal {
-    mean: f64,
-    sd: f64,
+    pub(super) mean: f64,
+    pub(super) sd: f64,
 }
 
 /// The normal prior N(mean, sd²): the standard deviation, not the variance.
@@ -49,9 +49,13 @@ impl Prior for Normal {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for Normal {
+impl ElementwiseTerm<1> for Normal {
     const NAME: &'static str = "log-density of Normal";
 
     #[inline(always)]

@@ -1,11 +1,9 @@
 //! The normal prior with a mean and a standard deviation for every element.
 
-use std::f64::consts::TAU;
-
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Tensor, Var};
-use crate::prior::Prior;
+use crate::prior::{Normal, Prior};
 
 /// N(meanᵢ, sdᵢ²) for element i: the posterior of an earlier model, say, or a prior that narrows from layer to layer.
 ///
@@ -98,6 +96,11 @@ impl Normals {
         &self.sd
     }
 
+    /// The prior of element `i`.
+    pub(crate) fn at(&self, i: usize) -> Normal {
+        Normal { mean: self.mean.at(i), sd: self.sd.at(i) }
+    }
+
     /// # Panics
     /// If a weight of this shape is none of this prior.
     pub(crate) fn check(&self, shape: &[usize]) {
@@ -113,35 +116,33 @@ impl Prior for Normals {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         self.check(w.shape());
         // The tape outlives this borrow, so it gets numbers of its own.
-        let each = w.tape().alloc_slice(w.len(), |i| Scaled { mean: self.mean.at(i), sd: self.sd.at(i) });
-        sum(Each(each), [w], None)
+        let each = w.tape().alloc_slice(w.len(), |i| self.at(i));
+        sum(Each(|i: usize| each[i]), [w], None)
+    }
+
+    /// # Panics
+    /// If the weight's shape is not the prior's.
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, shape: &[usize], visitor: V) -> Option<V::Output> {
+        self.check(shape);
+        Some(visitor.with(Each(|i| self.at(i))))
     }
 }
 
-/// N(mean, sd²) of one element.
+/// The prior of each element, by its number.
 #[derive(Clone, Copy)]
-struct Scaled {
-    mean: f64,
-    sd: f64,
-}
+struct Each<F>(F);
 
-#[derive(Clone, Copy)]
-struct Each<'t>(&'t [Scaled]);
-
-impl Summand<1> for Each<'_> {
+impl<F: Fn(usize) -> Normal + Copy + Send + Sync> ElementwiseTerm<1> for Each<F> {
     const NAME: &'static str = "log-density of Normals";
 
     #[inline(always)]
-    fn value<S: Simd>(self, [w]: [f64; 1], at: At) -> f64 {
-        let Scaled { mean, sd } = self.0[at.element];
-        let z = (w - mean) / sd;
-        -0.5 * (z * z + TAU.ln()) - sd.ln()
+    fn value<S: Simd>(self, w: [f64; 1], at: At) -> f64 {
+        (self.0)(at.element).value::<S>(w, at)
     }
 
     #[inline(always)]
-    fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], at: At) -> f64 {
-        let Scaled { mean, sd } = self.0[at.element];
-        (mean - w) / sd / sd
+    fn slope<S: Simd, const K: usize>(self, w: [f64; 1], at: At) -> f64 {
+        (self.0)(at.element).slope::<S, K>(w, at)
     }
 }
 

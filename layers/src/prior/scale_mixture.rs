@@ -2,15 +2,10 @@
 
 use std::f64::consts::TAU;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
-use crate::fused;
-use crate::fused::LogDensity;
-use crate::posterior::MeanField;
 use crate::prior::Prior;
-use crate::sampling::Cx;
-use crate::sampling::Sampled;
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,14 +84,11 @@ impl<const N: usize> Prior for ScaleMixture<N> {
         sum(self.components(), [w], None)
     }
 
-    fn sample_mean_field<'t, T: Real>(&self, q: &'t MeanField<T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
-        let Components { offsets, inverse_sds } = self.components();
-        let components = Components { offsets: offsets.map(T::from_f64), inverse_sds: inverse_sds.map(T::from_f64) };
-        // A component too narrow for `T` is left to the sum in double precision.
-        if !components.inverse_sds.iter().all(|inverse| inverse.is_finite()) {
-            return None;
-        }
-        Some(fused::estimated(q.parameters(), components, cx))
+    /// A component too narrow for `T` is left to the sum in double precision.
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        let components = self.components();
+        let fits = components.to::<T>().inverse_sds.iter().all(|inverse| inverse.is_finite());
+        fits.then(|| visitor.with(components))
     }
 }
 
@@ -105,6 +97,13 @@ impl<const N: usize> Prior for ScaleMixture<N> {
 struct Components<T, const N: usize> {
     offsets: [T; N],
     inverse_sds: [T; N],
+}
+
+impl<const N: usize> Components<f64, N> {
+    #[inline(always)]
+    fn to<T: Real>(self) -> Components<T, N> {
+        Components { offsets: self.offsets.map(T::from_f64), inverse_sds: self.inverse_sds.map(T::from_f64) }
+    }
 }
 
 impl<T: Real, const N: usize> Components<T, N> {
@@ -146,7 +145,7 @@ impl<T: Real, const N: usize> Components<T, N> {
     }
 }
 
-impl<const N: usize> Summand<1> for Components<f64, N> {
+impl<const N: usize> ElementwiseTerm<1> for Components<f64, N> {
     const NAME: &'static str = "log-density of ScaleMixture";
 
     #[inline(always)]
@@ -158,19 +157,16 @@ impl<const N: usize> Summand<1> for Components<f64, N> {
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
         self.slope_at::<S>(w)
     }
-}
 
-impl<T: Real, const N: usize> LogDensity<T> for Components<T, N> {
-    const NAME: &'static str = "draw with divergence from ScaleMixture";
-
+    /// In `T` throughout: it takes an exponential for each component.
     #[inline(always)]
-    fn value<S: Simd>(self, w: T) -> T {
-        self.value_at::<S>(w)
+    fn value_in<S: Simd, T: Real>(self, [w]: [T; 1], _: At) -> T {
+        self.to::<T>().value_at::<S>(w)
     }
 
     #[inline(always)]
-    fn slope<S: Simd>(self, w: T) -> T {
-        self.slope_at::<S>(w)
+    fn slope_in<S: Simd, const K: usize, T: Real>(self, [w]: [T; 1], _: At) -> T {
+        self.to::<T>().slope_at::<S>(w)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use crate::distribution::elementwise::{At, Summand, sum};
+use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
@@ -58,9 +58,13 @@ impl Prior for SpikeAndSlabPrior {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
+
+    fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
+        Some(visitor.with(*self))
+    }
 }
 
-impl Summand<1> for SpikeAndSlabPrior {
+impl ElementwiseTerm<1> for SpikeAndSlabPrior {
     const NAME: &'static str = "log-density of SpikeAndSlabPrior";
 
     #[inline(always)]

@@ -142,9 +142,9 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// Puts a parameter that does not belong to a random weight on the tape: as a learned parameter, or as a constant
-    /// if weights are given, since gradients are then with respect to these.
-    pub(crate) fn own_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
+    /// Puts a parameter without uncertainty, such as a [`Point`](crate::Point) or a prior's hyperparameter, on the tape: as a
+    /// learned parameter, or as a constant if weights are given, since gradients are then with respect to these.
+    pub fn point_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
             Mode::At { .. } => self.tape.input(parameter),
             _ => self.tape.param(parameter),

@@ -17,7 +17,7 @@ use crate::engine::{Name, Visitor, VisitorMut};
 use crate::engine::{Parameters, Path, Real, Role, Tensor};
 
 /// The values of a model's random weights: one tensor for each, by name (`hidden.0.weight`), in the order of the
-/// model's fields. A random scale of a prior comes before the weights under it.
+/// model's fields. A prior's random hyperparameters come before the weights under it.
 ///
 /// A random weight is a field with a prior, including a [`Point`](crate::Point) with a prior. A `Point` without a prior
 /// and a [`Buffer`](crate::Buffer) belong to the model and are not included.

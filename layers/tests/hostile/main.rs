@@ -36,14 +36,14 @@ fn refuses(expected: &[&str], work: impl FnOnce()) {
 /// A model of a single weight of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
-struct One<Q: Divergence<P>, P: Prior = Normal> {
+struct One<Q: Divergence<P>, P: PriorFor<Q::Scalar> = Normal> {
     #[prior(self.prior)]
     weight: Q,
     prior: P,
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> One<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> One<Q, P> {
     fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         x.linear(self.weight)
     }

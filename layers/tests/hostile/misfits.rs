@@ -2,15 +2,15 @@
 
 use elbo::nn::*;
 use elbo::prelude::*;
-use elbo::{Divergence, Triangle};
+use elbo::{ClosedForm, Triangle};
 
 use super::{One, one, refuses};
 
 /// Checks that every use of the weight panics with `expected`.
 fn check<Q, P>(expected: &[&str], weight: Q, prior: P)
 where
-    Q: Divergence<P, Scalar = f32> + Divergence<MonteCarlo<P>> + Clone,
-    P: Prior + Clone,
+    Q: Divergence<P, Scalar = f32, Exact: ClosedForm> + Divergence<MonteCarlo<P>> + Clone,
+    P: PriorFor<f32> + Clone,
 {
     let named: Vec<&str> = expected.iter().copied().chain(["`weight`"]).collect();
     let model = One { weight: weight.clone(), prior: prior.clone() };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use elbo::data::Examples;
 use elbo::engine::{Visitor, VisitorMut};
 use elbo::prelude::*;
-use elbo::{Cx, Density, Given, Path, Role, Sampled, Suits, Variance, Yes};
+use elbo::{Cx, Density, Path, Role, Sampled, Suits, Variance, Yes};
 
 use super::{One, one, refuses};
 
@@ -98,12 +98,12 @@ impl Divergence<Normal> for Liar {
         0.0
     }
 
-    fn kl_on<'t>(&'t self, _: Given<'t, Normal>, cx: Cx<'t>, _: &dyn Fn() -> Var<'t>) -> Var<'t> {
+    fn kl_on<'t>(&'t self, _: &'t Normal, cx: Cx<'t>, _: &dyn Fn() -> Var<'t>) -> Var<'t> {
         let value = cx.tape().param(&self.value);
         if self.lie == Lie::Kl { value } else { value.sum() }
     }
 
-    fn sample_with_kl<'t>(&'t self, _: Given<'t, Normal>, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
+    fn sample_with_kl<'t>(&'t self, _: &'t Normal, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
         let kl = cx.tape().param(&self.value);
         match self.lie {
             Lie::WeightOfPair => Some((self.answer(cx.tape(), self.lie), kl.sum())),
@@ -112,7 +112,7 @@ impl Divergence<Normal> for Liar {
         }
     }
 
-    fn variance_with_kl<'t>(&'t self, _: Given<'t, Normal>, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
+    fn variance_with_kl<'t>(&'t self, _: &'t Normal, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
         let kl = cx.tape().param(&self.value).sum();
         (self.lie == Lie::VarianceOfPair).then(|| (self.answer(cx.tape(), self.lie), kl))
     }

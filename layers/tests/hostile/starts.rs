@@ -104,7 +104,7 @@ fn chosen_deterministic_weights_are_kept() {
 /// A layer of deterministic weights trains from its initial biases of zero under every prior with a pole there.
 #[test]
 fn deterministic_weights_train_from_zero_under_a_prior_with_a_pole_there() {
-    fn trains<T: Real, P: Prior + Send>(prior: P)
+    fn trains<T: Real, P: PriorFor<T>>(prior: P)
     where
         Point<T>: Divergence<P, Scalar = T>,
     {

@@ -188,18 +188,18 @@ fn every_parameter_of_a_nested_model_is_listed_once() {
 }
 
 #[bayesian]
-struct Any<Q: Divergence<P>, P: Prior> {
+struct Any<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     layer: Dense<Q, P>,
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Any<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Any<Q, P> {
     fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         self.layer.forward(x)
     }
 }
 
-fn effective_of<Q: Divergence<P, Scalar = f64>, P: Prior>(layer: Dense<Q, P>, draws: usize) -> [f64; 2] {
+fn effective_of<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(layer: Dense<Q, P>, draws: usize) -> [f64; 2] {
     let x = Tensor::from_fn([4, 5], |i| (i as f64).sin());
     let data = Examples::new(x, vec![0, 1, 1, 0]).unwrap();
     let d = Diagnose::new().draws(draws).run(&Any { layer }, &data, &Categorical);

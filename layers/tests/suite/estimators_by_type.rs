@@ -25,7 +25,7 @@ where
 
 /// Whether the family supports (local reparameterisation, Flipout), by its types.
 #[bayesian]
-struct One<Q: Divergence<P>, P: Prior> {
+struct One<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     weight: Q,
     prior: P,
@@ -35,7 +35,7 @@ struct One<Q: Divergence<P>, P: Prior> {
 fn is_drawn<Q, P>(model: &One<Q, P>, estimator: Estimator) -> bool
 where
     Q: Divergence<P, Scalar = f32> + std::panic::RefUnwindSafe,
-    P: Prior + std::panic::RefUnwindSafe,
+    P: PriorFor<f32> + std::panic::RefUnwindSafe,
 {
     let drawn = std::panic::catch_unwind(|| {
         let tape = Tape::new();
@@ -55,7 +55,7 @@ where
 fn check<Q, P>(weight: Q, prior: P, expected: [bool; 2])
 where
     Q: Divergence<P, Scalar = f32, Local: Answer, Flipout: Answer> + std::panic::RefUnwindSafe,
-    P: Prior + std::panic::RefUnwindSafe,
+    P: PriorFor<f32> + std::panic::RefUnwindSafe,
 {
     let model = One { weight, prior };
     assert_eq!(allowed(&model), expected, "by type");

@@ -55,13 +55,13 @@ impl Divergence<Normal> for Counting {
         self.normal.kl(prior)
     }
 
-    fn kl_on<'t>(&'t self, prior: elbo::Given<'t, Normal>, cx: Cx<'t>, weight: &dyn Fn() -> Var<'t>) -> Var<'t> {
-        self.normal.kl_on(prior, cx, weight)
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t>, weight: &dyn Fn() -> Var<'t>) -> Var<'t> {
+        Divergence::<Normal>::kl_on(&self.normal, prior, cx, weight)
     }
 
-    fn sample_with_kl<'t>(&'t self, prior: elbo::Given<'t, Normal>, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
+    fn sample_with_kl<'t>(&'t self, prior: &'t Normal, cx: Cx<'t>) -> Option<Sampled<'t, f32>> {
         self.samples.fetch_add(1, Ordering::Relaxed);
-        self.normal.sample_with_kl(prior, cx)
+        Divergence::<Normal>::sample_with_kl(&self.normal, prior, cx)
     }
 }
 

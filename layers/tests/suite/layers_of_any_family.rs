@@ -42,7 +42,7 @@ where
 fn dense_and_conv<Q, P>(what: &str, family: impl Fn(&[usize]) -> Q, prior: P, own: bool)
 where
     Q: Divergence<P, Scalar = f32> + Send + Sync,
-    P: Prior + Clone,
+    P: PriorFor<f32> + Clone,
 {
     let dense = Dense::of(3, 4, |shape| family(&shape), prior.clone());
     let weights = ["prior", "weight", "bias"];

@@ -27,6 +27,7 @@ mod priors_with_parameters;
 mod products;
 mod recurrent;
 mod refused_options;
+mod rooms;
 mod samples;
 mod tempering;
 mod training;

@@ -3,13 +3,12 @@
 
 use elbo::engine::gradcheck;
 use elbo::prelude::*;
-use elbo::{Approximate, No, Yes};
+use elbo::{Approximate, ClosedForm, No, Yes};
 
 #[bayesian]
-struct Model<Q: Divergence<P>, P: Prior> {
+struct Model<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     weight: Q,
-    #[skip]
     prior: P,
 }
 
@@ -84,7 +83,7 @@ fn point(w: &[f64]) -> Point<f64> {
     Point(Tensor::new([w.len()], w))
 }
 
-fn check_gradient<Q: Divergence<P, Scalar = f64>, P: Prior>(weight: Q, prior: P) {
+fn check_gradient<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(weight: Q, prior: P) {
     let mut model = Model { weight, prior };
     gradcheck(&mut model, |tape, model| model.draw(tape, Key::new(1)).kl().var().unwrap()).assert_within(1e-7);
 }
@@ -120,9 +119,9 @@ fn a_log_normal_prior_is_a_normal_prior_of_the_logarithm() {
 }
 
 /// Checks that all values and gradients of these closed forms are finite.
-fn check_extremes<T: Real, P: Prior>(prior: impl Fn() -> P, scale: f64)
+fn check_extremes<T: Real, P: PriorFor<T>>(prior: impl Fn() -> P, scale: f64)
 where
-    MeanField<T>: Divergence<P, Scalar = T>,
+    MeanField<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for rho in [-1e4, -1000.0, -120.0, -90.0, -40.1, -40.0, -39.9, -5.0, 0.0, 1.0, 50.0, 1e4] {
         for away in [0.0, 1e-30, 1.0, -1.0, 1e4, -1e4] {
@@ -167,7 +166,7 @@ fn check_estimated_extremes<T: Real, P: Prior + Clone>(prior: P, scale: f64) {
     }
 }
 
-fn check_estimate_is_finite<Q: Divergence<P>, P: Prior>(model: &Model<Q, P>, what: &str) {
+fn check_estimate_is_finite<Q: Divergence<P>, P: PriorFor<Q::Scalar>>(model: &Model<Q, P>, what: &str) {
     for drawing in [Drawing::new(Key::new(1)), Drawing::new(Key::new(1)).path_derivative()] {
         let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
         let kl = model.draw(&tape, drawing).kl();

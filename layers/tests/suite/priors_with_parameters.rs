@@ -59,7 +59,7 @@ impl Density for Positive {
 }
 
 #[bayesian]
-struct Two<Q: Divergence<P, Scalar = f64>, P: Prior> {
+struct Two<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>> {
     #[prior(self.scale)]
     first: Q,
     #[prior(self.scale)]
@@ -150,7 +150,7 @@ fn a_scale_with_a_posterior_is_drawn_once_and_its_divergence_counts_once() {
     assert_eq!(names, ["scale", "first", "second"]);
 
     // Given the scale drawn, the weights are under a fixed normal prior.
-    let sd = draw.scale.own().unwrap().item();
+    let sd = draw.scale.sd.item();
     assert!((terms[1].1 - model.first.kl(&Normal(0.0, sd))).abs() < 1e-12);
     assert!((terms[2].1 - model.second.kl(&Normal(0.0, sd))).abs() < 1e-12);
     let ln_q = Normal(-0.4, 0.3);
@@ -183,7 +183,7 @@ fn weights_start_with_the_priors_random_scale() {
     let (tape, mut weights) = (Tape::new(), model.mean_weights());
     weights.set_flat(&flat).unwrap();
     let draw = model.at(&tape, &weights);
-    assert_eq!(draw.scale.own().unwrap().item(), 1.0);
+    assert_eq!(draw.scale.sd.item(), 1.0);
     assert_eq!(draw.first.value(), &flat[1..8]);
     assert_eq!(draw.second.value(), &flat[8..]);
 }

@@ -149,7 +149,7 @@ fn the_density_of_a_draw_under_its_priors_counts_each_weight_once() {
             expected += sum(*layer.weight, 1.0) + sum(*layer.bias, 1.0);
         }
         let maybe = net.maybe.unwrap();
-        let scale = maybe.prior.own().unwrap().to_tensor();
+        let scale = maybe.prior.sd.to_tensor();
         for (weight, each) in [(*maybe.weight, 4), (*maybe.bias, 2)] {
             let numbers = weight.to_tensor();
             let of_draws = numbers.data().chunks(each).zip(scale.data());

@@ -7,14 +7,14 @@ use elbo::{LogJoint, Shape, Space, WeightsError, with_threads};
 
 /// Two layers of one family.
 #[bayesian]
-struct Two<Q: Divergence<P, Scalar = f64> + Send + Sync, P: Prior> {
+struct Two<Q: Divergence<P, Scalar = f64> + Send + Sync, P: PriorFor<f64>> {
     hidden: Dense<Q, P>,
     head: Dense<Q, P>,
     offset: Point<f64>,
 }
 
 #[bayesian]
-impl<Q: Divergence<P, Scalar = f64> + Send + Sync, P: Prior> Two<Q, P> {
+impl<Q: Divergence<P, Scalar = f64> + Send + Sync, P: PriorFor<f64>> Two<Q, P> {
     fn forward(&self, x: Var<f64>) -> Var<f64> {
         self.head.forward(self.hidden.forward(x).tanh()) + self.offset
     }
@@ -23,7 +23,7 @@ impl<Q: Divergence<P, Scalar = f64> + Send + Sync, P: Prior> Two<Q, P> {
 fn two<Q, P>(family: impl Fn(Shape) -> Q, prior: P) -> Two<Q, P>
 where
     Q: Divergence<P, Scalar = f64> + Send + Sync,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let mut model = Two {
         hidden: Dense::of(3, 4, &family, prior.clone()),
@@ -54,7 +54,7 @@ where
 fn check<Q, P>(what: &str, family: impl Fn(Shape) -> Q, prior: P)
 where
     Q: Divergence<P, Scalar = f64> + Send + Sync,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
     Two<Q, P>: Layer + Bayesian + Parameters<Scalar = f64>,
 {
     // Leaked, because the checked function needs them for any tape's lifetime.

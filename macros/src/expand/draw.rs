@@ -107,7 +107,7 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
         }
         Role::Prior => {
             let scalar = scalar(model);
-            quote_spanned!(span=> #k::Given<#tape, #ty, #scalar>)
+            names::qualified(ty, &quote!(#k::PriorFor<#scalar>), quote!(Drawn<#tape>))
         }
         Role::Layer => names::qualified(ty, &quote!(#k::Bayesian), quote!(Draw<#tape>)),
         Role::Skipped => quote!(&#tape #ty),
@@ -157,6 +157,7 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
             let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
                 (Some(prior), _) => quote_spanned!(span=> weight_given(#place, #prior, #cx)),
                 (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
+                (None, Drawn::Estimated(prior)) => quote_spanned!(span=> estimated_weight(#place, #prior, #cx)),
                 (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)

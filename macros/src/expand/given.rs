@@ -1,4 +1,4 @@
-//! Priors that are fields of the model: in a draw with a parameter of their own, if they have one.
+//! Priors that are fields of the model, drawn before the weights that name them.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -14,9 +14,9 @@ pub(crate) fn drawn(model: &Model, group: &Group) -> TokenStream {
     let priors = group.fields.iter().filter(|field| matches!(field.role(), Role::Prior));
     let drawn = priors.map(|field| {
         let (span, local, cx) = (field.span(), local(field), walk::cx(field));
-        let k = names::placed(&model.root, span);
         let place = walk::field_of_self(model, field, Borrow::Shared);
-        let given = names::qualified(&field.ty, &quote!(#k::Prior), quote_spanned!(span=> given(#place, #cx)));
+        let given =
+            names::qualified(&field.ty, &prior::of_model(model, field), quote_spanned!(span=> draw_in(#place, #cx)));
         quote_spanned!(span=> let #local = #given;)
     });
     drawn.collect()
@@ -30,7 +30,8 @@ pub(crate) fn of(model: &Model, weight: &Field) -> Option<TokenStream> {
     let named = prior::named(prior)?;
     let field = group.fields.iter().find(|field| field.member == *named && matches!(field.role(), Role::Prior))?;
     let local = local(field).into_token_stream();
-    Some(if monte_carlo { quote!(#local.monte_carlo()) } else { local })
+    let k = &model.root;
+    Some(if monte_carlo { quote!(#k::MonteCarlo(#local)) } else { local })
 }
 
 /// What the draw of this prior is called in `draw_in`.

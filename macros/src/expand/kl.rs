@@ -47,9 +47,8 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
         let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
         match field.role() {
             Role::Skipped => None,
-            Role::Weight { .. } | Role::Prior | Role::Layer => {
-                Some(quote_spanned!(span=> #k::Drawn::walk(#place, #path, #f)))
-            }
+            Role::Prior => Some(quote_spanned!(span=> #k::DrawnPrior::walk(#place, #path, #f))),
+            Role::Weight { .. } | Role::Layer => Some(quote_spanned!(span=> #k::Drawn::walk(#place, #path, #f))),
         }
     })
 }
@@ -62,13 +61,15 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
         match field.role() {
             Role::Skipped => None,
             Role::Prior => {
-                let method = quote_spanned!(span=> own_kl::<Self::Scalar>(#place, #path, #f));
-                Some(names::qualified(&field.ty, &quote!(#k::Prior), method))
+                let method = quote_spanned!(span=> each_kl(#place, #path, #f));
+                Some(names::qualified(&field.ty, &prior::of_model(model, field), method))
             }
             Role::Layer => {
                 let method = quote_spanned!(span=> each_kl(#place, #path, #f));
                 Some(names::qualified(&field.ty, &quote!(#k::Bayesian), method))
             }
+            // An estimate has no value without a draw.
+            Role::Weight { monte_carlo: true, .. } => None,
             Role::Weight { .. } => {
                 let prior = prior::borrowed(model, field);
                 let method = match prior::of(model, field) {

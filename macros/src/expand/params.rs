@@ -4,6 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::ast::{Model, Role};
+use crate::expand::prior;
 use crate::expand::walk::{self, Borrow, Walk};
 use crate::expand::{number_span, of_numbers};
 use crate::names;
@@ -49,12 +50,14 @@ fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
     walk::each_field(model, borrow, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
         let (k, f) = (names::placed(&model.root, span), names::local_at("f", span));
-        let [weight, part, own] = ["part", "in", "own"].map(|of| Ident::new(&format!("{method}_{of}"), span));
+        let [weight, part] = ["part", "in"].map(|of| Ident::new(&format!("{method}_{of}"), span));
+        let own = Ident::new(method, span);
         match field.role() {
             Role::Skipped => None,
             Role::Weight { .. } => Some(quote_spanned!(span=> #k::Parameters::#weight(#place, #path, #f))),
             Role::Prior => {
-                Some(names::qualified(&field.ty, &quote!(#k::Prior), quote_spanned!(span=> #own(#place, #path, #f))))
+                let of = prior::of_model(model, field);
+                Some(names::qualified(&field.ty, &of, quote_spanned!(span=> #own(#place, #path, #f))))
             }
             // Of a field that is no model, rustc then says one thing, not one for each trait.
             Role::Layer => {

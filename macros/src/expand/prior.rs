@@ -17,6 +17,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Ident, Member, Path};
 
 use crate::ast::{Body, Field, Model, Role};
+use crate::expand::scalar;
 use crate::names;
 
 /// What is known of a prior's type.
@@ -30,23 +31,22 @@ pub(crate) enum PriorType {
     Unknown,
 }
 
-/// The prior of a weight, borrowed: a field where it stands, anything else for the expression's duration.
+/// The prior of a weight without `#[kl(monte_carlo)]`, borrowed: a field where it stands, anything else for the expression's
+/// duration.
 pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
-    let Role::Weight { prior, monte_carlo } = field.role() else {
+    let Role::Weight { prior, .. } = field.role() else {
         return TokenStream::new();
     };
-    let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
-    match (is_place(prior), monte_carlo) {
-        (true, true) => quote!(#k::MonteCarlo::of(&#value)),
-        (false, true) => quote!(&#k::MonteCarlo(#value)),
-        (_, false) => quote!(&#value),
-    }
+    let value = names::with_this(prior.to_token_stream(), &model.name);
+    quote!(&#value)
 }
 
 /// The prior of a weight as its draw takes it.
 pub(crate) enum Drawn {
     /// A field, where it stands.
     Borrowed(TokenStream),
+    /// The same under `#[kl(monte_carlo)]`.
+    Estimated(TokenStream),
     /// What an expression makes, to be kept for the draw.
     Owned(TokenStream),
 }
@@ -55,11 +55,19 @@ pub(crate) fn drawn(model: &Model, field: &Field) -> Drawn {
     let Role::Weight { prior, monte_carlo } = field.role() else {
         return Drawn::Owned(TokenStream::new());
     };
-    if is_place(prior) {
-        return Drawn::Borrowed(borrowed(model, field));
-    }
     let (k, value) = (&model.root, names::with_this(prior.to_token_stream(), &model.name));
-    Drawn::Owned(if monte_carlo { quote!(#k::MonteCarlo(#value)) } else { value })
+    match (is_place(prior), monte_carlo) {
+        (true, false) => Drawn::Borrowed(quote!(&#value)),
+        (true, true) => Drawn::Estimated(quote!(&#value)),
+        (false, false) => Drawn::Owned(value),
+        (false, true) => Drawn::Owned(quote!(#k::MonteCarlo(#value))),
+    }
+}
+
+/// The trait of a prior that is a field of the model.
+pub(crate) fn of_model(model: &Model, field: &Field) -> TokenStream {
+    let (k, scalar) = (names::placed(&model.root, field.span()), scalar(model));
+    quote_spanned!(field.span()=> #k::PriorFor<#scalar>)
 }
 
 /// The field of `self.field`.
@@ -88,9 +96,17 @@ pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
     let k = names::placed(&model.root, field.span());
     let prior = match of(model, field) {
         PriorType::Field(ty) | PriorType::Written(ty) => ty,
+        PriorType::Estimated | PriorType::Unknown if is_estimated_place(field) => {
+            quote_spanned!(field.span()=> #k::MonteCarlo<_>)
+        }
         PriorType::Estimated | PriorType::Unknown => quote_spanned!(field.span()=> _),
     };
     quote_spanned!(field.span()=> #k::Divergence<#prior>)
+}
+
+/// Whether the prior is a place under `#[kl(monte_carlo)]`.
+fn is_estimated_place(field: &Field) -> bool {
+    matches!(field.role(), Role::Weight { prior, monte_carlo: true } if is_place(prior))
 }
 
 /// The type of the prior of a weight.

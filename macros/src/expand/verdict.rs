@@ -22,7 +22,7 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
             Role::Layer => Some(names::qualified(ty, &quote!(#k::Bayesian), quote!(Exact))),
-            // A prior's own parameter is part of its weights' divergences.
+            // A prior's hyperparameters are part of its weights' divergences.
             Role::Prior | Role::Skipped => None,
             Role::Weight { .. } => match prior::of(model, field) {
                 PriorType::Field(_) | PriorType::Written(_) => {
@@ -37,7 +37,7 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
     combined(model, verdict, and)
 }
 
-/// Which estimators the posteriors allow. Those of a prior's own parameters enter no linear map.
+/// Which estimators the posteriors allow. Hyperparameters of priors enter no linear map.
 pub(crate) fn allows(model: &Model) -> TokenStream {
     let verdict = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Allows))),

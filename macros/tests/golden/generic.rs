@@ -41,11 +41,7 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
             >>::weight(&self.weight, &self.prior, (cx).at("weight")),
             bias: <Q as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight(
-                &self.bias,
-                ::elbo::MonteCarlo::of(&self.prior),
-                (cx).at("offset"),
-            ),
+            >>::estimated_weight(&self.bias, &self.prior, (cx).at("offset")),
             prior: &self.prior,
             _tape: ::core::marker::PhantomData,
         }
@@ -54,9 +50,6 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         <Q as ::elbo::Divergence<
             P,
         >>::term(&self.weight, &self.prior, &path.at("weight"), f);
-        <Q as ::elbo::Divergence<
-            ::elbo::MonteCarlo<P>,
-        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.prior), &path.at("offset"), f);
     }
 }
 #[automatically_derived]

@@ -9,7 +9,7 @@ where
     /// This weight, drawn.
     bias: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
     /// This prior, in the draw.
-    scale: ::elbo::Given<'t, P, <MeanField as ::elbo::Parameters>::Scalar>,
+    scale: <P as ::elbo::PriorFor<<MeanField as ::elbo::Parameters>::Scalar>>::Drawn<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
 impl<'t, P: Prior> ::core::marker::Copy for LearnedDraw<'t, P>
@@ -32,12 +32,16 @@ where
 {
     type Scalar = <MeanField as ::elbo::Parameters>::Scalar;
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
-        <P as ::elbo::Prior>::visit_own(&self.scale, &path.at("scale"), f);
+        <P as ::elbo::PriorFor<
+            <MeanField as ::elbo::Parameters>::Scalar,
+        >>::visit(&self.scale, &path.at("scale"), f);
         ::elbo::Parameters::visit_part(&self.weight, &path.at("weight"), f);
         ::elbo::Parameters::visit_part(&self.bias, &path.at("bias"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
-        <P as ::elbo::Prior>::visit_mut_own(&mut self.scale, &path.at("scale"), f);
+        <P as ::elbo::PriorFor<
+            <MeanField as ::elbo::Parameters>::Scalar,
+        >>::visit_mut(&mut self.scale, &path.at("scale"), f);
         ::elbo::Parameters::visit_mut_part(&mut self.weight, &path.at("weight"), f);
         ::elbo::Parameters::visit_mut_part(&mut self.bias, &path.at("bias"), f);
     }
@@ -56,26 +60,31 @@ where
     >;
     type Allows = (MeanField, MeanField);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
-        let given_scale = <P as ::elbo::Prior>::given(&self.scale, (cx).at("scale"));
+        let given_scale = <P as ::elbo::PriorFor<
+            <MeanField as ::elbo::Parameters>::Scalar,
+        >>::draw_in(&self.scale, (cx).at("scale"));
         LearnedDraw {
             weight: <MeanField as ::elbo::Divergence<
                 P,
             >>::weight_given(&self.weight, given_scale, (cx).at("weight")),
             bias: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight_given(&self.bias, given_scale.monte_carlo(), (cx).at("bias")),
+            >>::weight_given(
+                &self.bias,
+                ::elbo::MonteCarlo(given_scale),
+                (cx).at("bias"),
+            ),
             scale: given_scale,
             _tape: ::core::marker::PhantomData,
         }
     }
     fn each_kl(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::hidden::Nats<'_>) {
-        <P as ::elbo::Prior>::own_kl::<Self::Scalar>(&self.scale, &path.at("scale"), f);
+        <P as ::elbo::PriorFor<
+            <MeanField as ::elbo::Parameters>::Scalar,
+        >>::each_kl(&self.scale, &path.at("scale"), f);
         <MeanField as ::elbo::Divergence<
             P,
         >>::term(&self.weight, &self.scale, &path.at("weight"), f);
-        <MeanField as ::elbo::Divergence<
-            ::elbo::MonteCarlo<P>,
-        >>::term(&self.bias, ::elbo::MonteCarlo::of(&self.scale), &path.at("bias"), f);
     }
 }
 #[automatically_derived]
@@ -89,7 +98,7 @@ where
         path: &::elbo::Path<'_>,
         f: &mut ::elbo::OnWeight<'_, 't, Learned<P>>,
     ) {
-        ::elbo::Drawn::walk(&self.scale, &path.at("scale"), f);
+        ::elbo::DrawnPrior::walk(&self.scale, &path.at("scale"), f);
         ::elbo::Drawn::walk(&self.weight, &path.at("weight"), f);
         ::elbo::Drawn::walk(&self.bias, &path.at("bias"), f);
     }

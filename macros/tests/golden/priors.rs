@@ -86,14 +86,6 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         <MeanField as ::elbo::Divergence<
             MonteCarlo<P>,
         >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
-        <MeanField as ::elbo::Divergence<
-            ::elbo::MonteCarlo<Mixture>,
-        >>::term(
-            &self.estimated,
-            &::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
-            &path.at("estimated"),
-            f,
-        );
         <Point as ::elbo::Divergence<
             priors::Normal,
         >>::term(

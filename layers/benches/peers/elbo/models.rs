@@ -6,18 +6,18 @@ use elbo::prelude::*;
 
 /// Three dense layers with relu between.
 #[bayesian]
-pub(crate) struct Classifier<P: Prior = Normal>
+pub(crate) struct Classifier<P: PriorFor<f32> = Normal>
 where
-    MeanField: Divergence<P>,
+    MeanField: Divergence<P, Scalar = f32>,
 {
     pub(crate) hidden: [Dense<MeanField, P>; 2],
     pub(crate) head: Dense<MeanField, P>,
 }
 
 #[bayesian]
-impl<P: Prior> Classifier<P>
+impl<P: PriorFor<f32>> Classifier<P>
 where
-    MeanField: Divergence<P>,
+    MeanField: Divergence<P, Scalar = f32>,
 {
     pub(crate) fn forward(&self, x: Var) -> Var {
         let [first, second] = self.hidden;
@@ -28,9 +28,9 @@ where
 }
 
 /// 784-width-width-10.
-pub(crate) fn classifier<P: Prior + Clone>(width: usize, prior: P) -> Classifier<P>
+pub(crate) fn classifier<P: PriorFor<f32> + Clone>(width: usize, prior: P) -> Classifier<P>
 where
-    MeanField: Divergence<P>,
+    MeanField: Divergence<P, Scalar = f32>,
 {
     let layer = |inputs, outputs| Dense::new(inputs, outputs).prior(prior.clone());
     Classifier { hidden: [layer(784, width), layer(width, width)], head: layer(width, 10) }

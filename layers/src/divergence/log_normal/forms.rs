@@ -2,7 +2,7 @@
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
@@ -16,7 +16,7 @@ pub(super) struct Squares {
     pub(super) constant: f64,
 }
 
-impl Summand<2> for Squares {
+impl ElementwiseTerm<2> for Squares {
     const NAME: &'static str = "divergence of a log-normal from a normal";
 
     #[inline(always)]
@@ -55,7 +55,7 @@ impl Each<'_> {
     }
 }
 
-impl Summand<2> for Each<'_> {
+impl ElementwiseTerm<2> for Each<'_> {
     const NAME: &'static str = "divergence of a log-normal from Normals";
 
     #[inline(always)]
@@ -80,7 +80,7 @@ fn square<S: Simd>(mu: f64, rho: f64, ln_sd: f64) -> f64 {
     Math::exp::<S>(2.0 * (mu + sigma * sigma - ln_sd))
 }
 
-impl Summand<2> for Scaled {
+impl ElementwiseTerm<2> for Scaled {
     const NAME: &'static str = "divergence of a log-normal from a normal of learned scale";
 
     #[inline(always)]
@@ -103,7 +103,7 @@ impl Summand<2> for Scaled {
 #[derive(Clone, Copy)]
 pub(super) struct Logarithms;
 
-impl Summand<2> for Logarithms {
+impl ElementwiseTerm<2> for Logarithms {
     const NAME: &'static str = "divergence of a log-normal from LogUniform";
 
     #[inline(always)]
@@ -139,7 +139,7 @@ impl Distance {
     }
 }
 
-impl Summand<2> for Distance {
+impl ElementwiseTerm<2> for Distance {
     const NAME: &'static str = "divergence of a log-normal from Laplace";
 
     #[inline(always)]

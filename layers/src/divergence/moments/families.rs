@@ -5,17 +5,11 @@ use std::f64::consts::{E, LN_2, SQRT_2, TAU};
 use super::{KnownMoments, Moments};
 use crate::distribution::log_scale::log_scales;
 use crate::engine::{Real, Var};
-use crate::posterior::{FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Radial, Triangle};
+use crate::posterior::{FullCovariance, LowRank, MatrixNormal, MeanFieldLaplace, Radial};
 use crate::posterior::{OnTape, radial};
 use crate::sampling::Cx;
 
 impl<T: Real> KnownMoments for LowRank<T> {
-    type Double = LowRank<f64>;
-
-    fn double(&self) -> LowRank<f64> {
-        LowRank { diagonal: mean_field(&self.diagonal), loadings: self.loadings.cast() }
-    }
-
     /// Σᵢᵢ = σᵢ² (1 + ‖Vᵢ‖²), and ½ ln det Σ = Σ ln σ + ½ ln det(I + V Vᵀ).
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let [mean, rho, loadings] =
@@ -35,12 +29,6 @@ fn row_lengths<T: Real>(factor: OnTape<'_, T>) -> Var<'_, T> {
 }
 
 impl<T: Real> KnownMoments for FullCovariance<T> {
-    type Double = FullCovariance<f64>;
-
-    fn double(&self) -> FullCovariance<f64> {
-        FullCovariance { mean: self.mean.cast(), factor: triangle(&self.factor) }
-    }
-
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let factor = self.factor.param(cx);
         Moments { mean: cx.tape().param(&self.mean), sd: row_lengths(factor), ln_volume: factor.log_det() }
@@ -48,12 +36,6 @@ impl<T: Real> KnownMoments for FullCovariance<T> {
 }
 
 impl<T: Real> KnownMoments for MatrixNormal<T> {
-    type Double = MatrixNormal<f64>;
-
-    fn double(&self) -> MatrixNormal<f64> {
-        MatrixNormal { mean: self.mean.cast(), rows: triangle(&self.rows), columns: triangle(&self.columns) }
-    }
-
     /// The standard deviation of element (i, j) is ‖Aᵢ‖ ‖Bⱼ‖.
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.rows());
@@ -67,12 +49,6 @@ impl<T: Real> KnownMoments for MatrixNormal<T> {
 }
 
 impl<T: Real> KnownMoments for Radial<T> {
-    type Double = Radial<f64>;
-
-    fn double(&self) -> Radial<f64> {
-        Radial { parameters: mean_field(&self.parameters) }
-    }
-
     /// Of the radial perturbation each element has the variance 1/n: see [`radial`](super::super::radial).
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
@@ -87,24 +63,10 @@ impl<T: Real> KnownMoments for Radial<T> {
 }
 
 impl<T: Real> KnownMoments for MeanFieldLaplace<T> {
-    type Double = MeanFieldLaplace<f64>;
-
-    fn double(&self) -> MeanFieldLaplace<f64> {
-        MeanFieldLaplace { parameters: mean_field(&self.parameters) }
-    }
-
     /// The standard deviation is √2 b, and the entropy ln 2be.
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let beside_a_normal = LN_2 + 1.0 - 0.5 * (TAU * E).ln();
         Moments { mean, sd: rho.softplus() * SQRT_2, ln_volume: log_scales(rho) + beside_a_normal * rho.len() as f64 }
     }
-}
-
-fn mean_field<T: Real>(q: &MeanField<T>) -> MeanField<f64> {
-    MeanField { mean: q.mean.cast(), rho: q.rho.cast() }
-}
-
-fn triangle<T: Real>(factor: &Triangle<T>) -> Triangle<f64> {
-    Triangle { rho: factor.rho.cast(), lower: factor.lower.cast() }
 }

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{E, TAU};
 
-use crate::distribution::elementwise::{At, Summand};
+use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::divergence::laplace;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
@@ -12,7 +12,7 @@ use crate::prior::{Laplace, Normals};
 #[derive(Clone, Copy)]
 pub(super) struct FromNormals<'t>(pub(super) &'t Normals);
 
-impl Summand<2> for FromNormals<'_> {
+impl ElementwiseTerm<2> for FromNormals<'_> {
     const NAME: &'static str = "divergence from Normals, by moments";
 
     #[inline(always)]
@@ -40,7 +40,7 @@ fn scaled<S: Simd>(x: f64, ln_sd: f64) -> [f64; 2] {
     [x * inverse_sd, inverse_sd]
 }
 
-impl Summand<2> for FromScaled {
+impl ElementwiseTerm<2> for FromScaled {
     const NAME: &'static str = "divergence from a normal of learned scale, by moments";
 
     #[inline(always)]
@@ -64,7 +64,7 @@ impl Summand<2> for FromScaled {
 #[derive(Clone, Copy)]
 pub(super) struct FromLaplace(pub(super) Laplace);
 
-impl Summand<2> for FromLaplace {
+impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace, by moments";
 
     #[inline(always)]

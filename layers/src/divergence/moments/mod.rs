@@ -7,18 +7,15 @@
 mod families;
 mod forms;
 
-use crate::distribution::elementwise::{Summand, sum, total};
-use crate::divergence::Divergence;
-use crate::engine::Key;
-use crate::engine::{Real, Tape, Var};
+use crate::distribution::elementwise::{ElementwiseTerm, sum};
+use crate::divergence::{Divergence, in_double};
+use crate::engine::{Real, Var};
 use crate::posterior::check;
 use crate::posterior::{FullCovariance, LowRank};
 use crate::posterior::{MatrixNormal, MeanFieldLaplace, Posterior, Radial};
-use crate::prior::{Given, HierarchicalNormal, Laplace, LearnedNormal};
-use crate::prior::{Normals, Prior};
-use crate::properties::{No, Yes};
+use crate::prior::{Laplace, LearnedNormal, LearnedNormalDraw, Normals};
+use crate::properties::Yes;
 use crate::sampling::Cx;
-use crate::sampling::Mode;
 use forms::{FromLaplace, FromNormals, FromScaled};
 
 /// What is known of a weight.
@@ -32,33 +29,19 @@ struct Moments<'t, T: Real> {
 
 /// A family of which these are known.
 trait KnownMoments: Posterior {
-    /// The family in double precision.
-    type Double: KnownMoments<Scalar = f64>;
-
-    fn double(&self) -> Self::Double;
-
     fn moments<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Moments<'t, Self::Scalar>;
 }
 
 /// Σ f(mean, sd) − ln volume, on the tape.
 fn kl_on<'t, Q: KnownMoments>(
     q: &'t Q,
-    f: impl Summand<2> + 't,
+    f: impl ElementwiseTerm<2> + 't,
     shared: Option<Var<'t, Q::Scalar>>,
     cx: Cx<'t, Q::Scalar>,
 ) -> Var<'t, Q::Scalar> {
     check(q);
     let Moments { mean, sd, ln_volume } = q.moments(cx);
     sum(f, [mean, sd], shared) - ln_volume
-}
-
-/// The same in double precision.
-fn kl(q: &impl KnownMoments, f: impl Summand<2>, shared: f64) -> f64 {
-    check(q);
-    let (q, tape) = (q.double(), Tape::inference());
-    let cx = Cx::new(&tape, Key::new(0), Mode::Mean);
-    let Moments { mean, sd, ln_volume } = q.moments(cx);
-    total(f, [mean.value(), sd.value()], shared) - ln_volume.item()
 }
 
 macro_rules! under_normals {
@@ -68,18 +51,17 @@ macro_rules! under_normals {
             type Exact = Yes;
 
             fn kl(&self, prior: &Normals) -> f64 {
-                prior.check(self.shape());
-                kl(self, FromNormals(prior), 0.0)
+                in_double(self, prior)
             }
 
             fn kl_on<'t>(
                 &'t self,
-                prior: Given<'t, Normals, T>,
+                prior: &'t Normals,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {
                 prior.check(self.shape());
-                kl_on(self, FromNormals(prior.prior()), None, cx)
+                kl_on(self, FromNormals(prior), None, cx)
             }
         }
 
@@ -88,36 +70,16 @@ macro_rules! under_normals {
             type Exact = Yes;
 
             fn kl(&self, prior: &LearnedNormal<T>) -> f64 {
-                kl(self, FromScaled, prior.ln_sd())
+                in_double(self, &prior.double())
             }
 
             fn kl_on<'t>(
                 &'t self,
-                prior: Given<'t, LearnedNormal<T>, T>,
+                prior: LearnedNormalDraw<'t, T>,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {
-                kl_on(self, FromScaled, Some(prior.own().expect("it has a parameter of its own")), cx)
-            }
-        }
-
-        /// The same given the s drawn.
-        impl<T: Real, Q: Divergence<P, Scalar = T> + Send + Sync, P: Prior> Divergence<HierarchicalNormal<Q, P>>
-            for $family<T>
-        {
-            type Exact = No<($family<T>, HierarchicalNormal<Q, P>)>;
-
-            fn kl(&self, _: &HierarchicalNormal<Q, P>) -> f64 {
-                f64::NAN
-            }
-
-            fn kl_on<'t>(
-                &'t self,
-                prior: Given<'t, HierarchicalNormal<Q, P>, T>,
-                cx: Cx<'t, T>,
-                _: &dyn Fn() -> Var<'t, T>,
-            ) -> Var<'t, T> {
-                kl_on(self, FromScaled, Some(prior.own().expect("it has a parameter of its own").ln()), cx)
+                kl_on(self, FromScaled, Some(prior.ln_sd), cx)
             }
         }
     )*};
@@ -132,12 +94,12 @@ macro_rules! under_laplace {
             type Exact = Yes;
 
             fn kl(&self, prior: &Laplace) -> f64 {
-                kl(self, FromLaplace(*prior), 0.0)
+                in_double(self, prior)
             }
 
             fn kl_on<'t>(
                 &'t self,
-                prior: Given<'t, Laplace, T>,
+                prior: &'t Laplace,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {

@@ -9,7 +9,7 @@ use crate::divergence::Divergence;
 use crate::engine::{Real, Var};
 use crate::fused::{self, Made, Scaled};
 use crate::posterior::{MeanField, check};
-use crate::prior::{Given, Normal};
+use crate::prior::Normal;
 use crate::properties::Yes;
 use crate::sampling::{Cx, Sampled};
 
@@ -25,17 +25,17 @@ impl<T: Real> Divergence<Normal> for MeanField<T> {
         fused::kl(self.parameters(), scaled(*prior))
     }
 
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         check(self);
         fused::kl_on(self.parameters(), scaled(*prior), cx)
     }
 
-    fn sample_with_kl<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+    fn sample_with_kl<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
         check(self);
         Some(fused::with_kl(self.parameters(), scaled(*prior), Made::Sample, cx))
     }
 
-    fn variance_with_kl<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+    fn variance_with_kl<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
         check(self);
         Some(fused::with_kl(self.parameters(), scaled(*prior), Made::Variance, cx))
     }

@@ -3,7 +3,7 @@
 use crate::engine::random::normals;
 use crate::engine::{Visitor, VisitorMut, gradcheck, with_threads};
 use crate::sampling::{Cx, Drawing, FixedNoise};
-use crate::{Adam, Divergence, Given, Gradients, Key, MeanField, Normal, Optimizer, Parameters, Path, Posterior};
+use crate::{Adam, Divergence, Gradients, Key, MeanField, Normal, Optimizer, Parameters, Path, Posterior};
 use crate::{Real, Tape, Tensor, Var};
 
 /// Around every multiple of a block, a work item, and the length from which threads share.
@@ -51,15 +51,19 @@ fn with_key<T: Real>(tape: &Tape<T>, key: Key) -> Cx<'_, T> {
 }
 
 fn kl_on<'t, T: Real>(tape: &'t Tape<T>, q: &'t MeanField<T>, prior: Normal) -> Var<'t, T> {
-    q.kl_on(Given::fixed(tape.alloc(prior)), with_key(tape, Key::new(0)), &|| unreachable!("it is a closed form"))
+    Divergence::<Normal>::kl_on(q, tape.alloc(prior), with_key(tape, Key::new(0)), &|| {
+        unreachable!("it is a closed form")
+    })
 }
 
 fn draw<'t, T: Real>(tape: &'t Tape<T>, q: &'t MeanField<T>, prior: Normal, key: Key) -> [Var<'t, T>; 2] {
-    q.sample_with_kl(Given::fixed(tape.alloc(prior)), with_key(tape, key)).expect("the pair is fused").into()
+    Divergence::<Normal>::sample_with_kl(q, tape.alloc(prior), with_key(tape, key)).expect("the pair is fused").into()
 }
 
 fn variance<'t, T: Real>(tape: &'t Tape<T>, q: &'t MeanField<T>, prior: Normal) -> [Var<'t, T>; 2] {
-    q.variance_with_kl(Given::fixed(tape.alloc(prior)), with_key(tape, Key::new(0))).expect("the pair is fused").into()
+    Divergence::<Normal>::variance_with_kl(q, tape.alloc(prior), with_key(tape, Key::new(0)))
+        .expect("the pair is fused")
+        .into()
 }
 
 /// A fixed, uneven combination of the elements.
@@ -218,11 +222,8 @@ fn given_noise_replays_a_draw_forward_and_backward() {
         Replayed { q: posterior(len), noise: FixedNoise::new().set("weight", Tensor::new([len], noise.clone())) };
     fn replay<'t>(tape: &'t Tape<f64>, model: &'t Replayed, prior: Normal) -> [Var<'t, f64>; 2] {
         let (key, mode) = Drawing::new(Key::new(0)).noise(&model.noise).mode();
-        model
-            .q
-            .sample_with_kl(Given::fixed(tape.alloc(prior)), Cx::new(tape, key, mode).at("weight"))
-            .expect("the pair is fused")
-            .into()
+        let cx = Cx::new(tape, key, mode).at("weight");
+        Divergence::<Normal>::sample_with_kl(&model.q, tape.alloc(prior), cx).expect("the pair is fused").into()
     }
     let tape = Tape::new();
     let [replayed, drawn] = [replay(&tape, &model, prior)[0], draw(&tape, &model.q, prior, key)[0]];

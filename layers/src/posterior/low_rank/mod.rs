@@ -100,17 +100,6 @@ impl<T: Real> LowRank<T> {
     pub(crate) fn half_log_det<'t>(loadings: Var<'t, T>) -> Var<'t, T> {
         capacitance::half_log_det(Self::gram(loadings))
     }
-
-    /// The same in double precision.
-    pub(crate) fn half_log_det_exact(&self) -> f64 {
-        let (rank, elements) = (self.rank(), self.diagonal.mean.len());
-        let rows: Vec<_> = self.loadings.data().chunks_exact(elements).collect();
-        let dot = |a: &[T], b: &[T]| a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
-        let gram: Vec<f64> = rows.iter().flat_map(|a| rows.iter().map(move |b| dot(a, b))).collect();
-        let mut l = vec![0.0; rank * rank];
-        capacitance::factorise(&gram, rank, &mut l);
-        capacitance::half_log_det_of(&l, rank)
-    }
 }
 
 #[track_caller]

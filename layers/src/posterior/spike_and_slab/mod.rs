@@ -4,8 +4,9 @@ mod gate;
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
+use crate::estimator::Variance;
 use crate::posterior::MeanField;
-use crate::posterior::{Posterior, Variance, same_shape};
+use crate::posterior::{Posterior, same_shape};
 use crate::properties::{No, Yes};
 use crate::sampling::Cx;
 

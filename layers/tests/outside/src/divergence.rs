@@ -1,7 +1,7 @@
 //! Closed-form divergences of this crate's pairs. A pair may be declared where the prior is this crate's, whose ever the
-//! posterior is, and the other way round.
+//! posterior is, and the other way round. Each is written once, on the tape.
 
-use bayes::{Cx, Divergence, Given, MeanField, Normal, Real, Tape, Var, Yes};
+use bayes::{Cx, Divergence, MeanField, Normal, Real, Var, Yes};
 
 use crate::prior::count;
 use crate::{Gumbel, Isotropic};
@@ -26,12 +26,7 @@ fn from_normal<'t, T: Real>(mean: Var<'t, T>, log_sd: Var<'t, T>, prior: Normal)
 impl<T: Real> Divergence<Gumbel> for Isotropic<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Gumbel) -> f64 {
-        let (tape, mean, log_sd) = (Tape::<f64>::inference(), self.mean.cast(), self.log_sd.cast());
-        from_gumbel(tape.input(&mean), tape.input(&log_sd), *prior).item()
-    }
-
-    fn kl_on<'t>(&'t self, prior: Given<'t, Gumbel, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Gumbel, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_gumbel(cx.tape().param(&self.mean), cx.tape().param(&self.log_sd), *prior)
     }
 }
@@ -39,12 +34,7 @@ impl<T: Real> Divergence<Gumbel> for Isotropic<T> {
 impl<T: Real> Divergence<Normal> for Isotropic<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Normal) -> f64 {
-        let (tape, mean, log_sd) = (Tape::<f64>::inference(), self.mean.cast(), self.log_sd.cast());
-        from_normal(tape.input(&mean), tape.input(&log_sd), *prior).item()
-    }
-
-    fn kl_on<'t>(&'t self, prior: Given<'t, Normal, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Normal, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_normal(cx.tape().param(&self.mean), cx.tape().param(&self.log_sd), *prior)
     }
 }
@@ -52,12 +42,7 @@ impl<T: Real> Divergence<Normal> for Isotropic<T> {
 impl<T: Real> Divergence<Gumbel> for MeanField<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Gumbel) -> f64 {
-        let (tape, mean, rho) = (Tape::<f64>::inference(), self.mean.cast(), self.rho.cast());
-        from_gumbel(tape.input(&mean), tape.input(&rho).softplus().ln(), *prior).item()
-    }
-
-    fn kl_on<'t>(&'t self, prior: Given<'t, Gumbel, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t Gumbel, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         from_gumbel(cx.tape().param(&self.mean), cx.tape().param(&self.rho).softplus().ln(), *prior)
     }
 }

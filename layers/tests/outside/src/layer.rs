@@ -7,7 +7,7 @@ use crate::{Isotropic, LogCosh};
 /// ln cosh of an affine map: (.., inputs) to (.., outputs), with any posterior family and any prior.
 #[bayesian]
 #[derive(Clone, Debug)]
-pub struct Smooth<Q: Divergence<P> = MeanField, P: Prior = Normal> {
+pub struct Smooth<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// W, of shape (outputs, inputs).
     #[prior(self.prior)]
     pub weight: Q,
@@ -15,12 +15,11 @@ pub struct Smooth<Q: Divergence<P> = MeanField, P: Prior = Normal> {
     #[prior(self.prior)]
     pub bias: Q,
     /// The prior of both.
-    #[skip]
     pub prior: P,
 }
 
 #[bayesian]
-impl<Q: Divergence<P>, P: Prior> Smooth<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Smooth<Q, P> {
     /// The layer's output.
     ///
     /// # Panics
@@ -32,9 +31,9 @@ impl<Q: Divergence<P>, P: Prior> Smooth<Q, P> {
     }
 }
 
-impl<T: Real, P: Prior> Smooth<Isotropic<T>, P>
+impl<T: Real, P: PriorFor<T>> Smooth<Isotropic<T>, P>
 where
-    Isotropic<T>: Divergence<P>,
+    Isotropic<T>: Divergence<P, Scalar = T>,
 {
     /// A layer in which every standard deviation is 0.1 to begin with.
     #[track_caller]

@@ -63,14 +63,13 @@ fn a_prior_without_a_scale_is_refused() {
 
 /// One weight of any family under any prior.
 #[bayesian]
-struct Weighted<Q: Divergence<P>, P: Prior> {
+struct Weighted<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     weight: Q,
-    #[skip]
     prior: P,
 }
 
-fn on_the_tape<Q: Divergence<P, Scalar = f64>, P: Prior>(weight: Q, prior: P) -> f64 {
+fn on_the_tape<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(weight: Q, prior: P) -> f64 {
     let (tape, model) = (Tape::new(), Weighted { weight, prior });
     model.draw(&tape, Key::new(1)).kl().nats()
 }

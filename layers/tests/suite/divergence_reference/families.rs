@@ -1,5 +1,6 @@
 //! Reference cases of the posterior families other than the mean-field normal.
 
+use elbo::ClosedForm;
 use elbo::prelude::*;
 
 use crate::divergence_reference::case::{Case, inverse_softplus, sigmoid};
@@ -25,9 +26,9 @@ where
 }
 
 /// The mean-field Laplace, its scale given as `q_scale`.
-pub(crate) fn laplace<T: Real, P: Prior>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
+pub(crate) fn laplace<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
 where
-    MeanFieldLaplace<T>: Divergence<P, Scalar = T>,
+    MeanFieldLaplace<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for i in 0..case.elements() {
         let rho = inverse_softplus::<T>(case.input("q_scale", i));

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 
 use crate::common::Reference;
 use case::{Case, inverse_softplus, rounded, sigmoid};
+use elbo::ClosedForm;
 use elbo::prelude::*;
 use serde_json::Value;
 
@@ -30,14 +31,13 @@ fn left_out(name: &str) -> Option<&'static str> {
 
 /// A weight of one element and its prior.
 #[bayesian]
-struct Model<Q: Divergence<P>, P: Prior> {
+struct Model<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     weight: Q,
-    #[skip]
     prior: P,
 }
 
-impl<Q: Divergence<P>, P: Prior> Model<Q, P> {
+impl<Q: Divergence<P, Exact: ClosedForm>, P: PriorFor<Q::Scalar>> Model<Q, P> {
     /// The divergence without a tape and on it, and its gradients with respect to the parameters.
     fn divergence<const N: usize>(&self, parameters: [&str; N]) -> ([f64; 2], [f64; N]) {
         let (tape, mut gradients) = (Tape::new(), Gradients::of(self));
@@ -49,9 +49,9 @@ impl<Q: Divergence<P>, P: Prior> Model<Q, P> {
 }
 
 /// ln p(w) and its derivative.
-fn log_density<T: Real, P: Prior>(w: f64, prior: P) -> (f64, f64)
+fn log_density<T: Real, P: PriorFor<T>>(w: f64, prior: P) -> (f64, f64)
 where
-    Point<T>: Divergence<P, Scalar = T>,
+    Point<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     let model = Model { weight: Point(scalar::<T>(w)), prior };
     let ([without_tape, on_tape], [slope]) = model.divergence([""]);
@@ -59,9 +59,9 @@ where
     (-on_tape, -slope)
 }
 
-fn check_log_density<T: Real, P: Prior>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>) -> P)
+fn check_log_density<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>) -> P)
 where
-    Point<T>: Divergence<P, Scalar = T>,
+    Point<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for i in 0..case.elements() {
         let (value, slope) = log_density::<T, P>(case.input("x", i), prior(case));
@@ -71,9 +71,9 @@ where
 }
 
 /// The mean-field normal, its standard deviation given as `q_scale`.
-fn check_normal<T: Real, P: Prior>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
+fn check_normal<T: Real, P: PriorFor<T>>(case: &mut Case<'_, T>, prior: impl Fn(&Case<'_, T>, usize) -> P)
 where
-    MeanField<T>: Divergence<P, Scalar = T>,
+    MeanField<T>: Divergence<P, Scalar = T, Exact: ClosedForm>,
 {
     for i in 0..case.elements() {
         let rho = inverse_softplus::<T>(case.input("q_scale", i));

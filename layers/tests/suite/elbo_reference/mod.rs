@@ -104,7 +104,7 @@ impl<'r> Case<'r> {
         }
     }
 
-    fn run_in_both<P: Prior + Copy>(&self, prior: P)
+    fn run_in_both<P: PriorFor<f32> + PriorFor<f64> + Copy>(&self, prior: P)
     where
         MeanField<f64>: Divergence<P, Scalar = f64>,
         MeanField<f32>: Divergence<P, Scalar = f32>,
@@ -113,7 +113,7 @@ impl<'r> Case<'r> {
         self.run::<f32, P>(prior);
     }
 
-    fn run<T: Real, P: Prior + Copy>(&self, prior: P)
+    fn run<T: Real, P: PriorFor<T> + Copy>(&self, prior: P)
     where
         MeanField<T>: Divergence<P, Scalar = T>,
     {

@@ -9,7 +9,7 @@ use crate::elbo_reference::Case;
 
 /// A layer of the references' networks.
 #[bayesian]
-pub(crate) enum Block<T: Real, P: Prior>
+pub(crate) enum Block<T: Real, P: PriorFor<T>>
 where
     MeanField<T>: Divergence<P, Scalar = T>,
 {
@@ -26,7 +26,7 @@ where
 }
 
 #[bayesian]
-impl<T: Real, P: Prior> Block<T, P>
+impl<T: Real, P: PriorFor<T>> Block<T, P>
 where
     MeanField<T>: Divergence<P, Scalar = T>,
 {
@@ -47,7 +47,7 @@ where
 }
 
 #[bayesian]
-pub(crate) struct Network<T: Real, P: Prior>
+pub(crate) struct Network<T: Real, P: PriorFor<T>>
 where
     MeanField<T>: Divergence<P, Scalar = T>,
 {
@@ -55,7 +55,7 @@ where
 }
 
 #[bayesian]
-impl<T: Real, P: Prior> Network<T, P>
+impl<T: Real, P: PriorFor<T>> Network<T, P>
 where
     MeanField<T>: Divergence<P, Scalar = T>,
 {
@@ -73,7 +73,7 @@ fn settings<const D: usize>(layer: &Value) -> Convolution<D> {
 }
 
 impl Case<'_> {
-    pub(crate) fn model<T: Real, P: Prior + Copy>(&self, prior: P) -> Network<T, P>
+    pub(crate) fn model<T: Real, P: PriorFor<T> + Copy>(&self, prior: P) -> Network<T, P>
     where
         MeanField<T>: Divergence<P, Scalar = T>,
     {

@@ -9,7 +9,7 @@ use elbo::{Density, FixedNoise};
 /// A weight on its own, of any family under any prior.
 #[bayesian]
 #[derive(Clone)]
-pub struct One<Q: Divergence<P>, P: Prior> {
+pub struct One<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]
     pub weight: Q,
     pub prior: P,
@@ -31,7 +31,7 @@ pub fn combined<'t>(w: Var<'t, f64>) -> Var<'t, f64> {
 }
 
 /// Samples, one behind the other.
-pub fn samples<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) -> Vec<f64> {
+pub fn samples<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(model: &One<Q, P>) -> Vec<f64> {
     let tape = Tape::inference();
     let net = model.draw(&tape, Drawing::new(Key::new(1)).draws(DRAWS));
     net.weight.value().to_vec()
@@ -46,7 +46,7 @@ pub fn assert_mean(values: impl Iterator<Item = f64> + Clone, expected: f64, wha
 }
 
 /// Checks that the sample drawn with this noise has the elements `expected`.
-pub fn check_sample<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_sample<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &One<Q, P>,
     noise: &FixedNoise<f64>,
     expected: impl Fn(usize) -> f64,
@@ -68,7 +68,7 @@ pub fn check_starts_like_mean_field<Q: Divergence<Normal, Scalar = f64>>(weight:
     assert!(found.2.iter().zip(&expected.2).all(|(a, b)| (a - b).abs() < 1e-15));
 }
 
-impl<Q: Divergence<P, Scalar = f64>, P: Prior> One<Q, P> {
+impl<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>> One<Q, P> {
     /// The divergence, and the shape and elements of a draw.
     fn start(&self) -> (f64, Vec<usize>, Vec<f64>) {
         let tape = Tape::inference();
@@ -78,7 +78,7 @@ impl<Q: Divergence<P, Scalar = f64>, P: Prior> One<Q, P> {
 }
 
 /// Checks that samples have this mean and covariance.
-pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &One<Q, P>,
     mean: impl Fn(usize) -> f64,
     covariance: impl Fn(usize, usize) -> f64,
@@ -100,7 +100,7 @@ pub fn check_moments<Q: Divergence<P, Scalar = f64>, P: Prior>(
 
 /// Checks that outputs x wᵀ of a weight of shape (outputs, inputs) with this estimator have the mean and variance that
 /// uncorrelated elements imply.
-pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &One<Q, P>,
     estimator: Estimator,
     mean: impl Fn(usize) -> f64,
@@ -126,7 +126,7 @@ pub fn check_outputs<Q: Divergence<P, Scalar = f64>, P: Prior>(
 pub fn check_divergence<Q, P>(model: &One<Q, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let estimated = One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
     let tape = Tape::inference();
@@ -141,7 +141,7 @@ pub fn check_closed_form<Q, P, R>(double: &One<Q, P>, single: &One<R, P>)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>,
     R: Divergence<P, Scalar = f32, Exact = elbo::Yes>,
-    P: Prior,
+    P: PriorFor<f64> + PriorFor<f32>,
 {
     let tape = Tape::new();
     let (on_tape, exact) = (double.draw(&tape, Key::new(1)).kl().nats(), double.kl());
@@ -152,7 +152,7 @@ where
 }
 
 /// Checks that gradients of sample and divergence agree with finite differences, with given noise and with a key's.
-pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
+pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(
     model: &mut One<Q, P>,
     noise: FixedNoise<f64>,
     tolerance: f64,
@@ -177,7 +177,7 @@ pub fn check_gradients<Q: Divergence<P, Scalar = f64>, P: Prior>(
 pub fn check_density_gradients<Q, P>(model: &One<Q, P>, tolerance: f64)
 where
     Q: Divergence<P, Scalar = f64> + Density + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let mut estimated =
         One::<Q, MonteCarlo<P>> { weight: model.weight.clone(), prior: MonteCarlo(model.prior.clone()) };
@@ -187,7 +187,7 @@ where
 
 /// Checks that several draws at once equal the draws one by one, bit for bit, and their gradients the mean of these
 /// draws'; and that the draws of an antithetic pair differ.
-pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: Prior>(model: &One<Q, P>) {
+pub fn check_draws<Q: Divergence<P, Scalar = f64>, P: PriorFor<f64>>(model: &One<Q, P>) {
     const AT_ONCE: usize = 3;
     fn loss<'t>(weight: Var<'t, f64>, kl: elbo::Kl<'t, f64>) -> Var<'t, f64> {
         combined(weight.tanh()) + kl.var().unwrap() * 0.3
@@ -228,7 +228,7 @@ pub fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 pub fn check_extremes<Q, P>(model: &One<Q, P>, sd: f64)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     for rho in [-1e4, -100.0, 0.0, 1e4] {
         for mean in [0.0, 1e4, -1e4] {

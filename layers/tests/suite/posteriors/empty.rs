@@ -4,7 +4,7 @@ use elbo::prelude::*;
 
 use crate::posteriors::checks::*;
 
-fn check<Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>, P: Prior>(weight: Q, prior: P) {
+fn check<Q: Divergence<P, Scalar = f64, Exact = elbo::Yes>, P: PriorFor<f64>>(weight: Q, prior: P) {
     let model = One { weight, prior };
     assert_eq!(model.kl(), 0.0);
     let mut gradients = Gradients::of(&model);

@@ -155,7 +155,7 @@ fn a_log_normal_is_finite_as_far_as_its_weight_is() {
 /// densities would make it 0.
 #[test]
 fn a_gradient_of_150_in_the_far_tail_is_exact() {
-    fn by_mean<Q: Divergence<P>, P: Prior>(mut weight: Q, prior: P, mean: f64) {
+    fn by_mean<Q: Divergence<P>, P: PriorFor<Q::Scalar>>(mut weight: Q, prior: P, mean: f64) {
         set(&mut weight, -1e4, mean);
         let model = One { weight, prior };
         let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));

@@ -9,9 +9,9 @@ fn scale(i: usize) -> f64 {
     0.4 + 0.1 * i as f64
 }
 
-fn model<T: Real, P: Prior>(prior: P) -> One<MeanFieldLaplace<T>, P>
+fn model<T: Real, P: PriorFor<T>>(prior: P) -> One<MeanFieldLaplace<T>, P>
 where
-    MeanFieldLaplace<T>: Divergence<P>,
+    MeanFieldLaplace<T>: Divergence<P, Scalar = T>,
 {
     let weight = MeanFieldLaplace::with_scales(Tensor::from_fn([2, 3], number), &Tensor::from_fn([2, 3], scale));
     One { weight, prior }

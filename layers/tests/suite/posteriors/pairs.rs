@@ -44,7 +44,7 @@ fn check<Q, P, R>(double: Q, single: R, prior: P)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
     R: Divergence<P, Scalar = f32, Exact = elbo::Yes>,
-    P: Prior + Clone,
+    P: PriorFor<f64> + PriorFor<f32> + Clone,
 {
     check_closed_form(
         &One { weight: double.clone(), prior: prior.clone() },
@@ -56,7 +56,7 @@ where
 fn check_double<Q, P>(weight: Q, prior: P)
 where
     Q: Divergence<P, Scalar = f64, Exact = elbo::Yes> + Density + Clone,
-    P: Prior + Clone,
+    P: PriorFor<f64> + Clone,
 {
     let mut model = One { weight, prior };
     check_divergence(&model);
@@ -124,7 +124,7 @@ fn under_a_hierarchical_normal_given_the_scale_drawn() {
         check_gradients(&mut model, noise().set("prior", Tensor::full([], 0.7)), 1e-7);
         let tape = Tape::new();
         let net = model.draw(&tape, Key::new(8));
-        let s = net.prior.own().unwrap().item();
+        let s = net.prior.sd.item();
         let given = One { weight: model.weight.clone(), prior: LearnedNormal(s) };
         let mut of_weight = f64::NAN;
         net.weight.each_kl(&elbo::Path::ROOT, &mut |_, kl| of_weight = kl.item());

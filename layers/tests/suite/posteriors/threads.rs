@@ -5,7 +5,7 @@ use elbo::with_threads;
 
 use crate::posteriors::checks::One;
 
-fn check<Q: Divergence<P, Scalar = f32, Exact = elbo::Yes> + Sync, P: Prior>(weight: Q, prior: P) {
+fn check<Q: Divergence<P, Scalar = f32, Exact = elbo::Yes> + Sync, P: PriorFor<f32>>(weight: Q, prior: P) {
     let model = One { weight, prior };
     let bits = |threads| {
         with_threads(threads, || {

@@ -1,8 +1,7 @@
 //! Checks at compile time that all parts of a model share one scalar type.
 
 use crate::engine::Real;
-use crate::model::Weight;
-use crate::prior::Given;
+use crate::estimator::Weight;
 use crate::sampling::Cx;
 
 /// Implemented for every number type and itself. In the bound of a method that takes the number type of the model from
@@ -17,9 +16,6 @@ pub trait SameAs<S: Real>: Real {
     /// What a part is drawn with.
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, S>;
 
-    /// The prior of a weight.
-    fn given<'t, P>(prior: Given<'t, P, Self>) -> Given<'t, P, S>;
-
     /// A weight, drawn.
     fn weight(weight: Weight<'_, S>) -> Weight<'_, Self>;
 }
@@ -27,10 +23,6 @@ pub trait SameAs<S: Real>: Real {
 impl<T: Real> SameAs<T> for T {
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, T> {
         cx
-    }
-
-    fn given<'t, P>(prior: Given<'t, P, Self>) -> Given<'t, P, T> {
-        prior
     }
 
     fn weight(weight: Weight<'_, T>) -> Weight<'_, Self> {

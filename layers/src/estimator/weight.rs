@@ -1,23 +1,27 @@
 //! A random weight in a draw.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
-use crate::divergence::Divergence;
+use super::{Grid, Variance};
+use crate::engine::Path;
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
-use crate::engine::{Path, Real, Tensor, Var};
-use crate::estimator::{self, Grid};
-use crate::model::Drawn;
-use crate::posterior::{Posterior, Variance};
-use crate::prior::{Given, Prior};
+use crate::engine::{Real, Var};
 use crate::sampling::{Cx, Estimator, Mode};
-use crate::weights::{Space, Weights};
+use crate::weights::Space;
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
 /// A linear operation may use it in the way of the draw's [`Estimator`]; everything else derefs to a
 /// [`Var`], which samples the weight, once per draw.
 pub struct Weight<'t, T: Real = f32>(&'t dyn Source<'t, T>);
+
+impl<'t, T: Real> Weight<'t, T> {
+    /// The handle to a pair in the tape's arena.
+    pub(crate) fn new(pair: &'t dyn Source<'t, T>) -> Self {
+        Weight(pair)
+    }
+}
 
 impl<T: Real> Clone for Weight<'_, T> {
     fn clone(&self) -> Self {
@@ -34,7 +38,7 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
 }
 
 /// What a handle needs of the pair (posterior, prior), whose types it does not name.
-trait Source<'t, T: Real> {
+pub(crate) trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn family(&self) -> &'static str;
     fn value(&self) -> &Var<'t, T>;
@@ -50,229 +54,12 @@ trait Source<'t, T: Real> {
 
 /// How a weight was used in its draw.
 #[derive(Clone, Copy, PartialEq)]
-enum Used {
+pub(crate) enum Used {
     Never,
     /// A sample of it was used.
     Sampled,
     /// The outputs of a linear map were sampled, which was another weight for every one of them.
     Locally,
-}
-
-/// A field of a draw, in the tape's arena: what was asked of it is kept, so that a weight is sampled
-/// once and its divergence is the same before and after the forward.
-struct Pair<'t, Q: Divergence<P>, P: Prior> {
-    posterior: &'t Q,
-    prior: Given<'t, P, Q::Scalar>,
-    cx: Cx<'t, Q::Scalar>,
-    value: OnceCell<Var<'t, Q::Scalar>>,
-    kl: OnceCell<Var<'t, Q::Scalar>>,
-    log_prior: OnceCell<Var<'t, Q::Scalar>>,
-    mean: OnceCell<Var<'t, Q::Scalar>>,
-    variance: OnceCell<Variance<'t, Q::Scalar>>,
-    perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
-    used: Cell<Used>,
-    /// Of a weight that was given as unconstrained numbers.
-    log_jacobian: Option<Var<'t, Q::Scalar>>,
-}
-
-impl<'t, Q: Divergence<P>, P: Prior> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
-    fn cx(&self) -> Cx<'t, Q::Scalar> {
-        self.cx
-    }
-
-    fn family(&self) -> &'static str {
-        let whole = std::any::type_name::<Q>();
-        let path = whole.split('<').next().unwrap_or(whole);
-        path.rsplit("::").next().unwrap_or(path)
-    }
-
-    fn value(&self) -> &Var<'t, Q::Scalar> {
-        self.value.get_or_init(|| match self.cx.mode {
-            Mode::Mean => self.mean(),
-            Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
-            Mode::Random(how) => {
-                // Of several draws a closed form is computed once, and so apart.
-                if how.with_kl
-                    && how.draws == 1
-                    && self.kl.get().is_none()
-                    && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
-                {
-                    let method = "Divergence::sample_with_kl";
-                    let _ = self.kl.set(self.one_number(method, kl));
-                    self.of_shape(method, value)
-                } else {
-                    self.of_shape("Posterior::sample", self.posterior.sample(self.cx))
-                }
-            }
-        })
-    }
-
-    fn kl(&self) -> Var<'t, Q::Scalar> {
-        if matches!(self.cx.mode, Mode::Random(how) if how.draws == 1 && how.estimator == Estimator::Sample) {
-            // One pass over memory gives both.
-            self.value();
-        }
-        *self.kl.get_or_init(|| {
-            let kl = self.posterior.kl_on(self.prior, self.cx, &|| *self.value());
-            self.one_number("Divergence::kl_on", kl)
-        })
-    }
-
-    fn log_prior(&self) -> Var<'t, Q::Scalar> {
-        *self.log_prior.get_or_init(|| self.prior.log_density(*self.value()))
-    }
-
-    fn mean(&self) -> Var<'t, Q::Scalar> {
-        *self.mean.get_or_init(|| match self.cx.kept_moments() {
-            Some((mean, _)) => mean,
-            None => self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())),
-        })
-    }
-
-    fn variance(&self) -> Variance<'t, Q::Scalar> {
-        *self.variance.get_or_init(|| {
-            if let Some((_, variance)) = self.cx.kept_moments() {
-                return variance.map_or(Variance::Zero, Variance::Independent);
-            }
-            if let Mode::Random(how) = self.cx.mode
-                && how.with_kl
-                && how.estimator == Estimator::Local
-                && self.kl.get().is_none()
-                && let Some((variance, kl)) = self.posterior.variance_with_kl(self.prior, self.cx)
-            {
-                let method = "Divergence::variance_with_kl";
-                let _ = self.kl.set(self.one_number(method, kl));
-                return Variance::Independent(self.of_shape(method, variance));
-            }
-            match self.posterior.variance(self.cx.tape()) {
-                Variance::Independent(variance) => {
-                    Variance::Independent(self.of_shape("Posterior::variance", variance))
-                }
-                other => other,
-            }
-        })
-    }
-
-    fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
-        *self.perturbation.get_or_init(|| {
-            let perturbation = self.posterior.perturbation(self.cx)?;
-            Some(self.of_shape("Posterior::perturbation", perturbation))
-        })
-    }
-
-    fn used(&self) -> &Cell<Used> {
-        &self.used
-    }
-
-    fn space(&self) -> Space {
-        Q::space()
-    }
-
-    fn log_jacobian(&self) -> Option<Var<'t, Q::Scalar>> {
-        self.log_jacobian
-    }
-}
-
-/// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
-impl<'t, Q: Divergence<P>, P: Prior> Pair<'t, Q, P> {
-    /// A value that `method` gave, on the draw's tape and of the weight's shape.
-    fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
-        let shape = self.posterior.shape();
-        // Not `!=`, which calls a function for two numbers.
-        if !value.shape().iter().eq(shape) {
-            let found = value.shape();
-            self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
-        }
-        if value.draws() != 1 && value.draws() != self.cx.draws() {
-            let (found, asked) = (value.draws(), self.cx.draws());
-            self.broken(method, format_args!("it gave {found} draws, and was asked for {asked}"));
-        }
-        self.on_tape(method, value)
-    }
-
-    /// A value that `method` gave, on the draw's tape and of one element.
-    fn one_number(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
-        if value.len() != 1 {
-            let found = value.shape();
-            self.broken(method, format_args!("it gave the shape {found:?}, and a divergence is one number"));
-        }
-        self.on_tape(method, value)
-    }
-
-    fn on_tape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
-        if !std::ptr::eq(value.tape(), self.cx.tape()) {
-            self.broken(method, format_args!("it gave a value of another tape than the draw's"));
-        }
-        value
-    }
-
-    #[cold]
-    fn broken(&self, method: &str, mistake: std::fmt::Arguments<'_>) -> ! {
-        panic!("`{}`: `{method}` of `{}` breaks its promise: {mistake}", self.cx.path(), self.family())
-    }
-}
-
-/// # Panics
-/// If the parameters of the posterior at this place do not fit each other.
-pub(crate) fn check_at<Q: Posterior + ?Sized>(posterior: &Q, path: &Path<'_>) {
-    if let Err(mistake) = posterior.check() {
-        panic!("`{path}`: {mistake}");
-    }
-}
-
-/// Draws a field.
-pub(crate) fn weight<'t, Q: Divergence<P>, P: Prior>(
-    posterior: &'t Q,
-    prior: Given<'t, P, Q::Scalar>,
-    cx: Cx<'t, Q::Scalar>,
-) -> Weight<'t, Q::Scalar> {
-    check_at(posterior, &cx.path());
-    let value = OnceCell::new();
-    let space = Q::space();
-    let mut log_jacobian = None;
-    if let Mode::At { weights, used } = cx.mode {
-        let given = given(weights, used, posterior.shape(), cx.path());
-        let (weight, jacobian) = if weights.is_unconstrained() {
-            space.constrain(cx.tape().param(given))
-        } else {
-            (cx.tape().param(given), None)
-        };
-        let _ = value.set(weight);
-        log_jacobian = jacobian;
-    }
-    Weight(cx.tape().alloc(Pair {
-        posterior,
-        prior,
-        cx,
-        value,
-        kl: OnceCell::new(),
-        log_prior: OnceCell::new(),
-        mean: OnceCell::new(),
-        variance: OnceCell::new(),
-        perturbation: OnceCell::new(),
-        used: Cell::new(Used::Never),
-        log_jacobian,
-    }))
-}
-
-/// The tensor that is given for the weight at this place.
-///
-/// # Panics
-/// If there is none, or it has another shape.
-fn given<'t, T: Real>(weights: &'t Weights<T>, used: &Cell<usize>, shape: &[usize], path: Path<'_>) -> &'t Tensor<T> {
-    let entries = weights.entries();
-    // Weights are drawn in the order in which they were listed.
-    let next = entries.get(used.get()).filter(|entry| entry.name.is(&path));
-    let Some(entry) = next.or_else(|| entries.iter().find(|entry| entry.name.is(&path))) else {
-        panic!("at: the weights are of another model: they have no `{path}`; make them with `model.mean_weights()`");
-    };
-    assert!(
-        entry.tensor.shape() == shape,
-        "at: the weights are of another model: `{path}` has the shape {:?} there, and {shape:?} in the model",
-        entry.tensor.shape()
-    );
-    used.set(used.get() + 1);
-    &entry.tensor
 }
 
 impl<'t, T: Real> Weight<'t, T> {
@@ -382,12 +169,12 @@ impl<'t, T: Real> Weight<'t, T> {
         match self.estimator() {
             Estimator::Local => {
                 if let Some(moments) = self.locally() {
-                    return estimator::local(map, x, moments, bias, cx);
+                    return super::local(map, x, moments, bias, cx);
                 }
             }
             Estimator::Flipout => {
                 if let Some(parts) = self.flipped() {
-                    return estimator::flipout(map, x, parts, bias, layout, cx);
+                    return super::flipout(map, x, parts, bias, layout, cx);
                 }
             }
             Estimator::Sample => {}
@@ -431,12 +218,6 @@ impl<'t, T: Real> Deref for Weight<'t, T> {
     }
 }
 
-impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
-    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
-        f(path, *self);
-    }
-}
-
 impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
     #[track_caller]
     fn var(self) -> Var<'t, T> {
@@ -456,7 +237,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
             return Linear::affine(*self.sampled(), x, b, activation);
         }
         let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
-        self.enter(x, b, estimator::features_last, map).activate(activation)
+        self.enter(x, b, super::features_last, map).activate(activation)
     }
 
     #[track_caller]
@@ -466,7 +247,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
             return Linear::matmul(*self.sampled(), x);
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
-        self.enter(x, None::<Var<'t, T>>, estimator::features_last, map)
+        self.enter(x, None::<Var<'t, T>>, super::features_last, map)
     }
 
     #[track_caller]
@@ -476,7 +257,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         b: Option<impl Operand<'t, T>>,
         settings: Convolution<D>,
     ) -> Var<'t, T> {
-        self.enter(x, b, estimator::features_second, |x, w, b| Linear::convolve(w, x, b, settings))
+        self.enter(x, b, super::features_second, |x, w, b| Linear::convolve(w, x, b, settings))
     }
 
     #[track_caller]
@@ -486,7 +267,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         b: Option<impl Operand<'t, T>>,
         settings: Transposed<D>,
     ) -> Var<'t, T> {
-        self.enter(x, b, estimator::features_second, |x, w, b| Linear::convolve_transposed(w, x, b, settings))
+        self.enter(x, b, super::features_second, |x, w, b| Linear::convolve_transposed(w, x, b, settings))
     }
 }
 

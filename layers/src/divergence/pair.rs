@@ -1,0 +1,228 @@
+//! A random weight of a model: the pair of its posterior and its prior, and its noise.
+
+use std::cell::{Cell, OnceCell};
+
+use crate::divergence::Divergence;
+use crate::engine::{Path, Real, Tensor, Var};
+use crate::estimator::{Source, Used, Variance, Weight};
+use crate::posterior::Posterior;
+use crate::prior::{PriorFor, log_density};
+use crate::sampling::{Cx, Estimator, Mode};
+use crate::weights::{Space, Weights};
+
+/// A field of a draw, in the tape's arena: what was asked of it is kept, so that a weight is sampled
+/// once and its divergence is the same before and after the forward.
+struct Pair<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
+    posterior: &'t Q,
+    prior: P::Drawn<'t>,
+    cx: Cx<'t, Q::Scalar>,
+    value: OnceCell<Var<'t, Q::Scalar>>,
+    kl: OnceCell<Var<'t, Q::Scalar>>,
+    log_prior: OnceCell<Var<'t, Q::Scalar>>,
+    mean: OnceCell<Var<'t, Q::Scalar>>,
+    variance: OnceCell<Variance<'t, Q::Scalar>>,
+    perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
+    used: Cell<Used>,
+    /// Of a weight that was given as unconstrained numbers.
+    log_jacobian: Option<Var<'t, Q::Scalar>>,
+}
+
+impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pair<'t, Q, P> {
+    fn cx(&self) -> Cx<'t, Q::Scalar> {
+        self.cx
+    }
+
+    fn family(&self) -> &'static str {
+        let whole = std::any::type_name::<Q>();
+        let path = whole.split('<').next().unwrap_or(whole);
+        path.rsplit("::").next().unwrap_or(path)
+    }
+
+    fn value(&self) -> &Var<'t, Q::Scalar> {
+        self.value.get_or_init(|| match self.cx.mode {
+            Mode::Mean => self.mean(),
+            Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
+            Mode::Random(how) => {
+                // Of several draws a closed form is computed once, and so apart.
+                if how.with_kl
+                    && how.draws == 1
+                    && self.kl.get().is_none()
+                    && let Some((value, kl)) = self.posterior.sample_with_kl(self.prior, self.cx)
+                {
+                    let method = "Divergence::sample_with_kl";
+                    let _ = self.kl.set(self.one_number(method, kl));
+                    self.of_shape(method, value)
+                } else {
+                    self.of_shape("Posterior::sample", self.posterior.sample(self.cx))
+                }
+            }
+        })
+    }
+
+    fn kl(&self) -> Var<'t, Q::Scalar> {
+        if matches!(self.cx.mode, Mode::Random(how) if how.draws == 1 && how.estimator == Estimator::Sample) {
+            // One pass over memory gives both.
+            self.value();
+        }
+        *self.kl.get_or_init(|| {
+            let kl = self.posterior.kl_on(self.prior, self.cx, &|| *self.value());
+            self.one_number("Divergence::kl_on", kl)
+        })
+    }
+
+    fn log_prior(&self) -> Var<'t, Q::Scalar> {
+        *self.log_prior.get_or_init(|| log_density(self.prior, *self.value()))
+    }
+
+    fn mean(&self) -> Var<'t, Q::Scalar> {
+        *self.mean.get_or_init(|| match self.cx.kept_moments() {
+            Some((mean, _)) => mean,
+            None => self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())),
+        })
+    }
+
+    fn variance(&self) -> Variance<'t, Q::Scalar> {
+        *self.variance.get_or_init(|| {
+            if let Some((_, variance)) = self.cx.kept_moments() {
+                return variance.map_or(Variance::Zero, Variance::Independent);
+            }
+            if let Mode::Random(how) = self.cx.mode
+                && how.with_kl
+                && how.estimator == Estimator::Local
+                && self.kl.get().is_none()
+                && let Some((variance, kl)) = self.posterior.variance_with_kl(self.prior, self.cx)
+            {
+                let method = "Divergence::variance_with_kl";
+                let _ = self.kl.set(self.one_number(method, kl));
+                return Variance::Independent(self.of_shape(method, variance));
+            }
+            match self.posterior.variance(self.cx.tape()) {
+                Variance::Independent(variance) => {
+                    Variance::Independent(self.of_shape("Posterior::variance", variance))
+                }
+                other => other,
+            }
+        })
+    }
+
+    fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
+        *self.perturbation.get_or_init(|| {
+            let perturbation = self.posterior.perturbation(self.cx)?;
+            Some(self.of_shape("Posterior::perturbation", perturbation))
+        })
+    }
+
+    fn used(&self) -> &Cell<Used> {
+        &self.used
+    }
+
+    fn space(&self) -> Space {
+        Q::space()
+    }
+
+    fn log_jacobian(&self) -> Option<Var<'t, Q::Scalar>> {
+        self.log_jacobian
+    }
+}
+
+/// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
+impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Pair<'t, Q, P> {
+    /// A value that `method` gave, on the draw's tape and of the weight's shape.
+    fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        let shape = self.posterior.shape();
+        // Not `!=`, which calls a function for two numbers.
+        if !value.shape().iter().eq(shape) {
+            let found = value.shape();
+            self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
+        }
+        if value.draws() != 1 && value.draws() != self.cx.draws() {
+            let (found, asked) = (value.draws(), self.cx.draws());
+            self.broken(method, format_args!("it gave {found} draws, and was asked for {asked}"));
+        }
+        self.on_tape(method, value)
+    }
+
+    /// A value that `method` gave, on the draw's tape and of one element.
+    fn one_number(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        if value.len() != 1 {
+            let found = value.shape();
+            self.broken(method, format_args!("it gave the shape {found:?}, and a divergence is one number"));
+        }
+        self.on_tape(method, value)
+    }
+
+    fn on_tape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
+        if !std::ptr::eq(value.tape(), self.cx.tape()) {
+            self.broken(method, format_args!("it gave a value of another tape than the draw's"));
+        }
+        value
+    }
+
+    #[cold]
+    fn broken(&self, method: &str, mistake: std::fmt::Arguments<'_>) -> ! {
+        panic!("`{}`: `{method}` of `{}` breaks its promise: {mistake}", self.cx.path(), self.family())
+    }
+}
+
+/// # Panics
+/// If the parameters of the posterior at this place do not fit each other.
+pub(crate) fn check_at<Q: Posterior + ?Sized>(posterior: &Q, path: &Path<'_>) {
+    if let Err(mistake) = posterior.check() {
+        panic!("`{path}`: {mistake}");
+    }
+}
+
+/// Draws a field.
+pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
+    posterior: &'t Q,
+    prior: P::Drawn<'t>,
+    cx: Cx<'t, Q::Scalar>,
+) -> Weight<'t, Q::Scalar> {
+    check_at(posterior, &cx.path());
+    let value = OnceCell::new();
+    let space = Q::space();
+    let mut log_jacobian = None;
+    if let Mode::At { weights, used } = cx.mode {
+        let given = given(weights, used, posterior.shape(), cx.path());
+        let (weight, jacobian) = if weights.is_unconstrained() {
+            space.constrain(cx.tape().param(given))
+        } else {
+            (cx.tape().param(given), None)
+        };
+        let _ = value.set(weight);
+        log_jacobian = jacobian;
+    }
+    Weight::new(cx.tape().alloc(Pair {
+        posterior,
+        prior,
+        cx,
+        value,
+        kl: OnceCell::new(),
+        log_prior: OnceCell::new(),
+        mean: OnceCell::new(),
+        variance: OnceCell::new(),
+        perturbation: OnceCell::new(),
+        used: Cell::new(Used::Never),
+        log_jacobian,
+    }))
+}
+
+/// The tensor that is given for the weight at this place.
+///
+/// # Panics
+/// If there is none, or it has another shape.
+fn given<'t, T: Real>(weights: &'t Weights<T>, used: &Cell<usize>, shape: &[usize], path: Path<'_>) -> &'t Tensor<T> {
+    let entries = weights.entries();
+    // Weights are drawn in the order in which they were listed.
+    let next = entries.get(used.get()).filter(|entry| entry.name.is(&path));
+    let Some(entry) = next.or_else(|| entries.iter().find(|entry| entry.name.is(&path))) else {
+        panic!("at: the weights are of another model: they have no `{path}`; make them with `model.mean_weights()`");
+    };
+    assert!(
+        entry.tensor.shape() == shape,
+        "at: the weights are of another model: `{path}` has the shape {:?} there, and {shape:?} in the model",
+        entry.tensor.shape()
+    );
+    used.set(used.get() + 1);
+    &entry.tensor
+}

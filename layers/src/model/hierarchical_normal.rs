@@ -1,0 +1,135 @@
+//! A normal prior whose standard deviation has a posterior of its own.
+
+use crate::divergence::{Divergence, pair};
+use crate::engine::{Parameters, Path, Real, Var};
+use crate::engine::{Visitor, VisitorMut};
+use crate::estimator::Weight;
+use crate::posterior::Posterior;
+use crate::prior::{DrawnPrior, FixedPrior, LearnedNormal, LearnedNormalDraw, PriorFor};
+use crate::properties::No;
+use crate::sampling::Cx;
+
+/// N(0, s²) for every element, with one s that is a random weight itself: positive, with the posterior family `Q` under
+/// the prior `P` (a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy), say). The divergence counts both: that of the
+/// weights given the s drawn, and that of s.
+///
+/// Keep it in a field, without `#[skip]`; the parameters of `Q` stand below the field's name, and its noise has that
+/// name. All weights that name the field share the s drawn.
+#[derive(Clone, Debug)]
+pub struct HierarchicalNormal<Q, P> {
+    /// The posterior of s.
+    pub sd: Q,
+    /// The prior of s.
+    pub prior: P,
+}
+
+/// The normal prior about zero whose standard deviation has the posterior `sd`, a family of positive weights and of one
+/// element, under the prior `prior`.
+///
+/// # Panics
+/// If `sd` is not one element.
+#[allow(non_snake_case, reason = "it reads as a constructor")]
+#[track_caller]
+pub fn HierarchicalNormal<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior>(
+    sd: Q,
+    prior: P,
+) -> HierarchicalNormal<Q, P> {
+    let prior = HierarchicalNormal { sd, prior };
+    prior.check();
+    prior
+}
+
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> HierarchicalNormal<Q, P> {
+    /// # Panics
+    /// If s is not one number.
+    #[track_caller]
+    fn check(&self) {
+        let shape = self.sd.shape();
+        assert!(
+            shape.iter().product::<usize>() == 1,
+            "HierarchicalNormal: the standard deviation is one number, got a posterior `sd` of shape {shape:?}"
+        );
+    }
+}
+
+impl<T: Real, Q: Divergence<P, Scalar = T> + Send + Sync, P: PriorFor<T> + FixedPrior> PriorFor<T>
+    for HierarchicalNormal<Q, P>
+{
+    type Drawn<'t> = HierarchicalNormalDraw<'t, T>;
+
+    fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> HierarchicalNormalDraw<'t, T> {
+        self.check();
+        HierarchicalNormalDraw { sd: pair::weight(&self.sd, self.prior.draw_in(cx), cx) }
+    }
+
+    fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
+        Parameters::visit(&self.sd, path, f);
+    }
+
+    fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
+        Parameters::visit_mut(&mut self.sd, path, f);
+    }
+
+    fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64)) {
+        self.check();
+        self.sd.term(&self.prior, path, f);
+    }
+}
+
+/// A [`HierarchicalNormal`](struct@HierarchicalNormal) in a draw: N(0, s²) for every element, with s a random weight.
+#[derive(Clone, Copy, Debug)]
+pub struct HierarchicalNormalDraw<'t, T: Real = f32> {
+    /// s, one element.
+    pub sd: Weight<'t, T>,
+}
+
+impl<'t, T: Real> HierarchicalNormalDraw<'t, T> {
+    /// The prior given the s drawn.
+    fn given_sd(self) -> LearnedNormalDraw<'t, T> {
+        LearnedNormalDraw { ln_sd: self.sd.ln() }
+    }
+}
+
+impl<'t, T: Real> DrawnPrior<'t, T> for HierarchicalNormalDraw<'t, T> {
+    fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
+        self.given_sd().log_density_of(w)
+    }
+
+    fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
+        f(path, self.sd);
+    }
+}
+
+/// The divergence given the s drawn, as under a [`LearnedNormal`](struct@LearnedNormal): its mean over the posterior of s is
+/// that part of the divergence; the other part is the divergence of s.
+#[diagnostic::do_not_recommend]
+impl<T: Real, W, Q, P> Divergence<HierarchicalNormal<Q, P>> for W
+where
+    W: Posterior<Scalar = T> + Divergence<LearnedNormal<T>>,
+    Q: Divergence<P, Scalar = T> + Send + Sync,
+    P: PriorFor<T> + FixedPrior,
+{
+    type Exact = No<(W, HierarchicalNormal<Q, P>)>;
+
+    fn kl_on<'t>(
+        &'t self,
+        prior: HierarchicalNormalDraw<'t, T>,
+        cx: Cx<'t, T>,
+        weight: &dyn Fn() -> Var<'t, T>,
+    ) -> Var<'t, T> {
+        Divergence::<LearnedNormal<T>>::kl_on(self, prior.given_sd(), cx, weight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posterior::MeanField;
+    use crate::prior::Normal;
+
+    #[test]
+    #[should_panic(expected = "the standard deviation is one number, got a posterior `sd` of shape [3]")]
+    fn a_posterior_of_several_numbers_is_refused() {
+        HierarchicalNormal(MeanField::<f32>::new([3]), Normal(0.0, 1.0));
+    }
+}

@@ -1,0 +1,44 @@
+//! Families with their parameters in double precision, in which divergences without a tape are computed.
+
+use crate::engine::Real;
+use crate::posterior::{
+    FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
+    Triangle,
+};
+
+/// A family that can be converted.
+pub(crate) trait Double: Posterior {
+    /// The same family in double precision.
+    type Double: Posterior<Scalar = f64>;
+
+    /// The same distribution.
+    fn double(&self) -> Self::Double;
+}
+
+macro_rules! double {
+    ($($family:ident: |$q:ident| $double:expr;)*) => {$(
+        impl<T: Real> Double for $family<T> {
+            type Double = $family<f64>;
+
+            fn double(&self) -> $family<f64> {
+                let $q = self;
+                $double
+            }
+        }
+    )*};
+}
+
+double! {
+    Point: |q| Point(q.0.cast());
+    MeanField: |q| MeanField { mean: q.mean.cast(), rho: q.rho.cast() };
+    MeanFieldLaplace: |q| MeanFieldLaplace { parameters: q.parameters.double() };
+    Radial: |q| Radial { parameters: q.parameters.double() };
+    LowRank: |q| LowRank { diagonal: q.diagonal.double(), loadings: q.loadings.cast() };
+    FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: triangle(&q.factor) };
+    MatrixNormal: |q| MatrixNormal { mean: q.mean.cast(), rows: triangle(&q.rows), columns: triangle(&q.columns) };
+    SpikeAndSlab: |q| SpikeAndSlab { slab: q.slab.double(), inclusion: q.inclusion.cast() };
+}
+
+fn triangle<T: Real>(factor: &Triangle<T>) -> Triangle<f64> {
+    Triangle { rho: factor.rho.cast(), lower: factor.lower.cast() }
+}
