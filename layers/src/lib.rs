@@ -101,8 +101,6 @@ pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule,
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
 pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
-#[doc(hidden)]
-pub use model::{DrawFirst, Undrawn};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
@@ -128,9 +126,9 @@ pub use hidden::{Each, EachMut, OnWeight};
 
 /// What most programs use.
 pub mod prelude {
-    #[doc(hidden)]
-    pub use crate::Undrawn as _;
     pub use crate::data::Examples;
+    #[doc(hidden)]
+    pub use crate::hidden::Undrawn as _;
     pub use crate::metrics::Mixture;
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
@@ -158,6 +156,8 @@ struct Start;
 #[doc(hidden)]
 pub mod hidden {
     pub use elbo_macros::Bayesian;
+
+    pub use crate::model::{DrawFirst, Undrawn};
 
     pub use crate::divergence::{Known, Nats};
     use crate::engine::{Visitor, VisitorMut};

@@ -6,13 +6,13 @@ use crate::model::Bayesian;
 /// Implemented by no type. Its message tells the user to draw the model first.
 #[diagnostic::on_unimplemented(
     message = "draw first: `{Self}` has no weights before it is drawn, and `forward` is a method of its draw",
-    label = "this is a model, not a draw of it",
+    label = "a model, not a draw of it; in a method of a model, write `#[bayesian]` on the `impl` block",
     note = "draw its weights and use the draw: `let net = model.draw(&tape, key); net.forward(x)`",
-    note = "in a method of a model that calls its layers, write `#[bayesian]` on the `impl` block: there `self` is the draw"
+    note = "in an `impl` block with `#[bayesian]`, `self` is the draw, and so are its layers"
 )]
 pub trait DrawFirst {}
 
-/// Gives models a method `forward` that never compiles, so that calling it says [what to do](DrawFirst).
+/// Gives a model with `#[bayesian]` a method `forward` that never compiles: calling it says [what to do](DrawFirst).
 #[doc(hidden)]
 pub trait Undrawn: Bayesian {
     #[doc(hidden)]
@@ -23,5 +23,3 @@ pub trait Undrawn: Bayesian {
         unreachable!("no type implements `DrawFirst`")
     }
 }
-
-impl<M: Bayesian> Undrawn for M {}

@@ -93,6 +93,8 @@ fn bayesian(
             #draw_in
             #each_kl
         }
+
+        impl #impl_generics #k::hidden::Undrawn for #name #type_generics #where_clause {}
     }
 }
 

@@ -62,6 +62,7 @@ impl ::elbo::Bayesian for Leaf {
         <Vec<Leaf> as ::elbo::Bayesian>::each_kl(&self.other, &path.at("other"), f);
     }
 }
+impl ::elbo::hidden::Undrawn for Leaf {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Leaf as ::elbo::Parameters>::Scalar> for LeafDraw<'t> {
     fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Leaf>) {

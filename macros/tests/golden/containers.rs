@@ -99,6 +99,7 @@ impl ::elbo::Bayesian for Ensemble {
         );
     }
 }
+impl ::elbo::hidden::Undrawn for Ensemble {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Ensemble as ::elbo::Parameters>::Scalar>
 for EnsembleDraw<'t> {

@@ -104,6 +104,7 @@ impl crate::bayes::Bayesian for Either {
         }
     }
 }
+impl crate::bayes::hidden::Undrawn for Either {}
 #[automatically_derived]
 impl<'t> crate::bayes::Drawn<'t, <Either as crate::bayes::Parameters>::Scalar>
 for EitherDraw<'t> {

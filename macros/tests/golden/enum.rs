@@ -100,6 +100,7 @@ impl ::elbo::Bayesian for Block {
         }
     }
 }
+impl ::elbo::hidden::Undrawn for Block {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Block as ::elbo::Parameters>::Scalar> for BlockDraw<'t> {
     fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Block>) {

@@ -37,6 +37,7 @@ impl ::elbo::Bayesian for Wrong {
     }
     fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
 }
+impl ::elbo::hidden::Undrawn for Wrong {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Wrong as ::elbo::Parameters>::Scalar> for WrongDraw<'t> {
     fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Wrong>) {}

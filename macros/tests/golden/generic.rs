@@ -52,6 +52,7 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
         >>::term(&self.weight, &self.prior, &path.at("weight"), f);
     }
 }
+impl<Q: Divergence<P>, P: Prior> ::elbo::hidden::Undrawn for Dense<Q, P> {}
 #[automatically_derived]
 impl<
     't,

@@ -87,6 +87,10 @@ where
         >>::term(&self.weight, &self.scale, &path.at("weight"), f);
     }
 }
+impl<P: Prior> ::elbo::hidden::Undrawn for Learned<P>
+where
+    MeanField: Divergence<P>,
+{}
 #[automatically_derived]
 impl<'t, P: Prior> ::elbo::Drawn<'t, <Learned<P> as ::elbo::Parameters>::Scalar>
 for LearnedDraw<'t, P>

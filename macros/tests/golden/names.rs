@@ -73,6 +73,7 @@ impl ::elbo::Bayesian for Odd {
         <Dense as ::elbo::Bayesian>::each_kl(&self.r#type, &path.at("type"), f);
     }
 }
+impl ::elbo::hidden::Undrawn for Odd {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Odd as ::elbo::Parameters>::Scalar> for OddDraw<'t> {
     fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Odd>) {

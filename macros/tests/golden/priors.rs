@@ -99,6 +99,7 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         );
     }
 }
+impl<P: Prior> ::elbo::hidden::Undrawn for Priors<P> {}
 #[automatically_derived]
 impl<'t, P: Prior> ::elbo::Drawn<'t, <Priors<P> as ::elbo::Parameters>::Scalar>
 for PriorsDraw<'t, P> {

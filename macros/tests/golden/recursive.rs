@@ -52,6 +52,7 @@ impl ::elbo::Bayesian for Chain {
         > as ::elbo::Bayesian>::each_kl(&self.1, &path.index(1usize), f);
     }
 }
+impl ::elbo::hidden::Undrawn for Chain {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Chain as ::elbo::Parameters>::Scalar> for ChainDraw<'t> {
     fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Chain>) {

@@ -48,6 +48,7 @@ impl ::elbo::Bayesian for Scaled {
         <Dense as ::elbo::Bayesian>::each_kl(&self.layer, &path.at("layer"), f);
     }
 }
+impl ::elbo::hidden::Undrawn for Scaled {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Scaled as ::elbo::Parameters>::Scalar> for ScaledDraw<'t> {
     fn walk(&self, path: &::elbo::Path<'_>, f: &mut ::elbo::OnWeight<'_, 't, Scaled>) {

@@ -25,6 +25,7 @@ impl ::elbo::Bayesian for Relu {
     }
     fn each_kl(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::hidden::Nats<'_>) {}
 }
+impl ::elbo::hidden::Undrawn for Relu {}
 #[automatically_derived]
 impl<'t> ::elbo::Drawn<'t, <Relu as ::elbo::Parameters>::Scalar> for ReluDraw<'t> {
     fn walk(&self, _: &::elbo::Path<'_>, _: &mut ::elbo::OnWeight<'_, 't, Relu>) {}

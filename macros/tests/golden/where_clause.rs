@@ -67,6 +67,10 @@ where
         > as ::elbo::Divergence<Normal>>::term(&self.1, &self.2, &path.index(1usize), f);
     }
 }
+impl<M, T: Real, const N: usize> ::elbo::hidden::Undrawn for Stack<M, T, N>
+where
+    M: Layer<Scalar = T>,
+{}
 #[automatically_derived]
 impl<
     't,
