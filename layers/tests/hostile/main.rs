@@ -7,6 +7,7 @@ mod models;
 mod numbers;
 mod posteriors;
 mod starts;
+mod walks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

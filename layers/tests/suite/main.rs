@@ -1,8 +1,16 @@
-//! Integration tests that can share one process, in one program so that it is linked once.
+//! The integration tests of the library, in one binary, which is linked once.
 
-#[path = "../common/mod.rs"]
+mod allocations;
 mod common;
-
+#[allow(unreachable_pub, reason = "visible models are what it is about")]
+mod compile_pass;
+#[allow(unreachable_pub, reason = "visible models are what it is about")]
+mod compile_pass_hundred_fields;
+#[allow(unreachable_pub, reason = "visible models are what it is about")]
+mod compile_pass_hygiene;
+mod compile_pass_ordinary_rust;
+#[cfg(feature = "gzip")]
+mod data;
 mod determinism;
 mod diagnose;
 mod divergence_reference;
@@ -12,6 +20,7 @@ mod estimator_bias;
 mod estimators;
 mod estimators_by_type;
 mod evaluation;
+mod fits_in_parallel;
 mod kl;
 mod layers_of_any_family;
 mod memory;
@@ -19,16 +28,21 @@ mod metrics;
 mod normalisation;
 mod objective;
 mod optimisers;
+mod own_process;
 mod posteriors;
 mod prediction;
 mod predictives;
 mod priors;
 mod priors_with_parameters;
 mod products;
+#[cfg(all(feature = "files", feature = "gzip"))]
+mod readers_survive_anything;
 mod recurrent;
+mod refused_batches;
 mod refused_options;
 mod rooms;
 mod samples;
+mod service;
 mod tempering;
 mod training;
 mod training_failures;

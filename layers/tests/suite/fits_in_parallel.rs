@@ -1,11 +1,10 @@
 //! Many trainings at once, in rayon pools and from `std` threads: equal results and few threads.
 
-mod common;
-
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{Classifier, classifier, examples};
+use crate::common::{Classifier, classifier, examples};
+use crate::own_process::runs_alone;
 use elbo::prelude::*;
 use rayon::prelude::*;
 
@@ -25,9 +24,12 @@ fn fit(start: &Classifier, data: &Examples<f32, Vec<usize>>, threads: usize, mos
     bits
 }
 
-// A single test, because threads are counted per process.
+// In a process of its own, because threads are counted per process.
 #[test]
 fn fits_in_parallel_end_alike_and_start_few_threads() {
+    if !runs_alone("fits_in_parallel::fits_in_parallel_end_alike_and_start_few_threads") {
+        return;
+    }
     let (x, labels) = examples(8, 3, 2);
     let data = Examples::new(x, labels).unwrap();
     let start = classifier(3, 4, 2);

@@ -61,7 +61,7 @@ impl ByPath {
     }
 }
 
-#[bayesian(crate = "crate::elsewhere::bayes")]
+#[bayesian(crate = "crate::compile_pass_hygiene::elsewhere::bayes")]
 enum ByString {
     Layer(Dense),
 }

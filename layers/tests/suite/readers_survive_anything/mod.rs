@@ -1,8 +1,8 @@
 //! Random bytes, damaged files and malicious files: every reader returns a value or an error, and takes at most 16
 //! times the file's size plus 1 MiB of memory, including the file's own bytes.
 //!
-//! By default, each reader gets some hundred thousand inputs. `ELBO_STRINGS=2000000 cargo test --release -p elbo --test
-//! readers_survive_anything -- --nocapture` gives it two million, in minutes, and prints the peak memory.
+//! By default, each reader gets some hundred thousand inputs. `ELBO_STRINGS=2000000 cargo test --release -p elbo --test suite
+//! readers_survive_anything:: -- --nocapture` gives it two million, in minutes, and prints the peak memory.
 
 mod archive;
 mod bombs;
@@ -15,6 +15,7 @@ mod tensors;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use crate::own_process::peak;
 use damage::Random;
 
 /// The number of inputs for each reader, unless `ELBO_STRINGS` sets another.
@@ -43,7 +44,7 @@ fn survive<E: Display>(
     for i in 0..strings {
         let bytes = string(&mut random, i);
         let start = Instant::now();
-        let (outcome, peak) = memory::peak(|| read(&bytes));
+        let (outcome, peak) = peak(|| read(&bytes));
         slowest = slowest.max(start.elapsed());
         let limit = memory::RATIO * bytes.len() + own;
         if peak > limit {

@@ -2,7 +2,7 @@
 
 use elbo::data::digits;
 
-use crate::{contains, gzip};
+use super::{contains, gzip};
 
 /// `lines` lines of the digits' table, all zeros with label 3.
 fn digits_table(lines: usize) -> String {

@@ -1,46 +1,9 @@
 //! From the second training step on, training allocates nothing.
 
-mod common;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use common::{classifier, examples, nested};
+use crate::common::{classifier, examples, nested};
+use crate::own_process::{allocations, runs_alone};
 use elbo::Tempering;
-use elbo::engine::kernels::gemm::is_inside;
 use elbo::prelude::*;
-
-/// Counts allocations, separately for the GEMM library, which has its own scratch memory.
-struct Counting;
-
-static OURS: AtomicUsize = AtomicUsize::new(0);
-static GEMM: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// Whether this thread takes a step: the test harness allocates on other threads at any time.
-    static STEPPING: Cell<bool> = const { Cell::new(false) };
-}
-
-// SAFETY: every call is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if STEPPING.get() {
-            let counter = if is_inside() { &GEMM } else { &OURS };
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as in `alloc`.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Allocations of every step, (ours, the GEMM library's). Called inside a thread pool: entering one
 /// from outside allocates.
@@ -51,7 +14,7 @@ where
     under(&Objective::new(1000), model, inputs, classes, how)
 }
 
-/// [`allocations`] with any objective.
+/// [`per_step`] with any objective.
 fn under<M>(
     objective: &Objective,
     mut model: M,
@@ -67,10 +30,8 @@ where
     let mut gradients = Gradients::of(&model);
     let mut adam = Adam::new(1e-3);
     let mut counts = Vec::with_capacity(8);
-    let read = || (OURS.load(Ordering::Relaxed), GEMM.load(Ordering::Relaxed));
     for step in 0..8 {
-        STEPPING.set(true);
-        let before = read();
+        let before = allocations();
         tape.reset();
         let net = model.draw(&tape, how.key(Key::new(1).step(step)));
         let nll = Categorical.nll(net.forward(tape.input(&x)), &labels);
@@ -78,9 +39,8 @@ where
         loss.backward(&mut gradients);
         assert!(loss.value().is_finite() && gradients.first_non_finite().is_none());
         adam.step(&mut model, &mut gradients);
-        let after = read();
-        STEPPING.set(false);
-        counts.push((after.0 - before.0, after.1 - before.1));
+        let after = allocations();
+        counts.push((after[0] - before[0], after[1] - before[1]));
     }
     counts
 }
@@ -110,9 +70,12 @@ fn families() -> Vec<(&'static str, Vec<(usize, usize)>)> {
     ]
 }
 
-// A single test, because the counters are per process.
+// In a process of its own, because any thread inside the GEMM library counts as this one.
 #[test]
 fn no_allocation_per_step() {
+    if !runs_alone("allocations::no_allocation_per_step") {
+        return;
+    }
     let plain = Drawing::new(Key::new(1));
     for threads in [1, 2] {
         let classified =

@@ -3,8 +3,6 @@
 mod digits_table;
 mod idx_files;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,37 +10,6 @@ use std::path::{Path, PathBuf};
 use elbo::data::DataError;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-
-/// The system's allocator, recording the largest allocation of each thread.
-struct Watched;
-
-thread_local! {
-    static LARGEST: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator unchanged; a cell of a number is all that is touched besides.
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.set(LARGEST.get().max(layout.size()));
-        // SAFETY: the caller's promises are those of the system's allocator.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static WATCHED: Watched = Watched;
-
-/// The result of `work`, and its largest allocation on this thread.
-fn largest_allocation<R>(work: impl FnOnce() -> R) -> (R, usize) {
-    LARGEST.set(0);
-    let result = work();
-    (result, LARGEST.get())
-}
 
 /// A temporary folder of one test, removed at its end.
 struct Folder(PathBuf);

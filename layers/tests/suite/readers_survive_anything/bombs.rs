@@ -10,9 +10,9 @@ use elbo::engine::io::{FileError, npy};
 use flate2::write::GzEncoder;
 use flate2::{Compression, GzBuilder};
 
-use crate::archive::{Member, archive};
-use crate::data_sets::{Scratch, idx_file};
-use crate::memory::bounded;
+use super::archive::{Member, archive};
+use super::data_sets::{Scratch, idx_file};
+use super::memory::bounded;
 
 /// Nearly the most that 64 KiB of gzip can unpack to.
 const LARGE: usize = 64 << 20;

@@ -75,7 +75,7 @@ pub mod visible {
     }
 
     #[bayesian]
-    pub(in crate::visible) struct First {
+    pub(in crate::compile_pass_ordinary_rust::visible) struct First {
         layer: Hidden,
     }
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use elbo::data::{DataError, idx};
 
-use crate::bombs::gzip;
-use crate::data_sets::{Scratch, idx_file};
+use super::bombs::gzip;
+use super::data_sets::{Scratch, idx_file};
 
 /// Incompressible bytes: the high bytes of a linear congruential sequence.
 fn noise(count: usize) -> Vec<u8> {

@@ -93,7 +93,7 @@ fn compile(source: &str, name: &str, library: &Path) -> Duration {
     taken
 }
 
-/// `cargo test -p elbo --test compile_pass_hundred_fields -- --ignored --nocapture`, on a machine that does nothing else.
+/// `cargo test -p elbo --test suite compile_pass_hundred_fields:: -- --ignored --nocapture`, on a machine that does nothing else.
 #[test]
 #[ignore = "it measures time"]
 fn a_hundred_fields_add_under_three_tenths_of_a_second_to_a_debug_build() {

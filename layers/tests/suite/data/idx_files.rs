@@ -2,7 +2,9 @@
 
 use elbo::data::idx;
 
-use crate::{Folder, contains, gzip, idx_file, largest_allocation, message, two_images};
+use crate::own_process::largest_allocation;
+
+use super::{Folder, contains, gzip, idx_file, message, two_images};
 
 #[test]
 fn images_and_labels_are_read_plain_or_packed() {

@@ -5,9 +5,9 @@ use elbo::engine::io::npz::{self, Npz, Packing};
 use elbo::engine::io::safetensors::{self, Safetensors};
 use elbo::engine::io::{FileError, npy};
 
-use crate::archive::{Member, archive};
-use crate::damage::{Random, damage, noise};
-use crate::{LARGE, memory, survive};
+use super::archive::{Member, archive};
+use super::damage::{Random, damage, noise};
+use super::{LARGE, memory, survive};
 
 fn tensors() -> (Tensor<f32>, Tensor<f64>, Tensor<f64>) {
     (Tensor::from_fn([3, 4], |i| i as f64), Tensor::full([], 0.1), Tensor::zeros([7, 0, 2]))

@@ -1,12 +1,12 @@
 //! Readers on the real data sets in the folder `ELBO_DATA`. The tests show as ignored if it is not set.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use elbo::data::{digits, idx};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 
-fn main() -> ExitCode {
+/// The tests, ignored without data.
+pub(crate) fn tests() -> Vec<Trial> {
     let data = std::env::var_os("ELBO_DATA").map(PathBuf::from);
     let test = |name: &str, run: fn(&Path)| {
         let folder = data.clone();
@@ -14,13 +14,12 @@ fn main() -> ExitCode {
             run(&folder.ok_or("set ELBO_DATA to the folder of the data sets")?);
             Ok(())
         };
-        Trial::test(name, run).with_ignored_flag(data.is_none())
+        Trial::test(format!("real_data::{name}"), run).with_ignored_flag(data.is_none())
     };
-    let tests = vec![
+    vec![
         test("the_real_sets_are_read_completely", the_real_sets_are_read_completely),
         test("mnist_has_its_known_mean_and_deviation", mnist_has_its_known_mean_and_deviation),
-    ];
-    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+    ]
 }
 
 fn the_real_sets_are_read_completely(data: &Path) {

@@ -1,13 +1,11 @@
 //! Batches that make the forward panic are an error of `fit`: before the first step for a batch size, with the
 //! location.
 
-mod common;
-
 use std::panic::catch_unwind;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::examples;
+use crate::common::examples;
 use elbo::nn::BatchNorm;
 use elbo::prelude::*;
 use elbo::{Report, TrainError};
@@ -124,7 +122,7 @@ fn the_forward_is_tried_once_for_each_batch_size_on_any_number_of_threads() {
 /// Runs one test of this file in a separate process, in which `ROLE` is set.
 fn process(test: &str) -> Output {
     let mut process = Command::new(std::env::current_exe().unwrap());
-    process.args(["--exact", test, "--nocapture"]).env(ROLE, "1").output().unwrap()
+    process.args(["--exact", &format!("refused_batches::{test}"), "--nocapture"]).env(ROLE, "1").output().unwrap()
 }
 
 const ROLE: &str = "ELBO_TEST_REFUSED";

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use elbo::data::{DataError, digits, idx};
 
-use crate::damage::{Random, gzip, plain_or_packed};
-use crate::{LARGE, memory, survive};
+use super::damage::{Random, gzip, plain_or_packed};
+use super::{LARGE, memory, survive};
 
 /// A file that is written again and again, removed at the end.
 pub(crate) struct Scratch {
