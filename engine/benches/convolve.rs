@@ -1,5 +1,5 @@
-//! Convolutions of a LeNet, of a small network on 32×32 images and of one on 28×28×28 volumes, and the pools between them, in
-//! f32.
+//! Benchmarks of the convolutions of a LeNet, of a small network on 32×32 images and of one on 28×28×28 volumes, and of
+//! the pools between them, in f32.
 //!
 //! `cargo bench -p elbo-engine --bench convolve`; criterion's "Gelem/s" of convolutions are GFLOP/s, counting a
 //! multiply-add as two, and those of pools are input elements.
@@ -52,7 +52,7 @@ fn convolutions(criterion: &mut Criterion) {
             let y = numbers(g.batch * g.outputs * places);
             let work = 2 * g.batch * g.outputs * g.channels * taps * places;
             group.throughput(Throughput::Elements(work as u64));
-            // The scratch depends on the number of threads.
+            // The size of the scratch memory depends on the number of threads.
             group.bench_function(format!("{name}, forward"), |bencher| {
                 let mut out = y.clone();
                 with_threads(threads, || {

@@ -1,4 +1,5 @@
-//! Matrix products at the shapes of 784-400-400-10 and 784-1200-1200-10 networks with batches of 128, in f32.
+//! Benchmarks of matrix products at the shapes of 784-400-400-10 and 784-1200-1200-10 networks with batches of 128, in
+//! f32.
 //!
 //! `cargo bench -p elbo-engine --bench gemm`; criterion's "Gelem/s" are GFLOP/s, a multiply-add counting as two.
 
@@ -41,7 +42,7 @@ fn products(criterion: &mut Criterion, threads: usize) {
 }
 
 fn main() {
-    // Everything runs inside the pool, because a system takes a while to give each new thread its own core.
+    // Everything runs inside the pool, because the system takes a while to give each new thread its own core.
     for threads in [1, 2] {
         with_threads(threads, || products(&mut Criterion::default().configure_from_args(), threads));
     }

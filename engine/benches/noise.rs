@@ -1,4 +1,4 @@
-//! Time per standard normal, on one thread, written to memory outside every cache.
+//! Benchmark of the time per standard normal, on one thread, written to memory outside of all caches.
 //!
 //! `cargo bench -p elbo-engine --bench noise` (`ELBO_SIMD=portable` or `avx2` for the lower levels)
 

@@ -1,7 +1,7 @@
-//! An operation of every family on 2⁸, 2¹⁴ and 2²⁰ elements, forward alone and with the backward pass to all inputs, and the
-//! convolutions of the workloads in `layers/benches/peers`.
+//! Benchmarks of one operation per family on 2⁸, 2¹⁴ and 2²⁰ elements, forward only and with the backward pass to all
+//! inputs, and of the convolutions of the workloads in `layers/benches/peers`.
 //!
-//! `cargo bench -p elbo-engine --bench ops`; `layers/benches/peers/ops` runs it beside PyTorch's operations of the same names.
+//! `cargo bench -p elbo-engine --bench ops`; `layers/benches/peers/ops` compares it with PyTorch's operations of the same names.
 //! f32, on `ELBO_BENCH_THREADS` threads, two by default.
 
 use std::hint::black_box;

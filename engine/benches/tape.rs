@@ -1,4 +1,4 @@
-//! The overhead of the tape, on a graph of 100 scalar operations: recorded, differentiated and reset.
+//! Benchmark of the tape's overhead, on a graph of 100 scalar operations: recorded, differentiated and reset.
 //!
 //! `cargo bench -p elbo-engine --bench tape`; criterion's "elem" is one operation.
 

@@ -1,4 +1,4 @@
-//! Containers of models are models: their walks visit what they hold, in order.
+//! `Parameters` for tensors and containers: references, arrays, vectors, options, boxes and tuples of models.
 
 use crate::{Parameters, Path, Real, Role, Tensor, Visitor, VisitorMut};
 

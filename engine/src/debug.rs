@@ -1,7 +1,7 @@
-//! How errors show themselves.
+//! A macro that implements `Debug` of errors by their `Display`.
 
-/// Implements `Debug` of an error by its `Display`: `fn main() -> Result<(), Box<dyn Error>>` shows `Debug`, and a message
-/// helps more there than names of fields.
+/// Implements `Debug` of an error by its `Display`: `fn main() -> Result<(), Box<dyn Error>>` prints `Debug`, where a
+/// message is more helpful than field names.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! debug_as_display {

@@ -1,18 +1,17 @@
-//! Products of a Jacobian and of a Hessian with a vector: derivatives of values, and of gradients, along one direction
-//! of the parameters.
+//! Jacobian-vector and Hessian-vector products (jvp, hvp) by finite differences along one direction of the parameters.
 //!
-//! The direction enters as a step of the parameters, so every operation takes part, those of other crates too, and every
-//! model, drawn ones too: a draw of one key has the same noise at every step. Central differences in steps that are halved
-//! are extrapolated to zero, element by element (C. J. F. Ridders, "Accurate computation of F′(x) and F′(x)F″(x)", 1982),
-//! which leaves of double precision ten digits or more where the function is smooth; [`Product::error`] says how many.
-//! `docs/decisions/016-products.md` says why they are no dual numbers.
+//! The parameters take steps along the direction, so this works with every operation, also those of other crates, and
+//! with every model, also sampled ones: a draw with the same key has the same noise at every step. Central differences
+//! in steps that are halved are extrapolated to zero, element by element (C. J. F. Ridders, "Accurate computation of
+//! F′(x) and F′(x)F″(x)", 1982). In double precision, ten digits or more are correct where the function is smooth;
+//! [`Product::error`] estimates the error. `docs/decisions/016-products.md` explains why dual numbers are not used.
 //!
-//! So the derivative is that of the values: [`Var::stop_gradient`] and targets of a loss hold nothing still here. At a
-//! kink it is the mean of both sides.
+//! The result is the derivative of the values: [`Var::stop_gradient`] and targets of a loss are not held constant here.
+//! At a kink it is the mean of both sides.
 
 use crate::{Gradients, Order, Parameters, Path, Tape, Var};
 
-/// The first, largest step that a parameter makes, in units of the direction's largest element.
+/// The first, largest step of a parameter, in units of the direction's largest element.
 const STEP: f64 = 1e-2;
 
 /// How often the step is halved.
@@ -24,15 +23,15 @@ const HALVINGS: usize = 6;
 pub struct Product {
     /// The derivative of every element.
     pub values: Vec<f64>,
-    /// An estimate of the largest error of an element, in units of the largest element. Far above 1e-9 it says that the
+    /// An estimate of the largest error of an element, in units of the largest element. If it is far above 1e-9, the
     /// function is not smooth within a hundredth of the direction: near a kink, for example.
     pub error: f64,
 }
 
-/// J·v: how each element of `f`'s value changes as the parameters of `model` move along `direction`.
+/// J·v: the derivative of each element of `f`'s value as the parameters of `model` move along `direction`.
 ///
-/// `direction` has an element for each of the learned parameters', in the order of the model's walk; `f` is as for
-/// [`gradcheck`](crate::gradcheck()). Costs 14 forwards. The model is left as it was, bit for bit.
+/// `direction` has one element per element of the learned parameters, in the order of the model's walk; `f` is as for
+/// [`gradcheck`](crate::gradcheck()). Costs 14 forward passes. The model is restored bit for bit.
 ///
 /// ```
 /// use elbo_engine::{Tensor, jvp_by_differences};
@@ -43,7 +42,7 @@ pub struct Product {
 /// ```
 ///
 /// # Panics
-/// If `direction` has another number of elements than the learned parameters, or if `f` panics.
+/// If the length of `direction` differs from the number of learned elements, or if `f` panics.
 #[track_caller]
 pub fn jvp_by_differences<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
 where
@@ -56,10 +55,11 @@ where
     })
 }
 
-/// H·v: how the gradient of the scalar `f` changes as the parameters of `model` move along `direction`, the Hessian times
-/// the direction. Both have an element for each of the learned parameters', in the order of the model's walk.
+/// H·v: the derivative of the gradient of the scalar `f` as the parameters of `model` move along `direction`, the
+/// Hessian times the direction. Both have one element per element of the learned parameters, in the order of the
+/// model's walk.
 ///
-/// `f` is as for [`gradcheck`](crate::gradcheck()). Costs 14 forwards and backwards. The model is left as it was, bit for
+/// `f` is as for [`gradcheck`](crate::gradcheck()). Costs 14 forward and backward passes. The model is restored bit for
 /// bit.
 ///
 /// ```
@@ -72,8 +72,8 @@ where
 /// ```
 ///
 /// # Panics
-/// If `direction` has another number of elements than the learned parameters, if the value of `f` is not one element, or
-/// if `f` panics.
+/// If the length of `direction` differs from the number of learned elements, if the value of `f` does not have exactly
+/// one element, or if `f` panics.
 #[track_caller]
 pub fn hvp_by_differences<M, F>(model: &mut M, direction: &[f64], f: F) -> Product
 where
@@ -106,12 +106,12 @@ fn along<M: Parameters<Scalar = f64> + ?Sized>(
     let start = learned(model);
     assert!(
         direction.len() == start.len(),
-        "{name}: a direction of {} elements for a model with {} learned ones",
+        "{name}: the direction has {} elements, and the model {} learned ones",
         direction.len(),
         start.len()
     );
     let unit = direction.iter().fold(0.0, |largest: f64, d| largest.max(d.abs()));
-    // Before anything moves: a model whose walks disagree could not be put back.
+    // Check before anything moves: a model whose walks disagree could not be restored.
     Order::of(&*model).each_mut(model, |_, _, _| ());
     let moved = Moved { model, start };
     if unit == 0.0 {
@@ -127,7 +127,8 @@ fn along<M: Parameters<Scalar = f64> + ?Sized>(
         };
         let (right, left) = (at(step), at(-step));
         let quotient = right.iter().zip(&left).map(|(r, l)| unit * (r - l) / (2.0 * step)).collect();
-        // Richardson's extrapolation: the error is even in the step, and halving quarters its next order each time.
+        // Richardson's extrapolation: the error is even in the step, and halving divides its next order by four each
+        // time.
         let mut extrapolated = vec![quotient];
         let mut power = 1.0;
         best.resize(right.len(), (f64::NAN, f64::INFINITY));
@@ -150,7 +151,7 @@ fn along<M: Parameters<Scalar = f64> + ?Sized>(
     Product { values: best.into_iter().map(|(value, _)| value).collect(), error }
 }
 
-/// A model whose parameters move, and are put back whatever happens.
+/// A model whose parameters move, restored on drop.
 struct Moved<'m, M: Parameters<Scalar = f64> + ?Sized> {
     model: &'m mut M,
     start: Vec<f64>,
@@ -161,7 +162,7 @@ impl<M: Parameters<Scalar = f64> + ?Sized> Drop for Moved<'_, M> {
         let Moved { model, start } = self;
         let mut restore = || set(*model, |i| start[i]);
         if std::thread::panicking() {
-            // A walk that has changed meanwhile panics again, which would end the program.
+            // Skipped while panicking: a walk that has changed meanwhile would panic again and abort.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(restore));
         } else {
             restore();

@@ -1,5 +1,5 @@
-//! The engine under elbo: tensors, a reverse-mode tape, vectorised kernels, counter-based noise. It
-//! knows nothing Bayesian; a model is to it a walk over named [`Parameters`].
+//! The engine of elbo: tensors, a reverse-mode tape, vectorised kernels and counter-based noise. It contains nothing
+//! Bayesian; a model is a walk over named [`Parameters`].
 //!
 //! ```
 //! use elbo_engine::{Gradients, Tape, Tensor};
@@ -17,9 +17,9 @@
 //! }
 //! ```
 //!
-//! The way through: [`Tape`] and [`Var`] are what a forward is written in, [`Operation`] what a new
-//! operation implements, [`Gradients`] what comes back; [`kernels`] does the arithmetic, and
-//! [`random`] the noise.
+//! Where to start: write a forward pass with [`Tape`] and [`Var`], implement [`Operation`] for a new operation, and
+//! read the results of the backward pass from [`Gradients`]; [`kernels`] does the arithmetic, and [`random`] generates
+//! the noise.
 
 mod containers;
 mod debug;

@@ -1,4 +1,4 @@
-//! Memory in lines of 64 bytes: what tensors and the tape's arena are made of.
+//! Memory aligned to 64-byte cache lines, for tensors and the tape's arena.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use crate::Real;
 /// Bytes of a cache line, and of the widest vector register.
 pub(crate) const LINE: usize = 64;
 
-/// One cache line. Being plain bytes of one alignment, lines can hold any number type.
+/// One cache line. Lines are plain aligned bytes, so they can hold any scalar type.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [u8; LINE]);
@@ -21,7 +21,7 @@ pub(crate) struct Aligned<T> {
 }
 
 impl<T: Real> Aligned<T> {
-    /// `len` zeros, or nothing where memory cannot hold them.
+    /// `len` zeros, or `None` if there is not enough memory.
     pub(crate) fn zeros(len: usize) -> Option<Self> {
         let mut lines = Vec::new();
         lines.try_reserve_exact(Self::lines_for(len)?).ok()?;
@@ -29,8 +29,8 @@ impl<T: Real> Aligned<T> {
         aligned.resize(len).then_some(aligned)
     }
 
-    /// Changes the length; allocates only to grow beyond the largest length so far. Where memory cannot hold so many,
-    /// it changes nothing and returns false.
+    /// Changes the length; allocates only to grow beyond the largest length so far. If there is not enough memory, it
+    /// changes nothing and returns false.
     #[must_use]
     pub(crate) fn resize(&mut self, len: usize) -> bool {
         let Some(lines) = Self::lines_for(len) else { return false };

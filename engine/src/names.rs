@@ -1,4 +1,4 @@
-//! Names of tensors that outlive the walk that told them.
+//! Owned names of tensors, which outlive the walk over the model.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use crate::Path;
 use crate::parameters::Segment;
 
-/// A tensor's name, kept: a [`Path`] lives only as long as the walk.
+/// An owned tensor name: a [`Path`] lives only during the walk.
 ///
 /// ```
 /// use elbo_engine::{Name, Path};
@@ -18,7 +18,7 @@ use crate::parameters::Segment;
 pub struct Name(Box<[Segment]>);
 
 impl Name {
-    /// The name that this path spells.
+    /// The name of this path.
     pub fn of(path: &Path<'_>) -> Self {
         let mut segments = Vec::with_capacity(path.depth());
         let mut at = Some(path);
@@ -30,7 +30,7 @@ impl Name {
         Name(segments.into())
     }
 
-    /// Calls `f` with this name below `path`.
+    /// Calls `f` with this name appended to `path`.
     pub fn below<R>(&self, path: &Path<'_>, f: impl FnOnce(&Path<'_>) -> R) -> R {
         fn go<R>(path: &Path<'_>, segments: &[Segment], f: impl FnOnce(&Path<'_>) -> R) -> R {
             match segments {
@@ -41,7 +41,7 @@ impl Name {
         go(path, &self.0, f)
     }
 
-    /// Whether this is the name that the path spells.
+    /// Whether this is the name of `path`.
     pub fn is(&self, path: &Path<'_>) -> bool {
         let mut at = Some(path);
         let mut segments = self.0.iter().rev();
@@ -81,7 +81,7 @@ impl fmt::Debug for Name {
     }
 }
 
-/// Whether a text spells these segments, the last one first.
+/// Whether `text` is made of these segments, the last one first.
 fn ends_at_root(segments: impl Iterator<Item = Segment>, text: &str) -> bool {
     let mut rest = Some(text);
     for (back, segment) in segments.enumerate() {
@@ -94,13 +94,13 @@ fn ends_at_root(segments: impl Iterator<Item = Segment>, text: &str) -> bool {
     rest == Some("")
 }
 
-/// The name of every tensor of a walk, by its number. A text is made when it is asked for.
+/// The names of all tensors of a walk, by index. The text of a name is made on demand.
 ///
-/// Names that begin alike share what they begin with, so a chain of n nested models needs n segments, not n²/2.
+/// Names share common prefixes, so a chain of n nested models needs n segments, not n²/2.
 #[derive(Default)]
 pub(crate) struct Names {
     nodes: Vec<Node>,
-    /// Where each name ends, in `nodes`; `None` of the model itself, whose name is empty.
+    /// The node at which each name ends; `None` for the model itself, whose name is empty.
     ends: Vec<Option<u32>>,
     texts: Vec<OnceLock<String>>,
     /// The nodes of the latest name, from the root on, with the fingerprints of their paths.
@@ -113,7 +113,7 @@ struct Node {
 }
 
 impl Names {
-    /// Adds a name. It costs what it does not share with the one before.
+    /// Adds a name. The cost is that of the segments not shared with the previous name.
     pub(crate) fn push(&mut self, path: &Path<'_>) {
         let mut new = Vec::new();
         let mut at = Some(path);
@@ -143,12 +143,12 @@ impl Names {
         })
     }
 
-    /// The number of the first tensor of this name.
+    /// The index of the first tensor with this name.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         (0..self.ends.len()).find(|&index| ends_at_root(self.segments(index), name))
     }
 
-    /// From the last one on.
+    /// The segments, from the last one on.
     fn segments(&self, index: usize) -> impl Iterator<Item = Segment> {
         let mut at = self.ends[index];
         std::iter::from_fn(move || {

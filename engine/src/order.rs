@@ -3,18 +3,17 @@
 use crate::tape::address;
 use crate::{Parameters, Path, Real, Role, Tensor};
 
-/// Which tensors [`Parameters::visit`] visits, one after the other, so that what was gathered for each on one walk can be
-/// given to it on another.
+/// The order in which [`Parameters::visit`] visits tensors, so that results gathered in one walk can be assigned in
+/// another.
 ///
-/// [`Parameters`] asks of its implementors that both walks visit the same tensors in the same order. Nothing may rely on
-/// that for its memory safety, and a gradient must not end in another tensor of the same shape: [`Order::each_mut`]
-/// checks it.
+/// [`Parameters`] requires that both walks visit the same tensors in the same order. Memory safety must not rely on
+/// that, and a gradient must not reach another tensor of the same shape: [`Order::each_mut`] checks it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     tensors: Vec<Seen>,
 }
 
-/// A tensor as a walk shows it: where its elements are, how many, and what it is to its model.
+/// A tensor as seen by a walk: the address and number of its elements, and its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     address: usize,
@@ -35,16 +34,16 @@ impl Order {
         self.tensors.len()
     }
 
-    /// Whether the model has nothing to visit.
+    /// Whether the model has no tensors.
     pub fn is_empty(&self) -> bool {
         self.tensors.is_empty()
     }
 
-    /// Calls `f` with the number of every tensor, from 0, its role, and the tensor, to be changed in place.
+    /// Calls `f` with the index (from 0), the role and the tensor of every visit, for changes in place.
     ///
     /// # Panics
-    /// If the model's `visit_mut` visits other tensors than its `visit` did, or in another order. From the first of them
-    /// on, `f` is not called.
+    /// If the model's `visit_mut` visits other tensors than its `visit` did, or in another order. `f` is not called
+    /// from the first difference on.
     #[track_caller]
     pub fn each_mut<M: Parameters + ?Sized>(
         &self,
@@ -64,10 +63,10 @@ impl Order {
             }
         });
         if mistake.is_none() && index < self.len() {
-            mistake = Some("nothing more".to_owned());
+            mistake = Some("no further tensor".to_owned());
         }
         if let Some(mistake) = mistake {
-            let (mut at, mut expected) = (0, "nothing more".to_owned());
+            let (mut at, mut expected) = (0, "no further tensor".to_owned());
             model.visit(&Path::ROOT, &mut |path, role, tensor| {
                 if at == index {
                     expected = shown(path, role, tensor);
@@ -82,7 +81,7 @@ impl Order {
         }
     }
 
-    /// Room for so many tensors.
+    /// With capacity for `tensors` tensors.
     pub(crate) fn with_capacity(tensors: usize) -> Self {
         Order { tensors: Vec::with_capacity(tensors) }
     }
@@ -95,7 +94,7 @@ impl Order {
         self.tensors.clear();
     }
 
-    /// Where the elements of each tensor are that has some: an empty one has no place of its own.
+    /// The addresses of the elements of all tensors that have some: empty ones share an address.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
         self.tensors.iter().filter(|tensor| tensor.len > 0).map(|tensor| tensor.address)
     }

@@ -1,4 +1,4 @@
-//! A model as the engine knows it: a walk over named tensors, and nothing more.
+//! `Parameters`: a model as a walk over named tensors.
 
 use std::any::TypeId;
 use std::fmt;
@@ -7,14 +7,14 @@ use smallvec::SmallVec;
 
 use crate::{Real, Tensor};
 
-/// What a named tensor is to its model.
+/// The role of a named tensor in its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A posterior's location: learned.
+    /// The location of a posterior: learned.
     Mean,
-    /// A posterior's spread, in whatever parametrisation: learned.
+    /// The scale of a posterior, in any parametrisation: learned.
     Scale,
-    /// A learned value that is certain.
+    /// A point estimate: learned.
     Point,
     /// A value that is saved with the model and not learned, such as a running mean.
     Buffer,
@@ -27,10 +27,10 @@ impl Role {
     }
 }
 
-/// Sees one named tensor after the other; `'a` is how long the tensors may be kept.
+/// Called with one named tensor after the other; `'a` is how long the tensors may be kept.
 pub type Visitor<'v, 'a, T> = dyn FnMut(&Path<'_>, Role, &'a Tensor<T>) + 'v;
 
-/// Sees one named tensor after the other and may change its elements.
+/// Called with one named tensor after the other, whose elements it may change.
 pub type VisitorMut<'v, T> = dyn FnMut(&Path<'_>, Role, &mut Tensor<T>) + 'v;
 
 /// Anything with parameters: models, layers, posterior families.
@@ -38,43 +38,44 @@ pub type VisitorMut<'v, T> = dyn FnMut(&Path<'_>, Role, &mut Tensor<T>) + 'v;
 /// The two walks visit the same tensors under the same names in the same order. Optimisers,
 /// checkpoints, printing and [`Gradients`](crate::Gradients) are written on them.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no model: it has no parameters",
+    message = "`{Self}` is not a model: it does not implement `Parameters`",
     label = "neither a model nor a distribution over a weight"
 )]
 pub trait Parameters {
-    /// The number type of every parameter.
+    /// The scalar type of every parameter.
     type Scalar: Real;
 
     /// Calls `f` with every tensor below `path`.
     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, Self::Scalar>);
 
-    /// Calls `f` with every tensor below `path`, to be changed in place.
+    /// Calls `f` with every tensor below `path`, for changes in place.
     fn visit_mut(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, Self::Scalar>);
 
-    /// [`visit`](Parameters::visit) of a part of a model in the number type `T`, for generated code. The draw of the same
-    /// part demands of the compiler that it is the part's own, and says so better than two walks and the draw would.
+    /// [`visit`](Parameters::visit) of a part of a model with the scalar type `T`, for generated code. The compiler
+    /// already checks that `T` is the part's own where the part is sampled, with a better error than this walk would
+    /// give.
     #[doc(hidden)]
     fn visit_part<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
-        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_NUMBER_TYPE}");
-        // SAFETY: `T` and `Self::Scalar` are one type, so these are two names of one type of visitor. (A visitor around
-        // this one would cost each tensor of a deep model a call for every level above it.)
+        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_SCALAR_TYPE}");
+        // SAFETY: `T` and `Self::Scalar` are one type, so these are two names of one type of visitor. (A wrapping
+        // visitor would cost each tensor of a deep model a call per level.)
         let f = unsafe { std::mem::transmute::<&mut Visitor<'_, 'a, T>, &mut Visitor<'_, 'a, Self::Scalar>>(f) };
         self.visit(path, f);
     }
 
-    /// [`visit_mut`](Parameters::visit_mut), likewise.
+    /// [`visit_mut`](Parameters::visit_mut) of a part, as [`visit_part`](Parameters::visit_part).
     #[doc(hidden)]
     fn visit_mut_part<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
-        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_NUMBER_TYPE}");
+        assert!(TypeId::of::<T>() == TypeId::of::<Self::Scalar>(), "{ONE_SCALAR_TYPE}");
         // SAFETY: as in `visit_part`.
         let f = unsafe { std::mem::transmute::<&mut VisitorMut<'_, T>, &mut VisitorMut<'_, Self::Scalar>>(f) };
         self.visit_mut(path, f);
     }
 }
 
-const ONE_NUMBER_TYPE: &str = "a model's parts are of one number type";
+const ONE_SCALAR_TYPE: &str = "all parts of a model must have the same scalar type";
 
-/// A part of a name between dots.
+/// A segment of a name, between dots.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Segment {
     Name(&'static str),
@@ -90,8 +91,8 @@ impl fmt::Display for Segment {
     }
 }
 
-/// A parameter's dotted name, such as `hidden.0.weight`, as a list linked on the stack, so that a
-/// walk over a model allocates nothing.
+/// The dotted name of a parameter, such as `hidden.0.weight`, as a linked list on the stack, so that a walk over a
+/// model does not allocate.
 ///
 /// ```
 /// use elbo_engine::Path;
@@ -110,19 +111,19 @@ impl<'a> Path<'a> {
     /// The model itself: the empty name.
     pub const ROOT: Path<'static> = Path { parent: None, segment: None, depth: 0, fingerprint: 0 };
 
-    /// The field `name` below.
+    /// The path of the field `name` below this one.
     #[inline]
     pub fn at(&'a self, name: &'static str) -> Path<'a> {
         self.child(Segment::Name(name))
     }
 
-    /// Element `index` below.
+    /// The path of element `index` below this one.
     #[inline]
     pub fn index(&'a self, index: usize) -> Path<'a> {
         self.child(Segment::Index(index))
     }
 
-    /// The place that holds this one; `None` at the root.
+    /// The parent path; `None` at the root.
     pub fn parent(&self) -> Option<&'a Path<'a>> {
         self.parent
     }
@@ -150,8 +151,8 @@ impl<'a> Path<'a> {
         self.segment
     }
 
-    /// A number that two paths share if they are the same within one program, and otherwise by chance alone, of one in 2^64.
-    /// The same name in two places of a program may have two of them.
+    /// A hash: equal for equal paths, and otherwise equal with probability 2⁻⁶⁴. The same name at two places of a
+    /// program may have two fingerprints.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }

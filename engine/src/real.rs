@@ -1,4 +1,4 @@
-//! The number types a tape can hold.
+//! `Real`: the scalar types of tensors, `f32` and `f64`.
 
 use std::fmt::{Debug, Display, LowerExp};
 use std::iter::Sum;
@@ -11,13 +11,12 @@ use crate::kernels::recurrent_cells::Cells;
 use crate::kernels::special::Special;
 use crate::random::Noise;
 
-/// A floating-point number: `f32` (the default everywhere) or `f64` (what gradients are checked in).
+/// A scalar type: `f32` (the default everywhere) or `f64` (for checking gradients).
 ///
-/// Everything that is generic over it compiles to the same source for both, so a result in `f64`
-/// is a check on the same code in `f32`.
+/// Generic code compiles from the same source for both, so a result in `f64` checks the code for `f32`.
 ///
-/// No other type can implement it: some of the traits that it asks for have no public path. Memory that is handed out as
-/// numbers relies on that.
+/// Other types cannot implement it: some of its supertraits have no public path. Code that hands out memory as numbers
+/// relies on that.
 pub trait Real:
     Math
     + Noise
@@ -59,10 +58,10 @@ pub trait Real:
     /// The same value in double precision.
     fn to_f64(self) -> f64;
 
-    /// Neither infinite nor NaN.
+    /// Whether it is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
-    /// Not a number.
+    /// Whether it is NaN.
     fn is_nan(self) -> bool;
 }
 

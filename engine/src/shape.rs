@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use smallvec::SmallVec;
 
-/// The axes that a shape holds without an allocation: a volume with batch, channel and draw axes.
+/// The number of axes that a shape holds without an allocation: a volume with batch, channel and draw axes.
 const INLINE_AXES: usize = 6;
 
 /// The lengths of a tensor's axes, row-major: the last axis is contiguous. A scalar has no axes.
@@ -39,14 +39,14 @@ impl Shape {
 /// If the product overflows `usize`.
 #[track_caller]
 pub(crate) fn elements(axes: &[usize]) -> usize {
-    // In a closure the caller's line would be lost.
+    // A closure would lose the caller's line.
     match checked_elements(axes) {
         Some(elements) => elements,
         None => panic!("a tensor of shape {axes:?} has more elements than memory can address"),
     }
 }
 
-/// The same, or nothing if the product overflows `usize`.
+/// The number of elements, or `None` if the product overflows `usize`.
 pub(crate) fn checked_elements(axes: &[usize]) -> Option<usize> {
     axes.iter().try_fold(1usize, |product, &length| product.checked_mul(length))
 }

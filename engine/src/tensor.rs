@@ -8,7 +8,7 @@ use crate::{Real, Shape};
 
 /// An owned array of numbers: contiguous, row-major, aligned to a cache line.
 ///
-/// A tensor holds parameters and data; what an operation computes lives on the [`Tape`](crate::Tape).
+/// Tensors hold parameters and data; results of operations live on the [`Tape`](crate::Tape).
 ///
 /// ```
 /// use elbo_engine::Tensor;
@@ -26,7 +26,7 @@ impl<T: Real> Tensor<T> {
     /// A tensor with these elements, row by row.
     ///
     /// # Panics
-    /// If their number is not the product of the shape's axes.
+    /// If the number of elements is not the product of the shape's axes.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>, data: impl AsRef<[T]>) -> Self {
         let (shape, data) = (shape.into(), data.as_ref());
@@ -41,10 +41,10 @@ impl<T: Real> Tensor<T> {
         tensor
     }
 
-    /// All zeros.
+    /// A tensor of zeros.
     ///
     /// # Panics
-    /// If memory cannot hold so many elements, as every function here that makes a tensor.
+    /// If there is not enough memory; this holds for every function here that makes a tensor.
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
@@ -54,7 +54,7 @@ impl<T: Real> Tensor<T> {
         }
     }
 
-    /// Every element the same.
+    /// A tensor whose elements are all `value`.
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: f64) -> Self {
         let mut tensor = Tensor::zeros(shape);
@@ -62,7 +62,7 @@ impl<T: Real> Tensor<T> {
         tensor
     }
 
-    /// Element `i`, counted row by row, is `value(i)`.
+    /// A tensor whose element `i`, counted row by row, is `value(i)`.
     #[track_caller]
     pub fn from_fn(shape: impl Into<Shape>, mut value: impl FnMut(usize) -> f64) -> Self {
         let mut tensor = Tensor::zeros(shape);
@@ -82,7 +82,7 @@ impl<T: Real> Tensor<T> {
         self.data.as_slice()
     }
 
-    /// The elements, row by row, to be written.
+    /// The elements, row by row, for writing.
     pub fn data_mut(&mut self) -> &mut [T] {
         self.data.as_mut_slice()
     }
@@ -115,12 +115,12 @@ impl<T: Real> Tensor<T> {
         self
     }
 
-    /// Changes the length of the first axis, keeping what is in the first rows; new rows are zero
-    /// or hold what once stood there. Allocates only to grow beyond the largest size so far: this is
-    /// how a minibatch's buffer takes the ragged last batch.
+    /// Changes the length of the first axis and keeps the contents of the first rows; new rows are zero or hold earlier
+    /// contents. Allocates only to grow beyond the largest size so far: a minibatch buffer uses it for the smaller last
+    /// batch.
     ///
     /// # Panics
-    /// If the tensor is a scalar, or memory cannot hold so many rows. The tensor is then as it was.
+    /// If the tensor is a scalar, or there is not enough memory. The tensor is then unchanged.
     #[track_caller]
     pub fn resize_rows(&mut self, rows: usize) {
         assert!(!self.shape.is_empty(), "Tensor::resize_rows: a scalar has no rows");
@@ -132,7 +132,7 @@ impl<T: Real> Tensor<T> {
         }
     }
 
-    /// The same values in another number type.
+    /// The same values in another scalar type.
     pub fn cast<U: Real>(&self) -> Tensor<U> {
         let mut other = Tensor::zeros(&self.shape);
         for (to, &from) in other.data_mut().iter_mut().zip(self.data()) {
@@ -181,13 +181,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "shape [2, 3] holds 6 elements, got 5")]
-    fn a_wrong_number_of_elements_is_refused() {
+    fn a_wrong_number_of_elements_is_rejected() {
         Tensor::<f32>::new([2, 3], [0.0; 5]);
     }
 
     #[test]
     fn a_tensor_that_cannot_grow_stays_as_it_was() {
-        // More elements than there are numbers, more bytes, more than a vector may have, and more than there is.
+        // More elements than `usize` counts, more bytes, more than a vector may have, and more than the machine has.
         for rows in [usize::MAX, 1 << 62, 1 << 59, 1 << 44] {
             let mut tensor = Tensor::<f64>::full([3, 2], 7.0);
             let grown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tensor.resize_rows(rows)));
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "Tensor: memory cannot hold the elements of shape [1099511627776, 16] in f32")]
-    fn a_tensor_larger_than_memory_is_refused() {
+    fn a_tensor_larger_than_memory_is_rejected() {
         Tensor::<f32>::zeros([1 << 40, 16]);
     }
 

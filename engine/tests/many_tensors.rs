@@ -1,6 +1,6 @@
-//! Files of many tensors: each is found by its name in a time that hardly grows with their number.
+//! Finding a tensor by name in a file of many takes nearly constant time.
 //!
-//! A program of its own: it measures time, which tests beside it would take.
+//! A separate program: it measures time, which other tests would disturb.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|i| format!("encoder.blocks.{i}.attention.weight.mean")).collect()
 }
 
-/// The shortest time of three in which all names are asked for.
+/// The shortest of three times in which all names are looked up.
 fn fastest(names: &[String], ask: impl Fn(&str)) -> Duration {
     let time = |_| {
         let start = Instant::now();
@@ -24,11 +24,11 @@ fn fastest(names: &[String], ask: impl Fn(&str)) -> Duration {
     (0..3).map(time).min().expect("three times")
 }
 
-/// Asking for eight times as many must not take 64 times as long.
+/// Looking up eight times as many names must not take 64 times as long.
 fn check(what: &str, time: impl Fn(usize) -> Duration) {
     let (few, many) = (time(5_000), time(40_000));
     println!("{what}: 5,000 in {few:?}, 40,000 in {many:?}");
-    // The floor is for what a few microseconds of measuring are worth; 40,000 names took seconds where all were walked.
+    // The floor covers the noise of short measurements; 40,000 names took seconds with a linear search.
     assert!(many < 24 * few.max(Duration::from_millis(20)), "{what}: 5,000 took {few:?}, 40,000 took {many:?}");
 }
 
@@ -55,7 +55,7 @@ fn npz_finds_a_name_among_many() {
 }
 
 #[test]
-fn a_name_that_is_missing_is_told_with_the_first_of_many() {
+fn a_missing_name_is_reported_with_the_first_names_of_the_file() {
     let one = Tensor::<f32>::full([1], 1.0);
     let missing = |error: FileError| {
         let message = error.to_string();

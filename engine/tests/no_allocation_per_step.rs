@@ -1,6 +1,6 @@
-//! From the second step on, a training loop allocates nothing.
+//! A training loop does not allocate from the second step on.
 //!
-//! A program of its own: its allocator tells the allocations of a product of the library by whether one is running anywhere
+//! A separate program: its allocator attributes allocations to the library's matrix product if one is running anywhere
 //! in the process.
 
 #[path = "suite/common/mod.rs"]
@@ -14,14 +14,15 @@ use common::net::{batch, descend, logits, net};
 use elbo_engine::kernels::gemm::is_inside;
 use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Running, Tape, Tensor, Var, with_threads};
 
-/// The system's allocator, counting: apart while a matrix product of the library runs, which has scratch of its own.
+/// The system's allocator with counters; allocations during a matrix product of the library, which has its own scratch
+/// memory, are counted separately.
 struct Counting;
 
 static OURS: AtomicUsize = AtomicUsize::new(0);
 static PRODUCTS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// Whether this thread takes part in what is counted: a thread of an earlier pool may still be ending.
+    /// Whether this thread's allocations are counted: a thread of an earlier pool may still be ending.
     static COUNTED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -56,16 +57,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Has this thread count, or the pool that it is in.
+/// Turns counting on or off for this thread, or for all threads of its pool.
 fn count_here(counted: bool) {
-    // Threads allocate as they start, and they may start late: only then do they count.
+    // Threads allocate when they start, possibly late, so they are only counted afterwards.
     match rayon::current_thread_index() {
         Some(_) => drop(rayon::broadcast(|_| COUNTED.set(counted))),
         None => COUNTED.set(counted),
     }
 }
 
-/// Allocations of ours and of the products in each of some steps.
+/// Allocations (ours, and those of matrix products) in each of some steps.
 fn steps(mut step: impl FnMut()) -> Vec<(usize, usize)> {
     let mut counts = Vec::with_capacity(20);
     count_here(true);
@@ -94,7 +95,7 @@ fn train(widths: &[usize], rows: usize) -> Vec<(usize, usize)> {
     })
 }
 
-/// Moves, indices, linear algebra and losses, of values large enough to be split over threads.
+/// Slicing, indexing, linear algebra and losses, with values large enough to be split over threads.
 fn tensors() -> Vec<(usize, usize)> {
     use elbo_engine::{CrossEntropy, Indices, Padding, Reduction, Triangle};
     let mut model = [Tensor::from_fn([600, 96], |i| (i as f64).sin()), Tensor::from_fn([96, 96], |i| (i as f64).cos())];
@@ -133,7 +134,7 @@ fn tensors() -> Vec<(usize, usize)> {
     })
 }
 
-/// Every kind of operation, with broadcasting, in one step.
+/// All kinds of operations, with broadcasting, in one step.
 fn everything() -> Vec<(usize, usize)> {
     let mut model = [Tensor::full([6, 5], 0.5), Tensor::full([5], 0.3), Tensor::full([6, 1], 0.2)];
     let mut gradients = Gradients::<f64>::of(&model);

@@ -1,6 +1,6 @@
 //! Threads: how many a call gets, where it runs, and that a process never has many.
 //!
-//! A program of its own: it counts the threads of its process, and starts itself again where no thread can be started.
+//! A separate program: it counts the threads of its process, and restarts itself where threads cannot be started.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,15 +15,15 @@ use elbo_engine::threads::{alone, available, for_each_range, map_tasks, sum_bloc
 use elbo_engine::with_threads;
 use rayon::prelude::*;
 
-/// Set in a process of its own, in which the system starts no thread.
+/// Set in a child process in which the system cannot start threads.
 const REFUSED: &str = "ELBO_TEST_NO_THREAD_STARTS";
 
-/// Threads of this process; 0 where the system does not show them.
+/// Threads of this process; 0 if the system does not list them.
 fn alive() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// As many threads as several callers may have at the same time.
+/// The maximum number of threads that several callers may have at the same time.
 fn most() -> usize {
     2 * (thread::available_parallelism().unwrap().get() + 1)
 }
@@ -33,7 +33,7 @@ fn work() -> u64 {
     sum_blocks(64, true, &|block| (block as f64 * 0.7).sin()).to_bits()
 }
 
-// One test: the threads are the process's.
+// A single test, because threads are counted per process.
 #[test]
 fn threads_are_few_and_results_the_same() {
     if std::env::var_os(REFUSED).is_some() {
@@ -41,19 +41,19 @@ fn threads_are_few_and_results_the_same() {
         assert_eq!(with_threads(4, || (available(), work())), (1, alone(work)));
         return;
     }
-    one_thread_is_the_calling_one();
-    calls_one_after_the_other_get_what_they_ask_for();
-    tasks_are_mapped_in_their_order_by_threads_that_work_alone();
-    calls_within_calls_stay_in_the_pool();
+    one_thread_means_the_calling_one();
+    successive_calls_get_the_requested_threads();
+    tasks_are_mapped_in_order_without_nested_splitting();
+    nested_calls_stay_in_the_pool();
     a_panic_leaves_the_pool_as_it_was();
-    callers_at_the_same_time_get_few_threads();
-    calls_in_a_rayon_pool_start_no_thread();
-    a_thread_that_waits_is_given_few_tasks_on_its_stack();
-    a_task_that_is_left_behind_holds_nobody_up();
-    where_the_system_starts_no_thread_the_caller_works_alone();
+    concurrent_callers_get_few_threads();
+    calls_in_a_rayon_pool_do_not_start_threads();
+    a_waiting_thread_gets_few_tasks_on_its_stack();
+    an_abandoned_task_does_not_block_others();
+    without_new_threads_the_caller_works_alone();
 }
 
-fn one_thread_is_the_calling_one() {
+fn one_thread_means_the_calling_one() {
     let before = alive();
     let product = || {
         let (a, mut out) = (vec![0.5; 200 * 200], vec![0.0; 200 * 200]);
@@ -67,18 +67,18 @@ fn one_thread_is_the_calling_one() {
     assert_eq!(alive(), before, "neither a pool nor rayon's global one was started");
 }
 
-fn calls_one_after_the_other_get_what_they_ask_for() {
+fn successive_calls_get_the_requested_threads() {
     let (before, alone) = (alive(), alone(work));
     for _ in 0..50 {
         for threads in [2, 3, 2, most() + 3] {
             assert_eq!(with_threads(threads, || (available(), work())), (threads, alone));
-            // Threads that have said that they end may be seen for a moment.
+            // Threads that have announced their end may be visible for a moment.
             assert!(alive() <= before + 2 * (most() + 3), "{} threads after {before}", alive());
         }
     }
 }
 
-fn tasks_are_mapped_in_their_order_by_threads_that_work_alone() {
+fn tasks_are_mapped_in_order_without_nested_splitting() {
     for threads in [1, 2, 3] {
         with_threads(threads, || {
             for tasks in [0, 1, 2, 7, 100] {
@@ -94,7 +94,7 @@ fn tasks_are_mapped_in_their_order_by_threads_that_work_alone() {
     }
 }
 
-fn calls_within_calls_stay_in_the_pool() {
+fn nested_calls_stay_in_the_pool() {
     fn nest(depth: usize) -> u64 {
         let (here, threads) = (thread::current().id(), 1 + depth % 5);
         with_threads(threads, || {
@@ -109,7 +109,7 @@ fn calls_within_calls_stay_in_the_pool() {
         assert_eq!(nest(1000), alone(work));
         assert!(available() == 3 && alive() <= before, "{} after {before}", alive());
     });
-    // The innermost call says how many.
+    // The innermost call determines the number.
     assert_eq!(with_threads(1, || with_threads(3, || with_threads(1, available) + 10 * available())), 31);
 }
 
@@ -117,26 +117,26 @@ fn a_panic_leaves_the_pool_as_it_was() {
     let fresh = with_threads(3, alive);
     for _ in 0..20 {
         for threads in [1, 3] {
-            let nested = || with_threads(3, || with_threads(1, || for_each_range(9, 1, 1, &|_| panic!("as asked"))));
+            let nested = || with_threads(3, || with_threads(1, || for_each_range(9, 1, 1, &|_| panic!("on purpose"))));
             let panic = catch_unwind(AssertUnwindSafe(|| with_threads(threads, nested)));
-            assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"as asked"));
+            assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"on purpose"));
             let parts = || with_threads(threads, || for_each_range(9, 1, 1, &|range| assert!(range.end < 9)));
             assert!(catch_unwind(AssertUnwindSafe(parts)).is_err());
         }
         let (threads, alive) = with_threads(3, || (available(), alive()));
-        // Threads of an earlier pool may have been seen as they ended.
+        // Threads of an earlier pool may have been counted while they ended.
         assert!(threads == 3 && alive <= fresh, "{threads} of 3, and {alive} after {fresh}");
     }
 }
 
-fn callers_at_the_same_time_get_few_threads() {
+fn concurrent_callers_get_few_threads() {
     let (callers, before, alone) = (60, alive(), alone(work));
     let (ready, done) = (Barrier::new(callers), Barrier::new(callers));
     let call = |threads: usize| {
         ready.wait();
         let found = with_threads(threads, || {
             let found = (available(), work(), alive());
-            // Every caller has what it gets at the same time.
+            // All callers hold their threads at the same time.
             done.wait();
             found
         });
@@ -149,12 +149,12 @@ fn callers_at_the_same_time_get_few_threads() {
         calls.into_iter().map(|call| call.join().unwrap()).collect()
     });
     let lent: usize = found.iter().map(|&(threads, _)| threads).filter(|&threads| threads > 1).sum();
-    assert!((most() - 1..=most()).contains(&lent), "{lent} threads were lent: {found:?}");
+    assert!((most() - 1..=most()).contains(&lent), "{lent} threads were in use: {found:?}");
     let seen = found.iter().map(|&(_, alive)| alive).max().unwrap().saturating_sub(before + callers);
-    assert!(seen <= 2 * most(), "{seen} threads beside {before} and {callers} callers");
+    assert!(seen <= 2 * most(), "{seen} threads besides {before} and {callers} callers");
 }
 
-fn calls_in_a_rayon_pool_start_no_thread() {
+fn calls_in_a_rayon_pool_do_not_start_threads() {
     let expected = alone(work);
     for workers in [2, 8] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().unwrap();
@@ -163,7 +163,7 @@ fn calls_in_a_rayon_pool_start_no_thread() {
             let threads = [1, 2, 8][i % 3];
             let found = with_threads(threads, || (available(), map_tasks(20, work, |_, _| work())));
             most.fetch_max(alive(), Ordering::Relaxed);
-            // One, where other tasks wait on this stack.
+            // One thread, if other tasks wait on this stack.
             assert!(found.0 == 1 || found.0 == threads.min(workers), "{} of {threads} and {workers}", found.0);
             found.1.iter().all(|&bits| bits == expected)
         };
@@ -172,8 +172,8 @@ fn calls_in_a_rayon_pool_start_no_thread() {
     }
 }
 
-/// A task that is split in two: the thread that takes the second part makes the next task, and has done its own when that
-/// one has begun. So whoever waits for it is given the next task, on top of this one.
+/// A task that is split in two: the thread that takes the second part starts the next task, and finishes its own part
+/// when that one has begun. So a thread that waits for it is given the next task, on its stack.
 struct Chain {
     threads: Option<usize>,
     begun: AtomicUsize,
@@ -217,29 +217,29 @@ fn wait_for(condition: impl Fn() -> bool) {
     }
 }
 
-fn a_thread_that_waits_is_given_few_tasks_on_its_stack() {
+fn a_waiting_thread_gets_few_tasks_on_its_stack() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     for threads in [None, Some(2), Some(8)] {
         let chain = Chain { threads, begun: AtomicUsize::new(0), deepest: AtomicUsize::new(0) };
         pool.scope(|scope| chain.task(scope));
-        // The third has no other thread take a part, and so the chain ends.
+        // The third task runs without other threads, which ends the chain.
         assert_eq!((chain.begun.into_inner(), chain.deepest.into_inner()), (3, 3), "{threads:?} threads");
     }
 }
 
-fn a_task_that_is_left_behind_holds_nobody_up() {
+fn an_abandoned_task_does_not_block_others() {
     static MAY_END: AtomicBool = AtomicBool::new(false);
     with_threads(3, || rayon::spawn(|| wait_for(|| MAY_END.load(Ordering::Relaxed))));
-    // Beside that pool there is no room for this one.
+    // There is no room for this pool besides that one.
     assert_eq!(with_threads(most(), || (available(), work())), (1, alone(work)));
     MAY_END.store(true, Ordering::Relaxed);
     wait_for(|| with_threads(most(), available) == most());
 }
 
-fn where_the_system_starts_no_thread_the_caller_works_alone() {
+fn without_new_threads_the_caller_works_alone() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "threads_are_few_and_results_the_same"])
-        // A stack that no address space holds.
+        // A stack that does not fit into any address space.
         .env("RUST_MIN_STACK", (1_u64 << 47).to_string())
         .env(REFUSED, "1")
         .output()

@@ -1,4 +1,4 @@
-//! Derivatives by differences of values.
+//! Numerical derivatives by extrapolated finite differences.
 
 /// The first, largest step along a direction.
 const STEP: f64 = 1e-2;
@@ -6,14 +6,14 @@ const STEP: f64 = 1e-2;
 /// How often the step is halved.
 const HALVINGS: usize = 6;
 
-/// By how much the derivatives from the left and from the right differ at a kink, relative to the larger and relative to how
-/// well they are known.
+/// By how much the derivatives from the left and from the right differ at a kink, relative to the larger one and
+/// relative to their uncertainty.
 const KINK: (f64, f64) = (1e-3, 100.0);
 
-/// The values of a function at 0 and at both ends of smaller and smaller steps.
+/// The values of a function at 0 and at ±step, for a series of halved steps.
 pub(super) struct Quotients {
     here: Vec<f64>,
-    /// The step, and the values ahead and behind.
+    /// The step, and the values at +step and −step.
     rows: Vec<(f64, [Vec<f64>; 2])>,
 }
 
@@ -24,12 +24,12 @@ impl Quotients {
         Quotients { here, rows: steps.map(|step| (step, [value(step), value(-step)])).collect() }
     }
 
-    /// d/dt Σ weights · value(t) at 0 by central differences, and a bound of what rounding of the values does to it.
+    /// d/dt Σ weights · value(t) at 0 by central differences, and a bound on its rounding error.
     pub(super) fn derivative(&self, weights: &[f64]) -> (f64, f64) {
         let (mut limit, mut bound) = (Limit::new(4.0), f64::NAN);
         for (step, [ahead, behind]) in &self.rows {
             let terms = || weights.iter().zip(ahead.iter().zip(behind));
-            // Differences first: the values' common part cancels before it is added up.
+            // Differences first: the common part of the values cancels before the sum.
             let difference: f64 = terms().map(|(w, (a, b))| w * (a - b)).sum();
             let size: f64 = terms().map(|(w, (a, b))| w.abs() * (a.abs() + b.abs())).sum();
             if limit.refine(difference / (2.0 * step)) {
@@ -39,13 +39,13 @@ impl Quotients {
         (limit.value, bound)
     }
 
-    /// Between which numbers the derivative lies, each element of the value taken from the left or from the right; if these
-    /// differ for one.
+    /// The range of the derivative when each element's derivative is taken from the left or from the right; `None` if
+    /// these agree for all elements.
     pub(super) fn sides(&self, weights: &[f64]) -> Option<[f64; 2]> {
         let (mut sides, mut is_kink) = ([0.0; 2], false);
         for (element, weight) in weights.iter().enumerate() {
-            // The error of a central difference is even in the step, so that halving quarters its first order; that of a
-            // difference to one side has every order.
+            // The error of a central difference is even in the step, so halving divides its leading term by four; a
+            // one-sided difference has errors of every order.
             let [mut central, mut left, mut right] = [4.0, 2.0, 2.0].map(Limit::new);
             for (step, [ahead, behind]) in &self.rows {
                 let [here, ahead, behind] = [&self.here, ahead, behind].map(|values| values[element]);
@@ -64,9 +64,9 @@ impl Quotients {
     }
 }
 
-/// The limit of a quotient as its step is halved again and again, by Richardson's extrapolation.
+/// The limit of a quotient as its step is repeatedly halved, by Richardson's extrapolation.
 struct Limit {
-    /// By how much halving divides the error's first order, and each next order beside the one before.
+    /// By how much halving divides the error's first order, and each next order relative to the one before.
     ratio: f64,
     row: Vec<f64>,
     value: f64,
@@ -79,7 +79,7 @@ impl Limit {
         Limit { ratio, row: Vec::new(), value: f64::NAN, error: f64::INFINITY }
     }
 
-    /// Takes the quotient of the next step; whether the limit is known better for it.
+    /// Takes the quotient of the next step; returns whether it improved the estimate.
     fn refine(&mut self, quotient: f64) -> bool {
         let before = std::mem::replace(&mut self.row, vec![quotient]);
         let (mut power, mut is_better) = (1.0, false);

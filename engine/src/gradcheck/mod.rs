@@ -1,7 +1,6 @@
-//! Checking a gradient: what the tape says against differences of values.
+//! Gradient checking: compares the tape's gradient with finite differences.
 //!
-//! For whoever writes an operation: its adjoint is right if [`gradcheck`] finds so at a few random points, on both
-//! sides of every branch.
+//! To test an operation, run [`gradcheck`] at a few random points on both sides of every branch.
 
 mod differences;
 mod report;
@@ -15,21 +14,21 @@ use crate::{Gradients, Order, Parameters, Path, Tape, Var};
 /// Directions that are tried for every parameter.
 const DIRECTIONS: usize = 3;
 
-/// Above this relative error a kink is looked for.
+/// Above this relative error, look for a kink.
 const DOUBTFUL: f64 = 1e-9;
 
-/// Compares the gradient of `f` with differences of its values.
+/// Compares the gradient of `f` with finite differences of its values.
 ///
 /// `f` puts parameters of `model` on the tape, with [`Tape::param`], and returns a value of any shape; several elements
-/// are weighted with random numbers and added up. For each learned parameter the derivative along some random
-/// directions is taken twice: from the tape, as the inner product of gradient and direction, and from central
+/// are weighted with random numbers and summed. For each learned parameter the derivative along some random
 /// differences in steps that are halved and extrapolated to zero (C. J. F. Ridders, "Accurate computation of F′(x) and
 /// F′(x)F″(x)", 1982). A correct gradient of a smooth function agrees to 1e-9 or better; 1e-7 is a good bound.
 ///
-/// `f` must give the same value every time, and be smooth within about 0.05 of the parameters, on the line through them or
-/// on either side: parameters may lie on a kink, as that of |x| at 0, but not near one. On a kink the derivatives of each
-/// element of the value from the left and from the right are taken apart, and the tape's is right if it is made of numbers
-/// that lie between ([`Comparison::sides`]). Data enters by [`Tape::constant`], labels by [`Tape::alloc_slice`].
+/// `f` must return the same value every time, and be smooth within about 0.05 of the parameters, on the line through
+/// them or on either side: parameters may lie on a kink, such as that of |x| at 0, but not near one. On a kink, the
+/// derivatives of each element of the value from the left and from the right are computed separately, and the tape's is
+/// right if each element's lies between them ([`Comparison::sides`]). Pass data by [`Tape::constant`], labels by
+/// [`Tape::alloc_slice`].
 ///
 /// ```
 /// use elbo_engine::{Tensor, gradcheck};
@@ -48,7 +47,7 @@ where
     F: for<'t> Fn(&'t Tape<f64>, &'t M) -> Var<'t, f64>,
 {
     let mut gradients = Gradients::of(model);
-    let weights = sweep(model, &f, &mut gradients);
+    let weights = weighted_backward(model, &f, &mut gradients);
     let mut comparisons = Vec::new();
     for parameter in parameters(model) {
         let Some(gradient) = gradients.get(&parameter.name) else {
@@ -80,7 +79,7 @@ where
     Report { comparisons }
 }
 
-/// A learned parameter as it was given.
+/// The initial value of a learned parameter.
 struct Parameter {
     index: usize,
     name: String,
@@ -109,7 +108,7 @@ fn set<M: Parameters<Scalar = f64> + ?Sized>(model: &mut M, index: usize, value:
 
 /// Fills the gradients of the weighted sum of `f`'s elements, and returns the weights.
 #[track_caller]
-fn sweep<M, F>(model: &M, f: &F, gradients: &mut Gradients<f64>) -> Vec<f64>
+fn weighted_backward<M, F>(model: &M, f: &F, gradients: &mut Gradients<f64>) -> Vec<f64>
 where
     M: Parameters<Scalar = f64> + ?Sized,
     F: for<'t> Fn(&'t Tape<f64>, &'t M) -> Var<'t, f64>,
@@ -124,7 +123,7 @@ where
     weights
 }
 
-/// Numbers of both signs, none of them small: a wrong element shows in any inner product.
+/// Random numbers of both signs, none of them small: a wrong element shows in any inner product.
 fn random(draw: usize, name: &str, len: usize) -> Vec<f64> {
     let mut numbers = vec![0.0; len];
     normals(Key::new(0).at(name).draw(draw), 0, &mut numbers);
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
     use crate::{Adjoints, Evaluation, Operation, Tensor};
 
-    /// x³ with a derivative that is wrong by a relative `0`.
+    /// x³ with a derivative that is wrong by the relative error `.0`.
     #[derive(Clone, Copy)]
     struct Cube(f64);
 
@@ -189,7 +188,7 @@ mod tests {
         check(1e-3).assert_within(1e-7);
     }
 
-    /// |x| whose derivative at 0 is the number.
+    /// |x| with the derivative `.0` at 0.
     #[derive(Clone, Copy)]
     struct Distance(f64);
 

@@ -1,8 +1,8 @@
-//! The outcome of a gradient check.
+//! The report of a gradient check: one comparison per parameter and direction.
 
 use std::fmt;
 
-/// The outcome of a [`gradcheck`](crate::gradcheck()).
+/// The result of a [`gradcheck`](crate::gradcheck()).
 #[derive(Clone, Debug)]
 pub struct Report {
     pub(super) comparisons: Vec<Comparison>,
@@ -13,18 +13,18 @@ pub struct Report {
 pub struct Comparison {
     /// The parameter's name.
     pub parameter: String,
-    /// The number of the direction.
+    /// The index of the direction.
     pub direction: usize,
     /// The derivative from the tape.
     pub tape: f64,
     /// The derivative from differences of values.
     pub differences: f64,
-    /// On a kink, the least and the largest that the derivative may be, taking each element of the value from the left or
-    /// from the right; `differences` is their mean.
+    /// On a kink, the least and the largest derivative, taking each element of the value from the left or from the
+    /// right; `differences` is their mean.
     pub sides: Option<[f64; 2]>,
-    /// The difference of `tape` and `differences` or, on a kink, of `tape` and what lies between the sides, beyond what
-    /// rounding of the values explains, in units of the largest of both and of the gradient's length; infinite if one of
-    /// them is no finite number.
+    /// The difference of `tape` and `differences` (on a kink: of `tape` and the interval of `sides`) beyond the
+    /// rounding error of the values, relative to the larger of both and the gradient's length; infinite if one is not
+    /// finite.
     pub error: f64,
 }
 
@@ -34,7 +34,7 @@ impl Report {
         &self.comparisons
     }
 
-    /// The comparison with the largest error, if anything was compared: empty parameters have no derivative.
+    /// The comparison with the largest error; `None` if all parameters are empty.
     pub fn worst(&self) -> Option<&Comparison> {
         self.comparisons.iter().max_by(|a, b| a.error.total_cmp(&b.error))
     }
@@ -45,7 +45,7 @@ impl Report {
     pub fn assert_within(&self, tolerance: f64) {
         assert!(
             self.comparisons.iter().all(|comparison| comparison.error <= tolerance),
-            "the tape's gradient differs from differences of values by more than {tolerance:e}:\n{self}"
+            "the tape's gradient differs from finite differences by more than {tolerance:e}:\n{self}"
         );
     }
 }

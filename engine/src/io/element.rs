@@ -1,4 +1,4 @@
-//! Elements as files hold them, and their conversion.
+//! Element types of files, and their conversion to `f32` and `f64`.
 
 use super::{FileError, Place};
 use crate::Real;
@@ -34,9 +34,9 @@ impl Element {
         }
     }
 
-    /// Converts the elements of `bytes`, one after the other, and hands them to `put`. The first of them is element
-    /// `first` of the array. Bytes beyond the last whole element are not looked at. `place` says where an element is,
-    /// given its first byte within the array.
+    /// Converts the elements of `bytes` in order and passes them to `put`. The first one is element `first` of the
+    /// array. Bytes after the last whole element are ignored. `place` locates an element, given the offset of its first
+    /// byte within the array.
     pub(super) fn convert<T: Real>(
         self,
         bytes: &[u8],
@@ -74,7 +74,7 @@ impl Element {
     }
 }
 
-/// Calls `put` with every element; the number and value of the first that cannot be had is the error.
+/// Calls `put` with every element; on error, returns the index and value of the first element that cannot be converted.
 fn each<T, E, const SIZE: usize>(
     bytes: &[u8],
     big_endian: bool,
@@ -92,11 +92,11 @@ fn each<T, E, const SIZE: usize>(
     Ok(())
 }
 
-/// An integer, if the type has it.
+/// Converts an integer if the type represents it exactly.
 fn exact<T: Real>(x: impl Into<i128>) -> Result<T, String> {
     let x = x.into();
     let y = T::from_f64(x as f64);
-    // Within 64 bits either cast back is exact.
+    // Integers have at most 64 bits, so the cast back is exact.
     if y.to_f64() as i128 == x { Ok(y) } else { Err(whole(x)) }
 }
 
@@ -104,13 +104,13 @@ fn whole(x: impl Into<i128>) -> String {
     x.into().to_string()
 }
 
-/// A floating-point number to the nearest that the type has, but none that is finite to infinity.
+/// Rounds a floating-point number to the type; a finite number that becomes infinite is an error.
 fn nearest<T: Real>(x: f64) -> Result<T, String> {
     let y = T::from_f64(x);
     if x.is_finite() && !y.is_finite() { Err(format!("{x:e}")) } else { Ok(y) }
 }
 
-/// The value of IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction.
+/// The value of an IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction.
 fn half(bits: u16) -> f64 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
     let magnitude = match exponent {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_exact_or_refused() {
+    fn integers_are_exact_or_rejected() {
         let bytes = |x: i64| x.to_le_bytes();
         assert_eq!(of::<f64>(Element::I64, &bytes(-(1 << 53)), false), Ok(vec![-(2f64.powi(53))]));
         let message = of::<f64>(Element::I64, &[bytes(0), bytes((1 << 53) + 1)].concat(), false).unwrap_err();

@@ -1,4 +1,4 @@
-//! What can be wrong with a file of tensors.
+//! `FileError`: what is wrong in a file of tensors, and where.
 
 use std::fmt;
 use std::io;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Where in a file something is wrong.
+/// The location of an error in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file, or the name that the bytes were given.
+    /// The file, or the name given for the bytes.
     pub file: PathBuf,
-    /// The array, in a file of several.
+    /// The array, if the file has several.
     pub array: Option<String>,
-    /// The byte, counted from the beginning of the array's own part of the file where it has one, else of the file.
+    /// The byte offset, relative to the array's own part of the file if it has one, else to the file.
     pub byte: u64,
 }
 
@@ -33,66 +33,66 @@ impl fmt::Display for Place {
     }
 }
 
-/// What is wrong with a file of tensors, where, and what was expected there. `Debug` shows what `Display` does, because it is
-/// what `main` shows of an error.
+/// An error in a file of tensors: what is wrong, where, and what was expected. `Debug` prints the same as `Display`,
+/// because `main` prints errors by `Debug`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The operating system refuses to read the file.
+    /// The operating system cannot read the file.
     #[error("{}: cannot be read: {source}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 
-    /// The operating system refuses to write the file.
+    /// The operating system cannot write the file.
     #[error("{}: cannot be written: {source}", file.display())]
     Write {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 
-    /// Something else than the format prescribes.
+    /// The contents violate the format.
     #[error("{place}: expected {expected}, found {found}")]
     Format {
-        /// Where.
+        /// The location.
         place: Place,
-        /// What the format prescribes.
+        /// What the format requires.
         expected: String,
-        /// What stands there.
+        /// What was found.
         found: String,
     },
 
-    /// More or fewer bytes than the header announces.
-    #[error("{place}: {found} bytes follow, but the header announces {expected}; is the file whole?")]
+    /// There are more or fewer bytes than the header specifies.
+    #[error("{place}: {found} bytes follow, but the header specifies {expected}; is the file complete?")]
     Length {
-        /// Where the elements begin.
+        /// The offset of the elements.
         place: Place,
-        /// Bytes that the header announces.
+        /// Bytes that the header specifies.
         expected: u64,
-        /// Bytes that are there.
+        /// Bytes found.
         found: u64,
     },
 
-    /// Elements that are no real numbers.
+    /// The elements are not real numbers.
     #[error("{place}: elements of type {found}; booleans, integers and floating-point numbers can be read")]
     Element {
-        /// Where the type is named.
+        /// The location of the type.
         place: Place,
-        /// Its name in the file.
+        /// The type's name in the file.
         found: String,
     },
 
-    /// A number that the tensor's type does not have.
+    /// A number that the tensor's type cannot represent.
     #[error("{place}: element {element} is {value}, which `{into}` cannot hold; read the file in another type")]
     Value {
-        /// Where the number stands.
+        /// The location of the number.
         place: Place,
-        /// Which element it is, counted as they stand in the file.
+        /// The index of the element, in the order of the file.
         element: usize,
         /// The number.
         value: String,
@@ -100,53 +100,53 @@ pub enum FileError {
         into: &'static str,
     },
 
-    /// A file that would take much more memory than its size suggests.
+    /// Reading would take much more memory than the file's size suggests.
     #[error(
         "{place}: {}takes {needed} bytes of memory, but at most {limit} are allowed (16 times the file's size and 1 MiB, \
          unless you set another limit); if you trust the file, allow more with `with_limit({needed})`",
         with_others(*arrays)
     )]
     TooLarge {
-        /// Where.
+        /// The location.
         place: Place,
-        /// How many arrays of the file would take so much together: 1 where one alone does.
+        /// The number of arrays of the file that take `needed` bytes together: 1 for a single one.
         arrays: usize,
-        /// Bytes that it would take, or they.
+        /// Bytes needed.
         needed: u64,
-        /// Bytes that are allowed.
+        /// Bytes allowed.
         limit: u64,
     },
 
-    /// An array that is packed in a way that this program was built without.
+    /// The array is packed by a method that this program was built without.
     #[error(
         "{place}: the data are {packing}, and this program was built without the feature `{feature}` of `elbo`, which reads them"
     )]
     Feature {
-        /// Where.
+        /// The location.
         place: Place,
-        /// How they are packed.
+        /// The packing method.
         packing: &'static str,
         /// The feature to enable.
         feature: &'static str,
     },
 
-    /// Packed data that cannot be unpacked, or that are not what was packed.
-    #[error("{place}: the data are damaged: {reason}")]
+    /// Packed data are corrupt: they cannot be unpacked, or their size or checksum is wrong.
+    #[error("{place}: the data are corrupt: {reason}")]
     Damaged {
-        /// Where.
+        /// The location.
         place: Place,
-        /// How that shows.
+        /// What is wrong.
         reason: String,
     },
 
-    /// The file has no array of this name.
+    /// The file has no array with this name.
     #[error("{}: no array `{name}`; {}", file.display(), there_are(present, *count))]
     Missing {
         /// The file.
         file: PathBuf,
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The first names that there are, twenty at most.
+        /// The first names in the file, at most twenty.
         present: Vec<String>,
         /// The number of arrays in the file.
         count: usize,
@@ -158,7 +158,7 @@ crate::debug_as_display!(FileError);
 fn with_others(arrays: usize) -> String {
     match arrays {
         0 | 1 => String::new(),
-        _ => format!("with {} other arrays that are not larger it ", arrays - 1),
+        _ => format!("together with {} arrays that are not larger, it ", arrays - 1),
     }
 }
 
@@ -174,7 +174,7 @@ impl FileError {
         FileError::Format { place, expected: expected.into(), found: found.into() }
     }
 
-    /// Names only the first of many, so that asking for many names takes no time that grows with their square.
+    /// Lists only the first names, so that requesting many missing names does not take quadratic time.
     #[cfg(feature = "files")]
     pub(super) fn missing<'a>(file: &Path, name: &str, names: impl ExactSizeIterator<Item = &'a str>) -> FileError {
         const SHOWN: usize = 20;

@@ -1,10 +1,10 @@
-//! Arrays of the crate `ndarray`.
+//! Conversions from and to arrays of the crate `ndarray`.
 
 use ::ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 use crate::{Real, Tensor};
 
-/// A copy of the array's elements, row by row, whatever their order in memory.
+/// Copies the array's elements row by row, for any memory order.
 ///
 /// ```
 /// use elbo_engine::Tensor;
@@ -21,7 +21,7 @@ impl<T: Real, S: Data<Elem = T>, D: Dimension> From<&ArrayBase<S, D>> for Tensor
     }
 }
 
-/// A copy, row by row.
+/// Copies the elements, row by row.
 impl<T: Real> From<&Tensor<T>> for ArrayD<T> {
     fn from(tensor: &Tensor<T>) -> Self {
         let shape = IxDyn(tensor.shape());

@@ -1,14 +1,14 @@
-//! What kernels written for AVX-512 by hand have in common.
+//! Constants and helpers shared by the hand-written AVX-512 kernels.
 
 use std::arch::x86_64::{
     __m512, __mmask16, _mm512_castpd_ps, _mm512_castps_pd, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_unpackhi_pd,
     _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
-/// Numbers in `f32` of a vector.
+/// The number of `f32` lanes of a vector.
 pub(super) const LANES: usize = 16;
 
-/// Functions that are compiled for the level of AVX-512.
+/// Compiles functions with the features of the AVX-512 level.
 macro_rules! with_features {
     ($($item:item)*) => {$(
         #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
@@ -19,13 +19,13 @@ pub(super) use with_features;
 
 with_features! {
 
-/// The lanes of the first `len` elements.
+/// A mask of the first `len` lanes.
 #[inline]
 pub(super) fn first_lanes(len: usize) -> __mmask16 {
     (0xffff_u32 >> (LANES - len.min(LANES))) as __mmask16
 }
 
-/// The transpose of a square of numbers.
+/// The transpose of a 16×16 square.
 #[inline]
 pub(super) fn transpose(rows: [__m512; LANES]) -> [__m512; LANES] {
     let mut quads = [_mm512_setzero_ps(); LANES];

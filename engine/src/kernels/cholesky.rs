@@ -1,4 +1,4 @@
-//! The Cholesky factor of a symmetric positive-definite matrix, block by block: most of the work is matrix products.
+//! Blocked Cholesky factorisation of a symmetric positive-definite matrix; most of the work is matrix products.
 
 use std::cmp::Ordering;
 
@@ -8,26 +8,26 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::triangular_solve::BLOCK;
 
-/// How many numbers of working memory [`cholesky`] needs for `n` rows.
+/// The length of the working memory that [`cholesky`] needs for `n` rows.
 pub(crate) fn scratch(n: usize) -> usize {
-    // A panel, the negative of its coefficients, and what they multiply: at most n²/4.
+    // A panel, its negated coefficients, and their product: at most n²/4.
     2 * BLOCK * n + n * n / 4
 }
 
-/// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 and zeros above the diagonal. Where that is
+/// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 and zeros above the diagonal. If that is
 /// not positive definite to working precision, L is NaN on and below the diagonal.
 ///
 /// # Panics
-/// If a size does not fit.
+/// If a size does not match.
 pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T]) {
-    assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements are no {n}×{n} matrix", a.len());
+    assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements do not make an {n}×{n} matrix", a.len());
     l.fill(T::ZERO);
     let (panel, rest) = scratch.split_at_mut(BLOCK * n);
     let (coefficients, done) = rest.split_at_mut(BLOCK * n);
     let half = T::from_f64(0.5);
     for start in (0..n).step_by(BLOCK) {
         let (columns, rows) = (BLOCK.min(n - start), n - start);
-        // Columns of L from the diagonal down, each as a row: so the loops run along memory.
+        // Columns of L from the diagonal down, each stored as a row, so that the loops are contiguous.
         let panel = &mut panel[..columns * rows];
         for (j, column) in (start..).zip(panel.chunks_exact_mut(rows)) {
             (start..).zip(column).for_each(|(i, x)| *x = half * a[i * n + j] + half * a[j * n + i]);
@@ -54,7 +54,7 @@ pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T
     }
 }
 
-/// Columns of the factor that depend on each other only; whether all pivots are positive.
+/// The columns of one panel, which depend only on each other; returns whether all pivots are positive.
 struct Panel<'a, T> {
     rows: usize,
     panel: &'a mut [T],
@@ -94,7 +94,7 @@ mod tests {
         l
     }
 
-    /// M · Mᵀ/n + 1, symmetric to rounding only.
+    /// M · Mᵀ/n + 1, symmetric only up to rounding.
     fn positive_definite(n: usize) -> Vec<f64> {
         let m: Vec<f64> = (0..n * n).map(|i| (i as f64 * 0.7).sin()).collect();
         let at = |i: usize, j: usize| (0..n).map(|k| m[i * n + k] * m[j * n + k]).sum::<f64>() / n as f64;
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_has_no_factor() {
+    fn a_matrix_that_is_not_positive_definite_gives_nan() {
         for n in [1, 5, 60, 100] {
             for bad in [0, n / 2, n - 1] {
                 for value in [-1e-3, 0.0, f64::NAN] {

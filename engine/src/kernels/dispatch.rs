@@ -1,16 +1,16 @@
-//! One source, several vector units: the best one is picked while the program runs.
+//! Runtime dispatch: kernels are compiled for several SIMD levels, and the best supported one runs.
 //!
 //! A kernel is an ordinary loop in an `#[inline(always)]` function. [`dispatch`] inlines it into functions that differ
-//! only in their `#[target_feature]`s, and the compiler vectorises each copy as far as those features allow. So no
-//! kernel is written twice, and what is tested at one level is the source of all.
+//! only in their `#[target_feature]`s, and the compiler vectorises each copy as far as those features allow. So each
+//! kernel is written once, and a test at one level tests the source of all.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-/// Which vector instructions the kernels use. A greater level includes the lesser ones.
+/// The SIMD level: which vector instructions the kernels use. A higher level includes the lower ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// What every processor of the target has (on x86-64 the four lanes of SSE2).
+    /// Instructions that every processor of the target has (on x86-64 the four lanes of SSE2).
     Portable,
     /// 256-bit vectors and fused multiply-add: AVX2 and FMA.
     Avx2,
@@ -19,7 +19,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All levels, from the least.
+    /// All levels, from the lowest.
     pub const ALL: [Level; 3] = [Level::Portable, Level::Avx2, Level::Avx512];
 
     /// Whether this processor has the level's instructions.
@@ -59,24 +59,24 @@ impl Level {
             "portable" => Level::Portable,
             "avx2" => Level::Avx2,
             "avx512" => Level::Avx512,
-            _ => return Err(format!("ELBO_SIMD is `{name}`; it can be portable, avx2 or avx512")),
+            _ => return Err(format!("ELBO_SIMD is `{name}`; expected portable, avx2 or avx512")),
         };
         if level.is_supported() {
             Ok(level)
         } else {
             let best = Level::best();
-            Err(format!("ELBO_SIMD asks for {level:?}, but this processor's best level is {best:?}"))
+            Err(format!("ELBO_SIMD is set to {level:?}, but this processor's best level is {best:?}"))
         }
     }
 }
 
 /// A level as a type, so that a kernel's source can depend on it at compile time.
 pub trait Simd: Copy + 'static {
-    /// The level this type stands for.
+    /// The corresponding level.
     const LEVEL: Level;
 
-    /// Whether `a * b + c` is rounded once, by a fused instruction, or twice. (Without the instruction a fused result
-    /// would cost a call of the C library.)
+    /// Whether `a * b + c` is rounded once, by a fused instruction, or twice. (Without the instruction, a fused result
+    /// would need a call of the C library.)
     const FUSED: bool;
 }
 
@@ -99,13 +99,14 @@ levels! {
     Avx512 fused true
 }
 
-/// A loop to be compiled for every level.
+/// A loop that is compiled for every level.
 ///
 /// `run` and every generic function it calls must be `#[inline(always)]`: a function that is called instead of inlined
-/// is compiled without the level's instructions. The loop itself is left to the compiler's vectoriser: plain indices
-/// or iterators over slices of equal length, no early exit, choices as `if c { a } else { b }` of computed values.
+/// is compiled without the level's instructions. The loop itself is left to the compiler's vectoriser: use plain
+/// indices or iterators over slices of equal length, no early exit, and choices as `if c { a } else { b }` of computed
+/// values.
 pub trait Kernel {
-    /// What the loop gives back.
+    /// The result of the loop.
     type Output;
 
     /// Runs the loop at level `S`.
@@ -150,7 +151,7 @@ thread_local! {
 ///
 /// # Panics
 ///
-/// If `ELBO_SIMD` names no level, or one that this processor does not have.
+/// If `ELBO_SIMD` is not the name of a level, or names one that this processor does not have.
 #[inline]
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
@@ -174,7 +175,7 @@ pub fn with_level<R>(level: Level, f: impl FnOnce() -> R) -> R {
             OVERRIDE.set(self.0);
         }
     }
-    assert!(level.is_supported(), "this processor does not have level {level:?}");
+    assert!(level.is_supported(), "this processor does not support level {level:?}");
     let _restore = Restore(OVERRIDE.replace(Some(level)));
     f()
 }
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_runs_at_the_level_asked_for() {
+    fn a_kernel_runs_at_the_given_level() {
         for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
             assert_eq!(with_level(level, || dispatch(WhichLevel)), level);
         }
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_comes_back_after_a_panic() {
+    fn the_level_is_restored_after_a_panic() {
         let before = level();
         let panicked = std::panic::catch_unwind(|| with_level(Level::Portable, || panic!("on purpose")));
         assert!(panicked.is_err());

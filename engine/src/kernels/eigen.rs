@@ -1,24 +1,25 @@
-//! Eigenvalues and eigenvectors of a symmetric matrix, by rotations that make it diagonal.
+//! Eigenvalues and eigenvectors of a symmetric matrix, by Jacobi rotations.
 
 use crate::Real;
 
-/// Sweeps over all pairs of rows after which convergence, which is quadratic, is given up: ten suffice for thousands of
+/// The maximum number of passes over all pairs of rows; convergence is quadratic, and ten suffice for thousands of
 /// rows.
-const SWEEPS: usize = 40;
+const MAX_PASSES: usize = 40;
 
 /// Sets `values` to the eigenvalues of (A + Aᵀ)/2, in ascending order, and the rows of the n×n matrix `vectors` to
-/// eigenvectors of length 1; `scratch` is as large. Both are NaN where A is not finite.
+/// eigenvectors of length 1; `scratch` is as large. Both are NaN if A is not finite.
 ///
-/// This is C. G. J. Jacobi's method of 1846 in its cyclic form, with the rotations of G. H. Golub and C. F. Van Loan, "Matrix
-/// Computations", 2013, section 8.5: of order n³ with a larger factor than others, and accurate and simple.
+/// This is C. G. J. Jacobi's method of 1846 in its cyclic form, with the rotations of G. H. Golub and C. F. Van Loan,
+/// "Matrix Computations", 2013, section 8.5: it costs O(n³) with a larger constant than other methods, and is accurate
+/// and simple.
 ///
 /// # Panics
-/// If a size does not fit.
+/// If a size does not match.
 pub(crate) fn symmetric_eigen<T: Real>(a: &[T], values: &mut [T], vectors: &mut [T], scratch: &mut [T]) {
     let n = values.len();
     assert!(
         a.len() == n * n && vectors.len() == n * n && scratch.len() == n * n,
-        "symmetric_eigen: {} elements are no {n}×{n} matrix",
+        "symmetric_eigen: {} elements do not make an {n}×{n} matrix",
         a.len()
     );
     let half = T::from_f64(0.5);
@@ -34,11 +35,11 @@ pub(crate) fn symmetric_eigen<T: Real>(a: &[T], values: &mut [T], vectors: &mut 
         vectors.fill(T::from_f64(f64::NAN));
         return;
     }
-    for _ in 0..SWEEPS {
+    for _ in 0..MAX_PASSES {
         let mut turned = false;
         for p in 0..n {
             for q in p + 1..n {
-                // Below this it changes no eigenvalue.
+                // An element below this changes no eigenvalue.
                 if scale + scratch[p * n + q].abs() != scale {
                     rotate(scratch, vectors, n, [p, q]);
                     turned = true;
@@ -59,7 +60,7 @@ pub(crate) fn symmetric_eigen<T: Real>(a: &[T], values: &mut [T], vectors: &mut 
     }
 }
 
-/// Turns the rows and columns p and q of a symmetric matrix so that their common element becomes zero.
+/// Rotates the rows and columns p and q of a symmetric matrix so that their common element becomes zero.
 fn rotate<T: Real>(a: &mut [T], vectors: &mut [T], n: usize, [p, q]: [usize; 2]) {
     let cotangent = (a[q * n + q] - a[p * n + p]) / (a[p * n + q] + a[p * n + q]);
     let size = T::ONE / (cotangent.abs() + (cotangent * cotangent + T::ONE).sqrt());
@@ -86,7 +87,7 @@ mod tests {
 
     #[test]
     fn eigenvalues_of_a_path_are_its_cosines() {
-        // Ones beside the diagonal: 2 cos(kπ/(n + 1)).
+        // Ones on the first off-diagonals: 2 cos(kπ/(n + 1)).
         for n in [0usize, 1, 2, 3, 10, 33] {
             let a: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from((i / n).abs_diff(i % n) == 1))).collect();
             let (mut values, mut vectors, mut scratch) = (vec![0.0; n], vec![0.0; n * n], vec![0.0; n * n]);
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_has_no_eigenvalues() {
+    fn eigenvalues_of_a_non_finite_matrix_are_nan() {
         for bad in [f64::NAN, f64::INFINITY] {
             let (mut values, mut vectors, mut scratch) = ([0.0; 2], [0.0; 4], [0.0; 4]);
             symmetric_eigen(&[1.0, bad, 0.0, 1.0], &mut values, &mut vectors, &mut scratch);

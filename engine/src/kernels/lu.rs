@@ -1,4 +1,4 @@
-//! General systems of equations by elimination with row exchanges, block by block: most of the work is matrix products.
+//! Blocked LU decomposition with partial pivoting, to solve general systems; most of the work is matrix products.
 
 use crate::Real;
 use crate::kernels::Write;
@@ -6,32 +6,32 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::triangular_solve::{BLOCK, Triangular};
 
-/// A determinant: its sign, 0 if it vanishes, and the logarithm of its size.
+/// A determinant: its sign and the logarithm of its magnitude.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Determinant {
-    /// 1, −1 or 0; NaN if the matrix holds one.
+    /// 1, −1, or 0 if the matrix is singular; NaN if the matrix contains NaN.
     pub(crate) sign: f64,
-    /// ln |det|; −∞ if it vanishes.
+    /// ln |det|; −∞ if the matrix is singular.
     pub(crate) ln_abs: f64,
 }
 
-/// How many numbers of working memory [`eliminate`] needs for `n` rows.
+/// The length of the working memory that [`eliminate`] needs for `n` rows.
 pub(crate) fn scratch(n: usize) -> usize {
-    // A panel, then what its triangular system needs, and after that what multiplies its solution: at most n²/4.
+    // First a panel, then the scratch memory of its triangular system, then the factor of its solution: at most n²/4.
     BLOCK * n + Triangular::<f64>::scratch(n).max(n * n / 4)
 }
 
-/// Replaces b by the x that solves A · x = b, and A by its factors; gives A's determinant. All are row-major; x has
-/// `columns` columns, possibly none. Where the determinant vanishes, x is infinite or NaN.
+/// Replaces b by the x that solves A · x = b, and A by its factors; returns A's determinant. All are row-major; x has
+/// `columns` columns, possibly 0. If A is singular, x is infinite or NaN.
 ///
 /// The pivot of a column is its largest element (partial pivoting).
 ///
 /// # Panics
-/// If a size does not fit.
+/// If a size does not match.
 pub(crate) fn eliminate<T: Real>(a: &mut [T], n: usize, columns: usize, x: &mut [T], scratch: &mut [T]) -> Determinant {
     assert!(
         a.len() == n * n && x.len() == n * columns,
-        "eliminate: {} and {} elements are no {n}×{n} and {n}×{columns} matrices",
+        "eliminate: {} and {} elements do not make {n}×{n} and {n}×{columns} matrices",
         a.len(),
         x.len()
     );
@@ -39,7 +39,7 @@ pub(crate) fn eliminate<T: Real>(a: &mut [T], n: usize, columns: usize, x: &mut 
     let (panel, rest) = scratch.split_at_mut(BLOCK * n);
     for start in (0..n).step_by(BLOCK) {
         let width = BLOCK.min(n - start);
-        // All rows of some columns of A, whose exchanges so far have been made.
+        // All rows of some columns of A, with the row exchanges so far applied.
         let panel = &mut panel[..n * width];
         for (row, a) in panel.chunks_exact_mut(width).zip(a.chunks_exact(n)) {
             row.copy_from_slice(&a[start..start + width]);
@@ -77,7 +77,7 @@ fn factor<T>(data: &[T], stride: usize, n: usize, upper: bool) -> Triangular<'_,
     Triangular { data, stride, n, upper, transposed: false, unit_diagonal: !upper }
 }
 
-/// Columns that are eliminated one by one, from their diagonal on; rows of `a` and `x` are exchanged with theirs.
+/// Columns that are eliminated one by one, from their diagonal on; the row exchanges are applied to `a` and `x` too.
 struct Panel<'a, T> {
     width: usize,
     panel: &'a mut [T],
@@ -116,7 +116,7 @@ impl<T: Real> Kernel for Panel<'_, T> {
             };
             determinant.ln_abs += pivot.to_f64().abs().ln();
             if pivot == T::ZERO {
-                // The whole column vanishes: there is nothing to eliminate.
+                // The whole column is zero: there is nothing to eliminate.
                 continue;
             }
             for below in below.chunks_exact_mut(width) {
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn determinants_of_permutations_and_diagonals_are_right() {
-        // Rows turned round: a cycle, which is even if its length is odd.
+        // Rotated rows: a cycle, which is even if its length is odd.
         for n in [1, 2, 3, 60, 61] {
             let mut a = vec![0.0; n * n];
             (0..n).for_each(|i| a[i * n + (i + 1) % n] = 2.0);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_singular_matrix_says_so() {
+    fn a_singular_matrix_has_determinant_zero() {
         for n in [1, 3, 70] {
             let mut a = numbers(n * n);
             (0..n).for_each(|i| a[i * n + n / 2] = 0.0);

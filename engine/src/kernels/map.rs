@@ -1,4 +1,4 @@
-//! Elementwise kernels: one function of `N` numbers, applied along `N` slices.
+//! Elementwise kernels: a function of `N` numbers applied to `N` slices.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::threads::{GRAIN, Rows, for_each_part};
 /// Whether a kernel sets its target's elements or adds to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// Set every element; what stood there is unspecified.
+    /// Set every element; the previous contents are unspecified.
     Store,
     /// Add to every element.
     Add,
@@ -22,8 +22,8 @@ impl Write {
         *target = if self == Write::Store { part } else { *target + part };
     }
 
-    /// Sets or adds to every element of `target` what stands in `parts`, which is as long. For short slices: on this
-    /// thread.
+    /// Sets the elements of `target` to those of `parts`, which is as long, or adds them. For short slices: on the
+    /// current thread.
     #[inline]
     pub fn put_all<T: Real>(self, parts: &[T], target: &mut [T]) {
         match (self, parts) {
@@ -33,7 +33,7 @@ impl Write {
         }
     }
 
-    /// The same of elements that do not lie side by side.
+    /// [`put_all`](Write::put_all) for elements that are not contiguous.
     #[inline(always)]
     pub(crate) fn put_each<'a, T: Real>(
         self,
@@ -55,7 +55,7 @@ impl Write {
         }
     }
 
-    /// Before parts are added to a `target` that is to be set: makes it zero.
+    /// Zeroes a `target` that is to be set, before parts are added to it.
     #[inline(always)]
     pub fn clear<T: Real>(self, target: &mut [T]) {
         if self == Write::Store {
@@ -64,9 +64,9 @@ impl Write {
     }
 }
 
-/// A function of `N` numbers that is compiled once for every level of vector instructions.
+/// A function of `N` numbers that is compiled for every SIMD level.
 pub trait Elementwise<T, const N: usize>: Copy + Sync {
-    /// The function; implementations are `#[inline(always)]` and free of branches.
+    /// The function; implementations are `#[inline(always)]` and have no branches.
     fn apply<S: Simd>(self, x: [T; N]) -> T;
 }
 
@@ -102,7 +102,7 @@ impl<T: Real> Elementwise<T, 1> for Scale<T> {
     }
 }
 
-/// The same everywhere.
+/// A constant.
 #[derive(Clone, Copy, Debug)]
 pub struct Constant<T>(pub T);
 
@@ -122,14 +122,14 @@ pub fn map_in_place<T: Real, F: Elementwise<T, 1>>(f: F, values: &mut [T]) {
 /// `values[r][c] = f(values[r][c], row[c])` for every row `r` of a matrix.
 ///
 /// # Panics
-/// If the matrix has no whole number of rows.
+/// If the number of elements is not a multiple of the row's.
 #[track_caller]
 pub fn map_rows<T: Real, F: Elementwise<T, 2>>(f: F, row: &[T], values: &mut [T]) {
     let (len, columns) = (values.len(), row.len());
     if len == 0 {
         return;
     }
-    assert!(columns > 0 && len.is_multiple_of(columns), "map_rows: {len} elements are no rows of {columns}");
+    assert!(columns > 0 && len.is_multiple_of(columns), "map_rows: {len} elements do not make rows of {columns}");
     for_each_part(Rows::new(values, 1), len, GRAIN, columns, &|_, part| {
         dispatch(InPlaceRows { f, row, values: part.data });
     });
@@ -186,7 +186,7 @@ impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for Map<'_, T, F, N> 
     }
 }
 
-/// The loop of [`map`], for kernels that run it many times: on this thread, at the kernel's own level.
+/// The loop of [`map`], for kernels that run it many times: on the current thread, at the kernel's own level.
 ///
 /// # Panics
 /// If an input is shorter than `out`.
@@ -214,8 +214,8 @@ pub fn map_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(
 
 /// Element `i` of every slice.
 ///
-/// `inputs.map(..)` says the same, in ten functions for every closure: with a few hundred operations at three levels they
-/// would be most of what there is to compile.
+/// Equivalent to `inputs.map(..)`, which would instantiate ten functions per closure: with a few hundred operations at
+/// three levels, they would dominate compile time.
 #[inline(always)]
 pub(crate) fn each<T: Real, const N: usize>(inputs: [&[T]; N], i: usize) -> [T; N] {
     let mut elements = [T::ZERO; N];
@@ -227,7 +227,7 @@ pub(crate) fn each<T: Real, const N: usize>(inputs: [&[T]; N], i: usize) -> [T; 
     elements
 }
 
-/// The same part of every slice, as simply as [`each`].
+/// The same part of every slice, implemented as simply as [`each`].
 #[inline(always)]
 #[track_caller]
 pub(crate) fn cut<T: Real, const N: usize>(inputs: [&[T]; N], range: Range<usize>) -> [&[T]; N] {

@@ -1,7 +1,7 @@
-//! Inner loops: the arithmetic of the operations, written once and compiled for every vector unit.
+//! The kernels: the inner loops of the operations, written once and compiled for every SIMD level.
 //!
-//! What is public here is for operations of other crates. It is checked once a call, at its entry: a safe function never
-//! touches memory other than its arguments', whatever sizes it is given.
+//! The public ones are for operations of other crates. Arguments are checked once per call, on entry: a safe function
+//! only accesses the memory of its arguments, whatever sizes it is given.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;

@@ -1,4 +1,4 @@
-//! Sums and other reductions over whole slices, the same bits for any number of threads.
+//! Reductions over whole slices: sums, column sums, log-sum-exp; the same bits for any number of threads.
 
 use crate::Real;
 use crate::kernels::Write;
@@ -6,17 +6,17 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, cut, each};
 use crate::threads::{GRAIN, Rows, for_each_part, sum_blocks};
 
-/// Elements that are summed in one go; sums of such blocks are added in a tree.
+/// Elements per block of a sum; the sums of blocks are added in a tree.
 const BLOCK: usize = 4096;
 
-/// Partial sums kept side by side, so that a sum vectorises: fixed, hence so is the result.
+/// The number of parallel partial sums, so that a sum vectorises: a constant, so that the result is fixed.
 pub const LANES: usize = 16;
 
-/// Columns whose sums are kept in the nearest cache while the rows go by.
+/// Columns whose sums stay in the first-level cache while the rows are added.
 const STRIP: usize = 512;
 
 /// Rows that are added to a sum while it is in a register.
-const TOGETHER: usize = 8;
+const UNROLLED_ROWS: usize = 8;
 
 /// Σ x, in double precision.
 pub fn sum<T: Real>(x: &[T]) -> f64 {
@@ -31,7 +31,7 @@ pub fn sum<T: Real>(x: &[T]) -> f64 {
 pub fn sum_map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N]) -> f64 {
     let len = inputs.first().map_or(0, |input| input.len());
     for input in inputs {
-        assert!(input.len() == len, "sum_map: {len} elements beside {}", input.len());
+        assert!(input.len() == len, "sum_map: the inputs have {len} and {} elements", input.len());
     }
     sum_blocks(len.div_ceil(BLOCK), len > 4 * GRAIN, &|block| {
         let range = block * BLOCK..len.min((block + 1) * BLOCK);
@@ -39,11 +39,11 @@ pub fn sum_map<T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T
     })
 }
 
-/// `out[c] = a · Σᵣ x[r][c]`, or `+=`, for the rows of a matrix with as many columns as `out` has elements; the sums are
-/// taken in double precision, row after row.
+/// `out[c] = a · Σᵣ x[r][c]`, or `+=`, for the rows of a matrix with as many columns as `out` has elements; the sums
+/// are computed in double precision, row after row.
 ///
 /// # Panics
-/// If the matrix has no whole number of rows.
+/// If the number of elements is not a multiple of the columns.
 #[track_caller]
 pub fn sum_columns<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
     let columns = out.len();
@@ -51,19 +51,19 @@ pub fn sum_columns<T: Real>(a: T, x: &[T], out: &mut [T], write: Write) {
         return;
     }
     let rows = x.len() / columns;
-    assert!(rows * columns == x.len(), "sum_columns: {} elements are no rows of {columns}", x.len());
+    assert!(rows * columns == x.len(), "sum_columns: {} elements do not make rows of {columns}", x.len());
     let grain = (GRAIN / rows.max(1)).max(LANES);
     for_each_part(Rows::new(out, 1), columns, grain, LANES, &|range, out| {
         dispatch(SumColumns { a: a.to_f64(), x, columns, first: range.start, out: out.data, write });
     });
 }
 
-/// Whether no element is infinite or NaN.
+/// Whether all elements are finite.
 pub fn all_finite<T: Real>(x: &[T]) -> bool {
     x.chunks(GRAIN).all(|chunk| dispatch(AllFinite(chunk)))
 }
 
-/// x ↦ x.
+/// The identity.
 #[derive(Clone, Copy)]
 pub(crate) struct Same;
 
@@ -88,7 +88,7 @@ impl<T: Real, F: Elementwise<T, N>, const N: usize> Kernel for SumMap<'_, T, F, 
     }
 }
 
-/// The loop of [`sum_map`], for kernels that run it many times: on this thread, at the kernel's own level.
+/// The loop of [`sum_map`], for kernels that run it many times: on the current thread, at the kernel's own level.
 ///
 /// # Panics
 /// If an input is shorter than the first.
@@ -130,7 +130,7 @@ impl<T: Real> Kernel for SumColumns<'_, T> {
         for (strip, out) in out.chunks_mut(STRIP).enumerate() {
             let totals = &mut totals[..out.len()];
             totals.fill(0.0);
-            for rows in x.chunks(TOGETHER * columns) {
+            for rows in x.chunks(UNROLLED_ROWS * columns) {
                 add_rows(rows, columns, first + strip * STRIP, totals);
             }
             for (out, &mut total) in out.iter_mut().zip(totals) {
@@ -147,7 +147,7 @@ fn add_rows<T: Real>(rows: &[T], columns: usize, at: usize, totals: &mut [f64]) 
     let len = totals.len();
     let behind = len % LANES;
     if len > LANES && behind > 0 {
-        // Those behind the last whole lanes, together with columns before them, whose sums are then dropped.
+        // The remaining columns are processed with some before them, whose sums are then discarded.
         let mut sums = [0.0; LANES];
         sums.copy_from_slice(&totals[len - LANES..]);
         for row in rows.chunks_exact(columns) {
@@ -185,8 +185,8 @@ pub(crate) fn fold(mut lanes: [f64; LANES]) -> f64 {
     lanes[0]
 }
 
-/// ln Σ eˣ without overflow, as two summands, the largest x and the rest: to subtract them one by one from an x near the
-/// largest loses nothing. For kernels: on this thread, at the kernel's own level.
+/// ln Σ eˣ without overflow, as two summands, the largest x and the rest: subtracting them one by one from an x near
+/// the largest is exact. For kernels: on the current thread, at the kernel's own level.
 #[inline(always)]
 pub fn log_sum_exp<S: Simd, T: Real>(x: &[T]) -> [T; 2] {
     let nothing = T::from_f64(f64::NEG_INFINITY);
@@ -209,7 +209,7 @@ pub fn log_sum_exp<S: Simd, T: Real>(x: &[T]) -> [T; 2] {
     [max, sums.into_iter().sum::<T>().ln::<S>()]
 }
 
-/// At most as many elements as there are lanes, and `filler` behind them: a short row is one vector too.
+/// The elements, at most as many as there are lanes, followed by `filler`: a short row is a single vector too.
 #[inline(always)]
 pub fn padded<T: Real>(x: &[T], filler: T) -> [T; LANES] {
     match x.first_chunk() {
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bad_element_is_found_anywhere() {
+    fn one_non_finite_element_is_found_anywhere() {
         for len in [1, 15, 16, 17, 1000] {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 for at in [0, len / 2, len - 1] {
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_any_length_are_right() {
+    fn sums_of_any_length_are_correct() {
         for len in [0, 1, 16, 4095, 4096, 4097, 20_000, 200_000] {
             let x: Vec<f32> = (0..len).map(|i| (i % 7) as f32).collect();
             let exact: usize = (0..len).map(|i| i % 7).sum();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_of_any_number_of_columns_are_right() {
+    fn sums_of_any_number_of_columns_are_correct() {
         for columns in [1, 2, 15, 16, 17, 31, 32, 33, 50, 511, 512, 513, 530] {
             for rows in [1, 2, 7, 8, 9, 20] {
                 let x: Vec<f32> = (0..rows * columns).map(|i| (i % 7) as f32).collect();

@@ -1,7 +1,7 @@
-//! Long functions along slices, for both number types.
+//! Costly elementwise functions along slices, compiled in this crate for both scalar types.
 //!
-//! What is generic over the number type is compiled anew in every crate that uses it. These loops are hundreds of
-//! instructions for each level of vector instructions; here they are compiled once.
+//! Generic code is compiled again in every crate that uses it. These loops have hundreds of instructions per SIMD
+//! level; here they are compiled once.
 
 use crate::Real;
 use crate::kernels::Write;
@@ -13,9 +13,9 @@ use crate::kernels::math::Math;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Function {
-    /// The sine of an angle in radians, of any size.
+    /// The sine of an angle in radians, of any magnitude.
     Sin,
-    /// The cosine of an angle in radians, of any size.
+    /// The cosine of an angle in radians, of any magnitude.
     Cos,
     /// The error function.
     Erf,
@@ -25,7 +25,7 @@ pub enum Function {
     ErfSlope,
     /// x Φ(x) with the standard normal distribution function Φ.
     Gelu,
-    /// Its derivative Φ(x) + x φ(x).
+    /// The derivative Φ(x) + x φ(x) of `Gelu`.
     GeluSlope,
     /// ln |Γ(x)|.
     LnGamma,
@@ -49,25 +49,25 @@ pub enum Function {
 pub enum Pairing {
     /// aᵇ.
     Power,
-    /// Its derivative b aᵇ⁻¹ with respect to a.
+    /// The derivative b aᵇ⁻¹ of aᵇ with respect to a.
     PowerToBase,
-    /// Its derivative aᵇ ln a with respect to b; 0 where a is 0 and the power finite.
+    /// The derivative aᵇ ln a of aᵇ with respect to b; 0 where a is 0 and the power finite.
     PowerToExponent,
     /// The angle of the point (b, a).
     Angle,
-    /// Its derivative with respect to a.
+    /// The derivative of the angle with respect to a.
     AngleToHeight,
-    /// Its derivative with respect to b.
+    /// The derivative of the angle with respect to b.
     AngleToWidth,
     /// ln(eᵃ + eᵇ).
     LnAddExp,
-    /// Its derivative eᵃ/(eᵃ + eᵇ) with respect to a.
+    /// The derivative eᵃ/(eᵃ + eᵇ) of ln(eᵃ + eᵇ) with respect to a.
     LnAddExpToFirst,
-    /// Its derivative with respect to b.
+    /// The derivative of ln(eᵃ + eᵇ) with respect to b.
     LnAddExpToSecond,
 }
 
-/// A number type that has these loops.
+/// A scalar type with these loops.
 pub trait Special: Sized {
     #[doc(hidden)]
     fn along(function: Function, x: &[Self], out: &mut [Self]);
@@ -88,7 +88,7 @@ pub(crate) fn apply<T: Real>(function: Function, x: &[T], out: &mut [T]) {
     T::along(function, x, out);
 }
 
-/// `out[i] = function(a[i], b[i])` of the operands.
+/// `out[i] = function(a[i], b[i])`.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -160,8 +160,8 @@ macro_rules! special {
 special!(f32);
 special!(f64);
 
-/// Calls `visit` with the elements that are too large for the kernels of sine and cosine, and with their places: they go
-/// through the standard library, one by one.
+/// Calls `visit` with the positions and values of elements that are too large for the kernels of sine and cosine: they
+/// are computed by the standard library, one by one.
 fn each_large<T: Real>(x: &[T], mut visit: impl FnMut(usize, f64)) {
     for (i, x) in x.iter().enumerate() {
         if Real::to_f64(*x).abs() > crate::kernels::math::REDUCIBLE {
@@ -217,7 +217,7 @@ table! {
     LnAddExp(2): |a, b| {
         let difference = (a - b).abs();
         let greater = if a > b { a } else { b };
-        // Equal infinities have no difference.
+        // The difference of equal infinities would be NaN.
         let added = if a == b { T::from_f64(std::f64::consts::LN_2) } else { (-difference).softplus::<S>() };
         greater + added
     };
@@ -227,7 +227,7 @@ table! {
 /// 1/√2π.
 const ROOT_2_PI_INVERSE: f64 = 0.398_942_280_401_432_7;
 
-/// x/(x² + y²), without the square's overflow; 0 at the origin and at infinity.
+/// x/(x² + y²), without overflow of the squares; 0 at the origin and at infinity.
 #[inline(always)]
 fn width_over_square<T: Real>(y: T, x: T) -> T {
     let greater = if y.abs() > x.abs() { y.abs() } else { x.abs() };

@@ -1,43 +1,43 @@
-//! Triangular systems of equations, solved block by block: most of the work is matrix products.
+//! Blocked solver for triangular systems of equations; most of the work is matrix products.
 
 use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::gemm::{Matrix, gemm};
 
-/// Rows that are solved one by one before a product carries them on to the others.
+/// Rows that are solved one by one before a product updates the others.
 pub(crate) const BLOCK: usize = 48;
 
-/// A triangle of a square matrix in row-major memory, or its transpose. The other triangle is not read.
+/// A triangle of a square row-major matrix, or its transpose. The other triangle is not read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Triangular<'a, T> {
     /// The memory; row i begins at element i · `stride`.
     pub(crate) data: &'a [T],
-    /// From one row to the next.
+    /// The row stride.
     pub(crate) stride: usize,
-    /// The number of rows, and of columns.
+    /// The number of rows and columns.
     pub(crate) n: usize,
-    /// Whether it is the triangle above the diagonal.
+    /// Whether it is the upper triangle.
     pub(crate) upper: bool,
-    /// Whether the transpose of that triangle is meant.
+    /// Whether to use the transpose of that triangle.
     pub(crate) transposed: bool,
-    /// Whether the diagonal is 1, whatever the memory says.
+    /// Whether to treat the diagonal as ones, without reading it.
     pub(crate) unit_diagonal: bool,
 }
 
 impl<T: Real> Triangular<'_, T> {
-    /// How many numbers of working memory [`solve`](Triangular::solve) needs for `n` rows.
+    /// The length of the working memory that [`solve`](Triangular::solve) needs for `n` rows.
     pub(crate) fn scratch(n: usize) -> usize {
         BLOCK * n
     }
 
-    /// Replaces b by the x that solves this · x = b. Both are row-major and have `columns` columns.
+    /// Replaces b by the x that solves A · x = b, with this triangle A. Both are row-major and have `columns` columns.
     ///
     /// # Panics
-    /// If a size does not fit.
+    /// If a size does not match.
     pub(crate) fn solve(self, columns: usize, x: &mut [T], scratch: &mut [T]) {
         let n = self.n;
-        assert!(x.len() == n * columns, "solve: {} elements are no {n}×{columns} matrix", x.len());
+        assert!(x.len() == n * columns, "solve: {} elements do not make an {n}×{columns} matrix", x.len());
         if x.is_empty() {
             return;
         }
@@ -46,7 +46,7 @@ impl<T: Real> Triangular<'_, T> {
             let forwards = self.is_lower();
             let start = BLOCK * if forwards { block } else { blocks - 1 - block };
             let end = n.min(start + BLOCK);
-            // The unknowns that are known by now, and those of the block.
+            // The unknowns that are already solved, and those of the block.
             let (known, done, rows) = if forwards {
                 let (done, rest) = x.split_at_mut(start * columns);
                 (0..start, done, &mut rest[..(end - start) * columns])
@@ -66,7 +66,7 @@ impl<T: Real> Triangular<'_, T> {
         }
     }
 
-    /// Whether the triangle that is solved is below the diagonal.
+    /// Whether the system to solve is lower triangular.
     #[inline(always)]
     fn is_lower(self) -> bool {
         self.upper == self.transposed
@@ -78,7 +78,7 @@ impl<T: Real> Triangular<'_, T> {
     }
 }
 
-/// The system of the rows from `start` on alone.
+/// The system of the rows from `start` on.
 struct Rows<'a, T> {
     a: Triangular<'a, T>,
     start: usize,
@@ -114,7 +114,7 @@ impl<T: Real> Kernel for Rows<'_, T> {
 mod tests {
     use super::*;
 
-    /// A well-conditioned triangle, with nonsense in the other one.
+    /// A well-conditioned triangle, with arbitrary numbers in the other one.
     fn numbers(len: usize) -> Vec<f64> {
         (0..len).map(|i| (i as f64 * 0.7).sin()).collect()
     }

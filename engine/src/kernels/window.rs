@@ -1,11 +1,11 @@
-//! Windows that slide over up to three spatial axes: what convolutions and pools have in common.
+//! Sliding windows over up to three spatial axes, shared by convolutions and pools.
 
 use std::ops::Range;
 
 use crate::shape::elements;
 
-/// A window along one spatial axis: `kernel` taps that are `dilation` apart, at `output` places that are `stride` apart,
-/// over `input` elements between `padding` imagined ones on either side.
+/// A window along one spatial axis: `kernel` taps that are `dilation` apart, at `output` places that are `stride`
+/// apart, over `input` elements with `padding` virtual elements on either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
     /// Elements along the axis.
@@ -14,16 +14,16 @@ pub struct Axis {
     pub output: usize,
     /// Taps of the window.
     pub kernel: usize,
-    /// From one place to the next.
+    /// The distance between places.
     pub stride: usize,
-    /// Imagined elements before the first one.
+    /// Padding before the first element.
     pub padding: usize,
-    /// From one tap to the next.
+    /// The distance between taps.
     pub dilation: usize,
 }
 
 impl Axis {
-    /// An axis that is not there: one element under a window of one tap.
+    /// A placeholder for a missing axis: one element under a window of one tap.
     pub const NONE: Axis = Axis { input: 1, output: 1, kernel: 1, stride: 1, padding: 0, dilation: 1 };
 
     /// Whether every element is its own window.
@@ -31,8 +31,8 @@ impl Axis {
         self.kernel == 1 && self.stride == 1 && self.padding == 0 && self.output == self.input
     }
 
-    /// Whether there is a window, the last one ends within the padded axis, and neither the places nor the taps stand still:
-    /// then no sum or product of these numbers along the axis overflows.
+    /// Whether there is a window, the last one ends within the padded axis, and stride and dilation are not 0: then no
+    /// sum or product of these numbers along the axis overflows.
     pub(crate) fn is_consistent(self) -> bool {
         let Axis { input, output, kernel, stride, padding, dilation } = self;
         let steps = output.saturating_sub(1).checked_mul(stride);
@@ -68,7 +68,7 @@ impl Axis {
     }
 }
 
-/// The number of elements, places and taps of all three axes together.
+/// The total number of elements, places and taps of all three axes.
 ///
 /// # Panics
 /// If one overflows `usize`.
@@ -83,18 +83,19 @@ pub fn sizes(axes: [Axis; 3]) -> [usize; 3] {
 
 /// Neighbouring places of one tap, along the last axis.
 pub(crate) struct Run {
-    /// The first place's element of the patches: a row for each channel and tap, a column for each place.
+    /// The index of the first place in the matrix of patches, which has a row per channel and tap and a column per
+    /// place.
     pub(crate) start: usize,
     /// The number of places.
     pub(crate) len: usize,
-    /// Those of them at which the tap lies on elements.
+    /// The range of places at which the tap lies on elements.
     pub(crate) inside: Range<usize>,
-    /// The first of these elements; the others follow in steps of the last axis's stride.
+    /// The first of these elements; the others follow with the last axis's stride.
     pub(crate) element: usize,
 }
 
 /// Calls `visit` with all runs of the patches of `channels` channels at `places`, a range of all places of the three
-/// axes: the one walk of packing patches and of adding them back.
+/// axes; used both to pack patches and to scatter them back.
 #[inline(always)]
 pub(crate) fn for_each_run(axes: [Axis; 3], channels: usize, places: Range<usize>, mut visit: impl FnMut(Run)) {
     let [z, y, x] = axes;
@@ -132,9 +133,9 @@ pub(crate) fn for_each_run(axes: [Axis; 3], channels: usize, places: Range<usize
     }
 }
 
-/// Calls `visit(place, element, len)` for every tap with its lines of `len` places that lie on elements: of the places of
-/// one channel from `place` on, and of its elements from `element` on in steps of the last axis's stride. For each
-/// place, its taps come in their order.
+/// Calls `visit(place, element, len)` for every tap with its lines of `len` places that lie on elements: the places of
+/// one channel from `place` on, and its elements from `element` on with the last axis's stride. The taps of each place
+/// are visited in order.
 #[inline(always)]
 pub(crate) fn for_each_line(axes: [Axis; 3], mut visit: impl FnMut(usize, usize, usize)) {
     let [z, y, x] = axes;
@@ -165,7 +166,7 @@ pub(crate) fn gather<T: Copy>(axes: [Axis; 3], x: &[T], out: &mut [T], take: imp
     for_each_line(axes, |place, element, len| {
         let out = &mut out[place..place + len];
         let line = &x[element..=element + (len - 1) * stride];
-        // A stride that the compiler knows lets it vectorise.
+        // A stride known at compile time lets it vectorise.
         match stride {
             1 => out.iter_mut().zip(line).for_each(|(out, &x)| take(out, x)),
             2 => out.iter_mut().zip(line.chunks(2)).for_each(|(out, x)| take(out, x[0])),

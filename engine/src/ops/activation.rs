@@ -1,4 +1,4 @@
-//! What may follow an affine map in the same operation.
+//! Activations that an affine map applies in the same operation.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -6,12 +6,12 @@ use crate::kernels::map::{Elementwise, map, map_in_place, map_rows, scale};
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Real, Var};
 
-/// What follows an affine map in the same operation. All have derivatives in terms of their value, so that the
-/// argument need not be kept.
+/// An activation fused into an affine map. The derivative of each is a function of its value, so the argument is not
+/// stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Activation {
-    /// Nothing.
+    /// The identity.
     #[default]
     Identity,
     /// max(x, 0).
@@ -26,36 +26,36 @@ impl Activation {
     /// `values = activation(values + bias)`, the bias added to every row.
     pub(crate) fn apply<T: Real>(self, bias: Option<&[T]>, values: &mut [T]) {
         match self {
-            Activation::Identity => follow(Identity, bias, values),
-            Activation::Relu => follow(Relu, bias, values),
-            Activation::Tanh => follow(Tanh, bias, values),
-            Activation::Sigmoid => follow(Sigmoid, bias, values),
+            Activation::Identity => apply_in_place(Identity, bias, values),
+            Activation::Relu => apply_in_place(Relu, bias, values),
+            Activation::Tanh => apply_in_place(Tanh, bias, values),
+            Activation::Sigmoid => apply_in_place(Sigmoid, bias, values),
         }
     }
 
-    /// `out = activation(turnedᵀ + bias)`, where rows of `out` have so many `columns`, each of which is a row of `turned`.
-    pub(crate) fn apply_turned<T: Real>(self, bias: Option<&[T]>, turned: &[T], columns: usize, out: &mut [T]) {
+    /// `out = activation(transposedᵀ + bias)`, where each of the `columns` columns of `out` is a row of `transposed`.
+    pub(crate) fn apply_transposed<T: Real>(self, bias: Option<&[T]>, transposed: &[T], columns: usize, out: &mut [T]) {
         match self {
-            Activation::Identity => turn(Identity, bias, turned, columns, out),
-            Activation::Relu => turn(Relu, bias, turned, columns, out),
-            Activation::Tanh => turn(Tanh, bias, turned, columns, out),
-            Activation::Sigmoid => turn(Sigmoid, bias, turned, columns, out),
+            Activation::Identity => transpose(Identity, bias, transposed, columns, out),
+            Activation::Relu => transpose(Relu, bias, transposed, columns, out),
+            Activation::Tanh => transpose(Tanh, bias, transposed, columns, out),
+            Activation::Sigmoid => transpose(Sigmoid, bias, transposed, columns, out),
         }
     }
 
-    /// The adjoint `inner` of the argument, where the value is `y` and its adjoint is `g`.
-    pub(crate) fn pull_back<T: Real>(self, y: &[T], g: &[T], inner: &mut [T]) {
+    /// Computes the adjoint `inner` of the argument from the value `y` and its adjoint `g`.
+    pub(crate) fn adjoint_from_value<T: Real>(self, y: &[T], g: &[T], inner: &mut [T]) {
         match self {
             Activation::Identity => scale(T::ONE, g, inner, Write::Store),
-            Activation::Relu => map(PullBack(Relu), [y, g], inner, Write::Store),
-            Activation::Tanh => map(PullBack(Tanh), [y, g], inner, Write::Store),
-            Activation::Sigmoid => map(PullBack(Sigmoid), [y, g], inner, Write::Store),
+            Activation::Relu => map(AdjointFromValue(Relu), [y, g], inner, Write::Store),
+            Activation::Tanh => map(AdjointFromValue(Tanh), [y, g], inner, Write::Store),
+            Activation::Sigmoid => map(AdjointFromValue(Sigmoid), [y, g], inner, Write::Store),
         }
     }
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The activation of every element, as an operation of its own.
+    /// Applies the activation to every element, as a separate operation.
     #[track_caller]
     pub fn activate(self, activation: Activation) -> Var<'t, T> {
         match activation {
@@ -67,12 +67,12 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-// A type for each: a choice inside the loops would keep them from being vectorised.
+// A type per activation: a branch inside the loops would prevent vectorisation.
 trait Rule<T: Real>: Copy + Sync {
     fn value<S: Simd>(self, x: T) -> T;
 
-    /// g · dy/dx where the value is `y`.
-    fn pull_back(self, y: T, g: T) -> T;
+    /// g · dy/dx, given the value `y`.
+    fn adjoint_from_value(self, y: T, g: T) -> T;
 }
 
 macro_rules! table {
@@ -87,7 +87,7 @@ macro_rules! table {
             }
 
             #[inline(always)]
-            fn pull_back(self, $y: T, $g: T) -> T {
+            fn adjoint_from_value(self, $y: T, $g: T) -> T {
                 $adjoint
             }
         }
@@ -101,7 +101,7 @@ table! {
     Sigmoid: |x| x.sigmoid::<S>(), |y, g| g * y * (T::ONE - y);
 }
 
-fn follow<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, values: &mut [T]) {
+fn apply_in_place<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, values: &mut [T]) {
     match bias {
         Some(bias) => map_rows(Biased(rule), bias, values),
         None => map_in_place(Value(rule), values),
@@ -129,58 +129,58 @@ impl<T: Real, R: Rule<T>> Elementwise<T, 2> for Biased<R> {
 }
 
 #[derive(Clone, Copy)]
-struct PullBack<R>(R);
+struct AdjointFromValue<R>(R);
 
-impl<T: Real, R: Rule<T>> Elementwise<T, 2> for PullBack<R> {
+impl<T: Real, R: Rule<T>> Elementwise<T, 2> for AdjointFromValue<R> {
     #[inline(always)]
     fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        self.0.pull_back(y, g)
+        self.0.adjoint_from_value(y, g)
     }
 }
 
-fn turn<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, turned: &[T], columns: usize, out: &mut [T]) {
+fn transpose<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, transposed: &[T], columns: usize, out: &mut [T]) {
     let (len, rows) = (out.len(), out.len() / columns);
     for_each_part(Rows::new(out, 1), len, GRAIN, TILE * columns, &|range, out| {
-        dispatch(Turn { rule, bias, turned, rows, first: range.start / columns, columns, out: out.data });
+        dispatch(TransposeTiles { rule, bias, transposed, rows, first: range.start / columns, columns, out: out.data });
     });
 }
 
-/// Rows and columns that are turned round together: a few registers full, a cache line of single precision long.
+/// Rows and columns of a tile that is transposed at once: a few registers, one cache line of single precision long.
 const TILE: usize = 16;
 
-struct Turn<'a, T, R> {
+struct TransposeTiles<'a, T, R> {
     rule: R,
     bias: Option<&'a [T]>,
-    turned: &'a [T],
-    /// Elements of a row of `turned`.
+    transposed: &'a [T],
+    /// Elements of a row of `transposed`.
     rows: usize,
-    /// The row of the whole that `out` begins with.
+    /// The index of the first row in `out`.
     first: usize,
     columns: usize,
     out: &'a mut [T],
 }
 
-impl<T: Real, R: Rule<T>> Kernel for Turn<'_, T, R> {
+impl<T: Real, R: Rule<T>> Kernel for TransposeTiles<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Turn { rule, bias, turned, rows, first, columns, out } = self;
+        let TransposeTiles { rule, bias, transposed, rows, first, columns, out } = self;
         let (mut tile, mut other) = ([[T::ZERO; TILE]; TILE], [[T::ZERO; TILE]; TILE]);
-        // Along the rows of `turned`, which lie side by side.
+        // RowOperand the rows of `transposed`, which are adjacent.
         for column in (0..columns).step_by(TILE) {
             let width = TILE.min(columns - column);
             for (i, out) in out.chunks_mut(TILE * columns).enumerate() {
                 let (from, height) = (first + i * TILE, out.len() / columns);
                 for (j, line) in tile.iter_mut().enumerate().take(width) {
                     let bias = bias.map_or(T::ZERO, |bias| bias[column + j]);
-                    let source = &turned[(column + j) * rows + from..][..height];
+                    let source = &transposed[(column + j) * rows + from..][..height];
                     match source.first_chunk::<TILE>() {
                         Some(whole) => add::<S, T, R>(rule, bias, whole, line),
                         None => add::<S, T, R>(rule, bias, source, line),
                     }
                 }
-                // As many times as 2 is a factor of 16: every time, half of what is across comes to stand along.
+                // log₂ 16 exchanges transpose the tile: each moves half of the elements between rows and columns.
                 shuffle(&tile, &mut other);
                 shuffle(&other, &mut tile);
                 shuffle(&tile, &mut other);
@@ -202,8 +202,8 @@ fn add<S: Simd, T: Real, R: Rule<T>>(rule: R, bias: T, source: &[T], line: &mut 
     line.iter_mut().zip(source).for_each(|(y, &x)| *y = rule.value::<S>(x + bias));
 }
 
-/// Elements of a line in the first half and of the one half a tile below, by turns: two lines. Bit by bit, the number of an
-/// element in the tile is rotated by one, so that four of these exchange lines and columns.
+/// Interleaves a line of the first half with the one half a tile below: two lines. The binary index of an element in
+/// the tile is rotated by one bit, so four of these exchanges transpose it.
 #[inline(always)]
 fn shuffle<T: Real>(from: &[[T; TILE]; TILE], to: &mut [[T; TILE]; TILE]) {
     for i in 0..TILE / 2 {

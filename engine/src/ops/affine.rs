@@ -1,7 +1,7 @@
-//! Affine maps x · Wᵀ + b, with an activation in the same operation if one is wanted.
+//! Affine maps x · Wᵀ + b with an optional activation in the same operation.
 
 use crate::kernels::Write;
-use crate::kernels::gemm::{Matrix, gemm, gemm_plus_row, is_own};
+use crate::kernels::gemm::{Matrix, gemm, gemm_plus_row, has_own_kernel};
 use crate::kernels::reduce::sum_columns;
 use crate::{Activation, Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -49,18 +49,18 @@ struct Affine {
 }
 
 impl Affine {
-    /// `out` is activation(x · wᵀ + bias), with working memory where the product is made the other way round.
+    /// `out` is activation(x · wᵀ + bias), with working memory if the transposed product is computed.
     fn product<T: Real>(
         &self,
         [x, w]: [Matrix<'_, T>; 2],
         outputs: usize,
         bias: Option<&[T]>,
-        turned: Option<&mut [T]>,
+        transposed: Option<&mut [T]>,
         out: &mut [T],
     ) {
-        if let Some(turned) = turned {
-            gemm(w, x.t(), turned, Write::Store);
-            return self.activation.apply_turned(bias, turned, outputs, out);
+        if let Some(transposed) = transposed {
+            gemm(w, x.t(), transposed, Write::Store);
+            return self.activation.apply_transposed(bias, transposed, outputs, out);
         }
         match bias {
             Some(bias) if self.activation == Activation::Identity => gemm_plus_row(x, w.t(), bias, out),
@@ -72,9 +72,9 @@ impl Affine {
     }
 }
 
-/// Working memory for a product that is made the other way round, if this one is.
-fn turned<'a, T: Real>(sizes: [usize; 3], io: &mut Evaluation<'a, T>) -> Option<&'a mut [T]> {
-    (!is_own::<T>() && is_turned(sizes)).then(|| io.scratch(sizes[0] * sizes[2]))
+/// Working memory for the transposed product, if it is used.
+fn transposed<'a, T: Real>(sizes: [usize; 3], io: &mut Evaluation<'a, T>) -> Option<&'a mut [T]> {
+    (!has_own_kernel::<T>() && is_transposed(sizes)).then(|| io.scratch(sizes[0] * sizes[2]))
 }
 
 impl<T: Real> Operation<T> for Affine {
@@ -86,10 +86,10 @@ impl<T: Real> Operation<T> for Affine {
         let (x, w) = (io.input(0), io.input(1));
         let bias = (io.inputs() == 3).then(|| io.input(2).data);
         let sizes = sizes(x.shape, w.shape);
-        let turned = turned(sizes, io);
+        let transposed = transposed(sizes, io);
         let [rows, inputs, outputs] = sizes;
         let (x, w) = (Matrix::new(x.data, rows, inputs), Matrix::new(w.data, outputs, inputs));
-        self.product([x, w], outputs, bias, turned, io.output(0));
+        self.product([x, w], outputs, bias, transposed, io.output(0));
     }
 
     fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
@@ -100,11 +100,11 @@ impl<T: Real> Operation<T> for Affine {
             return false;
         }
         let bias = (io.inputs() == 3).then_some(bias);
-        let turned = turned([draws * rows, inputs, outputs], io);
-        // Behind a relu, draws of one row have many zeros in common.
+        let transposed = transposed([draws * rows, inputs, outputs], io);
+        // After a relu, draws of one row have many zeros in common.
         let x = Matrix::new(x, draws * rows, inputs).with_zeros();
         let w = Matrix::new(w, outputs, inputs);
-        self.product([x, w], outputs, bias, turned, io.output_draws(0));
+        self.product([x, w], outputs, bias, transposed, io.output_draws(0));
         true
     }
 
@@ -114,7 +114,7 @@ impl<T: Real> Operation<T> for Affine {
         let mut g = io.upstream(0).expect("the only output");
         if self.activation != Activation::Identity {
             let inner = io.scratch(g.len());
-            self.activation.pull_back(y, g, inner);
+            self.activation.adjoint_from_value(y, g, inner);
             g = inner;
         }
         let matrix = Matrix::new(g, rows, outputs);
@@ -126,17 +126,17 @@ impl<T: Real> Operation<T> for Affine {
     }
 }
 
-/// Rows up to which the product's library leaves the right-hand operand where it is.
+/// The GEMM uses the right-hand operand in place up to this number of rows.
 const FEW_ROWS: usize = 128;
 
-/// Whether the product is faster as w · xᵀ, and then turned round.
+/// Whether it is faster to compute w · xᵀ and transpose the result.
 ///
-/// The library copies the operand that lies across its vectors: of x · wᵀ the weight, of w · xᵀ the input.
-fn is_turned([rows, inputs, outputs]: [usize; 3]) -> bool {
+/// The GEMM copies one operand into its layout: the weight for x · wᵀ, the input for w · xᵀ.
+fn is_transposed([rows, inputs, outputs]: [usize; 3]) -> bool {
     (8..=FEW_ROWS).contains(&rows) && rows * (inputs + outputs) < inputs * outputs
 }
 
-/// Rows, inputs, outputs.
+/// \[rows, inputs, outputs\].
 fn sizes(x: &[usize], w: &[usize]) -> [usize; 3] {
     [x[..x.len() - 1].iter().product(), w[1], w[0]]
 }

@@ -1,10 +1,10 @@
-//! Arrays seen from one of their axes, and moves of whole runs along it.
+//! An array viewed along one axis, as blocks of contiguous runs, and copies of whole runs.
 
 use crate::Real;
 use crate::kernels::Write;
 use crate::ops::parts::for_each_part;
 
-/// An array seen from one axis: blocks, in each of which `length` runs of `inner` elements lie one behind the other.
+/// An array viewed along one axis: blocks of `length` consecutive runs of `inner` elements.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AxisView {
     pub(crate) length: usize,
@@ -16,13 +16,13 @@ impl AxisView {
         AxisView { length: shape[axis], inner: shape[axis + 1..].iter().product() }
     }
 
-    /// The elements of a block.
+    /// The number of elements of a block.
     pub(crate) fn block(self) -> usize {
         self.length * self.inner
     }
 
-    /// Run `i` of `count` in every block of `out` is run `source(i)` of the same block of `x`, which this describes; or
-    /// is added.
+    /// Sets run `i` of `count` in every block of `out` to run `source(i)` of the same block of `x` (which this
+    /// describes), or adds it.
     pub(crate) fn pick<T: Real>(
         self,
         x: &[T],
@@ -44,9 +44,10 @@ impl AxisView {
         });
     }
 
-    /// The way back: adds run `i` of `count` in every block of `g` to run `place(i)` of the same block of `target`,
-    /// which this describes; `None` goes nowhere. Runs that no `i` leads to become zero where the target is stored.
-    pub(crate) fn give_back<T: Real>(
+    /// The adjoint of `pick`: adds run `i` of `count` in every block of `g` to run `place(i)` of the same block of
+    /// `target` (which this describes); `None` skips it. Runs that receive nothing are set to zero when the target is
+    /// stored.
+    pub(crate) fn scatter_runs<T: Real>(
         self,
         g: &[T],
         count: usize,

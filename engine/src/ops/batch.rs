@@ -1,11 +1,11 @@
-//! Batches of matrices: the last two axes are a matrix, the ones before say which.
+//! Batches of matrices: the last two axes are a matrix, the leading ones index the batch.
 
 use std::ops::Range;
 
 use crate::ops::broadcast::broadcast;
 
-/// Calls `visit` with the number of every pair of two batches that are broadcast to `batch`, and of the matrices it is
-/// made of; the flags say whether this is the first pair of each.
+/// Calls `visit` with the index of every pair of two batches that are broadcast to `batch`, and those of its two
+/// matrices; the flags tell whether this is the first pair of each.
 pub(crate) fn for_each_pair(
     batch: &[usize],
     operands: [&[usize]; 2],
@@ -33,7 +33,7 @@ pub(crate) fn square(name: &str, shape: &[usize]) -> usize {
     }
 }
 
-/// Where in memory each square matrix of an array of this shape stands.
+/// The range of elements of each square matrix in an array of this shape.
 pub(crate) fn squares(shape: &[usize]) -> impl Iterator<Item = Range<usize>> {
     let [batch @ .., n, _] = shape else {
         unreachable!("checked when it was recorded");

@@ -1,4 +1,4 @@
-//! Elementwise operations of two variables, with broadcasting.
+//! Elementwise operations on two variables, with broadcasting: arithmetic, maximum and minimum.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -13,7 +13,7 @@ macro_rules! rule {
         #[derive(Clone, Copy)]
         struct $rule;
 
-        // A variable that a rule does not use is bound all the same: the tables stay readable.
+        // Rules bind variables that they do not use, which keeps the tables readable.
         #[allow(unused_variables)]
         impl<T: Real> Binary<T> for $rule {
             const NAME: &'static str = stringify!($name);
@@ -67,7 +67,7 @@ macro_rules! methods {
                 $(#[$doc])*
                 ///
                 /// # Panics
-                /// If the shapes do not fit.
+                /// If the shapes cannot be broadcast.
                 #[track_caller]
                 pub fn $name(self, other: Var<'t, T>) -> Var<'t, T> {
                     combine($rule, self, other)
@@ -78,22 +78,20 @@ macro_rules! methods {
 }
 
 methods! {
-    /// The greater of the two, elementwise, with broadcasting; NaN if one is. Where they are equal, each gets half of the
-    /// gradient.
+    /// The elementwise maximum, with broadcasting; NaN if either is NaN. Equal operands each get half of the gradient.
     maximum, Maximum: |a, b| greater(a, b), shares(a, b);
-    /// The lesser of the two, elementwise, with broadcasting; NaN if one is. Where they are equal, each gets half of the
-    /// gradient.
+    /// The elementwise minimum, with broadcasting; NaN if either is NaN. Equal operands each get half of the gradient.
     minimum, Minimum: |a, b| -greater(-a, -b), shares(b, a);
 }
 
 #[inline(always)]
 fn greater<T: Real>(a: T, b: T) -> T {
-    // The comparison is false if b is NaN, which is the result then; so is a.
+    // The comparison is false if b is NaN, which is then the result; a NaN in a is returned too.
     let greater = if a > b { a } else { b };
     if a.is_nan() { a } else { greater }
 }
 
-/// The parts of the gradient that go to a and to b, of which the greater one gets all.
+/// The shares of the gradient of a and b: the greater one gets all.
 #[inline(always)]
 fn shares<T: Real>(a: T, b: T) -> [T; 2] {
     let half = T::from_f64(0.5);
@@ -104,19 +102,19 @@ fn shares<T: Real>(a: T, b: T) -> [T; 2] {
 
 #[track_caller]
 fn combine<'t, T: Real, F: Binary<T> + 't>(f: F, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
-    let shape = fitting_shape(F::NAME, a, b);
+    let shape = result_shape(F::NAME, a, b);
     a.tape().record(Combine(f), &[a, b], [shape])[0]
 }
 
 /// The shape that two operands of `name` are broadcast to.
 ///
 /// # Panics
-/// If they do not fit.
+/// If they cannot be broadcast.
 #[track_caller]
-pub(crate) fn fitting_shape<T: Real>(name: &str, a: Var<'_, T>, b: Var<'_, T>) -> Shape {
+pub(crate) fn result_shape<T: Real>(name: &str, a: Var<'_, T>, b: Var<'_, T>) -> Shape {
     let Some(shape) = broadcast_shape(a.shape(), b.shape()) else {
         panic!(
-            "{name}: the shapes {:?} and {:?} do not fit; from the last axis on, lengths must be equal or one of them 1",
+            "{name}: the shapes {:?} and {:?} cannot be broadcast; counted from the last axis, lengths must be equal or one of them 1",
             a.shape(),
             b.shape()
         );

@@ -1,10 +1,10 @@
-//! How operands of different shapes are laid over one another: numpy's rules.
+//! Broadcasting of operands by NumPy's rules.
 
 use crate::Shape;
 use crate::ops::layout::{Axis, Layout};
 
-/// The shape of an elementwise operation of two operands, or `None` if they do not fit: axes are matched from the
-/// last, and an axis of length 1 or a missing one is repeated.
+/// The broadcast shape of two operands, or `None` if they do not match: axes are aligned from the last, and an axis of
+/// length 1 or a missing one is repeated.
 pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Shape> {
     if a == b {
         return Some(a.into());
@@ -25,8 +25,8 @@ fn length(shape: &[usize], axis: usize, rank: usize) -> usize {
     if axis < missing { 1 } else { shape[axis - missing] }
 }
 
-/// The walk over a result of this shape and `operands` that are broadcast to it, which they fit. Along a row an
-/// operand has stride 1 or is repeated.
+/// The walk over a result of this shape and `operands` that broadcast to it. RowOperand a row, an operand has stride 1 or is
+/// repeated.
 pub(crate) fn broadcast<const N: usize>(result: &[usize], operands: [&[usize]; N]) -> Layout<N> {
     let rank = result.len();
     let mut steps = [1; N];
@@ -84,7 +84,7 @@ mod tests {
         }
     }
 
-    /// The definition: the element of `operand` under element `i` of `result`.
+    /// The reference: the element of `operand` that element `i` of `result` uses.
     fn element(result: &[usize], operand: &[usize], mut i: usize) -> usize {
         let (mut at, mut step) = (0, 1);
         for axis in (0..result.len()).rev() {

@@ -1,4 +1,4 @@
-//! Elementwise functions of two operands of which at least one is stretched: row by row.
+//! Kernels of elementwise binary functions with broadcast operands, row by row.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(crate) trait Binary<T: Real>: Copy + Sync {
     fn slopes(self, a: T, b: T) -> [T; 2];
 }
 
-/// `out = f(operands)`, over an output that both operands were laid over.
+/// `out = f(operands)`, for an output that both operands are broadcast to.
 pub(crate) fn forward<T: Real, F: Binary<T>>(f: F, layout: &Layout<2>, operands: [&[T]; 2], out: &mut [T]) {
     let grain = GRAIN.div_ceil(layout.row.max(1));
     for_each_part(Rows::new(out, layout.row), layout.rows, grain, 1, &|rows, out| {
@@ -54,23 +54,23 @@ impl<T: Real, F: Binary<T>> Kernel for Forward<'_, F, T> {
     }
 }
 
-/// An operand along a row: an element for each of the result, or one for all.
-enum Along<'a, T> {
+/// An operand along a row: one element per element of the result, or a single one.
+enum RowOperand<'a, T> {
     Each(&'a [T]),
     All(T),
 }
 
-use Along::{All, Each};
+use RowOperand::{All, Each};
 
 #[inline(always)]
-fn operands<'a, T: Real>(data: [&'a [T]; 2], layout: &Layout<2>, row: &Row<2>) -> [Along<'a, T>; 2] {
+fn operands<'a, T: Real>(data: [&'a [T]; 2], layout: &Layout<2>, row: &Row<2>) -> [RowOperand<'a, T>; 2] {
     std::array::from_fn(|k| match layout.strides[k] {
         0 => All(data[k][row.offsets[k]]),
         _ => Each(&data[k][row.offsets[k]..][..layout.row]),
     })
 }
 
-/// The way back to both operands.
+/// The adjoint of both operands.
 #[derive(Clone, Copy)]
 pub(crate) struct Backward<'a, F, T> {
     pub(crate) f: F,
@@ -81,28 +81,28 @@ pub(crate) struct Backward<'a, F, T> {
 }
 
 impl<T: Real, F: Binary<T>> Backward<'_, F, T> {
-    /// Adds operand `K`'s part to `target`: an operand that is repeated gets the sum over its repetitions.
+    /// Adds operand `K`'s part to `target`: a broadcast operand gets the sum over its repetitions.
     pub(crate) fn to_operand<const K: usize>(self, target: &mut [T], write: Write) {
         let rows = self.layout.rows;
         if rows == 0 && write == Write::Store {
-            // Repeated no times.
+            // Repeated zero times.
             target.fill(T::ZERO);
         }
-        // Rows that meet in one element stay on one thread, in their order. Where none do, they follow each other in the
-        // operand as in the result.
-        let grain = if self.layout.rows_meet(K) { usize::MAX } else { GRAIN.div_ceil(self.layout.row.max(1)) };
-        for_each_part(Rows::new(target, self.reached::<K>()), rows, grain, 1, &|rows, target| {
+        // Rows that add to the same element stay on one thread, in order. Otherwise the rows of the operand are in the
+        // same order as those of the result.
+        let grain = if self.layout.rows_overlap(K) { usize::MAX } else { GRAIN.div_ceil(self.layout.row.max(1)) };
+        for_each_part(Rows::new(target, self.elements_per_row::<K>()), rows, grain, 1, &|rows, target| {
             dispatch(BackwardRows::<_, _, K> { of: self, rows, target: target.data, write });
         });
     }
 
-    /// Elements of operand `K` that a row reaches.
-    fn reached<const K: usize>(self) -> usize {
+    /// The number of elements of operand `K` that a row uses.
+    fn elements_per_row<const K: usize>(self) -> usize {
         if self.layout.strides[K] == 0 { 1 } else { self.layout.row }
     }
 }
 
-/// Some rows on the way back to operand `K`.
+/// Adjoint kernel of operand `K` for some rows.
 struct BackwardRows<'a, F, T, const K: usize> {
     of: Backward<'a, F, T>,
     rows: Range<usize>,
@@ -117,7 +117,7 @@ impl<T: Real, F: Binary<T>, const K: usize> Kernel for BackwardRows<'_, F, T, K>
     fn run<S: Simd>(self) {
         let Backward { f, layout, g, operands: data } = self.of;
         let part = Part::<F, K>(f);
-        let len = self.of.reached::<K>();
+        let len = self.of.elements_per_row::<K>();
         let first = self.rows.start * len;
         for row in layout.rows(self.rows) {
             let g = &g[row.start..][..layout.row];
@@ -138,7 +138,7 @@ impl<T: Real, F: Binary<T>, const K: usize> Kernel for BackwardRows<'_, F, T, K>
                 }
                 [Each(a), All(b)] => sum_slices::<S, _, _, 2>(PartWithSecond(part, b), [g, a]),
                 [All(a), Each(b)] => sum_slices::<S, _, _, 2>(PartWithFirst(part, a), [g, b]),
-                // Both stay where they are only in a row of one element.
+                // Both strides are 0 only in a row of one element.
                 [All(a), All(b)] => part.apply::<S>([g[0], a, b]).to_f64(),
             };
             let sum = T::from_f64(sum);
@@ -185,12 +185,12 @@ macro_rules! with_one_fixed {
 }
 
 with_one_fixed! {
-    /// A value whose first operand is the same along the row.
+    /// The value with a constant first operand.
     WithFirst, 2 to 1: |a, [b]| [a, b];
-    /// A value whose second operand is the same along the row.
+    /// The value with a constant second operand.
     WithSecond, 2 to 1: |b, [a]| [a, b];
-    /// A part whose first operand is the same along the row.
+    /// The adjoint part with a constant first operand.
     PartWithFirst, 3 to 2: |a, [g, b]| [g, a, b];
-    /// A part whose second operand is the same along the row.
+    /// The adjoint part with a constant second operand.
     PartWithSecond, 3 to 2: |b, [g, a]| [g, a, b];
 }

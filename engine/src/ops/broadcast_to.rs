@@ -1,4 +1,4 @@
-//! Values repeated to a larger shape.
+//! `broadcast_to` and `repeat`: values repeated to a larger shape.
 
 use smallvec::SmallVec;
 
@@ -8,25 +8,24 @@ use crate::ops::sum_mean::{spread, sum_over};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// This value repeated to `shape`, with numpy's rules: axes are matched from the last, and an axis of length 1 or a
+    /// This value broadcast to `shape` by NumPy's rules: axes are aligned from the last, and an axis of length 1 or a
     /// missing one is repeated.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the value cannot be broadcast to `shape`.
     #[track_caller]
     pub fn broadcast_to(self, shape: impl AsRef<[usize]>) -> Var<'t, T> {
         let shape = shape.as_ref();
         assert!(
             broadcast_shape(self.shape(), shape).is_some_and(|fits| fits[..] == *shape),
-            "broadcast_to: the shape {:?} cannot be repeated to {shape:?}; from the last axis on, lengths must be equal \
-             or the first's 1",
+            "broadcast_to: the shape {:?} cannot be broadcast to {shape:?}; counted from the last axis, lengths must be \
+             equal or the first's 1",
             self.shape()
         );
         self.tape().record(BroadcastTo, &[self], [shape])[0]
     }
 
-    /// `counts`\[i\] copies one behind the other along axis i, for every axis. Counts beyond the number of axes make new
-    /// leading ones.
+    /// Repeats the value `counts`\[i\] times along each axis i. More counts than axes add leading axes.
     ///
     /// # Panics
     /// If there are fewer counts than axes, or a length overflows.
@@ -41,7 +40,7 @@ impl<'t, T: Real> Var<'t, T> {
         );
         let new = counts.len() - shape.len();
         let lengths = std::iter::repeat_n(1, new).chain(shape.iter().copied());
-        // A copy is a position along an axis of its own, before the one that is repeated.
+        // A copy is a position along a new axis, before the one that is repeated.
         let (mut apart, mut copies): (SmallVec<[usize; 12]>, SmallVec<[usize; 12]>) = Default::default();
         let mut repeated = Shape::default();
         for (length, &count) in lengths.zip(counts) {

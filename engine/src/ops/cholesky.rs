@@ -1,4 +1,4 @@
-//! The Cholesky factor.
+//! The Cholesky factor of symmetric positive-definite matrices.
 
 use crate::kernels::Write;
 use crate::kernels::cholesky::{cholesky, scratch};
@@ -11,15 +11,15 @@ impl<'t, T: Real> Var<'t, T> {
     /// The lower triangular L with L · Lᵀ = A of a symmetric positive-definite matrix A, or of each in a batch
     /// (.., n, n).
     ///
-    /// Of A the symmetric part (A + Aᵀ)/2 is read, and so the gradient is symmetric. Where that part is not positive
-    /// definite to working precision, L is NaN on and below the diagonal, as the logarithm of a negative number is: it
-    /// depends on values, which a training step may survive, and [`Tape::first_non_finite`](crate::Tape::first_non_finite)
-    /// finds the line.
+    /// Only the symmetric part (A + Aᵀ)/2 of A is used, so the gradient is symmetric. If that part is not positive
+    /// definite to working precision, L is NaN on and below the diagonal. This does not panic, because it depends on
+    /// values and a training step may recover from it; [`Tape::first_non_finite`](crate::Tape::first_non_finite) finds
+    /// the line.
     ///
     /// The adjoint is that of I. Murray, "Differentiation of the Cholesky decomposition", 2016, equation 10.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn cholesky(self) -> Var<'t, T> {
         square("cholesky", self.shape());
@@ -49,7 +49,7 @@ impl<T: Real> Operation<T> for Cholesky {
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (l, g) = (io.output(0), io.upstream(0).expect("the only output"));
         let n = square("cholesky", l.shape);
-        let [product, turned] = [(); 2].map(|()| io.scratch(n * n));
+        let [product, transposed] = [(); 2].map(|()| io.scratch(n * n));
         let working = io.scratch(Triangular::<T>::scratch(n));
         let half = T::from_f64(0.5);
         io.accumulate(0, |target, write| {
@@ -62,11 +62,11 @@ impl<T: Real> Operation<T> for Cholesky {
                 }
                 let upper = Triangular { data: l, stride: n, n, upper: false, transposed: true, unit_diagonal: false };
                 upper.solve(n, product, working);
-                transpose(product, n, turned);
-                upper.solve(n, turned, working);
+                transpose(product, n, transposed);
+                upper.solve(n, transposed, working);
                 for i in 0..n {
                     for j in 0..n {
-                        let part = half * (turned[i * n + j] + turned[j * n + i]);
+                        let part = half * (transposed[i * n + j] + transposed[j * n + i]);
                         let target = &mut target[i * n + j];
                         write.put(part, target);
                     }

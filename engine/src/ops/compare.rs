@@ -1,14 +1,14 @@
-//! Masks: 1 where a comparison holds, 0 where not. They are constants to the tape.
+//! Comparisons: masks that are 1 where the comparison holds and 0 elsewhere, without a gradient.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
-use crate::ops::binary::fitting_shape;
+use crate::ops::binary::result_shape;
 use crate::ops::broadcast::broadcast;
 use crate::ops::broadcast_binary::{self, Binary, Value};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
-/// What a variable is compared with: another one, with broadcasting, or a number.
+/// The right-hand side of a comparison: a variable, with broadcasting, or a number.
 #[derive(Clone, Copy, Debug)]
 pub enum Comparand<'t, T: Real> {
     /// Another variable of the same tape.
@@ -33,7 +33,7 @@ impl<T: Real> From<f64> for Comparand<'_, T> {
 fn mask<'t, T: Real, F: Binary<T> + 't>(f: F, x: Var<'t, T>, other: Comparand<'t, T>) -> Var<'t, T> {
     match other {
         Comparand::Var(other) => {
-            let shape = fitting_shape(F::NAME, x, other);
+            let shape = result_shape(F::NAME, x, other);
             x.tape().record(Between(f), &[x.stop_gradient(), other.stop_gradient()], [shape])[0]
         }
         Comparand::Number(number) => {
@@ -66,10 +66,10 @@ macro_rules! table {
         impl<'t, T: Real> Var<'t, T> {
             $(
                 $(#[$doc])*
-                /// No gradient passes.
+                /// The result has no gradient.
                 ///
                 /// # Panics
-                /// If the shapes do not fit.
+                /// If the shapes cannot be broadcast.
                 #[track_caller]
                 pub fn $name(self, other: impl Into<Comparand<'t, T>>) -> Var<'t, T> {
                     mask($rule, self, other.into())
@@ -80,17 +80,17 @@ macro_rules! table {
 }
 
 table! {
-    /// 1 where this is greater, 0 elsewhere and where one of the two is NaN.
+    /// 1 where this is greater, 0 elsewhere and where either is NaN.
     gt, Greater: |a, b| a > b;
-    /// 1 where this is greater or equal, 0 elsewhere and where one of the two is NaN.
+    /// 1 where this is greater or equal, 0 elsewhere and where either is NaN.
     ge, GreaterOrEqual: |a, b| a >= b;
-    /// 1 where this is less, 0 elsewhere and where one of the two is NaN.
+    /// 1 where this is less, 0 elsewhere and where either is NaN.
     lt, Less: |a, b| a < b;
-    /// 1 where this is less or equal, 0 elsewhere and where one of the two is NaN.
+    /// 1 where this is less or equal, 0 elsewhere and where either is NaN.
     le, LessOrEqual: |a, b| a <= b;
-    /// 1 where the two are equal, 0 elsewhere and where one of the two is NaN.
+    /// 1 where the two are equal, 0 elsewhere and where either is NaN.
     eq, Equal: |a, b| a == b;
-    /// 1 where the two differ or one of them is NaN, 0 elsewhere.
+    /// 1 where the two differ or either is NaN, 0 elsewhere.
     ne, Different: |a, b| a != b;
 }
 
@@ -113,7 +113,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for Between<F> {
         broadcast_binary::forward(self.0, &layout, [a.data, b.data], io.output(0));
     }
 
-    /// Never asked for: the inputs are constants.
+    /// Never called: the inputs are constants.
     fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
 }
 
@@ -137,6 +137,6 @@ impl<T: Real, F: Binary<T>> Operation<T> for With<F, T> {
         map(*self, [io.input(0).data], io.output(0), Write::Store);
     }
 
-    /// Never asked for: the input is a constant.
+    /// Never called: the input is a constant.
     fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
 }

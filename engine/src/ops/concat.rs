@@ -1,4 +1,4 @@
-//! Values one behind the other along an axis, and back into parts.
+//! `concat`, `stack` and `split`: join values along an axis, and split them again.
 
 use smallvec::SmallVec;
 
@@ -9,23 +9,23 @@ use crate::ops::parts::Window;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The `parts` one behind the other along `axis`.
+    /// Joins the `parts` along `axis`.
     ///
     /// # Panics
-    /// If there are no parts, no such axis, or their other axes differ.
+    /// If there are no parts, the axis is out of range, or the other axes differ.
     #[track_caller]
     pub fn concat(parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
         concat("concat", parts, axis)
     }
 
-    /// The `parts`, all of one shape, one behind the other along a new axis: `axis` of the result.
+    /// Joins the `parts`, all of one shape, along a new axis: `axis` of the result.
     ///
     /// # Panics
-    /// If there are no parts, their shapes differ, or the result has no such axis.
+    /// If there are no parts, their shapes differ, or the axis is out of range for the result.
     #[track_caller]
     pub fn stack(parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
         let Some(first) = parts.first() else {
-            panic!("stack: there is nothing to stack; expected at least one value");
+            panic!("stack: expected at least one value");
         };
         for (i, part) in parts.iter().enumerate() {
             assert!(
@@ -40,17 +40,17 @@ impl<'t, T: Real> Var<'t, T> {
         let place = resolve_one("stack", axis, &shape);
         shape[place..].rotate_right(1);
         let mut layers: SmallVec<[Var<'t, T>; 8]> = SmallVec::new();
-        // In a closure the caller's line would be lost.
+        // A closure would lose the caller's line.
         for part in parts {
             layers.push(part.reshape(&shape));
         }
         concat("stack", &layers, place as isize)
     }
 
-    /// Parts of these `sizes` along `axis`, one behind the other: the inverse of [`concat`](Var::concat).
+    /// Splits the value into consecutive parts of these `sizes` along `axis`: the inverse of [`concat`](Var::concat).
     ///
     /// # Panics
-    /// If there is no such axis, or the sizes do not add up to its length.
+    /// If the axis is out of range, or the sizes do not add up to its length.
     #[track_caller]
     pub fn split<const N: usize>(self, axis: isize, sizes: [usize; N]) -> [Var<'t, T>; N] {
         let shape = self.shape();
@@ -73,7 +73,7 @@ impl<'t, T: Real> Var<'t, T> {
 #[track_caller]
 fn concat<'t, T: Real>(name: &'static str, parts: &[Var<'t, T>], axis: isize) -> Var<'t, T> {
     let Some(first) = parts.first() else {
-        panic!("{name}: there is nothing to join; expected at least one value");
+        panic!("{name}: expected at least one value");
     };
     let mut shape = Shape::from(first.shape());
     let axis = resolve_one(name, axis, &shape);
@@ -84,7 +84,7 @@ fn concat<'t, T: Real>(name: &'static str, parts: &[Var<'t, T>], axis: isize) ->
             && (0..shape.len()).all(|other| other == axis || found[other] == first.shape()[other]);
         assert!(
             fits,
-            "{name}: value {i} has the shape {found:?}, and the first has {:?}; they may differ in axis {axis} only",
+            "{name}: value {i} has the shape {found:?}, and the first has {:?}; they may differ only in axis {axis}",
             first.shape()
         );
         total = total.checked_add(found[axis]).unwrap_or_else(|| overflow(name, axis));

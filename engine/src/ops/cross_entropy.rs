@@ -1,4 +1,4 @@
-//! The cross-entropy of labels under a softmax, in one operation.
+//! Softmax cross-entropy with labels, as one operation.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::ops::pointwise_loss::Reduction;
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
-/// How the losses of single rows are weighted and put together in [`Var::cross_entropy_with`].
+/// Settings of [`Var::cross_entropy_with`]: label smoothing, ignored label, class weights and reduction.
 ///
 /// ```
 /// use elbo_engine::{CrossEntropy, Reduction};
@@ -25,41 +25,41 @@ pub struct CrossEntropy<'t> {
 }
 
 impl<'t> CrossEntropy<'t> {
-    /// The mean over all rows, with nothing smoothed, ignored or weighted.
+    /// The mean over all rows, without smoothing, ignored label or class weights.
     #[must_use]
     pub fn new() -> Self {
         CrossEntropy::default()
     }
 
-    /// What becomes of the losses of the rows. The mean divides by the weights of the labels that are not ignored: by
-    /// their number, where there are no weights.
+    /// How the losses of the rows are reduced. The mean divides by the total weight of the labels that are not ignored,
+    /// or by their number if there are no weights.
     #[must_use]
     pub fn reduction(mut self, reduction: Reduction) -> Self {
         self.reduction = reduction;
         self
     }
 
-    /// Takes so much of a row's probability from its label and gives it to all classes alike (C. Szegedy et al.,
+    /// Moves this part of each row's probability from its label uniformly to all classes (C. Szegedy et al.,
     /// "Rethinking the Inception architecture", 2016).
     ///
     /// # Panics
-    /// If it is not within 0 and 1.
+    /// If it is not in 0..=1.
     #[must_use]
     #[track_caller]
     pub fn label_smoothing(mut self, smoothing: f64) -> Self {
-        assert!((0.0..=1.0).contains(&smoothing), "label_smoothing: expected a part of 1, got {smoothing}");
+        assert!((0.0..=1.0).contains(&smoothing), "label_smoothing: the smoothing must be in 0..=1, got {smoothing}");
         self.smoothing = smoothing;
         self
     }
 
-    /// Rows with this label have no loss; it may be none of the classes.
+    /// Rows with this label have zero loss; it need not be one of the classes.
     #[must_use]
     pub fn ignore(mut self, label: usize) -> Self {
         self.ignored = Some(label);
         self
     }
 
-    /// −ln p of each class counts so many times.
+    /// Multiplies −ln p of each class by its weight.
     #[must_use]
     pub fn class_weights(mut self, weights: &'t [f64]) -> Self {
         self.weights = Some(weights);
@@ -72,22 +72,21 @@ impl<'t> CrossEntropy<'t> {
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The mean over rows of −ln softmax(row)\[label\]: logits (rows, classes), one label a row.
-    /// In nats per example.
+    /// The mean over rows of −ln softmax(row)\[label\], in nats per example: logits (rows, classes), one label per row.
     ///
     /// # Panics
-    /// If this is no matrix of at least one class, there is not one label a row, or a label is none
-    /// of the classes.
+    /// If this is not a matrix with at least one class, the number of labels differs from the number of rows, or a
+    /// label is out of range.
     #[track_caller]
     pub fn cross_entropy(self, labels: &'t [usize]) -> Var<'t, T> {
         self.cross_entropy_with(labels, CrossEntropy::new())
     }
 
-    /// [`cross_entropy`](Var::cross_entropy) with label smoothing, an ignored label, class weights, or another reduction
-    /// than the mean.
+    /// [`cross_entropy`](Var::cross_entropy) with label smoothing, an ignored label, class weights, or another
+    /// reduction than the mean.
     ///
     /// # Panics
-    /// As [`cross_entropy`](Var::cross_entropy), and if there is not one weight a class.
+    /// As [`cross_entropy`](Var::cross_entropy), and if the number of weights differs from the number of classes.
     #[track_caller]
     pub fn cross_entropy_with(self, labels: &'t [usize], options: CrossEntropy<'t>) -> Var<'t, T> {
         let &[rows, classes] = self.shape() else {
@@ -100,7 +99,7 @@ impl<'t, T: Real> Var<'t, T> {
             labels.len()
         );
         if let Some(row) = labels.iter().position(|&label| label >= classes && Some(label) != options.ignored) {
-            panic!("cross_entropy: row {row} has the label {}, and there are {classes} classes", labels[row]);
+            panic!("cross_entropy: the label {} of row {row} is out of range for {classes} classes", labels[row]);
         }
         if let Some(weights) = options.weights {
             assert!(
@@ -115,7 +114,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// The loss; its second output, ln Σ eˣ of every row in two summands, is kept for the adjoint.
+/// The loss; its second output, ln Σ eˣ of every row as two summands, is kept for the adjoint.
 #[derive(Clone, Copy)]
 struct Fused<'t> {
     labels: &'t [usize],
@@ -123,7 +122,7 @@ struct Fused<'t> {
 }
 
 impl Fused<'_> {
-    /// Calls `visit` with ranges of rows and the parts of `out` that belong to them, possibly at the same time.
+    /// Calls `visit` with ranges of rows and the corresponding parts of `out`, possibly in parallel.
     fn for_each_part<'a, T: Real>(
         self,
         classes: usize,
@@ -133,19 +132,19 @@ impl Fused<'_> {
         for_each_part(out, self.labels.len(), GRAIN.div_ceil(classes.max(1)), 1, visit);
     }
 
-    /// The label of a row and how often its −ln p counts, unless it is ignored.
+    /// The label of a row and the weight of its −ln p, unless it is ignored.
     fn target(&self, row: usize) -> Option<(usize, f64)> {
         let label = self.labels[row];
         let weight = || (1.0 - self.options.smoothing) * self.options.weight(label);
         (self.options.ignored != Some(label)).then(|| (label, weight()))
     }
 
-    /// How often −ln p of a class counts in every row, times the class's weight.
+    /// The weight of −ln p of every class in each row due to smoothing, before the class's weight.
     fn spread(&self, classes: usize) -> f64 {
         self.options.smoothing / classes as f64
     }
 
-    /// What the mean divides by.
+    /// The divisor of the mean.
     fn divisor(&self) -> f64 {
         let kept = self.labels.iter().filter(|&&label| self.options.ignored != Some(label));
         kept.map(|&label| self.options.weight(label)).sum()
@@ -193,7 +192,7 @@ impl<T: Real> Operation<T> for Fused<'_> {
         let x = io.input(0);
         let classes = x.shape[1];
         let (totals, _) = io.output(1).data.as_chunks();
-        let g = io.upstream(0).expect("nobody else has the second output");
+        let g = io.upstream(0).expect("the second output is private");
         let of_all = match self.options.reduction {
             Reduction::Mean => Some(g[0] / T::from_f64(self.divisor())),
             Reduction::Sum => Some(g[0]),
@@ -208,7 +207,7 @@ impl<T: Real> Operation<T> for Fused<'_> {
     }
 }
 
-/// ln Σ eˣ of every row, in two summands.
+/// ln Σ eˣ of every row, as two summands.
 struct Totals<'a, T> {
     x: &'a [T],
     totals: &'a mut [T],
@@ -227,12 +226,12 @@ impl<T: Real> Kernel for Totals<'_, T> {
     }
 }
 
-/// g (m · softmax(row) − what counts at each class) for some rows, where m is the sum of what counts.
+/// g (m · softmax(row) − the weight of each class) for some rows, where m is the sum of the weights.
 struct Softmax<'a, T> {
     of: Fused<'a>,
     x: &'a [T],
     totals: &'a [[T; 2]],
-    /// The loss's adjoint: one for each row, if there is none of all.
+    /// The loss's adjoint: one for all rows, or one per row.
     g: &'a [T],
     of_all: Option<T>,
     rows: Range<usize>,

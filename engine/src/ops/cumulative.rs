@@ -1,4 +1,4 @@
-//! Sums and products of everything up to each element along an axis.
+//! Cumulative sums and products along an axis.
 
 use std::iter::StepBy;
 use std::ops::Range;
@@ -8,21 +8,21 @@ use crate::ops::reduction::Runs;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The sums of all elements up to and with each along `axis` (negative: from the last).
+    /// The cumulative sums along `axis` (negative: from the last), including each element.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis is out of range.
     #[track_caller]
     pub fn cumsum(self, axis: isize) -> Var<'t, T> {
         let axis = resolve_one("cumsum", axis, self.shape());
         self.tape().record(CumulativeSum { runs: Runs::along(self.shape(), axis) }, &[self], [self.shape()])[0]
     }
 
-    /// The products of all elements up to and with each along `axis` (negative: from the last). The gradient is right
-    /// where elements are zero, too.
+    /// The cumulative products along `axis` (negative: from the last), including each element. The gradient is correct
+    /// also where elements are zero.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis is out of range.
     #[track_caller]
     pub fn cumprod(self, axis: isize) -> Var<'t, T> {
         let axis = resolve_one("cumprod", axis, self.shape());
@@ -86,8 +86,8 @@ impl<T: Real> Operation<T> for CumulativeProduct {
         });
     }
 
-    /// The element i is a factor of all products from i on: its part is yᵢ₋₁ (gᵢ + xᵢ₊₁ (gᵢ₊₁ + xᵢ₊₂ (…))), which
-    /// divides by nothing.
+    /// Element i is a factor of all products from i on: its adjoint is yᵢ₋₁ (gᵢ + xᵢ₊₁ (gᵢ₊₁ + xᵢ₊₂ (…))), which needs
+    /// no division.
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (x, y) = (io.input(0).data, io.output(0).data);
         let g = io.upstream(0).expect("the only output");
@@ -108,11 +108,11 @@ impl<T: Real> Operation<T> for CumulativeProduct {
     }
 }
 
-/// The places of a run's elements.
+/// The positions of a run's elements.
 type Places = StepBy<Range<usize>>;
 
-/// Calls `visit` for every run of an array, possibly at the same time: with a part of the array, the place in the array
-/// where the part begins, and the places of the run in the part.
+/// Calls `visit` for every run of an array, possibly in parallel: with a part of the array, the offset of the part, and
+/// the positions of the run in it.
 fn for_each_run<T: Real>(runs: Runs, array: &mut [T], visit: &(impl Fn(usize, Places, &mut [T]) + Sync)) {
     if array.is_empty() {
         return;

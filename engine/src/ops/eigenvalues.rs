@@ -9,12 +9,12 @@ use crate::{Adjoints, Evaluation, Operation, Real, Var};
 impl<'t, T: Real> Var<'t, T> {
     /// The eigenvalues of a symmetric matrix, or of each in a batch (.., n, n), in ascending order: (.., n).
     ///
-    /// Of A the symmetric part (A + Aᵀ)/2 is read, and so the gradient is symmetric: Σ g v vᵀ over the eigenvectors v. Where
-    /// eigenvalues are equal it depends on which vectors of their space were found, unless they have the same adjoint; the
-    /// eigenvalues of a matrix that is not finite are NaN.
+    /// Only the symmetric part (A + Aᵀ)/2 of A is used, so the gradient is symmetric: Σ g v vᵀ over the eigenvectors v.
+    /// For repeated eigenvalues it depends on the computed basis of their eigenspace, unless they have the same
+    /// adjoint. The eigenvalues of a matrix that is not finite are NaN.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn eigenvalues(self) -> Var<'t, T> {
         let shape = self.shape();
@@ -23,7 +23,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// The second output, the eigenvectors, is kept for the way back.
+/// The second output, the eigenvectors, is kept for the adjoint.
 #[derive(Clone, Copy)]
 struct Eigenvalues;
 
@@ -55,7 +55,7 @@ impl<T: Real> Operation<T> for Eigenvalues {
                     *x = g[k * n + i / n] * vectors[i];
                 }
                 gemm(Matrix::new(vectors, n, n).t(), Matrix::new(scaled, n, n), part, Write::Store);
-                // Symmetric to the last bit, too.
+                // Exactly symmetric, to the last bit.
                 for (i, target) in target.iter_mut().enumerate() {
                     let part = half * (part[i] + part[i % n * n + i / n]);
                     write.put(part, target);

@@ -1,15 +1,15 @@
-//! Einstein's summation: products and sums written by the names of their indices.
+//! Einstein summation: products and sums given by an equation such as `ij,jk->ik`.
 
 use smallvec::SmallVec;
 
 use crate::{Real, Shape, Var};
 
-/// Names of a value's axes: one letter each.
+/// The letters that name a value's axes.
 type Letters = SmallVec<[u8; 8]>;
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The sum that `equation` writes: a letter for every axis of every operand, and after the arrow those of the result.
-    /// Letters that the result lacks are summed over; equal letters are one index, so axes with them must be equally long.
+    /// The sum given by `equation`: a letter per axis of every operand, and after the arrow those of the result.
+    /// Letters that are missing in the result are summed over; axes with equal letters must have equal lengths.
     ///
     /// | equation | what it is |
     /// |---|---|
@@ -19,12 +19,12 @@ impl<'t, T: Real> Var<'t, T> {
     /// | `"ii->i"`, `"ii->"` | a diagonal, a trace |
     /// | `"ij->ji"`, `"ij->j"` | a transposition, a sum over rows |
     ///
-    /// Operands are multiplied from the left to the right, two at a time, by [`matmul`](Var::matmul) or elementwise: so
-    /// their order decides how much work it is. Spaces are ignored. The arrow must be there, and there is no `...`.
+    /// Operands are multiplied from left to right, two at a time, by [`matmul`](Var::matmul) or elementwise, so their
+    /// order determines the cost. Spaces are ignored. The arrow is required, and `...` is not supported.
     ///
     /// # Panics
-    /// If the equation cannot be read, it has another number of operands or axes, equal letters stand for axes of
-    /// different lengths, or a letter of the result stands nowhere else or twice.
+    /// If the equation is malformed, its number of operands or axes differs from the arguments, equal letters have
+    /// different lengths, or a letter of the result is repeated or missing in the operands.
     #[track_caller]
     pub fn einsum(equation: &str, operands: &[Var<'t, T>]) -> Var<'t, T> {
         let Some((inputs, output)) = equation.split_once("->") else {
@@ -32,11 +32,7 @@ impl<'t, T: Real> Var<'t, T> {
         };
         let output = letters(equation, output);
         let count = inputs.split(',').count();
-        assert!(
-            count == operands.len(),
-            "einsum: `{equation}` is of {count} operands, and there are {}",
-            operands.len()
-        );
+        assert!(count == operands.len(), "einsum: `{equation}` has {count} operands, got {}", operands.len());
         let mut terms: SmallVec<[Term<'t, T>; 4]> = SmallVec::new();
         for (input, &var) in inputs.split(',').zip(operands) {
             let letters = letters(equation, input);
@@ -52,9 +48,9 @@ impl<'t, T: Real> Var<'t, T> {
         check_lengths(equation, &terms);
         for (i, letter) in output.iter().enumerate() {
             let named = char::from(*letter);
-            assert!(!output[..i].contains(letter), "einsum: `{equation}` names `{named}` twice in the result");
+            assert!(!output[..i].contains(letter), "einsum: `{equation}` repeats `{named}` in the result");
             let is_known = terms.iter().any(|term| term.letters.contains(letter));
-            assert!(is_known, "einsum: in `{equation}` the result's `{named}` is an axis of no operand");
+            assert!(is_known, "einsum: in `{equation}` the result's `{named}` is not an axis of any operand");
         }
 
         let mut product = terms[0].clone().with_single_letters();
@@ -75,7 +71,7 @@ struct Term<'t, T: Real> {
 }
 
 impl<'t, T: Real> Term<'t, T> {
-    /// The diagonal along axes of one letter, so that each occurs once.
+    /// Takes the diagonal along axes with equal letters, so that each letter occurs once.
     #[track_caller]
     fn with_single_letters(self) -> Self {
         let twice = |i: &usize| self.letters[..*i].contains(&self.letters[*i]);
@@ -85,7 +81,7 @@ impl<'t, T: Real> Term<'t, T> {
         let letter = self.letters[second];
         let others = self.letters.iter().copied().filter(|&other| other != letter);
         let repeats = self.letters.iter().filter(|&&other| other == letter).count();
-        // Axes of that letter go last, and two of them become one.
+        // Axes of that letter move last, and two of them become one.
         let order: Letters = others.chain(std::iter::repeat_n(letter, repeats)).collect();
         let mut term = self.in_order(&order);
         term.var = term.var.diagonal();
@@ -93,7 +89,7 @@ impl<'t, T: Real> Term<'t, T> {
         term.with_single_letters()
     }
 
-    /// The sum over all axes but those that are kept.
+    /// Sums over all axes that are not kept.
     #[track_caller]
     fn summed(self, kept: &dyn Fn(u8) -> bool) -> Self {
         let axes = (0..self.letters.len()).filter(|&axis| !kept(self.letters[axis]));
@@ -105,7 +101,7 @@ impl<'t, T: Real> Term<'t, T> {
         Term { var: self.var.sum_axes(&axes, false), letters }
     }
 
-    /// The same with its axes in this order; equal letters keep theirs.
+    /// Permutes the axes to this order; equal letters keep theirs.
     #[track_caller]
     fn in_order(self, order: &[u8]) -> Self {
         if self.letters[..] == *order {
@@ -128,7 +124,7 @@ impl<'t, T: Real> Term<'t, T> {
         letters.iter().map(|&letter| self.length(letter)).collect()
     }
 
-    /// The product, summed over the letters that are not kept. Every letter occurs once in each.
+    /// The product, summed over the letters that are not kept. Every letter occurs once in each operand.
     #[track_caller]
     fn times(self, other: Self, kept: &dyn Fn(u8) -> bool) -> Self {
         let a = self.clone().summed(&|letter| kept(letter) || other.letters.contains(&letter));
@@ -184,7 +180,7 @@ fn letters(equation: &str, term: &str) -> Letters {
     letters
 }
 
-/// Axes of one letter must have one length.
+/// Checks that axes with equal letters have equal lengths.
 #[track_caller]
 fn check_lengths<T: Real>(equation: &str, terms: &[Term<'_, T>]) {
     let mut seen: [Option<(usize, usize)>; 128] = [None; 128];

@@ -1,4 +1,4 @@
-//! Axes backwards, and axes turned round.
+//! `flip` and `roll`: axes reversed and axes shifted cyclically.
 
 use crate::kernels::Write;
 use crate::ops::axes::{resolve, resolve_one};
@@ -6,24 +6,24 @@ use crate::ops::axis_view::AxisView;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The same elements in the opposite order along each of `axes`, an operation an axis.
+    /// The elements in reverse order along each of `axes`, one operation per axis.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn flip(self, axes: &[isize]) -> Var<'t, T> {
         let mut flipped = self;
-        // In a closure the caller's line would be lost.
+        // A closure would lose the caller's line.
         for &axis in resolve("flip", axes, self.shape()).iter() {
             flipped = flipped.tape().record(Flip { axis }, &[flipped], [flipped.shape()])[0];
         }
         flipped
     }
 
-    /// What stands at position i of `axis` moves to position i + `shift`; what leaves at one end comes in at the other.
+    /// Shifts position i of `axis` to position i + `shift`, cyclically.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis is out of range.
     #[track_caller]
     pub fn roll(self, axis: isize, shift: isize) -> Var<'t, T> {
         let axis = resolve_one("roll", axis, self.shape());
@@ -39,7 +39,7 @@ struct Flip {
 }
 
 impl Flip {
-    /// A flip is its own way back.
+    /// A flip is its own adjoint.
     fn apply<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
         let along = AxisView::new(shape, self.axis);
         along.pick(x, along.length, |i| along.length - 1 - i, out, write);
@@ -70,7 +70,7 @@ struct Roll {
 }
 
 impl Roll {
-    /// Position i gets what stands `ahead` positions further on.
+    /// Sets position i to position i + `ahead`.
     fn apply<T: Real>(self, x: &[T], shape: &[usize], ahead: usize, out: &mut [T], write: Write) {
         let along = AxisView::new(shape, self.axis);
         let source = |i: usize| if i + ahead < along.length { i + ahead } else { i + ahead - along.length };

@@ -1,4 +1,4 @@
-//! Elements picked, and added, by an index for each.
+//! `gather` and `scatter_add`: elements read and added at one index each.
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
@@ -8,13 +8,13 @@ use crate::ops::parts::for_each_part;
 use crate::{Adjoints, Evaluation, Indices, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// Element by element: along `axis` the result has what stands at the position that `index` says, along the other
-    /// axes what stands in the same place. For a matrix and axis 1, y\[i\]\[j\] = x\[i\]\[index\[i\]\[j\]\].
+    /// Reads elements by index: along `axis`, each element of the result comes from the position in `index`, along the
+    /// other axes from the same position. For a matrix and axis 1, y\[i\]\[j\] = x\[i\]\[index\[i\]\[j\]\].
     ///
     /// The index may be of any length along `axis`; the result has its shape.
     ///
     /// # Panics
-    /// If there is no such axis, another axis of the index differs from this value's, or an index is no position.
+    /// If `axis` or an index is out of range, or another axis of the index differs from this value's.
     #[track_caller]
     pub fn gather(self, axis: isize, index: impl Into<Indices<'t>>) -> Var<'t, T> {
         let index = index.into();
@@ -22,8 +22,9 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(Gather(Places { axis, index: index.values }), &[self], [&index.shape])[0]
     }
 
-    /// This plus each element of `source` at the position along `axis` that `index` says: the way back of
-    /// [`gather`](Var::gather). For a matrix and axis 1, `source`\[i\]\[j\] is added to element \[i\]\[index\[i\]\[j\]\].
+    /// This value plus each element of `source`, added at the position along `axis` given by `index`: the adjoint of
+    /// [`gather`](Var::gather). For a matrix and axis 1, `source`\[i\]\[j\] is added to element
+    /// \[i\]\[index\[i\]\[j\]\].
     ///
     /// # Panics
     /// As [`gather`](Var::gather), and if the shapes of `source` and `index` differ.
@@ -49,7 +50,7 @@ fn check<T: Real>(name: &str, x: Var<'_, T>, axis: isize, index: &Indices<'_>) -
         && (0..shape.len()).all(|other| other == axis || index.shape[other] == shape[other]);
     assert!(
         others_agree,
-        "{name}: an index of shape {:?} for a value of shape {shape:?}; they may differ in axis {axis} only",
+        "{name}: an index of shape {:?} for a value of shape {shape:?}; they may differ only in axis {axis}",
         index.shape
     );
     index.check(name, shape[axis], &format_args!("axis {axis} of the shape {shape:?}"));
@@ -64,7 +65,7 @@ struct Places<'t> {
 }
 
 impl Places<'_> {
-    /// `out[i] = x[place of i]`, or `+=`; x has this `shape`, `out` an element an index.
+    /// `out[i] = x[place of i]`, or `+=`; x has this `shape`, `out` one element per index.
     fn gather<T: Real>(self, x: &[T], shape: &[usize], out: &mut [T], write: Write) {
         let along = AxisView::new(shape, self.axis);
         let per_block = self.per_block(shape);
@@ -80,7 +81,7 @@ impl Places<'_> {
         });
     }
 
-    /// `target[place of i] += g[i]`; the target has this `shape`, `g` an element an index.
+    /// `target[place of i] += g[i]`; the target has this `shape`, `g` one element per index.
     fn scatter<T: Real>(self, g: &[T], shape: &[usize], target: &mut [T]) {
         let along = AxisView::new(shape, self.axis);
         let per_block = self.per_block(shape);
@@ -94,7 +95,7 @@ impl Places<'_> {
         });
     }
 
-    /// How many indices a block of the value has.
+    /// The number of indices per block of the value.
     fn per_block(self, shape: &[usize]) -> usize {
         self.index.len().checked_div(shape[..self.axis].iter().product()).unwrap_or(0)
     }

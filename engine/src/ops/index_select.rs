@@ -1,4 +1,4 @@
-//! Positions of an axis picked by number, rows of an embedding among them.
+//! `index_select`, `index_add` and `embedding`: whole positions of an axis by index.
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
@@ -7,10 +7,10 @@ use crate::ops::axis_view::AxisView;
 use crate::{Adjoints, Evaluation, Indices, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The positions `index` of `axis`, in that order; one may occur several times, and gets the sum of its gradients.
+    /// The positions `index` of `axis`, in that order. An index may be repeated; its gradients are then summed.
     ///
     /// # Panics
-    /// If there is no such axis, or an index is none of its positions.
+    /// If `axis` or an index is out of range.
     #[track_caller]
     pub fn index_select(self, axis: isize, index: &'t [usize]) -> Var<'t, T> {
         let axis = resolve_one("index_select", axis, self.shape());
@@ -21,11 +21,12 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(Pick { name: "index_select", axis, index, silent: None }, &[self], [shape])[0]
     }
 
-    /// This plus `source` at the positions `index` of `axis`: position i of `source` is added to position `index`\[i\].
+    /// This value with `source` added at the positions `index` of `axis`: position i of `source` is added to position
+    /// `index`\[i\].
     ///
     /// # Panics
-    /// If there is no such axis, an index is none of its positions, or `source` has not one position an index and
-    /// otherwise this value's shape.
+    /// If `axis` or an index is out of range, or the shape of `source` is not this value's with as many positions along
+    /// `axis` as indices.
     #[track_caller]
     pub fn index_add(self, axis: isize, index: &'t [usize], source: Var<'t, T>) -> Var<'t, T> {
         let axis = resolve_one("index_add", axis, self.shape());
@@ -43,20 +44,20 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(IndexAdd { axis, index }, &[self, source], [self.shape()])[0]
     }
 
-    /// Rows of this table (entries, features ..) looked up: the result has the shape of `indices` and behind it the
+    /// Looks up rows of this table (entries, features ..): the result has the shape of `indices`, followed by the
     /// features.
     ///
     /// # Panics
-    /// If this is a scalar, or an index is no row of it.
+    /// If this is a scalar, or an index is out of range.
     #[track_caller]
     pub fn embedding(self, indices: impl Into<Indices<'t>>) -> Var<'t, T> {
         embedding(self, indices.into(), None)
     }
 
-    /// [`embedding`](Var::embedding) where row `padding` stands for nothing: it is read as it is and gets no gradient.
+    /// [`embedding`](Var::embedding) with a padding row: row `padding` is read as it is and gets no gradient.
     ///
     /// # Panics
-    /// As [`embedding`](Var::embedding), and if there is no row `padding`.
+    /// As [`embedding`](Var::embedding), and if `padding` is out of range.
     #[track_caller]
     pub fn embedding_padded(self, indices: impl Into<Indices<'t>>, padding: usize) -> Var<'t, T> {
         let entries = self.shape().first().copied().unwrap_or(0);
@@ -84,7 +85,7 @@ struct Pick<'t> {
     name: &'static str,
     axis: usize,
     index: &'t [usize],
-    /// The position that gets no gradient.
+    /// The position without a gradient.
     silent: Option<usize>,
 }
 
@@ -102,7 +103,7 @@ impl<T: Real> Operation<T> for Pick<'_> {
         let g = io.upstream(0).expect("the only output");
         let along = AxisView::new(io.input(0).shape, self.axis);
         let place = |i: usize| Some(self.index[i]).filter(|&place| self.silent != Some(place));
-        io.accumulate(0, |target, write| along.give_back(g, self.index.len(), place, target, write));
+        io.accumulate(0, |target, write| along.scatter_runs(g, self.index.len(), place, target, write));
     }
 }
 
@@ -122,7 +123,7 @@ impl<T: Real> Operation<T> for IndexAdd<'_> {
         let out = io.output(0);
         out.copy_from_slice(x.data);
         let along = AxisView::new(x.shape, self.axis);
-        along.give_back(source.data, self.index.len(), |i| Some(self.index[i]), out, Write::Add);
+        along.scatter_runs(source.data, self.index.len(), |i| Some(self.index[i]), out, Write::Add);
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {

@@ -1,8 +1,8 @@
-//! Whole numbers that pick elements, rows or classes.
+//! `Indices`: an array of indices for embeddings, gathers and labels.
 
 use crate::Shape;
 
-/// Whole numbers laid out as an array: rows of an embedding, positions along an axis. A slice is a vector of them.
+/// An array of indices: rows of an embedding, positions along an axis. A slice is a vector of them.
 ///
 /// ```
 /// use elbo_engine::{Indices, Tape, Tensor};
@@ -20,7 +20,7 @@ pub struct Indices<'t> {
 }
 
 impl<'t> Indices<'t> {
-    /// These numbers, row by row, under a shape.
+    /// Indices in row-major order, with a shape.
     ///
     /// # Panics
     /// If their number is not the product of the shape's axes.
@@ -37,7 +37,7 @@ impl<'t> Indices<'t> {
     }
 
     /// # Panics
-    /// If a number is none of the positions of an axis of this length.
+    /// If an index is out of range for an axis of this length.
     #[track_caller]
     pub(crate) fn check(&self, name: &str, length: usize, of: &dyn std::fmt::Display) {
         if let Some(place) = self.values.iter().position(|&index| index >= length) {

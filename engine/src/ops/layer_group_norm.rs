@@ -9,17 +9,17 @@ use crate::kernels::normalize::{
     Back, Correlation, Extent, Keep, Kept, Normalized, Per, Product, Square, Statistics, channel_sums,
 };
 use crate::kernels::reduce::{Same, sum_slices};
-use crate::ops::norm_affine::{Scaling, check_eps, inputs, is_wanted, pass_on};
+use crate::ops::norm_affine::{Scaling, accumulate_scaling, check_eps, inputs, is_wanted};
 use crate::threads::{GRAIN, Rows, Split, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// Layer normalisation over the last `axes` axes: (x − mean) / √(variance + `eps`), with the mean square deviation as
-    /// the variance; then times a weight and plus a bias of these axes' shape, if there are some (Ba, Kiros and Hinton
+    /// Layer normalisation over the last `axes` axes: (x − mean) / √(variance + `eps`), with the divisor n for the
+    /// variance; then multiplied by a weight and plus a bias of these axes' shape, if given (Ba, Kiros and Hinton
     /// 2016).
     ///
     /// # Panics
-    /// If there are not so many axes, a shape differs, or `eps` is negative.
+    /// If x has fewer axes, the shape of the weight or bias does not match, or `eps` is negative.
     #[track_caller]
     pub fn layer_norm(self, axes: usize, scaling: impl Scaling<'t, T>, eps: f64) -> Var<'t, T> {
         over_last("layer_norm", self, axes, scaling, eps, true)
@@ -35,12 +35,13 @@ impl<'t, T: Real> Var<'t, T> {
         over_last("rms_norm", self, axes, scaling, eps, false)
     }
 
-    /// Group normalisation of x (batch, channels, ..): each example's channels in `groups` groups, each with the mean and
-    /// the variance of its elements; then times a weight and plus a bias of every channel, if there are some (Wu and He
+    /// Group normalisation of x (batch, channels, ..): each example's channels in `groups` groups, each with the mean
+    /// and the variance of its elements; then multiplied by a weight and plus a bias per channel, if given (Wu and He
     /// 2018).
     ///
     /// # Panics
-    /// If x has not this shape, the channels are no multiple of `groups`, a shape differs, or `eps` is negative.
+    /// If x does not have this shape, the channels are not divisible by `groups`, the shape of the weight or bias does
+    /// not match, or `eps` is negative.
     #[track_caller]
     pub fn group_norm(self, groups: usize, scaling: impl Scaling<'t, T>, eps: f64) -> Var<'t, T> {
         let x = self.shape();
@@ -49,9 +50,9 @@ impl<'t, T: Real> Var<'t, T> {
         };
         assert!(
             groups > 0 && channels.is_multiple_of(groups),
-            "group_norm: x of shape {x:?} has {channels} channels, which make no {groups} group(s) of equal size"
+            "group_norm: x of shape {x:?} has {channels} channels, which are not divisible by {groups} group(s)"
         );
-        // Groups of no channels have no statistics to keep, however many they are.
+        // Groups without channels have no statistics to keep, however many groups there are.
         over_groups("group_norm", self, groups.min(channels), scaling, eps)
     }
 
@@ -59,14 +60,15 @@ impl<'t, T: Real> Var<'t, T> {
     /// its own group (Ulyanov, Vedaldi and Lempitsky 2016).
     ///
     /// # Panics
-    /// If x has not this shape or one spatial element only, a shape differs, or `eps` is negative.
+    /// If x does not have this shape or has only one spatial element, the shape of the weight or bias does not match,
+    /// or `eps` is negative.
     #[track_caller]
     pub fn instance_norm(self, scaling: impl Scaling<'t, T>, eps: f64) -> Var<'t, T> {
         let x = self.shape();
         assert!(
             x.len() > 2 && x[2..].iter().product::<usize>() != 1,
-            "instance_norm: x of shape {x:?}; expected (batch, channels, spatial axes ..) with more than one element, of \
-             which to take a variance"
+            "instance_norm: x of shape {x:?}; expected (batch, channels, spatial axes ..) with more than one spatial \
+             element, which the variance needs"
         );
         over_groups("instance_norm", self, x[1], scaling, eps)
     }
@@ -84,7 +86,7 @@ fn over_last<'t, T: Real>(
     let shape = x.shape();
     assert!(
         0 < axes && axes <= shape.len(),
-        "{name}: x of shape {shape:?} over its last {axes} axes; at least 1 and at most {}",
+        "{name}: x of shape {shape:?} over its last {axes} axes; expected at least 1 and at most {}",
         shape.len()
     );
     check_eps(name, eps);
@@ -111,8 +113,8 @@ fn over_groups<'t, T: Real>(
     x.tape().record(operation, &inputs, [shape, &[3, shape[0] * groups]])[0]
 }
 
-/// Rows of neighbouring elements, each normalised by itself: an example's group of channels. The second output, the
-/// rows' statistics, is kept for the adjoint.
+/// Normalises rows of neighbouring elements (an example's group of channels). The second output, the rows' statistics,
+/// is kept for the adjoint.
 #[derive(Clone, Copy)]
 struct RowNorm {
     name: &'static str,
@@ -124,7 +126,7 @@ struct RowNorm {
 }
 
 impl RowNorm {
-    /// Channels of a row.
+    /// Channels per row.
     fn channels(&self) -> usize {
         self.extent.channels.checked_div(self.groups).unwrap_or(0)
     }
@@ -133,19 +135,19 @@ impl RowNorm {
         self.channels() * self.extent.spatial
     }
 
-    /// Calls `visit` with ranges of rows and the parts of `memory` that belong to them, possibly at the same time.
+    /// Calls `visit` with ranges of rows and the corresponding parts of `memory`, possibly in parallel.
     fn for_each_part<P: Split>(&self, memory: P, visit: &(dyn Fn(Range<usize>, P) + Sync)) {
         for_each_part(memory, self.extent.batch * self.groups, GRAIN.div_ceil(self.row().max(1)), 1, visit);
     }
 
-    /// The parts of row `i` with their weights and biases: whole rows where these are of elements or of none, channels
-    /// where they are of channels.
+    /// The segments of row `i` with their weights and biases: the whole row if these are per element or absent,
+    /// channels if they are per channel.
     #[inline(always)]
     fn for_each_segment<'a, T: Real>(
         &self,
         i: usize,
         [w, b]: [Option<&'a [T]>; 2],
-        mut visit: impl FnMut(Range<usize>, Along<'a, T>, Along<'a, T>),
+        mut visit: impl FnMut(Range<usize>, RowOperand<'a, T>, RowOperand<'a, T>),
     ) {
         let (channels, spatial) = (self.channels(), self.extent.spatial);
         let first = i % self.groups * channels;
@@ -165,14 +167,14 @@ impl RowNorm {
     }
 }
 
-/// One for each element, or one for all.
+/// One number per element, or one for all.
 #[derive(Clone, Copy)]
-enum Along<'a, T> {
+enum RowOperand<'a, T> {
     Each(&'a [T]),
     All(T),
 }
 
-use Along::{All, Each};
+use RowOperand::{All, Each};
 
 impl<T: Real> Operation<T> for RowNorm {
     fn name(&self) -> &'static str {
@@ -194,7 +196,7 @@ impl<T: Real> Operation<T> for RowNorm {
         let w = (io.inputs() > 1).then(|| io.input(1).data);
         let kept = Kept::new(io.output(1).data);
         let Some(g) = io.upstream(0) else {
-            unreachable!("nobody else has the second output");
+            unreachable!("the second output is private");
         };
         io.accumulate(0, |target, write| {
             self.for_each_part(Rows::new(target, self.row()), &|rows, target| {
@@ -206,14 +208,14 @@ impl<T: Real> Operation<T> for RowNorm {
         if is_wanted(io) {
             let sums = io.scratch(2 * self.extent.channels);
             channel_sums(self.extent, Per::Group(self.channels()), kept, x, g, sums);
-            pass_on(io, sums);
+            accumulate_scaling(io, sums);
         }
     }
 }
 
 struct Forward<'a, T> {
     of: &'a RowNorm,
-    /// The number of the first row.
+    /// The index of the first row.
     first: usize,
     x: &'a [T],
     affine: [Option<&'a [T]>; 2],

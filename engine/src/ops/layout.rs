@@ -1,4 +1,4 @@
-//! A walk over an array beside operands that are laid over it with strides of their own.
+//! `Layout`: a row-by-row walk over an array and strided operands.
 
 use std::ops::Range;
 
@@ -13,11 +13,11 @@ pub(crate) struct Axis<const N: usize> {
     pub(crate) strides: [usize; N],
 }
 
-/// A contiguous array, the result, walked row by row, and where each of `N` operands is meanwhile. An operand with
-/// stride 0 along an axis is repeated there.
+/// A walk over a contiguous result, row by row, with the position of each of `N` operands. An operand with stride 0
+/// along an axis is broadcast there.
 ///
-/// Neighbouring axes are merged wherever all operands allow it, so that rows are as long as they can be: operands of
-/// equal shapes are a single row.
+/// Neighbouring axes are merged where all operands allow it, which makes rows as long as possible: operands of equal
+/// shapes have a single row.
 #[derive(Debug)]
 pub(crate) struct Layout<const N: usize> {
     outer: SmallVec<[Axis<N>; 6]>,
@@ -31,13 +31,13 @@ pub(crate) struct Layout<const N: usize> {
     span: usize,
 }
 
-/// Where a row begins.
+/// The start of a row.
 pub(crate) struct Row<const N: usize> {
-    /// The first element of the result's row.
+    /// The offset of the row in the result.
     pub(crate) start: usize,
-    /// The element of each operand there.
+    /// The offset of each operand.
     pub(crate) offsets: [usize; N],
-    /// Whether this row is the first to reach these elements of an operand.
+    /// Whether this row is the first to use these elements of each operand.
     pub(crate) first: [bool; N],
 }
 
@@ -59,14 +59,14 @@ impl<const N: usize> Layout<N> {
         Layout { outer: merged, rows, row, strides, span: row }
     }
 
-    /// Whether several rows reach the same elements of operand `k`.
-    pub(crate) fn rows_meet(&self, k: usize) -> bool {
+    /// Whether several rows use the same elements of operand `k`.
+    pub(crate) fn rows_overlap(&self, k: usize) -> bool {
         self.outer.iter().any(|axis| axis.strides[k] == 0)
     }
 
-    /// If rows follow each other at the same elements of all operands, takes them together: a row now stands for so
-    /// many, one after the other.
-    pub(crate) fn take_repeats(&mut self) -> usize {
+    /// Merges consecutive rows that use the same elements of all operands into one; returns how many a row now stands
+    /// for.
+    pub(crate) fn merge_repeats(&mut self) -> usize {
         match self.outer.last() {
             Some(axis) if axis.strides == [0; N] && axis.length > 0 => {
                 let repeats = axis.length;
@@ -85,7 +85,7 @@ impl<const N: usize> Layout<N> {
         let mut index: Shape = self.outer.iter().map(|_| 0).collect();
         let mut offsets = [0; N];
         let mut row = range.start;
-        // Nothing to find out at the beginning, which is all there is where work is not split.
+        // Row 0 needs no divisions; work that is not split starts there.
         if row > 0 {
             for (axis, place) in self.outer.iter().zip(index.iter_mut()).rev() {
                 *place = row % axis.length;
@@ -154,7 +154,7 @@ mod tests {
     fn axes_are_merged_where_all_operands_allow_it() {
         let layout = Layout::new([axis(4, [1, 1]), axis(3, [4, 4]), axis(1, [0, 0]), axis(2, [12, 0])].into_iter());
         assert_eq!((layout.row, layout.rows, layout.strides), (12, 2, [1, 1]));
-        assert_eq!((layout.rows_meet(0), layout.rows_meet(1)), (false, true));
+        assert_eq!((layout.rows_overlap(0), layout.rows_overlap(1)), (false, true));
     }
 
     #[test]
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn repeated_rows_are_taken_together() {
         let mut layout = Layout::new([axis(4, [1]), axis(3, [0]), axis(2, [4])].into_iter());
-        assert_eq!((layout.take_repeats(), layout.rows), (3, 2));
+        assert_eq!((layout.merge_repeats(), layout.rows), (3, 2));
         let starts: Vec<_> = layout.all().map(|row| (row.start, row.offsets, row.first)).collect();
         assert_eq!(starts, [(0, [0], [true]), (12, [4], [true])]);
     }

@@ -1,4 +1,4 @@
-//! The seam of linear maps: a variable enters one as it is, a random weight in its own way.
+//! `Operand` and `Linear`: the traits by which variables and random weights enter linear maps.
 
 use crate::ops::affine::affine;
 use crate::ops::conv::convolve;
@@ -6,20 +6,20 @@ use crate::ops::conv::convolve_transposed;
 use crate::ops::matmul::matmul;
 use crate::{Activation, Convolution, Real, Transposed, Var};
 
-/// Something that stands for a value on the tape.
+/// A value on the tape, or something that can be turned into one.
 pub trait Operand<'t, T: Real>: Copy {
     /// The value.
     fn var(self) -> Var<'t, T>;
 
-    /// Mean and variance of every element, where this is a random variable with independent elements that wishes to
-    /// enter a sum by these instead of by its value.
+    /// The mean and variance of every element, if this is a random variable with independent elements that prefers to
+    /// enter a sum by its moments.
     fn moments(self) -> Option<[Var<'t, T>; 2]> {
         None
     }
 }
 
-/// The weight of a linear map. A [`Var`] multiplies; a random weight of another crate may sample
-/// itself, sample the map's output, or be perturbed per example, without the engine knowing.
+/// The weight of a linear map. A [`Var`] multiplies; a random weight of another crate may sample itself, sample the
+/// map's output, or be perturbed per example, without special code in the engine.
 pub trait Linear<'t, T: Real>: Operand<'t, T> {
     /// activation(x · selfᵀ + b), with this weight of shape (outputs, inputs).
     #[track_caller]
@@ -97,7 +97,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// them are batches and broadcast; a vector is a row on the left and a column on the right.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn matmul(self, w: impl Linear<'t, T>) -> Var<'t, T> {
         w.matmul(self)

@@ -1,4 +1,4 @@
-//! Log-softmax along any axis.
+//! Log-softmax along an axis.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// x − ln Σ eˣ along `axis` (negative: from the last): log-probabilities, without overflow.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis is out of range.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Var<'t, T> {
         let axis = resolve_one("log_softmax", axis, self.shape());
@@ -22,7 +22,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// Along runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
+/// RowOperand runs of `length` elements with stride `inner`; a block holds `inner` adjacent runs.
 #[derive(Clone, Copy)]
 struct LogSoftmax {
     length: usize,
@@ -30,7 +30,8 @@ struct LogSoftmax {
 }
 
 impl LogSoftmax {
-    /// Calls `visit` with ranges of elements that are whole blocks and these parts of `out`, possibly at the same time.
+    /// Calls `visit` with ranges of elements that are whole blocks and the corresponding parts of `out`, possibly in
+    /// parallel.
     fn for_each_part<T: Real>(self, out: &mut [T], visit: &(dyn Fn(Range<usize>, Rows<'_, T>) + Sync)) {
         if !out.is_empty() {
             let len = out.len();

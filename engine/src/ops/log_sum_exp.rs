@@ -1,4 +1,4 @@
-//! ln Σ eˣ over all axes or some, and the softmax along one.
+//! `log_sum_exp` over axes, and `softmax` along one axis.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -16,22 +16,22 @@ impl<'t, T: Real> Var<'t, T> {
         y
     }
 
-    /// ln Σ eˣ over `axes`, negative ones counted from the last; otherwise as [`log_sum_exp`](Var::log_sum_exp). The axes
-    /// vanish, or stay with length 1 if `keep` says so.
+    /// ln Σ eˣ over `axes`, negative ones counted from the last; otherwise as [`log_sum_exp`](Var::log_sum_exp). The reduced axes
+    /// are removed, or kept with length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn log_sum_exp_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
         let [y] = record("log_sum_exp_axes", self, Over::Axes(axes, keep), |runs| LogSumExp { runs });
         y
     }
 
-    /// eˣ / Σ eˣ along `axis` (negative: from the last): probabilities, without overflow. For their logarithms
-    /// [`log_softmax`](Var::log_softmax) is exact where a probability is too small for its type.
+    /// eˣ / Σ eˣ along `axis` (negative: from the last): probabilities, without overflow. For log-probabilities use
+    /// [`log_softmax`](Var::log_softmax), which stays exact where a probability underflows.
     ///
     /// # Panics
-    /// If there is no such axis.
+    /// If the axis is out of range.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Var<'t, T> {
         let axis = resolve_one("softmax", axis, self.shape());
@@ -98,9 +98,9 @@ impl<T: Real> Operation<T> for Softmax {
     }
 }
 
-/// `x − about`, and x where all that is known about the run is that nothing in it is a number or greater than −∞.
+/// `x − about`; x itself if `about`, a maximum, is −∞, which avoids −∞ + ∞.
 #[inline(always)]
-fn less<T: Real>(x: T, about: T) -> T {
+fn minus_max<T: Real>(x: T, about: T) -> T {
     x - if about == T::from_f64(f64::NEG_INFINITY) { T::ZERO } else { about }
 }
 
@@ -139,9 +139,9 @@ macro_rules! gathers {
 }
 
 gathers! {
-    /// Of numbers up to the greatest one, to its logarithm.
-    Logarithm: |x, max| less(x, max).exp::<S>(), |sum| if is_infinite(max) { max } else { max + sum.ln::<S>() };
-    Total: |x, max| less(x, max).exp::<S>(), |sum| sum;
+    /// Sums of eˣ⁻ᵐ, with the maximum m, to ln Σ eˣ.
+    Logarithm: |x, max| minus_max(x, max).exp::<S>(), |sum| if is_infinite(max) { max } else { max + sum.ln::<S>() };
+    Total: |x, max| minus_max(x, max).exp::<S>(), |sum| sum;
     Sum: |x, about| x, |sum| sum;
 }
 
@@ -157,7 +157,7 @@ struct Share;
 impl<T: Real> Elementwise<T, 3> for Share {
     #[inline(always)]
     fn apply<S: Simd>(self, [x, y, g]: [T; 3]) -> T {
-        g * less(x, y).exp::<S>()
+        g * minus_max(x, y).exp::<S>()
     }
 }
 

@@ -1,36 +1,35 @@
-//! Logarithms of determinants.
+//! `logdet`, `slogdet` and `logdet_positive_definite`: logarithms of determinants.
 
 use crate::kernels::lu;
 use crate::ops::batch::{square, squares, transpose};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// ln det A of a square matrix, or of each in a batch: (.., n, n) to (..), by elimination with row exchanges. NaN
-    /// where the determinant is negative, −∞ where it vanishes; an empty matrix has determinant 1.
+    /// ln det A of a square matrix, or of each in a batch: (.., n, n) to (..), by LU decomposition with partial
+    /// pivoting. NaN if the determinant is negative, −∞ if it is zero; an empty matrix has determinant 1.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn logdet(self) -> Var<'t, T> {
         logdet("logdet", self)[1]
     }
 
-    /// Sign and ln |det A| of a square matrix, or of each in a batch. The sign is 1, −1 or 0, and a constant to the
-    /// gradient.
+    /// Sign and ln |det A| of a square matrix, or of each in a batch. The sign is 1, −1 or 0, and has no gradient.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn slogdet(self) -> [Var<'t, T>; 2] {
         logdet("slogdet", self)
     }
 
-    /// ln det A of a symmetric positive-definite matrix, or of each in a batch, through its
-    /// [Cholesky factor](Var::cholesky): half the work of [`logdet`](Var::logdet), and NaN where A is not positive
-    /// definite. With the factor L at hand it is `l.diagonal().ln().sum_axes(&[-1], false) * 2.0`.
+    /// ln det A of a symmetric positive-definite matrix, or of each in a batch, through its [Cholesky
+    /// factor](Var::cholesky): half the work of [`logdet`](Var::logdet), and NaN if A is not positive definite. If the
+    /// factor L is already known, use `l.diagonal().ln().sum_axes(&[-1], false) * 2.0`.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn logdet_positive_definite(self) -> Var<'t, T> {
         square("logdet_positive_definite", self.shape());
@@ -45,7 +44,7 @@ fn logdet<'t, T: Real>(name: &'static str, a: Var<'t, T>) -> [Var<'t, T>; 2] {
     a.tape().record(LogDet { name }, &[a], [batch, batch])
 }
 
-/// Sign and logarithm; the latter NaN for a negative sign, unless the sign was asked for too.
+/// Sign and logarithm; `logdet`, which does not return the sign, makes the latter NaN for a negative one.
 #[derive(Clone, Copy)]
 struct LogDet {
     name: &'static str,
@@ -75,7 +74,7 @@ impl<T: Real> Operation<T> for LogDet {
         let a = io.input(0);
         let n = square(self.name, a.shape);
         let Some(g) = io.upstream(1) else {
-            // The sign alone was used.
+            // Only the sign was used.
             io.give(0, |_| T::ZERO);
             return;
         };

@@ -1,5 +1,5 @@
-//! Losses of predictions and targets of one shape. Those that are negative log-likelihoods hold all their constants, so
-//! that they are in nats and can be compared with each other.
+//! Losses of predictions and targets of one shape. The negative log-likelihoods include all constants, so they are in
+//! nats and comparable with each other.
 
 use crate::kernels::dispatch::{Portable, Simd};
 use crate::kernels::math::Math;
@@ -49,7 +49,7 @@ table! {
         let slope = if (x - y).abs() <= delta { x - y } else { delta * sign(x - y) };
         [slope, -slope]
     };
-    // −ln of the chance of the target: written with e^−|x|, so that a confident right answer loses no digits.
+    // −ln p of the target, written with e^−|x|, so that a confident correct prediction keeps its digits.
     Binary, bce_with_logits(2): [x, y] {
         let positive = if x > T::ZERO { x } else { T::ZERO };
         (positive - x * y) + (-x.abs()).softplus::<S>()
@@ -57,7 +57,7 @@ table! {
         let tail = (-x.abs()).sigmoid::<S>();
         [if x > T::ZERO { (T::ONE - y) - tail } else { tail - y }, -x]
     };
-    // Positive targets count z times.
+    // Positive targets have the weight z.
     WeightedBinary, bce_with_logits(3): [x, y, z] {
         let weight = T::ONE + (z - T::ONE) * y;
         let negative = if x < T::ZERO { -x } else { T::ZERO };
@@ -117,7 +117,7 @@ fn sign<T: Real>(x: T) -> T {
 const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The squared distance (x − y)² to the `targets` y.
+    /// The squared error (x − y)² for the `targets` y.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -126,7 +126,7 @@ impl<'t, T: Real> Var<'t, T> {
         record(Squared {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
-    /// The distance |x − y| to the `targets` y, with derivative 0 at 0.
+    /// The absolute error |x − y| for the `targets` y, with derivative 0 at 0.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -135,19 +135,19 @@ impl<'t, T: Real> Var<'t, T> {
         record(Absolute {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
-    /// P. Huber's loss ("Robust estimation of a location parameter", 1964): ½d² up to a distance d = |x − y| of `delta`,
-    /// and on from there the straight line δ(d − ½δ). Divided by δ it is the smooth L1 loss.
+    /// P. Huber's loss ("Robust estimation of a location parameter", 1964): ½d² for distances d = |x − y| up to
+    /// `delta`, and δ(d − ½δ) above. Divided by δ it is the smooth L1 loss.
     ///
     /// # Panics
     /// If the shapes differ (nothing is broadcast), or `delta` is not positive.
     #[track_caller]
     pub fn huber(self, targets: Var<'t, T>, delta: f64, reduction: Reduction) -> Var<'t, T> {
-        assert!(delta > 0.0, "huber: the distance delta must be positive, got {delta}");
+        assert!(delta > 0.0, "huber: delta must be positive, got {delta}");
         record(Huber { delta }, [("predictions", self), ("targets", targets)], reduction)
     }
 
-    /// The binary cross-entropy of `targets` y in \[0, 1\] under the probabilities 1/(1 + e⁻ˣ), in nats:
-    /// −y ln p − (1 − y) ln(1 − p), without overflow, and accurate where a confident answer is right.
+    /// The binary cross-entropy of `targets` y in \[0, 1\] with the logits x, p = 1/(1 + e⁻ˣ), in nats: −y ln p − (1 −
+    /// y) ln(1 − p), without overflow, and accurate for confident correct predictions.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -156,11 +156,12 @@ impl<'t, T: Real> Var<'t, T> {
         record(Binary {}, [("predictions", self), ("targets", targets)], reduction)
     }
 
-    /// [`bce_with_logits`](Var::bce_with_logits) where positive targets count more or less: −w y ln p − (1 − y) ln(1 − p),
-    /// with a weight w for every position of the last axis. The mean divides by the number of elements.
+    /// [`bce_with_logits`](Var::bce_with_logits) with weights of positive targets: −w y ln p − (1 − y) ln(1 − p), with
+    /// a weight w per position of the last axis. The mean divides by the number of elements.
     ///
     /// # Panics
-    /// As [`bce_with_logits`](Var::bce_with_logits), and if there is not one weight for each position of the last axis.
+    /// As [`bce_with_logits`](Var::bce_with_logits), and if the number of weights differs from the length of the last
+    /// axis.
     #[track_caller]
     pub fn bce_with_logits_weighted(
         self,
@@ -179,8 +180,8 @@ impl<'t, T: Real> Var<'t, T> {
         record(WeightedBinary {}, [("predictions", self), ("targets", targets), ("weights", constant)], reduction)
     }
 
-    /// −ln N(y; x, `variance`), in nats, of `targets` y with this as their mean: ½ (ln v + (x − y)²/v + ln 2π). No floor is
-    /// put under the variance: where it is 0 or negative, the loss is infinite or NaN.
+    /// −ln N(y; x, `variance`), in nats, of `targets` y with this as their mean: ½ (ln v + (x − y)²/v + ln 2π). The
+    /// variance is not clamped: if it is 0 or negative, the loss is infinite or NaN.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -190,9 +191,9 @@ impl<'t, T: Real> Var<'t, T> {
         record(rule, [("predictions", self), ("targets", targets), ("variances", variance)], reduction)
     }
 
-    /// −ln of Student's t-density with `df` degrees of freedom, in nats, of `targets` y with this as their location and a
-    /// `scale` s > 0: −ln Γ((ν+1)/2) + ln Γ(ν/2) + ½ ln νπ + ln s + ½(ν+1) ln(1 + (x − y)²/(νs²)). Outliers pull less
-    /// than under [`gaussian_nll`](Var::gaussian_nll), which it tends to as `df` grows.
+    /// −ln of Student's t-density with `df` degrees of freedom, in nats, of `targets` y with this as their location and
+    /// a `scale` s > 0: −ln Γ((ν+1)/2) + ln Γ(ν/2) + ½ ln νπ + ln s + ½(ν+1) ln(1 + (x − y)²/(νs²)). More robust to
+    /// outliers than [`gaussian_nll`](Var::gaussian_nll), its limit for large `df`.
     ///
     /// # Panics
     /// If the shapes differ (nothing is broadcast), or `df` is not positive and finite.
@@ -205,7 +206,7 @@ impl<'t, T: Real> Var<'t, T> {
         let normaliser = 0.5 * (df * std::f64::consts::PI).ln() - ln_gamma_ratio::<Portable>(0.5 * df);
         record(StudentT { df, normaliser }, [("predictions", self), ("targets", targets), ("scales", scale)], reduction)
     }
-    /// [`student_t_nll`](Var::student_t_nll) with degrees of freedom ν > 0 of each target, which may be learned: their
+    /// [`student_t_nll`](Var::student_t_nll) with degrees of freedom ν > 0 per target, which may be learned: the
     /// derivative has digamma functions of ν/2 and (ν+1)/2.
     ///
     /// # Panics
@@ -223,7 +224,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// ln Γ(x + ½) − ln Γ(x), also where both are large.
+/// ln Γ(x + ½) − ln Γ(x), accurate also for large x.
 #[inline(always)]
 fn ln_gamma_ratio<S: Simd>(x: f64) -> f64 {
     let near = Math::ln_gamma::<S>(x + 0.5) - Math::ln_gamma::<S>(x);
@@ -233,7 +234,7 @@ fn ln_gamma_ratio<S: Simd>(x: f64) -> f64 {
     if x < LARGE { near } else { far }
 }
 
-/// Its derivative.
+/// The derivative of `ln_gamma_ratio`.
 #[inline(always)]
 fn ln_gamma_ratio_slope<S: Simd>(x: f64) -> f64 {
     let near = Math::digamma::<S>(x + 0.5) - Math::digamma::<S>(x);
@@ -242,6 +243,6 @@ fn ln_gamma_ratio_slope<S: Simd>(x: f64) -> f64 {
     if x < LARGE { near } else { 0.5 * inverse + square * series }
 }
 
-/// From here on a difference of two functions around Γ is taken from its expansion in 1/x, whose next term is below 1e-18
-/// of it.
+/// From here on, a difference of two functions related to Γ is computed by its expansion in 1/x, whose first omitted
+/// term is below 1e-18 of it.
 const LARGE: f64 = 64.0;

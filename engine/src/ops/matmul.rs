@@ -1,4 +1,4 @@
-//! Matrix products with numpy's rules: the last two axes are matrices, the ones before are batches.
+//! Matrix products by NumPy's rules: the last two axes are matrices, the leading ones are batches.
 
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
@@ -11,8 +11,8 @@ use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 pub(crate) fn matmul<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
     let Some(product) = Product::new(a.shape(), b.shape()) else {
         panic!(
-            "matmul: the shapes {:?} and {:?} do not fit; the last axis of the first must be as long as the last \
-             but one of the second (the only one of a vector), and axes before them broadcast",
+            "matmul: the shapes {:?} and {:?} do not match; the last axis of the first must be as long as the second-to-last \
+             of the second (or the only one of a vector), and leading axes must broadcast",
             a.shape(),
             b.shape()
         );
@@ -20,12 +20,12 @@ pub(crate) fn matmul<'t, T: Real>(a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
     a.tape().record(Matmul, &[a, b], [product.shape])[0]
 }
 
-/// How two operands multiply.
+/// The sizes and batches of a product of two operands.
 struct Product {
     m: usize,
     k: usize,
     n: usize,
-    /// Broadcast batch axes of both, after rows were merged where one matrix serves all.
+    /// The broadcast batch axes of both, after rows were merged if one matrix serves all.
     batch: Shape,
     a_batch: Shape,
     b_batch: Shape,
@@ -34,7 +34,7 @@ struct Product {
 
 impl Product {
     fn new(a: &[usize], b: &[usize]) -> Option<Self> {
-        // A vector is a row on the left and a column on the right; its axis vanishes afterwards.
+        // A vector is a row on the left and a column on the right; its axis is removed afterwards.
         let (a_batch, m, k) = match a {
             [] => return None,
             &[k] => (&[][..], None, k),
@@ -53,7 +53,7 @@ impl Product {
         let (m, n) = (m.unwrap_or(1), n.unwrap_or(1));
         let is_shared = b_batch.iter().all(|&length| length == 1) && batch[..] == *a_batch;
         Some(if is_shared {
-            // One matrix for all: the batch is more rows.
+            // One right-hand matrix for all: the batch becomes more rows.
             let m = m * batch.elements();
             let none = Shape::default;
             Product { m, k, n, batch: none(), a_batch: none(), b_batch: none(), shape }
@@ -62,8 +62,8 @@ impl Product {
         })
     }
 
-    /// Calls `visit` with the number of every product, and of the matrices it multiplies; the flags
-    /// say whether this is the first product of each.
+    /// Calls `visit` with the index of every product and those of its two matrices; the flags tell whether this is the
+    /// first product of each.
     fn for_each(&self, mut visit: impl FnMut(usize, [usize; 2], [bool; 2])) {
         for_each_pair(&self.batch, [&self.a_batch, &self.b_batch], &mut visit);
     }
@@ -120,7 +120,7 @@ fn part<T>(view: View<'_, T>, i: usize, rows: usize, columns: usize) -> Matrix<'
     Matrix::new(&view.data[i * rows * columns..][..rows * columns], rows, columns)
 }
 
-/// Of an empty product no part of the target is reached.
+/// Clears the target of an empty product, which no part of the sum writes.
 fn clear_unreached<T: Real>(g: View<'_, T>, target: &mut [T], write: Write) {
     if g.data.is_empty() && write == Write::Store {
         target.fill(T::ZERO);

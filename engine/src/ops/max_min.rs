@@ -1,4 +1,4 @@
-//! The greatest and the least element over all axes or some, and where along an axis they are.
+//! `max`, `min`, `argmax` and `argmin`, over all axes or some.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -8,26 +8,26 @@ use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The greatest of all elements, a scalar; NaN if one is. Equal ones share the gradient evenly.
+    /// The maximum of all elements, a scalar; NaN if one is NaN. Equal maxima share the gradient evenly.
     ///
     /// # Panics
-    /// If there is no element.
+    /// If there are no elements.
     #[track_caller]
     pub fn max(self) -> Var<'t, T> {
         extreme("max", self, Over::All, Greatest)
     }
 
-    /// The greatest elements over `axes`, negative ones counted from the last; otherwise as [`max`](Var::max). The axes
-    /// vanish, or stay with length 1 if `keep` says so.
+    /// The maxima over `axes`, negative ones counted from the last; otherwise as [`max`](Var::max). The reduced axes
+    /// are removed, or kept with length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there is no element along them.
+    /// If an axis is out of range, repeated or empty.
     #[track_caller]
     pub fn max_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
         extreme("max_axes", self, Over::Axes(axes, keep), Greatest)
     }
 
-    /// The least of all elements, as [`max`](Var::max).
+    /// The minimum of all elements, as [`max`](Var::max).
     ///
     /// # Panics
     /// As [`max`](Var::max).
@@ -36,7 +36,7 @@ impl<'t, T: Real> Var<'t, T> {
         extreme("min", self, Over::All, Least)
     }
 
-    /// The least elements over `axes`, as [`max_axes`](Var::max_axes).
+    /// The minima over `axes`, as [`max_axes`](Var::max_axes).
     ///
     /// # Panics
     /// As [`max_axes`](Var::max_axes).
@@ -45,18 +45,18 @@ impl<'t, T: Real> Var<'t, T> {
         extreme("min_axes", self, Over::Axes(axes, keep), Least)
     }
 
-    /// Where along `axis` (negative: from the last) the greatest element is: an index for each run, in the order of the
-    /// axes that are left. Of equal ones it is the first; NaN is greater than any number. Indices are no values on the
-    /// tape, but live as long.
+    /// The position of the maximum along `axis` (negative: from the last): one index per run, in the order of the
+    /// remaining axes. The first of equal maxima counts; NaN is greater than any number. The indices live as long as
+    /// the tape's values, but are not values on it.
     ///
     /// # Panics
-    /// If there is no such axis, no element along it, or the value stands for several draws.
+    /// If the axis is out of range or empty, or the value has several draws.
     #[track_caller]
     pub fn argmax(self, axis: isize) -> &'t [usize] {
         first_places("argmax", self, axis, |x, best| x > best)
     }
 
-    /// Where along `axis` the least element is, as [`argmax`](Var::argmax); NaN is less than any number.
+    /// The position of the minimum along `axis`, as [`argmax`](Var::argmax); NaN is less than any number.
     ///
     /// # Panics
     /// As [`argmax`](Var::argmax).
@@ -72,10 +72,10 @@ fn first_places<'t, T: Real>(name: &str, x: Var<'t, T>, axis: isize, better: fn(
     let axis = resolve_one(name, axis, shape);
     assert!(
         x.draws() == 1,
-        "{name}: the value of shape {shape:?} stands for {} draws; expected one, as every draw has places of its own",
+        "{name}: the value of shape {shape:?} has {} draws; expected 1, as positions differ between draws",
         x.draws()
     );
-    assert!(shape[axis] > 0, "{name}: the shape {shape:?} has no element along axis {axis}");
+    assert!(shape[axis] > 0, "{name}: the shape {shape:?} has no elements along axis {axis}");
     let Runs { length, inner } = Runs::along(shape, axis);
     x.tape().alloc_slice(data.len() / length, |run| {
         let at = |i: usize| data[(run / inner * length + i) * inner + run % inner];
@@ -98,7 +98,7 @@ where
     let axes = over.resolve(name, x.shape());
     assert!(
         axes.iter().all(|&axis| x.shape()[axis] > 0),
-        "{name}: the shape {:?} has no element along the axes {axes:?}",
+        "{name}: the shape {:?} has no elements along the axes {axes:?}",
         x.shape()
     );
     let [y] = record(name, x, over, |runs| Extreme { name, runs, which });
@@ -133,11 +133,11 @@ impl<T: Real, G: Gather<T, State = T>> Operation<T> for Extreme<G> {
     }
 }
 
-/// The greatest element; −∞ of none.
+/// The maximum; −∞ if there are no elements.
 #[derive(Clone, Copy)]
 pub(crate) struct Greatest;
 
-/// The least element; ∞ of none.
+/// The minimum; ∞ if there are no elements.
 #[derive(Clone, Copy)]
 pub(crate) struct Least;
 
@@ -175,7 +175,7 @@ extremes! {
     Least from f64::INFINITY, <;
 }
 
-/// How many elements are equal to the run's extreme one.
+/// How many elements are equal to the run's extreme.
 #[derive(Clone, Copy)]
 struct Equal;
 

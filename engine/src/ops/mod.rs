@@ -1,4 +1,4 @@
-//! The operations, a file each: forward and adjoint side by side.
+//! The operations: one file each, with forward and adjoint side by side.
 
 mod activation;
 mod affine;

@@ -1,13 +1,12 @@
-//! What follows a normalisation: a weight, a bias, or neither.
+//! The optional weight and bias that follow a normalisation.
 
 use crate::kernels::Write;
 use crate::kernels::map::scale;
 use crate::{Adjoints, Operand, Real, Var};
 
-/// What normalised values are multiplied with and then shifted by: nothing, `()`; a weight, `(w,)`; or a weight and a
-/// bias, `(w, b)`.
+/// The affine map after a normalisation: none, `()`; a weight, `(w,)`; or a weight and a bias, `(w, b)`.
 pub trait Scaling<'t, T: Real> {
-    /// The weight and the bias, which comes with a weight only.
+    /// The weight and the bias; a bias requires a weight.
     fn parts(self) -> [Option<Var<'t, T>>; 2];
 }
 
@@ -29,7 +28,7 @@ impl<'t, T: Real, W: Operand<'t, T>, B: Operand<'t, T>> Scaling<'t, T> for (W, B
     }
 }
 
-/// The operation's inputs: x, and the weight and the bias where there are some, which must have `shape`.
+/// The operation's inputs: x, and the weight and bias if given, which must have `shape`.
 #[track_caller]
 pub(crate) fn inputs<'t, T: Real>(
     name: &str,
@@ -41,7 +40,7 @@ pub(crate) fn inputs<'t, T: Real>(
     let parts = scaling.parts();
     assert!(
         !matches!(parts, [None, Some(_)]),
-        "{name}: `Scaling::parts` gives a bias and no weight; for a bias alone give a weight of ones"
+        "{name}: `Scaling::parts` returned a bias without a weight; use a weight of ones"
     );
     for (what, part) in ["weight", "bias"].into_iter().zip(parts) {
         if let Some(part) = part {
@@ -57,14 +56,14 @@ pub(crate) fn inputs<'t, T: Real>(
     inputs
 }
 
-/// Something is added to a variance before its root is taken.
+/// Checks `eps`, which is added to a variance before its root is taken.
 #[track_caller]
 pub(crate) fn check_eps(name: &str, eps: f64) {
-    assert!(eps.is_finite() && eps >= 0.0, "{name}: eps is {eps}; it must be a finite number of at least 0");
+    assert!(eps.is_finite() && eps >= 0.0, "{name}: eps must be finite and at least 0, got {eps}");
 }
 
-/// Passes on the adjoints of weight and bias, where there are some: `sums` holds the bias's and then the weight's.
-pub(crate) fn pass_on<T: Real>(io: &mut Adjoints<'_, T>, sums: &[T]) {
+/// Accumulates the adjoints of weight and bias, if given: `sums` holds the bias's and then the weight's.
+pub(crate) fn accumulate_scaling<T: Real>(io: &mut Adjoints<'_, T>, sums: &[T]) {
     let (bias, weight) = sums.split_at(sums.len() / 2);
     for (k, sums) in [(1, weight), (2, bias)] {
         if k < io.inputs() {
@@ -73,7 +72,7 @@ pub(crate) fn pass_on<T: Real>(io: &mut Adjoints<'_, T>, sums: &[T]) {
     }
 }
 
-/// Whether the adjoint of a weight or of a bias is wanted.
+/// Whether the adjoint of the weight or the bias is wanted.
 pub(crate) fn is_wanted<T: Real>(io: &Adjoints<'_, T>) -> bool {
     (1..io.inputs()).any(|k| io.is_wanted(k))
 }

@@ -1,12 +1,12 @@
-//! Classes as vectors.
+//! One-hot vectors of labels.
 
 use crate::{Indices, Real, Shape, Tape, Var};
 
 impl<T: Real> Tape<T> {
-    /// A constant with 1 at each label's class and 0 elsewhere: the labels' shape, and behind it an axis of `classes`.
+    /// A constant with 1 at each label's class and 0 elsewhere: the labels' shape, followed by an axis of `classes`.
     ///
     /// # Panics
-    /// If a label is none of the classes.
+    /// If a label is out of range.
     #[track_caller]
     pub fn one_hot<'i>(&self, labels: impl Into<Indices<'i>>, classes: usize) -> Var<'_, T> {
         let labels = labels.into();
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "one_hot: the index 3 at [1] is out of range; the axis of classes has the length 3")]
-    fn a_label_beyond_the_classes_is_refused() {
+    fn a_label_beyond_the_classes_is_rejected() {
         Tape::<f32>::new().one_hot(&[0, 3], 3);
     }
 }

@@ -1,4 +1,4 @@
-//! Outer products.
+//! The outer product of two vectors.
 
 use crate::{Real, Var};
 
@@ -6,7 +6,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// The matrix of all products x\[i\] · `other`\[j\] of two vectors.
     ///
     /// # Panics
-    /// If one is no vector: nothing is flattened.
+    /// If either is not a vector: nothing is flattened.
     #[track_caller]
     pub fn outer(self, other: Var<'t, T>) -> Var<'t, T> {
         let (&[rows], &[columns]) = (self.shape(), other.shape()) else {

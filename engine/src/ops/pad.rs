@@ -1,28 +1,28 @@
-//! Margins around a value.
+//! Padding: `pad` with a constant, reflected or repeated margin.
 
 use smallvec::SmallVec;
 
 use crate::ops::layout::{Axis, Layout};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
-/// What stands in the margins that [`Var::pad`] adds.
+/// The contents of the margins that [`Var::pad`] adds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Padding {
-    /// One number everywhere.
+    /// A constant.
     Constant(f64),
-    /// The value mirrored at its outermost elements, which are not repeated: c b **a b c** b a.
+    /// The value mirrored at its first and last element, which are not repeated: c b **a b c** b a.
     Reflect,
-    /// The outermost element, repeated: a a **a b c** c c.
+    /// The first or last element, repeated: a a **a b c** c c.
     Replicate,
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// This value with margins: (before, after) for every axis.
+    /// Adds margins, (before, after) for every axis.
     ///
     /// # Panics
-    /// If there is not one pair an axis, a size overflows, a reflected margin is not shorter than its axis, or a margin
-    /// of an empty axis is to repeat something.
+    /// If the number of pairs differs from the number of axes, a size overflows, a reflected margin is not shorter than
+    /// its axis, or a margin of an empty axis repeats an element.
     #[track_caller]
     pub fn pad(self, margins: &[[usize; 2]], padding: Padding) -> Var<'t, T> {
         let shape = self.shape();
@@ -82,7 +82,7 @@ struct Pad<'t, T> {
 }
 
 impl<T: Real> Pad<'_, T> {
-    /// The walk over the input beside the result, and where in the result it begins.
+    /// The walk over the input with the result as operand, and the offset at which the input lies in the result.
     fn layout(&self, input: &[usize], padded: &[usize]) -> (Layout<1>, usize) {
         let (mut step, mut start) = (1, 0);
         let mut axes: SmallVec<[Axis<1>; 6]> = SmallVec::new();

@@ -1,11 +1,11 @@
-//! Copies between arrays that are cut into blocks, split over threads.
+//! Copies between arrays of blocks, split over threads.
 
 use crate::Real;
 use crate::kernels::Write;
 use crate::threads::{self, GRAIN, Rows};
 
-/// Calls `work` with parts of `out`, possibly at the same time. Each part is whole blocks of `block` elements and comes
-/// with the number of its first block.
+/// Calls `work` with parts of `out`, possibly in parallel. Each part consists of whole blocks of `block` elements and
+/// comes with the index of its first block.
 pub(crate) fn for_each_part<T: Real>(out: &mut [T], block: usize, work: &(impl Fn(usize, &mut [T]) + Sync)) {
     if out.is_empty() {
         return;
@@ -14,22 +14,22 @@ pub(crate) fn for_each_part<T: Real>(out: &mut [T], block: usize, work: &(impl F
     threads::for_each_part(Rows::new(out, 1), len, GRAIN, block, &|range, part| work(range.start / block, part.data));
 }
 
-/// Where a stretch of elements lies in every block of an array.
+/// The position of a range of elements within every block of an array.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     /// The length of a block.
     pub(crate) block: usize,
-    /// The first element of the stretch.
+    /// The first element of the range.
     pub(crate) start: usize,
 }
 
 impl Window {
-    /// All of every block.
+    /// The whole of every block.
     pub(crate) fn whole(block: usize) -> Self {
         Window { block, start: 0 }
     }
 
-    /// Sets or adds to `len` elements of every block of `out` what stands in the same block of `x`.
+    /// Copies or adds `len` elements from every block of `x` to the same block of `out`.
     pub(crate) fn copy<T: Real>(self, x: &[T], len: usize, to: Window, out: &mut [T], write: Write) {
         if len == 0 {
             return;

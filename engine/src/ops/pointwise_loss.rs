@@ -1,4 +1,4 @@
-//! Losses of single elements, and what becomes of them.
+//! Elementwise losses: `Reduction`, and the operation that applies a loss and reduces it.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -6,26 +6,26 @@ use crate::kernels::map::{Elementwise, map};
 use crate::kernels::reduce::sum_map;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
-/// What becomes of the losses of single elements or rows.
+/// How the losses of elements or rows are reduced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
-    /// Their mean, a scalar; NaN of none.
+    /// Their mean, a scalar; NaN if there are none.
     #[default]
     Mean,
     /// Their sum, a scalar.
     Sum,
-    /// They stay as they are: what one multiplies with weights of one's own.
+    /// No reduction: to multiply them with custom weights, for example.
     Each,
 }
 
 impl Reduction {
-    /// The shape of the loss, where single losses have this one.
+    /// The shape of the reduced loss, given the shape of the individual losses.
     pub(crate) fn shape(self, each: &[usize]) -> Shape {
         if self == Reduction::Each { each.into() } else { Shape::default() }
     }
 }
 
-/// A loss of an element and its slopes: of a prediction, a target, and what else some losses have.
+/// The loss of an element and its derivatives with respect to a prediction, a target, and possibly more inputs.
 pub(crate) trait Pointwise<T: Real, const N: usize>: Copy + Sync {
     const NAME: &'static str;
 
@@ -34,7 +34,7 @@ pub(crate) trait Pointwise<T: Real, const N: usize>: Copy + Sync {
     fn slopes<S: Simd>(self, x: [T; N]) -> [T; N];
 }
 
-/// Records the loss of the first of `inputs`, the predictions, and the others; all are named for the message.
+/// Records the loss of the first of `inputs`, the predictions, and the others; the names appear in messages.
 ///
 /// # Panics
 /// If shapes differ: nothing is broadcast.
@@ -80,16 +80,16 @@ impl<T: Real, F: Pointwise<T, N>, const N: usize> Operation<T> for Loss<F, N> {
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        self.give_back::<T, 0>(io);
-        self.give_back::<T, 1>(io);
-        self.give_back::<T, 2>(io);
-        self.give_back::<T, 3>(io);
+        self.accumulate_input::<T, 0>(io);
+        self.accumulate_input::<T, 1>(io);
+        self.accumulate_input::<T, 2>(io);
+        self.accumulate_input::<T, 3>(io);
     }
 }
 
 impl<F, const N: usize> Loss<F, N> {
-    /// The adjoint of input `K`, if there is one.
-    fn give_back<T: Real, const K: usize>(self, io: &mut Adjoints<'_, T>)
+    /// The adjoint of input `K`, if it is wanted.
+    fn accumulate_input<T: Real, const K: usize>(self, io: &mut Adjoints<'_, T>)
     where
         F: Pointwise<T, N>,
     {
@@ -126,7 +126,7 @@ impl<T: Real, F: Pointwise<T, N>, const N: usize> Elementwise<T, N> for Value<F>
     }
 }
 
-/// The slope with respect to input `K`, times one adjoint for all elements.
+/// The derivative with respect to input `K`, times one adjoint for all elements.
 #[derive(Clone, Copy)]
 struct Share<F, T, const K: usize> {
     f: F,

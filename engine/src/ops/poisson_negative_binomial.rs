@@ -1,4 +1,4 @@
-//! Negative log-likelihoods of counts.
+//! Negative log-likelihoods of counts: Poisson and negative binomial.
 
 use crate::kernels::dispatch::Simd;
 use crate::kernels::math::Math;
@@ -6,8 +6,8 @@ use crate::ops::pointwise_loss::{Pointwise, Reduction, record};
 use crate::{Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// −ln of the chance of `counts` y under Poisson distributions with this as the logarithm of their means, in nats:
-    /// eˣ − yx + ln y!.
+    /// −ln p(y) of `counts` y under Poisson distributions with this as the logarithm of their means, in nats: eˣ − yx +
+    /// ln y!.
     ///
     /// Counts are data: they get no gradient.
     ///
@@ -18,12 +18,11 @@ impl<'t, T: Real> Var<'t, T> {
         record(Poisson, [("predictions", self), ("counts", counts)], reduction)
     }
 
-    /// −ln of the chance of `counts` y under negative binomial distributions with this as the logarithm of their means μ,
-    /// and variances μ + μ²/r with r = `dispersion`, in nats:
-    /// ln Γ(r) + ln y! − ln Γ(y + r) + r ln(1 + μ/r) + y ln(1 + r/μ). As r grows it tends to
-    /// [`poisson_nll`](Var::poisson_nll).
+    /// −ln p(y) of `counts` y under negative binomial distributions with this as the logarithm of their means μ, and
+    /// variances μ + μ²/r with r = `dispersion`, in nats: ln Γ(r) + ln y! − ln Γ(y + r) + r ln(1 + μ/r) + y ln(1 +
+    /// r/μ). Its limit for large r is [`poisson_nll`](Var::poisson_nll).
     ///
-    /// In terms of a number of failures r and logits ℓ it is x = ℓ + ln r. Counts are data: they get no gradient.
+    /// In terms of a number of failures r and logits ℓ, x = ℓ + ln r. Counts are data: they get no gradient.
     ///
     /// # Panics
     /// If the shapes differ (nothing is broadcast), or the dispersion is not positive and finite.
@@ -38,8 +37,8 @@ impl<'t, T: Real> Var<'t, T> {
         record(rule, [("predictions", self), ("counts", counts)], reduction)
     }
 
-    /// [`negative_binomial_nll`](Var::negative_binomial_nll) with a dispersion r > 0 of each count, which may be learned: its
-    /// derivative has the digamma functions ψ(r) − ψ(y + r).
+    /// [`negative_binomial_nll`](Var::negative_binomial_nll) with a dispersion r > 0 per count, which may be learned:
+    /// the derivative has the digamma functions ψ(r) − ψ(y + r).
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -116,11 +115,11 @@ impl<T: Real> Pointwise<T, 3> for NegativeBinomialOf {
     }
 }
 
-/// −ln of the chance of y, where the logit is ln(μ/r). In double precision, because its terms nearly cancel.
+/// −ln p(y) with the logit ln(μ/r). In double precision, because its terms nearly cancel.
 #[inline(always)]
 fn negative_binomial<S: Simd>(r: f64, logit: f64, y: f64) -> f64 {
     let chances = r * logit.softplus::<S>() + y * (-logit).softplus::<S>();
-    // The large terms first.
+    // Add the large terms first.
     let gammas = (Math::ln_gamma::<S>(r) - Math::ln_gamma::<S>(y + r)) + Math::ln_gamma::<S>(y + 1.0);
     chances + gammas
 }

@@ -1,4 +1,4 @@
-//! Powers to a number.
+//! Powers with a constant exponent.
 
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
@@ -6,7 +6,7 @@ use crate::kernels::special::powers_to;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// This to the power of a number, with the special cases of C's `pow`.
+    /// Raises every element to a constant power, with the special cases of C's `pow`.
     ///
     /// # Panics
     /// If the exponent is NaN or infinite.
@@ -19,7 +19,7 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(PowerTo { exponent }, &[self], [self.shape()])[0]
     }
 
-    /// This to the power of an integer.
+    /// Raises every element to an integer power.
     #[track_caller]
     pub fn powi(self, exponent: i32) -> Var<'t, T> {
         self.powf(f64::from(exponent))
@@ -50,7 +50,7 @@ impl<T: Real> Operation<T> for PowerTo {
     }
 }
 
-/// Of a slope that lacks the exponent; x⁰ has none, even where x⁻¹ is infinite.
+/// Multiplies a slope by the exponent; exponent 0 gives 0, even where x⁻¹ is infinite.
 #[derive(Clone, Copy)]
 struct ToNumber<T> {
     exponent: T,

@@ -1,4 +1,4 @@
-//! Products over all axes or some.
+//! `prod`: products over all axes or some.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -7,18 +7,19 @@ use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The product of all elements, a scalar; 1 if there are none. The gradient is right where elements are zero, too.
+    /// The product of all elements, a scalar; 1 if there are none. The gradient is correct also where elements are
+    /// zero.
     #[track_caller]
     pub fn prod(self) -> Var<'t, T> {
         let [y] = record("prod", self, Over::All, |runs| Product { runs });
         y
     }
 
-    /// The products over `axes`, negative ones counted from the last; otherwise as [`prod`](Var::prod). The axes vanish,
-    /// or stay with length 1 if `keep` says so.
+    /// The products over `axes`, negative ones counted from the last; otherwise as [`prod`](Var::prod). The reduced axes are removed,
+    /// or kept with length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn prod_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
         let [y] = record("prod_axes", self, Over::Axes(axes, keep), |runs| Product { runs });
@@ -63,8 +64,7 @@ impl<T: Real> Elementwise<T, 2> for Times {
     }
 }
 
-/// The product of a run without the element x, which may be the only zero of it: from the number of zeros, and the
-/// product of all others.
+/// The product of a run without the element x, from the number of zeros and the product of all nonzero elements.
 #[derive(Clone, Copy)]
 struct WithoutOne;
 
@@ -84,7 +84,7 @@ macro_rules! gathers {
         struct $rule;
 
         impl<T: Real> Gather<T> for $rule {
-            // In double precision: where the product of some single numbers overflows, that of all need not.
+            // In double precision: partial products may overflow where the total does not.
             type State = f64;
 
             #[inline(always)]

@@ -1,4 +1,4 @@
-//! Operators with a plain number on one side: each is one elementwise operation.
+//! Arithmetic operators with a plain number on one side, each a single elementwise operation.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 

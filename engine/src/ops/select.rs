@@ -1,4 +1,4 @@
-//! A choice between two values, element by element.
+//! `select`: an elementwise choice between two values by a mask.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// Of this mask: `a` where it is not 0, and `b` where it is, with broadcasting. What is not chosen may be NaN, and gets
-    /// gradient 0; the mask gets none.
+    /// Chooses by this mask, with broadcasting: `a` where it is not 0, and `b` where it is 0. The other value may be
+    /// NaN there, and gets gradient 0; the mask gets no gradient.
     ///
-    /// A gradient of 0 becomes NaN on its way back through an infinite derivative, as √x has at 0: choose the argument of
-    /// such a function, not its value.
+    /// A gradient of 0 becomes NaN when multiplied by an infinite derivative, such as that of √x at 0: apply the choice
+    /// to the argument of such a function, not to its value.
     ///
     /// ```
     /// use elbo_engine::{Tape, Tensor};
@@ -28,14 +28,14 @@ impl<'t, T: Real> Var<'t, T> {
     /// ```
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn select(self, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
         let shape = broadcast_shape(self.shape(), a.shape()).and_then(|both| broadcast_shape(&both, b.shape()));
         let Some(shape) = shape else {
             panic!(
-                "select: a mask of shape {:?} does not fit values of shapes {:?} and {:?}; from the last axis on, lengths \
-                 must be equal or 1",
+                "select: a mask of shape {:?} and values of shapes {:?} and {:?} cannot be broadcast; counted from the last axis, \
+                 lengths must be equal or 1",
                 self.shape(),
                 a.shape(),
                 b.shape()
@@ -97,7 +97,7 @@ impl<T: Real> Elementwise<T, 3> for Choice {
     }
 }
 
-/// The part of the gradient that goes to one of the two.
+/// The gradient of one of the two values.
 #[derive(Clone, Copy)]
 struct Part {
     chosen: bool,
@@ -128,7 +128,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
         for (row, out) in self.layout.rows(self.rows).zip(self.out.chunks_exact_mut(len.max(1))) {
             let [mask, on, off] = [0, 1, 2].map(|k| &self.data[k][row.offsets[k]..]);
             match (m, a, b) {
-                // The mask chooses for the whole row.
+                // The mask is constant along the row.
                 (0, ..) => {
                     let (from, stride) = if mask[0] == T::ZERO { (off, b) } else { (on, a) };
                     match stride {
@@ -152,7 +152,7 @@ fn choose<T: Real>(mask: &[T], on: impl Fn(usize) -> T, off: impl Fn(usize) -> T
     }
 }
 
-/// The way back to one of the two: an operand that is repeated gets the sum over its repetitions.
+/// The adjoint of one of the two values: a broadcast operand gets the sum over its repetitions.
 struct Backward<'a, T> {
     layout: &'a Layout<2>,
     mask: &'a [T],

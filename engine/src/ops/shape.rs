@@ -1,4 +1,4 @@
-//! Operations that change the shape and no element.
+//! `reshape`, `permute` and `transpose`: new shapes for the same elements.
 
 use crate::kernels::map::scale;
 use crate::ops::axes::resolve_each;
@@ -8,7 +8,7 @@ use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The same elements, row by row, under another shape. Nothing is copied.
+    /// The same elements, in row-major order, with another shape. Nothing is copied.
     ///
     /// # Panics
     /// If the sizes differ.
@@ -25,30 +25,30 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record_alias(Reshape, self, shape)
     }
 
-    /// The axes in another order: axis `i` of the result is axis `axes[i]` of this.
+    /// Permutes the axes: axis `i` of the result is axis `axes[i]` of this.
     ///
     /// # Panics
-    /// If `axes` is no permutation of this value's axes.
+    /// If `axes` is not a permutation of this value's axes.
     #[track_caller]
     pub fn permute(self, axes: &[isize]) -> Var<'t, T> {
         let shape = self.shape();
         let order = resolve_each("permute", axes, shape);
         let is_permutation = order.len() == shape.len() && (0..shape.len()).all(|axis| order.contains(&axis));
-        assert!(is_permutation, "permute: {axes:?} does not name each axis of the shape {shape:?} once");
+        assert!(is_permutation, "permute: {axes:?} is not a permutation of the axes of the shape {shape:?}");
         let tape = self.tape();
         let order = tape.alloc_slice(order.len(), |i| order[i]);
         let permuted: Shape = order.iter().map(|&axis| shape[axis]).collect();
         tape.record(Permute { order }, &[self], [permuted])[0]
     }
 
-    /// The last two axes exchanged: a matrix's transpose.
+    /// Swaps the last two axes: the transpose of a matrix.
     ///
     /// # Panics
     /// If there are fewer than two axes.
     #[track_caller]
     pub fn transpose(self) -> Var<'t, T> {
         let rank = self.shape().len();
-        assert!(rank >= 2, "transpose: a value of shape {:?} has no two axes to exchange", self.shape());
+        assert!(rank >= 2, "transpose: a value of shape {:?}; expected at least two axes", self.shape());
         let mut axes: smallvec::SmallVec<[isize; 6]> = (0..rank as isize).collect();
         axes.swap(rank - 2, rank - 1);
         self.permute(&axes)
@@ -63,7 +63,7 @@ impl<T: Real> Operation<T> for Reshape {
         "reshape"
     }
 
-    /// The output is the input's memory.
+    /// The output is an alias of the input's memory.
     fn forward(&self, _: &mut Evaluation<'_, T>) {}
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
@@ -78,7 +78,7 @@ struct Permute<'t> {
 }
 
 impl Permute<'_> {
-    /// The walk over the result, beside the input.
+    /// The walk over the result with the input as operand.
     fn layout(self, input: &[usize]) -> Layout<1> {
         let mut strides: Shape = input.iter().map(|_| 1).collect();
         for axis in (1..input.len()).rev() {
@@ -99,7 +99,7 @@ impl<T: Real> Operation<T> for Permute<'_> {
         let (out, grain) = (Rows::new(io.output(0), layout.row), GRAIN.div_ceil(layout.row.max(1)));
         for_each_part(out, layout.rows, grain, 1, &|rows, out| {
             for (row, out) in layout.rows(rows).zip(out.data.chunks_exact_mut(layout.row.max(1))) {
-                // A row has an element, so its last one bounds the others.
+                // A row is not empty, so its last element bounds the others.
                 let from = &x.data[row.offsets[0]..=row.offsets[0] + (layout.row - 1) * layout.strides[0]];
                 match layout.strides[0] {
                     1 => out.copy_from_slice(from),

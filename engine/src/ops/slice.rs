@@ -1,4 +1,4 @@
-//! Parts of an axis: slices with a step, and single positions.
+//! `slice` and `at`: ranges and single positions of an axis.
 
 use std::ops::{Bound, RangeBounds};
 
@@ -12,18 +12,18 @@ impl<'t, T: Real> Var<'t, T> {
     /// Every `step`th position of `range` along `axis`. Negative positions count from the end, as negative axes do:
     /// `x.slice(0, -2.., 1)` is the last two rows, `x.slice(1, .., 2)` every other column.
     ///
-    /// From one end to the other is two slices, `x.slice(0, 1.., 1).slice(0, ..-1, 1)`: Clippy takes `1..-1` for a
-    /// mistake. Backwards is [`flip`](Var::flip).
+    /// To drop elements at both ends, use two slices, `x.slice(0, 1.., 1).slice(0, ..-1, 1)`: Clippy rejects `1..-1`.
+    /// To reverse an axis, use [`flip`](Var::flip).
     ///
     /// # Panics
-    /// If there is no such axis, the range ends outside of it or before its start, or the step is 0.
+    /// If the axis is out of range, the range ends outside of it or before its start, or the step is 0.
     #[track_caller]
     pub fn slice(self, axis: isize, range: impl RangeBounds<isize>, step: usize) -> Var<'t, T> {
         let shape = self.shape();
         let axis = resolve_one("slice", axis, shape);
-        assert!(step > 0, "slice: a step of 0 along axis {axis} of the shape {shape:?} gets nowhere");
+        assert!(step > 0, "slice: the step along axis {axis} of the shape {shape:?} must be at least 1, got 0");
         let length = shape[axis];
-        // In signed numbers throughout: a bound may be anything.
+        // In signed numbers: a bound may have any value.
         let from_front =
             |position: isize| if position < 0 { position.saturating_add(length as isize) } else { position };
         let start = match range.start_bound() {
@@ -38,8 +38,8 @@ impl<'t, T: Real> Var<'t, T> {
         };
         assert!(
             0 <= start && start <= end && end <= length as isize,
-            "slice: from {start} to {end} is no range within axis {axis} of the shape {shape:?}, which has the length \
-             {length}"
+            "slice: the range from {start} to {end} is out of range for axis {axis} of the shape {shape:?}, which has \
+             length {length}"
         );
         let part = Slice { axis, start: start as usize, step };
         let mut sliced = Shape::from(shape);
@@ -47,10 +47,10 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape().record(part, &[self], [sliced])[0]
     }
 
-    /// What stands at one position of `axis`, which vanishes. A negative position counts from the end.
+    /// One position of `axis`, which is removed. A negative position counts from the end.
     ///
     /// # Panics
-    /// If there is no such axis or position.
+    /// If the axis or the position is out of range.
     #[track_caller]
     pub fn at(self, axis: isize, position: isize) -> Var<'t, T> {
         let axis = resolve_one("at", axis, self.shape());
@@ -58,7 +58,7 @@ impl<'t, T: Real> Var<'t, T> {
         let from_front = if position < 0 { position.saturating_add(length) } else { position };
         assert!(
             (0..length).contains(&from_front),
-            "at: there is no position {position} along axis {axis} of the shape {:?}",
+            "at: position {position} is out of range for axis {axis} of the shape {:?}",
             self.shape()
         );
         let mut rest = Shape::default();
@@ -79,7 +79,7 @@ struct Slice {
 }
 
 impl Slice {
-    /// The input seen from the axis, and how many positions of it are taken.
+    /// The input viewed along the axis, and the number of positions taken.
     fn count(self, input: &[usize], output: usize) -> (AxisView, usize) {
         let along = AxisView::new(input, self.axis);
         let blocks: usize = input[..self.axis].iter().product();
@@ -110,7 +110,7 @@ impl<T: Real> Operation<T> for Slice {
         let (along, count) = self.count(io.input(0).shape, g.len());
         io.accumulate(0, |target, write| {
             if self.step > 1 {
-                along.give_back(g, count, |i| Some(self.start + i * self.step), target, write);
+                along.scatter_runs(g, count, |i| Some(self.start + i * self.step), target, write);
                 return;
             }
             let (block, start) = (along.block(), self.start * along.inner);

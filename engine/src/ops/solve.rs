@@ -1,4 +1,4 @@
-//! Systems of linear equations, triangular and general, and the inverse.
+//! `triangular_solve`, `solve` and `inverse`: systems of linear equations.
 
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
@@ -8,7 +8,7 @@ use crate::ops::batch::{for_each_pair, square, squares, transpose};
 use crate::ops::broadcast::broadcast_shape;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
-/// Which part of a square matrix a triangular system is made of; the rest is not read.
+/// The triangle of a square matrix that a triangular system uses; the rest is not read.
 ///
 /// ```
 /// use elbo_engine::{Tape, Tensor, Triangle};
@@ -27,10 +27,10 @@ pub struct Triangle {
 }
 
 impl Triangle {
-    /// The diagonal and what is below.
+    /// The diagonal and everything below.
     pub const LOWER: Triangle = Triangle { upper: false, transposed: false, unit_diagonal: false };
 
-    /// The diagonal and what is above.
+    /// The diagonal and everything above.
     pub const UPPER: Triangle = Triangle { upper: true, ..Triangle::LOWER };
 
     /// The transpose of this triangle: `Triangle::LOWER.transposed()` solves Lᵀ x = b.
@@ -39,7 +39,7 @@ impl Triangle {
         Triangle { transposed: !self.transposed, ..self }
     }
 
-    /// The same with ones on the diagonal, whatever stands there.
+    /// Treats the diagonal as ones and does not read it.
     #[must_use]
     pub const fn unit_diagonal(self) -> Self {
         Triangle { unit_diagonal: true, ..self }
@@ -57,36 +57,36 @@ impl Triangle {
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The x that solves A x = `b`, with A a triangle of this square matrix. `b` is a matrix (n, columns) or a vector
-    /// (n); axes before the last two are batches and broadcast, as in [`matmul`](Var::matmul).
+    /// Solves A x = `b`, with A a triangle of this square matrix. `b` is a matrix (n, columns) or a vector (n); axes
+    /// before the last two are batches and broadcast, as in [`matmul`](Var::matmul).
     ///
-    /// What is outside of the triangle is not read, and its gradient is zero. Where the diagonal holds a zero, x is
+    /// Elements outside of the triangle are not read and have gradient zero. If the diagonal contains a zero, x is
     /// infinite or NaN.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn triangular_solve(self, b: Var<'t, T>, triangle: Triangle) -> Var<'t, T> {
         solve(System::Triangular(triangle), self, b)
     }
 
-    /// The x that solves A x = `b`, with A this square matrix, by elimination with row exchanges. Shapes are those of
-    /// [`triangular_solve`](Var::triangular_solve). Where A is singular, x is infinite or NaN.
+    /// Solves A x = `b`, with A this square matrix, by LU decomposition with partial pivoting. Shapes are those of
+    /// [`triangular_solve`](Var::triangular_solve). If A is singular, x is infinite or NaN.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn solve(self, b: Var<'t, T>) -> Var<'t, T> {
         solve(System::General, self, b)
     }
 
-    /// The inverse of a square matrix, or of each in a batch (.., n, n). Where one is singular, its inverse is infinite
-    /// or NaN.
+    /// The inverse of a square matrix, or of each in a batch (.., n, n). If a matrix is singular, its inverse is
+    /// infinite or NaN.
     ///
-    /// To multiply a vector by an inverse, [`solve`](Var::solve) is cheaper and more accurate.
+    /// To multiply a vector by an inverse, use [`solve`](Var::solve): it is cheaper and more accurate.
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn inverse(self) -> Var<'t, T> {
         square("inverse", self.shape());
@@ -94,7 +94,7 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// What is known of the matrix.
+/// The structure of the matrix.
 #[derive(Clone, Copy)]
 enum System {
     General,
@@ -116,7 +116,7 @@ impl System {
         }
     }
 
-    /// Replaces b by the solution, of the system with the transposed matrix if so.
+    /// Replaces `x`, which holds b, by the solution; of the transposed system if `transposed`.
     fn apply<T: Real>(self, a: &[T], n: usize, transposed: bool, columns: usize, x: &mut [T], scratch: &mut [T]) {
         match self {
             System::General => {
@@ -147,7 +147,7 @@ fn solve<'t, T: Real>(system: System, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T
     let Some(sizes) = Sizes::new(a.shape(), b.shape()) else {
         panic!(
             "{name}: matrices of shape {:?} and right-hand sides of shape {:?}; expected (.., {n}, {n}) and \
-             (.., {n}, columns) or ({n}), and axes before them broadcast",
+             (.., {n}, columns) or ({n}), with leading axes that broadcast",
             a.shape(),
             b.shape()
         );
@@ -156,7 +156,7 @@ fn solve<'t, T: Real>(system: System, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T
     a.tape().record(Solve { system }, &[a, b], [shape])[0]
 }
 
-/// How matrices and right-hand sides meet.
+/// The sizes and batches of matrices and right-hand sides.
 struct Sizes<'a> {
     n: usize,
     columns: usize,
@@ -214,7 +214,7 @@ impl<T: Real> Operation<T> for Solve {
             self.system.apply(&a.data[j * square..][..square], n, true, columns, &mut u[i * len..][..len], working);
         });
         let clear = |target: &mut [T], write| {
-            // Of an empty product no part of the target is reached.
+            // An empty product writes no part of the target.
             if g.is_empty() && write == Write::Store {
                 target.fill(T::ZERO);
             }

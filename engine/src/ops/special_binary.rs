@@ -1,34 +1,33 @@
-//! Elementwise operations of two variables whose functions are long.
+//! `pow`, `atan2` and `ln_add_exp`: elementwise functions of two variables with costly kernels.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, scale};
 use crate::kernels::reduce::sum;
 use crate::kernels::special::{Pairing, apply_pairing};
-use crate::ops::binary::fitting_shape;
+use crate::ops::binary::result_shape;
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
 use crate::{Adjoints, Evaluation, Operation, Real, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// This to the power of `exponent`, elementwise, with broadcasting and with the special cases of C's `pow`: x⁰ is 1,
-    /// and a negative number has powers to integers only. The derivative with respect to an exponent is 0 where the base
-    /// is 0 and the power finite.
+    /// Raises this to the power of `exponent`, elementwise, with broadcasting and with the special cases of C's `pow`:
+    /// x⁰ is 1, and a negative base gives NaN unless the exponent is an integer. The derivative with respect to the
+    /// exponent is 0 where the base is 0 and the power is finite.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn pow(self, exponent: Var<'t, T>) -> Var<'t, T> {
         let slopes = [Pairing::PowerToBase, Pairing::PowerToExponent];
         pair(Paired { name: "pow", value: Pairing::Power, slopes }, self, exponent)
     }
 
-    /// The angle in radians, −π to π, of the point whose height is this and whose width is `x`, elementwise, with
-    /// broadcasting and with the special cases of C's `atan2`. At the origin, where it has no derivative, and at infinity
-    /// its derivatives are 0.
+    /// The angle in radians, −π to π, of the point (`x`, this), elementwise, with broadcasting and with the special
+    /// cases of C's `atan2`. At the origin, where it is not differentiable, and at infinity its derivatives are 0.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn atan2(self, x: Var<'t, T>) -> Var<'t, T> {
         let slopes = [Pairing::AngleToHeight, Pairing::AngleToWidth];
@@ -36,10 +35,10 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// ln(eᵃ + eᵇ) of this and `other`, elementwise, with broadcasting and without overflow. Equal operands share the
-    /// gradient evenly, infinite ones too.
+    /// gradient evenly, also if infinite.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn ln_add_exp(self, other: Var<'t, T>) -> Var<'t, T> {
         let slopes = [Pairing::LnAddExpToFirst, Pairing::LnAddExpToSecond];
@@ -49,11 +48,11 @@ impl<'t, T: Real> Var<'t, T> {
 
 #[track_caller]
 fn pair<'t, T: Real>(paired: Paired, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
-    let shape = fitting_shape(paired.name, a, b);
+    let shape = result_shape(paired.name, a, b);
     a.tape().record(paired, &[a, b], [shape])[0]
 }
 
-/// Operands of other shapes than the result's are repeated in memory: these functions cost more than a copy.
+/// Broadcast operands are copied to the result's shape: these functions cost more than a copy.
 #[derive(Clone, Copy)]
 struct Paired {
     name: &'static str,
@@ -91,7 +90,7 @@ impl<T: Real> Operation<T> for Paired {
     }
 }
 
-/// The elements of an operand, as many as the result has.
+/// The elements of an operand, repeated to the result's shape.
 fn repeated<'a, T: Real>(x: View<'a, T>, shape: &[usize], room: impl FnOnce() -> &'a mut [T]) -> &'a [T] {
     if x.shape == shape {
         return x.data;
@@ -101,7 +100,7 @@ fn repeated<'a, T: Real>(x: View<'a, T>, shape: &[usize], room: impl FnOnce() ->
     out
 }
 
-/// An operand repeated to the result's shape.
+/// Repeats an operand to the result's shape.
 fn repeat<T: Real>(layout: &Layout<1>, x: &[T], out: &mut [T]) {
     for row in layout.all() {
         let out = &mut out[row.start..][..layout.row];
@@ -112,7 +111,7 @@ fn repeat<T: Real>(layout: &Layout<1>, x: &[T], out: &mut [T]) {
     }
 }
 
-/// The way back: the sum over the repetitions of each element.
+/// The adjoint of `repeat`: sums over the repetitions of each element.
 fn gather<T: Real>(layout: &Layout<1>, parts: &[T], target: &mut [T], write: Write) {
     if layout.rows == 0 && write == Write::Store {
         target.fill(T::ZERO);

@@ -1,4 +1,4 @@
-//! Elementwise operations whose functions are long: the trigonometric, the error function's, the gamma function's.
+//! Elementwise functions with costly kernels: trigonometric, hyperbolic, error and gamma functions.
 
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
@@ -25,7 +25,7 @@ macro_rules! table {
     };
 }
 
-// The method, its function, and the derivative: a factor times a function.
+// The method, its function, and the derivative as a factor times a function.
 table! {
     /// The sine of an angle in radians.
     sin, Sin: |factor| 1.0, Cos;

@@ -1,4 +1,4 @@
-//! Sums and means over all axes or some.
+//! `sum` and `mean`, over all axes or some.
 
 use std::ops::Range;
 
@@ -27,11 +27,11 @@ impl<'t, T: Real> Var<'t, T> {
         reduce("mean", self, &all, false, 1.0 / self.len() as f64)
     }
 
-    /// The sum over `axes`, negative ones counted from the last. The axes vanish, or stay with
-    /// length 1 if `keep` says so.
+    /// The sum over `axes`, negative ones counted from the last. The reduced axes are removed, or kept with
+    /// length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn sum_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
         let axes = resolve("sum_axes", axes, self.shape());
@@ -63,7 +63,7 @@ fn reduce<'t, T: Real>(name: &'static str, x: Var<'t, T>, axes: &[usize], keep: 
 #[derive(Clone, Copy)]
 struct Reduce<'t, T> {
     name: &'static str,
-    /// The result's shape with the summed axes kept as 1: what the input is broadcast from.
+    /// The result's shape with the summed axes kept as 1.
     kept: &'t [usize],
     scale: T,
 }
@@ -95,7 +95,7 @@ pub(crate) fn sum_over<T: Real>(scale: T, x: View<'_, T>, kept: &[usize], out: &
         dispatch(RowSums { scale, x: x.data, layout: &layout, out, write });
         return;
     }
-    let len = layout.row * layout.take_repeats();
+    let len = layout.row * layout.merge_repeats();
     for row in layout.all() {
         let write = if row.first[0] { write } else { Write::Add };
         sum_columns(scale, &x.data[row.start..][..len], &mut out[row.offsets[0]..][..layout.row], write);
@@ -111,7 +111,7 @@ pub(crate) fn spread<T: Real>(scale: T, g: View<'_, T>, shape: &[usize], out: &m
     });
 }
 
-/// Sums along rows; the sum of every row is taken in double precision.
+/// Sums along rows, each in double precision.
 struct RowSums<'a, T> {
     scale: T,
     x: &'a [T],
@@ -128,7 +128,7 @@ impl<T: Real> Kernel for RowSums<'_, T> {
         let RowSums { scale, x, layout, out, write } = self;
         for row in layout.all() {
             let x = &x[row.start..][..layout.row];
-            // A long row is worth the other threads.
+            // A long row is split over the threads.
             let total = if x.len() > GRAIN { sum(x) } else { sum_slices::<S, T, _, 1>(Scale(T::ONE), [x]) };
             let part = T::from_f64(scale.to_f64() * total);
             let out = &mut out[row.offsets[0]];
@@ -138,7 +138,7 @@ impl<T: Real> Kernel for RowSums<'_, T> {
     }
 }
 
-/// What is broadcast, to some rows of the result.
+/// Broadcasts to some rows of the result.
 struct Spread<'a, T> {
     scale: T,
     g: &'a [T],

@@ -1,4 +1,4 @@
-//! Matrices without what is above or below a diagonal, and diagonals alone.
+//! `tril`, `triu` and `diagonal` of matrices.
 
 use std::ops::Range;
 
@@ -7,29 +7,29 @@ use crate::ops::parts::for_each_part;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The lower triangle of a matrix, or of each in a batch: what stands on diagonal `diagonal` and below it; zero
-    /// elsewhere. Diagonal 0 is the main one, positive ones are above.
+    /// The lower triangle of a matrix, or of each in a batch: elements above diagonal `diagonal` are set to zero.
+    /// Diagonal 0 is the main one, positive ones are above.
     ///
     /// # Panics
     /// If there are fewer than two axes.
     #[track_caller]
     pub fn tril(self, diagonal: isize) -> Var<'t, T> {
-        half("tril", self, Half { upper: false, diagonal })
+        record_triangle("tril", self, Half { upper: false, diagonal })
     }
 
-    /// The upper triangle: what stands on diagonal `diagonal` and above it, as [`tril`](Var::tril).
+    /// The upper triangle: elements below diagonal `diagonal` are set to zero, as in [`tril`](Var::tril).
     ///
     /// # Panics
     /// If there are fewer than two axes.
     #[track_caller]
     pub fn triu(self, diagonal: isize) -> Var<'t, T> {
-        half("triu", self, Half { upper: true, diagonal })
+        record_triangle("triu", self, Half { upper: true, diagonal })
     }
 
     /// The main diagonal of a square matrix, or of each in a batch: (.., n, n) to (.., n).
     ///
     /// # Panics
-    /// If the last two axes are not of one length.
+    /// If the last two axes differ in length.
     #[track_caller]
     pub fn diagonal(self) -> Var<'t, T> {
         match self.shape() {
@@ -43,7 +43,7 @@ impl<'t, T: Real> Var<'t, T> {
 }
 
 #[track_caller]
-fn half<'t, T: Real>(name: &str, x: Var<'t, T>, half: Half) -> Var<'t, T> {
+fn record_triangle<'t, T: Real>(name: &str, x: Var<'t, T>, half: Half) -> Var<'t, T> {
     assert!(x.shape().len() >= 2, "{name}: a value of shape {:?}; expected matrices (.., rows, columns)", x.shape());
     x.tape().record(half, &[x], [x.shape()])[0]
 }
@@ -55,7 +55,7 @@ struct Half {
 }
 
 impl Half {
-    /// The columns of a row that stay.
+    /// The columns of a row that are kept.
     fn kept(self, row: usize, columns: usize) -> Range<usize> {
         let on_diagonal = (row as isize).saturating_add(self.diagonal);
         let bound = |column: isize| column.clamp(0, columns as isize) as usize;

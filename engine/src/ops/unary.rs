@@ -1,4 +1,4 @@
-//! Elementwise functions of one variable: every rule with its derivative, in one table.
+//! Elementwise functions of one variable: one table of rules with their derivatives.
 
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
@@ -10,7 +10,7 @@ pub(crate) trait Unary<T: Real>: Copy + Sync {
 
     fn value<S: Simd>(self, x: T) -> T;
 
-    /// dy/dx at `x`, where `y` is the value.
+    /// dy/dx at `x`, given the value `y`.
     fn slope<S: Simd>(self, x: T, y: T) -> T;
 }
 
@@ -47,7 +47,7 @@ macro_rules! table {
     };
 }
 
-// A variable that a rule does not use is bound all the same: the table stays readable.
+// Rules bind variables that they do not use, which keeps the table readable.
 #[allow(unused_variables)]
 mod rules {
     use super::*;
@@ -57,7 +57,7 @@ mod rules {
         square, Square: |x, y| x * x, x + x;
         /// |x|, with derivative 0 at 0.
         abs, Abs: |x, y| x.abs(), sign(x);
-        /// −1, 0 or 1 as x is negative, zero or positive, with derivative 0; NaN of NaN.
+        /// −1, 0 or 1 for negative, zero or positive x, with derivative 0; NaN for NaN.
         sign, Sign: |x, y| sign(x), T::ZERO;
         /// √x.
         sqrt, Sqrt: |x, y| x.sqrt(), T::from_f64(0.5) / y;
@@ -85,8 +85,7 @@ mod rules {
         softplus, Softplus: |x, y| x.softplus::<S>(), x.sigmoid::<S>();
         /// x/(1 + e⁻ˣ), also called swish (Elfwing et al. 2018).
         silu, Silu: |x, y| x * x.sigmoid::<S>(), x.sigmoid::<S>() * (T::ONE + x * (-x).sigmoid::<S>());
-        /// x Φ(x) with tanh in Φ's place: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))), as [`gelu`](Var::gelu)
-        /// to 0.0005.
+        /// An approximation of [`gelu`](Var::gelu) to 0.0005, with tanh: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
         gelu_tanh, GeluTanh: |x, y| x * doubled(x).sigmoid::<S>(), gelu_tanh_slope::<S, T>(x);
     }
 }
@@ -97,8 +96,8 @@ fn sign<T: Real>(x: T) -> T {
     if x > T::ZERO { T::ONE } else { negative }
 }
 
-/// 2u where the approximate Φ(x) is ½(1 + tanh u), which is the logistic function of 2u: it does not cancel where Φ is
-/// small.
+/// 2u, where the approximate Φ(x) is ½(1 + tanh u). That is the logistic function of 2u, which does not cancel where Φ
+/// is small.
 #[inline(always)]
 fn doubled<T: Real>(x: T) -> T {
     T::from_f64(GELU) * (x + T::from_f64(GELU_CUBE) * (x * x * x))
@@ -109,7 +108,7 @@ fn gelu_tanh_slope<S: Simd, T: Real>(x: T) -> T {
     let u = doubled(x);
     let slope = T::from_f64(GELU) * (T::ONE + T::from_f64(3.0 * GELU_CUBE) * (x * x));
     let falling = (-u).sigmoid::<S>();
-    // Where the cube overflows the logistic function is 0 or 1 all the same.
+    // Where the cube overflows, the logistic function is 0 or 1 regardless.
     let change = if falling == T::ZERO || falling == T::ONE { T::ZERO } else { x * slope * falling };
     u.sigmoid::<S>() * (T::ONE + change)
 }

@@ -1,4 +1,4 @@
-//! Elementwise functions of one variable that take a number or two, in one table.
+//! Elementwise functions of one variable with parameters: `leaky_relu`, `elu` and `clamp`.
 
 use crate::kernels::dispatch::Simd;
 use crate::ops::unary::{Unary, apply};
@@ -11,7 +11,7 @@ macro_rules! table {
             $($number: T,)+
         }
 
-        // A variable that a rule does not use is bound all the same: the table stays readable.
+        // Rules bind variables that they do not use, which keeps the table readable.
         #[allow(unused_variables)]
         impl<T: Real> Unary<T> for $rule<T> {
             const NAME: &'static str = $name;
@@ -45,40 +45,40 @@ table! {
 
 #[inline(always)]
 fn clamped<T: Real>(x: T, low: T, high: T) -> T {
-    // Both comparisons are false for NaN and let it through.
+    // Both comparisons are false for NaN, which passes through.
     let x = if x < low { low } else { x };
     if x > high { high } else { x }
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// x for positive x and `slope` · x for negative, with derivative `slope` at 0.
+    /// x for positive x and `slope` · x for negative x, with derivative `slope` at 0.
     ///
     /// # Panics
     /// If the slope is NaN or infinite.
     #[track_caller]
     pub fn leaky_relu(self, slope: f64) -> Var<'t, T> {
-        assert!(slope.is_finite(), "leaky_relu: the slope is {slope}; expected a finite number");
+        assert!(slope.is_finite(), "leaky_relu: the slope must be finite, got {slope}");
         apply(LeakyRelu { negative: T::from_f64(slope) }, self)
     }
 
-    /// x for positive x and `alpha` (eˣ − 1) for negative (Clevert et al. 2016), with derivative `alpha` at 0.
+    /// x for positive x and `alpha` (eˣ − 1) for negative x (Clevert et al. 2016), with derivative `alpha` at 0.
     ///
     /// # Panics
     /// If `alpha` is NaN or infinite.
     #[track_caller]
     pub fn elu(self, alpha: f64) -> Var<'t, T> {
-        assert!(alpha.is_finite(), "elu: alpha is {alpha}; expected a finite number");
+        assert!(alpha.is_finite(), "elu: alpha must be finite, got {alpha}");
         apply(Elu { alpha: T::from_f64(alpha) }, self)
     }
 
-    /// The nearest number to x in \[`low`, `high`\], either of which may be infinite. The derivative is 1 between the
-    /// bounds, and 0 on them and outside.
+    /// x clamped to \[`low`, `high`\]; either bound may be infinite. The derivative is 1 between the bounds, and 0 on
+    /// them and outside.
     ///
     /// # Panics
-    /// If `low` is greater than `high`, or one of them NaN.
+    /// If `low` is greater than `high`, or either is NaN.
     #[track_caller]
     pub fn clamp(self, low: f64, high: f64) -> Var<'t, T> {
-        assert!(low <= high, "clamp: there is no number from {low} to {high}");
+        assert!(low <= high, "clamp: the bound low must not exceed high, got {low} and {high}");
         apply(Clamp { low: T::from_f64(low), high: T::from_f64(high) }, self)
     }
 }

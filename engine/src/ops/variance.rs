@@ -1,4 +1,4 @@
-//! Variance, standard deviation and Euclidean norm: sums of squares about the mean or about zero.
+//! `variance`, `std` and `norm`, over all axes or some.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -7,28 +7,27 @@ use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The variance of all elements, a scalar: the sum of squared differences from their mean, over n − `ddof` for n
-    /// elements. `ddof`, the degrees of freedom taken off, is 0 for the variance of a whole population, and 1 for the
-    /// unbiased estimate from a sample.
+    /// The variance of all elements, a scalar: the sum of squared differences from their mean, divided by n − `ddof`
+    /// for n elements. `ddof` is 0 for the variance of a population, and 1 for the unbiased estimate from a sample.
     ///
     /// # Panics
-    /// If there are not more than `ddof` elements.
+    /// If there are at most `ddof` elements.
     #[track_caller]
     pub fn variance(self, ddof: usize) -> Var<'t, T> {
         about_mean("variance", self, Over::All, ddof, false)
     }
 
-    /// The variance over `axes`, negative ones counted from the last; otherwise as [`variance`](Var::variance). The axes
-    /// vanish, or stay with length 1 if `keep` says so.
+    /// The variance over `axes`, negative ones counted from the last; otherwise as [`variance`](Var::variance). The reduced axes
+    /// are removed, or kept with length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, one is named twice, or there are not more than `ddof` elements along them.
+    /// If an axis is out of range or repeated, or there are at most `ddof` elements along the axes.
     #[track_caller]
     pub fn variance_axes(self, axes: &[isize], keep: bool, ddof: usize) -> Var<'t, T> {
         about_mean("variance_axes", self, Over::Axes(axes, keep), ddof, false)
     }
 
-    /// The standard deviation of all elements, the root of their [`variance`](Var::variance). Where it is 0 the gradient
+    /// The standard deviation of all elements, the root of their [`variance`](Var::variance). If it is 0, the gradient
     /// is 0.
     ///
     /// # Panics
@@ -47,18 +46,18 @@ impl<'t, T: Real> Var<'t, T> {
         about_mean("std_axes", self, Over::Axes(axes, keep), ddof, true)
     }
 
-    /// The Euclidean norm of all elements, a scalar: √Σx², without overflow. Where it is 0 the gradient is 0.
+    /// The Euclidean norm of all elements, a scalar: √Σx², without overflow. If it is 0, the gradient is 0.
     #[track_caller]
     pub fn norm(self) -> Var<'t, T> {
         let [y] = record("norm", self, Over::All, |runs| Norm { runs });
         y
     }
 
-    /// The Euclidean norm over `axes`, negative ones counted from the last; otherwise as [`norm`](Var::norm). The axes
-    /// vanish, or stay with length 1 if `keep` says so.
+    /// The Euclidean norm over `axes`, negative ones counted from the last; otherwise as [`norm`](Var::norm). The reduced axes
+    /// are removed, or kept with length 1 if `keep` is set.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn norm_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
         let [y] = record("norm_axes", self, Over::Axes(axes, keep), |runs| Norm { runs });
@@ -72,7 +71,7 @@ fn about_mean<'t, T: Real>(name: &'static str, x: Var<'t, T>, over: Over<'_>, dd
     let count: usize = axes.iter().map(|&axis| x.shape()[axis]).product();
     assert!(
         count > ddof,
-        "{name}: the shape {:?} has {count} elements along the axes {axes:?}; with ddof {ddof} more than {ddof} are needed",
+        "{name}: the shape {:?} has {count} elements along the axes {axes:?}; ddof {ddof} needs more than {ddof}",
         x.shape()
     );
     let divisor = (count - ddof) as f64;
@@ -170,7 +169,7 @@ impl<T: Real> Gather<T> for Mean {
     }
 }
 
-/// About the mean, whose rounding is found in the sum of the differences and taken out again.
+/// Sums about the mean; the sum of differences reveals the rounding error of the mean and corrects it.
 #[derive(Clone, Copy)]
 struct Squares {
     length: f64,
@@ -231,7 +230,7 @@ impl<T: Real> Gather<T> for GreatestSize {
     }
 }
 
-/// In units of the greatest element, so that no square overflows or vanishes.
+/// In units of the largest element, so that squares neither overflow nor underflow.
 #[derive(Clone, Copy)]
 struct Scaled;
 
@@ -268,7 +267,7 @@ fn larger<T: Real>(a: T, b: T) -> T {
     if a.is_nan() { a } else { larger }
 }
 
-/// What elements up to `size` are divided by.
+/// The unit that elements up to `size` are divided by.
 #[inline(always)]
 fn unit(size: f64) -> f64 {
     if size > 0.0 { size } else { 1.0 }

@@ -6,9 +6,9 @@ use crate::kernels::math::{Format, polynomial};
 /// A format with the coefficients of sin a = a + a³ S(a²) and cos a = 1 − a²/2 + a⁴ C(a²) for |a| ≤ π/4, where S and C
 /// interpolate at Chebyshev nodes. Their errors are 0.2 and 0.01 units of the last place of one.
 pub(super) trait Circle: Format {
-    /// S.
+    /// The polynomial S.
     const SIN: &'static [Self];
-    /// C.
+    /// The polynomial C.
     const COS: &'static [Self];
 }
 

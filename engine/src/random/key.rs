@@ -1,10 +1,10 @@
-//! What noise is drawn with: a seed, the place of a parameter in its model, a step and a draw.
+//! `Key`: identifies a sequence of noise by a seed, a parameter's path, a step and a draw.
 
 use super::Philox;
 
-/// Names a sequence of noise: (seed, path, step, draw).
+/// Identifies a sequence of noise: (seed, path, step, draw).
 ///
-/// Two different keys give independent sequences. A key is a plain value; nothing is consumed by drawing with it.
+/// Different keys give independent sequences. A key is a plain value, which drawing does not change.
 ///
 /// ```
 /// # use elbo_engine::random::{Key, normals};
@@ -23,26 +23,26 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key of `seed`, at the root, at step and draw 0.
+    /// The key of `seed`, at the root, with step 0 and draw 0.
     #[must_use]
     pub const fn new(seed: u64) -> Key {
         Key { seed, path: 0, step: 0, draw: 0 }
     }
 
-    /// Extends the path by a field's name.
+    /// Appends a field's name to the path.
     #[must_use]
     pub const fn at(self, name: &str) -> Key {
         self.extended(NAME, fnv_1a(name.as_bytes()))
     }
 
-    /// Extends the path by a place in an array, vector or tuple. No index is ever a name: `at("1")` and `index(1)`
-    /// differ.
+    /// Appends an index of an array, vector or tuple to the path. Indices differ from names: `at("1")` and `index(1)`
+    /// are different.
     #[must_use]
     pub const fn index(self, index: usize) -> Key {
         self.extended(INDEX, index as u64)
     }
 
-    /// The key at training step `step`, instead of the step it had.
+    /// Replaces the training step.
     ///
     /// # Panics
     ///
@@ -52,7 +52,7 @@ impl Key {
         Key { step: word(step), ..self }
     }
 
-    /// The key of draw `draw` within the step, instead of the draw it had.
+    /// Replaces the draw within the step.
     ///
     /// # Panics
     ///
@@ -62,31 +62,31 @@ impl Key {
         Key { draw: word(draw), ..self }
     }
 
-    /// The seed, as given.
+    /// The seed.
     #[must_use]
     pub const fn seed(self) -> u64 {
         self.seed
     }
 
-    /// The path, as a hash of the names and indices that led to it.
+    /// A hash of the names and indices of the path.
     #[must_use]
     pub const fn path_hash(self) -> u64 {
         self.path
     }
 
-    /// The step: what [`step`](Key::step) was given last.
+    /// The step set by the last [`step`](Key::step).
     #[must_use]
     pub const fn current_step(self) -> u32 {
         self.step
     }
 
-    /// The draw: what [`draw`](Key::draw) was given last.
+    /// The draw set by the last [`draw`](Key::draw).
     #[must_use]
     pub const fn current_draw(self) -> u32 {
         self.draw
     }
 
-    /// The bits of this key: their Philox key is a hash of seed and path, their counters end in step and draw.
+    /// The generator of this key: its Philox key is a hash of seed and path, and its counters end in step and draw.
     #[inline]
     #[must_use]
     pub const fn philox(self) -> Philox {
@@ -94,7 +94,7 @@ impl Key {
         Philox::new([key as u32, (key >> 32) as u32], [self.step, self.draw])
     }
 
-    /// The parts are mixed between, so their order counts, and each begins with its kind.
+    /// Each part is tagged with its kind and mixed in, so that the order of parts matters.
     const fn extended(self, kind: u64, part: u64) -> Key {
         Key { path: mix(mix(self.path.wrapping_add(kind)) ^ part), ..self }
     }
@@ -106,7 +106,7 @@ const NAME: u64 = 0xbb67_ae85_84ca_a73b;
 const INDEX: u64 = 0x3c6e_f372_fe94_f82b;
 
 const fn word(number: usize) -> u32 {
-    assert!(number as u64 <= u32::MAX as u64, "a step or draw has 32 bits");
+    assert!(number as u64 <= u32::MAX as u64, "a step or draw must fit into 32 bits");
     number as u32
 }
 

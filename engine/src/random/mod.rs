@@ -1,7 +1,7 @@
-//! Noise that is computed and need not be stored: every number is a pure function of a [`Key`] and its own index.
+//! Counter-based noise: every number is a pure function of a [`Key`] and its index.
 //!
-//! So the backward pass derives again, bit for bit, what the forward pass drew; any range of it can be had alone; and
-//! the bits are the same on every processor, at every vector width and for any number of threads.
+//! The backward pass can therefore recompute the forward pass's noise bit for bit instead of storing it, and any range
+//! can be computed separately. The bits are the same on every processor, for every vector width and number of threads.
 
 mod circle;
 mod key;

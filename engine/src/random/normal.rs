@@ -1,8 +1,9 @@
-//! Standard normals by the transformation of G. E. P. Box and M. E. Muller, "A note on the generation of random normal
-//! deviates" (1958): a radius √(−2 ln u) and a point on the circle give two.
+//! Standard normal noise by the Box–Muller transform (G. E. P. Box and M. E. Muller, "A note on the generation of
+//! random normal deviates", 1958): a radius √(−2 ln u) and a point on the circle give two normals.
 //!
-//! Noise has the same bits on every processor. Therefore its arithmetic never fuses a multiplication with an addition,
-//! at any level, although that would be faster: it says [`Portable`] wherever a level is asked for. What is left (sums,
+//! Noise has the same bits on every processor. Therefore its arithmetic never uses fused multiply-add, at any level,
+//! although that would be faster: wherever a level is needed, it uses [`Portable`]. The remaining operations (sums,
+//! products, quotients, square roots, conversions) are rounded identically everywhere by IEEE 754.
 //! products, quotients, square roots, conversions) IEEE 754 rounds alike everywhere.
 
 use std::ops::{Deref, DerefMut};
@@ -13,16 +14,16 @@ use super::{Key, Philox};
 use crate::kernels::dispatch::{Kernel, Portable, Simd, dispatch};
 use crate::kernels::math::{Math, ln_1p_reduced};
 
-/// Normals that are computed together.
+/// The number of normals that are computed together.
 pub const BLOCK: usize = 64;
 
-/// A block of numbers, at the beginning of a cache line: a vector that straddles two lines takes two accesses.
+/// A block of numbers aligned to a cache line: loading a vector that straddles two lines takes two accesses.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub struct Block<T>([T; BLOCK]);
 
 impl<T: Copy> Block<T> {
-    /// The same number everywhere.
+    /// A block of equal numbers.
     #[inline(always)]
     pub fn of(number: T) -> Self {
         Block([number; BLOCK])
@@ -45,20 +46,20 @@ impl<T> DerefMut for Block<T> {
     }
 }
 
-/// Numbers that standard normal noise can be had in.
+/// Scalar types of standard normal noise.
 ///
-/// The two precisions are different noise: a key's `f32` normals are not its `f64` normals rounded.
+/// The two precisions have different noise: a key's `f32` normals are not its rounded `f64` normals.
 pub trait Noise: Copy {
-    /// Normals `index * BLOCK` to `(index + 1) * BLOCK` of `source`, for use inside [`Kernel::run`], at whose level this
+    /// Normals `index * BLOCK` to `(index + 1) * BLOCK` of `source`, for use inside [`Kernel::run`], at whose level it
     /// is compiled.
     fn block(source: &Philox, index: u64) -> Block<Self>;
 }
 
-/// Normals come in pairs.
+/// The number of pairs of normals in a block.
 const PAIRS: usize = BLOCK / 2;
 
-/// A block is the words of 16 consecutive counters. Words 0 and 1 give 16 cosines, then their 16 sines; words 2 and 3
-/// the second half.
+/// A block uses the words of 16 consecutive counters. Words 0 and 1 give 16 cosines, then their 16 sines; words 2 and 3
+/// give the second half.
 impl Noise for f32 {
     #[inline(always)]
     fn block(source: &Philox, index: u64) -> Block<f32> {
@@ -78,7 +79,7 @@ impl Noise for f32 {
     }
 }
 
-/// A block is the words of 32 consecutive counters; each 16 of them give 16 cosines, then their 16 sines.
+/// A block uses the words of 32 consecutive counters; each 16 of them give 16 cosines, then their 16 sines.
 impl Noise for f64 {
     #[inline(always)]
     fn block(source: &Philox, index: u64) -> Block<f64> {
@@ -99,16 +100,16 @@ impl Noise for f64 {
     }
 }
 
-/// Uniform numbers on their way to normals, two to two.
+/// The uniform inputs of pairs of normals.
 #[repr(C, align(64))]
 struct Pairs<T> {
-    /// In (0, 1]. Its relative precision is full near zero, where the radius is great: the least value is half a unit of
-    /// the bits it is made of, 2⁻³³ in `f32` and 2⁻⁶⁵ in `f64`, which gives normals up to 6.8 and 9.5.
+    /// In (0, 1]. Its relative precision is full near zero, where the radius is large: the smallest value is half a
+    /// unit of the underlying bits, 2⁻³³ in `f32` and 2⁻⁶⁵ in `f64`, which gives normals up to 6.8 and 9.5.
     uniform: [T; PAIRS],
     /// In [−π/4, π/4].
     angle: [T; PAIRS],
-    /// Its lowest two bits say which quarter of the circle `angle` lies in. (They are bits of the angle too, of so
-    /// little weight there that the quarters differ by less than rounding does.)
+    /// The lowest two bits select the quadrant of `angle`. (They are bits of the angle too, but of so little weight
+    /// that the quadrants differ by less than rounding.)
     quarter: [u32; PAIRS],
 }
 
@@ -118,13 +119,13 @@ impl<T: Circle> Pairs<T> {
         Pairs { uniform: [T::ONE; PAIRS], angle: [T::ZERO; PAIRS], quarter: [0; PAIRS] }
     }
 
-    /// In two loops: one would be too long for a processor to begin the next pair before this one is done.
+    /// Two loops, because a single one is too long for a processor to overlap successive pairs.
     #[inline(always)]
     fn normals(&self) -> Block<T> {
         let mut radius = Block::of(T::ZERO);
         for (radius, uniform) in radius.iter_mut().zip(&self.uniform) {
             let (m, k, _) = uniform.split();
-            // One constant for ln 2 will do: nothing cancels, since k = 0 where u is near one.
+            // A single constant for ln 2 suffices: there is no cancellation, since k = 0 where u is near one.
             let log = k * (T::LN_2_HIGH + T::LN_2_LOW) + ln_1p_reduced::<Portable, T>(m - T::ONE);
             *radius = (-(log + log)).sqrt();
         }
@@ -132,7 +133,7 @@ impl<T: Circle> Pairs<T> {
         for (half, out) in block.as_chunks_mut::<{ 2 * LANES }>().0.iter_mut().enumerate() {
             for lane in 0..LANES {
                 let i = half * LANES + lane;
-                // Both tests are of a sign bit, which is all that a vector's choice looks at.
+                // Both conditions are sign bits, which are all that a vector blend reads.
                 let (negative, turned) = ((self.quarter[i] << 31) as i32, (self.quarter[i] << 30) as i32);
                 let radius = if negative < 0 { -radius[i] } else { radius[i] };
                 let (cos, sin) = cos_sin(self.angle[i]);
@@ -144,9 +145,9 @@ impl<T: Circle> Pairs<T> {
     }
 }
 
-/// Fills `out` with normals `start`, `start + 1`, … of `key`.
+/// Fills `out` with the normals `start`, `start + 1`, … of `key`.
 ///
-/// The noise of an element depends on its index alone: any range of it has the bits it has in a longer one.
+/// The noise of an element depends only on its index: any range has the same bits as within a longer one.
 pub fn normals<T: Noise>(key: Key, start: u64, out: &mut [T]) {
     dispatch(Fill { source: key.philox(), start, out });
 }
@@ -165,7 +166,8 @@ impl<T: Noise> Kernel for Fill<'_, T> {
         let mut index = self.start / BLOCK as u64;
         let mut rest = self.out;
         let mut skip = (self.start % BLOCK as u64) as usize;
-        // One call, so that the block's code is there once: whole blocks differ from the ends only in what is copied.
+        // A single call site, so that the block's code is inlined once: whole blocks differ from the ends only in what
+        // is copied.
         while !rest.is_empty() {
             let block = T::block(&self.source, index);
             let count = rest.len().min(BLOCK - skip);
@@ -196,7 +198,7 @@ mod tests {
     fn every_level_has_the_same<T: Noise + Default + PartialEq + Debug>() {
         let portable = filled::<T>(Level::Portable, 0, 1 << 16);
         for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
-            // No normal is NaN, and −0 is unlikely enough, so equality is equality of bits.
+            // Normals are never NaN, and −0 is unlikely enough, so equality is equality of bits.
             assert!(filled::<T>(level, 0, 1 << 16) == portable, "{level:?}");
         }
     }

@@ -1,26 +1,26 @@
 //! Philox 4x32-10, the counter-based generator of J. K. Salmon, M. A. Moraes, R. O. Dror and D. E. Shaw, "Parallel
 //! random numbers: as easy as 1, 2, 3" (SC 2011).
 
-/// Ten rounds of multiplication and exclusive or turn a 128-bit counter into 128 random bits.
+/// Ten rounds of multiplication and exclusive or map a 128-bit counter to 128 random bits.
 ///
 /// The counter of number `i` is (low half of `i`, high half of `i`, step, draw).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Philox {
-    /// The key of every round, in the width that [`words`](Philox::words) computes in.
+    /// The key of every round, in the width in which [`words`](Philox::words) computes.
     keys: [[u64; 2]; ROUNDS],
     suffix: [u32; 2],
 }
 
-/// Counters that are encrypted together: a 512-bit register of words.
+/// The number of counters that are encrypted together: a 512-bit register of words.
 pub(super) const LANES: usize = 16;
 
 const ROUNDS: usize = 10;
 const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
-/// What the key grows by each round: the fractions of the golden ratio and of √3.
+/// The increments of the key per round: the fractions of the golden ratio and of √3.
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 
 impl Philox {
-    /// The bits of `key`, for counters whose upper half is `suffix`.
+    /// The generator of `key`, for counters whose upper half is `suffix`.
     #[inline]
     #[must_use]
     pub const fn new(key: [u32; 2], suffix: [u32; 2]) -> Philox {
@@ -41,8 +41,8 @@ impl Philox {
     #[inline(always)]
     #[must_use]
     pub fn words(&self, index: u64) -> [u32; 4] {
-        // The words stay in 64 bits, with rubbish above, which neither the 32-bit multiplication nor the exclusive or
-        // lets down into the result: so a vector of them needs no shuffle before the last round.
+        // The words stay in 64 bits with arbitrary upper halves, which affect neither the 32-bit multiplication nor the
+        // lower half of the exclusive or: so a vector of them needs no shuffle before the last round.
         let mut x = [index, index >> 32, u64::from(self.suffix[0]), u64::from(self.suffix[1])];
         for key in &self.keys {
             let even = (x[0] & LOW) * MULTIPLIERS[0];
@@ -52,7 +52,7 @@ impl Philox {
         x.map(|word| word as u32)
     }
 
-    /// The words of the [`LANES`] counters from `index`: the first words, the second words, and so on.
+    /// The words of the [`LANES`] counters from `index` on: all first words, all second words, and so on.
     #[inline(always)]
     pub(super) fn lanes(&self, index: u64) -> [[u32; LANES]; 4] {
         let mut words = [[0; LANES]; 4];
@@ -82,7 +82,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_known_answers_of_random123_come_out() {
+    fn the_known_answers_of_random123_are_reproduced() {
         for ([low, high, step, draw], key, want) in KNOWN {
             let index = u64::from(high) << 32 | u64::from(low);
             let philox = Philox::new(key, [step, draw]);

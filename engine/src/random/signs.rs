@@ -1,4 +1,4 @@
-//! Random signs: plus or minus one with equal chance, from a key's bits.
+//! Random signs, ±1 with equal probability, from a key's bits.
 
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -7,8 +7,8 @@ use crate::random::{Key, Philox};
 /// Bits of a counter's four words.
 const BITS: usize = 128;
 
-/// Fills `out` with the signs of row `row` of `key`: plus or minus one. A row begins at a counter of its own, so any row
-/// can be had alone; rows of one key are to be of one length.
+/// Fills `out` with the signs of row `row` of `key`: ±1. Each row starts at its own counter, so rows can be computed
+/// separately; all rows of a key must have the same length.
 pub fn signs<T: Real>(key: Key, row: usize, out: &mut [T]) {
     let first = (row as u64).wrapping_mul(out.len().div_ceil(BITS) as u64);
     dispatch(Fill { source: key.philox(), first, out });

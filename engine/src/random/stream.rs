@@ -1,4 +1,4 @@
-//! The bits of a key one after another, for code that wants a generator.
+//! `Stream`: a key's bits as a sequential generator with `rand`'s traits.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use super::{Key, Philox};
 
 /// A sequential generator of uniform bits: `rand`'s traits over a [`Key`], for shuffles and uniform numbers.
 ///
-/// It is independent of the normals of the same key. It is not for cryptography.
+/// It is independent of the normals of the same key. It is not cryptographically secure.
 ///
 /// ```
 /// # use elbo_engine::random::{Key, Stream};
@@ -26,10 +26,10 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of `key`, from its beginning.
+    /// The stream of `key`, from its start.
     #[must_use]
     pub const fn new(key: Key) -> Stream {
-        // A path of its own, lest the words be those that the key's normals are made of.
+        // A separate path, so that the words differ from those of the key's normals.
         let source = key.at("stream").philox();
         Stream { source, index: 0, words: [0; 4], used: 4 }
     }

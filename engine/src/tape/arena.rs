@@ -1,4 +1,4 @@
-//! The tape's memory: chunks that never move and are kept from step to step.
+//! The tape's memory: two bump allocators whose chunks never move and are reused from step to step.
 
 use std::alloc::Layout;
 use std::cell::{Cell, RefCell};
@@ -7,20 +7,20 @@ use std::ptr::NonNull;
 use crate::Real;
 use crate::memory::{LINE, Line};
 
-/// Lines of the first chunk (64 KiB); later ones at least double what is there.
+/// Lines of the first chunk (64 KiB); each later chunk at least doubles the total.
 const FIRST_CHUNK: usize = 1024;
 
-/// What a tape computes, and what it computes with: two bump allocators.
+/// The memory of a tape: two bump allocators.
 ///
-/// *Values* stay where they are until [`Arena::reset`], which needs `&mut`: no reference to them can outlive them.
-/// *Working memory*, the adjoints of a sweep and the scratch of one operation, is taken back earlier. The two stand
-/// apart, so that whatever an operation allocates for the tape while it runs is not taken back with its scratch.
+/// *Values* stay until [`Arena::reset`], which needs `&mut`, so no reference outlives them. *Working memory* (the
+/// adjoints of a backward pass and the scratch of one operation) is released earlier. The two are separate, so values
+/// that an operation allocates while it runs are not released with its scratch.
 #[derive(Default)]
 pub(crate) struct Arena {
     values: Stack,
     work: Stack,
-    /// The most lines in use at once since [`Arena::forget_peak`], while there was working memory or before a reset: values
-    /// alone are at their most in the end.
+    /// The most lines in use at once since [`Arena::forget_peak`], sampled while working memory is in use and before a
+    /// reset: values alone peak at the end.
     peak: Cell<usize>,
 }
 
@@ -31,18 +31,18 @@ struct Stack {
     at: Cell<Mark>,
 }
 
-/// A position in a stack: the chunk, and the first free line of it.
+/// A position in a stack: the chunk, and its first free line.
 #[derive(Clone, Copy, Default)]
 struct Mark {
     chunk: usize,
     line: usize,
-    /// Lines handed out of the chunks before.
+    /// Lines handed out of the earlier chunks.
     before: usize,
 }
 
 impl Stack {
-    /// `bytes` of initialised memory with unspecified contents, aligned to a cache line, that
-    /// nothing else refers to.
+    /// `bytes` of initialised memory with unspecified contents, aligned to a cache line and not referenced from
+    /// elsewhere.
     fn take(&self, bytes: usize) -> *mut u8 {
         let lines = bytes.div_ceil(LINE);
         let mut chunks = self.chunks.borrow_mut();
@@ -75,13 +75,13 @@ impl Stack {
 }
 
 impl Arena {
-    /// `len` numbers with unspecified contents (NaN in debug builds, so that a kernel which does not
-    /// write all of its output is found), that stay until the reset.
+    /// `len` numbers with unspecified contents that stay until the reset. Debug builds fill them with NaN, to detect a
+    /// kernel that does not write all of its output.
     pub(crate) fn numbers<T: Real>(&self, len: usize) -> *mut T {
         numbers_in(&self.values, len)
     }
 
-    /// As [`numbers`](Arena::numbers), as working memory.
+    /// As [`numbers`](Arena::numbers), from working memory.
     pub(crate) fn working<T: Real>(&self, len: usize) -> *mut T {
         let numbers = numbers_in(&self.work, len);
         self.note_peak();
@@ -124,15 +124,15 @@ impl Arena {
         unsafe { std::slice::from_raw_parts(place, len) }
     }
 
-    /// Takes all working memory that is handed out from now on back when the guard drops, also on a panic.
+    /// Releases all working memory that is handed out from now on when the guard drops, also on a panic.
     ///
     /// # Safety
-    /// No working memory that is handed out while the guard lives may be used after it.
+    /// Working memory handed out while the guard lives must not be used after it.
     pub(crate) unsafe fn work(&self) -> Work<'_> {
         Work { stack: &self.work, mark: self.work.at.get() }
     }
 
-    /// Gives everything back and keeps the memory.
+    /// Releases all values and working memory, and keeps the chunks.
     pub(crate) fn reset(&mut self) {
         self.note_peak();
         self.values.at.set(Mark::default());
@@ -144,7 +144,7 @@ impl Arena {
         (self.values.used() + self.work.used()) * LINE
     }
 
-    /// What was in use before counts no more for [`Arena::peak`].
+    /// Restarts the measurement of [`Arena::peak`].
     pub(crate) fn forget_peak(&self) {
         self.peak.set(0);
     }
@@ -172,7 +172,7 @@ fn numbers_in<T: Real>(stack: &Stack, len: usize) -> *mut T {
     numbers
 }
 
-/// While it lives, working memory may be handed out: see [`Arena::work`].
+/// Guard during which working memory may be handed out: see [`Arena::work`].
 pub(crate) struct Work<'a> {
     stack: &'a Stack,
     mark: Mark,
@@ -184,14 +184,14 @@ impl Drop for Work<'_> {
     }
 }
 
-/// Memory that the arena parcels out; held by pointer, because references into it live meanwhile.
+/// Memory that the arena hands out in pieces; held by pointer, because references into it live meanwhile.
 struct Chunk {
     memory: NonNull<Line>,
     lines: usize,
 }
 
 impl Chunk {
-    /// Straight from the allocator: fresh zero pages cost nothing until they are used.
+    /// Zeroed pages straight from the allocator, which cost nothing until they are used.
     fn zeroed(lines: usize) -> Self {
         let layout = Self::layout(lines);
         // SAFETY: chunks are never empty, so the layout has a size.

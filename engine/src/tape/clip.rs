@@ -1,4 +1,4 @@
-//! How long gradients are, and cutting those that are too long.
+//! Gradient clipping by value and by norm.
 
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -7,11 +7,11 @@ use crate::kernels::reduce::LANES;
 use crate::tape::Gradients;
 use crate::threads::{GRAIN, sum_blocks};
 
-/// Elements that are summed in one go.
+/// Elements summed as one block.
 const BLOCK: usize = 4096;
 
-/// Nothing here allocates. Where a gradient is infinite or NaN there is no length to cut, and all stay as they are: the
-/// number that is returned says so.
+/// Clipping allocates nothing. If a gradient is infinite or NaN, all stay unchanged and the returned number is not
+/// finite.
 impl<T: Real> Gradients<T> {
     /// The Euclidean norm of all gradients together, in double precision.
     #[track_caller]
@@ -19,22 +19,22 @@ impl<T: Real> Gradients<T> {
         norm(self.learned().map(|(_, entry)| entry.gradient.data()))
     }
 
-    /// Moves every element into `-limit..=limit`; returns the largest magnitude that was there.
+    /// Clamps every element to `-limit..=limit`; returns the largest magnitude before clipping.
     ///
     /// # Panics
     /// If the limit is not positive.
     #[track_caller]
     pub fn clip_value(&mut self, limit: f64) -> f64 {
         check("clip_value", limit);
-        let largest = largest(self.learned().map(|(_, entry)| entry.gradient.data()));
+        let largest = max_abs(self.learned().map(|(_, entry)| entry.gradient.data()));
         if largest > limit && largest.is_finite() {
-            self.learned_mut().for_each(|gradient| map_in_place(Within(T::from_f64(limit)), gradient));
+            self.learned_mut().for_each(|gradient| map_in_place(ClipValue(T::from_f64(limit)), gradient));
         }
         largest
     }
 
-    /// Scales all gradients by one factor so that their Euclidean norm together is at most `limit`, up to rounding;
-    /// returns the norm that they had (Pascanu, Mikolov and Bengio 2013, algorithm 1).
+    /// Scales all gradients by one factor so that their joint Euclidean norm is at most `limit`, up to rounding;
+    /// returns the norm before clipping (Pascanu, Mikolov and Bengio 2013, algorithm 1).
     ///
     /// ```
     /// # use elbo_engine::{Gradients, Tape, Tensor};
@@ -53,13 +53,12 @@ impl<T: Real> Gradients<T> {
         check("clip_norm", limit);
         let seen = self.norm();
         if seen > limit && seen.is_finite() {
-            self.learned_mut().for_each(|gradient| shorten(gradient, limit, seen));
+            self.learned_mut().for_each(|gradient| scale_to_norm(gradient, limit, seen));
         }
         seen
     }
 
-    /// [`clip_norm`](Gradients::clip_norm) of every parameter on its own; returns the largest of the norms that they
-    /// had.
+    /// [`clip_norm`](Gradients::clip_norm) of every parameter separately; returns the largest norm before clipping.
     ///
     /// # Panics
     /// If the limit is not positive.
@@ -67,12 +66,12 @@ impl<T: Real> Gradients<T> {
     pub fn clip_each_norm(&mut self, limit: f64) -> f64 {
         check("clip_each_norm", limit);
         let norms = self.learned().map(|(_, entry)| norm([entry.gradient.data()].into_iter()));
-        let largest = norms.fold(0.0, greater);
+        let largest = norms.fold(0.0, max_or_nan);
         if largest > limit && largest.is_finite() {
             for gradient in self.learned_mut() {
                 let seen = norm([&*gradient].into_iter());
                 if seen > limit {
-                    shorten(gradient, limit, seen);
+                    scale_to_norm(gradient, limit, seen);
                 }
             }
         }
@@ -82,34 +81,34 @@ impl<T: Real> Gradients<T> {
 
 #[track_caller]
 fn check(name: &str, limit: f64) {
-    assert!(limit > 0.0, "{name}: gradients are cut to a positive limit, not to {limit}");
+    assert!(limit > 0.0, "{name}: the limit must be positive, got {limit}");
 }
 
-/// The greater one, and NaN if one is.
-fn greater(a: f64, b: f64) -> f64 {
+/// The larger of two numbers; NaN if either is NaN.
+fn max_or_nan(a: f64, b: f64) -> f64 {
     if a >= b || a.is_nan() { a } else { b }
 }
 
 /// The largest magnitude.
-fn largest<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
-    parts.flatten().fold(0.0, |largest, x| greater(largest, x.to_f64().abs()))
+fn max_abs<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
+    parts.flatten().fold(0.0, |largest, x| max_or_nan(largest, x.to_f64().abs()))
 }
 
-/// √Σx². Squares that leave the range of double precision are taken again in units of the largest number.
+/// √Σx². If squares overflow or underflow double precision, they are computed again in units of the largest number.
 fn norm<'a, T: Real>(parts: impl Iterator<Item = &'a [T]> + Clone) -> f64 {
     let squares = |unit: f64| parts.clone().map(|part| sum_squares(part, unit)).sum::<f64>();
     let sum = squares(1.0);
     if sum.is_finite() && sum > f64::MIN_POSITIVE / f64::EPSILON {
         return sum.sqrt();
     }
-    match largest(parts.clone()) {
+    match max_abs(parts.clone()) {
         unit if unit == 0.0 || !unit.is_finite() => unit,
         unit => unit * squares(unit).sqrt(),
     }
 }
 
-/// Scales numbers of norm `seen` to norm `limit`.
-fn shorten<T: Real>(gradient: &mut [T], limit: f64, seen: f64) {
+/// Scales numbers of norm `seen` down to norm `limit`.
+fn scale_to_norm<T: Real>(gradient: &mut [T], limit: f64, seen: f64) {
     map_in_place(Scale(T::from_f64(limit / seen)), gradient);
 }
 
@@ -141,11 +140,11 @@ impl<T: Real> Kernel for SumSquares<'_, T> {
     }
 }
 
-/// x moved into −limit..=limit.
+/// x clamped to −limit..=limit.
 #[derive(Clone, Copy)]
-struct Within<T>(T);
+struct ClipValue<T>(T);
 
-impl<T: Real> Elementwise<T, 1> for Within<T> {
+impl<T: Real> Elementwise<T, 1> for ClipValue<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
         let x = if x > self.0 { self.0 } else { x };

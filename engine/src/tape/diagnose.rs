@@ -1,4 +1,4 @@
-//! Finding where a value stopped being finite.
+//! Finds the first value or adjoint that is not finite.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::panic::Location;
 
 use crate::kernels::reduce::all_finite;
 use crate::tape::lists::{Lists, Maker};
-use crate::tape::operation::{NO_HOME, Slot};
+use crate::tape::operation::{NO_ENTRY, Slot};
 use crate::tape::{Gradients, Tape};
 use crate::{Real, Shape, Var};
 
 /// The first infinite or NaN value on a tape, and where it came from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NonFinite {
-    /// What made it.
+    /// What produced it.
     pub origin: Origin,
     /// The first parameter that it depends on, if any.
     pub parameter: Option<String>,
@@ -21,21 +21,21 @@ pub struct NonFinite {
     pub shape: Shape,
 }
 
-/// What made a value.
+/// What produced a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Origin {
     /// It is a parameter.
     Parameter,
-    /// It was given as data.
+    /// It is input data.
     Input,
-    /// An operation made it from finite values.
+    /// An operation produced it from finite values.
     Operation {
         /// The operation's name.
         name: &'static str,
         /// The line that called it.
         caller: &'static Location<'static>,
     },
-    /// An operation's adjoint made it, on the way back, from finite values: it is a gradient.
+    /// An operation's adjoint produced it from finite values in the backward pass: it is a gradient.
     Adjoint {
         /// The operation's name.
         name: &'static str,
@@ -45,12 +45,11 @@ pub enum Origin {
 }
 
 impl<T: Real> Tape<T> {
-    /// The first value on the tape that is infinite or NaN, in the order of evaluation; `gradients`
-    /// know the parameters' names. Reads every value that an operation made: meant for the moment when a loss has gone
-    /// bad.
+    /// The first infinite or NaN value on the tape, in the order of evaluation; `gradients` supply the parameters'
+    /// names. Reads the output of every operation: meant for debugging a loss that is not finite.
     ///
-    /// Parameters and data are not read, since they may be gone while the tape is there: what they make infinite or NaN
-    /// is found at the first operation on them. [`first_non_finite_of`](Tape::first_non_finite_of) reads them too.
+    /// Parameters and data are not read, since the tape may outlive them: a value that they make infinite or NaN is
+    /// found at the first operation on them. [`first_non_finite_of`](Tape::first_non_finite_of) reads them too.
     pub fn first_non_finite(&self, gradients: &Gradients<T>) -> Option<NonFinite> {
         let lists = self.lists();
         let makers = lists.makers();
@@ -60,7 +59,7 @@ impl<T: Real> Tape<T> {
         Some(found(&lists, &makers, gradients, bad))
     }
 
-    /// The first value that is infinite or NaN, in the order of evaluation, among `values` and all that they were computed
+    /// The first infinite or NaN value, in the order of evaluation, among `values` and everything they were computed
     /// from, parameters and data included.
     ///
     /// ```
@@ -74,7 +73,7 @@ impl<T: Real> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If a value is of another tape.
+    /// If a value belongs to another tape.
     #[track_caller]
     pub fn first_non_finite_of(&self, values: &[Var<'_, T>], gradients: &Gradients<T>) -> Option<NonFinite> {
         values.iter().for_each(|&value| self.check_same(value));
@@ -82,7 +81,7 @@ impl<T: Real> Tape<T> {
         let makers = lists.makers();
         let mut needed = vec![false; lists.slots.len()];
         values.iter().for_each(|value| needed[value.id as usize] = true);
-        // Inputs come before outputs, so that going back once finds all.
+        // Inputs precede outputs, so one reverse pass finds all ancestors.
         for id in (0..needed.len()).rev() {
             if needed[id]
                 && let Maker::Operation(node) = makers[id]
@@ -97,28 +96,28 @@ impl<T: Real> Tape<T> {
         Some(found(&lists, &makers, gradients, bad))
     }
 
-    /// [`backward`](Tape::backward), watched: where an adjoint becomes infinite or NaN, the operation that made it is
-    /// the error. The gradients are filled all the same. Reads every adjoint once more: meant for the moment when a
-    /// gradient has gone bad though the loss is finite.
+    /// [`backward`](Tape::backward) that checks every adjoint: the error names the operation that first produced an
+    /// infinite or NaN adjoint. The gradients are filled in either case. Reads every adjoint once more: meant for
+    /// debugging a gradient that is not finite although the loss is.
     ///
     /// # Errors
-    /// The first adjoint on the way back that is infinite or NaN.
+    /// The first infinite or NaN adjoint of the backward pass.
     ///
     /// # Panics
     /// As [`Var::backward`](crate::Var::backward).
     #[track_caller]
     pub fn backward_watched(&self, roots: &[(Var<'_, T>, T)], gradients: &mut Gradients<T>) -> Result<(), NonFinite> {
         let mut found = None;
-        self.sweep_from(roots, gradients, &mut |swept, node, inputs| {
+        self.observed_backward(roots, gradients, &mut |backward_state, node, inputs| {
             if found.is_none() {
                 let bad = inputs.iter().find(|&&id| {
-                    let (place, slot) = (swept.places[id as usize], &swept.slots[id as usize]);
-                    let len = match swept.homes[id as usize] {
-                        NO_HOME => place.written as usize * slot.len,
-                        home if swept.home_written[home as usize] => slot.len,
+                    let (place, slot) = (backward_state.places[id as usize], &backward_state.slots[id as usize]);
+                    let len = match backward_state.entry_ids[id as usize] {
+                        NO_ENTRY => place.written as usize * slot.len,
+                        home if backward_state.entry_written[home as usize] => slot.len,
                         _ => 0,
                     };
-                    // SAFETY: what is marked as written was written, in memory for every draw; a parameter's gradient
+                    // SAFETY: a place marked as written was written, in memory for every draw; a parameter's gradient
                     // has memory from the start. Nothing writes to it in this call.
                     len > 0 && slot.tracked && !all_finite(unsafe { std::slice::from_raw_parts(place.data, len) })
                 });
@@ -134,7 +133,7 @@ impl<T: Real> Tape<T> {
     }
 }
 
-/// What there is to say of the value in slot `bad`.
+/// The report about the value in slot `bad`.
 fn found<T: Real>(lists: &Lists<T>, makers: &[Maker<'_, T>], gradients: &Gradients<T>, bad: usize) -> NonFinite {
     let origin = match makers[bad] {
         Maker::Operation(node) => node.origin(),
@@ -146,7 +145,7 @@ fn found<T: Real>(lists: &Lists<T>, makers: &[Maker<'_, T>], gradients: &Gradien
 }
 
 fn shape<T: Real>(lists: &Lists<T>, slot: usize) -> Shape {
-    // SAFETY: the lists are borrowed of the tape, under whose borrow the slot was made.
+    // SAFETY: the lists are borrowed from the tape, under whose borrow the slot was made.
     unsafe { lists.slots[slot].shape() }.into()
 }
 

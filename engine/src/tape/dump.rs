@@ -1,4 +1,4 @@
-//! A tape to be read, and the memory that it holds.
+//! A printable listing of a tape's values, and its memory use.
 
 use std::fmt;
 
@@ -9,13 +9,12 @@ use crate::{Real, Shape};
 /// The memory of a tape, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// What values take now, and the operations and shapes beside them. What is borrowed, parameters and data, is not
-    /// counted.
+    /// Values in use now, with the operations and shapes. Borrowed elements (parameters and data) are not counted.
     pub used: usize,
-    /// The most that was in use at once since the last reset: with the adjoints of a sweep and the working memory of
-    /// operations, and with what [`Tape::recompute`] computes anew.
+    /// The peak since the last reset, including the adjoints of a backward pass, the working memory of operations, and
+    /// values recomputed by [`Tape::recompute`].
     pub peak: usize,
-    /// What the tape keeps from step to step, used or not, its lists included.
+    /// Memory kept from step to step, used or not, including the tape's lists.
     pub held: usize,
 }
 
@@ -26,7 +25,7 @@ impl fmt::Display for Memory {
     }
 }
 
-/// What stands on a tape, value by value, in the order of evaluation: see [`Tape::dump`].
+/// The values on a tape, in the order of evaluation: see [`Tape::dump`].
 #[derive(Clone, Debug)]
 pub struct Dump {
     number: &'static str,
@@ -38,22 +37,22 @@ pub struct Dump {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Where it comes from.
+    /// What produced it.
     pub origin: Origin,
-    /// The parameter's name, if it is one that the gradients know.
+    /// The parameter's name, if the gradients know it.
     pub parameter: Option<String>,
-    /// The axes, in each draw.
+    /// The lengths of the axes, for one draw.
     pub shape: Shape,
-    /// For how many draws it stands.
+    /// The number of draws.
     pub draws: usize,
     /// The entries that it was computed from.
     pub inputs: Vec<usize>,
     /// Bytes of its elements.
     pub bytes: usize,
-    /// Whether these bytes are counted elsewhere: those of a parameter or data, which the tape borrows, or of a value
-    /// under another shape.
+    /// Whether these bytes are counted elsewhere: elements borrowed from a parameter or data, or an alias of another
+    /// value with a different shape.
     pub shared: bool,
-    /// Whether a gradient passes it.
+    /// Whether a gradient flows through it.
     pub tracked: bool,
 }
 
@@ -91,8 +90,8 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// Every value on the tape: what made it and on which line, its shape, its bytes. `gradients`, if there are any, know
-    /// the parameters' names. To be printed.
+    /// A printable listing of every value on the tape: the operation that produced it and the line that called it, its
+    /// shape, its bytes. `gradients`, if given, supply the parameters' names.
     ///
     /// ```
     /// use elbo_engine::{Gradients, Tape, Tensor};
@@ -164,7 +163,7 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Bytes as a person reads them.
+/// Displays a number of bytes in B, KiB or MiB.
 struct Bytes(usize);
 
 impl fmt::Display for Bytes {

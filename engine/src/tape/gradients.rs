@@ -1,4 +1,4 @@
-//! Gradients: owned, reusable, one entry for every tensor of a model.
+//! Gradients of a model's parameters: owned, reusable, one entry per tensor.
 
 use std::fmt;
 
@@ -7,24 +7,25 @@ use crate::order::Order;
 use crate::tape::address;
 use crate::{Parameters, Path, Real, Role, Tensor};
 
-/// The gradients of a model's parameters, made once and filled by every backward sweep.
+/// The gradients of a model's parameters, made once and filled by every backward pass.
 ///
-/// Sweeps add up until [`Gradients::clear`], which an optimiser's step calls when it has used them.
+/// Backward passes accumulate until [`Gradients::clear`], which an optimiser's step calls after using them.
 ///
-/// A parameter is known by the place of its elements in memory. So a model may be moved, and may not change its form: what
-/// adds, removes, resizes or swaps tensors makes these gradients another model's, and they are refused.
+/// A parameter is identified by the address of its elements. So a model may be moved, but its structure must not
+/// change: after tensors are added, removed, resized or swapped, these gradients no longer match the model and are
+/// rejected.
 pub struct Gradients<T: Real = f32> {
     pub(crate) entries: Vec<Entry<T>>,
     names: Names,
-    /// Whether an entry's gradient holds anything since the last `clear`.
+    /// Whether an entry's gradient has been written since the last `clear`.
     pub(crate) written: Vec<bool>,
     /// Whether an entry holds its tensor's value before the last step, see `undo`.
     previous: Vec<bool>,
     /// (address, entry), sorted by address.
     by_address: Vec<(usize, usize)>,
-    /// Whether a sweep or a step has begun and not ended: it panicked.
+    /// Set while a backward pass or a step runs; still set afterwards if it panicked.
     broken: bool,
-    /// The walk of the model that was stepped last, whose walks agree, and that of the model at hand.
+    /// The walk of the model of the last step, whose two walks agree, and that of the current model.
     order: Order,
     latest: Order,
 }
@@ -32,23 +33,23 @@ pub struct Gradients<T: Real = f32> {
 pub(crate) struct Entry<T: Real> {
     pub(crate) role: Role,
     pub(crate) gradient: Tensor<T>,
-    /// Of the parameter's elements.
+    /// The address of the parameter's elements.
     address: usize,
 }
 
-const MAKE_ANEW: &str = "make them with `Gradients::of(&model)` after its last change of form";
+const REBUILD: &str = "make them with `Gradients::of(&model)` after the last change of its structure";
 
 impl<T: Real> Gradients<T> {
-    /// Room for the gradients of `model`, in the order of its walk.
+    /// Allocates gradients for `model`, in the order of its walk.
     ///
     /// # Panics
-    /// If the walk visits a tensor twice: it would have two gradients, each a part of its own.
+    /// If the walk visits a tensor twice: it would have two partial gradients.
     #[track_caller]
     pub fn of<M: Parameters<Scalar = T> + ?Sized>(model: &M) -> Self {
         let (mut entries, mut by_address, mut names) = (Vec::new(), Vec::new(), Names::default());
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
             names.push(path);
-            // Empty tensors share an address, and have no gradient to be found by it.
+            // Empty tensors share an address, so no gradient can be found by it.
             if !tensor.is_empty() {
                 by_address.push((address(tensor), entries.len()));
             }
@@ -64,18 +65,19 @@ impl<T: Real> Gradients<T> {
         Gradients { entries, names, written, previous, by_address, broken: false, order, latest }
     }
 
-    /// The gradient of the parameter `name`, row by row; `None` if no sweep has filled it since the
-    /// last [`clear`](Gradients::clear), or if there is no such parameter.
+    /// The gradient of the parameter `name`, row by row; `None` if no backward pass has filled it since the last
+    /// [`clear`](Gradients::clear), or if the model has no such parameter.
     ///
     /// # Panics
-    /// If the last sweep or step panicked midway, as of all that reads gradients; [`clear`](Gradients::clear) mends that.
+    /// If the last backward pass or step panicked; this holds for all methods that read gradients. Call
+    /// [`clear`](Gradients::clear) to continue.
     #[track_caller]
     pub fn get(&self, name: &str) -> Option<&[T]> {
         self.at(self.names.position(name)?)
     }
 
-    /// (name, role, gradient) of every learned parameter, in the order of the model's walk; before the first sweep since
-    /// the last [`clear`](Gradients::clear), nothing.
+    /// (name, role, gradient) of every learned parameter, in the order of the model's walk; empty before the first
+    /// backward pass since the last [`clear`](Gradients::clear).
     #[track_caller]
     pub fn iter(&self) -> impl Iterator<Item = (&str, Role, &[T])> + Clone {
         self.learned().map(|(index, entry)| (self.names.get(index), entry.role, entry.gradient.data()))
@@ -88,14 +90,13 @@ impl<T: Real> Gradients<T> {
         self.learned().find(|(_, entry)| is_bad(entry)).map(|(index, _)| self.names.get(index))
     }
 
-    /// Forgets the gradients and keeps the memory.
+    /// Discards the gradients and keeps the memory.
     pub fn clear(&mut self) {
         self.written.fill(false);
         self.broken = false;
     }
 
-    /// The gradient of the `index`th tensor of the model's walk (of a buffer: its new value), if there
-    /// is one.
+    /// The gradient of the `index`th tensor of the model's walk (for a buffer: its new value), if there is one.
     #[track_caller]
     pub fn at(&self, index: usize) -> Option<&[T]> {
         self.check_whole();
@@ -112,23 +113,23 @@ impl<T: Real> Gradients<T> {
         self.names.get(index)
     }
 
-    /// For an optimiser: what [`step`](Gradients::step) checks of the model, without a step.
+    /// For an optimiser: the checks that [`step`](Gradients::step) makes of the model, without a step.
     ///
     /// # Panics
     /// As [`step`](Gradients::step), but whether or not there are gradients.
     #[track_caller]
     pub fn check<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) {
-        self.meet("step", model);
+        self.check_model("step", model);
     }
 
-    /// For an optimiser: takes a step. Calls `update` with the number of every learned tensor in the model's walk, from 0,
-    /// its elements, and as many of its gradient, in whose place `update` leaves the elements as they were before. Gives
-    /// buffers their new values. The gradients are used up, and [`undo`](Gradients::undo) can take the step back.
+    /// For an optimiser: takes a step. Calls `update` for every learned tensor with its index in the model's walk (from
+    /// 0), its elements, and its gradient, in whose place `update` must leave the previous elements. Sets buffers to
+    /// their new values. The gradients are consumed, and [`undo`](Gradients::undo) can revert the step.
     ///
     /// # Panics
-    /// If `model` has other tensors than the model that these were made for, or in another order, if a learned one has no
-    /// gradient here, or if the model's `visit_mut` does not visit what its `visit` does. The model is then as it was,
-    /// unless its walks are others from one call to the next.
+    /// If the tensors of `model` or their order differ from the model that these gradients were made for, if a learned
+    /// tensor has no gradient here, or if the model's `visit_mut` does not visit the same tensors as its `visit`. The
+    /// model is then unchanged, unless its walks change from one call to the next.
     #[track_caller]
     pub fn step<M: Parameters<Scalar = T> + ?Sized>(
         &mut self,
@@ -136,7 +137,7 @@ impl<T: Real> Gradients<T> {
         mut update: impl FnMut(usize, &mut [T], &mut [T]),
     ) {
         self.check_whole();
-        self.meet("step", model);
+        self.check_model("step", model);
         let mut entries = self.entries.iter().zip(&self.written);
         if let Some(index) = entries.position(|(entry, written)| entry.role.is_learned() && !written) {
             let name = self.names.get(index);
@@ -149,7 +150,7 @@ impl<T: Real> Gradients<T> {
             let (elements, gradient) = (tensor.data_mut(), entry.gradient.data_mut());
             match (role, written[index]) {
                 (Role::Buffer, true) => elements.swap_with_slice(gradient),
-                // A buffer that no forward updated has no new value.
+                // A buffer that no forward pass updated has no new value.
                 (Role::Buffer, false) => {}
                 _ => update(index, elements, gradient),
             }
@@ -158,19 +159,19 @@ impl<T: Real> Gradients<T> {
         self.clear();
     }
 
-    /// Gives `model` the values back that it had before the last step, if nothing has been gathered
-    /// here since; says whether it could. So a step can be taken back without a copy of the model. What the step left
-    /// alone, such as a buffer that was not updated, stays.
+    /// Restores the values that `model` had before the last step, unless gradients have been accumulated since; returns
+    /// whether it did. This reverts a step without a copy of the model. Tensors that the step did not change, such as a
+    /// buffer without an update, stay.
     ///
     /// # Panics
-    /// If `model` is of another form than the model these were made for.
+    /// If the structure of `model` differs from the model that these gradients were made for.
     #[track_caller]
     pub fn undo<M: Parameters<Scalar = T> + ?Sized>(&mut self, model: &mut M) -> bool {
         self.check_whole();
         if !self.previous.contains(&true) {
             return false;
         }
-        self.meet("undo", model);
+        self.check_model("undo", model);
         let Gradients { entries, previous, order, .. } = self;
         order.each_mut(model, |index, _, tensor| {
             if std::mem::take(&mut previous[index]) {
@@ -180,13 +181,13 @@ impl<T: Real> Gradients<T> {
         true
     }
 
-    /// Notes the order of the model's walk, and panics unless these gradients are of a model of this form and both its
-    /// walks agree. The second is asked once for every place that a model is found at.
+    /// Records the order of the model's walk, and panics unless these gradients belong to a model of this structure and
+    /// its two walks agree. The second check runs once for every address at which a model is found.
     #[track_caller]
-    fn meet<M: Parameters<Scalar = T> + ?Sized>(&mut self, what: &str, model: &mut M) {
+    fn check_model<M: Parameters<Scalar = T> + ?Sized>(&mut self, what: &str, model: &mut M) {
         let Gradients { entries, names, latest, .. } = self;
         let held = |index: usize| {
-            entries.get(index).map_or("nothing".to_owned(), |entry| {
+            entries.get(index).map_or("no tensor".to_owned(), |entry| {
                 format!("`{}` of shape {:?} ({:?})", names.get(index), entry.gradient.shape(), entry.role)
             })
         };
@@ -198,15 +199,17 @@ impl<T: Real> Gradients<T> {
             let fits = entry.is_some_and(|entry| entry.gradient.shape() == tensor.shape() && entry.role == role);
             if mistake.is_none() && !fits {
                 let (shape, held) = (tensor.shape(), held(found));
-                mistake = Some(format!("the model has {path:?} of shape {shape:?} ({role:?}) where they have {held}"));
+                mistake = Some(format!(
+                    "the model has {path:?} of shape {shape:?} ({role:?}) where the gradients have {held}"
+                ));
             }
             found += 1;
         });
         if mistake.is_none() && found < entries.len() {
-            mistake = Some(format!("they have {}, which the model has not", held(found)));
+            mistake = Some(format!("the gradients have {}, which the model does not have", held(found)));
         }
         if let Some(mistake) = mistake {
-            panic!("{what}: these gradients are of another model: {mistake}; {MAKE_ANEW}");
+            panic!("{what}: these gradients belong to another model: {mistake}; {REBUILD}");
         }
         self.check_order(what, self.latest.addresses());
         if self.latest != self.order {
@@ -215,8 +218,8 @@ impl<T: Real> Gradients<T> {
         }
     }
 
-    /// Panics if tensors of a model's walk, or of a part of it, stood in another order when these were made. What is not
-    /// known here is passed over: it is another model's.
+    /// Panics if the order of tensors in the walk of a model, or of a part of it, has changed since these gradients
+    /// were made. Unknown tensors are skipped: they belong to another model.
     #[track_caller]
     pub(crate) fn check_order(&self, what: &str, addresses: impl Iterator<Item = usize>) {
         let mut next = 0;
@@ -226,8 +229,8 @@ impl<T: Real> Gradients<T> {
             };
             assert!(
                 found >= next,
-                "{what}: these gradients are of another model: `{}` stands behind `{}` in its walk now, and stood before it \
-                 when they were made; {MAKE_ANEW}",
+                "{what}: these gradients belong to another model: `{}` now comes after `{}` in its walk, and came before it \
+                 when they were made; {REBUILD}",
                 self.names.get(found),
                 self.names.get(next - 1),
             );
@@ -235,38 +238,38 @@ impl<T: Real> Gradients<T> {
         }
     }
 
-    /// The entry of the parameter whose elements stand at this address; `guess` is tried first.
+    /// The entry of the parameter whose elements are at this address; `guess` is tried first.
     ///
     /// # Panics
     /// If there is none, or it is not a learned parameter of this shape.
     #[track_caller]
-    pub(crate) fn home_of(&self, address: usize, shape: &[usize], guess: usize) -> usize {
+    pub(crate) fn entry_of(&self, address: usize, shape: &[usize], guess: usize) -> usize {
         let Some(index) = self.find_near(guess, address) else {
-            panic!("backward: these gradients are of another model than the one on the tape; {MAKE_ANEW}");
+            panic!("backward: these gradients belong to another model than the one on the tape; {REBUILD}");
         };
         let entry = &self.entries[index];
         assert!(
-            // Not `==`, which calls a function for two numbers.
+            // Not `==`, which compiles to a function call even for two numbers.
             entry.gradient.shape().iter().eq(shape),
             "backward: the parameter `{}` has the shape {shape:?} on the tape, and had {:?} when these gradients were made; \
-             {MAKE_ANEW}",
+             {REBUILD}",
             self.names.get(index),
             entry.gradient.shape()
         );
         assert!(
             entry.role.is_learned(),
-            "backward: `{}` is a buffer, and stands on the tape as a parameter; enter it with `tape.input(..)`",
+            "backward: `{}` is a buffer, but is on the tape as a parameter; use `tape.input(..)` for it",
             self.names.get(index)
         );
         index
     }
 
-    /// The name of the parameter whose elements stand at this address.
+    /// The name of the parameter whose elements are at this address.
     pub(crate) fn name_at(&self, address: usize) -> Option<&str> {
         self.find(address).map(|index| self.names.get(index))
     }
 
-    /// The new value of the buffer whose elements stand at this address.
+    /// Sets the new value of the buffer whose elements are at this address.
     #[track_caller]
     pub(crate) fn set(&mut self, address: usize, value: &[T]) {
         let index = self.updated_at(address, value.len());
@@ -274,34 +277,36 @@ impl<T: Real> Gradients<T> {
         self.written[index] = true;
     }
 
-    /// The entry of the tensor of so many elements at this address, which `tape.update` sets.
+    /// The entry of the tensor of `len` elements at this address, for which the tape has an update.
     ///
     /// # Panics
     /// If there is none.
     #[track_caller]
     pub(crate) fn updated_at(&self, address: usize, len: usize) -> usize {
         let Some(index) = self.find(address) else {
-            panic!("backward: these gradients are of another model than the buffer that the tape updates; {MAKE_ANEW}");
+            panic!(
+                "backward: these gradients belong to another model than the buffer that the tape updates; {REBUILD}"
+            );
         };
         let entry = &self.entries[index];
         assert!(
             entry.gradient.len() == len,
             "backward: `tape.update` sets `{}`, which has {len} elements on the tape, and had the shape {:?} when these \
-             gradients were made; {MAKE_ANEW}",
+             gradients were made; {REBUILD}",
             self.names.get(index),
             entry.gradient.shape()
         );
         index
     }
 
-    /// A sweep writes here from now on. What a panic leaves is incomplete, and must not be taken for gradients.
-    pub(crate) fn begin_sweep(&mut self) {
+    /// Marks the gradients as incomplete until `end_backward`: after a panic they must not be used.
+    pub(crate) fn begin_backward(&mut self) {
         self.previous.fill(false);
         self.broken = true;
     }
 
-    /// What no root depends on has a gradient too: zero.
-    pub(crate) fn end_sweep(&mut self) {
+    /// Sets the gradient of every parameter that no root depends on to zero.
+    pub(crate) fn end_backward(&mut self) {
         for (entry, written) in self.entries.iter_mut().zip(&mut self.written) {
             if entry.role.is_learned() && !*written {
                 entry.gradient.data_mut().fill(T::ZERO);
@@ -319,7 +324,7 @@ impl<T: Real> Gradients<T> {
         );
     }
 
-    /// [`find`](Gradients::find) of what may well be the `guess`th entry, which needs no search.
+    /// [`find`](Gradients::find) that first tries entry `guess`, without a search.
     #[inline]
     fn find_near(&self, guess: usize, address: usize) -> Option<usize> {
         match self.entries.get(guess) {
@@ -333,7 +338,7 @@ impl<T: Real> Gradients<T> {
         Some(self.by_address[place].1)
     }
 
-    /// The gradients of learned parameters, to be changed.
+    /// The gradients of learned parameters, mutable.
     #[track_caller]
     pub(crate) fn learned_mut(&mut self) -> impl Iterator<Item = &mut [T]> {
         self.check_whole();
@@ -342,7 +347,7 @@ impl<T: Real> Gradients<T> {
         learned.map(|(entry, _)| entry.gradient.data_mut())
     }
 
-    /// The learned parameters that have a gradient, with their numbers in the walk.
+    /// The learned parameters that have a gradient, with their indices in the walk.
     #[track_caller]
     pub(crate) fn learned(&self) -> impl Iterator<Item = (usize, &Entry<T>)> + Clone {
         self.check_whole();

@@ -1,4 +1,4 @@
-//! What enters a tape from outside: data, parameters, constants, and new values for buffers.
+//! Leaves of a tape: data, parameters, constants, and updates of buffers.
 
 use crate::shape::elements;
 use crate::tape::lists::{Leaf, number};
@@ -6,43 +6,43 @@ use crate::tape::operation::Slot;
 use crate::{Parameters, Path, Real, Tape, Tensor, Var};
 
 impl<T: Real> Tape<T> {
-    /// Data that no gradient is asked for. The tape borrows it: nothing is copied.
+    /// Data without a gradient. The tape borrows it: nothing is copied.
     pub fn input<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         self.leaf(x.data(), x.shape(), true, None)
     }
 
-    /// Some rows of data, the parts along its first axis: as [`input`](Tape::input), without copying.
+    /// A range of rows (along the first axis) of data, borrowed as by [`input`](Tape::input).
     ///
     /// # Panics
-    /// If the data is a scalar or has not so many rows.
+    /// If the data is a scalar, or the range of rows is out of range.
     #[track_caller]
     pub fn input_rows<'t>(&'t self, x: &'t Tensor<T>, rows: std::ops::Range<usize>) -> Var<'t, T> {
         let fits = x.shape().first().is_some_and(|&all| rows.start <= rows.end && rows.end <= all);
-        assert!(fits, "input_rows: there are no rows {rows:?} in data of shape {:?}", x.shape());
+        assert!(fits, "input_rows: rows {rows:?} are out of range for data of shape {:?}", x.shape());
         let each: usize = x.shape()[1..].iter().product();
         let mut shape = crate::Shape::from(x.shape());
         shape[0] = rows.len();
         self.leaf(&x.data()[rows.start * each..rows.end * each], &shape, true, None)
     }
 
-    /// A tensor of the model, to be learned: [`Var::backward`] finds its entry in the gradients.
+    /// A learned tensor of the model: [`Var::backward`] finds its entry in the gradients.
     ///
     /// # Panics
-    /// Within a segment of [`recompute`](Tape::recompute) on a tape that records: it would have no gradient.
+    /// Within a segment of [`recompute`](Tape::recompute) on a recording tape: it would get no gradient.
     #[track_caller]
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         self.check_leaf();
-        // An empty tensor has no gradient, nor an address of its own to find one by.
+        // An empty tensor has no gradient, and no unique address to find one by.
         let tracked = self.recording && !x.is_empty();
         self.leaf(x.data(), x.shape(), true, tracked.then(|| address(x)))
     }
 
-    /// Has [`backward`](Tape::backward) hold the gradients against the order of this model's walk: tensors that have been
-    /// swapped since the gradients were made would get each other's. Whatever puts a model on the tape calls this.
+    /// Makes [`backward`](Tape::backward) compare the gradients with the order of this model's walk: tensors swapped
+    /// since the gradients were made would get each other's. Call it when a model is put on the tape.
     pub fn note_order<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
         if self.recording {
             let walks = &mut self.lists_mut().walks;
-            // What a walk that panicked has left is none of this model's.
+            // Discard what a walk that panicked has left.
             walks.push(None);
             model.visit(&Path::ROOT, &mut |_, _, tensor| {
                 if !tensor.is_empty() {
@@ -59,26 +59,25 @@ impl<T: Real> Tape<T> {
         self.leaf(self.arena.slice(elements(shape), value), shape, false, None)
     }
 
-    /// Sets `buffer`, a saved tensor of the model, to `value` when the step is taken: the optimiser
-    /// applies it together with the update of the parameters. The value is that of now, also if it is data that the tape
-    /// borrows.
+    /// Sets `buffer`, a saved tensor of the model, to `value` when the optimiser takes its step. The value is read now,
+    /// even if the tape borrows it.
     ///
     /// # Panics
-    /// If the shapes differ, or the value stands for several draws; or within a segment, as for [`param`](Tape::param).
+    /// If the shapes differ, if the value has several draws, or within a segment, as for [`param`](Tape::param).
     #[track_caller]
     pub fn update<'t>(&'t self, buffer: &'t Tensor<T>, value: Var<'t, T>) {
         self.check_leaf();
         self.check_same(value);
-        assert!(value.draws() == 1, "update: a buffer cannot take the {} draws of a value", value.draws());
+        assert!(value.draws() == 1, "update: a buffer cannot be set to a value with {} draws", value.draws());
         assert!(
             buffer.shape() == value.shape(),
-            "update: a buffer of shape {:?} cannot take a value of shape {:?}",
+            "update: a buffer of shape {:?} cannot be set to a value of shape {:?}",
             buffer.shape(),
             value.shape()
         );
         let slot = self.lists().slots[value.id as usize];
         let owned = if slot.borrowed {
-            // The tape may outlive what it borrows, and the update is read by a later sweep.
+            // The tape may outlive the elements it borrows, and a later backward pass reads the update.
             let elements = value.value();
             self.leaf(self.arena.slice(slot.len, |i| elements[i]), value.shape(), false, None)
         } else {
@@ -91,12 +90,12 @@ impl<T: Real> Tape<T> {
     fn check_leaf(&self) {
         assert!(
             !self.keeps_no_leaves,
-            "recompute: a parameter or a buffer's update within the segment; make it one of the inputs"
+            "recompute: a parameter or a buffer update inside the segment; pass it as an input instead"
         );
     }
 
-    /// A value that no operation made, of the caller's elements (`borrowed`) or of some in the arena; a parameter has the
-    /// address that it is found by. Its axes are copied, so that the tape can tell its shape when the elements are gone.
+    /// A leaf whose elements are the caller's (`borrowed`) or lie in the arena; a parameter has the address of its
+    /// elements. Its axes are copied, so that its shape can be read after the elements are gone.
     #[track_caller]
     fn leaf<'t>(&'t self, data: &'t [T], shape: &[usize], borrowed: bool, parameter: Option<usize>) -> Var<'t, T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);
@@ -115,9 +114,9 @@ impl<T: Real> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// The same value, of as many draws, as a leaf that no gradient passes.
+    /// A copy of the value, with as many draws, as a leaf without a gradient.
     #[track_caller]
-    pub(super) fn without_past<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
+    pub(super) fn detached<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
         let mut lists = self.lists_mut();
         let id = number(lists.slots.len());
         let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
@@ -126,7 +125,7 @@ impl<T: Real> Tape<T> {
     }
 }
 
-/// What a tensor of a model is known by: where its elements are, which no move of the model changes.
+/// What identifies a tensor of a model: the address of its elements, which does not change when the model moves.
 pub(crate) fn address<T: Real>(tensor: &Tensor<T>) -> usize {
     tensor.data().as_ptr() as usize
 }

@@ -1,32 +1,32 @@
-//! What a tape notes of each operation: the values, and how to go back.
+//! The tape's record: every value, and the operation that produced it.
 
 use std::panic::Location;
 
 use crate::Real;
-use crate::tape::backward::Swept;
+use crate::tape::backward::BackwardState;
 use crate::tape::operation::{Place, Slot};
 use crate::tape::{Operation, Origin};
 
-/// What grows with every operation; cleared, not freed, between steps.
+/// The lists that grow with every operation; cleared, not freed, between steps.
 pub(super) struct Lists<T> {
     pub(super) slots: Vec<Slot<T>>,
     /// Slots of all operations' inputs, one operation after the other.
     pub(super) inputs: Vec<u32>,
     pub(super) nodes: Vec<Node<T>>,
-    /// Operations that no gradient passes: kept for [`Tape::dump`] and [`Tape::first_non_finite`].
+    /// Operations without a gradient: kept for [`Tape::dump`] and [`Tape::first_non_finite`].
     pub(super) constants: Vec<Node<T>>,
     pub(super) parameters: Vec<Leaf>,
     /// New values for buffers: (the buffer's address, the slot of the new value).
     pub(super) updates: Vec<Leaf>,
-    /// Where the elements of models' tensors are, in the order of their walks; a `None` begins each model. See
+    /// Addresses of the elements of models' tensors, in the order of their walks; a `None` starts each model. See
     /// [`Tape::note_order`](crate::Tape::note_order).
     pub(super) walks: Vec<Option<usize>>,
     pub(super) places: Vec<Place<T>>,
-    pub(super) homes: Vec<u32>,
+    pub(super) entry_ids: Vec<u32>,
     pub(super) pointers: Vec<*mut T>,
 }
 
-/// A slot that stands for a tensor of the model, known by the address of its elements.
+/// A slot that is a tensor of the model, identified by the address of its elements.
 #[derive(Clone, Copy)]
 pub(super) struct Leaf {
     pub(super) slot: u32,
@@ -34,7 +34,7 @@ pub(super) struct Leaf {
 }
 
 pub(super) struct Node<T> {
-    /// What the operation borrows may be gone: it is asked only for a value that was computed by it.
+    /// It may point to data that is gone: dereference it only for a value that was computed by it.
     pub(super) operation: *const dyn Operation<T>,
     name: &'static str,
     pub(super) inputs: (u32, u32),
@@ -43,7 +43,7 @@ pub(super) struct Node<T> {
 }
 
 impl<T: Real> Node<T> {
-    /// The slots of the inputs, of the list of all operations' inputs.
+    /// The slots of the inputs, given the list of all operations' inputs.
     pub(super) fn inputs<'l>(&self, all: &'l [u32]) -> &'l [u32] {
         &all[self.inputs.0 as usize..self.inputs.1 as usize]
     }
@@ -54,8 +54,8 @@ impl<T: Real> Node<T> {
 }
 
 impl<T: Real> Lists<T> {
-    /// Notes an operation that was evaluated, whose inputs are the last of the list, and the way back if there is one;
-    /// returns the slot of the first output.
+    /// Records an operation that was evaluated, whose inputs are the last of the list, for the backward pass if it
+    /// needs a gradient; returns the slot of the first output.
     pub(super) fn note<'t, const N: usize>(
         &mut self,
         (operation, name): (&'t dyn Operation<T>, &'static str),
@@ -68,7 +68,7 @@ impl<T: Real> Lists<T> {
         let first = number(self.slots.len());
         self.slots.extend_from_slice(&outputs);
         // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which overwrites it, clears
-        // the nodes too; whoever calls it sees to it that what it borrows lives.
+        // the nodes too; the caller makes sure that what it borrows lives.
         let operation = unsafe {
             std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
         };
@@ -82,13 +82,16 @@ impl<T: Real> Lists<T> {
         first
     }
 
-    /// The operations, their inputs, and what a sweep over them changes.
-    pub(super) fn swept<'l>(&'l mut self, home_written: &'l mut [bool]) -> (&'l [Node<T>], &'l [u32], Swept<'l, T>) {
-        let Lists { slots, inputs, nodes, places, homes, .. } = self;
-        (nodes, inputs, Swept { slots, places, homes, home_written })
+    /// The operations, their inputs, and the state that a backward pass changes.
+    pub(super) fn backward_state<'l>(
+        &'l mut self,
+        entry_written: &'l mut [bool],
+    ) -> (&'l [Node<T>], &'l [u32], BackwardState<'l, T>) {
+        let Lists { slots, inputs, nodes, places, entry_ids, .. } = self;
+        (nodes, inputs, BackwardState { slots, places, entry_ids, entry_written })
     }
 
-    /// What made each value, by its slot.
+    /// What produced each value, by slot.
     pub(super) fn makers(&self) -> Vec<Maker<'_, T>> {
         let mut makers = vec![Maker::Input; self.slots.len()];
         for leaf in &self.parameters {
@@ -103,7 +106,7 @@ impl<T: Real> Lists<T> {
     /// Bytes held.
     pub(super) fn capacity(&self) -> usize {
         self.slots.capacity() * size_of::<Slot<T>>()
-            + (self.inputs.capacity() + self.homes.capacity()) * size_of::<u32>()
+            + (self.inputs.capacity() + self.entry_ids.capacity()) * size_of::<u32>()
             + (self.nodes.capacity() + self.constants.capacity()) * size_of::<Node<T>>()
             + (self.parameters.capacity() + self.updates.capacity()) * size_of::<Leaf>()
             + self.walks.capacity() * size_of::<Option<usize>>()
@@ -112,7 +115,7 @@ impl<T: Real> Lists<T> {
     }
 }
 
-/// What made a value.
+/// What produced a value.
 pub(super) enum Maker<'l, T> {
     Input,
     /// The address of the parameter's elements.
@@ -128,7 +131,7 @@ impl<T> Clone for Maker<'_, T> {
 
 impl<T> Copy for Maker<'_, T> {}
 
-/// The number of a value on the tape.
+/// The slot number of a value on the tape.
 #[inline(always)]
 pub(super) fn number(count: usize) -> u32 {
     u32::try_from(count).expect("a tape holds at most 2^32 values")

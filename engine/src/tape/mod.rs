@@ -1,4 +1,4 @@
-//! The tape: an arena of values, the operations that made them, and the sweep back.
+//! The tape: an arena of values, the operations that produced them, and the backward pass.
 
 pub(crate) mod arena;
 mod backward;
@@ -29,15 +29,14 @@ pub(crate) use leaves::address;
 use lists::Lists;
 use operation::Slot;
 
-const BUSY: &str = "Operation: `forward` or `adjoint` uses the variables of the tape that runs it; what it needs, it takes \
-                    from its inputs and outputs, or reads before it is recorded";
+const BUSY: &str = "Operation: `forward` or `adjoint` uses variables of the tape that runs it; it may only use its \
+ inputs and outputs, or values read before it is recorded";
 
-/// Owns everything of one step: values, adjoints, operations, and what draws put beside them.
+/// Owns everything of one step: values, adjoints, operations, and what sampling allocates with them.
 ///
-/// Operations run as they are called; each leaves a value and, on a recording tape, a note of how to
-/// go back. [`Tape::reset`] forgets all of it and keeps the memory, so that from the second step on a
-/// training loop allocates nothing. It takes `&mut self`: a [`Var`] of the step before does not
-/// compile.
+/// Operations run when they are called; each stores its value and, on a recording tape, a record for the backward pass.
+/// [`Tape::reset`] discards all of it and keeps the memory, so a training loop allocates nothing from the second step
+/// on. It takes `&mut self`, so using a [`Var`] of an earlier step does not compile.
 ///
 /// ```
 /// use elbo_engine::{Gradients, Tape, Tensor};
@@ -54,9 +53,9 @@ pub struct Tape<T: Real = f32> {
     arena: Arena,
     lists: RefCell<Lists<T>>,
     recording: bool,
-    /// Whether this is the tape of a segment that is computed again: a parameter or an update on it would be lost.
+    /// Whether this tape recomputes a segment: a parameter or an update on it would be lost.
     keeps_no_leaves: bool,
-    /// The tape of segments that are computed again, once there are any.
+    /// The tape on which segments are recomputed, once it is needed.
     inner: RefCell<Option<Box<Tape<T>>>>,
 }
 
@@ -67,7 +66,7 @@ impl<T: Real> Default for Tape<T> {
 }
 
 impl<T: Real> Tape<T> {
-    /// An empty tape that records, for training.
+    /// An empty recording tape, for training.
     pub fn new() -> Self {
         Tape {
             arena: Arena::default(),
@@ -80,7 +79,7 @@ impl<T: Real> Tape<T> {
                 updates: Vec::new(),
                 walks: Vec::new(),
                 places: Vec::new(),
-                homes: Vec::new(),
+                entry_ids: Vec::new(),
                 pointers: Vec::new(),
             }),
             recording: true,
@@ -89,17 +88,17 @@ impl<T: Real> Tape<T> {
         }
     }
 
-    /// An empty tape that computes values only, for prediction: no way back is kept.
+    /// An empty tape for prediction: it computes values only and keeps no record for a backward pass.
     pub fn inference() -> Self {
         Tape { recording: false, ..Tape::new() }
     }
 
-    /// Whether there is a way back.
+    /// Whether the tape records operations for a backward pass.
     pub fn is_recording(&self) -> bool {
         self.recording
     }
 
-    /// Forgets every value and keeps the memory.
+    /// Discards every value and keeps the memory.
     pub fn reset(&mut self) {
         self.forget_values();
         self.forget_peak();
@@ -134,7 +133,7 @@ impl<T: Real> Tape<T> {
         self.arena.capacity()
     }
 
-    /// Moves a value that needs no dropping into the arena, where it lives until the reset.
+    /// Moves a value that needs no drop into the arena, where it lives until the reset.
     pub fn alloc<V>(&self, value: V) -> &V {
         self.arena.value(value)
     }
@@ -144,10 +143,10 @@ impl<T: Real> Tape<T> {
         self.arena.slice(len, value)
     }
 
-    /// Runs `operation` on `inputs` and returns its outputs, one for each of `shapes`.
+    /// Runs `operation` on `inputs` and returns its outputs, one per shape.
     ///
     /// # Panics
-    /// If an input is of another tape.
+    /// If an input belongs to another tape.
     #[track_caller]
     pub fn record<'t, O, S, const N: usize>(
         &'t self,
@@ -162,15 +161,15 @@ impl<T: Real> Tape<T> {
         self.record_draws(1, operation, inputs, shapes)
     }
 
-    /// [`record`](Tape::record) for an operation that makes `draws` values of each output, which differ in what
-    /// [`Evaluation::draw`] says: samples of a weight, say.
+    /// [`record`](Tape::record) for an operation with `draws` values per output, which may depend on
+    /// [`Evaluation::draw`]: samples of a weight, for example.
     ///
-    /// A value that stands for several draws has the shape of one. Every operation on it runs once a draw, so a
-    /// network is evaluated for many draws in one pass without knowing of it; what does not depend on the draw is
-    /// computed once. [`Var::value`] and [`Var::to_tensor`] show all draws, on a leading axis.
+    /// A value with several draws has the shape of one draw. Every operation on it runs once per draw, so a network is
+    /// evaluated for many draws in one forward pass without code for it; values that do not depend on the draw are
+    /// computed once. [`Var::value`] and [`Var::to_tensor`] return all draws, on a leading axis.
     ///
     /// # Panics
-    /// If an input is of another tape, or inputs stand for different numbers of draws.
+    /// If an input belongs to another tape, or inputs have different numbers of draws.
     #[track_caller]
     pub fn record_draws<'t, O, S, const N: usize>(
         &'t self,
@@ -189,24 +188,24 @@ impl<T: Real> Tape<T> {
         std::array::from_fn(|k| Var { tape: self, id: first + k as u32 })
     }
 
-    /// The number of draws of an operation that makes `own` and has these inputs.
+    /// The number of draws of an operation with `own` draws and these inputs.
     #[track_caller]
     fn draws_of(&self, own: usize, inputs: &[Var<'_, T>]) -> u32 {
-        let mut draws = u32::try_from(own).expect("a number of draws has 32 bits");
-        assert!(draws > 0, "record: an operation makes at least one draw");
+        let mut draws = u32::try_from(own).expect("the number of draws fits into 32 bits");
+        assert!(draws > 0, "record: the number of draws must be at least 1");
         for &input in inputs {
             self.check_same(input);
             let others = input.draws() as u32;
             assert!(
                 others == 1 || draws == 1 || others == draws,
-                "a value of {draws} draws meets one of {others}: on a tape all draw equally often"
+                "cannot combine values with {draws} and {others} draws"
             );
             draws = draws.max(others);
         }
         draws
     }
 
-    /// Records an operation whose only output is its input's memory under another shape.
+    /// Records an operation whose only output is its input's memory with another shape.
     #[track_caller]
     pub(crate) fn record_alias<'t, O: Operation<T> + Copy + 't>(
         &'t self,
@@ -220,13 +219,13 @@ impl<T: Real> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// An operation in the arena, and its name, which is asked while what the operation borrows is there.
+    /// An operation in the arena, and its name, which is read while the data that the operation borrows is alive.
     fn named<'t, O: Operation<T> + Copy + 't>(&'t self, operation: O) -> (&'t dyn Operation<T>, &'static str) {
         let name = operation.name();
         (self.arena.value(operation), name)
     }
 
-    /// Evaluates, and notes the way back; returns the slot of the first output.
+    /// Evaluates an operation and records it; returns the slot of the first output.
     #[track_caller]
     fn run<'t, const N: usize>(
         &'t self,
@@ -257,7 +256,7 @@ impl<T: Real> Tape<T> {
         lists.note((operation, name), first_input, outputs, caller)
     }
 
-    /// Room for a value, or another shape for one that exists and has as many elements.
+    /// Allocates a value, or gives an existing one with as many elements another shape.
     #[track_caller]
     fn allocate(&self, shape: &[usize], draws: u32, alias: Option<Var<'_, T>>) -> Slot<T> {
         let axes = self.arena.slice(shape.len(), |i| shape[i]);
@@ -269,13 +268,13 @@ impl<T: Real> Tape<T> {
         Slot { data, len, axes: axes.as_ptr(), rank: axes.len(), borrowed, draws, tracked: false }
     }
 
-    /// The lists, to be read.
+    /// The lists, for reading.
     #[track_caller]
     fn lists(&self) -> Ref<'_, Lists<T>> {
         self.lists.try_borrow().unwrap_or_else(|_| panic!("{BUSY}"))
     }
 
-    /// The lists, to be changed.
+    /// The lists, for writing.
     #[track_caller]
     fn lists_mut(&self) -> RefMut<'_, Lists<T>> {
         self.lists.try_borrow_mut().unwrap_or_else(|_| panic!("{BUSY}"))
@@ -285,7 +284,7 @@ impl<T: Real> Tape<T> {
     fn check_same(&self, var: Var<'_, T>) {
         assert!(
             std::ptr::eq(var.tape, self),
-            "these variables are of two tapes; a value of one tape enters another as `tape.input(&tensor)`"
+            "these variables belong to two tapes; pass a value to another tape as `tape.input(&tensor)`"
         );
     }
 }

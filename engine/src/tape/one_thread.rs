@@ -1,12 +1,12 @@
-//! A tape is one thread's: said once, and in words, where rustc would say it of every cell in it.
+//! Makes a `Tape` not `Sync`, with one clear compiler error instead of one per cell inside it.
 
 use crate::{Real, Tape};
 
-/// Implemented for nothing.
+/// Never implemented.
 #[diagnostic::on_unimplemented(
-    message = "a tape is one thread's, and so are its variables",
+    message = "a tape and its variables cannot be shared between threads",
     label = "this is used by another thread",
-    note = "each thread makes a tape of its own; what it computes leaves as a number, `variable.item()`, or as a tensor, `variable.to_tensor()`"
+    note = "make one tape per thread; return results as a number, `variable.item()`, or as a tensor, `variable.to_tensor()`"
 )]
 pub trait SharedBetweenThreads {}
 

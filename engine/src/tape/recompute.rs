@@ -1,19 +1,19 @@
-//! A segment of the forward that is computed again on the way back, instead of being kept.
+//! Gradient checkpointing: a segment of the forward pass that is recomputed in the backward pass instead of stored.
 
 use std::panic::Location;
 
 use crate::tape::Tape;
-use crate::tape::operation::{NO_HOME, Place, Slot};
+use crate::tape::operation::{NO_ENTRY, Place, Slot};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<T: Real> Tape<T> {
-    /// The value of `segment` at `inputs`, of which nothing but the result is kept: the sweep back computes the values in
-    /// between again. So a network of n layers in segments of √n keeps √n results and the values of one segment, for one
-    /// more forward (Chen et al. 2016, "Training deep nets with sublinear memory cost").
+    /// The value of `segment` at `inputs`, with gradient checkpointing: only the result is stored, and the backward
+    /// pass recomputes the intermediate values. A network of n layers in segments of √n stores √n results and the
+    /// values of one segment, at the cost of one more forward pass (Chen et al. 2016, "Training deep nets with
+    /// sublinear memory cost").
     ///
-    /// Values and gradients have the bits that they have without it. Whatever the segment depends on and a gradient is
-    /// wanted of is one of the inputs; what it captures is data. It must compute the same every time; a value of another shape
-    /// is refused.
+    /// Values and gradients have the same bits as without it. Pass every differentiable dependency as an input;
+    /// captured values get no gradient. The segment must compute the same values every time.
     ///
     /// ```
     /// use elbo_engine::{Gradients, Tape, Tensor};
@@ -29,7 +29,8 @@ impl<T: Real> Tape<T> {
     /// ```
     ///
     /// # Panics
-    /// If an input is of another tape, or if the segment panics or returns a value of another tape than its inputs'.
+    /// If an input belongs to another tape, if the segment panics or returns a value of another tape than its inputs',
+    /// or if the shape of its value changes when it is recomputed.
     #[track_caller]
     pub fn recompute<'t, F, const N: usize>(&'t self, inputs: [Var<'t, T>; N], segment: F) -> Var<'t, T>
     where
@@ -47,7 +48,7 @@ impl<T: Real> Tape<T> {
         let output = {
             let y = segment(inner.leaves(&ids, &slots));
             inner.check_same(y);
-            // As of any operation: what stands for several draws stands for as many as the inputs do.
+            // As for any operation: a value with several draws has as many as the inputs.
             self.draws_of(y.draws(), &inputs);
             let output = self.allocate(y.shape(), y.draws() as u32, None);
             // SAFETY: the slot was allocated just now, with room for every draw; nothing else refers to it.
@@ -63,7 +64,7 @@ impl<T: Real> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// The tape that segments run on, empty.
+    /// The inner tape, on which segments run, emptied.
     fn take_inner(&self, recording: bool) -> Box<Tape<T>> {
         let mut inner = self.inner.take().unwrap_or_else(|| Box::new(Tape::new()));
         inner.forget_values();
@@ -76,7 +77,7 @@ impl<T: Real> Tape<T> {
         self.inner.replace(Some(inner));
     }
 
-    /// Values of an outer tape on this one; the same value twice is one leaf.
+    /// Copies values of an outer tape to this one as leaves; a repeated value becomes one leaf.
     fn leaves<'s, const N: usize>(&'s self, ids: &[u32; N], slots: &[Slot<T>; N]) -> [Var<'s, T>; N] {
         let mut lists = self.lists_mut();
         std::array::from_fn(|k| {
@@ -85,7 +86,7 @@ impl<T: Real> Tape<T> {
                 let slot = slots[k];
                 lists.slots.push(Slot { tracked: slot.tracked && self.recording, ..slot });
             }
-            // Leaves are the first slots of the tape, in the order of their first mention.
+            // Leaves are the first slots of the tape, in the order of their first occurrence.
             Var { tape: self, id: leaf_of(ids, first) as u32 }
         })
     }
@@ -96,7 +97,7 @@ fn first_of(ids: &[u32], k: usize) -> usize {
     ids.iter().position(|&id| id == ids[k]).unwrap_or(k)
 }
 
-/// The leaf that input `k` is, which is the first mention of its value.
+/// The leaf of input `k`: leaves are numbered by the first occurrence of their values.
 fn leaf_of(ids: &[u32], k: usize) -> usize {
     (0..k).filter(|&earlier| first_of(ids, earlier) == earlier).count()
 }
@@ -118,11 +119,11 @@ where
         "recompute"
     }
 
-    /// [`Tape::recompute`] has computed the value, to know its shape.
+    /// Nothing to do: [`Tape::recompute`] has already computed the value, to find its shape.
     fn forward(&self, _: &mut Evaluation<'_, T>) {}
 
-    /// The segment's own sweep, which goes on in the adjoints of the sweep outside where that left off: so the order of
-    /// sums is the same as without this.
+    /// The segment's own backward pass, which accumulates into the adjoints of the outer one, so that sums have the
+    /// same order as without checkpointing.
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         // All draws at once, with the first.
         if io.draw > 0 {
@@ -136,14 +137,14 @@ where
             let before = io.output(0).shape;
             assert!(
                 y.shape() == before && y.draws() == io.output_draws(0),
-                "recompute: the segment made a value of shape {before:?} and {} draw(s), and of shape {:?} and {} draw(s) when \
-                 it was computed again; it must compute the same every time",
+                "recompute: the segment returned a value of shape {before:?} with {} draw(s), and one of shape {:?} with {} draw(s) \
+                 when it was recomputed; it must compute the same every time",
                 io.output_draws(0),
                 y.shape(),
                 y.draws()
             );
             if leaves.iter().any(|leaf| leaf.id == y.id) {
-                // A segment that returns its input: the two need an adjoint each.
+                // A segment that returns its input: the two need separate adjoints.
                 y = y.reshape(y.shape());
             }
             inner.resume(y, io, &self.ids);
@@ -153,21 +154,21 @@ where
 }
 
 impl<T: Real> Tape<T> {
-    /// Sweeps back from `root`, whose adjoint is that of the only output of the operation that `io` belongs to, into
-    /// the adjoints of its inputs, `ids`.
+    /// Runs the backward pass from `root`, whose adjoint is that of the only output of `io`'s operation, into the
+    /// adjoints of its inputs, `ids`.
     fn resume(&self, root: Var<'_, T>, io: &mut Adjoints<'_, T>, ids: &[u32]) {
         let lists = &mut *self.lists_mut();
         assert!(
             lists.parameters.is_empty() && lists.updates.is_empty(),
-            "recompute: a parameter or a buffer's update within the segment; make it one of the inputs"
+            "recompute: a parameter or a buffer update inside the segment; pass it as an input instead"
         );
         if !lists.slots[root.id as usize].tracked {
             return;
         }
         lists.places.clear();
         lists.places.resize(lists.slots.len(), Place::NOWHERE);
-        lists.homes.clear();
-        lists.homes.resize(lists.slots.len(), NO_HOME);
+        lists.entry_ids.clear();
+        lists.entry_ids.resize(lists.slots.len(), NO_ENTRY);
         let wanted = |io: &Adjoints<'_, T>, k: usize| first_of(ids, k) == k && io.is_wanted(k);
         for k in 0..ids.len() {
             if !wanted(io, k) {
@@ -178,10 +179,10 @@ impl<T: Real> Tape<T> {
                 io.places[id].data = io.arena.working(io.slots[id].elements());
             }
             lists.places[leaf] = io.places[id];
-            lists.homes[leaf] = io.homes[id];
+            lists.entry_ids[leaf] = io.entry_ids[id];
         }
         lists.places[root.id as usize] = io.places[io.outputs.0 as usize];
-        self.sweep(lists, io.home_written, &mut |_, _, _| ());
+        self.run_backward(lists, io.entry_written, &mut |_, _, _| ());
         for k in 0..ids.len() {
             if wanted(io, k) {
                 io.places[ids[k] as usize].written = lists.places[leaf_of(ids, k)].written;

@@ -5,11 +5,9 @@ use std::fmt;
 use crate::tape::Gradients;
 use crate::{Real, Tape, Tensor};
 
-/// A value on a tape. It is a `Copy` handle, so that a forward reads as mathematics:
-/// `x.matmul(w) + b`.
+/// A value on a tape. It is a `Copy` handle, so a forward pass reads like the mathematics: `x.matmul(w) + b`.
 ///
-/// Operations panic at the caller's line if the shapes do not fit, naming the operation and the
-/// shapes.
+/// If shapes do not match, operations panic at the caller's line with the operation's name and the shapes.
 pub struct Var<'t, T: Real = f32> {
     pub(crate) tape: &'t Tape<T>,
     pub(crate) id: u32,
@@ -37,15 +35,15 @@ impl<'t, T: Real> Var<'t, T> {
         unsafe { slot.shape() }
     }
 
-    /// The elements, row by row; where the value stands for several draws, those of all, one draw behind the other.
+    /// The elements, row by row; if the value has several draws, all of them one after the other.
     #[track_caller]
     pub fn value(self) -> &'t [T] {
         let slot = self.tape.lists().slots[self.id as usize];
-        // SAFETY: as in `shape`; and a leaf that this is, or shows under another shape, is borrowed for `'t` as well.
+        // SAFETY: as in `shape`; and a leaf that this is, or aliases with another shape, is borrowed for `'t` as well.
         unsafe { slot.whole() }
     }
 
-    /// The same value without its past: a constant, through which no gradient passes. Nothing is copied.
+    /// The same value as a constant: no gradient flows through it. Nothing is copied.
     ///
     /// ```
     /// use elbo_engine::{Gradients, Tape, Tensor};
@@ -59,26 +57,26 @@ impl<'t, T: Real> Var<'t, T> {
     /// ```
     #[must_use]
     pub fn stop_gradient(self) -> Var<'t, T> {
-        self.tape.without_past(self)
+        self.tape.detached(self)
     }
 
-    /// The number of elements: the product of the axes, in each draw.
+    /// The number of elements of one draw: the product of the axes.
     #[track_caller]
     #[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]
     pub fn len(self) -> usize {
         self.tape.lists().slots[self.id as usize].len
     }
 
-    /// How many draws the value stands for: 1, unless it depends on a weight that was drawn more often.
+    /// The number of draws: 1, unless the value depends on a weight that was sampled more often.
     #[track_caller]
     pub fn draws(self) -> usize {
         self.tape.lists().slots[self.id as usize].draws as usize
     }
 
-    /// The only element, in double precision; where the value stands for several draws, their mean.
+    /// The only element, in double precision; the mean over draws if there are several.
     ///
     /// # Panics
-    /// If there is not exactly one.
+    /// If the value does not have exactly one element.
     #[track_caller]
     pub fn item(self) -> f64 {
         assert!(self.len() == 1, "item: the value has shape {:?}, not one element", self.shape());
@@ -86,7 +84,7 @@ impl<'t, T: Real> Var<'t, T> {
         draws.iter().map(|x| x.to_f64()).sum::<f64>() / draws.len() as f64
     }
 
-    /// A copy that outlives the tape; where the value stands for several draws, their axis leads.
+    /// A copy that outlives the tape; several draws become a leading axis.
     pub fn to_tensor(self) -> Tensor<T> {
         let mut shape = crate::Shape::from(self.shape());
         if self.draws() > 1 {
@@ -97,9 +95,8 @@ impl<'t, T: Real> Var<'t, T> {
 
     /// Adds this scalar's gradient with respect to every parameter to `gradients`.
     ///
-    /// # Panics
-    /// If the value is not one element, if the tape does not record, or if a parameter on the tape
-    /// is not of the model that `gradients` were made for.
+    /// If the value does not have exactly one element, if the tape does not record, or if a parameter on the tape does
+    /// not belong to the model that `gradients` were made for.
     #[track_caller]
     pub fn backward(self, gradients: &mut Gradients<T>) {
         self.tape.backward(&[(self, T::ONE)], gradients);

@@ -1,7 +1,7 @@
-//! Work split over the threads of the current rayon pool.
+//! Splits work over the threads of the current rayon pool.
 //!
-//! Only work that is large enough to pay is split, and only in ways that leave the result the same
-//! bit for bit: elementwise work at any place, sums at places that depend on the length alone.
+//! Only work that is large enough is split, and only so that the result has the same bits: elementwise work anywhere,
+//! sums at positions that depend only on the length.
 
 mod pool;
 mod split;
@@ -14,27 +14,27 @@ pub use pool::with_threads;
 pub(crate) use split::{Ragged, Undivided};
 pub use split::{Rows, Split, for_each_part};
 
-/// Elements below which elementwise work stays on one thread: waking another costs some
-/// microseconds, in which one thread does about this much.
+/// The number of elements below which elementwise work stays on one thread: waking another takes some microseconds, in
+/// which one thread processes about this many.
 pub const GRAIN: usize = 1 << 15;
 
-/// Whether threads can be started. On WebAssembly without shared memory all work is done on the calling thread.
+/// Whether threads can be started. On WebAssembly without shared memory, all work runs on the calling thread.
 const HAS_THREADS: bool = cfg!(any(not(target_family = "wasm"), target_feature = "atomics"));
 
-/// How much work may wait on one thread's stack for its parts on other threads. rayon gives a waiting thread other tasks
-/// of the pool, and each may be as large as a training that waits again. Work on top of this many does not wait, so
-/// the stack has a bound. Operations within operations need two.
-const WAITING: usize = 2;
+/// The maximum number of nested waits for other threads on one stack. rayon gives a waiting thread other tasks of the
+/// pool, each of which may be as large as a training that waits again. Work at a greater depth does not wait, which
+/// bounds the stack. Operations within operations need two levels.
+const MAX_WAITING: usize = 2;
 
 thread_local! {
-    /// The most threads that operations on this thread are split for.
+    /// The maximum number of threads for operations of this thread.
     static LIMIT: Cell<usize> = const { Cell::new(usize::MAX) };
 
-    /// How much work waits on this thread's stack.
+    /// The number of nested waits on this thread's stack.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Sets a thread's cell until it is dropped.
+/// Sets a thread-local cell until it is dropped.
 struct Set<T: Copy + 'static> {
     cell: &'static std::thread::LocalKey<Cell<T>>,
     before: T,
@@ -52,20 +52,21 @@ impl<T: Copy> Drop for Set<T> {
     }
 }
 
-/// How many threads the work may use here: those of the current pool, at most as many as [`with_threads`] was asked for.
-/// It is 1 inside [`alone`], where no thread can be started (WebAssembly), and where this thread's stack already holds work that waits.
+/// The number of threads that work may use here: those of the current pool, at most the number set by [`with_threads`].
+/// It is 1 inside [`alone`], where threads cannot be started (WebAssembly), and where this thread's stack already holds
+/// waiting work.
 ///
-/// Asking outside of any pool starts rayon's global one, so small work should not ask.
+/// Calling this outside of any pool starts rayon's global one, so small work should not call it.
 pub fn available() -> usize {
     match LIMIT.get() {
         _ if !HAS_THREADS => 1,
         1 => 1,
-        _ if DEPTH.get() >= WAITING => 1,
+        _ if DEPTH.get() >= MAX_WAITING => 1,
         limit => rayon::current_num_threads().min(limit),
     }
 }
 
-/// Runs `work` with every operation within it on this thread alone: for tasks that keep all threads busy already.
+/// Runs `work` with every operation within it on the current thread: for tasks that already keep all threads busy.
 pub fn alone<R>(work: impl FnOnce() -> R) -> R {
     let _limit = Set::new(&LIMIT, 1);
     work()
@@ -77,9 +78,9 @@ pub(crate) fn waiting<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
-/// What `work` makes of every task in `0..tasks`, in their order: on all threads, each of which takes the next task when
-/// it has done one, with what `state` made for this thread. Where there are enough tasks for all threads, what is done
-/// within one stays on its thread.
+/// Maps every task in `0..tasks`, in order, to a result: on all threads, each of which takes the next task when it has
+/// finished one, with a per-thread state made by `state`. If there are enough tasks for all threads, operations within
+/// a task stay on its thread.
 pub fn map_tasks<S, R: Send + Sync>(
     tasks: usize,
     state: impl Fn() -> S + Sync,
@@ -99,7 +100,7 @@ pub fn map_tasks<S, R: Send + Sync>(
             let Some(place) = done.get(task) else {
                 break;
             };
-            // A task is taken once, so its place is free.
+            // A task is taken once, so its slot is free.
             let _ = place.set(work(&mut state, task));
         }
     };
@@ -107,18 +108,18 @@ pub fn map_tasks<S, R: Send + Sync>(
     done.into_iter().map(|place| place.into_inner().expect("every task was taken")).collect()
 }
 
-/// What is done with a part of the work. By reference to a trait object, so that the splitting is compiled once, not once
-/// for every kernel: it costs a call a part.
+/// A function of a part of the work. A trait object, so that the splitting code is compiled once instead of once per
+/// kernel: it costs one call per part.
 type Work<'a> = dyn Fn(std::ops::Range<usize>) + Sync + 'a;
 
-/// Calls `work` with ranges that cover `0..len`, possibly at the same time, none shorter than about
-/// half a `grain`. Cuts fall on multiples of `unit`.
+/// Calls `work` with ranges that cover `0..len`, possibly in parallel, none shorter than about half a `grain`. Ranges
+/// are split at multiples of `unit`.
 pub fn for_each_range(len: usize, grain: usize, unit: usize, work: &Work<'_>) {
     for_each_part((), len, grain, unit, &|range, ()| work(range));
 }
 
-/// Calls `work` with at most so many ranges that cover `0..len`, all about as long, possibly at the same time. Cuts fall
-/// on multiples of `unit`.
+/// Calls `work` with at most `pieces` ranges of about equal length that cover `0..len`, possibly in parallel. Ranges
+/// are split at multiples of `unit`.
 pub(crate) fn for_each_piece(len: usize, pieces: usize, unit: usize, work: &Work<'_>) {
     let piece = len.div_ceil(pieces.max(1)).next_multiple_of(unit).max(unit);
     waiting(|| split((), 0..len, piece, &|range, ()| work(range)));
@@ -141,8 +142,8 @@ fn split<P: Split>(
     rayon::join(|| split(left, range.start..middle, piece, work), || split(right, middle..range.end, piece, work));
 }
 
-/// The sum of `part(block)` over `0..blocks`, added up in a tree that depends on `blocks` alone, so
-/// that any number of threads gives the same bits. Small sums run on one thread: `parallel` says.
+/// The sum of `part(block)` over `0..blocks`, added in a tree that depends only on `blocks`, so that any number of
+/// threads gives the same bits. Without `parallel`, which small sums should not set, it runs on one thread.
 pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
     fn tree(from: usize, to: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
         match to - from {
@@ -162,7 +163,7 @@ pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + 
     if parallel && available() > 1 { waiting(|| tree(0, blocks, true, part)) } else { tree(0, blocks, false, part) }
 }
 
-/// Into how many pieces [`for_each_with`] should cut so many tasks.
+/// The number of pieces that [`for_each_with`] should split the tasks into.
 pub fn pieces(tasks: usize, parallel: bool) -> usize {
     if !parallel || tasks <= 1 {
         return 1;
@@ -173,12 +174,12 @@ pub fn pieces(tasks: usize, parallel: bool) -> usize {
     }
 }
 
-/// What is done with some scratch memory, a range of tasks, and the memory that belongs to them.
+/// A function of scratch memory, a range of tasks, and their memory.
 type Task<'a, T, P> = dyn Fn(&mut [T], std::ops::Range<usize>, P) + Sync + 'a;
 
-/// Calls `work` with ranges that cover `0..tasks`, possibly at the same time, each with a `pieces`th of `scratch` for
-/// itself and the part of `memory` that belongs to these tasks. What a task computes must not depend on the range it is
-/// in, nor on what it finds in its scratch.
+/// Calls `work` with ranges that cover `0..tasks`, possibly in parallel, each with its own `pieces`th of `scratch` and
+/// the part of `memory` that belongs to these tasks. A task's result must not depend on its range or on the contents of
+/// its scratch memory.
 pub fn for_each_with<T: Send, P: Split>(
     pieces: usize,
     tasks: usize,
@@ -210,7 +211,7 @@ pub fn for_each_with<T: Send, P: Split>(
     waiting(|| halve(pieces, 0..tasks, scratch, memory, work));
 }
 
-/// A pointer that may be used from several threads, each on its own elements.
+/// A pointer that several threads may use, each for its own elements.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<T>(*mut T);
 
@@ -225,13 +226,13 @@ impl<T> Shared<T> {
         Shared(slice.as_mut_ptr())
     }
 
-    /// A pointer to elements among which other code may use some.
+    /// A pointer to elements, some of which other code may use.
     pub(crate) fn of(data: *mut T) -> Self {
         Shared(data)
     }
 
-    /// The pointer. Whoever reads or writes through it must keep to elements that are still borrowed, and that no other
-    /// code uses meanwhile.
+    /// The pointer. Reads and writes must be limited to elements that are still borrowed, and that other code does not
+    /// use meanwhile.
     pub(crate) fn pointer(self) -> *mut T {
         self.0
     }
@@ -239,7 +240,7 @@ impl<T> Shared<T> {
     /// The elements of `range`.
     ///
     /// # Safety
-    /// The range is within the slice, which is still borrowed, and overlaps no other range in use.
+    /// The range is within the slice, which is still borrowed, and does not overlap any other range in use.
     pub unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
         // SAFETY: required of the caller.
         unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_are_done_once_each_in_scratch_of_their_own() {
+    fn each_task_runs_once_with_its_own_scratch() {
         for threads in [1, 2, 3] {
             with_threads(threads, || {
                 for tasks in [0, 1, 5, 64, 1001] {

@@ -1,4 +1,4 @@
-//! Pools of threads, lent to callers that are in none.
+//! `with_threads`: runs work in a cached thread pool of a given size.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,38 +7,38 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{HAS_THREADS, LIMIT, Set, alone};
 
-/// How long a caller waits for the threads of pools that were dropped. They end in microseconds, unless a task that was
-/// spawned in the pool and left behind still runs there.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a caller waits for the threads of dropped pools. They end within microseconds, unless a task that was
+/// spawned in the pool is still running.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 static POOLS: Mutex<Pools> = Mutex::new(Pools { idle: Vec::new(), lent: 0, alive: 0 });
 
-/// A thread has ended.
+/// Signals that a thread has ended.
 static ENDED: Condvar = Condvar::new();
 
-/// Runs `work` so that every operation within it is split over at most `threads` threads. The result has the same bits for
-/// any number.
+/// Runs `work` so that every operation within it is split over at most `threads` threads. The result has the same bits
+/// for any number.
 ///
-/// - One thread is the calling one.
-/// - In a rayon pool, whether the caller's own or that of another `with_threads`, `work` runs on the calling thread and no
-///   thread is started: operations are split for as many threads as were asked for or as the pool has, whichever is less.
-///   The pool's threads take the parts as they become free.
-/// - Elsewhere `work` runs in a pool of so many threads, which is kept for later calls. If other calls hold threads at
-///   the same time, and more than twice the number of cores plus two would be alive, or if the system refuses to start
-///   them (as on WebAssembly), `work` runs on the calling thread alone.
+/// - With one thread, `work` runs on the calling thread.
+/// - In a rayon pool, whether the caller's own or that of another `with_threads`, `work` runs on the calling thread and
+///   no thread is started: operations are split for the requested number of threads or that of the pool, whichever is
+///   less. The pool's threads take the parts as they become free.
+/// - Otherwise `work` runs in a pool of the requested size, which is kept for later calls. If other calls use threads
+///   at the same time, and more than twice the number of cores plus two would be alive, or if the system cannot start
+///   them (as on WebAssembly), `work` runs only on the calling thread.
 ///
-/// A training loop belongs in here as a whole: entering a pool costs some microseconds.
+/// Wrap a training loop as a whole: entering a pool costs some microseconds.
 ///
 /// # Panics
 /// If `threads` is 0.
 #[track_caller]
 pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
-    assert!(threads > 0, "with_threads: at least one thread is needed, got 0");
+    assert!(threads > 0, "with_threads: the number of threads must be at least 1, got 0");
     if threads == 1 || !HAS_THREADS {
         return alone(work);
     }
     if rayon::current_thread_index().is_some() {
-        // To wait for another pool here would be to run other tasks of this one meanwhile, on top of this stack.
+        // Waiting for another pool here would run other tasks of the current pool meanwhile, on this stack.
         let _limit = Set::new(&LIMIT, threads);
         return work();
     }
@@ -48,10 +48,10 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
     }
 }
 
-/// The pools of this process. A pool is idle or lent, and a thread is in one or ends.
+/// The pools of this process. A pool is idle or in use, and every thread belongs to one or is ending.
 struct Pools {
     idle: Vec<ThreadPool>,
-    /// Threads in pools that are lent.
+    /// Threads in pools that are in use.
     lent: usize,
     /// Threads that were started and have not ended.
     alive: usize,
@@ -59,30 +59,31 @@ struct Pools {
 
 impl Pools {
     fn lock() -> MutexGuard<'static, Pools> {
-        // Nothing panics while it holds the lock.
+        // A panic cannot occur while the lock is held.
         POOLS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether so many threads may be started beside the `others`. A caller that is the only one gets what it asks for.
+    /// Whether `threads` threads may be started besides the `others`. A caller that is the only one gets the number it
+    /// requests.
     fn fits(threads: usize, others: usize) -> bool {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         others == 0 || others.saturating_add(threads) <= 2 * (cores() + 1)
     }
 
-    /// Whether threads of pools that were dropped have not ended.
+    /// Whether some threads of dropped pools have not ended yet.
     fn is_ending(&self) -> bool {
         self.alive > self.lent + self.idle.iter().map(ThreadPool::current_num_threads).sum::<usize>()
     }
 }
 
-/// A pool that one caller has for itself.
+/// A pool that is in use by one caller.
 struct Lent {
-    /// There until it is given back.
+    /// `Some` until it is returned.
     pool: Option<ThreadPool>,
 }
 
 impl Lent {
-    /// A pool of so many threads, unless there are too many already or the system starts no more.
+    /// A pool of `threads` threads, unless there are too many already or the system cannot start them.
     fn take(threads: usize) -> Option<Lent> {
         let mut pools = Pools::lock();
         if let Some(found) = pools.idle.iter().position(|pool| pool.current_num_threads() == threads) {
@@ -93,10 +94,10 @@ impl Lent {
             return None;
         }
         if !Pools::fits(threads, pools.alive) {
-            // Idle pools of other sizes make room.
+            // Drop idle pools of other sizes.
             pools.idle.clear();
             let wait = |pools: &mut Pools| !Pools::fits(threads, pools.alive) && pools.is_ending();
-            (pools, _) = ENDED.wait_timeout_while(pools, PATIENCE, wait).unwrap_or_else(PoisonError::into_inner);
+            (pools, _) = ENDED.wait_timeout_while(pools, MAX_WAIT, wait).unwrap_or_else(PoisonError::into_inner);
             if !Pools::fits(threads, pools.alive) {
                 return None;
             }
@@ -112,7 +113,7 @@ impl Lent {
     }
 
     fn pool(&self) -> &ThreadPool {
-        self.pool.as_ref().expect("it is given back in `drop` alone")
+        self.pool.as_ref().expect("it is only returned in `drop`")
     }
 }
 
@@ -126,7 +127,7 @@ impl Drop for Lent {
     }
 }
 
-/// A thread that is counted as alive.
+/// Counts a thread as alive until it is dropped.
 struct Alive;
 
 impl Drop for Alive {
@@ -136,7 +137,7 @@ impl Drop for Alive {
     }
 }
 
-/// Starts a pool of so many threads, which are counted as alive already.
+/// Starts a pool of `threads` threads, which are already counted as alive.
 fn start(threads: usize) -> Option<ThreadPool> {
     let mut counted: Vec<Alive> = (0..threads).map(|_| Alive).collect();
     let spawn = |thread: rayon::ThreadBuilder| {

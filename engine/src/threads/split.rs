@@ -1,17 +1,17 @@
-//! Mutable memory that is cut into disjoint parts for threads, without `unsafe`.
+//! `Split`: mutable memory that is split into disjoint parts for threads, without `unsafe`.
 
 use std::ops::Range;
 
 use super::{available, split, waiting};
 
-/// Memory that holds something for each of a number of items in order, and can be cut between two of them. Several such
-/// memories for the same items are a tuple.
+/// Memory with elements for a sequence of items, which can be split between two of them. Tuples combine several
+/// memories for the same items.
 pub trait Split: Send + Sized {
-    /// What belongs to the first `items` items, and what belongs to those after them.
+    /// The memory of the first `items` items, and that of the remaining ones.
     fn split(self, items: usize) -> (Self, Self);
 }
 
-/// So many elements for each item.
+/// Equally many elements for each item.
 #[derive(Debug)]
 pub struct Rows<'a, T> {
     /// The elements of all items.
@@ -20,7 +20,7 @@ pub struct Rows<'a, T> {
 }
 
 impl<'a, T> Rows<'a, T> {
-    /// Cuts `data` into rows of `width` elements, one for each item.
+    /// Splits `data` into rows of `width` elements, one per item.
     pub fn new(data: &'a mut [T], width: usize) -> Self {
         Rows { data, width }
     }
@@ -28,7 +28,7 @@ impl<'a, T> Rows<'a, T> {
     /// The elements of item `i`, counted from the first one of this part.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If `i` is out of range.
     #[inline(always)]
     #[track_caller]
     pub fn row(&mut self, i: usize) -> &mut [T] {
@@ -43,7 +43,7 @@ impl<T: Send> Split for Rows<'_, T> {
     }
 }
 
-/// Elements of items that have different numbers of them: where an item begins is a function of its index.
+/// Different numbers of elements per item: an item's offset is a function of its index.
 pub(crate) struct Ragged<'a, T> {
     data: &'a mut [T],
     /// The index of the first item of this part.
@@ -71,7 +71,7 @@ impl<T: Send> Split for Ragged<'_, T> {
     }
 }
 
-/// Memory for whichever part has the first item. The others get none of it.
+/// Memory for the part with the first item. The other parts get none of it.
 pub(crate) struct Undivided<'a, T>(pub(crate) &'a mut [T]);
 
 impl<T: Send> Split for Undivided<'_, T> {
@@ -106,8 +106,8 @@ impl<P: Split, Q: Split, R: Split> Split for (P, Q, R) {
     }
 }
 
-/// Calls `work` with ranges that cover the items `0..len` and with the parts of `memory` that belong to them, possibly at
-/// the same time. No range is shorter than about half a `grain`, and cuts fall on multiples of `unit`.
+/// Calls `work` with ranges that cover the items `0..len` and with the corresponding parts of `memory`, possibly in
+/// parallel. No range is shorter than about half a `grain`, and ranges are split at multiples of `unit`.
 #[inline]
 pub fn for_each_part<P: Split>(
     memory: P,

@@ -1,11 +1,11 @@
-//! Affine maps against their definition, at sizes on both sides of where the product is turned round.
+//! Affine maps against their definition, at sizes with and without the transposed product.
 
 use crate::common::with_threads;
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::random::{Key, normals};
 use elbo_engine::{Activation, Real, Tape, Tensor};
 
-/// Rows, inputs, outputs: tiles of 16 that are whole and that are not, and work for several threads.
+/// Rows, inputs, outputs: whole and partial tiles of 16, and enough work for several threads.
 const SIZES: [[usize; 3]; 9] = [
     [7, 64, 64],
     [8, 33, 70],

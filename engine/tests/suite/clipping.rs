@@ -1,4 +1,4 @@
-//! Gradients are cut to what is asked for, and what was there is returned.
+//! Gradient clipping limits values and norms, and returns what they were before.
 
 use elbo_engine::{Gradients, Real, Tape, Tensor, Var};
 
@@ -26,7 +26,7 @@ fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 #[test]
-fn values_are_moved_into_the_range() {
+fn values_are_clamped_to_the_range() {
     let mut g = gradients::<f64>(&[&[1.0, -5.0, 0.5], &[2.0]]);
     assert_eq!(g.clip_value(1.5), 5.0);
     assert_eq!(all(&g), [1.0, -1.5, 0.5, 1.5]);
@@ -35,7 +35,7 @@ fn values_are_moved_into_the_range() {
 }
 
 #[test]
-fn the_norm_of_all_is_cut_by_one_factor() {
+fn clip_norm_scales_all_gradients_by_one_factor() {
     let mut g = gradients::<f64>(&[&[2.0, -4.0], &[4.0]]);
     assert_eq!(g.clip_norm(6.5), 6.0);
     assert_eq!(all(&g), [2.0, -4.0, 4.0]);
@@ -44,7 +44,7 @@ fn the_norm_of_all_is_cut_by_one_factor() {
 }
 
 #[test]
-fn each_norm_is_cut_on_its_own() {
+fn clip_each_norm_scales_each_gradient_separately() {
     let mut g = gradients::<f64>(&[&[3.0, -4.0], &[0.25], &[0.0, 0.0]]);
     assert_eq!(g.clip_each_norm(1.0), 5.0);
     assert_near(&all(&g), &[0.6, -0.8, 0.25, 0.0, 0.0], 1e-15);
@@ -52,7 +52,7 @@ fn each_norm_is_cut_on_its_own() {
 
 #[test]
 fn single_precision_is_summed_in_double() {
-    // In single precision every one of these squares is 0 or infinite.
+    // In single precision each of these squares is 0 or infinite.
     for size in [1e-30, 1e30] {
         let part = vec![size; 10_000];
         let mut g = gradients::<f32>(&[&part]);
@@ -66,14 +66,14 @@ fn single_precision_is_summed_in_double() {
 }
 
 #[test]
-fn squares_beyond_double_precision_have_a_root_all_the_same() {
+fn norms_are_finite_where_squares_overflow_double_precision() {
     assert_near(&[gradients::<f64>(&[&[3e200, 4e200]]).norm()], &[5e200], 1e-15);
     assert_near(&[gradients::<f64>(&[&[3e-200, 4e-200]]).norm()], &[5e-200], 1e-15);
     assert_eq!(gradients::<f64>(&[&[0.0]]).norm(), 0.0);
 }
 
 #[test]
-fn what_is_not_finite_is_returned_and_left_alone() {
+fn non_finite_gradients_are_reported_and_left_unchanged() {
     for bad in [f64::NAN, f64::INFINITY] {
         let mut g = gradients::<f64>(&[&[10.0], &[bad, 1.0]]);
         for seen in [g.clip_value(1.0), g.clip_norm(1.0), g.clip_each_norm(1.0)] {
@@ -84,13 +84,13 @@ fn what_is_not_finite_is_returned_and_left_alone() {
 }
 
 #[test]
-#[should_panic(expected = "clip_norm: gradients are cut to a positive limit, not to 0")]
-fn a_limit_of_zero_is_refused() {
+#[should_panic(expected = "clip_norm: the limit must be positive, got 0")]
+fn a_limit_of_zero_is_rejected() {
     gradients::<f32>(&[&[1.0]]).clip_norm(0.0);
 }
 
 #[test]
-fn no_gradient_passes_a_constant() {
+fn stop_gradient_blocks_the_gradient() {
     let w = Tensor::<f64>::new([2], [3.0, -1.0]);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();

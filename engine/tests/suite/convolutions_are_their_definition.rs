@@ -1,15 +1,16 @@
-//! Convolutions and their transposes against the definition, seven loops, over a grid of settings: values and gradients.
+//! Convolutions and their transposes against the definition (seven loops) over a grid of settings: values and
+//! gradients.
 
 use crate::common::{Random, with_threads};
 use elbo_engine::{Convolution, Gradients, Real, Tape, Tensor, Transposed, Var};
 
-/// One convolution over three axes; fewer are the last ones.
+/// A convolution over three axes; if there are fewer, they are the last ones.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     dimensions: usize,
     batch: usize,
     groups: usize,
-    /// Channels and outputs of a group.
+    /// Channels and outputs per group.
     channels: usize,
     outputs: usize,
     input: [usize; 3],
@@ -21,14 +22,14 @@ struct Case {
 }
 
 impl Case {
-    /// Places along an axis, of a convolution.
+    /// Output places along an axis.
     fn places(&self, axis: usize) -> usize {
         let span = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
         (self.input[axis] + 2 * self.padding[axis] - span) / self.stride[axis] + 1
     }
 
-    /// The same settings for a transposed convolution of what the convolution makes; several inputs of the convolution
-    /// make as many places, and the output padding says which is meant.
+    /// Whether the output padding of the transposed convolution can reach the input size: several input sizes of a
+    /// convolution have the same output size, and the output padding selects one.
     fn fits(&self) -> bool {
         (0..3).all(|axis| {
             let span = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
@@ -42,12 +43,12 @@ impl Case {
         Convolution::new().stride(stride).padding(padding).dilation(dilation).groups(self.groups)
     }
 
-    /// (first, second, the axes that count)
+    /// The shape (first, second, the existing axes).
     fn shape(&self, first: usize, second: usize, axes: [usize; 3]) -> Vec<usize> {
         [first, second].into_iter().chain(axes[3 - self.dimensions..].iter().copied()).collect()
     }
 
-    /// Input, weight, bias and output of the convolution, filled at random.
+    /// Random input, weight, bias and output of the convolution.
     fn operands(&self, random: &mut Random) -> [Tensor<f64>; 4] {
         let places = std::array::from_fn(|axis| self.places(axis));
         let [inputs, outputs] = [self.groups * self.channels, self.groups * self.outputs];
@@ -60,7 +61,7 @@ impl Case {
         .map(|shape| random.tensor(&shape))
     }
 
-    /// Calls `visit` with the elements of input, weight and output that meet: the definition.
+    /// The definition: calls `visit` with the indices of input, weight and output of each product.
     fn for_each_product(&self, mut visit: impl FnMut(usize, usize, usize)) {
         let places: [usize; 3] = std::array::from_fn(|axis| self.places(axis));
         let flat = |index: [usize; 3], lengths: [usize; 3]| (index[0] * lengths[1] + index[1]) * lengths[2] + index[2];
@@ -95,7 +96,7 @@ impl Case {
         }
     }
 
-    /// What the definition gives: the value, and the adjoints of input, weight and bias for the cotangent `g`.
+    /// The value by the definition, and the adjoints of input, weight and bias for the cotangent `g`.
     fn definition(&self, [x, w, b, g]: &[Tensor<f64>; 4]) -> [Vec<f64>; 4] {
         let outputs = b.len();
         let places = g.len() / (self.batch * outputs);
@@ -110,7 +111,8 @@ impl Case {
         [y, to_x, to_w, to_b]
     }
 
-    /// The same for the transpose, whose input is the convolution's output `y`, and whose output has the cotangent `g`.
+    /// The same for the transposed convolution, whose input is the convolution's output `y`, and whose output has the
+    /// cotangent `g`.
     fn transposed_definition(
         &self,
         y: &Tensor<f64>,
@@ -158,7 +160,7 @@ impl Case {
         assert_close(self, ours, self.definition(&operands));
     }
 
-    /// The convolution's output becomes the input, in a case whose input the output padding can reach.
+    /// The convolution's output becomes the input, in a case whose input size the output padding can reach.
     fn check_transposed(&self, random: &mut Random) {
         let mut case = *self;
         for axis in 0..3 {
@@ -190,7 +192,7 @@ fn results<T: Real>(
 
 fn assert_close(case: &Case, ours: [Vec<f64>; 4], definition: [Vec<f64>; 4]) {
     for (what, (ours, definition)) in
-        ["value", "to the input", "to the weight", "to the bias"].iter().zip(ours.iter().zip(&definition))
+        ["value", "input adjoint", "weight adjoint", "bias adjoint"].iter().zip(ours.iter().zip(&definition))
     {
         assert_eq!(ours.len(), definition.len(), "{what} of {case:?}");
         let largest = definition.iter().fold(1.0, |largest: f64, x| largest.max(x.abs()));
@@ -201,7 +203,7 @@ fn assert_close(case: &Case, ours: [Vec<f64>; 4], definition: [Vec<f64>; 4]) {
     }
 }
 
-/// Every combination of dimension, kernel, stride, padding, dilation and groups; the axes differ from each other.
+/// All combinations of dimension, kernel, stride, padding, dilation and groups; the axes differ from each other.
 fn grid() -> Vec<Case> {
     let kernels = [[1, 1, 1], [2, 2, 2], [3, 3, 3], [2, 1, 3], [1, 3, 2]];
     let strides = [[1, 1, 1], [2, 2, 2], [1, 2, 3], [3, 1, 1]];
@@ -216,7 +218,7 @@ fn grid() -> Vec<Case> {
                 for padding in paddings {
                     for dilation in dilations {
                         for (groups, channels, outputs) in groups {
-                            // Axes that are not there.
+                            // Unused axes.
                             let trim = |mut values: [usize; 3], nothing: usize| {
                                 values[..3 - dimensions].fill(nothing);
                                 values
@@ -244,7 +246,7 @@ fn grid() -> Vec<Case> {
     cases
 }
 
-/// Large enough that blocks, partial sums and chunks of channels all occur, each several times and with remainders.
+/// Large enough for several blocks, partial sums and chunks of channels, all with remainders.
 fn large() -> [Case; 5] {
     let case = Case {
         dimensions: 2,
@@ -287,7 +289,7 @@ fn large() -> [Case; 5] {
 }
 
 #[test]
-fn every_combination_of_a_grid_is_the_definition() {
+fn every_convolution_of_the_grid_matches_the_definition() {
     let grid = grid();
     assert!(grid.len() >= 500, "only {} combinations", grid.len());
     for (seed, case) in grid.iter().enumerate() {
@@ -297,14 +299,14 @@ fn every_combination_of_a_grid_is_the_definition() {
 }
 
 #[test]
-fn every_transpose_of_the_grid_is_the_definition() {
+fn every_transpose_of_the_grid_matches_the_definition() {
     for (seed, case) in grid().iter().enumerate() {
         case.check_transposed(&mut Random::new(seed as u64));
     }
 }
 
 #[test]
-fn large_convolutions_are_the_definition() {
+fn large_convolutions_match_the_definition() {
     for case in large() {
         case.check(&mut Random::new(1));
         case.check_transposed(&mut Random::new(2));
@@ -334,7 +336,7 @@ fn an_axis_without_elements_is_all_padding() {
 }
 
 #[test]
-fn no_examples_no_channels_and_no_outputs_are_nothing_but_the_bias() {
+fn convolutions_without_examples_channels_or_outputs_return_the_bias() {
     for (x, w) in [([0, 2, 4], [3, 2, 2]), ([2, 0, 4], [3, 0, 2]), ([2, 2, 4], [0, 2, 2])] {
         let [x, w, b] = [&x[..], &w, &w[..1]].map(|shape| Random::new(5).tensor(shape));
         let g = Random::new(6).tensor(&[x.shape()[0], b.len(), 3]);
@@ -347,7 +349,7 @@ fn no_examples_no_channels_and_no_outputs_are_nothing_but_the_bias() {
         assert!(y.value().iter().enumerate().all(|(i, y)| *y == b.value()[i / 3 % b.value().len()]));
         (y * tape.input(&g)).sum().backward(&mut gradients);
         for (name, tensor) in ["0", "1"].iter().zip(&model) {
-            // Nothing meets here, so nothing comes back.
+            // There are no products, so the gradients are zero.
             assert!(tensor.is_empty() || gradients.get(name).unwrap().iter().all(|&g| g == 0.0));
         }
     }

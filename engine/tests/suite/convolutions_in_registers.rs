@@ -1,5 +1,5 @@
-//! Convolutions with stride 1 in single precision, which have tiles in registers on some processors, transformed or
-//! not, against those in double precision, which have none and are held to the definition elsewhere.
+//! Single-precision convolutions with stride 1, which some processors compute directly or by Winograd's algorithm,
+//! against double precision, which uses neither and is checked against the definition elsewhere.
 
 use crate::common::{Random, with_threads};
 use elbo_engine::kernels::Write;
@@ -7,7 +7,7 @@ use elbo_engine::kernels::conv::{Geometry, convolve, to_input, to_weight};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::kernels::window::{Axis, sizes};
 
-/// Many sizes: one, two and three axes, margins of any width, kernels wider than what is left of the input.
+/// Many sizes: one, two and three axes, any padding, kernels wider than the remaining input.
 fn geometries() -> Vec<Geometry> {
     let mut all = Vec::new();
     for (dimensions, lengths) in [(1, [1, 1, 200]), (1, [1, 1, 5]), (2, [1, 9, 7]), (2, [1, 3, 50]), (3, [4, 3, 9])] {
@@ -23,7 +23,7 @@ fn geometries() -> Vec<Geometry> {
                     if axes.iter().all(|axis| axis.output > 0) {
                         all.push(Geometry { batch: 9, groups, channels, outputs, axes });
                     }
-                    // A transposed convolution may make an element behind the last tap.
+                    // A transposed convolution may have elements after the last tap.
                     if padding == 0 && dilation > 1 && lengths[2] > span {
                         for axis in axes.iter_mut().skip(3 - dimensions) {
                             let output = axis.input + span - 2;
@@ -38,8 +38,8 @@ fn geometries() -> Vec<Geometry> {
     all
 }
 
-/// Three taps along the last two axes and many channels, which go by transformed tiles: lengths that end within a tile,
-/// several bands of tile rows, channels that fill no vector, margins wider than the kernel.
+/// Three taps along the last two axes and many channels, which use Winograd's algorithm: lengths that end within a
+/// tile, several bands of tile rows, partial vectors of channels, padding wider than the kernel.
 fn geometries_of_tiles() -> Vec<Geometry> {
     let mut all = Vec::new();
     for [depth, height, width] in [[1, 4, 4], [1, 7, 18], [1, 13, 35], [5, 6, 7], [3, 9, 31]] {
@@ -51,7 +51,7 @@ fn geometries_of_tiles() -> Vec<Geometry> {
                 };
                 let [z, y, x] = padding;
                 let axes = [axis(depth, first, z), axis(height, 3, y), axis(width, 3, x)];
-                // The reference takes its time: the most channels once.
+                // The reference is slow, so the largest number of channels occurs once.
                 let is_cheap = channels < 64 || height == 7;
                 if axes.iter().all(|axis| axis.output > 0) && is_cheap {
                     all.push(Geometry { batch: 9, groups, channels, outputs, axes });
@@ -73,14 +73,15 @@ fn wide(x: &[f32]) -> Vec<f64> {
 fn compare(found: &[f32], expected: &[f64], terms: usize, g: &Geometry) {
     assert_eq!(found.len(), expected.len(), "{g:?}");
     for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
-        // A sum of n products of numbers of variance one grows like √n, and so do the roundings of its partial sums.
+        // A sum of n products of numbers of variance one grows like √n, and so do the rounding errors of its partial
+        // sums.
         let bound = 4.0 * 2f64.powi(-24) * (terms.max(1) as f64 + expected.abs());
         assert!((f64::from(found) - expected).abs() <= bound, "element {i}: {found} for {expected} in {g:?}");
     }
 }
 
 #[test]
-fn single_precision_agrees_with_double_there_and_back() {
+fn single_and_double_precision_agree_forward_and_backward() {
     let mut random = Random::new(7);
     let [all, tiles] = [geometries(), geometries_of_tiles()];
     assert!(all.len() > 300 && tiles.len() > 60, "{}, {}", all.len(), tiles.len());
@@ -91,7 +92,7 @@ fn single_precision_agrees_with_double_there_and_back() {
         let y = numbers(&mut random, g.batch * g.groups * g.outputs * places);
         let [bias_out, bias_in] = [g.outputs, g.channels].map(|channels| numbers(&mut random, g.groups * channels));
         for write in [Write::Store, Write::Add] {
-            // What stands there is to be kept or not to be read.
+            // Previous contents, which must be kept or not be read.
             let (mut out, mut exact) = (y.clone(), wide(&y));
             let mut scratch = vec![f32::NAN; g.convolve_scratch()];
             convolve(g, &x, &w, Some(&bias_out), &mut out, write, &mut scratch);
@@ -117,14 +118,14 @@ fn single_precision_agrees_with_double_there_and_back() {
     }
 }
 
-/// The root mean square of what `found` is off.
+/// The root mean square error of `found`.
 fn error(found: &[f32], exact: &[f64]) -> f64 {
     let sum: f64 = found.iter().zip(exact).map(|(&found, exact)| (f64::from(found) - exact).powi(2)).sum();
     (sum / exact.len() as f64).sqrt()
 }
 
 #[test]
-fn transformed_tiles_are_about_as_exact_as_sums_over_patches() {
+fn winograd_is_about_as_accurate_as_patches() {
     let mut random = Random::new(9);
     let axis = Axis { input: 16, output: 16, kernel: 3, stride: 1, padding: 1, dilation: 1 };
     let g = &Geometry { batch: 8, groups: 1, channels: 64, outputs: 64, axes: [Axis::NONE, axis, axis] };
@@ -161,7 +162,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let axis = |kernel| Axis { input: 30, output: 30, kernel, stride: 1, padding: kernel / 2, dilation: 1 };
     same_bits(&Geometry { batch: 11, groups: 1, channels: 16, outputs: 20, axes: [Axis::NONE, axis(5), axis(5)] });
     same_bits(&Geometry { batch: 11, groups: 1, channels: 16, outputs: 20, axes: [Axis::NONE, axis(3), axis(3)] });
-    // A weight so large that there is one part of its gradient's sum.
+    // A weight so large that its adjoint's sum has a single part.
     same_bits(&Geometry { batch: 9, groups: 1, channels: 160, outputs: 210, axes: [Axis::NONE, axis(3), axis(3)] });
 }
 

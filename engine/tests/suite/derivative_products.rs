@@ -1,4 +1,4 @@
-//! Jacobians and Hessians times vectors: against closed forms, and against what must hold between them for any operation.
+//! Jacobian-vector and Hessian-vector products: against closed forms, and by identities that hold for any operation.
 
 use crate::common::Random;
 use elbo_engine::{
@@ -6,7 +6,7 @@ use elbo_engine::{
     Var, hvp_by_differences, jvp_by_differences,
 };
 
-/// Of the largest element.
+/// The tolerance, relative to the largest element.
 const TOLERANCE: f64 = 1e-8;
 
 #[track_caller]
@@ -18,7 +18,7 @@ fn assert_near(found: &[f64], expected: &[f64], what: &str) {
     }
 }
 
-/// A function of one variable on the tape, and its second derivative written out.
+/// A function of one variable on the tape, and a formula of its second derivative.
 type Row = (&'static str, for<'t> fn(Var<'t, f64>) -> Var<'t, f64>, fn(f64) -> f64);
 
 fn sigmoid(x: f64) -> f64 {
@@ -57,7 +57,7 @@ const SECOND: &[Row] = &[
     ("cos", |x| x.cos(), |x| -x.cos()),
     ("erf", |x| x.erf(), |x| -2.0 * x * std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp()),
     ("erfc", |x| x.erfc(), |x| 2.0 * x * std::f64::consts::FRAC_2_SQRT_PI * (-x * x).exp()),
-    // ψ′ from its series, with Euler and Maclaurin's remainder.
+    // ψ′ from its series, with the remainder by Euler and Maclaurin.
     (
         "ln_gamma",
         |x| x.ln_gamma(),
@@ -72,7 +72,7 @@ const SECOND: &[Row] = &[
 ];
 
 #[test]
-fn second_derivatives_of_functions_of_one_variable_are_right() {
+fn second_derivatives_of_unary_functions_are_correct() {
     let mut random = Random::new(1);
     for (name, function, second) in SECOND {
         let mut x = random.positive(&[9]);
@@ -85,7 +85,7 @@ fn second_derivatives_of_functions_of_one_variable_are_right() {
 }
 
 #[test]
-fn a_quadratic_form_has_its_matrix() {
+fn the_hessian_of_a_quadratic_form_is_its_matrix() {
     let mut random = Random::new(2);
     let (mut x, a) = (random.tensor(&[6]), random.tensor(&[6, 6]));
     let v = random.tensor(&[6]);
@@ -99,7 +99,7 @@ fn a_quadratic_form_has_its_matrix() {
 }
 
 #[test]
-fn log_sum_exp_has_the_covariance_of_its_softmax() {
+fn the_hessian_of_log_sum_exp_is_the_covariance_of_its_softmax() {
     let mut random = Random::new(3);
     let (mut x, v) = (random.tensor(&[7]), random.tensor(&[7]));
     let total: f64 = x.data().iter().map(|x| x.exp()).sum();
@@ -108,7 +108,7 @@ fn log_sum_exp_has_the_covariance_of_its_softmax() {
     let expected: Vec<f64> = p.iter().zip(v.data()).map(|(p, v)| p * (v - mean)).collect();
     let product = hvp_by_differences(&mut x, v.data(), |tape, x| tape.param(x).log_sum_exp());
     assert_near(&product.values, &expected, "log-sum-exp");
-    // The same curvature, whatever the label.
+    // The same curvature for any label.
     let product = hvp_by_differences(&mut x, v.data(), |tape, x| {
         tape.param(x).reshape([1, 7]).cross_entropy(tape.alloc_slice(1, |_| 3))
     });
@@ -116,7 +116,7 @@ fn log_sum_exp_has_the_covariance_of_its_softmax() {
 }
 
 #[test]
-fn the_log_determinant_has_its_inverses() {
+fn derivatives_of_the_log_determinant_match_their_formulas() {
     let mut random = Random::new(4);
     let mut a = random.tensor(&[3, 3]);
     (0..3).for_each(|i| a.data_mut()[4 * i] += 5.0);
@@ -132,7 +132,7 @@ fn the_log_determinant_has_its_inverses() {
 }
 
 #[test]
-fn a_product_of_matrices_moves_by_the_product_rule() {
+fn a_matrix_product_obeys_the_product_rule() {
     let mut random = Random::new(5);
     let mut model = [random.tensor(&[2, 4]), random.tensor(&[4, 3])];
     let move_by = [random.tensor(&[2, 4]), random.tensor(&[4, 3])];
@@ -210,7 +210,7 @@ const OPERATIONS: &[(&str, Of)] = &[
     ("recomputation", |x, w| x.tape().recompute([x, w], |[x, w]| x.linear(w).tanh().linear(w))),
 ];
 
-/// Fixed weights of a value's elements.
+/// The sum of a value's elements with fixed weights.
 fn weighted<'t>(value: Var<'t, f64>) -> Var<'t, f64> {
     (value * value.tape().constant(value.shape(), |i| (0.7 + 1.9 * i as f64).sin())).sum()
 }
@@ -226,7 +226,7 @@ fn elements<M: Parameters<Scalar = f64>>(of: M) -> Vec<f64> {
 }
 
 #[test]
-fn the_jacobian_is_the_transpose_of_the_sweep_back() {
+fn the_jacobian_is_the_transpose_of_the_backward_pass() {
     for (number, (name, of)) in OPERATIONS.iter().enumerate() {
         let mut random = Random::new(10 + number as u64);
         let mut model = [random.apart(&[4, 6]), random.tensor(&[6, 6])];
@@ -262,7 +262,7 @@ fn a_hessian_is_symmetric() {
 }
 
 #[test]
-fn the_model_is_left_as_it_was_also_after_a_panic() {
+fn the_model_is_restored_also_after_a_panic() {
     let mut model = [Tensor::new([2], [0.1, 0.7]), Tensor::new([2], [0.3, 1.0 / 3.0])];
     let before = model.clone();
     hvp_by_differences(&mut model, &[1.0, 2.0, 3.0, 4.0], |tape, [a, b]| (tape.param(a) * tape.param(b)).exp().sum());
@@ -274,15 +274,15 @@ fn the_model_is_left_as_it_was_also_after_a_panic() {
 }
 
 #[test]
-fn a_kink_shows_in_the_error() {
-    // Nearer than the smallest step.
+fn a_kink_increases_the_error_estimate() {
+    // Closer than the smallest step.
     let mut x = Tensor::new([1], [1e-4]);
     assert!(jvp_by_differences(&mut x, &[1.0], |tape, x| tape.param(x).relu() * 1.5).error > 1e-3);
     assert_eq!(jvp_by_differences(&mut x, &[0.0], |tape, x| tape.param(x).relu()).values, [0.0]);
 }
 
 #[test]
-#[should_panic(expected = "hvp_by_differences: a direction of 3 elements for a model with 2 learned ones")]
-fn a_direction_of_another_length_is_refused() {
+#[should_panic(expected = "hvp_by_differences: the direction has 3 elements, and the model 2 learned ones")]
+fn a_direction_of_another_length_is_rejected() {
     hvp_by_differences(&mut Tensor::new([2], [1.0, 2.0]), &[1.0; 3], |tape, x| tape.param(x).sum());
 }

@@ -1,10 +1,10 @@
-//! A value may stand for several draws: everything computed from it is computed for each, in one pass.
+//! A value may have several draws: everything that depends on it is computed for each, in one pass.
 
 use crate::common::Random;
 use elbo_engine::random::{Key, normals};
 use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Recurrent, Tape, Tensor, Var};
 
-/// mean + sd · ε, where ε is noise of the draw `first + io.draw()`.
+/// mean + sd · ε, where ε is the noise of draw `first + io.draw()`.
 #[derive(Clone, Copy)]
 struct Sample {
     first: usize,
@@ -39,7 +39,7 @@ impl Operation<f64> for Sample {
 
 const DRAWS: usize = 5;
 
-/// Means and standard deviations of a weight and a bias, and a certain weight.
+/// Means and standard deviations of a weight and a bias, and a deterministic weight.
 type Model = [Tensor<f64>; 5];
 
 fn model() -> Model {
@@ -47,7 +47,7 @@ fn model() -> Model {
     [&[4, 3][..], &[4, 3], &[4], &[4], &[2, 4]].map(|shape| random.tensor(shape))
 }
 
-/// The weights of `draws` draws from draw `first` on.
+/// Weights with `draws` draws, starting at draw `first`.
 fn weights<'t>(tape: &'t Tape<f64>, model: &'t Model, first: usize, draws: usize) -> [Var<'t, f64>; 2] {
     let sample = |mean: &'t Tensor<f64>, sd: &'t Tensor<f64>| {
         let inputs = [tape.param(mean), tape.param(sd)];
@@ -56,7 +56,7 @@ fn weights<'t>(tape: &'t Tape<f64>, model: &'t Model, first: usize, draws: usize
     [sample(&model[0], &model[1]), sample(&model[2], &model[3])]
 }
 
-/// Affine maps, a view, an operation of two draws, reductions, and parts that depend on no draw.
+/// Affine maps, a view, an operation with two drawn inputs, reductions, and parts that do not depend on the draw.
 fn network<'t>(x: Var<'t, f64>, [w, b]: [Var<'t, f64>; 2], certain: Var<'t, f64>) -> Var<'t, f64> {
     let hidden = x.affine(w, b).tanh();
     let turned = hidden.transpose().reshape([4, 2, 3]) * w.sum_axes(&[1], false).reshape([4, 1, 1]);
@@ -65,7 +65,7 @@ fn network<'t>(x: Var<'t, f64>, [w, b]: [Var<'t, f64>; 2], certain: Var<'t, f64>
 }
 
 #[test]
-fn draws_in_one_pass_are_the_draws_one_by_one() {
+fn one_pass_over_all_draws_matches_one_pass_per_draw() {
     let model = model();
     let x = Random::new(2).tensor(&[6, 3]);
     let tape = Tape::new();
@@ -95,7 +95,7 @@ fn draws_in_one_pass_are_the_draws_one_by_one() {
 }
 
 #[test]
-fn what_depends_on_no_draw_is_computed_once() {
+fn values_without_draws_are_computed_once() {
     let model = model();
     let tape = Tape::new();
     let [w, _] = weights(&tape, &model, 0, DRAWS);
@@ -104,8 +104,8 @@ fn what_depends_on_no_draw_is_computed_once() {
 }
 
 #[test]
-#[should_panic(expected = "a value of 2 draws meets one of 3")]
-fn numbers_of_draws_do_not_mix() {
+#[should_panic(expected = "cannot combine values with 2 and 3 draws")]
+fn different_numbers_of_draws_cannot_be_combined() {
     let model = model();
     let tape = Tape::new();
     let [[w, _], [v, _]] = [2, 3].map(|draws| weights(&tape, &model, 0, draws));
@@ -113,8 +113,8 @@ fn numbers_of_draws_do_not_mix() {
 }
 
 #[test]
-fn a_draw_that_is_passed_over_has_adjoint_zero() {
-    /// Looks at its first draw only.
+fn an_unused_draw_has_adjoint_zero() {
+    /// Reads only its first draw.
     #[derive(Clone, Copy)]
     struct First;
 
@@ -150,11 +150,11 @@ fn a_draw_that_is_passed_over_has_adjoint_zero() {
 }
 
 #[test]
-fn a_recurrent_network_runs_once_a_draw() {
+fn a_recurrent_network_runs_once_per_draw() {
     let mut random = Random::new(4);
     let model: Model = [&[4, 1][..], &[4, 1], &[4], &[4], &[4, 4]].map(|shape| random.tensor(shape));
     let (x, state) = (random.tensor(&[3, 5, 4]), random.tensor(&[3, 1]));
-    // The weights of the inputs are certain; those of the last output are drawn.
+    // The input weights are deterministic; those of the last output are sampled.
     let run = |tape: &Tape<f64>, first: usize, draws: usize, gradients: &mut Gradients<f64>| {
         let [weight_hh, b] = weights(tape, &model, first, draws);
         let weights = Recurrent { weight_ih: tape.param(&model[4]), weight_hh, biases: Some([b, b]), reverse: false };
@@ -177,25 +177,26 @@ fn a_recurrent_network_runs_once_a_draw() {
 }
 
 #[test]
-#[should_panic(expected = "argmax: the value of shape [4, 3] stands for 5 draws")]
-fn places_of_several_draws_are_refused() {
+#[should_panic(expected = "argmax: the value of shape [4, 3] has 5 draws")]
+fn argmax_rejects_several_draws() {
     let model = model();
     let tape = Tape::new();
     weights(&tape, &model, 0, DRAWS)[0].argmax(0);
 }
 
 #[test]
-#[should_panic(expected = "batch_norm_with: the variance of shape [4] stands for 5 draws")]
-fn statistics_of_several_draws_are_refused() {
+#[should_panic(expected = "batch_norm_with: the variance of shape [4] has 5 draws")]
+fn batch_norm_with_rejects_statistics_with_several_draws() {
     let model = model();
     let tape = Tape::new();
     let [_, b] = weights(&tape, &model, 0, DRAWS);
     tape.param(&model[4]).batch_norm_with((), tape.param(&model[3]), b, 1e-5);
 }
 
-/// Maps of rows and of elements take all draws in one go where nothing is recorded, and each by itself where it is.
+/// Elementwise and rowwise maps process all draws at once on a tape that does not record, and one by one on a tape that
+/// does.
 #[test]
-fn all_draws_in_one_go_are_the_draws_one_by_one() {
+fn all_draws_at_once_match_one_draw_at_a_time() {
     let mut random = Random::new(3);
     for (rows, inputs, outputs, draws) in [(1, 20, 7, 5), (3, 17, 33, 4), (9, 5, 48, 3), (1, 400, 50, 64)] {
         let [x, sd] = [(); 2].map(|()| random.tensor(&[rows, inputs]));

@@ -1,4 +1,4 @@
-//! Files that NumPy wrote (`files/write.py`) are read with the values they were written with.
+//! Reads files written by NumPy (`files/write.py`) and compares the values.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "files", name].iter().collect()
 }
 
-/// What `write.py` calls `grid`: −1, −7/8, … 15/8.
+/// The array `grid` of `write.py`: −1, −7/8, … 15/8.
 fn grid<T: Real>() -> Tensor<T> {
     Tensor::from_fn([2, 3, 4], |i| i as f64 / 8.0 - 1.0)
 }
@@ -37,7 +37,7 @@ fn every_type_order_and_version_is_read() {
 }
 
 #[test]
-fn what_is_no_number_is_refused() {
+fn complex_text_and_record_types_are_rejected() {
     for (name, found) in [("complex", "<c16"), ("text", "<U1"), ("record", "[('a'")] {
         let message = npy::read::<f64>(file(&format!("{name}.npy"))).unwrap_err().to_string();
         assert!(message.contains(&format!("{name}.npy, byte 20: elements of type \"{found}")), "{message}");
@@ -45,7 +45,7 @@ fn what_is_no_number_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn the_error_of_a_missing_file_names_it() {
     let message = npy::read::<f32>(file("none.npy")).unwrap_err().to_string();
     assert!(message.contains("none.npy: cannot be read: "), "{message}");
 }
@@ -61,9 +61,9 @@ fn archives_are_read_stored_and_deflated() {
     }
 }
 
-/// NumPy goes back to the header before the data and writes checksum and sizes there, as in the directory.
+/// NumPy writes checksum and sizes to the local header too, after the data.
 #[test]
-fn a_header_that_says_something_else_than_the_directory_is_refused() {
+fn a_local_header_that_disagrees_with_the_directory_is_rejected() {
     let whole = std::fs::read(file("deflated.npz")).unwrap();
     let with = |at: usize| {
         let mut bytes = whole.clone();
@@ -71,18 +71,18 @@ fn a_header_that_says_something_else_than_the_directory_is_refused() {
         let npz = Npz::from_bytes("x", bytes).unwrap();
         npz.tensor::<f64>("grid").unwrap_err().to_string()
     };
-    // The header keeps its sizes in a field of 64-bit numbers behind the name.
+    // The header has its sizes in a field of 64-bit numbers after the name.
     let sizes = 30 + "grid.npy".len() + 4;
     for (at, found) in [(14, "the checksum "), (sizes, " bytes, not "), (sizes + 8, " packed bytes, not ")] {
         let message = with(at);
-        let expected = "x, array `grid`, byte 0: expected a header that says the same as the directory, found ";
+        let expected = "x, array `grid`, byte 0: expected a header that agrees with the directory, found ";
         assert!(message.starts_with(expected) && message.contains(found), "{message}");
     }
 }
 
-/// NumPy writes one array as this crate does, byte for byte.
+/// NumPy writes an array with the same bytes as this crate.
 #[test]
-fn what_is_written_here_is_what_numpy_writes() {
+fn written_files_equal_those_of_numpy() {
     let theirs = std::fs::read(file("f8.npy")).unwrap();
     assert_eq!(npy::to_bytes(&grid::<f64>()), theirs);
 }

@@ -1,4 +1,4 @@
-//! What a tape shows of itself: values, memory, and where something stopped being finite.
+//! Inspecting a tape: dump, memory, and the first non-finite value.
 
 use elbo_engine::{Gradients, NonFinite, Origin, Tape, Tensor, Var};
 
@@ -7,7 +7,7 @@ fn model() -> (Tensor<f64>, Tensor<f64>) {
 }
 
 #[test]
-fn a_dump_shows_every_value_with_its_maker_and_line() {
+fn a_dump_lists_every_value_with_its_operation_and_line() {
     let (model, x) = (model(), Tensor::full([3, 2], 1.0));
     let gradients = Gradients::of(&model);
     let tape = Tape::new();
@@ -42,7 +42,7 @@ fn a_dump_shows_every_value_with_its_maker_and_line() {
 }
 
 #[test]
-fn memory_is_what_values_take_and_at_most_took() {
+fn memory_reports_use_and_peak() {
     let model = Tensor::<f32>::full([1000, 100], 0.5);
     let mut gradients = Gradients::of(&model);
     let mut tape = Tape::new();
@@ -55,7 +55,7 @@ fn memory_is_what_values_take_and_at_most_took() {
         assert!((800_000..802_000).contains(&forward.used), "{forward}");
         loss.backward(&mut gradients);
         let after = tape.memory();
-        // Adjoints of the two values in between, which the tape took back.
+        // Adjoints of the two intermediate values, already released.
         assert_eq!(after.used, forward.used);
         assert!((1_600_000..1_603_000).contains(&after.peak), "{after}");
         assert!(after.held > after.peak);
@@ -69,7 +69,7 @@ fn origin(found: &NonFinite) -> (&'static str, u32, bool) {
     match found.origin {
         Origin::Operation { name, caller } => (name, caller.line(), false),
         Origin::Adjoint { name, caller } => (name, caller.line(), true),
-        _ => panic!("{found} came from no operation"),
+        _ => panic!("{found} does not come from an operation"),
     }
 }
 
@@ -107,7 +107,7 @@ fn a_gradient_that_is_not_finite_is_found_with_its_line() {
 }
 
 #[test]
-fn a_watched_sweep_fills_the_same_gradients() {
+fn a_watched_backward_pass_fills_the_same_gradients() {
     let model = model();
     let (mut plain, mut watched) = (Gradients::of(&model), Gradients::of(&model));
     let tape = Tape::new();

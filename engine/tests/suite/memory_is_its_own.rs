@@ -1,5 +1,5 @@
-//! Programs without `unsafe` that once read or wrote memory of others through the tape. Run them under AddressSanitizer
-//! (`.ci/sanitize`): what is wrong there may look right here.
+//! Programs without `unsafe` that once read or wrote invalid memory through the tape. Run them under AddressSanitizer
+//! (`.ci/sanitize`): without it, errors may go unnoticed.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +10,13 @@ use elbo_engine::{
     VisitorMut,
 };
 
-/// Takes memory of the size of a tensor's that was freed, so that a read of that shows other numbers.
+/// Reuses the memory of a freed tensor of this size, so that a read of it sees other numbers.
 fn overwrite(len: usize) -> Vec<Tensor<f64>> {
     (0..8).map(|_| Tensor::full([len], f64::NAN)).collect()
 }
 
 #[test]
-fn a_leaf_may_be_gone_when_the_tape_is_looked_at() {
+fn a_tape_can_be_inspected_after_a_leaf_is_dropped() {
     let w = Tensor::<f64>::full([1000], 2.0);
     let gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -35,7 +35,7 @@ fn a_leaf_may_be_gone_when_the_tape_is_looked_at() {
 }
 
 #[test]
-fn what_a_leaf_made_infinite_is_found_when_it_is_gone() {
+fn the_effect_of_a_non_finite_leaf_is_found_after_it_is_dropped() {
     let w = Tensor::<f64>::full([3], 2.0);
     let gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -50,7 +50,7 @@ fn what_a_leaf_made_infinite_is_found_when_it_is_gone() {
 }
 
 #[test]
-fn a_buffer_takes_the_value_that_a_leaf_had() {
+fn a_buffer_update_keeps_the_value_of_a_dropped_leaf() {
     let model = Running { weight: Tensor::full([1], 3.0), mean: Tensor::zeros([500]) };
     let mut gradients = Gradients::of(&model);
     let tape = Tape::new();
@@ -84,7 +84,7 @@ impl Parameters for Running {
 }
 
 #[test]
-fn a_buffer_does_not_enter_as_a_parameter() {
+fn a_buffer_cannot_be_used_as_a_parameter() {
     let model = Running { weight: Tensor::full([2], 3.0), mean: Tensor::zeros([2]) };
     let mut gradients = Gradients::of(&model);
     let tape = Tape::new();
@@ -92,7 +92,7 @@ fn a_buffer_does_not_enter_as_a_parameter() {
     panics(&["backward", "`mean` is a buffer", "tape.input"], || loss.backward(&mut gradients));
 }
 
-/// An operation whose name depends on what it borrows.
+/// An operation whose name depends on data that it borrows.
 #[derive(Clone, Copy)]
 struct Named<'a>(&'a String);
 
@@ -112,7 +112,7 @@ impl Operation<f64> for Named<'_> {
 }
 
 #[test]
-fn an_operation_is_not_asked_when_what_it_borrows_is_gone() {
+fn an_operation_is_not_called_after_its_borrowed_data_is_dropped() {
     let w = Tensor::<f64>::full([1], 2.0);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -129,7 +129,7 @@ fn an_operation_is_not_asked_when_what_it_borrows_is_gone() {
 }
 
 #[test]
-fn a_parameter_that_has_grown_since_is_refused() {
+fn a_parameter_that_has_grown_is_rejected() {
     let mut w = Tensor::<f64>::full([64], 2.0);
     w.resize_rows(8);
     let mut gradients = Gradients::of(&w);
@@ -140,7 +140,7 @@ fn a_parameter_that_has_grown_since_is_refused() {
 }
 
 #[test]
-fn tensors_that_were_swapped_since_do_not_get_each_others_gradients() {
+fn swapped_tensors_do_not_get_each_others_gradients() {
     let mut model = vec![Tensor::<f64>::full([2], 1.0), Tensor::full([2], 5.0), Tensor::full([2], 7.0)];
     let mut gradients = Gradients::of(&model);
     model.swap(0, 2);
@@ -148,17 +148,17 @@ fn tensors_that_were_swapped_since_do_not_get_each_others_gradients() {
         let tape = Tape::new();
         tape.note_order(&model);
         let loss = (tape.param(&model[0]).square() + tape.param(&model[1]) + tape.param(&model[2])).sum();
-        panics(&["backward", "`1` stands behind `2`", "Gradients::of(&model)"], || loss.backward(&mut gradients));
+        panics(&["backward", "`1` now comes after `2`", "Gradients::of(&model)"], || loss.backward(&mut gradients));
         let tape = Tape::new();
         let loss = (tape.param(&model[0]).square() + tape.param(&model[1]) + tape.param(&model[2])).sum();
         loss.backward(&mut gradients);
     }
     let before = model.clone();
-    panics(&["step", "`1` stands behind `2`", "Gradients::of(&model)"], || {
+    panics(&["step", "`1` now comes after `2`", "Gradients::of(&model)"], || {
         gradients.step(&mut model, |_, w, g| w.swap_with_slice(g));
     });
     assert!(model == before);
-    // A model that was only moved, or is a copy, is of the same form.
+    // A moved or copied model has the same structure.
     let model = before;
     let mut gradients = Gradients::of(&model);
     (0..2).for_each(|_| {
@@ -171,7 +171,7 @@ fn tensors_that_were_swapped_since_do_not_get_each_others_gradients() {
     assert!(copy.iter().all(|w| w.data() == [2.0; 2]));
 }
 
-/// Two tensors, and what the walk that changes them does.
+/// Two tensors, and how `visit_mut` deviates from `visit`.
 struct Walks {
     tensors: [Tensor<f64>; 2],
     how: How,
@@ -258,7 +258,7 @@ fn walks_that_disagree_are_found_before_anything_changes() {
     }
 }
 
-/// Keeps memory of the tape that it allocated while it ran.
+/// An operation that keeps tape memory allocated in its forward.
 #[derive(Clone, Copy)]
 struct Allocates<'t> {
     tape: &'t Tape<f64>,
@@ -287,7 +287,7 @@ impl Operation<f64> for Allocates<'_> {
 }
 
 #[test]
-fn what_an_operation_allocates_of_the_tape_stays() {
+fn memory_allocated_by_an_operation_stays_valid() {
     let w = Tensor::<f64>::full([64], 2.0);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -303,7 +303,7 @@ fn what_an_operation_allocates_of_the_tape_stays() {
 }
 
 #[test]
-fn a_segment_that_makes_another_shape_when_it_is_computed_again_is_refused() {
+fn a_segment_whose_shape_changes_on_recomputation_is_rejected() {
     let w = Tensor::<f64>::full([4], 2.0);
     for second in [1usize, 4, 100_000] {
         let mut gradients = Gradients::of(&w);
@@ -324,7 +324,7 @@ fn a_segment_that_makes_another_shape_when_it_is_computed_again_is_refused() {
     }
 }
 
-/// Does what it is told not to.
+/// An operation that accesses what it must not.
 #[derive(Clone, Copy)]
 enum Asks<'t> {
     Input(usize),
@@ -365,7 +365,7 @@ impl Operation<f64> for Asks<'_> {
 }
 
 #[test]
-fn an_operation_sees_its_own_inputs_and_outputs_alone() {
+fn an_operation_can_only_access_its_own_inputs_and_outputs() {
     let w = Tensor::<f64>::full([4], 2.0);
     let tape = Tape::new();
     let x = tape.param(&w);
@@ -373,13 +373,13 @@ fn an_operation_sees_its_own_inputs_and_outputs_alone() {
         let mut gradients = Gradients::of(&w);
         let [y] = tape.record(asks, &[x], [[4]]);
         {
-            // Behind the operation, and gone.
+            // The neighbour on the tape, whose data is dropped.
             let other = Tensor::full([100_000], 1.0);
             tape.input(&other);
         }
-        panics(&["Operation", "with 1 "], || y.sum().backward(&mut gradients));
+        panics(&["Operation", "has 1 "], || y.sum().backward(&mut gradients));
     }
-    panics(&["Operation", "output 1 (from 0)", "1 output(s)"], || tape.record(Asks::OutputNow(1), &[x], [[4]]));
+    panics(&["Operation", "output 1 is out of range", "1 output(s)"], || tape.record(Asks::OutputNow(1), &[x], [[4]]));
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn an_operation_may_not_use_the_tape_that_runs_it() {
     panics(&words, || tape.record(Asks::TapeForward(x), &[x], [[4]]));
     let [y] = tape.record(Asks::TapeAdjoint(x), &[x], [[4]]);
     panics(&words, || y.sum().backward(&mut gradients));
-    // The tape goes on as before.
+    // The tape can still be used.
     gradients.clear();
     x.square().sum().backward(&mut gradients);
     assert_eq!(gradients.get("").unwrap(), [4.0; 4]);
@@ -420,13 +420,13 @@ impl Operation<f64> for Fails<'_> {
 }
 
 #[test]
-fn a_panic_in_an_adjoint_leaves_the_tape_whole_and_the_gradients_refused() {
+fn after_a_panic_in_an_adjoint_the_tape_is_usable_and_the_gradients_are_not() {
     let w = Tensor::<f64>::full([4], 3.0);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
     let x = tape.param(&w);
     let failed = tape.alloc(Cell::new(false));
-    // The other factor's part is gathered before the panic.
+    // The other factor's part is accumulated before the panic.
     let loss = (tape.record(Fails(failed), &[x], [[4]])[0] * x).sum();
     assert!(catch_unwind(AssertUnwindSafe(|| loss.backward(&mut gradients))).is_err());
     let words = ["Gradients", "incomplete", "clear()"];
@@ -445,7 +445,7 @@ fn a_panic_in_an_adjoint_leaves_the_tape_whole_and_the_gradients_refused() {
 }
 
 #[test]
-fn a_step_that_panics_midway_is_not_taken_for_one() {
+fn a_step_that_panics_midway_cannot_be_undone() {
     let mut model = [Tensor::<f64>::full([2], 1.0), Tensor::full([2], 5.0)];
     let mut gradients = Gradients::of(&model);
     {
@@ -461,7 +461,7 @@ fn a_step_that_panics_midway_is_not_taken_for_one() {
 }
 
 #[test]
-fn looking_for_what_is_not_finite_takes_linear_time() {
+fn finding_the_first_non_finite_value_takes_linear_time() {
     let w = Tensor::<f64>::full([1], 1e-3);
     let gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -476,7 +476,7 @@ fn looking_for_what_is_not_finite_takes_linear_time() {
     assert_eq!(tape.dump(Some(&gradients)).entries().len(), 400_003);
 }
 
-/// Fills its output.
+/// Fills its output with a constant.
 #[derive(Clone, Copy)]
 struct Fill;
 
@@ -495,27 +495,27 @@ impl Operation<f64> for Fill {
 }
 
 #[test]
-fn a_segment_of_another_number_of_draws_is_refused() {
+fn a_segment_with_another_number_of_draws_is_rejected() {
     let w = Tensor::<f64>::full([100], 2.0);
     let tape = Tape::new();
     let [five] = tape.record_draws(5, Fill, &[tape.param(&w)], [[100]]);
-    panics(&["a value of 2 draws meets one of 5"], || {
+    panics(&["cannot combine values with 2 and 5 draws"], || {
         tape.recompute([five], |[x]| x.tape().record_draws(2, Fill, &[], [[100]])[0])
     });
 }
 
 #[test]
-fn a_parameter_in_a_segment_of_data_alone_is_refused() {
+fn a_parameter_in_a_segment_without_parameters_as_inputs_is_rejected() {
     let w: &'static Tensor<f64> = Box::leak(Box::new(Tensor::full([2], 3.0)));
     let (x, tape) = (Tensor::full([2], 1.0), Tape::new());
-    let words = ["recompute", "within the segment", "one of the inputs"];
+    let words = ["recompute", "inside the segment", "as an input"];
     panics(&words, || tape.recompute([tape.input(&x)], move |[x]| x * x.tape().param(w)));
     let inference = Tape::inference();
     assert_eq!(inference.recompute([inference.input(&x)], move |[x]| x * x.tape().param(w)).value(), [3.0; 2]);
 }
 
 #[test]
-fn an_operation_that_nothing_asks_for_is_not_blamed() {
+fn an_unused_operation_is_not_blamed() {
     let w = Tensor::<f64>::full([2], 0.0);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
@@ -548,7 +548,7 @@ impl Parameters for Shared {
 }
 
 #[test]
-fn a_tensor_that_is_visited_twice_is_refused() {
+fn a_tensor_that_is_visited_twice_is_rejected() {
     let model = Shared(Tensor::full([2], 3.0));
     panics(&["Parameters", "`a` and as `b`"], || Gradients::of(&model));
 }

@@ -1,4 +1,4 @@
-//! Pools, normalisation and attention give the same bits for any number of threads, at sizes that are split.
+//! Pools, normalisation, attention and recurrent networks give the same bits for any number of threads.
 
 use crate::common::{Random, with_threads};
 use elbo_engine::{Attention, Convolution, Gradients, Pooling, Recurrent, Tape, Tensor, Var};

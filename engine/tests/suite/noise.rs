@@ -1,12 +1,12 @@
-//! The noise is standard normal and independent, as far as a million numbers can tell.
+//! Statistical tests of the noise: a million numbers are standard normal and independent.
 //!
-//! Everything here is deterministic: a bound of five standard errors either always holds or never.
+//! Everything is deterministic: a bound of five standard errors either always holds or never.
 
 use elbo_engine::random::{Key, Noise, normals};
 
 const COUNT: usize = 1_000_000;
 
-/// A number type whose noise is tested in double precision.
+/// A scalar type whose noise is tested in double precision.
 trait Number: Noise + Default + Into<f64> {}
 
 impl Number for f32 {}
@@ -31,7 +31,7 @@ fn assert_near(what: &str, mean: f64, want: f64, variance: f64, count: usize) {
 
 fn moments_are_those_of_a_standard_normal<T: Number>() {
     let z = sample::<T>(key(), 0, COUNT);
-    // The mean of zᵏ is 0, 1, 0, 3; its variance the mean of z²ᵏ less the square of that.
+    // The mean of zᵏ is 0, 1, 0, 3; its variance is the mean of z²ᵏ minus the square of that.
     for (power, want, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
         let mean = z.iter().map(|z| z.powi(power)).sum::<f64>() / COUNT as f64;
         assert_near(&format!("moment {power}"), mean, want, variance, COUNT);
@@ -39,7 +39,7 @@ fn moments_are_those_of_a_standard_normal<T: Number>() {
 }
 
 #[test]
-fn moments_up_to_the_fourth_are_right() {
+fn moments_up_to_the_fourth_are_correct() {
     moments_are_those_of_a_standard_normal::<f32>();
     moments_are_those_of_a_standard_normal::<f64>();
 }
@@ -54,9 +54,9 @@ fn distribution(z: f64) -> f64 {
     if z > 0.0 { 1.0 - tail } else { tail }
 }
 
-fn kolmogorov_and_smirnov_see_a_normal<T: Number>() {
+fn kolmogorov_smirnov_accepts_a_normal<T: Number>() {
     let mut z = sample::<T>(key(), 0, COUNT);
-    // A maximum loses NaN.
+    // A maximum would drop NaN.
     assert!(z.len() == COUNT && z.iter().all(|z| z.is_finite()));
     z.sort_by(f64::total_cmp);
     let count = COUNT as f64;
@@ -74,8 +74,8 @@ fn kolmogorov_and_smirnov_see_a_normal<T: Number>() {
 
 #[test]
 fn the_distribution_is_normal() {
-    kolmogorov_and_smirnov_see_a_normal::<f32>();
-    kolmogorov_and_smirnov_see_a_normal::<f64>();
+    kolmogorov_smirnov_accepts_a_normal::<f32>();
+    kolmogorov_smirnov_accepts_a_normal::<f64>();
 }
 
 /// Asserts that x and y are uncorrelated, and so are their squares.
@@ -135,7 +135,8 @@ fn sequences_of_different_keys_are_independent() {
     sequences_are_uncorrelated::<f64>();
 }
 
-/// The first number of each of many keys is what a net of many small parameters sees, or one parameter in many steps.
+/// The first number of each of many keys: the noise of a net of many small parameters, or of one parameter in many
+/// steps.
 fn first_elements_are_independent(over: &str, keys: impl Fn(usize) -> Key) {
     const COUNT: usize = 100_000;
     let first = |key: Key| {
@@ -161,7 +162,7 @@ fn first_elements_of_many_keys_are_independent() {
     first_elements_are_independent("draws", |i| key().draw(i));
 }
 
-fn tails_are_as_heavy_as_they_should_be<T: Number>() {
+fn tails_have_the_expected_counts<T: Number>() {
     const COUNT: usize = 16_000_000;
     // 2 (1 − Φ(σ))
     let probabilities = [(4.0, 6.334_248_366_623_985e-5), (5.0, 5.733_031_437_583_878e-7)];
@@ -180,6 +181,6 @@ fn tails_are_as_heavy_as_they_should_be<T: Number>() {
 
 #[test]
 fn tails_reach_beyond_five_sigma() {
-    tails_are_as_heavy_as_they_should_be::<f32>();
-    tails_are_as_heavy_as_they_should_be::<f64>();
+    tails_have_the_expected_counts::<f32>();
+    tails_have_the_expected_counts::<f64>();
 }

@@ -1,11 +1,11 @@
-//! A segment that is computed again gives the bits it gave before, and its values take no memory meanwhile.
+//! Gradient checkpointing gives the same bits as without it, and uses less memory.
 
 use crate::common::{Random, with_threads};
 use elbo_engine::{Adjoints, Evaluation, Gradients, Operation, Real, Tape, Tensor, Var, gradcheck};
 
 type Segment = for<'s> fn([Var<'s, f32>; 3]) -> Var<'s, f32>;
 
-/// Uses of inputs once, twice, in both orders, not at all; inputs that are the result.
+/// Segments that use inputs once, twice, in both orders or not at all, and that return an input.
 const SEGMENTS: [Segment; 5] = [
     |[x, w, b]| x.affine(w, b).tanh(),
     |[x, w, b]| (x.linear(w) * x + b).tanh().linear(w) + x * 0.3,
@@ -19,14 +19,14 @@ fn model() -> [Tensor<f32>; 3] {
     [[8, 8].as_slice(), &[8, 8], &[8]].map(|shape| random.tensor(shape).cast())
 }
 
-/// Loss and gradients, with segments or without.
+/// Loss and gradients, with or without checkpointing.
 fn run(segment: Segment, again: bool, model: &[Tensor<f32>; 3]) -> (f64, Vec<u32>) {
     let mut gradients = Gradients::of(model);
     let tape = Tape::new();
     let [x, w, b] = model.each_ref().map(|tensor| tape.param(tensor));
     let mut y = x * 0.5;
     for round in 0..3 {
-        // What stands around it adds to the same adjoints, before and after.
+        // Surrounding operations add to the same adjoints, before and after.
         let inputs = [y + b, if round == 1 { x } else { w }, b];
         let inner = if again { tape.recompute(inputs, segment) } else { segment(inputs) };
         y = inner * y + w.mean();
@@ -65,7 +65,7 @@ fn the_same_value_may_enter_twice() {
 }
 
 #[test]
-fn segments_may_hold_segments() {
+fn segments_may_be_nested() {
     let model = model();
     let of = |again: bool| {
         let mut gradients = Gradients::of(&model);
@@ -89,7 +89,7 @@ fn segments_may_hold_segments() {
     assert_eq!(of(true), of(false));
 }
 
-/// As many draws as asked for, of x plus the number of the draw.
+/// An operation with the given number of draws, x plus the index of the draw.
 #[derive(Clone, Copy)]
 struct Numbered;
 
@@ -130,7 +130,7 @@ fn several_draws_have_the_same_bits() {
 }
 
 #[test]
-fn its_gradient_agrees_with_differences() {
+fn the_gradient_agrees_with_finite_differences() {
     let mut model = model().map(|tensor| tensor.cast::<f64>());
     gradcheck(&mut model, |tape, model| {
         let inputs = model.each_ref().map(|tensor| tape.param(tensor));
@@ -139,7 +139,7 @@ fn its_gradient_agrees_with_differences() {
     .assert_within(1e-7);
 }
 
-/// Sixteen blocks of some layers each, on one tape after the other.
+/// Sixteen blocks of several layers each, on one tape.
 fn deep(again: bool, tape: &mut Tape<f32>, gradients: &mut Gradients<f32>, model: &[Tensor<f32>; 3]) -> (usize, usize) {
     tape.reset();
     let segment: Segment = |[x, w, b]| (0..4).fold(x, |x, _| x.affine(w, b).tanh().exp().tanh());
@@ -156,21 +156,21 @@ fn deep(again: bool, tape: &mut Tape<f32>, gradients: &mut Gradients<f32>, model
 }
 
 #[test]
-fn memory_falls() {
+fn checkpointing_reduces_memory() {
     let model = [Tensor::full([500, 40], 0.1), Tensor::full([40, 40], 0.01), Tensor::full([40], 0.1)];
     let mut gradients = Gradients::of(&model);
     let measure = |again, gradients: &mut Gradients<f32>| deep(again, &mut Tape::new(), gradients, &model);
     let kept = measure(false, &mut gradients);
     let again = measure(true, &mut gradients);
-    // A value has 80,000 bytes: 256 of them are kept, against one for each segment; then the values and adjoints of a
-    // segment come and go.
+    // A value has 80,000 bytes: 256 of them are stored without checkpointing, and one per segment with it; the values
+    // and adjoints of a segment are temporary.
     println!("values {} against {}, at most {} against {}", again.0, kept.0, again.1, kept.1);
     assert!(kept.0 > 256 * 80_000 && again.0 < 20 * 80_000 && kept.0 > 12 * again.0);
     assert!(kept.1 > 4 * again.1);
 }
 
 #[test]
-fn from_the_second_step_on_no_memory_is_taken() {
+fn no_memory_is_allocated_from_the_second_step_on() {
     let model = [Tensor::full([50, 40], 0.1), Tensor::full([40, 40], 0.01), Tensor::full([40], 0.1)];
     let mut gradients = Gradients::of(&model);
     let mut tape = Tape::new();
@@ -199,7 +199,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 }
 
 #[test]
-fn without_a_way_back_it_is_the_segment() {
+fn without_recording_it_only_runs_the_segment() {
     let model = model();
     let tape = Tape::inference();
     let inputs = model.each_ref().map(|tensor| tape.param(tensor));

@@ -13,7 +13,7 @@ fn train(widths: &[usize], rows: usize, steps: usize, threads: usize) -> Net<f32
         for _ in 0..steps {
             tape.reset();
             let logits = logits(&tape, &model, &x);
-            // Beside the products: elementwise work and sums that are large enough to be split.
+            // Besides the products: elementwise work and sums that are large enough to be split.
             let penalty =
                 logits.square().mean() + model.iter().map(|(w, _)| tape.param(w).square().sum()).last().unwrap();
             (logits.cross_entropy(&labels) + penalty * 1e-3).backward(&mut gradients);
@@ -43,7 +43,7 @@ fn a_larger_net_has_the_same_bits_after_60_steps() {
 }
 
 #[test]
-fn moves_indices_and_linear_algebra_have_the_same_bits() {
+fn slicing_indexing_and_linear_algebra_have_the_same_bits() {
     use elbo_engine::{Reduction, Tensor, Triangle, Var};
     const ROWS: usize = 150;
     let model: [Tensor; 2] = [

@@ -1,4 +1,4 @@
-//! What a tape keeps, forgets, and tells.
+//! Recording, reset and memory of a tape, and the search for non-finite values.
 
 use crate::common::Random;
 use crate::common::net::{Net, batch, logits, net};
@@ -6,7 +6,7 @@ use elbo_engine::kernels::dispatch::{Level, with_level};
 use elbo_engine::{Gradients, NonFinite, Origin, Tape, Tensor};
 
 #[test]
-fn a_reset_forgets_operations_and_keeps_memory() {
+fn a_reset_discards_operations_and_keeps_memory() {
     let model = net::<f32>(&[10, 200, 5]);
     let (x, labels) = batch(64, 10, 5);
     let mut gradients = Gradients::of(&model);
@@ -23,7 +23,7 @@ fn a_reset_forgets_operations_and_keeps_memory() {
 }
 
 #[test]
-fn several_sweeps_need_no_more_memory_than_one() {
+fn several_backward_passes_need_no_more_memory_than_one() {
     let model = net::<f32>(&[100, 200, 5]);
     let (x, labels) = batch(64, 100, 5);
     let mut gradients = Gradients::of(&model);
@@ -71,7 +71,7 @@ fn diagnosis(x: f64, w: f64) -> (Option<NonFinite>, u32) {
 }
 
 #[test]
-fn the_first_value_that_is_not_finite_is_found() {
+fn the_first_non_finite_value_is_found() {
     let (found, line) = diagnosis(1.0, -1.0);
     let found = found.unwrap();
     let Origin::Operation { name, caller } = &found.origin else { panic!("{found:?}") };
@@ -83,7 +83,7 @@ fn the_first_value_that_is_not_finite_is_found() {
 }
 
 #[test]
-fn a_parameter_or_an_input_may_be_what_is_not_finite() {
+fn a_non_finite_parameter_or_input_is_found() {
     let found = diagnosis(1.0, f64::NAN).0.unwrap();
     assert_eq!((&found.origin, found.parameter.as_deref()), (&Origin::Parameter, Some("0.0")));
     let found = diagnosis(f64::INFINITY, 1.0).0.unwrap();
@@ -91,7 +91,7 @@ fn a_parameter_or_an_input_may_be_what_is_not_finite() {
     assert_eq!(diagnosis(1.0, 1.0).0, None);
 }
 
-/// Gradients of a function that uses most kernels, as they are at one level of vector instructions.
+/// Gradients of a function that uses most kernels, computed at one SIMD level.
 fn gradients_at(level: Level) -> Vec<f64> {
     let mut random = Random::new(11);
     let model = [random.tensor(&[37, 19]), random.tensor(&[19]), random.positive(&[37, 1])];
@@ -107,7 +107,7 @@ fn gradients_at(level: Level) -> Vec<f64> {
 }
 
 #[test]
-fn gradients_are_the_same_at_every_level_of_vector_instructions() {
+fn gradients_are_the_same_at_every_simd_level() {
     let portable = gradients_at(Level::Portable);
     let largest = portable.iter().fold(0.0, |largest: f64, g| largest.max(g.abs()));
     assert!(largest > 0.0 && portable.len() == 37 * 19 + 19 + 37);

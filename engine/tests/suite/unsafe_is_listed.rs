@@ -1,6 +1,6 @@
-//! Every `unsafe` block has its reason, and `docs/architecture.md` lists how many there are in which file.
+//! Every `unsafe` block has a SAFETY comment, and `docs/architecture.md` lists the number of blocks per file.
 //!
-//! `UPDATE_UNSAFE=1 cargo test -p elbo-engine --test suite unsafe_is_listed::` writes the counts anew.
+//! `UPDATE_UNSAFE=1 cargo test -p elbo-engine --test suite unsafe_is_listed::` updates the list.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,13 +29,13 @@ fn code(line: &str) -> &str {
     line.split("//").next().unwrap()
 }
 
-/// Lines with a block or an implementation that the compiler cannot check.
+/// The lines with an `unsafe` block or implementation.
 fn blocks(source: &str) -> impl Iterator<Item = usize> {
     let is_one = |line: &str| code(line).contains("unsafe {") || code(line).contains("unsafe impl");
     source.lines().enumerate().filter(move |(_, line)| is_one(line)).map(|(number, _)| number)
 }
 
-/// The number of blocks of every file that has some.
+/// The number of blocks per file, without files that have none.
 fn counts() -> BTreeMap<String, usize> {
     let mut files = Vec::new();
     CRATES.iter().for_each(|name| sources(&root().join(name).join("src"), &mut files));
@@ -45,7 +45,7 @@ fn counts() -> BTreeMap<String, usize> {
     files.iter().map(|file| (name(file), count(file))).filter(|&(_, count)| count > 0).collect()
 }
 
-/// As the document says it.
+/// The table of the document.
 fn table(counts: &BTreeMap<String, usize>) -> String {
     let rows = counts.iter().map(|(file, count)| format!("| `{file}` | {count} |\n"));
     format!("{BEGIN}{}| all | {} |\n", rows.collect::<String>(), counts.values().sum::<usize>())
@@ -62,10 +62,10 @@ fn the_document_lists_every_block() {
         fs::write(&document, format!("{}{expected}{}", &text[..start], &text[end..])).unwrap();
         return;
     }
-    assert_eq!(text[start..end], expected, "UPDATE_UNSAFE=1 writes the table anew; read what was added first");
+    assert_eq!(text[start..end], expected, "UPDATE_UNSAFE=1 updates the table; review the new blocks first");
 }
 
-/// Clippy asks for the comment, wherever it thinks that it belongs; this asks that it stands close by.
+/// Clippy requires the comment somewhere; this test requires it close to the block.
 #[test]
 fn every_block_has_its_reason() {
     let mut without = Vec::new();

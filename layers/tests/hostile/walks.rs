@@ -75,7 +75,7 @@ fn layers_that_were_swapped_do_not_get_each_others_gradients() {
     let mut gradients = Gradients::of(&model);
     model.swap(0, 2);
     // As one model, a vector has a fixed order, so the gradients notice.
-    let words = ["these gradients are of another model", "stands behind", "Gradients::of(&model)"];
+    let words = ["these gradients belong to another model", "now comes after", "Gradients::of(&model)"];
     {
         let tape = Tape::new();
         let net = model.draw(&tape, Key::new(1));

@@ -1,4 +1,4 @@
-//! The header of an `.npy` file.
+//! Reads and writes the header of an `.npy` file.
 
 use std::io::{self, Read};
 
@@ -7,11 +7,11 @@ use crate::Shape;
 use crate::io::element::Element;
 use crate::io::{FileError, Place, excerpt};
 
-/// The bytes before a header of version 2 or 3: the magic, the version, and the header's length in four bytes. Version 1
-/// has two for its length.
+/// The number of bytes before a header of version 2 or 3: the magic, the version, and the header's length in four
+/// bytes. Version 1 has two bytes for the length.
 const PREFIX: usize = 12;
 
-/// The longest header that version 1 can announce. Longer ones describe records of many fields.
+/// The longest header that version 1 supports. Longer ones describe records of many fields.
 const LONGEST: u64 = u16::MAX as u64;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -19,19 +19,19 @@ const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// Elements begin at a multiple of this many bytes.
 const ALIGNMENT: usize = 64;
 
-/// What a header says.
+/// The contents of a header.
 pub(super) struct Header {
     pub(super) element: Element,
     pub(super) big_endian: bool,
     /// Whether the first axis is contiguous, not the last.
     pub(super) fortran: bool,
     pub(super) shape: Shape,
-    /// Where the elements begin.
+    /// The offset of the elements.
     pub(super) end: usize,
 }
 
 impl Header {
-    /// The header at the beginning of the `length` bytes that `source` gives.
+    /// Reads the header at the start of the `length` bytes of `source`.
     pub(super) fn read(
         source: &mut dyn Read,
         length: u64,
@@ -78,7 +78,7 @@ impl Header {
         Header::parse(&bytes, start, place)
     }
 
-    /// What the header in `bytes` says, whose text begins at `start`.
+    /// Parses the header in `bytes`, whose text begins at `start`.
     fn parse(bytes: &[u8], start: usize, place: &dyn Fn(usize) -> Place) -> Result<Header, FileError> {
         let end = bytes.len();
         let mut text = Text { bytes, at: start, place };
@@ -116,7 +116,7 @@ impl Header {
     }
 }
 
-/// The error of a source that ends early or whose packed data are damaged.
+/// The error for a source that ends early or whose packed data are corrupt.
 pub(super) fn unreadable(place: Place, error: &io::Error) -> FileError {
     FileError::Damaged { place, reason: error.to_string() }
 }
@@ -127,7 +127,7 @@ pub(super) fn write(size: usize, shape: &[usize]) -> Vec<u8> {
     shape.iter().for_each(|length| axes.push_str(&format!("{length}, ")));
     let tuple = if shape.len() == 1 { axes.trim_end() } else { axes.trim_end_matches(", ") };
     let text = format!("{{'descr': '<f{size}', 'fortran_order': False, 'shape': ({tuple}), }}");
-    // Version 1 holds 65535 bytes of header, which is more than three thousand axes take.
+    // Version 1 allows 65535 bytes of header, more than three thousand axes need.
     let start = if text.len() < 65_000 { 10 } else { 12 };
     let total = (start + text.len() + 1).next_multiple_of(ALIGNMENT);
     let mut bytes = Vec::with_capacity(total);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn python_may_write_it_in_many_ways() {
+    fn all_python_spellings_are_accepted() {
         for text in [
             "{'descr': '>f8', 'fortran_order': True, 'shape': (3, 4), }   \n",
             "{'shape':(3,4),'fortran_order':True,'descr':'>f8'}",
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place() {
+    fn errors_name_their_byte() {
         let long = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", "1, ".repeat(65));
         for (text, message) in [
             ("", "byte 10: expected `{`, found the end of the header"),
@@ -190,15 +190,15 @@ mod tests {
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x",
                 "expected the end of the header, found \"x\"",
             ),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3)}", "byte 62: expected `,` behind the only axis"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3)}", "byte 62: expected `,` after the only axis"),
             (
                 "{'descr': '<f4', 'fortran_order': False, 'shape': (03,)}",
                 "axis without a leading zero, found \"03,)}\"",
             ),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (00,)}", "axis without a leading zero"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (+3,)}", "expected the length of an axis"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (1_0,)}", "byte 62: expected `,` behind"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3 L,)}", "byte 63: expected `,` behind"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (1_0,)}", "byte 62: expected `,` after"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (3 L,)}", "byte 63: expected `,` after"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3LL)}", "expected `)`, found \"L)}\""),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (٣,)}", "expected the length of an axis"),
             (

@@ -1,7 +1,7 @@
-//! `.npy`: one array, as NumPy writes it (NEP 1, and `numpy.lib.format` for versions 2 and 3).
+//! NumPy's `.npy` files, with one array each (NEP 1, and `numpy.lib.format` for versions 2 and 3).
 //!
-//! Six bytes `\x93NUMPY`, the version, the length of a header, the header (a Python dictionary that names the elements'
-//! type, their order and the shape), then the elements.
+//! The format: six bytes `\x93NUMPY`, the version, the length of the header, the header (a Python dictionary with the
+//! elements' type, their order and the shape), then the elements.
 
 mod header;
 mod text;
@@ -13,7 +13,7 @@ use super::{FileError, Place, elements, read_file, shown, write_file};
 use crate::{Real, Shape, Tensor};
 use header::Header;
 
-/// The array in a file.
+/// Reads the array in a file.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), elbo_engine::io::FileError> {
@@ -23,14 +23,14 @@ use header::Header;
 /// ```
 ///
 /// # Errors
-/// If the file cannot be read or is no whole `.npy` file, or if its elements are no numbers that `T` has: see
-/// [the rules](super).
+/// If the file cannot be read or is not a complete `.npy` file, or if `T` cannot represent its elements: see [the
+/// rules](super).
 pub fn read<T: Real>(file: impl AsRef<Path>) -> Result<Tensor<T>, FileError> {
     let file = file.as_ref();
     from_bytes(file, &read_file(file)?)
 }
 
-/// The array in the bytes of a file; `name` stands in errors.
+/// Reads the array in the bytes of a file; `name` appears in errors.
 ///
 /// # Errors
 /// As for [`read`].
@@ -39,7 +39,7 @@ pub fn from_bytes<T: Real>(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Tenso
     parse(&mut &bytes[..], bytes.len() as u64, &Budget::NONE, &|byte| Place::new(name.as_ref(), None, byte))
 }
 
-/// Writes a tensor to a file: version 1, little-endian, row by row, in its own number type.
+/// Writes a tensor to a file: version 1, little-endian, row by row, in its own scalar type.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -56,7 +56,7 @@ pub fn to_bytes<T: Real>(tensor: &Tensor<T>) -> Vec<u8> {
     bytes
 }
 
-/// The elements row by row, little-endian, in their own type: `f32` is what has four bytes.
+/// Appends the elements row by row, little-endian, in their own type: `f32` if it has four bytes.
 pub(super) fn append_elements<T: Real>(tensor: &Tensor<T>, bytes: &mut Vec<u8>) {
     for x in tensor.data() {
         match size_of::<T>() {
@@ -66,13 +66,13 @@ pub(super) fn append_elements<T: Real>(tensor: &Tensor<T>, bytes: &mut Vec<u8>) 
     }
 }
 
-/// How much memory a tensor may take.
+/// A limit of the memory that a tensor may take.
 pub(super) struct Budget {
-    /// Bytes that reading takes beside the tensor.
+    /// Bytes that reading takes besides the tensor.
     pub(super) held: u64,
-    /// How many arrays count together, and the bytes that they unpack to.
+    /// The number of arrays that count together, and the total number of bytes that they unpack to.
     pub(super) together: (usize, u64),
-    /// Bytes that may be taken in all.
+    /// The total number of bytes allowed.
     pub(super) limit: u64,
 }
 
@@ -80,10 +80,10 @@ impl Budget {
     const NONE: Budget = Budget { held: 0, together: (1, 0), limit: u64::MAX };
 }
 
-/// Elements are read from the source in pieces of so many bytes: a whole number of elements of each size.
+/// The size in bytes of the pieces in which elements are read: a multiple of all element sizes.
 const PIECE: usize = 8192;
 
-/// The array in the `length` bytes that `source` gives, if there is memory for it; `place` says where a byte is.
+/// Reads the array in the `length` bytes of `source`, within the budget; `place` locates a byte.
 pub(super) fn parse<T: Real>(
     source: &mut dyn Read,
     length: u64,
@@ -127,7 +127,7 @@ pub(super) fn parse<T: Real>(
     Ok(tensor)
 }
 
-/// Places, counted row by row, of elements that stand in Fortran's order: the first axis is contiguous.
+/// Row-major positions of elements that are stored in Fortran order, with the first axis contiguous.
 struct Columns {
     shape: Shape,
     index: Shape,
@@ -136,7 +136,7 @@ struct Columns {
 }
 
 impl Columns {
-    /// For a shape that has been checked.
+    /// The shape must have been checked.
     fn new(shape: &[usize]) -> Columns {
         let mut strides: Shape = shape.iter().map(|_| 1).collect();
         for axis in (1..shape.len()).rev() {
@@ -145,7 +145,7 @@ impl Columns {
         Columns { shape: shape.into(), index: shape.iter().map(|_| 0).collect(), strides, place: 0 }
     }
 
-    /// The place of the next element.
+    /// The position of the next element.
     fn next(&mut self) -> usize {
         let place = self.place;
         for axis in 0..self.shape.len() {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_arrays_are_read_back() {
         for shape in [&[][..], &[0], &[3], &[2, 0, 4], &[2, 3, 4, 1, 5]] {
             let tensor = Tensor::<f32>::from_fn(shape, |i| (i as f64).sin());
             assert_eq!(from_bytes::<f32>("x", &to_bytes(&tensor)).unwrap(), tensor);
@@ -199,7 +199,7 @@ mod tests {
         };
         assert_eq!(
             with(u32::MAX, 9),
-            "x, byte 12: 9 bytes follow, but the header announces 4294967295; is the file whole?"
+            "x, byte 12: 9 bytes follow, but the header specifies 4294967295; is the file complete?"
         );
         assert!(with(65_535, 65_535).contains("expected `{`, found the end of the header"));
         assert_eq!(with(65_536, 65_536), "x, byte 8: expected a header of at most 65535 bytes, found one of 65536");
@@ -221,6 +221,6 @@ mod tests {
         }
         let longer = [&bytes[..], &[0]].concat();
         let message = from_bytes::<f64>("long.npy", &longer).unwrap_err().to_string();
-        assert_eq!(message, "long.npy, byte 128: 49 bytes follow, but the header announces 48; is the file whole?");
+        assert_eq!(message, "long.npy, byte 128: 49 bytes follow, but the header specifies 48; is the file complete?");
     }
 }

@@ -1,13 +1,13 @@
-//! The part of Python's syntax that the header of an `.npy` file is written in.
+//! A parser for the subset of Python literals in the header of an `.npy` file.
 
 use crate::Shape;
 use crate::io::element::Element;
 use crate::io::{FileError, Place, excerpt};
 
-/// NumPy's own limit.
+/// NumPy's own limit on the number of axes.
 const AXES: usize = 64;
 
-/// Reads the part of Python's syntax that such a dictionary is written in.
+/// The parser: the text and the current position.
 pub(super) struct Text<'a> {
     /// The file up to the end of its header.
     pub(super) bytes: &'a [u8],
@@ -22,7 +22,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Steps over `token` if it comes next.
+    /// Consumes `token` if it comes next.
     pub(super) fn take(&mut self, token: &[u8]) -> bool {
         self.skip_space();
         let is_next = self.bytes[self.at..].starts_with(token);
@@ -45,7 +45,7 @@ impl<'a> Text<'a> {
         value(self)
     }
 
-    /// A text between quotes of either kind, without escapes: no key and no type needs one.
+    /// A quoted string, with either kind of quotes and without escapes: keys and types need none.
     pub(super) fn string(&mut self) -> Result<&'a [u8], FileError> {
         self.skip_space();
         let rest = &self.bytes[self.at..];
@@ -58,11 +58,11 @@ impl<'a> Text<'a> {
         Ok(text)
     }
 
-    /// The elements' type, and whether their most significant byte comes first.
+    /// The elements' type, and whether they are big-endian.
     pub(super) fn element(&mut self) -> Result<(Element, bool), FileError> {
         self.skip_space();
         let start = self.at;
-        // A list stands where a record has several fields.
+        // A list describes a record with several fields.
         if self.take(b"[") {
             let found = excerpt(&self.bytes[start..]);
             return Err(FileError::Element { place: (self.place)(start), found });
@@ -113,9 +113,9 @@ impl<'a> Text<'a> {
             }
             shape.push(self.integer()?);
             if !self.take(b",") {
-                // To Python `(3)` is the number 3; the tuple is `(3,)`.
+                // In Python `(3)` is the number 3; the tuple is `(3,)`.
                 if shape.len() == 1 {
-                    return Err(self.unexpected("`,` behind the only axis of a tuple"));
+                    return Err(self.unexpected("`,` after the only axis of a tuple"));
                 }
                 self.expect(")")?;
                 break;
@@ -124,7 +124,7 @@ impl<'a> Text<'a> {
         Ok(shape)
     }
 
-    /// An axis' length, in digits without a leading zero; Python 2 wrote an `L` behind some.
+    /// The length of an axis, in digits without a leading zero; Python 2 appended an `L` in some cases.
     fn integer(&mut self) -> Result<usize, FileError> {
         self.skip_space();
         let rest = &self.bytes[self.at..];

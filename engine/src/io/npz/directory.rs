@@ -1,4 +1,4 @@
-//! The list of an archive's arrays.
+//! The directory of an `.npz` archive: its arrays, and their sizes.
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use rawzip::{CompressionMethod, ZipArchiveEntryWayfinder, ZipSliceArchive};
 
 use crate::io::{FileError, Place};
 
-/// An array that has not been unpacked.
+/// An array in the archive, not unpacked yet.
 pub(super) struct Member {
     pub(super) name: Box<str>,
     pub(super) method: CompressionMethod,
     pub(super) encrypted: bool,
     pub(super) entry: ZipArchiveEntryWayfinder,
-    /// Where the archive says that it begins.
+    /// The offset in the directory.
     pub(super) offset: usize,
-    /// It and all arrays that are not larger: how many they are, and the bytes that they unpack to. All arrays that the
-    /// limit lets through, the smallest of the file, unpack to no more than the limit together.
+    /// The number of arrays that are at most as large (including itself), and the total number of bytes that they
+    /// unpack to. The limit applies to this total, so all arrays that pass it unpack to at most the limit together.
     pub(super) together: (usize, u64),
 }
 
-/// The `.npy` files in the archive.
+/// Lists the `.npy` files in the archive.
 pub(super) fn directory(file: &Path, archive: &ZipSliceArchive<Vec<u8>>) -> Result<Vec<Member>, FileError> {
     let start = usize::try_from(archive.directory_offset()).unwrap_or(usize::MAX);
     let wrong =
@@ -48,7 +48,7 @@ pub(super) fn directory(file: &Path, archive: &ZipSliceArchive<Vec<u8>>) -> Resu
     count_together(&mut members);
     match archive.entries_hint() {
         announced if announced == count => Ok(members),
-        announced => Err(wrong(format!("{count} members, where its end announces {announced}"))),
+        announced => Err(wrong(format!("{count} members, but its end specifies {announced}"))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deflated data, unpacked piece by piece: nothing of them stands in memory but the decoder's window.
+//! A streaming decoder of deflated data, which only keeps its window in memory.
 
 use std::io::{self, Read};
 
@@ -9,36 +9,36 @@ use rawzip::Crc32;
 /// More bytes than the decoder takes.
 pub(super) const MEMORY: u64 = 64 << 10;
 
-/// Reads what deflated data unpack to, as many bytes as were announced and not one more.
+/// Reads exactly the specified number of unpacked bytes.
 pub(super) struct Inflate<'a> {
     packed: &'a [u8],
     state: Box<InflateState>,
-    /// Bytes that are still to come.
+    /// Bytes still to be read.
     left: u64,
     checksum: Crc32,
 }
 
 impl<'a> Inflate<'a> {
-    /// `packed` is to unpack to `size` bytes.
+    /// `packed` must unpack to `size` bytes.
     pub(super) fn new(packed: &'a [u8], size: u64) -> Inflate<'a> {
         let state = InflateState::new_boxed(DataFormat::Raw);
         Inflate { packed, state, left: size, checksum: Crc32::new() }
     }
 
-    /// Unpacks the rest and gives the checksum of everything.
+    /// Unpacks the rest and returns the checksum of all data.
     ///
     /// # Errors
-    /// If the data are damaged, or unpack to another number of bytes, or others follow them.
+    /// If the data are corrupt, unpack to another number of bytes, or are followed by others.
     pub(super) fn finish(mut self) -> io::Result<u32> {
         let mut rest = [0; 4096];
         while self.read(&mut rest)? > 0 {}
-        // Nothing is left to come: what the decoder gives now is the end or too much.
+        // All bytes were read: the decoder must now report the end.
         let result = inflate(&mut self.state, self.packed, &mut rest[..1], MZFlush::None);
         let rest = self.packed.len() - result.bytes_consumed;
         match result.status {
             Ok(MZStatus::StreamEnd) if result.bytes_written == 0 && rest == 0 => Ok(self.checksum.checksum()),
             Ok(MZStatus::StreamEnd) if result.bytes_written == 0 => Err(damaged(format!("{rest} bytes follow them"))),
-            Ok(_) if result.bytes_written > 0 => Err(damaged("they unpack to more bytes than the directory says")),
+            Ok(_) if result.bytes_written > 0 => Err(damaged("they unpack to more bytes than the directory specifies")),
             status => Err(damaged(format!("their end is missing ({status:?})"))),
         }
     }
@@ -62,7 +62,10 @@ impl Read for Inflate<'_> {
             match result.status {
                 Ok(MZStatus::Ok) => {}
                 Ok(_) => {
-                    return Err(damaged(format!("they unpack to {} bytes less than the directory says", self.left)));
+                    return Err(damaged(format!(
+                        "they unpack to {} bytes less than the directory specifies",
+                        self.left
+                    )));
                 }
                 Err(error) => return Err(damaged(format!("they cannot be unpacked ({error:?})"))),
             }
@@ -99,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn another_length_and_what_follows_are_told() {
+    fn wrong_lengths_and_trailing_bytes_are_errors() {
         let packed = compress_to_vec(&[7; 1000], 6);
-        assert_eq!(unpack(&packed, 999).unwrap_err(), "they unpack to more bytes than the directory says");
-        assert_eq!(unpack(&packed, 1002).unwrap_err(), "they unpack to 2 bytes less than the directory says");
+        assert_eq!(unpack(&packed, 999).unwrap_err(), "they unpack to more bytes than the directory specifies");
+        assert_eq!(unpack(&packed, 1002).unwrap_err(), "they unpack to 2 bytes less than the directory specifies");
         assert_eq!(unpack(&[&packed[..], &[0, 0]].concat(), 1000).unwrap_err(), "2 bytes follow them");
         for length in 0..packed.len() {
             assert!(unpack(&packed[..length], 1000).is_err(), "{length} bytes of {}", packed.len());

@@ -1,5 +1,5 @@
-//! `.npz`: several arrays under names, as `numpy.savez` and `numpy.savez_compressed` write them: a ZIP archive of `.npy`
-//! files, stored or deflated.
+//! NumPy's `.npz` files, with several named arrays, as `numpy.savez` and `numpy.savez_compressed` write them: ZIP
+//! archives of `.npy` files, stored or deflated.
 
 mod directory;
 #[cfg(feature = "gzip")]
@@ -24,7 +24,7 @@ const INFLATE: u64 = inflate::MEMORY;
 #[cfg(not(feature = "gzip"))]
 const INFLATE: u64 = 0;
 
-/// An `.npz` file in memory. Its arrays are unpacked as they are asked for.
+/// An `.npz` file in memory. Its arrays are unpacked on request.
 ///
 /// ```
 /// use elbo_engine::Tensor;
@@ -51,12 +51,12 @@ impl Npz {
     /// Reads a file and its list of arrays.
     ///
     /// # Errors
-    /// If it cannot be read, or is no ZIP archive, or two of its arrays have one name.
+    /// If it cannot be read, is not a ZIP archive, or contains a duplicate name.
     pub fn open(file: impl AsRef<Path>) -> Result<Npz, FileError> {
         Npz::from_bytes(file.as_ref(), read_file(file.as_ref())?)
     }
 
-    /// The same of a file's bytes; `name` stands in errors.
+    /// Reads the bytes of a file; `name` appears in errors.
     ///
     /// # Errors
     /// As for [`open`](Npz::open).
@@ -75,30 +75,31 @@ impl Npz {
         let names = Names::new(members.len(), |place| &members[place].name).map_err(|twice| {
             let Member { name, offset, .. } = &members[twice];
             let place = Place::new(&file, Some(name), *offset);
-            FileError::format(place, "every name once", "a second array of this name")
+            FileError::format(place, "unique names", "a second array with this name")
         })?;
         Ok(Npz { file, archive, members, names, limit: memory_limit(length as u64) })
     }
 
-    /// Allows reading an array to take as much memory as `bytes`: the file's size, the tensor, and some 64 KiB to unpack
-    /// it. The array and all that are not larger may unpack to as much together, so that a list of many arrays is no way
-    /// around the limit. Until this is said it is [`memory_limit`] of the file's size, because a kilobyte of packed zeros
-    /// can fill a megabyte.
+    /// Sets the memory limit of reading an array to `bytes`: the file's size, the tensor, and about 64 KiB to unpack
+    /// it. The array and all that are at most as large may together unpack to as much, so that many arrays cannot
+    /// exceed the limit. The default is [`memory_limit`] of the file's size, because a kilobyte of packed zeros can
+    /// fill a megabyte.
     #[must_use]
     pub fn with_limit(self, bytes: u64) -> Npz {
         Npz { limit: bytes, ..self }
     }
 
-    /// The arrays' names, without `.npy`, in the order of the file. Whatever else is in the archive is passed over.
+    /// The arrays' names, without `.npy`, in the order of the file. Other members of the archive are ignored.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.members.iter().map(|member| &member.name[..])
     }
 
-    /// The array of this name.
+    /// Reads the array with this name.
     ///
     /// # Errors
-    /// If there is none, or it is packed in another way than stored or deflated (without the feature `gzip`, than stored),
-    /// or encrypted, or damaged, or takes more memory than [the limit](Npz::with_limit), or what [`npy::read`] refuses.
+    /// If there is none, if it is neither stored nor deflated (without the feature `gzip`, if it is not stored), if it
+    /// is encrypted or corrupt, if it needs more memory than [the limit](Npz::with_limit), or if [`npy::read`] would
+    /// fail.
     pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
         let Some(member) = self.names.find(name, |place| &self.members[place].name) else {
             return Err(FileError::missing(&self.file, name, self.names()));
@@ -134,7 +135,7 @@ impl Npz {
                 let mut source = Inflate::new(packed, size);
                 let outcome = npy::parse(&mut source, size, &budget, &place);
                 if !matches!(outcome, Err(FileError::TooLarge { .. })) {
-                    // Damage is why the rest looks wrong, so it is what is reported.
+                    // Report the corruption, which explains other errors.
                     verify(source.finish().map_err(|error| damaged(error.to_string()))?)?;
                 }
                 outcome
@@ -146,7 +147,7 @@ impl Npz {
         }
     }
 
-    /// The member's data, if the header before them says the same as the directory.
+    /// The member's data, if its local header agrees with the directory.
     fn entry(&self, member: &Member) -> Result<ZipSliceEntry<'_>, FileError> {
         let place = || Place::new(&self.file, Some(&member.name), member.offset);
         let entry = self.archive.get_entry(member.entry).map_err(|error| {
@@ -161,7 +162,7 @@ impl Npz {
         } else if local.flags().is_encrypted() {
             "an encrypted member".to_owned()
         } else if local.flags().has_data_descriptor() {
-            // Size and checksum stand behind the data.
+            // Size and checksum follow the data.
             return Ok(entry);
         } else if local.compressed_size_hint() != entry.data().len() as u64 {
             format!("{} packed bytes, not {}", local.compressed_size_hint(), entry.data().len())
@@ -172,7 +173,7 @@ impl Npz {
         } else {
             return Ok(entry);
         };
-        Err(FileError::format(place(), "a header that says the same as the directory", differs))
+        Err(FileError::format(place(), "a header that agrees with the directory", differs))
     }
 }
 
@@ -192,7 +193,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_arrays_are_read_back() {
         for &packing in PACKINGS {
             let npz = Npz::from_bytes("pair.npz", pair(packing)).unwrap();
             assert_eq!(npz.names().collect::<Vec<_>>(), ["net/weight", "β"]);
@@ -210,7 +211,7 @@ mod tests {
         for &packing in PACKINGS {
             let whole = pair(packing);
             let start = 30 + "net/weight.npy".len();
-            // The last byte of deflated data may have bits that mean nothing.
+            // The last byte of deflated data may contain unused bits.
             let end = start + whole[start..].windows(4).position(|bytes| bytes == b"PK\x07\x08").unwrap() - 1;
             assert!(end - start > 80);
             for at in start..end {
@@ -218,14 +219,14 @@ mod tests {
                 bytes[at] ^= 0x10;
                 let read = Npz::from_bytes("bad.npz", bytes).and_then(|npz| npz.tensor::<f64>("net/weight"));
                 let message = read.expect_err("damage at a byte of the data").to_string();
-                assert!(message.starts_with("bad.npz, array `net/weight`, byte 0: the data are damaged"), "{message}");
+                assert!(message.starts_with("bad.npz, array `net/weight`, byte 0: the data are corrupt"), "{message}");
             }
         }
     }
 
     #[test]
     #[cfg(feature = "gzip")]
-    fn a_bomb_is_refused_and_a_limit_lets_it_through() {
+    fn a_zip_bomb_is_rejected_unless_the_limit_allows_it() {
         let zeros = Tensor::<f32>::zeros([1 << 20]);
         let bytes = to_bytes([("zeros", &zeros)], Packing::Deflated);
         assert!(bytes.len() < 10_000);
@@ -239,9 +240,9 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "gzip"))]
-    fn without_the_feature_a_deflated_array_says_which_it_needs() {
+    fn without_gzip_the_error_names_the_feature() {
         let mut bytes = pair(Packing::Stored);
-        // The method, in the directory and before the data of the first array.
+        // The method, in the directory and in the local header of the first array.
         let directory = bytes.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
         (bytes[8], bytes[directory + 10]) = (8, 8);
         let message = error(bytes);
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_header_of_a_member_says_is_what_the_directory_says() {
+    fn local_headers_must_agree_with_the_directory() {
         let whole = pair(Packing::Stored);
         let with = |at: usize, byte: u8| {
             let mut bytes = whole.clone();
@@ -267,7 +268,7 @@ mod tests {
             bytes[at] = byte;
             error(bytes)
         };
-        let place = "x.npz, array `net/weight`, byte 0: expected a header that says the same as the directory, found ";
+        let place = "x.npz, array `net/weight`, byte 0: expected a header that agrees with the directory, found ";
         assert_eq!(with(30, b'm'), format!("{place}the name \"met/weight.npy\""));
         assert_eq!(with(30 + 13, b'z'), format!("{place}the name \"net/weight.npz\""));
         assert!(with(8, 8).starts_with(&format!("{place}the method ")));
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_has_as_many_members_as_its_end_announces_and_nothing_behind() {
+    fn wrong_member_counts_and_trailing_bytes_are_errors() {
         let whole = pair(Packing::Stored);
         let message = error([&whole[..], b"more"].concat());
         assert_eq!(
@@ -288,18 +289,18 @@ mod tests {
             assert_eq!(bytes[at], 2);
             bytes[at] = 3;
         }
-        assert!(error(bytes).contains("found 2 members, where its end announces 3"));
+        assert!(error(bytes).contains("found 2 members, but its end specifies 3"));
     }
 
     #[test]
-    fn what_is_no_archive_says_so() {
+    fn other_files_are_rejected() {
         let message = Npz::from_bytes("x.npz", b"no archive".to_vec()).err().unwrap().to_string();
         assert!(message.starts_with("x.npz, byte 10: expected the directory of a ZIP archive, found "), "{message}");
     }
 
     #[test]
-    #[should_panic(expected = "two tensors of the name `w`")]
-    fn a_name_twice_is_refused() {
+    #[should_panic(expected = "duplicate tensor name `w`")]
+    fn duplicate_names_are_rejected() {
         let w = Tensor::<f32>::zeros([1]);
         to_bytes([("w", &w), ("w", &w)], Packing::Stored);
     }

@@ -1,4 +1,4 @@
-//! Archives as they are written.
+//! Writes `.npz` archives.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -10,22 +10,22 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 use crate::io::{FileError, npy, write_file};
 use crate::{Real, Tensor};
 
-/// How hard to deflate: what zlib calls its default.
+/// The compression level: zlib's default.
 #[cfg(feature = "gzip")]
 const EFFORT: u8 = 6;
 
-/// Whether arrays are written as they are or deflated.
+/// Whether arrays are stored or deflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Packing {
-    /// As they are: `numpy.savez`.
+    /// Not compressed, as by `numpy.savez`.
     Stored,
-    /// Deflated: `numpy.savez_compressed`. It needs the feature `gzip`.
+    /// Compressed, as by `numpy.savez_compressed`. It needs the feature `gzip`.
     #[cfg(feature = "gzip")]
     Deflated,
 }
 
-/// Writes tensors under their names to a file.
+/// Writes named tensors to a file.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -44,17 +44,17 @@ pub fn write<'a, T: Real>(
 /// The bytes of the file that [`write()`] writes.
 ///
 /// # Panics
-/// If a name occurs twice or is longer than ZIP allows (65,531 bytes).
+/// If a name is repeated or longer than ZIP allows (65,531 bytes).
 #[track_caller]
 pub fn to_bytes<'a, T: Real>(tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>, packing: Packing) -> Vec<u8> {
     let mut archive = ZipArchiveWriter::new(Vec::new());
     let mut names = HashSet::new();
     for (name, tensor) in tensors {
-        assert!(names.insert(name), "npz: two tensors of the name `{name}`");
+        assert!(names.insert(name), "npz: duplicate tensor name `{name}`");
         let added = add(&mut archive, name, &npy::to_bytes(tensor), packing);
-        added.unwrap_or_else(|error| panic!("npz: a tensor of the name `{name}` cannot be written: {error}"));
+        added.unwrap_or_else(|error| panic!("npz: cannot write the tensor `{name}`: {error}"));
     }
-    archive.finish().expect("memory takes what is written to it")
+    archive.finish().expect("writing to memory does not fail")
 }
 
 /// Appends one member.

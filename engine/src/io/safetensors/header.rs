@@ -1,4 +1,4 @@
-//! The header of a safetensors file.
+//! Reads and checks the header of a safetensors file.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::io::element::Element;
 use crate::io::{FileError, Names, Place, elements, shown};
 
-/// What the header says.
+/// The contents of the header.
 pub(super) struct Header {
     pub(super) metadata: BTreeMap<String, String>,
     /// In the order of their elements.
@@ -21,16 +21,15 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The tensors must stand one behind the other, each with as many bytes as its shape and type take, and fill the
-    /// `held` bytes that there are.
+    /// Checks that the tensors follow each other without gaps, that each has the size of its shape and type, and that
+    /// they fill all `held` bytes.
     pub(super) fn check(&self, file: &Path, start: usize, held: usize) -> Result<(), FileError> {
         let mut end = 0;
         for (name, info) in &self.tensors {
             let (from, to) = info.data_offsets;
             let place = |byte| Place::new(file, Some(name), start.saturating_add(byte));
             if from != end || to < from || to > held {
-                let expected =
-                    format!("data that begin at offset {end} and end within the {held} bytes that there are");
+                let expected = format!("data that begin at offset {end} and end within the {held} bytes present");
                 return Err(FileError::format(place(end), expected, format!("the offsets {from} and {to}")));
             }
             let bits = elements(&info.shape).and_then(|count| count.checked_mul(info.dtype.bitsize()));
@@ -48,8 +47,8 @@ impl Header {
     }
 }
 
-/// By hand, and not by `#[serde(flatten)]` as in the `safetensors` crate, which takes 32 bytes of memory for two of the
-/// file where it collects what it has not understood yet.
+/// Implemented by hand instead of with `#[serde(flatten)]` as in the `safetensors` crate, which buffers unknown entries
+/// in 32 bytes of memory per two bytes of the file.
 impl<'de> Deserialize<'de> for Header {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
@@ -79,7 +78,7 @@ impl<'de> Deserialize<'de> for Header {
                 }
                 tensors.sort_by_key(|(_, info)| info.data_offsets);
                 let names = Names::new(tensors.len(), |place| &tensors[place].0)
-                    .map_err(|twice| A::Error::custom(format!("two tensors of the name `{}`", tensors[twice].0)))?;
+                    .map_err(|twice| A::Error::custom(format!("duplicate tensor name `{}`", tensors[twice].0)))?;
                 Ok(Header { metadata: metadata.unwrap_or_default(), tensors, names })
             }
         }
@@ -88,17 +87,17 @@ impl<'de> Deserialize<'de> for Header {
     }
 }
 
-/// What the header says of one tensor. It has no long texts, and none with escapes; messages of `serde_json` quote
-/// texts with escapes, six bytes for one.
+/// The entry of one tensor. Long texts and escapes are rejected, because messages of `serde_json` quote them, with six
+/// bytes per escape.
 fn info(json: &str) -> serde_json::Result<TensorInfo> {
     const LONGEST: usize = 64;
     if json.contains('\\') || json.split('"').skip(1).step_by(2).any(|text| text.len() > LONGEST) {
-        return Err(Error::custom("a text that describes no tensor"));
+        return Err(Error::custom("a text that does not describe a tensor"));
     }
     serde_json::from_str(json)
 }
 
-/// Text by key, each key once.
+/// Texts by key, with unique keys.
 fn texts(json: &str) -> serde_json::Result<BTreeMap<String, String>> {
     struct Texts;
 
@@ -113,7 +112,7 @@ fn texts(json: &str) -> serde_json::Result<BTreeMap<String, String>> {
             let mut texts = BTreeMap::new();
             while let Some((key, text)) = map.next_entry::<String, String>()? {
                 if texts.contains_key(&key) {
-                    return Err(A::Error::custom(format_args!("two texts under the key `{key}`")));
+                    return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
                 }
                 texts.insert(key, text);
             }
@@ -121,9 +120,9 @@ fn texts(json: &str) -> serde_json::Result<BTreeMap<String, String>> {
         }
     }
 
-    // As above: the message would quote a text that stands there.
+    // As above, because the message would quote the value.
     if !json.starts_with('{') {
-        return Err(Error::custom("something else than an object with a text for each key"));
+        return Err(Error::custom("not an object with a text for each key"));
     }
     serde_json::Deserializer::from_str(json).deserialize_map(Texts)
 }

@@ -1,7 +1,7 @@
-//! Safetensors: tensors under names and some text about them, in the format of the `safetensors` crate.
+//! Safetensors files: named tensors and text metadata, in the format of the `safetensors` crate.
 //!
-//! Eight bytes with the length of a header, the header (JSON: for each tensor type, shape and place), then the elements,
-//! without gaps.
+//! The format: eight bytes with the length of the header, the header (JSON with each tensor's type, shape and offsets),
+//! then the elements, without gaps.
 
 mod header;
 
@@ -15,10 +15,10 @@ use super::{FileError, Place, excerpt, npy, read_file, write_file};
 use crate::{Real, Shape, Tensor};
 use header::{Header, element};
 
-/// The bytes that hold the header's length.
+/// The number of bytes of the header's length.
 const LENGTH: usize = 8;
 
-/// A safetensors file in memory. Its tensors are converted as they are asked for.
+/// A safetensors file in memory. Its tensors are converted on request.
 ///
 /// ```
 /// use elbo_engine::Tensor;
@@ -37,7 +37,7 @@ pub struct Safetensors {
     file: PathBuf,
     bytes: Vec<u8>,
     header: Header,
-    /// Where the elements begin.
+    /// The offset of the elements.
     start: usize,
 }
 
@@ -45,12 +45,12 @@ impl Safetensors {
     /// Reads a file and checks its header.
     ///
     /// # Errors
-    /// If it cannot be read or is no whole safetensors file: the tensors must fill it without gaps or overlaps.
+    /// If it cannot be read or is not a complete safetensors file: the tensors must fill it without gaps or overlaps.
     pub fn open(file: impl AsRef<Path>) -> Result<Safetensors, FileError> {
         Safetensors::from_bytes(file.as_ref(), read_file(file.as_ref())?)
     }
 
-    /// The same of a file's bytes; `name` stands in errors.
+    /// Reads the bytes of a file; `name` appears in errors.
     ///
     /// # Errors
     /// As for [`open`](Safetensors::open).
@@ -67,7 +67,7 @@ impl Safetensors {
         }
         let (text, data) = rest.split_at(length as usize);
         let wrong = |found: String| FileError::format(place(LENGTH), "a header in JSON that describes tensors", found);
-        // JSON would allow spaces before it; the format does not.
+        // JSON would allow leading spaces; the format does not.
         if !text.starts_with(b"{") {
             return Err(wrong(format!("a header that begins with {}, not with `{{`", excerpt(text))));
         }
@@ -82,15 +82,15 @@ impl Safetensors {
         self.header.tensors.iter().map(|(name, _)| &name[..])
     }
 
-    /// The text that the file holds beside the tensors, by key.
+    /// The text metadata of the file, by key.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.header.metadata
     }
 
-    /// The tensor of this name.
+    /// Reads the tensor with this name.
     ///
     /// # Errors
-    /// If there is none, or its elements are no numbers that `T` has: see [the rules](super).
+    /// If there is none, or `T` cannot represent its elements: see [the rules](super).
     pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
         let Header { tensors, names, .. } = &self.header;
         let Some(found) = names.find(name, |place| &tensors[place].0) else {
@@ -101,7 +101,7 @@ impl Safetensors {
         let place = |byte| Place::new(&self.file, Some(name), from + byte);
         let element = element(info.dtype)
             .ok_or_else(|| FileError::Element { place: place(0), found: format!("{:?}", info.dtype) })?;
-        // Its bytes were counted when the header was checked: memory can address them.
+        // The header check ensured that memory can address its bytes.
         let mut tensor = Tensor::<T>::zeros(Shape::from(&info.shape[..]));
         let mut out = tensor.data_mut().iter_mut();
         element.convert(&self.bytes[from..to], false, 0, place, |x| {
@@ -113,7 +113,7 @@ impl Safetensors {
     }
 }
 
-/// Writes tensors and some text about them, by key, to a file.
+/// Writes tensors and text metadata, by key, to a file.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -132,7 +132,7 @@ pub fn write<'a, T: Real>(
 /// The bytes of the file that [`write()`] writes.
 ///
 /// # Panics
-/// If a name occurs twice, or is `__metadata__`, which the format has for its text.
+/// If a name is repeated, or is `__metadata__`, which the format reserves.
 #[track_caller]
 pub fn to_bytes<'a, T: Real>(
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
@@ -141,19 +141,19 @@ pub fn to_bytes<'a, T: Real>(
     let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
     let mut data = BTreeMap::new();
     for (name, tensor) in tensors {
-        assert!(name != "__metadata__", "safetensors: the name `__metadata__` is the format's own");
+        assert!(name != "__metadata__", "safetensors: the name `__metadata__` is reserved");
         let mut bytes = Vec::with_capacity(size_of::<T>() * tensor.len());
         npy::append_elements(tensor, &mut bytes);
         let before = data.insert(name, (tensor.shape().to_vec(), bytes));
-        assert!(before.is_none(), "safetensors: two tensors of the name `{name}`");
+        assert!(before.is_none(), "safetensors: duplicate tensor name `{name}`");
     }
     let views = data.into_iter().map(|(name, (shape, bytes))| (name, Elements { dtype, shape, bytes }));
     let metadata: std::collections::HashMap<_, _> =
         metadata.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
-    serialize(views, (!metadata.is_empty()).then_some(metadata)).expect("a tensor's elements fit its shape")
+    serialize(views, (!metadata.is_empty()).then_some(metadata)).expect("a tensor's elements match its shape")
 }
 
-/// A tensor's elements, for the crate to write.
+/// A tensor's elements, as the `safetensors` crate reads them.
 struct Elements {
     dtype: Dtype,
     shape: Vec<usize>,
@@ -186,12 +186,12 @@ mod tests {
         [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat()
     }
 
-    fn refused(header: &str, data: &[u8]) -> String {
+    fn rejected(header: &str, data: &[u8]) -> String {
         Safetensors::from_bytes("x", file(header, data)).err().expect("a wrong file").to_string()
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_tensors_are_read_back() {
         let (w, b) = (Tensor::<f32>::from_fn([2, 3], |i| i as f64), Tensor::full([], 7.0));
         let empty = Tensor::zeros([0, 4]);
         let bytes = to_bytes([("w", &w), ("b", &b), ("empty", &empty)], []);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_crate_reads_the_same() {
+    fn the_safetensors_crate_reads_the_same() {
         let w = Tensor::<f64>::from_fn([2, 3], |i| (i as f64).exp());
         let bytes = to_bytes([("w", &w)], [("key", "text")]);
         let theirs = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -214,44 +214,44 @@ mod tests {
     }
 
     #[test]
-    fn lying_headers_are_refused() {
+    fn inconsistent_headers_are_rejected() {
         let entry = |shape: &str, from: u64, to: u64| {
             format!(r#"{{"dtype":"U8","shape":{shape},"data_offsets":[{from},{to}]}}"#)
         };
         let one = |shape: &str, from, to| format!(r#"{{"w":{}}}"#, entry(shape, from, to));
         for (header, data, message) in [
             (one("[3]", 0, 2), 2, "x, array `w`, byte 61: expected the data of shape [3] and type U8, found 2 bytes"),
-            (one("[2]", 0, 2), 3, "x, byte 61: 3 bytes follow, but the header announces 2"),
-            (one("[2]", 1, 3), 3, "expected data that begin at offset 0 and end within the 3 bytes that there are"),
+            (one("[2]", 0, 2), 3, "x, byte 61: 3 bytes follow, but the header specifies 2"),
+            (one("[2]", 1, 3), 3, "expected data that begin at offset 0 and end within the 3 bytes present"),
             (one("[2]", 0, 2), 1, "found the offsets 0 and 2"),
             (one("[4294967296,4294967296]", 0, 2), 2, "expected the data of shape [4294967296, 4294967296]"),
             (r#"{"w":1}"#.into(), 0, "expected a header in JSON that describes tensors, found invalid type"),
             ("[".into(), 0, "expected a header in JSON that describes tensors"),
         ] {
-            let found = refused(&header, &vec![0; data]);
+            let found = rejected(&header, &vec![0; data]);
             assert!(found.contains(message), "{found} does not contain {message}");
         }
         let twice = format!(r#"{{"w":{0},"w":{0}}}"#, entry("[0]", 0, 0));
-        assert!(refused(&twice, &[]).contains("two tensors of the name `w`"));
+        assert!(rejected(&twice, &[]).contains("duplicate tensor name `w`"));
         let keys = r#"{"__metadata__":{"key":"a","key":"b"}}"#;
-        assert!(refused(keys, &[]).contains("two texts under the key `key`"));
+        assert!(rejected(keys, &[]).contains("duplicate key `key`"));
         let metadata = r#"{"__metadata__":{},"__metadata__":{}}"#;
-        assert!(refused(metadata, &[]).contains("a second `__metadata__`"));
-        assert!(refused(" {}", &[]).contains("x, byte 8: expected a header in JSON"));
+        assert!(rejected(metadata, &[]).contains("a second `__metadata__`"));
+        assert!(rejected(" {}", &[]).contains("x, byte 8: expected a header in JSON"));
         let empty = one("[0,4294967296,4294967296]", 0, 0);
-        assert!(refused(&empty, &[]).contains("expected the data of shape [0, 4294967296, 4294967296]"));
+        assert!(rejected(&empty, &[]).contains("expected the data of shape [0, 4294967296, 4294967296]"));
         let message = Safetensors::from_bytes("x", vec![9, 0, 0, 0, 0, 0, 0, 0]).err().unwrap().to_string();
-        assert_eq!(message, "x, byte 8: 0 bytes follow, but the header announces 9; is the file whole?");
+        assert_eq!(message, "x, byte 8: 0 bytes follow, but the header specifies 9; is the file complete?");
     }
 
     #[test]
-    fn offsets_whose_sum_overflows_are_refused() {
+    fn offsets_whose_sum_overflows_are_rejected() {
         let size = (1u64 << 61) - 1;
         let entries = (0..9u64).map(|i| {
             let (from, to) = (i.wrapping_mul(size), (i + 1).wrapping_mul(size));
             format!(r#""{i}":{{"dtype":"U8","shape":[{size}],"data_offsets":[{from},{to}]}}"#)
         });
         let header = format!("{{{}}}", entries.collect::<Vec<_>>().join(","));
-        assert!(refused(&header, &[0; 9]).contains("end within the 9 bytes that there are"));
+        assert!(rejected(&header, &[0; 9]).contains("end within the 9 bytes present"));
     }
 }

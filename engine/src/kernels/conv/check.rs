@@ -1,29 +1,29 @@
-//! What convolutions check at their entry.
+//! Argument checks of the convolution kernels.
 
 use super::Geometry;
 use crate::kernels::window::sizes;
 
-/// Elements, places and taps of sizes that agree with each other and with the slices. What is computed from these sizes
-/// rests on it: offsets, and the largest of them.
+/// Checks that the sizes agree with each other and with the slices; returns the numbers of elements, places and taps.
+/// All offsets are computed from these sizes.
 #[track_caller]
 pub(super) fn check<T>(name: &str, g: &Geometry, x: &[T], w: &[T], y: &[T]) -> [usize; 3] {
-    assert!(g.groups > 0, "{name}: no group of channels in {g:?}");
+    assert!(g.groups > 0, "{name}: no groups of channels in {g:?}");
     for axis in g.axes {
         assert!(
             axis.is_consistent(),
-            "{name}: {} places of {} taps are none, stand still or reach beyond the padded input along {axis:?}",
+            "{name}: {} places of {} taps are 0, have stride or dilation 0, or exceed the padded input along {axis:?}",
             axis.output,
             axis.kernel
         );
     }
     let [elements, places, taps] = sizes(g.axes);
-    // Counts that overflow are those of no slice.
+    // Counts that overflow do not match any slice.
     let is = |len: usize, factors: [usize; 4]| factors.into_iter().try_fold(1, usize::checked_mul) == Some(len);
     assert!(
         is(x.len(), [g.batch, g.groups, g.channels, elements])
             && is(w.len(), [g.groups, g.outputs, g.channels, taps])
             && is(y.len(), [g.batch, g.groups, g.outputs, places]),
-        "{name}: {} elements with a weight of {} and an output of {} in {g:?}",
+        "{name}: {} elements, {} weights and {} outputs do not match {g:?}",
         x.len(),
         w.len(),
         y.len()
@@ -38,8 +38,12 @@ pub(super) fn check_bias<T>(name: &str, channels: usize, bias: Option<&[T]>) {
     }
 }
 
-/// That there is as much scratch memory as the function said that it needs.
+/// Checks that there is as much scratch memory as required.
 #[track_caller]
 pub(in crate::kernels) fn check_scratch<T>(name: &str, scratch: &[T], needed: usize) {
-    assert!(scratch.len() >= needed, "{name}: {} numbers of scratch memory, and {needed} are needed", scratch.len());
+    assert!(
+        scratch.len() >= needed,
+        "{name}: the scratch memory has {} elements, and {needed} are needed",
+        scratch.len()
+    );
 }

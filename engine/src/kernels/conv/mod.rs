@@ -1,12 +1,13 @@
-//! Convolutions in one to three dimensions, as matrix products over blocks of patches.
+//! Convolutions in one to three dimensions: im2col in blocks, direct convolution, and Winograd's algorithm.
 //!
-//! A patch is what the kernel covers at one place of the output. The patches of a block of places are packed into
-//! scratch memory, a row for each channel and tap and a column for each place, as many places as fit into a processor's
-//! own cache, and multiplied there: the patches of a whole image never exist. A kernel of one tap with stride 1 needs no
-//! patches; its input is the matrix. Where `winograd` or `direct` has tiles, no way needs them.
+//! A patch is the part of the input that the kernel covers at one place of the output. The patches of a block of places
+//! are packed into scratch memory, with a row per channel and tap and a column per place, and multiplied there. A block
+//! has as many places as fit into a core's own cache, so the patches of a whole image are never stored. A kernel of one
+//! tap with stride 1 needs no patches; its input is the matrix. Where `winograd` or `direct` apply, they are used
+//! instead.
 //!
-//! How the work is cut depends on the shapes alone, and every sum is taken in one order: the results have the same bits
-//! for any number of threads. Each routine says how much scratch memory it needs.
+//! How the work is split depends only on the shapes, and every sum has a fixed order: the results have the same bits
+//! for any number of threads. Each routine states how much scratch memory it needs.
 
 mod check;
 mod direct;
@@ -24,7 +25,7 @@ use crate::kernels::Write;
 use crate::kernels::reduce::{sum, sum_columns};
 use crate::threads::{Rows, for_each_part};
 
-/// A number type that can be convolved. The functions of this module choose the algorithm.
+/// A scalar type that can be convolved. The functions of this module choose the algorithm.
 pub trait Convolve: Direct + Winograd {}
 
 impl Convolve for f32 {}
@@ -33,7 +34,7 @@ impl Convolve for f64 {}
 /// `out = x ∗ w + bias`, or `+=`: each output is the sum over a group's channels and the kernel's taps.
 ///
 /// # Panics
-/// If a slice is not of the geometry's size.
+/// If the length of a slice does not match the geometry.
 #[track_caller]
 pub fn convolve<T: Real>(
     g: &Geometry,
@@ -46,22 +47,22 @@ pub fn convolve<T: Real>(
 ) {
     check("convolve", g, x, w, out);
     check_bias("convolve", g.groups * g.outputs, bias);
-    if T::is_direct() && winograd::fits(g) {
+    if T::is_direct() && winograd::supports(g) {
         winograd::run("convolve", g, x, (w, false), bias, out, write, scratch);
         return;
     }
-    if T::is_direct() && direct::fits(g) && !g.is_pointwise() {
+    if T::is_direct() && direct::supports(g) && !g.is_pointwise() {
         direct::run("convolve", g, x, (w, false), bias, out, write, scratch);
         return;
     }
     patches::convolve(g, x, w, bias, out, write, scratch);
 }
 
-/// `target = bias +` the adjoint of x, or `target +=` it, where `y` is the output's: what [`convolve`] spread over
-/// patches is added up again. This is the transposed convolution of `y`.
+/// `target = bias +` the adjoint of x, or `target +=` it, given the output's adjoint `y`: the patches that [`convolve`]
+/// gathers are scattered back and summed. This is the transposed convolution of `y`.
 ///
 /// # Panics
-/// If a slice is not of the geometry's size.
+/// If the length of a slice does not match the geometry.
 #[track_caller]
 pub fn to_input<T: Real>(
     g: &Geometry,
@@ -74,29 +75,29 @@ pub fn to_input<T: Real>(
 ) {
     check("to_input", g, target, w, y);
     check_bias("to_input", g.groups * g.channels, bias);
-    if let Some(back) = g.back_by_tiles().filter(|_| T::is_direct()) {
+    if let Some(back) = g.input_adjoint_winograd().filter(|_| T::is_direct()) {
         winograd::run("to_input", &back, y, (w, true), bias, target, write, scratch);
         return;
     }
-    if let Some(back) = g.back_directly().filter(|_| T::is_direct() && !g.is_pointwise()) {
+    if let Some(back) = g.input_adjoint_direct().filter(|_| T::is_direct() && !g.is_pointwise()) {
         direct::run("to_input", &back, y, (w, true), bias, target, write, scratch);
         return;
     }
     patches::to_input(g, y, w, bias, target, write, scratch);
 }
 
-/// `target =` the adjoint of w, or `+=`, where `y` is the output's.
+/// `target =` the adjoint of w, or `+=`, given the output's adjoint `y`.
 ///
 /// # Panics
-/// If a slice is not of the geometry's size.
+/// If the length of a slice does not match the geometry.
 #[track_caller]
 pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], write: Write, scratch: &mut [T]) {
     check("to_weight", g, x, target, y);
-    if T::is_direct() && winograd::fits(g) {
+    if T::is_direct() && winograd::supports(g) {
         winograd::to_weight(g, x, y, target, write, scratch);
         return;
     }
-    if T::is_direct() && direct::weight_fits(g) && !g.is_pointwise() {
+    if T::is_direct() && direct::supports_weight(g) && !g.is_pointwise() {
         direct::to_weight(g, x, y, target, write, scratch);
         return;
     }
@@ -107,15 +108,15 @@ pub fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], writ
 /// places), with as many channels as the target has elements.
 ///
 /// # Panics
-/// If that is not so.
+/// If the length of `y` does not match.
 #[track_caller]
 pub fn to_bias<T: Real>(y: &[T], places: usize, target: &mut [T], write: Write) {
     let channels = target.len();
-    // A count that overflows is that of no image.
+    // A count that overflows does not match any slice.
     let image = channels.checked_mul(places).unwrap_or(0);
     assert!(
         if image == 0 { y.is_empty() } else { y.len().is_multiple_of(image) },
-        "to_bias: {} elements are no images of {channels} channels with {places} places",
+        "to_bias: {} elements do not make images of {channels} channels with {places} places",
         y.len()
     );
     if y.is_empty() {

@@ -1,4 +1,4 @@
-//! Convolutions as matrix products over blocks of patches.
+//! Convolutions as matrix products over blocks of patches (im2col), and their adjoints.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::kernels::reduce::Same;
 use crate::kernels::window::{Axis, for_each_run, sizes};
 use crate::threads::{Ragged, Shared, for_each_with};
 
-/// As [`super::convolve`], whose arguments were checked.
+/// As [`super::convolve`], with checked arguments.
 #[track_caller]
 pub(super) fn convolve<T: Real>(
     g: &Geometry,
@@ -35,8 +35,8 @@ pub(super) fn convolve<T: Real>(
             let group = image % g.groups;
             let block = block * cut.places..places.min((block + 1) * cut.places);
             let x = &x[image * g.channels * elements..][..g.channels * elements];
-            // SAFETY: the block's columns of this image's group are this task's alone, and lie within the output,
-            // whose size was checked and which is borrowed throughout.
+            // SAFETY: the block's columns of this image's group are only written by this task, and lie within the output, whose
+            // size was checked and which is borrowed throughout.
             let mut out = unsafe {
                 MatrixMut::part(out, image * g.outputs * places + block.start, g.outputs, block.len(), places)
             };
@@ -53,7 +53,7 @@ pub(super) fn convolve<T: Real>(
     });
 }
 
-/// As [`super::to_input`], likewise.
+/// As [`super::to_input`], with checked arguments.
 #[track_caller]
 pub(super) fn to_input<T: Real>(
     g: &Geometry,
@@ -101,7 +101,7 @@ pub(super) fn to_input<T: Real>(
     });
 }
 
-/// As [`super::to_weight`], likewise.
+/// As [`super::to_weight`], with checked arguments.
 #[track_caller]
 pub(super) fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T], write: Write, scratch: &mut [T]) {
     let [elements, places, taps] = sizes(g.axes);
@@ -122,7 +122,7 @@ pub(super) fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T
             let start = part * len + group * g.outputs * columns + channels.start * taps;
             let items = part * items / parts..(part + 1) * items / parts;
             let mut write = into_write;
-            // SAFETY: these channels' columns of this group and part are this task's alone, and lie within the target or
+            // SAFETY: these channels' columns of this group and part are only written by this task, and lie within the target or
             // the partial sums, whose sizes were checked and which are borrowed throughout.
             let sum = || unsafe { MatrixMut::part(into, start, g.outputs, rows, columns) };
             if items.is_empty() && write == Write::Store {
@@ -148,7 +148,7 @@ pub(super) fn to_weight<T: Real>(g: &Geometry, x: &[T], y: &[T], target: &mut [T
     }
 }
 
-/// The patches at `places` of the channels in `x`, packed into `scratch` where they have to be.
+/// The patches at `places` of the channels in `x`, packed into `scratch` unless `x` already is the matrix.
 fn patches<'a, T: Real>(
     g: &Geometry,
     x: &'a [T],
@@ -198,7 +198,7 @@ impl<T: Real> Kernel for Pack<'_, T> {
     }
 }
 
-/// Before anything is added: zero, or each channel's bias.
+/// Initialises the target of a sum: with zeros, or each channel's bias.
 fn set_channels<T: Real>(bias: Option<&[T]>, target: &mut [T], elements: usize, write: Write) {
     match bias {
         None => write.clear(target),

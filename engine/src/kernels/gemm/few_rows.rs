@@ -1,9 +1,9 @@
-//! Products of a few rows with a matrix whose columns lie side by side, in `f32` on AVX-512: of one row of inputs and a weight
-//! (outputs, inputs), say.
+//! Products of a few rows with a matrix that is contiguous along its columns, in `f32` on AVX-512: one row of inputs
+//! and a weight (outputs, inputs), for example.
 //!
-//! Each element of the matrix is used a few times only, so it goes from memory to the registers, where squares of elements
-//! are turned round, and not by way of a panel. Sums have the order of those in tiles, so that a row's product has the same
-//! bits, however many rows there are.
+//! Each element of the matrix is used only a few times, so it is loaded directly into registers, where squares of
+//! elements are transposed, without packing a panel. Sums have the order of those in tiles, so a row's product has the
+//! same bits for any number of rows.
 
 use std::arch::x86_64::{
     __m512, _MM_HINT_T1, _mm_prefetch, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
@@ -15,13 +15,13 @@ use super::x86::depth;
 use super::{Matrix, To};
 use crate::kernels::avx512::{LANES, first_lanes, transpose, with_features};
 
-/// Rows up to which this is faster than tiles.
+/// The number of rows up to which this is faster than tiles.
 pub(super) const FEW: usize = 4;
 
 with_features! {
 
 /// # Safety
-/// As for a piece of tiles; `b`'s columns lie side by side, and there are at most [`FEW`] rows.
+/// As for `piece` of tiles; `b` is contiguous along its columns, and there are at most [`FEW`] rows.
 pub(super) unsafe fn few_rows(
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
@@ -100,13 +100,13 @@ unsafe fn sums<const R: usize>(
         }
     };
     while left > 0 {
-        // Whole squares, of which no number need be asked for, stay in registers.
+        // Whole squares, which need no mask, stay in registers.
         if left >= LANES && count == LANES {
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
                 let at = data.wrapping_add(i * stride);
-                // The columns after these, to the second-level cache: sixteen columns are more than the first has room for.
+                // Prefetch the next columns to the second-level cache: sixteen columns do not fit into the first.
                 _mm_prefetch::<_MM_HINT_T1>(at.wrapping_add(LANES * stride).cast());
-                // SAFETY: so many terms and columns are left.
+                // SAFETY: at least `LANES` terms and columns are left.
                 unsafe { _mm512_loadu_ps(at) }
             });
             let rows = transpose(columns);
@@ -114,7 +114,7 @@ unsafe fn sums<const R: usize>(
         } else {
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
                 let lanes = if i < count { first_lanes(left) } else { 0 };
-                // SAFETY: the mask leaves out what is behind the last term and the last column.
+                // SAFETY: the mask excludes elements after the last term and the last column.
                 unsafe { _mm512_maskz_loadu_ps(lanes, data.wrapping_add(i * stride)) }
             });
             let rows = transpose(columns);

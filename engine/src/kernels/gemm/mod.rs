@@ -1,5 +1,5 @@
-//! Matrix products, behind one function. In `f32` on AVX-512 they are our own, otherwise the `gemm` crate's;
-//! `docs/decisions/004-gemm.md` says why.
+//! Matrix products: our own kernels in `f32` on AVX-512, the `gemm` crate otherwise. `docs/decisions/004-gemm.md`
+//! explains why.
 
 #[cfg(target_arch = "x86_64")]
 mod few_rows;
@@ -19,15 +19,15 @@ use crate::threads::{self};
 /// Multiply-adds below which a product stays on one thread.
 const PARALLEL: usize = 1 << 20;
 
-/// What a product is added to.
+/// The initial value of a product's output.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub enum To<'a, T> {
-    /// Nothing.
+    /// Zero.
     Zero,
-    /// What stands there.
+    /// The current contents of the output.
     Before,
-    /// A row, the same to every row.
+    /// One row, repeated for every row of the output.
     Row(&'a [T]),
 }
 
@@ -43,7 +43,7 @@ impl<T> From<Write> for To<'_, T> {
 /// `out = a · b` or `out += a · b`, with `out` row-major.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 #[track_caller]
 pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: Write) {
     product(a, b, MatrixMut::new(out, a.rows, b.columns), write.into(), threads(a, b));
@@ -52,17 +52,17 @@ pub fn gemm<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: &mut [T], write: W
 /// `out = a · b`, with `row` added to every row.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 #[track_caller]
 pub(crate) fn gemm_plus_row<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, row: &[T], out: &mut [T]) {
-    assert!(row.len() == b.columns, "gemm: a row of {} added to {} columns", row.len(), b.columns);
+    assert!(row.len() == b.columns, "gemm: a row of {} elements cannot be added to {} columns", row.len(), b.columns);
     product(a, b, MatrixMut::new(out, a.rows, b.columns), To::Row(row), threads(a, b));
 }
 
-/// [`gemm()`] on this thread alone, for work that is split already, into a matrix whose rows may lie apart.
+/// [`gemm()`] on the current thread, for work that is already split, into a matrix with any row stride.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 #[track_caller]
 pub fn gemm_alone<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, out: MatrixMut<'_, T>, write: Write) {
     product(a, b, out, write.into(), 1);
@@ -77,7 +77,7 @@ fn threads<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> usize {
 fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T>, to: To<'_, T>, threads: usize) {
     assert!(
         a.columns == b.rows && out.rows == a.rows && out.columns == b.columns,
-        "gemm: {}×{} times {}×{} into {}×{}",
+        "gemm: the shapes {}×{} times {}×{} into {}×{} do not match",
         a.rows,
         a.columns,
         b.rows,
@@ -114,32 +114,32 @@ fn product<T: Real>(a: Matrix<'_, T>, b: Matrix<'_, T>, mut out: MatrixMut<'_, T
     if threads > 1 { threads::waiting(product) } else { product() }
 }
 
-/// A product on so many threads. It is unsafe: the shapes must agree, no side be empty, a row have as many elements as
-/// `out` has columns, and the level be that of AVX-512.
+/// A product on a given number of threads. Unsafe: the shapes must match, no side may be empty, a row must have as many
+/// elements as `out` has columns, and the SIMD level must be AVX-512.
 #[doc(hidden)]
 pub type Product<T> = unsafe fn(Matrix<'_, T>, Matrix<'_, T>, MatrixMut<'_, T>, To<'_, T>, usize);
 
-/// A number type of which there are matrix products.
+/// A scalar type with matrix products.
 pub trait Gemm: Sized {
-    /// Our own, for AVX-512.
+    /// Our own product, for AVX-512.
     #[doc(hidden)]
     const OWN: Option<Product<Self>>;
 
-    /// The library's.
+    /// The product of the `gemm` crate.
     ///
     /// # Safety
-    /// The shapes agree.
+    /// The shapes match.
     #[doc(hidden)]
     unsafe fn library(a: Matrix<'_, Self>, b: Matrix<'_, Self>, out: MatrixMut<'_, Self>, write: Write, threads: usize);
 }
 
-/// Our own product, where there is one at this level.
+/// Our own product, if it supports the current SIMD level.
 fn own<T: Gemm>() -> Option<Product<T>> {
     T::OWN.filter(|_| level() == Level::Avx512)
 }
 
-/// Whether products in this number type are our own at this level.
-pub(crate) fn is_own<T: Gemm>() -> bool {
+/// Whether products in this scalar type are our own at the current SIMD level.
+pub(crate) fn has_own_kernel<T: Gemm>() -> bool {
     own::<T>().is_some()
 }
 
@@ -165,7 +165,7 @@ macro_rules! product {
                     1 => ::gemm::Parallelism::None,
                     n => ::gemm::Parallelism::Rayon(n),
                 };
-                // SAFETY: the caller says that the shapes agree; a `Matrix` is within its slice by construction, and
+                // SAFETY: the caller ensures that the shapes agree; a `Matrix` is within its slice by construction, and
                 // `out` has its rows for itself.
                 unsafe {
                     ::gemm::gemm(
@@ -215,8 +215,8 @@ impl Drop for Inside {
     }
 }
 
-/// Whether some thread is inside the library's product just now, so that an allocator that counts
-/// can tell its scratch memory from ours.
+/// Whether any thread is currently inside the library's product, so that an allocator that counts can tell its scratch
+/// memory from ours.
 pub fn is_inside() -> bool {
     INSIDE.load(Ordering::Relaxed) > 0
 }
@@ -233,7 +233,7 @@ mod tests {
         (0..a.rows).flat_map(row).collect()
     }
 
-    /// Sides around those of a tile and of a panel.
+    /// Sizes around those of a tile and of a panel.
     const SIDES: [usize; 14] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 47, 48, 50, 97];
 
     fn check<T: Real>(tolerance: f64) {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_the_same_bits_in_any_company() {
+    fn a_row_has_the_same_bits_for_any_number_of_rows() {
         let numbers: Vec<f32> = (0..100_000).map(|i| (f64::from(i) * 0.37).sin() as f32).collect();
         for (k, n) in [1, 15, 16, 30, 400, 401, 900].into_iter().flat_map(|k| [1, 15, 16, 48, 97].map(|n| (k, n))) {
             let (b, row) = (Matrix::new(&numbers[7..7 + k * n], n, k).t(), &numbers[3..3 + n]);
@@ -286,18 +286,18 @@ mod tests {
                 out
             };
             let many = product(9);
-            // The library chooses by the number of rows.
-            for rows in if is_own::<f32>() { 1..9 } else { 9..10 } {
+            // The library's algorithm depends on the number of rows.
+            for rows in if has_own_kernel::<f32>() { 1..9 } else { 9..10 } {
                 assert_eq!(product(rows), many[..rows * n], "{rows}×{k} times {k}×{n}");
             }
         }
     }
 
     #[test]
-    fn terms_that_are_zero_in_all_rows_of_a_tile_may_be_left_out() {
+    fn skipping_zero_terms_does_not_change_the_product() {
         for (m, k, n) in [1, 5, 8, 31, 64, 128, 136].into_iter().flat_map(|m| [(m, 15, 10), (m, 400, 97), (m, 901, 48)])
         {
-            // Of every three columns one is zero, of every third row one more; both signs of zero occur.
+            // One of every three columns is zero, and one more in every third row; both signs of zero occur.
             let mut a = numbers(m * k);
             for (i, x) in a.iter_mut().enumerate() {
                 if i % k % 3 == 0 || (i / k % 3 == 0 && i % k % 3 == 1) {
@@ -306,7 +306,7 @@ mod tests {
             }
             for special in [None, Some(f32::INFINITY), Some(f32::NAN)] {
                 let mut b = numbers(n * k);
-                // Where all rows of the left-hand operand are zero.
+                // A special value where all rows of the left-hand operand are zero.
                 b[k / 2 / 3 * 3] = special.unwrap_or(1.0);
                 let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, n, k).t());
                 let product = |a, threads| {
@@ -322,7 +322,7 @@ mod tests {
         }
     }
 
-    /// Operands and result whose rows lie apart, in memory that ends with them.
+    /// Operands and result with gaps between rows, in memory that ends with them.
     fn check_apart<T: Real>(tolerance: f64) {
         let numbers = |len| (0..len).map(|i| T::from_f64((f64::from(i as u32) * 0.37).sin())).collect::<Vec<T>>();
         let rows = [1, 2, 7, 8, 9, 17];
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_lie_apart_leave_what_is_between_them() {
+    fn gaps_between_rows_are_not_written() {
         check_apart::<f64>(4e-15);
         for level in Level::ALL.into_iter().filter(|level| level.is_supported()) {
             with_level(level, || check_apart::<f32>(2e-6));
@@ -365,14 +365,14 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "no 3×2 matrix whose rows are 9223372036854775808 apart")]
-    fn a_stride_that_overflows_is_refused() {
+    #[should_panic(expected = "3×2 matrix with row stride 9223372036854775808")]
+    fn a_stride_that_overflows_is_rejected() {
         Matrix::strided(&[0.0; 10], 3, 2, 1 << 63);
     }
 
     #[test]
-    #[should_panic(expected = "no 3×4 matrix whose rows are 9 apart")]
-    fn rows_beyond_the_end_are_refused() {
+    #[should_panic(expected = "3×4 matrix with row stride 9")]
+    fn rows_beyond_the_end_are_rejected() {
         Matrix::strided(&[0.0; 21], 3, 4, 9);
     }
 
@@ -385,7 +385,7 @@ mod tests {
         let lengths = [1, 2, 3, 10, 31, 128, 400, 1001];
         let triples = lengths.iter().flat_map(|&m| lengths.iter().flat_map(move |&k| lengths.map(|n| (m, k, n))));
         let (a, b) = (numbers(1001 * 1001), numbers(1001 * 1001));
-        // Large enough to be shared among threads; those of the smallest side are thin.
+        // Large enough to be split over threads; the smallest side is thin.
         for (m, k, n) in triples.filter(|(m, k, n)| (100_000..20_000_000).contains(&(m * k * n))) {
             let (a, b) = (&a[..m * k], &b[..k * n]);
             let forms = [

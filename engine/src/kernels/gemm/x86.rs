@@ -1,9 +1,9 @@
-//! Products in `f32` on AVX-512.
+//! Matrix products in `f32` on AVX-512.
 //!
-//! A tile of the result, 8 rows of 48 elements, is summed up in 24 registers. The 48 columns of the right-hand operand are
-//! copied once, side by side, into a panel that stays in the second-level cache while all rows of the left-hand one, whose
-//! elements are read where they lie, go past it. Which place an element has in a tile changes nothing in the order of its
-//! sum: this depends on the number of its terms alone.
+//! A tile of the result, 8 rows of 48 elements, is summed in 24 registers. 48 columns of the right-hand operand are
+//! packed once into a contiguous panel that stays in the second-level cache while all rows of the left-hand operand,
+//! which is read in place, are multiplied with it. The order of an element's sum depends only on its number of terms,
+//! not on its position in a tile.
 
 use std::arch::x86_64::{
     __m512, __mmask16, _CMP_NEQ_UQ, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
@@ -23,32 +23,32 @@ use crate::threads::{self, Shared};
 /// Rows of a tile.
 const ROWS: usize = 8;
 
-/// Vectors of a row of a tile.
+/// Vectors per row of a tile.
 const VECTORS: usize = 3;
 
 /// Columns of a tile.
 const WIDTH: usize = VECTORS * LANES;
 
-/// Terms of a sum that are added up in registers, at most.
+/// The maximum number of terms that are summed in registers.
 const DEPTH: usize = 25 * LANES;
 
-/// Rows from which on threads share them, and below it columns: each then fills every panel for itself, for which so many
-/// rows make up.
+/// The number of rows from which on threads split them; below it they split columns. With split rows, each thread packs
+/// every panel itself, which only pays off for many rows.
 const MANY_ROWS: usize = 256;
 
-/// Rows up to which terms that are zero are looked for, tile by tile.
+/// The number of rows up to which zero terms are detected, tile by tile.
 const SPARSE: usize = 128;
 
-/// So many of these terms are added up in registers at a time: chunks of about the same depth.
+/// How many of these terms are summed in registers at a time: chunks of about the same depth.
 pub(super) fn depth(terms: usize) -> usize {
     terms.div_ceil(terms.div_ceil(DEPTH))
 }
 
-/// Columns of the right-hand operand, those of one of its rows one behind the other.
+/// Packed columns of the right-hand operand, one row after the other.
 #[repr(align(64))]
 struct Panel([MaybeUninit<f32>; DEPTH * WIDTH]);
 
-/// Of each tile, the terms of a chunk that are not zero in all of its rows: their places, and how many there are.
+/// For each tile, the terms of a chunk that are not zero in all of its rows: their number and positions.
 struct Terms {
     places: [[MaybeUninit<u32>; DEPTH]; SPARSE / ROWS],
     counts: [usize; SPARSE / ROWS],
@@ -57,7 +57,7 @@ struct Terms {
 /// A [`Product`](super::Product).
 ///
 /// # Safety
-/// As it says.
+/// As for [`Product`](super::Product).
 pub(super) unsafe fn product(
     a: Matrix<'_, f32>,
     b: Matrix<'_, f32>,
@@ -67,7 +67,7 @@ pub(super) unsafe fn product(
 ) {
     debug_assert!(dispatch::level() == Level::Avx512);
     if b.columns == 1 && a.rows > 1 && out.row_stride == 1 {
-        // A column whose elements lie side by side is a row.
+        // A contiguous column is a row of the transpose.
         (out.rows, out.columns, out.row_stride) = (1, out.rows, out.rows);
         let to = if let To::Row(number) = to {
             out.row(0).fill(number[0]);
@@ -75,7 +75,7 @@ pub(super) unsafe fn product(
         } else {
             to
         };
-        // SAFETY: as required, turned round.
+        // SAFETY: as required of the caller, for the transposed product.
         return unsafe { product(b.t(), a.t(), out, to, threads) };
     }
     let by_rows = a.rows >= MANY_ROWS || b.columns < threads * LANES;
@@ -83,8 +83,8 @@ pub(super) unsafe fn product(
     let (shared, row_stride) = (Shared::of(out.data), out.row_stride);
     threads::for_each_piece(len, threads, unit, &|range| {
         let (rows, columns) = if by_rows { (range, 0..b.columns) } else { (0..a.rows, range) };
-        // SAFETY: the level is that of AVX-512, and the shapes agree: `out` has as many rows as `a` and columns as `b`, and
-        // of them every piece has rows or columns of its own.
+        // SAFETY: the level is that of AVX-512, and the shapes agree: `out` has as many rows as `a` and columns as `b`,
+        // and every piece has its own rows or columns.
         unsafe {
             let out = shared.pointer().add(rows.start * row_stride + columns.start);
             let to = if let To::Row(row) = to { To::Row(&row[columns.clone()]) } else { to };
@@ -97,8 +97,8 @@ with_features! {
 
 /// # Safety
 /// The processor has AVX-512; `a` has as many columns as `b` rows, and no side is empty; `out` is the first of `a.rows`
-/// rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile; and a row to add to has `b.columns`
-/// elements.
+/// rows of `b.columns` elements, `row_stride` apart, that nothing else uses meanwhile; and a row to add to has
+/// `b.columns` elements.
 unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_stride: usize, to: To<'_, f32>) {
     if a.rows <= FEW && b.row_stride == 1 {
         // SAFETY: as required of the caller.
@@ -110,11 +110,11 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
     for from in (0..a.columns).step_by(depth) {
         let terms = from..a.columns.min(from + depth);
         let to = if from == 0 { to } else { To::Before };
-        let is_sparse = a.with_zeros && a.rows <= SPARSE && a.column_stride == 1 && find(a, terms.clone(), &mut found);
+        let is_sparse = a.with_zeros && a.rows <= SPARSE && a.column_stride == 1 && find_nonzero_terms(a, terms.clone(), &mut found);
         for column in (0..b.columns).step_by(WIDTH) {
             let columns = column..b.columns.min(column + WIDTH);
             let vectors = columns.len().div_ceil(LANES);
-            fill(b, terms.clone(), columns.clone(), vectors, &mut panel);
+            pack_panel(b, terms.clone(), columns.clone(), vectors, &mut panel);
             // SAFETY: so much of the panel was filled.
             let is_sparse = is_sparse && unsafe { is_finite(panel.0.as_ptr().cast(), terms.len() * vectors) };
             let tiles = Tiles {
@@ -131,7 +131,7 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
                 to: if let To::Row(row) = to { To::Row(&row[columns]) } else { to },
                 terms: is_sparse.then_some(&found),
             };
-            // SAFETY: `a` has so many rows, and `out` too; the panel was filled; the terms were found in these rows.
+            // SAFETY: `a` and `out` have these rows; the panel was filled; the terms were found in these rows.
             unsafe {
                 match vectors {
                     1 => tiles.all::<1>(a.rows),
@@ -143,12 +143,12 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
     }
 }
 
-/// Finds the terms that are not zero in all rows of a tile, for each tile, and says whether any is.
+/// For each tile, finds the terms that are not zero in all of its rows; returns whether any term can be skipped.
 ///
 /// # Panics
-/// If there are more than [`SPARSE`] rows or `DEPTH` terms, the rows' elements do not lie side by side, or the terms are not
-/// within `a`.
-fn find(a: Matrix<'_, f32>, terms: Range<usize>, found: &mut Terms) -> bool {
+/// If there are more than [`SPARSE`] rows or `DEPTH` terms, the rows are not contiguous, or the terms are not within
+/// `a`.
+fn find_nonzero_terms(a: Matrix<'_, f32>, terms: Range<usize>, found: &mut Terms) -> bool {
     assert!(a.rows <= SPARSE && terms.len() <= DEPTH && a.column_stride == 1);
     assert!(terms.start < terms.end && terms.end <= a.columns);
     let first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -162,10 +162,10 @@ fn find(a: Matrix<'_, f32>, terms: Range<usize>, found: &mut Terms) -> bool {
             let mut any = _mm512_castps_si512(_mm512_setzero_ps());
             for row in rows.clone() {
                 let at = a.data.as_ptr().wrapping_add(row * a.row_stride + terms.start + term);
-                // SAFETY: the row is one of `a`'s, and the mask leaves out what is behind the last term.
+                // SAFETY: the row is one of `a`'s, and the mask excludes elements after the last term.
                 any = _mm512_or_si512(any, _mm512_castps_si512(unsafe { _mm512_maskz_loadu_ps(lanes, at) }));
             }
-            // Bits of a number that is not zero, joined with others, are not those of a zero.
+            // The bitwise OR of numbers is nonzero if one of them is; the sign bit is ignored.
             let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(_mm512_castsi512_ps(any), _mm512_setzero_ps());
             let numbers = _mm512_add_epi32(first, _mm512_set1_epi32(term as i32));
             // SAFETY: there is room: at most `term` places were written, and `DEPTH` is a multiple of a vector's lanes.
@@ -178,15 +178,15 @@ fn find(a: Matrix<'_, f32>, terms: Range<usize>, found: &mut Terms) -> bool {
     fewer
 }
 
-/// Whether so many vectors have no element that is infinite or NaN.
+/// Whether `vectors` vectors have only finite elements.
 ///
 /// # Safety
-/// They are there.
+/// The vectors are readable.
 unsafe fn is_finite(data: *const f32, vectors: usize) -> bool {
     let zero = _mm512_setzero_ps();
     let mut sums = [zero; 4];
     let mut add = |sum: usize, vector: usize| {
-        // SAFETY: required of the caller. A number times zero is zero, and what is none becomes NaN.
+        // SAFETY: required of the caller. A finite number times zero is zero, and others become NaN.
         sums[sum] = unsafe { _mm512_fmadd_ps(_mm512_loadu_ps(data.add(vector * LANES)), zero, sums[sum]) };
     };
     let whole = vectors / 4 * 4;
@@ -197,11 +197,11 @@ unsafe fn is_finite(data: *const f32, vectors: usize) -> bool {
     sums.into_iter().all(|sum| _mm512_cmpord_ps_mask(sum, sum) == !0)
 }
 
-/// Copies a part of `b` into the panel, whose rows are so many vectors; behind the columns stand zeros.
+/// Packs a part of `b` into the panel, with `vectors` vectors per row; missing columns are filled with zeros.
 ///
 /// # Panics
 /// If the part is not within `b`, or is too large for the panel.
-fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors: usize, panel: &mut Panel) {
+fn pack_panel(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors: usize, panel: &mut Panel) {
     let width = vectors * LANES;
     assert!(terms.start < terms.end && terms.end <= b.rows && columns.start < columns.end && columns.end <= b.columns);
     assert!(columns.len() <= width && terms.len().next_multiple_of(LANES) * width <= panel.0.len());
@@ -214,7 +214,7 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
         let lanes = first_lanes(count - vector * LANES);
         if b.column_stride == 1 {
             for term in 0..depth {
-                // SAFETY: the mask leaves out what is behind `b`'s columns; the panel has `depth` rows of `width`.
+                // SAFETY: the mask excludes elements after `b`'s columns; the panel has `depth` rows of `width`.
                 unsafe {
                     let row = _mm512_maskz_loadu_ps(lanes, data.add(term * b.row_stride + vector * LANES));
                     _mm512_storeu_ps(panel.add(term * width + vector * LANES), row);
@@ -222,11 +222,11 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
             }
             continue;
         }
-        // Its columns are what lies side by side: squares of them are turned round, the last ones filled up with zeros.
+        // `b` is contiguous along its columns: squares of them are transposed, the last ones filled up with zeros.
         let whole = if lanes == !0 { depth / LANES * LANES } else { 0 };
         let first = data.wrapping_add(vector * LANES * b.column_stride);
         for term in (0..whole).step_by(LANES) {
-            // SAFETY: so many columns and terms are within `b`.
+            // SAFETY: the square's columns and terms are within `b`.
             let columns = unsafe { square(first.wrapping_add(term), b.column_stride) };
             for (i, row) in transpose(columns).into_iter().enumerate() {
                 // SAFETY: the panel has `depth` rows of `width`.
@@ -237,7 +237,7 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
             let terms = first_lanes(depth - term);
             let columns: [__m512; LANES] = std::array::from_fn(|i| {
                 let terms = if vector * LANES + i < count { terms } else { 0 };
-                // SAFETY: the mask leaves out what is behind the last term and the last column.
+                // SAFETY: the mask excludes elements after the last term and the last column.
                 unsafe { _mm512_maskz_loadu_ps(terms, first.wrapping_add(i * b.column_stride + term)) }
             });
             for (i, row) in transpose(columns).into_iter().enumerate() {
@@ -251,7 +251,7 @@ fn fill(b: Matrix<'_, f32>, terms: Range<usize>, columns: Range<usize>, vectors:
 /// A square of elements, from columns that begin `stride` apart.
 ///
 /// # Safety
-/// They are there.
+/// The elements are readable.
 #[inline]
 unsafe fn square(first: *const f32, stride: usize) -> [__m512; LANES] {
     // SAFETY: required of the caller.
@@ -260,10 +260,10 @@ unsafe fn square(first: *const f32, stride: usize) -> [__m512; LANES] {
 
 }
 
-/// The tiles that one panel makes.
+/// The tiles of one panel.
 #[derive(Clone, Copy)]
 struct Tiles<'a> {
-    /// The first element of the left-hand operand that is read, and how far apart its rows and its terms are.
+    /// The first element of the left-hand operand, and the strides of its rows and terms.
     a: *const f32,
     a_row: usize,
     a_step: usize,
@@ -274,9 +274,9 @@ struct Tiles<'a> {
     row_stride: usize,
     /// The lanes of a row's last vector that are written.
     last: __mmask16,
-    /// A row has the panel's columns.
+    /// The row to add to has the panel's columns.
     to: To<'a, f32>,
-    /// The terms that count, where some do not.
+    /// The nonzero terms, if some may be skipped.
     terms: Option<&'a Terms>,
 }
 
@@ -284,13 +284,12 @@ impl Tiles<'_> {
     with_features! {
 
     /// # Safety
-    /// The left-hand operand has so many rows of `depth` terms, and the terms that count, if they are given, were found in
-    /// them. The panel has `depth` rows of `V` vectors, all of them
-    /// filled. `out` has so many rows, which nothing else uses meanwhile, of `V` vectors, the last of them up to the mask's
-    /// last lane, and so has a row to add to.
+    /// The left-hand operand has `rows` rows of `depth` terms, and the nonzero terms, if given, were found in them.
+    /// The panel has `depth` rows of `V` vectors, all of them filled. `out` has `rows` rows, which nothing else uses
+    /// meanwhile, of `V` vectors, the last of them up to the mask's last lane, and so has a row to add to.
     unsafe fn all<const V: usize>(mut self, rows: usize) {
         for row in (0..rows).step_by(ROWS) {
-            // SAFETY: as required of the caller; behind the last tile the pointers are not used.
+            // SAFETY: as required of the caller; after the last tile the pointers are not used.
             unsafe {
                 match rows - row {
                     1 => self.tile::<1, V>(row / ROWS),
@@ -319,7 +318,7 @@ impl Tiles<'_> {
         }
         if let Some(terms) = self.terms {
             for place in &terms.places[number][..terms.counts[number]] {
-                // SAFETY: so many places were written, and they are those of terms.
+                // SAFETY: `counts[number]` places were written, and they are those of terms.
                 unsafe {
                     let place = place.assume_init() as usize;
                     self.add_term(self.a.add(place), self.panel.add(place * (V * LANES)), &mut sums);

@@ -1,10 +1,10 @@
-//! The arc tangent, of a number and of the ratio of two, by the crate `libm`, in double precision for both formats. Angles
-//! are rare, so they are scalar calls, the same at every level.
+//! The arc tangents `atan` and `atan2`, as calls of the crate `libm` in double precision for both formats. They are
+//! rarely used, so they are scalar calls, the same at every level.
 
 use super::format::Format;
 
-/// The angle of the point (`x`, `y`), from −π to π, as C's `atan2`: the signs of zeros count, and infinities are met on the
-/// diagonals.
+/// The angle of the point (`x`, `y`), from −π to π, as C's `atan2`: it respects the signs of zeros, and infinite points
+/// lie on the diagonals.
 pub(super) fn atan2<T: Format>(y: T, x: T) -> T {
     T::of_double(libm::atan2(y.to_double(), x.to_double()))
 }
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn angles_are_right_where_the_table_knows() {
+    fn angles_match_the_table() {
         let (mut worst, mut lines) = (0, 0);
         for line in include_str!("atan2.txt").lines().filter(|line| !line.starts_with('#')) {
             let [y, x, want] = [0, 1, 2].map(|column| {
@@ -49,7 +49,7 @@ mod tests {
             for level in levels() {
                 let got = with_level(level, || dispatch(Angle(y, x)));
                 let error = got.to_bits().abs_diff(want.to_bits());
-                assert!(error <= 2, "atan2({y:e}, {x:e}) is {got:e} at {level:?}; right is {want:e}");
+                assert!(error <= 2, "atan2({y:e}, {x:e}) is {got:e} at {level:?}; expected {want:e}");
                 worst = worst.max(error);
             }
         }
@@ -69,14 +69,14 @@ mod tests {
                 let error = got.to_bits().abs_diff(want.to_bits());
                 assert!(
                     error <= 1 || got.is_nan() && want.is_nan(),
-                    "atan2({y:e}, {x:e}) is {got:e}; right is {want:e}"
+                    "atan2({y:e}, {x:e}) is {got:e}; expected {want:e}"
                 );
             }
         }
     }
 
     #[test]
-    fn special_operands_give_what_the_standard_says() {
+    fn special_operands_follow_the_c_standard() {
         let numbers = [0.0, 1.0, 5e-324, 1.5e308, f64::MAX, f64::INFINITY, f64::NAN];
         let numbers = numbers.map(|x: f64| [x, -x]).concat();
         for &y in &numbers {

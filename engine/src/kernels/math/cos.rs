@@ -1,4 +1,4 @@
-//! cos x, up to a size of x that exact reduction by four numbers allows.
+//! cos x, for |x| up to the limit of exact reduction by four numbers.
 
 use super::format::Format;
 use super::quadrant::{REDUCIBLE, reduce, sin_from};

@@ -8,7 +8,7 @@ use super::gamma::{CENTER, LARGE, LOW, sin_cos_pi};
 use super::ln::ln;
 use crate::kernels::dispatch::Simd;
 
-/// Y. Its error is 0.08 units of 2⁻⁵³.
+/// The polynomial Y. Its error is 0.08 units of 2⁻⁵³.
 const Y: [f64; 30] = [
     0.951_055_876_031_832_8,
     -0.423_627_421_281_460_5,
@@ -42,10 +42,10 @@ const Y: [f64; 30] = [
     -2.856_258_243_336_955e-5,
 ];
 
-/// x₀ − 1, rounded, and the rest.
+/// x₀ − 1: the rounded value and the remainder.
 const ZERO: (f64, f64) = (0.461_632_144_968_362_36, -1.552_234_816_285_867_7e-17);
 
-/// V. Its error is 0.03 units of 2⁻⁵³.
+/// The polynomial V. Its error is 0.03 units of 2⁻⁵³.
 const V: [f64; 8] = [
     0.083_333_333_333_333_33,
     -0.008_333_333_333_331_661,
@@ -66,7 +66,7 @@ pub(super) fn digamma<S: Simd, T: Format>(x: T) -> T {
 fn digamma_double<S: Simd>(x: f64) -> f64 {
     let size = x.magnitude();
     let low = size < LOW;
-    // 1 + d is the argument of Y, up to the integer that it is moved by; d is exact. Σ 1/(x − j) as one quotient.
+    // 1 + d is the argument of Y after the shift by an integer; d is exact. Σ 1/(x − j) as one quotient.
     let (mut d, mut numerator, mut denominator) = (if low { size } else { size - 1.0 }, 0.0, 1.0);
     for j in 1..=6 {
         let term = size - j as f64;
@@ -88,7 +88,7 @@ fn digamma_double<S: Simd>(x: f64) -> f64 {
 
     let one_up = if low { found } else { found + inverse };
     let (sin, cos) = sin_cos_pi::<S>(size);
-    // cot πx, whose two functions have the same sign to leave out.
+    // cot πx; the omitted signs of its two functions cancel.
     let reflected = one_up + std::f64::consts::PI * (cos / sin);
     let reflected = if sin == 0.0 || size == f64::INFINITY { f64::NAN } else { reflected };
     let value = if x < 0.0 { reflected } else { positive };
@@ -104,7 +104,7 @@ mod tests {
     check!(digamma, ulps 2.0, 4.0, |x: f64| Math::digamma::<Portable>(x), table only, where |x: f64| x > 0.0);
 
     #[test]
-    fn it_is_right_below_zero() {
+    fn negative_arguments_are_accurate() {
         super::super::ulp::check_f64_below_zero::<Subject>(4.0);
     }
 }

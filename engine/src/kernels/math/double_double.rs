@@ -1,14 +1,14 @@
-//! The elementary functions to about thirty digits, from which correctly rounded values in `f64` follow: what the kernels
-//! are measured by at a million points.
+//! Test references: elementary functions in double-double arithmetic, accurate to about thirty digits, so that they
+//! round correctly in `f64` at a million points.
 //!
-//! Slow, and simple: sums of two numbers, series, and Newton's method. The million values of each function have been
-//! computed by mpmath, too, in 200 bits; the sum over their bits stands beside each test, and is the table that would be
-//! too large to keep.
+//! Slow and simple: sums of two numbers, series, and Newton's method. The million values of each function were also
+//! computed with mpmath in 200 bits; a hash of their bits is stored beside each test, instead of a table that would be
+//! too large.
 
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// `0` + `1`, of which the first is the sum rounded.
+/// The sum `.0` + `.1`, where `.0` is the sum rounded.
 #[derive(Clone, Copy)]
 struct Pair(f64, f64);
 
@@ -22,7 +22,7 @@ impl Pair {
         Pair(a * b, a.mul_add(b, -(a * b)))
     }
 
-    /// Times a power of two.
+    /// Multiplies by a power of two.
     fn scaled(self, power: f64) -> Pair {
         Pair(self.0 * power, self.1 * power)
     }
@@ -87,11 +87,11 @@ const LN_2_PAIR: Pair = Pair(LN_2, 2.319_046_813_846_299_6e-17);
 /// ln 2 in three parts; a product of the first with an exponent is exact.
 const LN_2_PARTS: [f64; 3] = [0.693_147_180_369_123_8, 1.908_214_929_114_120_8e-10, 1.564_670_158_533_888e-20];
 
-/// A number times 2 to an exponent, which may lead out of the range of normal numbers.
+/// A number times 2 to an exponent; the result may be subnormal or overflow.
 struct Scaled(Pair, i32);
 
 impl Scaled {
-    /// Rounded once, to the nearest `f64`, ties to even.
+    /// Rounds once, to the nearest `f64`, ties to even.
     fn round(self) -> f64 {
         let Scaled(Pair(high, low), exponent) = self;
         let Pair(high, low) = Pair::sum(high, low);
@@ -100,7 +100,7 @@ impl Scaled {
         if result.is_nan() || result.abs() >= f64::MIN_POSITIVE || high == 0.0 {
             return result;
         }
-        // In units of the least number; the scaling is exact.
+        // In units of the smallest subnormal number; the scaling is exact.
         let up = -1074 - exponent;
         let units = |x: f64| x * power(-(up / 2)) * power(-(up - up / 2));
         let (units, rest) = (units(high), units(low));
@@ -141,7 +141,7 @@ fn exp_scaled(x: Pair) -> Scaled {
     Scaled(ONE + p, n)
 }
 
-/// eˣ where it is a normal number, by far.
+/// eˣ, where it is far from subnormal and overflow.
 fn exp_pair(x: Pair) -> Pair {
     let Scaled(m, n) = exp_scaled(x);
     m.scaled(2f64.powi(n))
@@ -162,9 +162,9 @@ fn ln_1p_pair(u: Pair) -> Pair {
     Pair::sum(y, 2.0 * (u - e).0 / (TWO + u + e).0)
 }
 
-/// ln x of a positive number in two parts.
+/// ln x of a positive number, as a pair.
 fn ln_pair(x: Pair) -> Pair {
-    // Subnormal numbers are made normal.
+    // Scale subnormal numbers to normal ones.
     let (x, lifted) = if x.0 < f64::MIN_POSITIVE { (x.scaled(2f64.powi(100)), 100) } else { (x, 0) };
     let mut k = (x.0.to_bits() >> 52) as i32 - 1023;
     let mut m = x.scaled(2f64.powi(-k / 2)).scaled(2f64.powi(-k - (-k / 2)));
@@ -174,7 +174,7 @@ fn ln_pair(x: Pair) -> Pair {
     ln_1p_pair(m - ONE) + LN_2_PAIR * Pair::from(f64::from(k - lifted))
 }
 
-/// Below this size a function with f(x) = x + O(x²) rounds to x.
+/// Below this magnitude, a function with f(x) = x + O(x²) rounds to x.
 const SAME: f64 = 1e-18;
 
 pub(super) fn exp(x: f64) -> f64 {
@@ -274,7 +274,7 @@ pub(super) fn erf(x: f64) -> f64 {
     value.copysign(x)
 }
 
-/// FNV-1a over the bits of the values, a word at a time; every NaN counts as the same.
+/// FNV-1a over the bits of the values, a word at a time; all NaNs are hashed alike.
 pub(super) fn hash(values: &[f64]) -> u64 {
     values.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &value| {
         let bits = if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() };
@@ -283,7 +283,7 @@ pub(super) fn hash(values: &[f64]) -> u64 {
 }
 
 #[test]
-fn what_is_no_number_stays_so_when_rounded() {
+fn rounding_keeps_nan() {
     assert!(Scaled(Pair(f64::NAN, 0.0), 0).round().is_nan());
     assert!(Scaled(Pair(1.0, f64::NAN), -1060).round().is_nan());
     assert_eq!(Scaled(Pair(1.0, 0.0), -1074).round().to_bits(), 1);

@@ -1,4 +1,4 @@
-//! erf(x) = x + x Q(x²) for |x| < 1, and ±(1 − erfc |x|) beyond, where erfc is small beside one.
+//! erf(x) = x + x Q(x²) for |x| < 1, and ±(1 − erfc |x|) otherwise, where erfc is small compared to one.
 
 use super::erfc::{at_most, tail};
 use super::exact::two_product;

@@ -1,8 +1,8 @@
 //! erfc(x) = 1 − erf(x) for |x| < ½, e^−x² · erfcx(x) above, and 2 − erfc(−x) below.
 //!
 //! (1 + 2x) erfcx(x) changes little from zero to infinity, where it is 2/√π. As a function of q = (x − c) / (x + c) it is
-//! one polynomial over the whole range (M. M. Shepherd & J. G. Laframboise 1981). x² is taken with its rounding error,
-//! which would be multiplied by x² otherwise.
+//! one polynomial over the whole range (M. M. Shepherd & J. G. Laframboise 1981). x² is computed with its rounding error,
+//! which would otherwise be multiplied by x².
 
 use super::erf::erf_small;
 use super::exact::two_product;
@@ -17,7 +17,7 @@ pub struct Pieces<T: 'static> {
     scaled: &'static [T],
     /// c.
     center: T,
-    /// erfc of this and above rounds to zero.
+    /// From this x on, erfc rounds to zero.
     pub(super) limit: T,
 }
 
@@ -81,22 +81,22 @@ pub(super) fn erfc<S: Simd, T: Format>(x: T) -> T {
     if size < T::HALF { T::ONE - erf_small::<S, T>(x) } else { large }
 }
 
-/// erfc(x) for x ≥ 0, given x² as a sum. Below ½ it loses some places.
+/// erfc(x) for x ≥ 0, given x² as a sum. Below ½ it is less accurate.
 #[inline(always)]
 pub(super) fn tail<S: Simd, T: Format>(x: T, (square, error): (T, T)) -> T {
     let Pieces { scaled, center, .. } = T::ERFC;
     let q = (x - center) / (x + center);
     let polynomial = polynomial::<S, T>(q, scaled);
-    // e^−x² as 2ⁿ (1 + e), of which the power of two comes last: a subnormal result is rounded only once.
+    // e^−x² as 2ⁿ (1 + e); the power of two is applied last, so that a subnormal result is rounded only once.
     let (rounded, e) = reduced_sum::<S, T>(-square, -error);
     let (a, b, _) = T::halved_powers(rounded);
     mul_add::<S, T>(polynomial, e, polynomial) / mul_add::<S, T>(T::TWO, x, T::ONE) * a * b
 }
 
-/// The lesser of the two; NaN if x is.
+/// The lesser of the two; NaN if x is NaN.
 #[inline(always)]
 pub(super) fn at_most<T: Format>(x: T, limit: T) -> T {
-    // The comparison is false for NaN and lets it through.
+    // The comparison is false for NaN, which passes through.
     if limit < x { limit } else { x }
 }
 

@@ -1,4 +1,4 @@
-//! Sums and products without their rounding error: the rounded result, and the error beside it.
+//! Error-free sums and products: the rounded result and its rounding error.
 
 use super::format::Format;
 use crate::kernels::dispatch::Simd;
@@ -11,7 +11,7 @@ pub(super) fn two_sum<T: Format>(a: T, b: T) -> (T, T) {
     (sum, (a - (sum - of_b)) + (b - of_b))
 }
 
-/// a · b, where neither the product nor its error overflows or underflows.
+/// a · b, if neither the product nor its error overflows or underflows.
 #[inline(always)]
 pub(super) fn two_product<S: Simd, T: Format>(a: T, b: T) -> (T, T) {
     let product = a * b;

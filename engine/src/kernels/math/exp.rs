@@ -25,21 +25,21 @@ pub(super) const F64: [f64; 11] = [
 pub(super) fn exp<S: Simd, T: Format>(x: T) -> T {
     let (rounded, q) = reduced::<S, T>(x);
     let (a, b, _) = T::halved_powers(rounded);
-    // By halves, because 2ⁿ alone overflows before eˣ does, and a subnormal eˣ is to be rounded only once.
+    // In two steps, because 2ⁿ overflows before eˣ does, and a subnormal eˣ must be rounded only once.
     (T::ONE + q) * a * b
 }
 
-/// n + [`ROUND`](Format::ROUND), and eʳ − 1. An x beyond ±[`EXP_LIMIT`](Format::EXP_LIMIT) counts as the limit.
+/// n + [`ROUND`](Format::ROUND), and eʳ − 1. x is clamped to ±[`EXP_LIMIT`](Format::EXP_LIMIT).
 #[inline(always)]
 pub(super) fn reduced<S: Simd, T: Format>(x: T) -> (T, T) {
-    // Of the two zeros this is the one whose addition is no operation.
+    // Adding −0 changes nothing, so the compiler removes it; adding +0 would not be removed.
     reduced_sum::<S, T>(x, -T::ZERO)
 }
 
-/// The same for x + `rest`, where the rest is small beside x.
+/// [`reduced`] for x + `rest`, where the rest is small compared to x.
 #[inline(always)]
 pub(super) fn reduced_sum<S: Simd, T: Format>(x: T, rest: T) -> (T, T) {
-    // The comparisons are false for NaN and let it through.
+    // The comparisons are false for NaN, which passes through.
     let x = if T::EXP_LIMIT < x { T::EXP_LIMIT } else { x };
     let x = if x < -T::EXP_LIMIT { -T::EXP_LIMIT } else { x };
     let rounded = mul_add::<S, T>(x, T::LOG2_E, T::ROUND);

@@ -7,10 +7,10 @@ use crate::kernels::dispatch::Simd;
 #[inline(always)]
 pub(super) fn exp_m1<S: Simd, T: Format>(x: T) -> T {
     let (rounded, q) = reduced::<S, T>(x);
-    // With n = a + b: (2ᵃ q + (2ᵃ − 2⁻ᵇ)) 2ᵇ. Where n = 0 this is q, with all its bits.
+    // With n = a + b: (2ᵃ q + (2ᵃ − 2⁻ᵇ)) 2ᵇ. If n = 0 this is exactly q.
     let (a, b, inverse_of_b) = T::halved_powers(rounded);
     let result = mul_add::<S, T>(a, q, a - inverse_of_b) * b;
-    // The result has the sign of x anyway, except at −0.
+    // The result already has the sign of x, except at −0.
     result.with_sign_of(x)
 }
 

@@ -1,4 +1,4 @@
-//! The two floating-point formats, as far as the elementary functions need to know them.
+//! `Format`: the constants and bit operations of `f32` and `f64` that the elementary functions need.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -6,8 +6,8 @@ use super::log_softplus::Pieces;
 use super::{erf, erfc, exp, ln, ln_1p, log_softplus};
 use crate::kernels::dispatch::Simd;
 
-/// An IEEE 754 binary format. Integers of its width stay inside, held as floats where the algorithms see them, so the
-/// algorithms are written once for both widths.
+/// An IEEE 754 binary format. The algorithms see integers of its width only as floats, so they are written once for
+/// both widths.
 pub trait Format:
     Copy
     + PartialOrd
@@ -24,15 +24,15 @@ pub trait Format:
     const TWO: Self;
     const INFINITY: Self;
     const NAN: Self;
-    /// The least positive normal number.
+    /// The smallest positive normal number.
     const NORMAL: Self;
     /// 2ᵖ for a precision of p bits: it makes every subnormal number normal.
     const LIFT: Self;
     /// p, the exponent of [`LIFT`](Format::LIFT).
     const LIFT_EXPONENT: Self;
-    /// 1.5 · 2ᵖ⁻¹. Adding it to a small number rounds to an integer, which then lies in the lowest bits.
+    /// 1.5 · 2ᵖ⁻¹. Adding it to a small number rounds to an integer, which is then in the lowest bits.
     const ROUND: Self;
-    /// 2 to half the precision, and one: it cuts a significand into halves.
+    /// 2 to half the precision, plus one: used to split a significand into halves.
     const SPLIT: Self;
     const SQRT_HALF: Self;
     const LOG2_E: Self;
@@ -43,7 +43,7 @@ pub trait Format:
 
     /// See [`exp`](mod@exp).
     const EXP: &'static [Self];
-    /// e to the power of this overflows, and of its negative is zero, both by a good way.
+    /// e to this power overflows, and e to its negative is zero, both with a wide margin.
     const EXP_LIMIT: Self;
     /// See [`ln`](mod@ln).
     const LN: &'static [Self];
@@ -51,13 +51,13 @@ pub trait Format:
     const LN_1P_UNIT: &'static [Self];
     /// See [`log_softplus`](mod@log_softplus).
     const LOG_SOFTPLUS: Pieces<Self>;
-    /// tanh of this and above rounds to one.
+    /// From this x on, tanh rounds to one.
     const TANH_LIMIT: Self;
     /// See [`erf`](mod@erf).
     const ERF: &'static [Self];
     /// See [`erfc`](mod@erfc).
     const ERFC: erfc::Pieces<Self>;
-    /// Φ of the negative of this and below rounds to zero.
+    /// Φ(−x) rounds to zero from this x on.
     const NORMAL_CDF_LIMIT: Self;
 
     fn to_double(self) -> f64;
@@ -67,11 +67,11 @@ pub trait Format:
     fn with_sign_of(self, sign: Self) -> Self;
     fn fused_mul_add(self, b: Self, c: Self) -> Self;
 
-    /// For an integer n, given as n + [`ROUND`](Format::ROUND): 2ⁿ, where that is a normal number.
+    /// 2ⁿ, where it is a normal number, for an integer n given as n + [`ROUND`](Format::ROUND).
     fn power(rounded: Self) -> Self;
 
-    /// For an integer n, given as n + [`ROUND`](Format::ROUND): 2ᵃ, 2ᵇ and 2⁻ᵇ where a + b = n and a, b differ by at
-    /// most one. 2ⁿ itself need not be representable.
+    /// 2ᵃ, 2ᵇ and 2⁻ᵇ where a + b = n and a, b differ by at most one, for an integer n given as n +
+    /// [`ROUND`](Format::ROUND). 2ⁿ itself need not be representable.
     fn halved_powers(rounded: Self) -> (Self, Self, Self);
 
     /// For a positive normal number: (m, k, 2¹⁻ᵏ) with self = m · 2ᵏ and 0.75 ≤ m < 1.5.
@@ -83,9 +83,9 @@ macro_rules! format {
      split $split:literal, exp limit $exp_limit:literal, tanh limit $tanh_limit:literal,
      normal limit $normal_limit:literal) => {
         const _: () = {
-            /// Where the exponent begins.
+            /// The position of the exponent's lowest bit.
             const SHIFT: u32 = $type::MANTISSA_DIGITS - 1;
-            /// What is added to an exponent before it is stored.
+            /// The bias of a stored exponent.
             const BIAS: $bits = ($type::MAX_EXP - 1) as $bits;
             /// 2ᵖ⁻¹: the lowest bit of numbers in [2ᵖ⁻¹, 2ᵖ) is the unit.
             const UNIT: $type = 0.5 * $lift;
@@ -157,7 +157,8 @@ macro_rules! format {
 
                 #[inline(always)]
                 fn halved_powers(rounded: Self) -> (Self, Self, Self) {
-                    // Twice the bias keeps the sum positive: before AVX-512 no 64-bit lane shifts its sign in.
+                    // Twice the bias keeps the sum positive: before AVX-512 there is no arithmetic shift of 64-bit
+                    // lanes.
                     let exponent = rounded.to_bits().wrapping_sub(Self::ROUND.to_bits()).wrapping_add(2 * BIAS);
                     let a = exponent >> 1;
                     let b = exponent.wrapping_sub(a);
@@ -167,11 +168,12 @@ macro_rules! format {
 
                 #[inline(always)]
                 fn split(self) -> (Self, Self, Self) {
-                    // Half a unit of the exponent carries into it exactly where the significand is 1.5 or more.
+                    // Half a unit of the exponent carries into it exactly if the significand is 1.5 or more.
                     let bits = self.to_bits();
                     let exponent = bits.wrapping_add(1 << (SHIFT - 1)) >> SHIFT;
                     let m = bits.wrapping_sub(exponent << SHIFT).wrapping_add(BIAS << SHIFT);
-                    // An integer below the exponent of `UNIT` is converted by a subtraction.
+                    // A nonnegative integer stored in the significand of a number with `UNIT`'s exponent is converted
+                    // by a subtraction.
                     let k = Self::from_bits(UNIT.to_bits() | exponent) - (UNIT + BIAS as $type);
                     let inverse = (2 * BIAS + 1).wrapping_sub(exponent) << SHIFT;
                     (Self::from_bits(m), k, Self::from_bits(inverse))
@@ -190,7 +192,7 @@ format!(
     split 134_217_729.0, exp limit 800.0, tanh limit 20.0, normal limit 38.8
 );
 
-/// `a * b + c`, fused where level `S` has the instruction.
+/// `a * b + c`, fused if level `S` has the instruction.
 #[inline(always)]
 pub(crate) fn mul_add<S: Simd, T: Format>(a: T, b: T, c: T) -> T {
     if S::FUSED { a.fused_mul_add(b, c) } else { a * b + c }

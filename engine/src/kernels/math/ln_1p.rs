@@ -1,4 +1,4 @@
-//! ln(1 + x), where the rounding of 1 + x is put back into the reduced argument of [`ln`](super::ln).
+//! ln(1 + x), with the rounding error of 1 + x added to the reduced argument of [`ln`](super::ln).
 
 use super::format::{Format, add_exponent, mul_add, polynomial};
 use super::ln::ln_1p_reduced;
@@ -10,7 +10,7 @@ pub(super) fn ln_1p<S: Simd, T: Format>(x: T) -> T {
     // The exact error of that sum (Knuth's two-sum).
     let v = u - T::ONE;
     let error = (T::ONE - (u - v)) + (x - v);
-    // Near zero k = 0 and f = (u − 1) + error = x. Elsewhere the error is below the last place of f.
+    // Near zero k = 0 and f = (u − 1) + error = x. Otherwise the error is below the last place of f.
     let (m, k, inverse) = u.split();
     let f = mul_add::<S, T>(error, inverse * T::HALF, m - T::ONE);
     let result = add_exponent::<S, T>(k, ln_1p_reduced::<S, T>(f)).with_sign_of(x);
@@ -20,7 +20,7 @@ pub(super) fn ln_1p<S: Simd, T: Format>(x: T) -> T {
 }
 
 /// Q for `f32`: ln(1 + x) = x + x² Q(x) for 0 ≤ x ≤ 1. Its relative error is 0.1 units of 2⁻²⁴: each coefficient was
-/// rounded before the next ones were fitted.
+/// rounded before the following ones were fitted.
 pub(super) const F32: [f32; 9] = [
     -0.499_999_23,
     0.333_302_08,
@@ -33,17 +33,17 @@ pub(super) const F32: [f32; 9] = [
     -0.003_228_896_5,
 ];
 
-/// None for `f64`, which would need twice as many terms: that is more than the quotient costs.
+/// Unused for `f64`, which would need twice as many terms: more than the cost of the quotient.
 pub(super) const F64: [f64; 0] = [];
 
-/// ln(1 + x) for 0 ≤ x ≤ 1, where it is simpler.
+/// A simpler ln(1 + x) for 0 ≤ x ≤ 1.
 #[inline(always)]
 pub(super) fn ln_1p_unit<S: Simd, T: Format>(x: T) -> T {
-    // Without fused steps the roundings of the sum would add up to more than those of the quotient.
+    // Without fused multiply-add, the polynomial's rounding errors exceed those of the quotient.
     if S::FUSED && !T::LN_1P_UNIT.is_empty() {
         return mul_add::<S, T>(x * x, polynomial::<S, T>(x, T::LN_1P_UNIT), x);
     }
-    // 1 + x is 1 + f, or 2 (1 + f); either f is exact.
+    // 1 + x is 1 + f, or 2 (1 + f); both f are exact.
     let doubled = x >= T::HALF;
     let f = if doubled { (x - T::ONE) * T::HALF } else { x };
     let k = if doubled { T::ONE } else { T::ZERO };

@@ -1,4 +1,4 @@
-//! ln |Γ(x)|, by the crate `libm`, in double precision for both formats. It is a scalar call, the same at every level.
+//! ln |Γ(x)|, as calls of the crate `libm` in double precision for both formats: scalar, the same at every level.
 
 use super::format::Format;
 
@@ -15,7 +15,7 @@ mod tests {
     check!(ln_gamma, ulps 2.0, 4.0, |x: f64| Math::ln_gamma::<Portable>(x), table only, where |x: f64| x > 0.0);
 
     #[test]
-    fn it_is_right_below_zero() {
+    fn negative_arguments_are_accurate() {
         super::super::ulp::check_f64_below_zero::<Subject>(4.0);
     }
 }

@@ -1,12 +1,12 @@
-//! ln x in double precision with nine bits more, as a sum of two numbers.
+//! ln x in double precision with nine extra bits, as a sum of two numbers.
 //!
-//! As [`ln`](super::ln), with the first two terms of 2 artanh s = 2s + ⅔ s³ + s⁵ P(s²), and the quotient s, as sums.
+//! As [`ln`](super::ln), but the first two terms of 2 artanh s = 2s + ⅔ s³ + s⁵ P(s²) and the quotient s are sums.
 
 use super::exact::{two_product, two_sum};
 use super::format::{Format, mul_add, polynomial};
 use crate::kernels::dispatch::Simd;
 
-/// P. Its error is 0.02 units of 2⁻⁶⁶ of the logarithm.
+/// The polynomial P. Its error is 0.02 units of 2⁻⁶⁶ of the logarithm.
 const P: [f64; 9] = [
     0.4,
     0.285_714_285_714_284_87,
@@ -19,17 +19,18 @@ const P: [f64; 9] = [
     0.112_569_908_984_752_51,
 ];
 
-/// ⅔, rounded, and the rest.
+/// ⅔: the rounded value and the remainder.
 const TWO_THIRDS: (f64, f64) = (0.666_666_666_666_666_6, 3.700_743_415_417_188e-17);
 
-/// The logarithm of a positive finite number: its rounded value, and the rest. Of others it is nonsense, but no panic.
+/// The logarithm of a positive finite number: its rounded value, and the remainder. For other numbers the result is
+/// unspecified, without a panic.
 #[inline(always)]
 pub(super) fn ln_pair<S: Simd>(x: f64) -> (f64, f64) {
     let subnormal = x < f64::NORMAL;
     let (m, k, _) = (if subnormal { x * f64::LIFT } else { x }).split();
     let k = if subnormal { k - f64::LIFT_EXPONENT } else { k };
     let f = m - 1.0;
-    // s = f / (2 + f), where the sum is rounded and the quotient, too.
+    // s = f / (2 + f), where both the sum and the quotient are rounded.
     let denominator = 2.0 + f;
     let denominator_error = f - (denominator - 2.0);
     let s = f / denominator;
@@ -43,7 +44,7 @@ pub(super) fn ln_pair<S: Simd>(x: f64) -> (f64, f64) {
     let (third, third_error) = two_product::<S, f64>(cube, TWO_THIRDS.0);
     let third_error = third_error + (cube * TWO_THIRDS.1 + cube_error * TWO_THIRDS.0);
     let rest = mul_add::<S, f64>(cube * z, polynomial::<S, f64>(z, &P), third_error);
-    // ln 2 times k is exact in its high part.
+    // The product of k with the high part of ln 2 is exact.
     let (high, a) = two_sum(k * f64::LN_2_HIGH, 2.0 * s);
     let (high, b) = two_sum(high, third);
     let low = ((a + b) + 2.0 * s_error) + mul_add::<S, f64>(k, f64::LN_2_LOW, rest);
@@ -55,7 +56,7 @@ mod tests {
     use super::*;
     use crate::kernels::dispatch::{Avx2, Portable};
 
-    /// The logarithms of these to 2⁻¹⁰⁶ (mpmath).
+    /// Logarithms accurate to 2⁻¹⁰⁶ (mpmath).
     const KNOWN: [(f64, f64, f64); 6] = [
         (0.75, -0.287_682_072_451_780_9, -2.607_160_616_442_564e-17),
         (1.000_000_1, 9.999_999_505_838_704e-8, 1.524_970_952_844_148_9e-24),
@@ -66,7 +67,7 @@ mod tests {
     ];
 
     #[test]
-    fn both_parts_are_right() {
+    fn both_parts_are_accurate() {
         for (x, high, low) in KNOWN {
             for (ours, rest) in [ln_pair::<Portable>(x), ln_pair::<Avx2>(x)] {
                 let error = (ours - high) + (rest - low);

@@ -1,12 +1,13 @@
-//! Σ ln x over many numbers by one logarithm: the product of their significands, and the sum of their exponents.
+//! Σ ln x of many numbers with a single logarithm, by multiplying their significands and adding their exponents.
 
 use super::Math;
 use crate::Real;
 use crate::kernels::dispatch::Simd;
 
-/// Σ ln x of the positive normal numbers that were multiplied in, in lanes side by side.
+/// Σ ln x of the positive normal numbers that were multiplied in, in parallel lanes.
 ///
-/// A multiplication costs a fraction of a logarithm, and rounds no worse: by half a unit in the last place of one.
+/// A multiplication costs a fraction of a logarithm, and its rounding error is no worse: half a unit in the last place
+/// of one.
 #[derive(Clone, Copy, Debug)]
 pub struct LogProduct<T, const LANES: usize> {
     significands: [T; LANES],
@@ -14,7 +15,7 @@ pub struct LogProduct<T, const LANES: usize> {
 }
 
 impl<T: Real, const LANES: usize> LogProduct<T, LANES> {
-    /// How many factors a lane takes: its significand stays within 0.75 and 1.5 to this power.
+    /// The maximum number of factors of a lane: its significand stays within 0.75 and 1.5 to this power.
     pub const CAPACITY: usize = 200;
 
     /// The empty product.
@@ -23,7 +24,8 @@ impl<T: Real, const LANES: usize> LogProduct<T, LANES> {
         LogProduct { significands: [T::ONE; LANES], exponents: [T::ZERO; LANES] }
     }
 
-    /// Multiplies every lane by its factor, which must be positive and normal; others leave nonsense, not a panic.
+    /// Multiplies every lane by its factor, which must be positive and normal; others give an unspecified result,
+    /// without a panic.
     #[inline(always)]
     pub fn multiply(&mut self, factors: &[T; LANES]) {
         for ((significand, exponent), &factor) in self.significands.iter_mut().zip(&mut self.exponents).zip(factors) {
@@ -68,8 +70,7 @@ mod tests {
         }
     }
 
-    /// In `f32` a factor may cost half a unit in the last place. In `f64` the logarithms it is compared with cost as much
-    /// again.
+    /// In `f32` a factor may cost half a unit in the last place. In `f64` the reference logarithms cost as much again.
     fn check<T: Real>(factors: impl Fn(usize) -> f64, tolerance: f64) {
         let capacity = LogProduct::<T, 2>::CAPACITY;
         let factors: Vec<[T; 2]> = (0..capacity).map(|i| [2 * i, 2 * i + 1].map(|i| T::from_f64(factors(i)))).collect();
@@ -80,7 +81,7 @@ mod tests {
         assert!(error < tolerance, "{error:e}");
     }
 
-    /// A sum that is right to a rounding (Kahan 1965): equal terms added plainly err all to one side.
+    /// A compensated sum (Kahan 1965): with plain summation, equal terms accumulate errors of one sign.
     fn compensated(terms: impl Iterator<Item = f64>) -> f64 {
         let (mut sum, mut lost) = (0.0, 0.0);
         for term in terms {
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sum_of_logarithms_is_accurate_to_a_rounding_a_factor() {
+    fn the_error_is_at_most_one_rounding_per_factor() {
         check::<f32>(|i| (60.0 * (i as f64).sin()).exp(), 6e-8);
         check::<f64>(|i| (600.0 * (i as f64).sin()).exp(), f64::EPSILON);
     }

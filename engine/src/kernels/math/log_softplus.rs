@@ -1,8 +1,9 @@
 //! ln softplus(x) = ln ln(1 + eˣ), in three pieces, each with a small relative error.
 //!
-//! - x ≤ −7/16: x + t H(t − 5/16) with t = eˣ, where t H = ln(ln(1 + t) / t). It tends to x where softplus underflows.
-//! - −7/16 < x < 3/2: d (½ + Q(d)) with d = x − ln(e − 1). Where d is zero softplus is one, and its logarithm, taken as
-//!   such, would have lost every digit. The half of d is exact, so the rounding of Q counts little.
+//! - x ≤ −7/16: x + t H(t − 5/16) with t = eˣ, where t H = ln(ln(1 + t) / t). It approaches x where softplus
+//!   underflows.
+//! - −7/16 < x < 3/2: d (½ + Q(d)) with d = x − ln(e − 1). Near d = 0 softplus is one, and its plain logarithm would
+//!   lose all digits. d/2 is exact, so the rounding error of Q matters little.
 //! - x ≥ 3/2: the logarithm of softplus.
 
 use super::exp::exp;
@@ -14,19 +15,19 @@ use crate::kernels::dispatch::Simd;
 /// The constants of the first two pieces.
 #[derive(Clone, Copy)]
 pub struct Pieces<T: 'static> {
-    /// H.
+    /// The polynomial H.
     tail: &'static [T],
-    /// Q.
+    /// The polynomial Q.
     root: &'static [T],
     /// ln(e − 1), rounded.
     zero: T,
     /// ln(e − 1) − `zero`.
     zero_low: T,
-    /// Where the second piece begins.
+    /// The start of the second piece.
     begin: T,
-    /// Where it ends.
+    /// The end of the second piece.
     end: T,
-    /// 5/16.
+    /// The centre of the first piece, 5/16.
     center: T,
 }
 

@@ -1,13 +1,12 @@
-//! Elementary functions that vectorise: no branch, no table, no call, the same source for `f32` and `f64`. Those that are
-//! rare, angles and ln Γ, are scalar calls of the crate `libm`.
+//! Vectorisable elementary functions: no branches, tables or calls, and one source for `f32` and `f64`. Rarely used
+//! ones (arc tangents and ln Γ) are scalar calls of the crate `libm`.
 //!
 //! Errors, in units in the last place (ULP) of the result, at every level, over all inputs (subnormals included; NaN
 //! gives NaN): at most 2 in `f32` and 4 in `f64`; [`tanh`](Math::tanh), [`sigmoid`](Math::sigmoid),
-//! [`sinh`](Math::sinh),
-//! [`cosh`](Math::cosh), [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in both; [`sin`](Math::sin), [`cos`](Math::cos) and
-//! [`pow`](Math::pow) at most 1. The functions around Γ keep that for positive x; for negative x, where their
-//! zeros lie close to their poles, the error is within 4 ULP of the greater of the result and 1. These, sine, cosine, angles and
-//! powers are computed in double precision for `f32`, too.
+//! [`sinh`](Math::sinh), [`cosh`](Math::cosh), [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in
+//! both; [`sin`](Math::sin), [`cos`](Math::cos) and [`pow`](Math::pow) at most 1. The functions related to Γ keep that
+//! for positive x; for negative x, where their zeros lie close to their poles, the error is within 4 ULP of the greater
+//! of the result and 1. These, sine, cosine, arc tangents and powers are computed in double precision for `f32`, too.
 //!
 //! The polynomials were computed for this crate: each interpolates its function at Chebyshev nodes, in arithmetic of
 //! 300 bits or more.
@@ -51,7 +50,7 @@ pub(crate) use quadrant::REDUCIBLE;
 
 /// Elementary functions of `f32` and `f64`, for use inside [`Kernel::run`](super::dispatch::Kernel::run).
 pub trait Math: Sized {
-    /// `self * b + c`, rounded once where level `S` has the instruction, otherwise twice.
+    /// `self * b + c`, rounded once if level `S` has the instruction, otherwise twice.
     fn mul_add<S: Simd>(self, b: Self, c: Self) -> Self;
 
     /// The absolute value.
@@ -72,17 +71,17 @@ pub trait Math: Sized {
     /// ln(1 + x), accurate near zero.
     fn ln_1p<S: Simd>(self) -> Self;
 
-    /// (m, k) with `self` = m · 2ᵏ, 0.75 ≤ m < 1.5 and an integer k, of a positive normal number.
+    /// (m, k) with `self` = m · 2ᵏ, 0.75 ≤ m < 1.5 and an integer k, for a positive normal number.
     fn parts(self) -> (Self, Self);
 
-    /// ln(1 + eˣ), the map from a free parameter ρ to a standard deviation.
+    /// ln(1 + eˣ), the map from an unconstrained parameter ρ to a standard deviation.
     fn softplus<S: Simd>(self) -> Self;
 
-    /// [`softplus`](Math::softplus), given e^−|x|. A loop over both steps is too long for a processor to begin the next
-    /// element before this one is done; two short loops are faster.
+    /// [`softplus`](Math::softplus), given e^−|x|. A single loop over both steps is too long for a processor to overlap
+    /// successive elements; two short loops are faster.
     fn softplus_with<S: Simd>(self, exponential: Self) -> Self;
 
-    /// ln softplus(x), finite for every finite x: it tends to x where softplus itself underflows.
+    /// ln softplus(x), finite for every finite x: it approaches x where softplus itself underflows.
     fn log_softplus<S: Simd>(self) -> Self;
 
     /// 1 / (1 + e⁻ˣ), the derivative of [`softplus`](Math::softplus).
@@ -100,10 +99,10 @@ pub trait Math: Sized {
     /// Φ(x), the distribution function of the standard normal distribution, without cancellation.
     fn normal_cdf<S: Simd>(self) -> Self;
 
-    /// sin x for |x| ≤ 10⁶; NaN beyond, where exact reduction takes more.
+    /// sin x for |x| ≤ 10⁶; NaN for larger |x|, whose exact reduction is not implemented.
     fn sin<S: Simd>(self) -> Self;
 
-    /// cos x for |x| ≤ 10⁶; NaN beyond, where exact reduction takes more.
+    /// cos x for |x| ≤ 10⁶; NaN for larger |x|, whose exact reduction is not implemented.
     fn cos<S: Simd>(self) -> Self;
 
     /// ln |Γ(x)|: ∞ at zero and the negative integers.

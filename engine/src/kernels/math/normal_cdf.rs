@@ -1,4 +1,4 @@
-//! Φ(x) = ½ erfc(−x/√2), the standard normal distribution function: with x²/2 in erfc's exponent instead of the square
+//! Φ(x) = ½ erfc(−x/√2), the standard normal distribution function, with x²/2 in erfc's exponent instead of the square
 //! of the rounded x/√2. Near zero it is ½ + ½ erf(x/√2).
 
 use super::erf::erf_small;

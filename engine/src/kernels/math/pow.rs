@@ -1,21 +1,21 @@
 //! xʸ = e^(y ln x), computed in double precision for both formats. The logarithm and its product with y are sums of two
-//! numbers: a relative error of the exponent is multiplied by the exponent, up to 745.
+//! numbers, because a relative error of the exponent is multiplied by the exponent, up to 745.
 //!
-//! Not by the crate `libm`: its `pow` is wrong by hundreds of ULP where a base near one has an exponent beyond 2³¹
-//! (0.999999864926243^−3295192572.394827), and powers here are vectorised.
+//! The crate `libm` is not used: its `pow` is wrong by hundreds of ULP for a base near one with an exponent larger than
+//! 2³¹ (0.999999864926243^−3295192572.394827), and it does not vectorise.
 
 use super::exact::two_product;
 use super::format::{Format, mul_add, polynomial};
 use super::ln_pair::ln_pair;
 use crate::kernels::dispatch::Simd;
 
-/// As C's `pow`: x⁰ and 1ʸ are 1 for every other operand, NaN too; negative x have powers to integers only.
+/// As C's `pow`: x⁰ and 1ʸ are 1 for every other operand, even NaN; negative x give NaN unless y is an integer.
 #[inline(always)]
 pub(super) fn pow<S: Simd, T: Format>(x: T, y: T) -> T {
     T::of_double(pow_double::<S>(x.to_double(), y.to_double()))
 }
 
-/// The power of a number that differs from one to this overflows or is zero.
+/// Any base other than ±1 to this power overflows or is zero.
 const LIMIT: f64 = 1.8e19;
 
 #[inline(always)]
@@ -41,7 +41,7 @@ fn pow_double<S: Simd>(x: f64, y: f64) -> f64 {
     if x == 1.0 || y == 0.0 { 1.0 } else { power }
 }
 
-/// e^(x + error), where the error is small beside x.
+/// e^(x + error), where the error is small compared to x.
 #[inline(always)]
 fn exp_of_sum<S: Simd>(x: f64, error: f64) -> f64 {
     let beyond = x.magnitude() > f64::EXP_LIMIT;
@@ -56,10 +56,10 @@ fn exp_of_sum<S: Simd>(x: f64, error: f64) -> f64 {
     (1.0 + q) * a * b
 }
 
-/// Whether a finite number is an integer; infinity is one, and an even one.
+/// Whether a finite number is an integer; infinity counts as an even integer.
 #[inline(always)]
 fn is_integer(x: f64) -> bool {
-    // From here on all are, and the sum would round below the unit.
+    // From here on all numbers are integers, and the sum would round below the unit.
     let whole = 0.5 * f64::LIFT;
     let size = x.magnitude();
     (size + whole) - whole == size || size >= whole
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn f64_is_right_where_the_table_knows() {
+    fn f64_matches_the_table() {
         let (mut worst, mut lines) = (0, 0);
         for line in include_str!("pow.txt").lines().filter(|line| !line.starts_with('#')) {
             let [x, y, want] = [0, 1, 2].map(|column| {
@@ -97,7 +97,7 @@ mod tests {
             for level in levels() {
                 let got = with_level(level, || dispatch(Pow(x, y)));
                 let error = if got.is_nan() && want.is_nan() { 0 } else { got.to_bits().abs_diff(want.to_bits()) };
-                assert!(error <= 1, "{x:e}^{y:e} is {got:e} at {level:?}; right is {want:e}");
+                assert!(error <= 1, "{x:e}^{y:e} is {got:e} at {level:?}; expected {want:e}");
                 worst = worst.max(error);
             }
         }
@@ -115,13 +115,13 @@ mod tests {
             for level in levels() {
                 let got = with_level(level, || dispatch(Pow(x, y)));
                 let error = got.to_bits().abs_diff(want.to_bits());
-                assert!(error <= 1 || got.is_nan() && want.is_nan(), "{x:e}^{y:e} is {got:e}; right is {want:e}");
+                assert!(error <= 1 || got.is_nan() && want.is_nan(), "{x:e}^{y:e} is {got:e}; expected {want:e}");
             }
         }
     }
 
     #[test]
-    fn special_operands_give_what_the_standard_says() {
+    fn special_operands_follow_the_c_standard() {
         let numbers =
             [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 1.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
         for x in numbers {

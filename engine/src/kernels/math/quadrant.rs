@@ -1,14 +1,14 @@
-//! What sine and cosine share: x = n π/2 + r with |r| ≤ π/4, and both functions of r. In double precision for both
-//! formats.
+//! Argument reduction of sine and cosine, x = n π/2 + r with |r| ≤ π/4, and both functions of r. In double precision
+//! for both formats.
 
 use super::exact::two_sum;
 use super::format::{Format, mul_add, polynomial};
 use crate::kernels::dispatch::Simd;
 
-/// Up to this size an argument is reduced exactly enough: the products of n with the parts of π/2 are exact.
+/// The largest argument that is reduced exactly enough: the products of n with the parts of π/2 are exact.
 pub(crate) const REDUCIBLE: f64 = 1e6;
 
-/// π/2 in four parts, of which the first three have 33 bits.
+/// π/2 in four parts; the first three have 33 bits.
 const HALF_PI: [f64; 4] =
     [1.570_796_326_734_125_6, 6.077_100_506_303_966e-11, 2.022_266_248_711_166_5e-21, 8.478_427_660_368_9e-32];
 
@@ -39,7 +39,7 @@ pub(super) fn reduce<S: Simd>(x: f64) -> (u64, (f64, f64)) {
     let rounded = mul_add::<S, f64>(x, std::f64::consts::FRAC_2_PI, f64::ROUND);
     let n = rounded - f64::ROUND;
     let [first, second, third, fourth] = HALF_PI;
-    // The first difference is exact; the others cancel at worst where x is next to a multiple of π/2.
+    // The first difference is exact; the others cancel most where x is next to a multiple of π/2.
     let (r, a) = two_sum(x - n * first, -(n * second));
     let (r, b) = two_sum(r, -(n * third));
     (rounded.to_bits() & 3, two_sum(r, (a + b) - n * fourth))

@@ -1,4 +1,4 @@
-//! sin x, up to a size of x that exact reduction by four numbers allows.
+//! sin x, for |x| up to the limit of exact reduction by four numbers.
 
 use super::format::Format;
 use super::quadrant::{REDUCIBLE, reduce, sin_from};
@@ -8,7 +8,7 @@ use crate::kernels::dispatch::Simd;
 pub(super) fn sin<S: Simd, T: Format>(x: T) -> T {
     let x = x.to_double();
     let (quadrant, r) = reduce::<S>(x);
-    // −0 is its own sine.
+    // sin(−0) = −0.
     let value = if x == 0.0 { x } else { sin_from::<S>(quadrant, r) };
     T::of_double(if x.magnitude() <= REDUCIBLE { value } else { f64::NAN })
 }

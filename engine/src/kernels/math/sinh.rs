@@ -1,5 +1,5 @@
-//! sinh |x| = ½ (u + u / (u + 1)) with u = e^|x| − 1, which keeps its accuracy near zero. Where tanh is one it
-//! is ½ e^|x|, by powers of two that do not overflow before it does.
+//! sinh |x| = ½ (u + u / (u + 1)) with u = e^|x| − 1, which is accurate near zero. Where tanh rounds to one it is ½
+//! e^|x|, by powers of two that do not overflow before it does.
 
 use super::exp::reduced;
 use super::format::{Format, mul_add};

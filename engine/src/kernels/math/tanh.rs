@@ -1,4 +1,4 @@
-//! tanh |x| = u / (u + 2) with u = e^2|x| − 1, which keeps its accuracy near zero.
+//! tanh |x| = u / (u + 2) with u = e^2|x| − 1, which is accurate near zero.
 
 use super::exp::reduced;
 use super::format::{Format, mul_add};
@@ -7,9 +7,9 @@ use crate::kernels::dispatch::Simd;
 #[inline(always)]
 pub(super) fn tanh<S: Simd, T: Format>(x: T) -> T {
     let size = x.magnitude();
-    // The comparison is false for NaN and lets it through.
+    // The comparison is false for NaN, which passes through.
     let size = if T::TANH_LIMIT < size { T::TANH_LIMIT } else { size };
-    // So far below overflow 2ⁿ need not be halved as in `exp_m1`.
+    // So far below overflow, 2ⁿ need not be split as in `exp_m1`.
     let (rounded, q) = reduced::<S, T>(size + size);
     let power = T::power(rounded);
     let u = mul_add::<S, T>(power, q, power - T::ONE);

@@ -5,7 +5,7 @@ use super::format::{Format, polynomial};
 use super::gamma::{LARGE, sin_cos_pi};
 use crate::kernels::dispatch::Simd;
 
-/// U. Its error is 0.2 units of 2⁻⁵³, and its part of the value less than a hundredth.
+/// The polynomial U. Its error is 0.2 units of 2⁻⁵³, and it contributes less than a hundredth of the value.
 const U: [f64; 8] = [
     0.166_666_666_666_666_66,
     -0.033_333_333_333_304_696,
@@ -50,7 +50,7 @@ mod tests {
     check!(trigamma, ulps 2.0, 4.0, |x: f64| Math::trigamma::<Portable>(x), table only, where |x: f64| x > 0.0);
 
     #[test]
-    fn it_is_right_below_zero() {
+    fn negative_arguments_are_accurate() {
         super::super::ulp::check_f64_below_zero::<Subject>(4.0);
     }
 }

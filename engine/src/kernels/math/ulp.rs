@@ -1,4 +1,4 @@
-//! Measures the errors of the functions in units in the last place, at every level of this processor.
+//! Tests of the elementary functions: measures their errors in ULP at every SIMD level of this processor.
 
 use std::marker::PhantomData;
 
@@ -13,20 +13,20 @@ pub(super) trait Function {
 
     fn apply<S: Simd, T: Math>(x: T) -> T;
 
-    /// Whether the bound is for this argument.
+    /// Whether the bound holds for this argument.
     fn covers(x: f64) -> bool;
 }
 
-/// Writes the tests of one function: `check!(name, ulps BOUND_F32, BOUND_F64, reference)`, where `reference` is the
-/// function in `f64`, right to about a unit; `where` may leave out arguments. What `f64` is measured by at many points
-/// follows: the reference, if nothing does; `hash 0x…`, correctly rounded values with this hash; `table only`, nothing,
-/// where the reference is the function itself in `f64`.
+/// Generates the tests of one function: `check!(name, ulps BOUND_F32, BOUND_F64, reference)`, where `reference` is the
+/// function in `f64`, accurate to about one ULP; `where` may exclude arguments. The last part selects the `f64` test at
+/// many points: by default, the reference; `hash 0x…`, correctly rounded values with this hash; `table only`, none, if
+/// the reference is the function itself in `f64`.
 macro_rules! check {
     ($name:ident, ulps $single:literal, $double:literal, $reference:expr $(, where $covered:expr)?) => {
         super::super::ulp::check!(@both $name, $single, $double, $reference $(, $covered)?);
 
         #[test]
-        fn f64_is_right_at_many_points() {
+        fn f64_is_accurate_at_many_points() {
             super::super::ulp::check_f64_samples::<Subject>($double, $reference);
         }
     };
@@ -34,7 +34,7 @@ macro_rules! check {
         super::super::ulp::check!(@both $name, $single, $double, $reference);
 
         #[test]
-        fn f64_is_right_at_a_million_points() {
+        fn f64_is_accurate_at_a_million_points() {
             super::super::ulp::check_f64_exactly::<Subject>($double, super::super::double_double::$name, $hash);
         }
     };
@@ -62,18 +62,18 @@ macro_rules! check {
         }
 
         #[test]
-        fn f32_is_right_at_every_4099th_bit_pattern() {
+        fn f32_is_accurate_at_every_4099th_bit_pattern() {
             super::super::ulp::check_f32::<Subject>((0..=u32::MAX).step_by(4099), $single, $reference);
         }
 
         #[test]
-        #[ignore = "minutes: every f32 there is"]
-        fn f32_is_right_everywhere() {
+        #[ignore = "minutes: all values of f32"]
+        fn f32_is_accurate_everywhere() {
             super::super::ulp::check_f32::<Subject>(0..=u32::MAX, $single, $reference);
         }
 
         #[test]
-        fn f64_is_right_where_the_table_knows() {
+        fn f64_matches_the_table() {
             super::super::ulp::check_f64_table::<Subject>($double);
         }
     };
@@ -91,7 +91,7 @@ pub(super) fn check_f32<F: Function>(inputs: impl Iterator<Item = u32>, bound: f
         covered += x.len();
         for level in levels() {
             for ((&x, got), &want) in x.iter().zip(map::<F, f32>(level, &x)).zip(&want) {
-                worst.meet::<F>(level, f64::from(x), f64::from(got), want, error_f32(got, want));
+                worst.check::<F>(level, f64::from(x), f64::from(got), want, error_f32(got, want));
             }
         }
     }
@@ -106,13 +106,13 @@ pub(super) fn check_f64_samples<F: Function>(bound: f64, reference: impl Fn(f64)
     check_f64::<F>(&x, &want, bound);
 }
 
-/// Compares with correctly rounded values at a million points. That they are, their hash says.
+/// Compares with correctly rounded values at a million points, whose hash is checked.
 pub(super) fn check_f64_exactly<F: Function>(bound: f64, exact: impl Fn(f64) -> f64, hash: u64) {
     let x: Vec<f64> = points().collect();
-    // Arithmetic in two parts is made for numbers.
+    // Double-double arithmetic is only valid for finite numbers.
     let want: Vec<f64> = x.iter().map(|&x| if x.is_nan() { x } else { exact(x) }).collect();
     let found = super::double_double::hash(&want);
-    assert_eq!(found, hash, "the values of {} are not what mpmath has found; their hash is {found:#x}", F::NAME);
+    assert_eq!(found, hash, "the values of {} differ from those of mpmath; their hash is {found:#x}", F::NAME);
     check_f64::<F>(&x, &want, bound);
 }
 
@@ -137,21 +137,21 @@ pub(super) fn check_f64_table<F: Function>(bound: f64) {
     check_f64::<F>(&x, &want, bound);
 }
 
-/// The same for negative arguments, in units in the last place of the greater of value and one: for functions with zeros
-/// close to their poles.
+/// [`check_f64_table`] for negative arguments, in units in the last place of the greater of value and one: for
+/// functions with zeros close to their poles.
 pub(super) fn check_f64_below_zero<F: Function>(bound: f64) {
     let (x, want): (Vec<f64>, Vec<f64>) = known::<F>().filter(|&(x, _)| x < 0.0).unzip();
-    assert!(!x.is_empty(), "no values of {} below zero are known", F::NAME);
+    assert!(!x.is_empty(), "the tables have no values of {} below zero", F::NAME);
     for level in levels() {
         for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, &x)).zip(&want) {
             let error = (got - want).abs() / (want.abs().max(1.0) * f64::EPSILON);
             let same = got == want || got.is_nan() && want.is_nan();
-            assert!(same || error <= bound, "{}({x:e}) is {got:e}; right is {want:e}: {error:.2} ULP", F::NAME);
+            assert!(same || error <= bound, "{}({x:e}) is {got:e}; expected {want:e}: {error:.2} ULP", F::NAME);
         }
     }
 }
 
-/// The arguments and values that the tables have of a function.
+/// The arguments and values of a function in the tables.
 fn known<F: Function>() -> impl Iterator<Item = (f64, f64)> {
     let number = |bits: &str| f64::from_bits(u64::from_str_radix(bits, 16).expect("sixteen hexadecimal digits"));
     [include_str!("table.txt"), include_str!("special.txt")].into_iter().flat_map(move |table| {
@@ -167,11 +167,11 @@ fn known<F: Function>() -> impl Iterator<Item = (f64, f64)> {
 }
 
 fn check_f64<F: Function>(x: &[f64], want: &[f64], bound: f64) {
-    assert!(!x.is_empty(), "no values of {} are known: is there a column of that name in the tables?", F::NAME);
+    assert!(!x.is_empty(), "the tables have no column named {}", F::NAME);
     let mut worst = Worst::new(bound);
     for level in levels() {
         for ((&x, got), &want) in x.iter().zip(map::<F, f64>(level, x)).zip(want) {
-            worst.meet::<F>(level, x, got, want, error_f64(got, want));
+            worst.check::<F>(level, x, got, want, error_f64(got, want));
         }
     }
     println!("{} f64: at most {:.3} ULP, at {:e}", F::NAME, worst.error, worst.x);
@@ -201,7 +201,7 @@ fn map<F: Function, T: Format>(level: Level, x: &[T]) -> Vec<T> {
     y
 }
 
-/// The greatest error so far.
+/// The largest error so far.
 struct Worst {
     bound: f64,
     error: f64,
@@ -213,15 +213,15 @@ impl Worst {
         Worst { bound, error: 0.0, x: 0.0 }
     }
 
-    fn meet<F: Function>(&mut self, level: Level, x: f64, got: f64, want: f64, error: f64) {
+    fn check<F: Function>(&mut self, level: Level, x: f64, got: f64, want: f64, error: f64) {
         if error > self.error {
             (self.error, self.x) = (error, x);
         }
-        assert!(error <= self.bound, "{}({x:e}) is {got:e} at {level:?}; right is {want:e}: {error:.2} ULP", F::NAME);
+        assert!(error <= self.bound, "{}({x:e}) is {got:e} at {level:?}; expected {want:e}: {error:.2} ULP", F::NAME);
     }
 }
 
-/// The error of `got` in units of the last place of `want` rounded to `f32`; the number after the greatest is infinity.
+/// The error of `got` in ULP of `want` rounded to `f32`; infinity counts as the number after the largest.
 fn error_f32(got: f32, want: f64) -> f64 {
     let rounded = want as f32;
     if got == rounded && rounded.is_infinite() || got.is_nan() && rounded.is_nan() {
@@ -240,12 +240,12 @@ fn place(x: f32) -> f32 {
     x.next_up() - x
 }
 
-/// The same in `f64`, where `want` is rounded already.
+/// The error of `got` in ULP of `want` in `f64`, where `want` is already rounded.
 fn error_f64(got: f64, want: f64) -> f64 {
     if got == want || got.is_nan() && want.is_nan() {
         return 0.0;
     }
-    // Neighbours of one sign have neighbouring bits, infinity included.
+    // Neighbouring numbers of one sign have consecutive bit patterns, infinity included.
     if (got < 0.0) == (want < 0.0) && !got.is_nan() && !want.is_nan() {
         got.abs().to_bits().abs_diff(want.abs().to_bits()) as f64
     } else {

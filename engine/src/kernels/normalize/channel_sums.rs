@@ -1,4 +1,4 @@
-//! The adjoints of weight and bias: sums over each channel.
+//! Adjoints of a normalisation's weight and bias: sums over each channel.
 
 use super::{Correlation, Extent, Kept, WIDTH};
 use crate::Real;
@@ -11,11 +11,11 @@ use crate::threads::Rows;
 pub(crate) enum Per {
     /// Those of its channel.
     Channel,
-    /// Those of its example and its group of so many channels.
+    /// Those of its example and its group; a group has this many channels.
     Group(usize),
 }
 
-/// The adjoints of bias and weight: `sums` is Σ g for every channel, and then Σ g x̂ for every channel.
+/// The adjoints of bias and weight: `sums` is Σ g for every channel, followed by Σ g x̂ for every channel.
 pub(crate) fn channel_sums<T: Real>(extent: Extent, per: Per, kept: Kept<'_, T>, x: &[T], g: &[T], sums: &mut [T]) {
     let (plain, scaled) = sums.split_at_mut(extent.channels);
     extent.for_each_part((Rows::new(plain, 1), Rows::new(scaled, 1)), &|channels, (plain, scaled)| {

@@ -1,7 +1,7 @@
-//! The inner functions of normalisation: subtract a mean, scale, shift; and the way back.
+//! Kernels of normalisation: subtract a mean, scale and shift; and their adjoints.
 //!
-//! A mean is held in two summands, the nearest number to it and the rest: the difference from an x near the mean loses
-//! nothing, however large both are. The variance is the mean square of these differences, not a difference of squares.
+//! A mean is stored as a sum of two numbers, the rounded value and the remainder: the difference to an x near the mean
+//! is exact, however large both are. The variance is the mean square of these differences, not a difference of squares.
 
 mod channel_sums;
 
@@ -14,10 +14,10 @@ use crate::kernels::dispatch::Simd;
 use crate::kernels::map::Elementwise;
 use crate::threads::{GRAIN, Split, for_each_part};
 
-/// Channels that are summed side by side where neighbouring elements are of different channels.
+/// Channels that are summed together if channels are the contiguous axis.
 pub(crate) const WIDTH: usize = 32;
 
-/// Mean (in two summands) and the reciprocal of the standard deviation.
+/// The mean (as a sum of two numbers) and the reciprocal of the standard deviation.
 #[derive(Clone, Copy)]
 pub(crate) struct Statistics<T> {
     pub(crate) high: T,
@@ -26,7 +26,7 @@ pub(crate) struct Statistics<T> {
 }
 
 impl<T: Real> Statistics<T> {
-    /// With a mean in double precision, and a factor that is not known yet.
+    /// With a mean in double precision, and a factor to be computed later.
     #[inline(always)]
     pub(crate) fn around(mean: f64) -> Self {
         let high = T::from_f64(mean);
@@ -46,7 +46,7 @@ impl<T: Real> Statistics<T> {
     }
 }
 
-/// Statistics of several sets of elements: all first summands, all second ones, all factors.
+/// Statistics of several sets of elements: all rounded means, all remainders, all factors.
 #[derive(Clone, Copy)]
 pub(crate) struct Kept<'a, T> {
     pub(crate) high: &'a [T],
@@ -67,7 +67,7 @@ impl<'a, T: Real> Kept<'a, T> {
     }
 }
 
-/// Where statistics are written, laid out as in [`Kept`]; an item is a set of elements.
+/// Writes statistics in the layout of [`Kept`]; an item is a set of elements.
 pub(crate) struct Keep<'a, T> {
     high: &'a mut [T],
     low: &'a mut [T],
@@ -123,7 +123,7 @@ impl<T: Real> Elementwise<T, 1> for Normalized<T> {
     }
 }
 
-/// With a weight for each element.
+/// With a weight per element.
 impl<T: Real> Elementwise<T, 2> for Normalized<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [x, w]: [T; 2]) -> T {
@@ -131,7 +131,7 @@ impl<T: Real> Elementwise<T, 2> for Normalized<T> {
     }
 }
 
-/// With a weight and a bias for each element.
+/// With a weight and a bias per element.
 impl<T: Real> Elementwise<T, 3> for Normalized<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [x, w, b]: [T; 3]) -> T {
@@ -139,7 +139,7 @@ impl<T: Real> Elementwise<T, 3> for Normalized<T> {
     }
 }
 
-/// [`Normalized`] with everything for each element: x, both summands of the mean, factor times weight, bias.
+/// [`Normalized`] with all parameters per element: x, both summands of the mean, factor times weight, bias.
 #[derive(Clone, Copy)]
 pub(crate) struct NormalizedEach;
 
@@ -161,7 +161,7 @@ impl<T: Real> Elementwise<T, 2> for Product {
     }
 }
 
-/// g · (x − mean), perhaps with a weight for each element.
+/// g · (x − mean), optionally with a weight per element.
 #[derive(Clone, Copy)]
 pub(crate) struct Correlation<T>(pub(crate) Statistics<T>);
 
@@ -179,14 +179,14 @@ impl<T: Real> Elementwise<T, 3> for Correlation<T> {
     }
 }
 
-/// The way back to x, where g · w is the adjoint of the normalised value: factor · (g w − mean(g w) − x̂ mean(g w x̂)),
-/// as a linear function of g and x.
+/// The adjoint of x, given the adjoint g · w of the normalised value: factor · (g w − mean(g w) − x̂ mean(g w x̂)), as
+/// a linear function of g and x.
 #[derive(Clone, Copy)]
 pub(crate) struct Back<T> {
     pub(crate) of: Statistics<T>,
-    /// What g is multiplied with.
+    /// The coefficient of g.
     pub(crate) a: T,
-    /// What x − mean is multiplied with.
+    /// The coefficient of x − mean.
     pub(crate) slope: T,
     pub(crate) shift: T,
 }
@@ -198,7 +198,7 @@ impl<T: Real> Elementwise<T, 2> for Back<T> {
     }
 }
 
-/// With a weight for each element.
+/// With a weight per element.
 impl<T: Real> Elementwise<T, 3> for Back<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [g, w, x]: [T; 3]) -> T {
@@ -206,7 +206,7 @@ impl<T: Real> Elementwise<T, 3> for Back<T> {
     }
 }
 
-/// [`Back`] with everything for each element: g, x, both summands of the mean, a, slope, shift.
+/// [`Back`] with all parameters per element: g, x, both summands of the mean, a, slope, shift.
 #[derive(Clone, Copy)]
 pub(crate) struct BackEach;
 
@@ -217,7 +217,7 @@ impl<T: Real> Elementwise<T, 7> for BackEach {
     }
 }
 
-/// An array (batch, channels, spatial).
+/// The sizes of an array (batch, channels, spatial).
 #[derive(Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) batch: usize,
@@ -226,7 +226,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Calls `visit` with ranges of channels and the parts of `memory` that belong to them, possibly at the same time.
+    /// Calls `visit` with ranges of channels and the corresponding parts of `memory`, possibly in parallel.
     pub(crate) fn for_each_part<P: Split>(self, memory: P, visit: &(dyn Fn(Range<usize>, P) + Sync)) {
         let (unit, each) = if self.spatial == 1 { (WIDTH, self.batch) } else { (1, self.batch * self.spatial) };
         for_each_part(memory, self.channels, GRAIN.div_ceil(each.max(1)).max(unit), unit, visit);

@@ -1,4 +1,4 @@
-//! The gated recurrent unit.
+//! The gated recurrent unit (GRU): one step, and its adjoint.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ use crate::threads::Rows;
 pub(super) struct Gru<'a, T> {
     pub(super) at: Step,
     pub(super) rows: Range<usize>,
-    /// Sums from the input, sums from the last output, the last output.
+    /// Sums over the input, sums over the last output, the last output.
     pub(super) inputs: [&'a [T]; 3],
-    /// The output, and what is kept.
+    /// The output, and the values kept for the adjoint.
     pub(super) outputs: (Rows<'a, T>, Rows<'a, T>),
 }
 
@@ -41,10 +41,10 @@ impl<T: Real> Kernel for Gru<'_, T> {
 pub(super) struct GruBack<'a, T> {
     pub(super) at: Step,
     pub(super) rows: Range<usize>,
-    /// What was kept, sums from the last output, and the last output.
+    /// The kept values, sums over the last output, and the last output.
     pub(super) values: [&'a [T]; 3],
     pub(super) adjoint: &'a [T],
-    /// The adjoints of the sums from the input, of those from the last output, and of the last output.
+    /// The adjoints of the sums over the input, of those over the last output, and of the last output.
     pub(super) outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
 }
 

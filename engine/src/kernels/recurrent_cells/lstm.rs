@@ -1,4 +1,4 @@
-//! The long short-term memory.
+//! The long short-term memory (LSTM): one step, and its adjoint.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ use crate::threads::Rows;
 pub(super) struct Lstm<'a, T> {
     pub(super) at: Step,
     pub(super) rows: Range<usize>,
-    /// Sums from the input, sums from the last output, the last cell.
+    /// Sums over the input, sums over the last output, the last cell.
     pub(super) inputs: [&'a [T]; 3],
-    /// The output, the cell, what is kept.
+    /// The output, the cell, the values kept for the adjoint.
     pub(super) outputs: (Rows<'a, T>, Rows<'a, T>, Rows<'a, T>),
 }
 
@@ -50,9 +50,9 @@ impl<T: Real> Kernel for Lstm<'_, T> {
 pub(super) struct LstmBack<'a, T> {
     pub(super) at: Step,
     pub(super) rows: Range<usize>,
-    /// What was kept, and the last cell.
+    /// The kept values, and the last cell.
     pub(super) values: [&'a [T]; 2],
-    /// Of the output and of the cell.
+    /// The adjoints of the output and of the cell.
     pub(super) adjoints: [&'a [T]; 2],
     /// The adjoints of the sums, and of the last cell.
     pub(super) outputs: (Rows<'a, T>, Rows<'a, T>),
@@ -71,7 +71,7 @@ impl<T: Real> Kernel for LstmBack<'_, T> {
             let [i, f, g, o, tanh] = [0, 1, 2, 3, 4].map(|part| &kept[part * width..][..width]);
             let (of_out, of_cell) = (row(of_out, n, width), row(of_cell, n, width));
             let (sums, last) = (sums.row(at), last.row(at));
-            // First the whole adjoint of the cell.
+            // First the total adjoint of the cell.
             map_slices::<S, _, _, 4>(OfNewCell, [of_out, o, tanh, of_cell], last, Write::Store);
             let (of_i, sums) = sums.split_at_mut(width);
             let (of_f, sums) = sums.split_at_mut(width);

@@ -1,6 +1,6 @@
-//! The steps of recurrent networks between their matrix products: gates and states.
+//! Kernels of recurrent networks: gates and states, given the matrix products.
 //!
-//! As in [`special`](super::special), the loops are compiled here, once for each number type.
+//! As in [`special`](super::special), the loops are compiled in this crate, once for each scalar type.
 
 mod gru;
 mod lstm;
@@ -25,20 +25,20 @@ pub struct Step {
     pub rows: usize,
     /// The width of the state.
     pub hidden: usize,
-    /// The number of steps for which the inputs' sums are there.
+    /// The number of steps in the inputs' sums.
     pub steps: usize,
-    /// Which of them this is.
+    /// The index of this step.
     pub step: usize,
 }
 
 impl Step {
-    /// The sums that the input of row `n` gives to `gates` gates, from sums of shape (rows, steps, gates · hidden).
+    /// The sums over the input of row `n` for `gates` gates, from sums of shape (rows, steps, gates · hidden).
     #[inline(always)]
     fn sums<T>(self, sums: &[T], n: usize, gates: usize) -> &[T] {
         &sums[(n * self.steps + self.step) * gates * self.hidden..][..gates * self.hidden]
     }
 
-    /// `target`, of the same shape, at this step: `parts`, or with these added.
+    /// Sets this step of `target`, which has that shape, to `parts`, or adds them.
     pub(crate) fn put<T: Real>(self, parts: &[T], gates: usize, target: &mut [T], write: Write) {
         let width = gates * self.hidden;
         if write == Write::Store && self.steps > 1 {
@@ -50,8 +50,8 @@ impl Step {
         }
     }
 
-    /// That outputs of these names and lengths have so many numbers for each element of a state: what the loops rely on,
-    /// which write to them row by row.
+    /// Checks that outputs with these names and lengths have the given multiples of a state's elements: the loops rely
+    /// on it when they write row by row.
     fn check(self, cell: &str, outputs: &[(&str, usize, usize)]) {
         for &(name, len, parts) in outputs {
             let expected = self.rows.checked_mul(self.hidden).and_then(|state| state.checked_mul(parts));
@@ -64,26 +64,26 @@ impl Step {
         }
     }
 
-    /// `output` as rows of so many numbers for each element of a state.
+    /// `output` as rows of `parts` numbers per element of a state.
     fn rows<T>(self, output: &mut [T], parts: usize) -> Rows<'_, T> {
         Rows::new(output, parts * self.hidden)
     }
 
-    /// Calls `work` with ranges of rows and these rows of the outputs.
+    /// Calls `work` with ranges of rows and the corresponding rows of the outputs.
     fn split<P: Split>(self, outputs: P, work: &(dyn Fn(Range<usize>, P) + Sync)) {
-        // A function of a gate costs some ten additions.
+        // A function of a gate costs about ten additions.
         for_each_part(outputs, self.rows, GRAIN.div_ceil((40 * self.hidden).max(1)), 1, work);
     }
 }
 
-/// What a long short-term memory remembers of a row for its way back: the gates i, f, g, o and tanh c.
+/// The values per element that an LSTM keeps for its adjoint: the gates i, f, g, o and tanh c.
 pub(crate) const LSTM_KEPT: usize = 5;
 
-/// What a gated recurrent unit remembers of a row: r, z and n.
+/// The values per element that a GRU keeps for its adjoint: r, z and n.
 pub(crate) const GRU_KEPT: usize = 3;
 
-/// A number type that has these loops. Slices are row-major; sums are of shape (rows, gates · hidden), those of the inputs
-/// of shape (rows, steps, gates · hidden), states (rows, hidden).
+/// A scalar type with these loops. Slices are row-major; sums have shape (rows, gates · hidden), those over the inputs
+/// (rows, steps, gates · hidden), states (rows, hidden).
 pub trait Cells: Sized {
     #[doc(hidden)]
     fn lstm(at: Step, inputs: [&[Self]; 3], outputs: [&mut [Self]; 3]);
@@ -106,7 +106,7 @@ macro_rules! cells {
         impl Cells for $type {
             fn lstm(at: Step, inputs: [&[Self]; 3], [out, cell, kept]: [&mut [Self]; 3]) {
                 let lens = [("an output", out.len(), 1), ("a cell", cell.len(), 1)];
-                at.check("lstm", &[lens[0], lens[1], ("what is kept", kept.len(), LSTM_KEPT)]);
+                at.check("lstm", &[lens[0], lens[1], ("the kept values", kept.len(), LSTM_KEPT)]);
                 let outputs = (at.rows(out, 1), at.rows(cell, 1), at.rows(kept, LSTM_KEPT));
                 at.split(outputs, &|rows, outputs| dispatch(Lstm { at, rows, inputs, outputs }));
             }
@@ -118,7 +118,7 @@ macro_rules! cells {
             }
 
             fn gru(at: Step, inputs: [&[Self]; 3], [out, kept]: [&mut [Self]; 2]) {
-                at.check("gru", &[("an output", out.len(), 1), ("what is kept", kept.len(), GRU_KEPT)]);
+                at.check("gru", &[("an output", out.len(), 1), ("the kept values", kept.len(), GRU_KEPT)]);
                 let outputs = (at.rows(out, 1), at.rows(kept, GRU_KEPT));
                 at.split(outputs, &|rows, outputs| dispatch(Gru { at, rows, inputs, outputs }));
             }
@@ -144,7 +144,7 @@ cells!(f64);
 struct Rnn<'a, T> {
     at: Step,
     rows: Range<usize>,
-    /// Sums from the input, and from the last output.
+    /// Sums over the input, and over the last output.
     inputs: [&'a [T]; 2],
     output: Rows<'a, T>,
 }
@@ -175,7 +175,7 @@ mod tests {
     const STEP: Step = Step { rows: 3, hidden: 5, steps: 1, step: 0 };
     const STATE: usize = 15;
 
-    /// Calls `cell` with outputs of these multiples of a state, of which one is too short or too long.
+    /// Calls `cell` with outputs of these multiples of a state, one of which is too short or too long.
     fn with_wrong_outputs<const N: usize>(parts: [usize; N], name: &str, cell: impl Fn([&mut [f32]; N])) {
         for wrong in 0..N {
             for change in [-1, 1] {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_of_other_lengths_are_refused() {
+    fn outputs_of_other_lengths_are_rejected() {
         let x = [0.5_f32; 5 * STATE];
         let [one, three, four, five] = [1, 3, 4, 5].map(|parts| &x[..parts * STATE]);
         with_wrong_outputs([1, 1, 5], "lstm: ", |outputs| f32::lstm(STEP, [four, four, one], outputs));
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "rnn: ")]
-    fn sizes_that_overflow_are_refused() {
+    fn sizes_that_overflow_are_rejected() {
         f32::rnn(Step { rows: 1 << 32, hidden: 1 << 32, ..STEP }, [&[], &[]], &mut []);
     }
 }

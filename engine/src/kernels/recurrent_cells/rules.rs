@@ -1,4 +1,4 @@
-//! The functions of gates and states, in one table.
+//! The elementwise functions of gates and states, and their derivatives, in one table.
 
 use crate::Real;
 use crate::kernels::dispatch::Simd;
@@ -25,9 +25,10 @@ table! {
     Tanh(1): |x| x.tanh::<S>();
     Product(2): |a, b| a * b;
     NewCell(4): |i, f, g, cell| f * cell + i * g;
-    /// Of a sum in a logistic function `y` that is multiplied by `factor`, where the product's adjoint is `g`.
+    /// The adjoint of the argument of a logistic function with value `y`, whose product with `factor` has the adjoint
+    /// `g`.
     OfSigmoid(3): |g, factor, y| g * factor * (y * (T::ONE - y));
-    /// Of a sum in a hyperbolic tangent, likewise.
+    /// The adjoint of the argument of a hyperbolic tangent with value `y`, in the same way.
     OfTanh(3): |g, factor, y| g * factor * (T::ONE - y * y);
     OfNewCell(4): |of_out, o, tanh, of_cell| of_out * o * (T::ONE - tanh * tanh) + of_cell;
     NewState(3): |x, r, h| (x + r * h).tanh::<S>();

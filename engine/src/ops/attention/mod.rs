@@ -1,4 +1,4 @@
-//! Scaled dot-product attention: softmax(q · kᵀ / √d + mask) · v, a block of queries at a time.
+//! Scaled dot-product attention, softmax(q · kᵀ / √d + mask) · v, in blocks of queries.
 
 mod settings;
 mod weights;
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 pub use settings::Attention;
 use settings::{Kind, check_mask};
-use weights::{Again, Changes, Mask, Means, Softmax};
+use weights::{AdjointMeans, Mask, RecomputeWeights, ScoreAdjoints, Softmax};
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::dispatch;
@@ -16,35 +16,38 @@ use crate::kernels::map::scale;
 use crate::threads::{Ragged, Rows, Undivided, for_each_with, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
-/// Elements of a block of scores: a quarter of a megabyte in single precision, within a second-level cache.
+/// Elements of a block of scores: 256 KiB in single precision, within a second-level cache.
 const BLOCK: usize = 1 << 16;
 
-/// At most so many queries make a block, and at least so many, however many keys there are.
+/// The minimum and maximum number of queries of a block, for any number of keys.
 const QUERIES: [usize; 2] = [8, 64];
 
 /// Multiply-adds below which attention stays on one thread.
 const PARALLEL: usize = 1 << 20;
 
 impl<'t, T: Real> Var<'t, T> {
-    /// Attention of queries, this (.., queries, d), to keys `k` (.., keys, d) with values `v` (.., keys, e): the mean of
-    /// the values, weighted with softmax(q · kᵀ / √d + mask), (.., queries, e) (Vaswani et al. 2017). The scores of a
-    /// block of queries exist at a time, never all; the adjoint computes them again.
+    /// Attention of queries, this (.., queries, d), to keys `k` (.., keys, d) with values `v` (.., keys, e): the mean
+    /// of the values, weighted with softmax(q · kᵀ / √d + mask), (.., queries, e) (Vaswani et al. 2017). Only the
+    /// scores of one block of queries are stored at a time; the adjoint recomputes them.
     ///
     /// # Panics
-    /// If the shapes differ from these: the axes before the last two must be equal, and of a mask as
-    /// [`Attention::bias`] says.
+    /// If the shapes differ from these: the axes before the last two must be equal, and a mask must have the shape
+    /// described in [`Attention::bias`].
     #[track_caller]
     pub fn attention(self, k: Var<'t, T>, v: Var<'t, T>, settings: Attention<'t, T>) -> Var<'t, T> {
         let [q_shape, k_shape, v_shape] = [self, k, v].map(Var::shape);
         let ([batch @ .., queries, d], [k_batch @ .., keys, k_d], [v_batch @ .., v_keys, e]) =
             (q_shape, k_shape, v_shape)
         else {
-            misfit([q_shape, k_shape, v_shape]);
+            shape_mismatch([q_shape, k_shape, v_shape]);
         };
         if batch != k_batch || batch != v_batch || d != k_d || keys != v_keys {
-            misfit([q_shape, k_shape, v_shape]);
+            shape_mismatch([q_shape, k_shape, v_shape]);
         }
-        assert!(*d > 0, "attention: q of shape {q_shape:?} and k of shape {k_shape:?} have no features to compare");
+        assert!(
+            *d > 0,
+            "attention: q of shape {q_shape:?} and k of shape {k_shape:?} have 0 features; expected at least 1"
+        );
         let shape: Shape = batch.iter().copied().chain([*queries, *e]).collect();
         let examples = batch.iter().product();
         let operation = Operator {
@@ -69,15 +72,15 @@ impl<'t, T: Real> Var<'t, T> {
 }
 
 #[track_caller]
-fn misfit([q, k, v]: [&[usize]; 3]) -> ! {
+fn shape_mismatch([q, k, v]: [&[usize]; 3]) -> ! {
     panic!(
         "attention: q of shape {q:?}, k of shape {k:?} and v of shape {v:?}; expected (.., queries, d), (.., keys, d) and \
          (.., keys, e) with equal axes before these"
     );
 }
 
-/// The second output, each query's largest score and the logarithm of the sum of exponentials relative to it, is kept for
-/// the adjoint.
+/// The second output is kept for the adjoint: each query's largest score, and the logarithm of the sum of exponentials
+/// relative to it.
 #[derive(Clone, Copy)]
 struct Operator {
     batch: usize,
@@ -91,7 +94,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// Queries of a block.
+    /// Queries per block.
     fn block(&self) -> usize {
         let [least, most] = QUERIES;
         (BLOCK / self.keys.max(1)).clamp(least, most).min(self.queries).max(1)
@@ -101,7 +104,7 @@ impl Operator {
         self.queries.div_ceil(self.block())
     }
 
-    /// The queries of block `i`, and how many keys at most they attend to.
+    /// The queries of block `i`, and the largest number of keys that they attend to.
     fn part(&self, i: usize) -> (Range<usize>, usize) {
         let queries = i * self.block()..self.queries.min((i + 1) * self.block());
         let keys = if self.causal { self.keys.min(queries.end) } else { self.keys };
@@ -113,7 +116,7 @@ impl Operator {
         pieces(tasks, factors.into_iter().fold(1, usize::saturating_mul) >= PARALLEL)
     }
 
-    /// The first element of example `b`'s part of a mask.
+    /// The offset of example `b` in a mask.
     fn mask_start(&self, mask: &[usize], batch: &[usize], mut b: usize) -> usize {
         let (outer, _) = mask.split_at(mask.len() - 2);
         let (mut start, mut stride) = (0, self.queries * self.keys);
@@ -131,7 +134,7 @@ impl Operator {
         start
     }
 
-    /// The mask of some queries of an example.
+    /// The mask rows of some queries of an example.
     fn mask<'a, T>(&self, mask: &'a [T], start: usize, queries: &Range<usize>) -> Mask<'a, T> {
         let rows = || &mask[start + queries.start * self.keys..start + queries.end * self.keys];
         match self.kind {
@@ -141,7 +144,7 @@ impl Operator {
         }
     }
 
-    /// The products of some queries with the first `keys` keys, into `scores`.
+    /// Computes the products of some queries with the first `keys` keys into `scores`.
     fn products<T: Real>(&self, q: &[T], k: &[T], keys: usize, scores: &mut [T]) {
         let queries = q.len() / self.d;
         let k = Matrix::new(&k[..keys * self.d], keys, self.d).t();
@@ -149,7 +152,7 @@ impl Operator {
     }
 }
 
-/// The elements of example `b`, of so many rows and columns each.
+/// The elements of example `b`, a matrix of `rows` × `columns`.
 fn example<T>(x: &[T], b: usize, rows: usize, columns: usize) -> &[T] {
     &x[b * rows * columns..][..rows * columns]
 }
@@ -198,16 +201,16 @@ impl<T: Real> Operation<T> for Operator {
         let y = io.output(0).data;
         let (largest, rest) = io.output(1).data.split_at(batch * queries);
         let Some(g) = io.upstream(0) else {
-            unreachable!("nobody else has the second output");
+            unreachable!("the second output is private");
         };
         let to_mask = self.kind == Some(Kind::Added) && io.is_wanted(3);
         let wanted = [io.is_wanted(0), io.is_wanted(1), io.is_wanted(2), to_mask];
         let sizes = [q.data.len(), k.data.len(), v.data.len(), mask.map_or(0, |mask| mask.data.len())];
-        // Of their own, because q, k and v may be one and the same value.
+        // Separate memory, because q, k and v may be the same value.
         let mut targets: [&mut [T]; 4] = std::array::from_fn(|i| io.scratch(if wanted[i] { sizes[i] } else { 0 }));
         targets[1..].iter_mut().for_each(|target| target.fill(T::ZERO));
         let block = self.block() * keys;
-        // Examples may share a mask, whose adjoint is then added up in their order.
+        // Examples may share a mask, whose adjoint is then summed in their order.
         let pieces = if to_mask { 1 } else { self.pieces(batch) };
         let scratch = io.scratch(pieces * (2 * block + self.block()));
         let [of_q, of_k, of_v, of_mask] = targets.each_mut();
@@ -242,7 +245,7 @@ impl<T: Real> Operation<T> for Operator {
                         let (largest, rest) = (&largest[part.clone()], &rest[part.clone()]);
                         let y = &y[part.start * e..part.end * e];
                         let means = &mut means[..rows];
-                        dispatch(Again {
+                        dispatch(RecomputeWeights {
                             of: self,
                             first: part.start,
                             keys: some,
@@ -251,7 +254,7 @@ impl<T: Real> Operation<T> for Operator {
                             largest,
                             rest,
                         });
-                        dispatch(Means { y, g, width: e, means });
+                        dispatch(AdjointMeans { y, g, width: e, means });
                         let g = Matrix::new(g, rows, e);
                         if !to_v.is_empty() {
                             let into = MatrixMut::new(&mut to_v[..some * e], some, e);
@@ -260,7 +263,7 @@ impl<T: Real> Operation<T> for Operator {
                         let v = Matrix::new(&v[..some * e], some, e).t();
                         gemm_alone(g, v, MatrixMut::new(changes, rows, some), Write::Store);
                         let to_mask = to_mask.get_mut(part.start * keys..part.end * keys).unwrap_or_default();
-                        dispatch(Changes { of: self, keys: some, weights, means, changes, to_mask });
+                        dispatch(ScoreAdjoints { of: self, keys: some, weights, means, changes, to_mask });
                         let changes = Matrix::new(changes, rows, some);
                         if !to_q.is_empty() {
                             let into = MatrixMut::new(&mut to_q[part.start * d..part.end * d], rows, d);

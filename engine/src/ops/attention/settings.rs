@@ -1,9 +1,9 @@
-//! How attention goes: its settings, and the checks of its shapes.
+//! Settings of attention: causal, mask and scale, and the checks of shapes.
 
 use crate::{Real, Var};
 
-/// How attention goes: which keys a query may attend to, what is added to the scores, and their scale. Unless set, every
-/// query attends to every key, and the scale is 1/√d.
+/// Settings of attention: the mask and the scale of the scores. By default, every query attends to every key, and the
+/// scale is 1/√d.
 ///
 /// ```
 /// use elbo_engine::{Attention, Tape, Tensor};
@@ -26,48 +26,48 @@ impl<'t, T: Real> Attention<'t, T> {
         Attention { causal: false, mask: None, scale: None }
     }
 
-    /// Query i attends to keys 0 to i alone.
+    /// Query i attends only to keys 0 to i.
     pub const fn causal(mut self) -> Self {
         self.causal = true;
         self
     }
 
-    /// Adds `mask` to the scores, before the softmax. It is (queries, keys), or has axes before these that are each 1 or
-    /// as long as the batch's; it may be learned.
+    /// Adds `mask` to the scores, before the softmax. Its shape is (queries, keys), or has leading axes that are each 1
+    /// or as long as the batch's; it may be learned.
     ///
     /// # Panics
-    /// If there is a mask already.
+    /// If a mask is already set.
     #[track_caller]
     pub fn bias(mut self, mask: Var<'t, T>) -> Self {
         self.set(Kind::Added, mask);
         self
     }
 
-    /// Lets a query attend to a key where `mask`, of a shape as in [`bias`](Attention::bias), is not 0. A query that may
-    /// attend to nothing has the value 0. Nothing is passed back to the mask.
+    /// Lets a query attend to a key where `mask`, of a shape as in [`bias`](Attention::bias), is not 0. A query that
+    /// attends to no key has the value 0. The mask gets no gradient.
     ///
     /// # Panics
-    /// If there is a mask already.
+    /// If a mask is already set.
     #[track_caller]
     pub fn allow(mut self, mask: Var<'t, T>) -> Self {
         self.set(Kind::Allowed, mask);
         self
     }
 
-    /// What q · kᵀ is multiplied with, instead of 1/√d.
+    /// Multiplies q · kᵀ by `scale` instead of 1/√d.
     ///
     /// # Panics
-    /// If it is no finite number.
+    /// If it is not finite.
     #[track_caller]
     pub fn scale(mut self, scale: f64) -> Self {
-        assert!(scale.is_finite(), "Attention: the scale is {scale}; it must be a finite number");
+        assert!(scale.is_finite(), "Attention: the scale must be finite, got {scale}");
         self.scale = Some(scale);
         self
     }
 
     #[track_caller]
     fn set(&mut self, kind: Kind, mask: Var<'t, T>) {
-        assert!(self.mask.is_none(), "Attention: there is a mask already; multiply or add the two");
+        assert!(self.mask.is_none(), "Attention: a mask is already set; multiply or add the two masks");
         self.mask = Some((kind, mask));
     }
 }
@@ -92,7 +92,7 @@ pub(super) fn check_mask(mask: &[usize], batch: &[usize], scores: [usize; 2]) {
     });
     assert!(
         fits,
-        "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or axes before these that are each 1 \
+        "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or leading axes that are each 1 \
          or as in the batch {batch:?}"
     );
 }

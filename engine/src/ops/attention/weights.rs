@@ -1,11 +1,11 @@
-//! From products of queries and keys to weights, and back.
+//! Kernels of attention: scores to weights (masked softmax), and their adjoints.
 
 use super::Operator;
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd};
 use crate::kernels::reduce::{LANES, padded};
 
-/// The mask of some queries, all keys in a row.
+/// The mask of some queries, row-major over all keys.
 #[derive(Clone, Copy)]
 pub(super) enum Mask<'a, T> {
     None,
@@ -14,7 +14,7 @@ pub(super) enum Mask<'a, T> {
 }
 
 impl<T: Real> Mask<'_, T> {
-    /// The scores of query `i`, of `all` keys, from their products: scaled, and masked.
+    /// Scales and masks the products of query `i` with `all` keys.
     #[inline(always)]
     fn apply(self, i: usize, all: usize, scale: T, scores: &mut [T]) {
         match self {
@@ -34,17 +34,17 @@ impl<T: Real> Mask<'_, T> {
 }
 
 impl Operator {
-    /// Of `keys` keys, how many query `query` attends to at most.
+    /// The number of keys that query `query` may attend to, at most `keys`.
     #[inline(always)]
     fn attended(&self, query: usize, keys: usize) -> usize {
         if self.causal { keys.min(query + 1) } else { keys }
     }
 }
 
-/// From products to weights, row by row, and what the adjoint needs to find them again.
+/// Products to weights, row by row, and the statistics from which the adjoint recomputes them.
 pub(super) struct Softmax<'a, T> {
     pub(super) of: &'a Operator,
-    /// The number of the first query.
+    /// The index of the first query.
     pub(super) first: usize,
     pub(super) keys: usize,
     pub(super) mask: Mask<'a, T>,
@@ -74,7 +74,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
             }
             let max = lanes.into_iter().fold(never, |max, x| if x <= max { max } else { x });
             if max == never {
-                // A query that may attend to nothing; (−∞ − 0) − ∞ gives the adjoint the weight 0 too.
+                // A query that attends to no key; (−∞ − 0) − ∞ makes the weight 0 in the adjoint too.
                 row.fill(T::ZERO);
                 (*largest, *rest) = (T::ZERO, T::from_f64(f64::INFINITY));
                 continue;
@@ -95,8 +95,8 @@ impl<T: Real> Kernel for Softmax<'_, T> {
     }
 }
 
-/// The weights again, from the products and what the forward kept.
-pub(super) struct Again<'a, T> {
+/// Recomputes the weights from the products and the stored statistics.
+pub(super) struct RecomputeWeights<'a, T> {
     pub(super) of: &'a Operator,
     pub(super) first: usize,
     pub(super) keys: usize,
@@ -106,12 +106,12 @@ pub(super) struct Again<'a, T> {
     pub(super) rest: &'a [T],
 }
 
-impl<T: Real> Kernel for Again<'_, T> {
+impl<T: Real> Kernel for RecomputeWeights<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Again { of, first, keys, mask, weights, largest, rest } = self;
+        let RecomputeWeights { of, first, keys, mask, weights, largest, rest } = self;
         let scale = T::from_f64(of.scale);
         for (i, (&largest, &rest)) in largest.iter().zip(rest).enumerate() {
             let row = &mut weights[i * keys..][..keys];
@@ -123,15 +123,15 @@ impl<T: Real> Kernel for Again<'_, T> {
     }
 }
 
-/// Σ g y for every query: the mean of the weights' adjoints.
-pub(super) struct Means<'a, T> {
+/// Σ g y for every query: the weighted mean of the weights' adjoints.
+pub(super) struct AdjointMeans<'a, T> {
     pub(super) y: &'a [T],
     pub(super) g: &'a [T],
     pub(super) width: usize,
     pub(super) means: &'a mut [T],
 }
 
-impl<T: Real> Kernel for Means<'_, T> {
+impl<T: Real> Kernel for AdjointMeans<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -143,9 +143,9 @@ impl<T: Real> Kernel for Means<'_, T> {
     }
 }
 
-/// The products' adjoints, weight · (its adjoint − their mean) · scale, from the weights' in `changes`; an added mask's
-/// are the same without the scale.
-pub(super) struct Changes<'a, T> {
+/// The adjoints of the products, weight · (its adjoint − their mean) · scale, from those of the weights in `changes`;
+/// the adjoints of an added mask are the same without the scale.
+pub(super) struct ScoreAdjoints<'a, T> {
     pub(super) of: &'a Operator,
     pub(super) keys: usize,
     pub(super) weights: &'a [T],
@@ -155,12 +155,12 @@ pub(super) struct Changes<'a, T> {
     pub(super) to_mask: &'a mut [T],
 }
 
-impl<T: Real> Kernel for Changes<'_, T> {
+impl<T: Real> Kernel for ScoreAdjoints<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let Changes { of, keys, weights, means, changes, to_mask } = self;
+        let ScoreAdjoints { of, keys, weights, means, changes, to_mask } = self;
         let scale = T::from_f64(of.scale);
         for (i, &mean) in means.iter().enumerate() {
             let weights = &weights[i * keys..][..keys];

@@ -1,46 +1,47 @@
-//! Normalisation over a batch, with the batch's own statistics or with given ones.
+//! Batch normalisation, with the batch's statistics (training) or with given ones (evaluation).
 
 mod normalize;
 mod statistics;
 
-use normalize::{normalize, pass_back};
+use normalize::{adjoint_of_input, normalize};
 use statistics::Moments;
 
 use crate::kernels::dispatch::dispatch;
 use crate::kernels::normalize::{Extent, Keep, Kept, Per, Statistics, channel_sums};
-use crate::ops::norm_affine::{Scaling, check_eps, inputs, is_wanted, pass_on};
+use crate::ops::norm_affine::{Scaling, accumulate_scaling, check_eps, inputs, is_wanted};
 use crate::threads::Rows;
 use crate::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
 
-/// Mean and variance of every channel, gathered over the batches of training for use without a batch.
+/// Running mean and variance of every channel, accumulated in training for use in evaluation.
 #[derive(Clone, Copy, Debug)]
 pub struct Running<'t, T: Real = f32> {
     /// The mean of every channel.
     pub mean: &'t Tensor<T>,
     /// The variance of every channel, with the divisor n − 1.
     pub variance: &'t Tensor<T>,
-    /// The share of the newest batch.
+    /// The weight of the newest batch.
     pub momentum: f64,
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// Batch normalisation of x (batch, channels, ..) in training: every channel minus its mean over the batch and all
-    /// further axes, divided by √(variance + `eps`), with the mean square deviation as the variance; then times a weight
-    /// and plus a bias of every channel, if there are some (Ioffe and Szegedy 2015).
+    /// Batch normalisation of x (batch, channels, ..) in training: subtracts each channel's mean over the batch and all
+    /// further axes, and divides by √(variance + `eps`), with the divisor n for the variance; then multiplies by a
+    /// weight and adds a bias per channel, if given (Ioffe and Szegedy 2015).
     ///
-    /// With `running` statistics, (1 − momentum) · old + momentum · batch is noted as their update
-    /// ([`Tape::update`](crate::Tape::update)), for the optimiser to apply; the batch's variance has the divisor n − 1 there.
+    /// With `running` statistics, (1 − momentum) · old + momentum · batch is recorded as their update
+    /// ([`Tape::update`](crate::Tape::update)), which the optimiser applies; there, the batch's variance has the
+    /// divisor n − 1.
     ///
     /// # Panics
-    /// If x has not this shape, a channel has fewer than two elements, a shape differs, `eps` is negative or the momentum
-    /// not in 0..=1.
+    /// If x does not have this shape, a channel has fewer than two elements, the shape of a parameter or statistic does
+    /// not match, `eps` is negative or the momentum is not in 0..=1.
     #[track_caller]
     pub fn batch_norm(self, scaling: impl Scaling<'t, T>, running: Option<Running<'t, T>>, eps: f64) -> Var<'t, T> {
         let extent = extent("batch_norm", self.shape());
         let x = self.shape();
         assert!(
             extent.batch * extent.spatial >= 2 || extent.channels == 0,
-            "batch_norm: x of shape {x:?} has {} element(s) in a channel; a variance in training needs at least 2",
+            "batch_norm: x of shape {x:?} has {} element(s) per channel; training needs at least 2",
             extent.batch * extent.spatial
         );
         check_eps("batch_norm", eps);
@@ -54,13 +55,13 @@ impl<'t, T: Real> Var<'t, T> {
                 mean.shape(),
                 variance.shape()
             );
-            assert!((0.0..=1.0).contains(&momentum), "batch_norm: the momentum is {momentum}; it must be in 0..=1");
+            assert!((0.0..=1.0).contains(&momentum), "batch_norm: the momentum must be in 0..=1, got {momentum}");
         }
         let updated = [if running.is_some() { extent.channels } else { 0 }];
         let operation = BatchNorm { extent, eps, running };
         let [y, _, mean, variance] =
             self.tape().record(operation, &inputs, [x, &[3, extent.channels], &updated, &updated]);
-        // Empty buffers have no address to be found by, and nothing to take.
+        // Empty buffers have no unique address, and no elements to update.
         if let Some(running) = running.filter(|_| extent.channels > 0) {
             self.tape().update(running.mean, mean);
             self.tape().update(running.variance, variance);
@@ -68,12 +69,13 @@ impl<'t, T: Real> Var<'t, T> {
         y
     }
 
-    /// Batch normalisation of x (batch, channels, ..) with given statistics of every channel, as after training:
-    /// (x − mean) / √(variance + `eps`), then as [`batch_norm`](Var::batch_norm). Mean and variance are constants: nothing
-    /// is passed back to them. Examples do not influence each other.
+    /// Batch normalisation of x (batch, channels, ..) with given statistics of every channel, as in evaluation: (x −
+    /// mean) / √(variance + `eps`), then as [`batch_norm`](Var::batch_norm). Mean and variance are constants: they get
+    /// no gradient. Examples do not influence each other.
     ///
     /// # Panics
-    /// If x has not this shape, a shape differs, a statistic stands for several draws, or `eps` is negative.
+    /// If x does not have this shape, another shape does not match, a statistic has several draws, or `eps` is
+    /// negative.
     #[track_caller]
     pub fn batch_norm_with(
         self,
@@ -97,8 +99,7 @@ impl<'t, T: Real> Var<'t, T> {
         for (name, statistic) in [("mean", mean), ("variance", variance)] {
             assert!(
                 statistic.draws() == 1,
-                "batch_norm_with: the {name} of shape {channels:?} stands for {} draws; expected one, as statistics are \
-                 constants",
+                "batch_norm_with: the {name} of shape {channels:?} has {} draws; expected 1, as statistics are constants",
                 statistic.draws()
             );
         }
@@ -115,7 +116,7 @@ fn extent(name: &str, x: &[usize]) -> Extent {
     Extent { batch, channels, spatial: spatial.iter().product() }
 }
 
-/// The second output, the channels' statistics, is kept for the adjoint; then come the new running statistics.
+/// The second output, the channels' statistics, is kept for the adjoint; the new running statistics follow.
 #[derive(Clone, Copy)]
 struct BatchNorm<'t, T: Real> {
     extent: Extent,
@@ -147,17 +148,17 @@ impl<T: Real> Operation<T> for BatchNorm<'_, T> {
         let x = io.input(0).data;
         let kept = Kept::new(io.output(1).data);
         let Some(g) = io.upstream(0) else {
-            // Nothing depends on the value; the running statistics have no way back.
+            // The value is unused; the running statistics have no adjoint.
             return;
         };
         let sums = io.scratch(2 * extent.channels);
         channel_sums(extent, Per::Channel, kept, x, g, sums);
-        pass_back(extent, kept, sums, x, g, io);
-        pass_on(io, sums);
+        adjoint_of_input(extent, kept, sums, x, g, io);
+        accumulate_scaling(io, sums);
     }
 }
 
-/// With given statistics; the second output is them as the kernels want them.
+/// Batch normalisation with given statistics; the second output holds them in the kernels' form.
 #[derive(Clone, Copy)]
 struct GivenNorm<'t, T> {
     extent: Extent,
@@ -187,14 +188,14 @@ impl<T: Real> Operation<T> for GivenNorm<'_, T> {
         let x = io.input(0).data;
         let kept = Kept::new(io.output(1).data);
         let Some(g) = io.upstream(0) else {
-            unreachable!("nobody else has the second output");
+            unreachable!("the second output is private");
         };
-        // The statistics do not depend on x: no sums come back through them.
-        pass_back(self.extent, kept, &[], x, g, io);
+        // The statistics do not depend on x, so they contribute nothing to its adjoint.
+        adjoint_of_input(self.extent, kept, &[], x, g, io);
         if is_wanted(io) {
             let sums = io.scratch(2 * self.extent.channels);
             channel_sums(self.extent, Per::Channel, kept, x, g, sums);
-            pass_on(io, sums);
+            accumulate_scaling(io, sums);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From x to normalised channels, and back.
+//! Kernels that normalise channels, and their adjoints.
 
 use std::ops::Range;
 
@@ -9,8 +9,8 @@ use crate::kernels::normalize::{Back, BackEach, Extent, Kept, Normalized, Normal
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Real};
 
-/// Calls `visit` with ranges of examples where channels lie side by side, otherwise of examples' channels, and with these
-/// parts of `out`.
+/// Calls `visit` with ranges of examples if channels are the last axis, otherwise of (example, channel) pairs, and with
+/// the corresponding parts of `out`.
 fn for_each_piece<'a, T: Real>(extent: Extent, out: &'a mut [T], visit: &(dyn Fn(Range<usize>, Rows<'a, T>) + Sync)) {
     let (pieces, each) = match extent.spatial {
         1 => (extent.batch, extent.channels),
@@ -46,7 +46,7 @@ struct Normalize<'a, T> {
     kept: Kept<'a, T>,
     a: &'a [T],
     shift: &'a [T],
-    /// The number of the first piece.
+    /// The index of the first piece.
     first: usize,
     x: &'a [T],
     out: &'a mut [T],
@@ -76,8 +76,9 @@ impl<T: Real> Kernel for Normalize<'_, T> {
     }
 }
 
-/// The way back to x: through the statistics too, if there are `sums` of g and of g x̂ for every channel.
-pub(super) fn pass_back<T: Real>(
+/// The adjoint of x; it includes the statistics' contribution if the `sums` of g and of g x̂ of every channel are
+/// given.
+pub(super) fn adjoint_of_input<T: Real>(
     extent: Extent,
     kept: Kept<'_, T>,
     sums: &[T],
@@ -106,12 +107,12 @@ pub(super) fn pass_back<T: Real>(
         for_each_piece(extent, target, &|pieces, target| {
             let part = pieces.start * each..pieces.end * each;
             let (x, g, target) = (&x[part.clone()], &g[part], target.data);
-            dispatch(PassBack { extent, kept, a, slope, shift, first: pieces.start, x, g, target, write });
+            dispatch(InputAdjoint { extent, kept, a, slope, shift, first: pieces.start, x, g, target, write });
         });
     });
 }
 
-struct PassBack<'a, T> {
+struct InputAdjoint<'a, T> {
     extent: Extent,
     kept: Kept<'a, T>,
     a: &'a [T],
@@ -124,12 +125,12 @@ struct PassBack<'a, T> {
     write: Write,
 }
 
-impl<T: Real> Kernel for PassBack<'_, T> {
+impl<T: Real> Kernel for InputAdjoint<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let PassBack { extent, kept, a, slope, shift, first, x, g, target, write } = self;
+        let InputAdjoint { extent, kept, a, slope, shift, first, x, g, target, write } = self;
         if x.is_empty() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Mean and variance of the channels of a batch.
+//! The mean and variance of each channel of a batch.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::kernels::dispatch::{Kernel, Simd};
 use crate::kernels::normalize::{Extent, Keep, Square, Statistics, WIDTH};
 use crate::kernels::reduce::{Same, sum_slices};
 
-/// Mean and variance of some channels.
+/// The mean and variance of some channels.
 pub(super) struct Moments<'a, T: Real> {
     pub(super) extent: Extent,
     pub(super) eps: f64,

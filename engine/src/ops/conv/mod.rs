@@ -14,9 +14,8 @@ use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The convolution of x (batch, channels, `D` spatial axes) with a weight (outputs, channels / groups, `D` kernel
-    /// axes) and perhaps a bias (outputs): (batch, outputs, `D` spatial axes), each of
-    /// ⌊(length + 2 padding − dilation (kernel − 1) − 1) / stride⌋ + 1 places. The kernel is not flipped, as everywhere in
-    /// deep learning.
+    /// axes) and an optional bias (outputs): (batch, outputs, `D` spatial axes), each of length ⌊(length + 2 padding −
+    /// dilation (kernel − 1) − 1) / stride⌋ + 1. The kernel is not flipped, as usual in deep learning.
     ///
     /// # Panics
     /// If the shapes differ from these, or the kernel is longer than the padded input: nothing is broadcast.

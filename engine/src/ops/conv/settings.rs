@@ -1,11 +1,11 @@
-//! The settings of a convolution, and what they make of two shapes.
+//! Settings of convolutions: stride, padding, dilation and groups, and the output shape.
 
 use crate::kernels::conv::Geometry;
 use crate::kernels::window::Axis;
 use crate::{Real, Shape, Var};
 
-/// How a convolution over `D` spatial axes (one to three) goes: stride, padding and dilation of every axis, and the
-/// number of groups. Unless set, the stride and the dilation are 1, the padding is 0 and there is one group.
+/// Settings of a convolution over `D` spatial axes (one to three): stride, padding and dilation of every axis, and the
+/// number of groups. The defaults are stride 1, dilation 1, padding 0 and one group.
 ///
 /// ```
 /// use elbo_engine::{Convolution, Tape, Tensor};
@@ -31,24 +31,24 @@ impl<const D: usize> Convolution<D> {
         Convolution { stride: [1; D], padding: [0; D], dilation: [1; D], groups: 1 }
     }
 
-    /// Elements from one place of the kernel to the next, along every axis.
+    /// The step of the kernel in elements, along every axis.
     ///
     /// # Panics
     /// If one is 0.
     #[track_caller]
     pub fn stride(mut self, stride: [usize; D]) -> Self {
-        assert!(!stride.contains(&0), "Convolution: the stride is {stride:?}; it must be at least 1 along every axis");
+        assert!(!stride.contains(&0), "Convolution: the stride must be at least 1 along every axis, got {stride:?}");
         self.stride = stride;
         self
     }
 
-    /// Zeros before the first and behind the last element of every axis.
+    /// The number of zeros added before the first and after the last element of every axis.
     pub const fn padding(mut self, padding: [usize; D]) -> Self {
         self.padding = padding;
         self
     }
 
-    /// Elements from one tap of the kernel to the next, along every axis.
+    /// The distance between taps of the kernel in elements, along every axis.
     ///
     /// # Panics
     /// If one is 0.
@@ -56,24 +56,24 @@ impl<const D: usize> Convolution<D> {
     pub fn dilation(mut self, dilation: [usize; D]) -> Self {
         assert!(
             !dilation.contains(&0),
-            "Convolution: the dilation is {dilation:?}; it must be at least 1 along every axis"
+            "Convolution: the dilation must be at least 1 along every axis, got {dilation:?}"
         );
         self.dilation = dilation;
         self
     }
 
-    /// Groups of channels that are convolved apart: output group i sees input group i alone.
+    /// The number of groups of channels that are convolved separately: output group i depends only on input group i.
     ///
     /// # Panics
     /// If it is 0.
     #[track_caller]
     pub fn groups(mut self, groups: usize) -> Self {
-        assert!(groups > 0, "Convolution: 0 groups; there must be at least 1");
+        assert!(groups > 0, "Convolution: there must be at least 1 group, got 0");
         self.groups = groups;
         self
     }
 
-    /// The settings of the transposed convolution: the one whose input has the shape of this one's output.
+    /// The settings of the transposed convolution, whose input has the shape of this one's output.
     pub const fn transposed(self) -> Transposed<D> {
         Transposed { of: self, output_padding: [0; D] }
     }
@@ -81,9 +81,9 @@ impl<const D: usize> Convolution<D> {
     /// The convolution of `x` with `w`, and the shape of its result.
     #[track_caller]
     pub(crate) fn over(&self, x: &[usize], w: &[usize]) -> (Geometry, Shape) {
-        let ([batch, channels, input @ ..], [outputs, each, kernel @ ..]) = (x, w) else { self.misfit(x, w) };
+        let ([batch, channels, input @ ..], [outputs, each, kernel @ ..]) = (x, w) else { self.shape_mismatch(x, w) };
         if input.len() != D || kernel.len() != D {
-            self.misfit(x, w);
+            self.shape_mismatch(x, w);
         }
         let groups = self.groups;
         assert!(
@@ -103,7 +103,7 @@ impl<const D: usize> Convolution<D> {
         (geometry, shape)
     }
 
-    /// Spatial axis `axis`, where the window stands wherever it fits.
+    /// The windows along spatial axis `axis`.
     #[track_caller]
     fn axis(&self, name: &str, axis: usize, [input, kernel]: [usize; 2], shapes: [&[usize]; 2]) -> Axis {
         let [stride, padding, dilation] = [self.stride[axis], self.padding[axis], self.dilation[axis]];
@@ -123,7 +123,7 @@ impl<const D: usize> Convolution<D> {
     }
 
     #[track_caller]
-    fn misfit(&self, x: &[usize], w: &[usize]) -> ! {
+    fn shape_mismatch(&self, x: &[usize], w: &[usize]) -> ! {
         panic!(
             "convolve: x of shape {x:?} with a weight of shape {w:?}; expected x (batch, channels, {D} spatial axes) and \
              a weight (outputs, channels / groups, {D} kernel axes)"
@@ -137,7 +137,7 @@ impl<const D: usize> Default for Convolution<D> {
     }
 }
 
-/// How a transposed convolution goes: [`Convolution::transposed`].
+/// Settings of a transposed convolution: see [`Convolution::transposed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Transposed<const D: usize> {
     of: Convolution<D>,
@@ -145,20 +145,20 @@ pub struct Transposed<const D: usize> {
 }
 
 impl<const D: usize> Transposed<D> {
-    /// Further elements at the end of every axis of the output: with a stride, several input lengths give one output
-    /// length of the convolution, and this says which of them the transposed one makes.
+    /// The number of elements added at the end of every axis of the output: with a stride, a convolution has the same
+    /// output length for several input lengths, and this selects which of them is produced.
     pub const fn output_padding(mut self, output_padding: [usize; D]) -> Self {
         self.output_padding = output_padding;
         self
     }
 
-    /// The convolution that this one is the transpose of, and the shape of this one's result. In the geometry input and
-    /// output have changed places: its input is our result.
+    /// The convolution that this one is the transpose of, and the shape of this one's result. Input and output are
+    /// swapped in the geometry: its input is our result.
     #[track_caller]
     pub(crate) fn over(&self, x: &[usize], w: &[usize]) -> (Geometry, Shape) {
-        let ([batch, channels, input @ ..], [inputs, each, kernel @ ..]) = (x, w) else { self.misfit(x, w) };
+        let ([batch, channels, input @ ..], [inputs, each, kernel @ ..]) = (x, w) else { self.shape_mismatch(x, w) };
         if input.len() != D || kernel.len() != D {
-            self.misfit(x, w);
+            self.shape_mismatch(x, w);
         }
         let Transposed { of: Convolution { stride, padding, dilation, groups }, output_padding } = *self;
         assert!(
@@ -180,7 +180,7 @@ impl<const D: usize> Transposed<D> {
             );
             assert!(
                 further < stride.max(dilation),
-                "convolve_transposed: an output padding of {further} along spatial axis {axis}; it must be less than the \
+                "convolve_transposed: the output padding along spatial axis {axis} is {further}; it must be less than the \
                  stride {stride} or the dilation {dilation}"
             );
             let span = (places - 1).checked_mul(stride).zip((kernel - 1).checked_mul(dilation));
@@ -190,8 +190,8 @@ impl<const D: usize> Transposed<D> {
             };
             assert!(
                 cut < span,
-                "convolve_transposed: along spatial axis {axis} x of shape {x:?} and the weight of shape {w:?} make {span} \
-                 elements, of which a padding of {padding} takes away {cut}; at least one must be left"
+                "convolve_transposed: along spatial axis {axis} x of shape {x:?} and the weight of shape {w:?} give {span} \
+                 elements, and a padding of {padding} removes {cut}; at least one must be left"
             );
             geometry.axes[3 - D + axis] = Axis { input: span - cut, output: places, kernel, stride, padding, dilation };
             shape.push(span - cut);
@@ -200,7 +200,7 @@ impl<const D: usize> Transposed<D> {
     }
 
     #[track_caller]
-    fn misfit(&self, x: &[usize], w: &[usize]) -> ! {
+    fn shape_mismatch(&self, x: &[usize], w: &[usize]) -> ! {
         panic!(
             "convolve_transposed: x of shape {x:?} with a weight of shape {w:?}; expected x (batch, channels, {D} spatial \
              axes) and a weight (channels, outputs / groups, {D} kernel axes)"
@@ -214,7 +214,7 @@ impl<const D: usize> From<Convolution<D>> for Transposed<D> {
     }
 }
 
-/// A bias has one element for each of `outputs` channels.
+/// Checks that a bias has `outputs` elements.
 #[track_caller]
 pub(crate) fn check_bias<T: Real>(name: &str, b: Option<Var<'_, T>>, w: &[usize], outputs: usize) {
     if let Some(b) = b {

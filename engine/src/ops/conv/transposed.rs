@@ -1,4 +1,4 @@
-//! Transposed convolution: a convolution's way back to its input, as a map of its own.
+//! Transposed convolution: a convolution's adjoint with respect to its input, as an operation.
 
 use crate::kernels::Write;
 use crate::kernels::conv::{self, Geometry};
@@ -7,10 +7,11 @@ use crate::ops::conv::settings::{Transposed, check_bias};
 use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The transposed convolution of x (batch, channels, `D` spatial axes) with a weight (channels, outputs / groups, `D`
-    /// kernel axes) and perhaps a bias (outputs): (batch, outputs, `D` spatial axes), each of (length − 1) stride −
-    /// 2 padding + dilation (kernel − 1) + output padding + 1 elements. Every element of x adds a multiple of the kernel
-    /// to the output; as a matrix it is the transpose of [`convolve`](Var::convolve) with the same weight and settings.
+    /// The transposed convolution of x (batch, channels, `D` spatial axes) with a weight (channels, outputs / groups,
+    /// `D` kernel axes) and an optional bias (outputs): (batch, outputs, `D` spatial axes), each of length (length − 1)
+    /// stride − 2 padding + dilation (kernel − 1) + output padding + 1. Every element of x adds a multiple of the
+    /// kernel to the output; as a matrix it is the transpose of [`convolve`](Var::convolve) with the same weight and
+    /// settings.
     ///
     /// # Panics
     /// If the shapes differ from these, an axis of the output would be empty, or an output padding is not less than
@@ -43,7 +44,7 @@ pub(crate) fn convolve_transposed<'t, T: Real, const D: usize>(
     }
 }
 
-/// The geometry is the convolution's: its input is our output.
+/// The geometry is that of the convolution: its input is our output.
 #[derive(Clone, Copy)]
 struct ConvolveTransposed {
     geometry: Geometry,

@@ -1,4 +1,4 @@
-//! Means over windows that are as long as they must be for a given number of them.
+//! Adaptive average pooling: the output size is given, and the windows follow from it.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use crate::threads::{GRAIN, pieces};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// x (batch, channels, `D` spatial axes) as `output` means along every spatial axis: of n elements, the i-th of m
-    /// windows covers those from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉. One window is global average pooling.
+    /// Averages x (batch, channels, `D` spatial axes) to `output` elements along every spatial axis: window i of m
+    /// covers the elements from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉ of n. One window is global average pooling.
     ///
     /// # Panics
-    /// If x has not this shape, a spatial axis of it is empty, or no window is asked for.
+    /// If x does not have this shape, a spatial axis is empty, or the number of windows is 0.
     #[track_caller]
     pub fn adaptive_avg_pool<const D: usize>(self, output: [usize; D]) -> Var<'t, T> {
         const { assert!(1 <= D && D <= 3, "a pool has one, two or three spatial axes") }
@@ -26,7 +26,7 @@ impl<'t, T: Real> Var<'t, T> {
         );
         assert!(
             !output.contains(&0) && !x[2..].contains(&0),
-            "adaptive_avg_pool: x of shape {x:?} to {output:?} windows; along every spatial axis both must be at least 1"
+            "adaptive_avg_pool: x of shape {x:?} to {output:?} windows; both must be at least 1 along every spatial axis"
         );
         let mut pool = AdaptiveAvgPool { planes: x[0].saturating_mul(x[1]), input: [1; 3], output: [1; 3] };
         pool.input[3 - D..].copy_from_slice(&x[2..]);
@@ -57,7 +57,7 @@ impl AdaptiveAvgPool {
         place * elements / places..((place + 1) * elements).div_ceil(places)
     }
 
-    /// Calls `visit` with every line of every window: the place, the line's elements, and the window's size.
+    /// Calls `visit` with every line of every window: the output position, the line's elements, and the window's size.
     #[inline(always)]
     fn for_each_line(&self, mut visit: impl FnMut(usize, Range<usize>, usize)) {
         let [_, height, width] = self.input;

@@ -1,4 +1,4 @@
-//! The mean of every window.
+//! Average pooling.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -7,11 +7,11 @@ use crate::ops::pool::{Windows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The mean of every window over x (batch, channels, `D` spatial axes). Padding counts as zeros, or not at all:
+    /// The mean of every window over x (batch, channels, `D` spatial axes). Padding counts as zeros, or not at all: see
     /// [`Pooling::count_padding`].
     ///
     /// # Panics
-    /// If x has not this shape, or a window does not fit or lies on padding alone.
+    /// If x does not have this shape, or a window does not fit or covers only padding.
     #[track_caller]
     pub fn avg_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
         let (windows, shape) = settings.over("avg_pool", self.shape());
@@ -53,7 +53,7 @@ impl<T: Real> Operation<T> for AvgPool {
     }
 }
 
-/// Divides what belongs to every window of a plane by its taps.
+/// Divides the entries of every window of a plane by its number of taps.
 #[inline(always)]
 fn divide<T: Real>(windows: &Windows, equal: Option<usize>, plane: &mut [T]) {
     match equal {
@@ -90,7 +90,7 @@ impl<T: Real> Kernel for Forward<'_, T> {
 struct Backward<'a, T> {
     windows: Windows,
     g: &'a [T],
-    /// The part of each element of a window, for one plane.
+    /// The contribution to each element of a window, for one plane.
     parts: &'a mut [T],
     target: &'a mut [T],
     write: Write,

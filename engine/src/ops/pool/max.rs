@@ -1,4 +1,4 @@
-//! The largest element of every window.
+//! Max pooling.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -8,11 +8,11 @@ use crate::threads::{Rows, for_each_with};
 use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
-    /// The largest element of every window over x (batch, channels, `D` spatial axes); of several equal ones the first
-    /// has the gradient. Of a window with a NaN it is NaN.
+    /// The largest element of every window over x (batch, channels, `D` spatial axes); of several equal ones, the first
+    /// gets the gradient. NaN for a window that contains NaN.
     ///
     /// # Panics
-    /// If x has not this shape, or a window does not fit or lies on padding alone.
+    /// If x does not have this shape, or a window does not fit or covers only padding.
     #[track_caller]
     pub fn max_pool<const D: usize>(self, settings: Pooling<D>) -> Var<'t, T> {
         let (windows, shape) = settings.over("max_pool", self.shape());
@@ -59,8 +59,8 @@ impl<T: Real> Operation<T> for MaxPool {
     }
 }
 
-/// Where windows along the last axis are pairs of neighbours that do not overlap: the axes with the first of each pair
-/// alone. Both elements of a pair in one go let the compiler vectorise.
+/// For windows that are non-overlapping pairs along the last axis: the axes reduced to the first element of each pair.
+/// Processing both elements of a pair together lets the compiler vectorise.
 fn pairs([z, y, x]: [Axis; 3]) -> Option<[Axis; 3]> {
     let are_pairs = x.kernel == 2 && x.stride == 2 && x.padding == 0 && x.dilation == 1;
     are_pairs.then_some([z, y, Axis { kernel: 1, ..x }])
@@ -95,20 +95,20 @@ impl<T: Real> Kernel for Forward<'_, T> {
     }
 }
 
-/// The larger of two numbers, or a NaN.
+/// The larger of two numbers; NaN if either is NaN.
 #[inline(always)]
 #[expect(clippy::eq_op, reason = "x != x says that it is NaN, and vectorises")]
 fn larger<T: Real>(best: T, x: T) -> T {
     if (x > best) | (x != x) { x } else { best }
 }
 
-/// Every window's adjoint goes to the first element that equals its value.
+/// Adds every window's adjoint to the first element that equals its value.
 struct Backward<'a, T> {
     windows: Windows,
     x: &'a [T],
     y: &'a [T],
     g: &'a [T],
-    /// Adjoints of a plane that did not find their element yet.
+    /// Adjoints of a plane that were not assigned to an element yet.
     left: &'a mut [T],
     target: &'a mut [T],
     write: Write,

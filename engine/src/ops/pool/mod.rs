@@ -1,4 +1,4 @@
-//! The settings of a pool, and what max and average pools have in common.
+//! Settings of pooling, and the code shared by max and average pooling.
 
 mod adaptive_avg;
 mod avg;
@@ -10,8 +10,8 @@ use crate::kernels::window::{Axis, sizes};
 use crate::threads::{GRAIN, Rows, for_each_with, pieces};
 use crate::{Real, Shape};
 
-/// How a pool over `D` spatial axes (one to three) goes: the window's taps along every axis, its stride (unless set, as
-/// far as the window is long: windows lie side by side), padding and dilation.
+/// Settings of pooling over `D` spatial axes (one to three): the window's size, stride (default: the size, so that
+/// windows do not overlap), padding and dilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pooling<const D: usize> {
     kernel: [usize; D],
@@ -23,57 +23,55 @@ pub struct Pooling<const D: usize> {
 }
 
 impl<const D: usize> Pooling<D> {
-    /// Windows of so many taps, side by side.
+    /// Adjacent windows of this many taps per axis.
     ///
     /// # Panics
-    /// If an axis has none.
+    /// If one is 0.
     #[track_caller]
     pub fn new(kernel: [usize; D]) -> Self {
         const { assert!(1 <= D && D <= 3, "a pool has one, two or three spatial axes") }
-        assert!(!kernel.contains(&0), "Pooling: windows of {kernel:?} taps; there must be at least 1 along every axis");
+        assert!(!kernel.contains(&0), "Pooling: the window must have at least 1 tap along every axis, got {kernel:?}");
         let (padding, dilation) = ([0; D], [1; D]);
         Pooling { kernel, stride: kernel, padding, dilation, ceil: false, count_padding: true }
     }
 
-    /// Elements from one window to the next, along every axis.
+    /// The distance between windows in elements, along every axis.
     ///
     /// # Panics
     /// If one is 0.
     #[track_caller]
     pub fn stride(mut self, stride: [usize; D]) -> Self {
-        assert!(!stride.contains(&0), "Pooling: the stride is {stride:?}; it must be at least 1 along every axis");
+        assert!(!stride.contains(&0), "Pooling: the stride must be at least 1 along every axis, got {stride:?}");
         self.stride = stride;
         self
     }
 
-    /// Imagined elements before the first and behind the last of every axis: −∞ to a max pool, 0 to a average pool.
+    /// The number of padding elements before the first and after the last of every axis: −∞ for max pooling, 0 for
+    /// average pooling.
     pub const fn padding(mut self, padding: [usize; D]) -> Self {
         self.padding = padding;
         self
     }
 
-    /// Elements from one tap of the window to the next, along every axis.
+    /// The distance between taps of the window in elements, along every axis.
     ///
     /// # Panics
     /// If one is 0.
     #[track_caller]
     pub fn dilation(mut self, dilation: [usize; D]) -> Self {
-        assert!(
-            !dilation.contains(&0),
-            "Pooling: the dilation is {dilation:?}; it must be at least 1 along every axis"
-        );
+        assert!(!dilation.contains(&0), "Pooling: the dilation must be at least 1 along every axis, got {dilation:?}");
         self.dilation = dilation;
         self
     }
 
-    /// Whether a last window that reaches beyond the padding counts, if it begins before the end of the input. Unless
-    /// set, it does not.
+    /// Whether to keep a last window that extends beyond the padding, if it begins before the end of the input. The
+    /// default is false.
     pub const fn ceil(mut self, ceil: bool) -> Self {
         self.ceil = ceil;
         self
     }
 
-    /// Whether a average pool divides by the taps on padding too, or by those on elements alone. Unless set, it does.
+    /// Whether average pooling counts taps on padding in its divisor. The default is true.
     pub const fn count_padding(mut self, count_padding: bool) -> Self {
         self.count_padding = count_padding;
         self
@@ -122,22 +120,22 @@ impl<const D: usize> Pooling<D> {
             output += 1;
         }
         let along = Axis { input, output, kernel, stride, padding, dilation };
-        // In a closure the caller's line would be lost.
+        // A closure would lose the caller's line.
         for place in 0..output {
             assert!(
                 !along.taps(place).is_empty(),
                 "{name}: along spatial axis {axis} of x of shape {x:?} window {place} ({kernel} taps, stride {stride}, \
-                 padding {padding}, dilation {dilation}) lies on padding alone"
+                 padding {padding}, dilation {dilation}) covers only padding"
             );
         }
         along
     }
 }
 
-/// What is done with some planes, scratch memory, and where the results go.
+/// Called with some planes, scratch memory, and the planes to write.
 type Visit<'a, T> = dyn Fn(&[T], &mut [T], &mut [T]) + Sync + 'a;
 
-/// Calls `visit` with some planes of `from`, a part of `scratch` and the same planes of `to`, possibly at the same time.
+/// Calls `visit` with some planes of `from`, a part of `scratch` and the same planes of `to`, possibly in parallel.
 /// Both arrays come with the number of elements of a plane.
 fn for_each_part<T: Real>(
     pieces: usize,
@@ -162,13 +160,13 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Into how many pieces the planes are cut.
+    /// The number of pieces that the planes are split into.
     pub(crate) fn pieces(&self) -> usize {
         let [_, places, taps] = sizes(self.axes);
         pieces(self.planes, self.planes.saturating_mul(places).saturating_mul(taps) > GRAIN)
     }
 
-    /// What a mean's sum is divided by, along `axis` at `place`.
+    /// The divisor of a mean along `axis`, at output position `place`.
     fn taps(&self, axis: Axis, place: usize) -> usize {
         if !self.count_padding {
             return axis.taps(place).len();
@@ -177,14 +175,14 @@ impl Windows {
         (end - place * axis.stride).div_ceil(axis.dilation).min(axis.kernel)
     }
 
-    /// The taps of every window, if all have as many.
+    /// The taps of every window, if all have equally many.
     pub(crate) fn equal_taps(&self) -> Option<usize> {
-        // Between the first and the last window taps are lost no more than there.
+        // The first and the last window lose the most taps.
         let full = |axis: Axis| [0, axis.output - 1].into_iter().all(|place| self.taps(axis, place) == axis.kernel);
         self.axes.into_iter().all(full).then(|| sizes(self.axes)[2])
     }
 
-    /// Calls `visit` with every place of a plane and the taps of its window.
+    /// Calls `visit` with every output position of a plane and the taps of its window.
     pub(crate) fn for_each_place(&self, mut visit: impl FnMut(usize, usize)) {
         let [z, y, x] = self.axes;
         let all = |axis: Axis| -> Range<usize> { 0..axis.output };

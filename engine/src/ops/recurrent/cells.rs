@@ -1,4 +1,4 @@
-//! One step of a recurrent cell as an operation.
+//! Recurrent cells: one time step of an LSTM, GRU or plain RNN as an operation.
 
 use crate::kernels::Write;
 use crate::kernels::dispatch::Simd;
@@ -6,7 +6,7 @@ use crate::kernels::map::{Elementwise, map, scale};
 use crate::kernels::recurrent_cells::{GRU_KEPT, LSTM_KEPT, Step};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
-/// One of how many steps.
+/// The index of a step, and the number of steps.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub(super) step: usize,
@@ -21,22 +21,22 @@ impl At {
     }
 }
 
-/// A cell whose state has `N` parts, of which the first is its output.
+/// A cell whose state has `N` parts, the first of which is its output.
 pub(super) trait RecurrentCell<const N: usize> {
     const NAME: &'static str;
     const GATES: usize;
 
-    /// The next state, from what the gates sum over the inputs of all steps and over the last output.
+    /// The next state, from the gates' sums over the inputs of all steps and over the last output.
     #[track_caller]
     fn step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, state: [Var<'t, T>; N]) -> [Var<'t, T>; N];
 
-    /// The shapes of a state and of `kept` numbers for each of its elements, after a look at the sums.
+    /// The shapes of a state and of `kept` numbers per element of it; checks the shape of the sums.
     #[track_caller]
     fn shapes<T: Real>(from_last: Var<'_, T>, state: Var<'_, T>, kept: usize) -> [[usize; 2]; 2] {
         let &[rows, hidden] = state.shape() else { unreachable!("checked before the first step") };
         assert!(
             from_last.shape() == [rows, Self::GATES * hidden],
-            "{}: the weight of the last output gives sums of shape {:?}; expected {} · {hidden} of them for a state of \
+            "{}: the weight of the last output gives sums of shape {:?}; expected {} · {hidden} sums for a state of \
              shape {:?}",
             Self::NAME,
             from_last.shape(),
@@ -111,7 +111,7 @@ fn pass_to_sums<T: Real>(at: Step, gates: usize, [of_x, of_h]: [&[T]; 2], io: &m
     io.accumulate(1, |target, write| scale(T::ONE, of_h, target, write));
 }
 
-/// The third output is what the way back needs.
+/// The third output is kept for the adjoint.
 #[derive(Clone, Copy)]
 struct LstmCell {
     at: Step,
@@ -143,7 +143,7 @@ impl<T: Real> Operation<T> for LstmCell {
     }
 }
 
-/// The second output is what the way back needs.
+/// The second output is kept for the adjoint.
 #[derive(Clone, Copy)]
 struct GruCell {
     at: Step,

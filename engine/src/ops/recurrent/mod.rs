@@ -1,7 +1,7 @@
-//! Recurrent networks: one step of a cell as a fused operation, and whole sequences.
+//! Recurrent networks (LSTM, GRU, RNN): single steps as fused operations, and whole sequences.
 //!
-//! A cell is given what its gates sum over the input and over the last output, apart: so a random weight enters both in its
-//! own way, and the inputs of all steps are multiplied at once.
+//! A cell takes the gates' sums over the input and over the last output separately, so a random weight can compute each
+//! in its own way, and the inputs of all steps are multiplied at once.
 
 mod cells;
 
@@ -10,35 +10,35 @@ use std::cell::Cell;
 use crate::ops::recurrent::cells::{At, Gru, Lstm, RecurrentCell, Rnn};
 use crate::{Activation, Linear, Real, Var};
 
-/// The weights of a recurrent layer. Rows belong to the gates one after the other, as in PyTorch: i, f, g, o of a long
-/// short-term memory, r, z, n of a gated recurrent unit.
+/// The weights of a recurrent layer. The gates' rows follow each other as in PyTorch: i, f, g, o of an LSTM, r, z, n of
+/// a GRU.
 #[derive(Clone, Copy, Debug)]
 pub struct Recurrent<W> {
-    /// From the inputs: (gates · hidden, inputs).
+    /// Input weights: (gates · hidden, inputs).
     pub weight_ih: W,
-    /// From the last output: (gates · hidden, hidden).
+    /// Weights of the last output: (gates · hidden, hidden).
     pub weight_hh: W,
-    /// What is added to both products: (gates · hidden) each.
+    /// The biases of both products: (gates · hidden) each.
     pub biases: Option<[W; 2]>,
-    /// Whether the last step comes first.
+    /// Whether to process the steps in reverse order.
     pub reverse: bool,
 }
 
 impl<'t, T: Real> Var<'t, T> {
-    /// A long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000) over sequences
-    /// x (examples, steps, inputs), from the output and the cell before, both (examples, hidden): the outputs of all steps
-    /// (examples, steps, hidden), and the last output and cell. With the gates i, f, o = σ(..) and g = tanh(..) of
-    /// W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′.
+    /// A long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000) over
+    /// sequences x (examples, steps, inputs), from the initial output and cell, both (examples, hidden): returns the
+    /// outputs of all steps (examples, steps, hidden), and the last output and cell. With the gates i, f, o = σ(..) and
+    /// g = tanh(..) of W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′.
     ///
     /// # Panics
-    /// If the shapes differ from these, or there is no step.
+    /// If the shapes differ from these, or the number of steps is 0.
     #[track_caller]
     pub fn lstm(self, weights: Recurrent<impl Linear<'t, T>>, state: [Var<'t, T>; 2]) -> (Var<'t, T>, [Var<'t, T>; 2]) {
         unroll::<T, Lstm, 2>(self, weights, state)
     }
 
-    /// A gated recurrent unit (Cho et al. 2014) over sequences x (examples, steps, inputs), from the output before
-    /// (examples, hidden): the outputs of all steps (examples, steps, hidden), and the last one. With the gates
+    /// A gated recurrent unit (Cho et al. 2014) over sequences x (examples, steps, inputs), from the initial output
+    /// (examples, hidden): returns the outputs of all steps (examples, steps, hidden), and the last one. With the gates
     /// r, z = σ(W x + b + W′ h + b′) and n = tanh(W x + b + r (W′ h + b′)), the output is h′ = (1 − z) n + z h.
     ///
     /// # Panics
@@ -49,9 +49,9 @@ impl<'t, T: Real> Var<'t, T> {
         (outputs, state)
     }
 
-    /// A plain recurrent network (Elman 1990) over sequences x (examples, steps, inputs), from the output before
-    /// (examples, hidden): the outputs h′ = tanh(W x + b + W′ h + b′) of all steps (examples, steps, hidden), and the last
-    /// one.
+    /// A plain recurrent network (Elman 1990) over sequences x (examples, steps, inputs), from the initial output
+    /// (examples, hidden): returns the outputs h′ = tanh(W x + b + W′ h + b′) of all steps (examples, steps, hidden),
+    /// and the last one.
     ///
     /// # Panics
     /// As [`lstm`](Var::lstm).
@@ -61,20 +61,20 @@ impl<'t, T: Real> Var<'t, T> {
         (outputs, state)
     }
 
-    /// One step of [`lstm`](Var::lstm): the output and the cell (examples, hidden), from what the gates sum over the input
-    /// (this) and over the last output, (examples, 4 · hidden) both, and from the last cell (examples, hidden).
+    /// One step of [`lstm`](Var::lstm): the output and the cell (examples, hidden), from the gates' sums over the input
+    /// (this) and over the last output, both (examples, 4 · hidden), and from the last cell (examples, hidden).
     ///
     /// # Panics
     /// If the shapes differ from these.
     #[track_caller]
     pub fn lstm_cell(self, from_last: Var<'t, T>, cell: Var<'t, T>) -> [Var<'t, T>; 2] {
         check_cell("lstm_cell", self, from_last, Some(cell), 4);
-        // The step does not read the last output, only what was summed over it.
+        // The step does not read the last output, only the sums over it.
         Lstm::step(self, At::ONLY, from_last, [cell, cell])
     }
 
-    /// One step of [`gru`](Var::gru): the output (examples, hidden), from what the gates sum over the input (this) and over
-    /// the last output, (examples, 3 · hidden) both, and from the last output (examples, hidden).
+    /// One step of [`gru`](Var::gru): the output (examples, hidden), from the gates' sums over the input (this) and
+    /// over the last output, both (examples, 3 · hidden), and from the last output (examples, hidden).
     ///
     /// # Panics
     /// If the shapes differ from these.
@@ -98,8 +98,8 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
-/// A cell over all steps of x, from a state whose first part is the output before: the outputs of all steps, and the last
-/// state.
+/// Runs a cell over all steps of x, from a state whose first part is the initial output: the outputs of all steps, and
+/// the last state.
 #[track_caller]
 fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     x: Var<'t, T>,
@@ -115,7 +115,7 @@ fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     (outputs.stack(), state)
 }
 
-/// What the gates sum over the inputs of all steps: (examples, steps, gates · hidden).
+/// The gates' sums over the inputs of all steps: (examples, steps, gates · hidden).
 #[track_caller]
 fn from_inputs<'t, T: Real>(
     name: &str,
@@ -132,7 +132,7 @@ fn from_inputs<'t, T: Real>(
             states[0].shape()
         );
     };
-    assert!(steps > 0, "{name}: x of shape {shape:?} (examples, steps, inputs) has no step");
+    assert!(steps > 0, "{name}: x of shape {shape:?} (examples, steps, inputs) has no steps");
     for state in states {
         assert!(
             state.shape() == [examples, hidden],
@@ -153,17 +153,17 @@ fn from_inputs<'t, T: Real>(
     sums
 }
 
-/// What the gates sum over the last output.
+/// The gates' sums over the last output.
 #[track_caller]
 fn from_last<'t, T: Real>(weights: Recurrent<impl Linear<'t, T>>, last: Var<'t, T>) -> Var<'t, T> {
     weights.weight_hh.affine(last, weights.biases.map(|[_, bias]| bias), Activation::Identity)
 }
 
-/// The outputs of all steps, to be set one after the other.
+/// The outputs of all steps, set one by one.
 struct Outputs<'t, T: Real>(&'t [Cell<Var<'t, T>>]);
 
 impl<'t, T: Real> Outputs<'t, T> {
-    /// As many as x has steps; `any` stands there meanwhile.
+    /// As many as x has steps; `any` is a placeholder.
     fn of(x: Var<'t, T>, any: Var<'t, T>) -> Self {
         Outputs(x.tape().alloc_slice(x.shape()[1], |_| Cell::new(any)))
     }
@@ -177,7 +177,7 @@ impl<'t, T: Real> Outputs<'t, T> {
         self.0[at.step].set(output);
     }
 
-    /// Side by side, in the order of the inputs.
+    /// Stacks the outputs along axis 1, in the order of the inputs.
     #[track_caller]
     fn stack(self) -> Var<'t, T> {
         let tape = self.0[0].get().tape();

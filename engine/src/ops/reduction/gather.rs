@@ -1,4 +1,4 @@
-//! What is gathered along each run, an element at a time.
+//! Reductions along runs: folds the elements of each run into one number.
 
 use super::Runs;
 use crate::Real;
@@ -6,22 +6,22 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::LANES;
 use crate::threads::{GRAIN, available, waiting};
 
-/// What is gathered along a run, an element at a time.
+/// A fold over the elements of a run.
 pub(crate) trait Gather<T>: Copy + Send + Sync {
     type State: Copy + Send;
 
     fn start(self) -> Self::State;
 
-    /// Takes `x` in; `about` is a number of the run that is known already.
+    /// Adds `x` to the state; `about` is a number of the run that is already known, such as its maximum.
     fn take<S: Simd>(self, state: Self::State, x: T, about: T) -> Self::State;
 
-    /// Of two parts of a run.
+    /// Merges the states of two parts of a run.
     fn merge(self, a: Self::State, b: Self::State) -> Self::State;
 
     fn finish<S: Simd>(self, state: Self::State, about: T) -> T;
 }
 
-/// For each run: `out` is what its elements give, and is `about` before. The same bits for any number of threads.
+/// Reduces each run: `out` holds `about` before and the result after. The same bits for any number of threads.
 pub(crate) fn gather<T: Real, G: Gather<T>>(gather: G, runs: Runs, x: &[T], out: &mut [T]) {
     if runs.inner == 1 && runs.length > LONG {
         for (x, out) in x.chunks_exact(runs.length).zip(out) {
@@ -36,10 +36,10 @@ pub(crate) fn gather<T: Real, G: Gather<T>>(gather: G, runs: Runs, x: &[T], out:
     });
 }
 
-/// Elements from which on a single run is cut into parts.
+/// A single run with at least this many elements is split into parts.
 const LONG: usize = 4 * GRAIN;
 
-/// A long run, halved in places that depend on its length alone.
+/// A long run, halved at positions that depend only on its length.
 fn gather_long<T: Real, G: Gather<T>>(gather: G, x: &[T], about: T, parallel: bool) -> G::State {
     if x.len() <= GRAIN {
         return dispatch(Run { gather, x, about });

@@ -1,4 +1,4 @@
-//! Arrays seen as runs along some axes: what is gathered along each run, and what is spread over it again.
+//! Reductions over axes: arrays as runs, which are folded (`gather`) and broadcast again (`spread`).
 
 mod gather;
 mod spread;
@@ -14,7 +14,7 @@ use crate::ops::axes::{reduced_shape, resolve};
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Operation, Real, Shape, Var};
 
-/// Runs of `length` elements that are `inner` apart; `inner` of them lie side by side in a block.
+/// Runs of `length` elements with stride `inner`; a block holds `inner` adjacent runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Runs {
     pub(crate) length: usize,
@@ -27,7 +27,7 @@ impl Runs {
         Runs { length: shape[axis], inner: shape[axis + 1..].iter().product() }
     }
 
-    /// The runs along `axes`, or `None` if others lie between them.
+    /// The runs along `axes`, or `None` if the axes are not adjacent.
     fn along_all(shape: &[usize], axes: &[usize]) -> Option<Runs> {
         let length = axes.iter().map(|&axis| shape[axis]).product();
         let long = || (0..shape.len()).filter(|&axis| shape[axis] != 1);
@@ -44,8 +44,8 @@ impl Runs {
         self.length * self.inner
     }
 
-    /// Calls `visit` with ranges of blocks of an array of so many runs and with the parts of `out` that belong to them,
-    /// possibly at the same time: `out` has so many elements for each block.
+    /// Calls `visit` with ranges of blocks and the corresponding parts of `out`, possibly in parallel: `out` has
+    /// equally many elements for each block.
     pub(crate) fn for_each_blocks<'a, T: Real>(
         self,
         runs: usize,
@@ -58,18 +58,18 @@ impl Runs {
         }
     }
 
-    /// The elements of some blocks.
+    /// The range of elements of some blocks.
     pub(crate) fn elements(self, blocks: &Range<usize>) -> Range<usize> {
         blocks.start * self.block()..blocks.end * self.block()
     }
 
-    /// The runs of some blocks.
+    /// The range of runs of some blocks.
     pub(crate) fn runs(self, blocks: &Range<usize>) -> Range<usize> {
         blocks.start * self.inner..blocks.end * self.inner
     }
 }
 
-/// Which axes a reduction is over, and whether they stay with length 1.
+/// The axes of a reduction, and whether they are kept with length 1.
 #[derive(Clone, Copy)]
 pub(crate) enum Over<'a> {
     All,
@@ -77,10 +77,10 @@ pub(crate) enum Over<'a> {
 }
 
 impl Over<'_> {
-    /// The axes, counted from the front and sorted.
+    /// The axes as sorted, non-negative numbers.
     ///
     /// # Panics
-    /// If there is no such axis, or one is named twice.
+    /// If an axis is out of range, or repeated.
     #[track_caller]
     pub(crate) fn resolve(self, name: &str, shape: &[usize]) -> Shape {
         match self {
@@ -94,11 +94,11 @@ impl Over<'_> {
     }
 }
 
-/// Records an operation along runs, whose first output has an element for each run, and whose other ones have, too.
-/// Axes that are apart are brought together by a permutation first.
+/// Records an operation along runs, each of whose outputs has one element per run. Axes that are not adjacent are first
+/// permuted together.
 ///
 /// # Panics
-/// If there is no such axis, or one is named twice.
+/// If an axis is out of range, or repeated.
 #[track_caller]
 pub(crate) fn record<'t, T: Real, O: Operation<T> + Copy + 't, const N: usize>(
     name: &str,

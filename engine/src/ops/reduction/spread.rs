@@ -1,4 +1,4 @@
-//! What is spread over each run again.
+//! Broadcasts one number per run over the run's elements.
 
 use super::Runs;
 use crate::Real;
@@ -55,7 +55,7 @@ impl<T: Real, F: Elementwise<T, 3>> Kernel for Spread<'_, T, F> {
     }
 }
 
-/// A function whose second and third argument are the same along the run.
+/// A function whose second and third arguments are constant along the run.
 #[derive(Clone, Copy)]
 struct OfRun<F, T>(F, T, T);
 

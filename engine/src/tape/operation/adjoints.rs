@@ -1,26 +1,26 @@
-//! What the adjoint of an operation reads and writes.
+//! `Adjoints`: what an operation's adjoint reads and writes.
 
 use super::{Slot, View, check_index};
 use crate::Real;
 use crate::kernels::Write;
 use crate::tape::arena::Arena;
 
-/// Where an adjoint is gathered, and how much stands there yet.
+/// Where an adjoint is accumulated, and how many draws of it are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<T> {
     pub(crate) data: *mut T,
-    /// The number of draws, from the first on, whose adjoint holds something. Draws are visited in
-    /// order, so they are first written in order.
+    /// The number of draws, counted from the first, whose adjoint is written. Draws are visited in order, so they are
+    /// first written in order.
     pub(crate) written: u32,
 }
 
 impl<T: Real> Place<T> {
     pub(crate) const NOWHERE: Place<T> = Place { data: std::ptr::null_mut(), written: 0 };
 
-    /// Sets what nothing wrote in the draws before `draws` to zero.
+    /// Sets the draws before `draws` that nothing wrote to zero.
     ///
     /// # Safety
-    /// The place has memory for `slot`, to which there is no reference.
+    /// The place has memory for `slot`, and there is no reference to it.
     pub(crate) unsafe fn complete(&mut self, slot: &Slot<T>, draws: u32) {
         if self.written < draws {
             let from = self.written as usize * slot.len;
@@ -32,34 +32,34 @@ impl<T: Real> Place<T> {
     }
 }
 
-/// What an adjoint sees: the values of its forward, and the adjoints on both sides.
+/// What an adjoint can access: the values of its forward pass, and the adjoints of its outputs and inputs.
 ///
-/// Adjoints of inputs are handed out one at a time, so that in `x * x` no two `&mut` to one adjoint
-/// can exist. The first writer stores, later ones add: nothing is filled with zeros.
+/// Adjoints of inputs are handed out one at a time, so that in `x * x` two `&mut` to one adjoint cannot exist. The
+/// first writer stores, later ones add: nothing is filled with zeros.
 pub struct Adjoints<'a, T: Real> {
     pub(crate) slots: &'a [Slot<T>],
     pub(crate) places: &'a mut [Place<T>],
     /// For slots that are parameters: the entry of the gradients that they share.
-    pub(crate) homes: &'a [u32],
-    pub(crate) home_written: &'a mut [bool],
+    pub(crate) entry_ids: &'a [u32],
+    pub(crate) entry_written: &'a mut [bool],
     pub(crate) inputs: &'a [u32],
     pub(crate) outputs: (u32, u32),
     pub(crate) draw: usize,
     pub(crate) arena: &'a Arena,
 }
 
-/// A slot that is no parameter.
-pub(crate) const NO_HOME: u32 = u32::MAX;
+/// Marks a slot that is not a parameter.
+pub(crate) const NO_ENTRY: u32 = u32::MAX;
 
 impl<'a, T: Real> Adjoints<'a, T> {
     /// The value of input `k`.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn input(&self, k: usize) -> View<'a, T> {
-        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. The sweep comes to an operation only from a
-        // root that was computed from its outputs, hence from this input, and the root's variable lives.
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. The backward pass comes to an operation
+        // only from a root that was computed from its outputs, hence from this input, and the root's variable lives.
         unsafe { self.slots[self.input_slot(k)].view(self.draw) }
     }
 
@@ -68,7 +68,7 @@ impl<'a, T: Real> Adjoints<'a, T> {
         self.inputs.len()
     }
 
-    /// Which draw this is: 0, unless something stands for several.
+    /// The index of the current draw: 0, unless a value has several draws.
     pub fn draw(&self) -> usize {
         self.draw
     }
@@ -76,39 +76,39 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// The value of output `k`.
     ///
     /// # Panics
-    /// If the operation has not so many outputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn output(&self, k: usize) -> View<'a, T> {
-        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. What borrowed elements an output shows, under
-        // another shape, are those of an input.
+        // SAFETY: the slots are borrowed for `'a` within the tape's borrow. If an output aliases borrowed elements with
+        // another shape, they are those of an input.
         unsafe { self.slots[self.output_slot(k)].view(self.draw) }
     }
 
-    /// The adjoint of output `k`, or `None` where nothing depends on that output.
+    /// The adjoint of output `k`, or `None` if nothing depends on that output.
     ///
     /// # Panics
-    /// If the operation has not so many outputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn upstream(&self, k: usize) -> Option<&'a [T]> {
         let id = self.output_slot(k);
         let (place, slot) = (self.places[id], &self.slots[id]);
-        // SAFETY: a written place holds an adjoint of its slot's length for every draw, which the sweep
-        // completed. It stays, because operations are visited in reverse, and an operation's inputs
-        // precede its outputs: nothing will write to it again.
+        // SAFETY: a written place holds an adjoint of its slot's length for every draw, which the backward pass
+        // completed. It stays, because operations are visited in reverse, and an operation's inputs precede its
+        // outputs: nothing will write to it again.
         (place.written > 0)
             .then(|| unsafe { std::slice::from_raw_parts(place.data.add(slot.offset(self.draw)), slot.len) })
     }
 
-    /// Whether anybody asked for the adjoint of input `k`: where not, leave the work.
+    /// Whether the adjoint of input `k` is needed; if not, skip its computation.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn is_wanted(&self, k: usize) -> bool {
         self.slots[self.input_slot(k)].tracked
     }
 
-    /// How many draws output `k` stands for.
+    /// The number of draws of output `k`.
     #[track_caller]
     pub(crate) fn output_draws(&self, k: usize) -> usize {
         self.slots[self.output_slot(k)].draws as usize
@@ -126,38 +126,37 @@ impl<'a, T: Real> Adjoints<'a, T> {
         self.outputs.0 as usize + k
     }
 
-    /// Lets `write` add its part of input `k`'s adjoint: with [`Write::Store`] the contents are
-    /// unspecified and every element must be set, with [`Write::Add`] the part is added.
+    /// Lets `write` add its contribution to input `k`'s adjoint: with [`Write::Store`] the contents are unspecified and
+    /// every element must be set, with [`Write::Add`] the contribution is added.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn accumulate(&mut self, k: usize, write: impl FnOnce(&mut [T], Write)) {
         if let Some((data, len, mode)) = self.target(k) {
-            // SAFETY: the target has room for `len` numbers; it is an input's, hence no output's of this
+            // SAFETY: the target has room for `len` numbers; it is an input's, so it is not an output's of this
             // operation, and `&mut self` forbids a second one at the same time.
             write(unsafe { std::slice::from_raw_parts_mut(data, len) }, mode);
         }
     }
 
-    /// [`accumulate`](Adjoints::accumulate) for two inputs in one pass over memory. Both must be
-    /// wanted.
+    /// [`accumulate`](Adjoints::accumulate) for two inputs in one pass over memory. Both must be wanted.
     ///
     /// # Panics
-    /// If the two inputs are one and the same value, or one is not wanted.
+    /// If the two inputs are the same value, if one is not wanted, or if an index is out of range.
     #[track_caller]
     pub fn accumulate_both(&mut self, inputs: [usize; 2], write: impl FnOnce([(&mut [T], Write); 2])) {
-        // Before either is marked as written.
+        // Check before either is marked as written.
         let [a, b] = inputs.map(|k| self.input_slot(k));
-        let is_one = a == b || (self.homes[a] != NO_HOME && self.homes[a] == self.homes[b]);
+        let is_one = a == b || (self.entry_ids[a] != NO_ENTRY && self.entry_ids[a] == self.entry_ids[b]);
         assert!(!is_one || self.slots[a].len == 0, "accumulate_both: the two inputs are the same value");
-        assert!(inputs.iter().all(|&k| self.is_wanted(k)), "accumulate_both: an adjoint is not wanted");
+        assert!(inputs.iter().all(|&k| self.is_wanted(k)), "accumulate_both: both adjoints must be wanted");
         let targets = inputs.map(|k| self.target(k).expect("both adjoints are wanted"));
         // SAFETY: as in `accumulate`; different values have adjoints in different places.
         write(targets.map(|(data, len, mode)| (unsafe { std::slice::from_raw_parts_mut(data, len) }, mode)));
     }
 
-    /// Where the adjoint of input `k` is gathered, if it is wanted, now marked as written.
+    /// Where the adjoint of input `k` is accumulated, if it is wanted; marks it as written.
     #[track_caller]
     fn target(&mut self, k: usize) -> Option<(*mut T, usize, Write)> {
         let id = self.input_slot(k);
@@ -169,8 +168,8 @@ impl<'a, T: Real> Adjoints<'a, T> {
         if place.data.is_null() {
             place.data = self.arena.working(slot.elements());
         }
-        let written = match self.homes[id] {
-            NO_HOME => {
+        let written = match self.entry_ids[id] {
+            NO_ENTRY => {
                 let draw = if slot.draws == 1 { 0 } else { self.draw as u32 };
                 // SAFETY: the place is an input's and was given its memory above.
                 unsafe { place.complete(slot, draw) };
@@ -178,7 +177,7 @@ impl<'a, T: Real> Adjoints<'a, T> {
                 place.written = place.written.max(draw + 1);
                 written
             }
-            entry => std::mem::replace(&mut self.home_written[entry as usize], true),
+            entry => std::mem::replace(&mut self.entry_written[entry as usize], true),
         };
         let mode = if written { Write::Add } else { Write::Store };
         // SAFETY: the place has room for every draw.
@@ -188,7 +187,7 @@ impl<'a, T: Real> Adjoints<'a, T> {
     /// Adds `part(i)` to element `i` of input `k`'s adjoint.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn give(&mut self, k: usize, part: impl Fn(usize) -> T) {
         self.accumulate(k, |target, mode| match mode {
@@ -197,7 +196,7 @@ impl<'a, T: Real> Adjoints<'a, T> {
         });
     }
 
-    /// Working memory that is given back after the sweep; its contents are unspecified.
+    /// Working memory with unspecified contents, released after the backward pass.
     pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
         // SAFETY: `working` hands out unshared, initialised memory.
         unsafe { std::slice::from_raw_parts_mut(self.arena.working(len), len) }

@@ -1,10 +1,10 @@
-//! What the forward of an operation reads and writes.
+//! `Evaluation`: what an operation's forward reads and writes.
 
 use super::{Slot, View, check_index};
 use crate::Real;
 use crate::tape::arena::Arena;
 
-/// What a forward sees: the inputs' values, and its own outputs to be written.
+/// What a forward can access: the inputs' values, and its outputs for writing.
 pub struct Evaluation<'a, T: Real> {
     pub(crate) slots: &'a [Slot<T>],
     pub(crate) inputs: &'a [u32],
@@ -17,7 +17,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
     /// The value of input `k`.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn input(&self, k: usize) -> View<'a, T> {
         check_index("input", k, self.inputs.len());
@@ -26,10 +26,10 @@ impl<'a, T: Real> Evaluation<'a, T> {
         unsafe { self.slots[self.inputs[k] as usize].view(self.draw) }
     }
 
-    /// Input `k` in every draw, one behind the other, with their number; of what does not depend on the draw, once.
+    /// All draws of input `k`, one after the other, and their number: 1 if it does not depend on the draw.
     ///
     /// # Panics
-    /// If the operation has not so many inputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn input_draws(&self, k: usize) -> (usize, &'a [T]) {
         check_index("input", k, self.inputs.len());
@@ -38,7 +38,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
         (slot.draws as usize, unsafe { slot.whole() })
     }
 
-    /// Which draw this is: 0, unless something stands for several.
+    /// The index of the current draw: 0, unless a value has several draws.
     pub fn draw(&self) -> usize {
         self.draw
     }
@@ -48,10 +48,10 @@ impl<'a, T: Real> Evaluation<'a, T> {
         self.inputs.len()
     }
 
-    /// The axes of output `k`.
+    /// The lengths of the axes of output `k`.
     ///
     /// # Panics
-    /// If the operation has not so many outputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn output_shape(&self, k: usize) -> &'a [usize] {
         check_index("output", k, self.outputs.len());
@@ -59,10 +59,10 @@ impl<'a, T: Real> Evaluation<'a, T> {
         unsafe { self.outputs[k].shape() }
     }
 
-    /// The elements of output `k`, to be written: their contents are unspecified.
+    /// The elements of output `k`, for writing: their contents are unspecified.
     ///
     /// # Panics
-    /// If the operation has not so many outputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn output(&mut self, k: usize) -> &mut [T] {
         check_index("output", k, self.outputs.len());
@@ -72,10 +72,10 @@ impl<'a, T: Real> Evaluation<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(slot.data.add(slot.offset(self.draw)), slot.len) }
     }
 
-    /// The elements of output `k` in every draw, one behind the other, to be written: their contents are unspecified.
+    /// The elements of output `k` in all draws, one after the other, for writing: their contents are unspecified.
     ///
     /// # Panics
-    /// If the operation has not so many outputs.
+    /// If `k` is out of range.
     #[track_caller]
     pub fn output_draws(&mut self, k: usize) -> &mut [T] {
         check_index("output", k, self.outputs.len());
@@ -87,7 +87,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
     /// All `N` outputs at once.
     ///
     /// # Panics
-    /// If the operation has not `N` outputs.
+    /// If the operation does not have `N` outputs.
     #[track_caller]
     pub fn outputs<const N: usize>(&mut self) -> [&mut [T]; N] {
         assert!(self.outputs.len() == N, "this operation has {} outputs, not {N}", self.outputs.len());
@@ -98,7 +98,7 @@ impl<'a, T: Real> Evaluation<'a, T> {
         })
     }
 
-    /// Working memory that is given back after this forward; its contents are unspecified.
+    /// Working memory with unspecified contents, released after this forward.
     pub fn scratch(&mut self, len: usize) -> &'a mut [T] {
         // SAFETY: `working` hands out unshared, initialised memory.
         unsafe { std::slice::from_raw_parts_mut(self.arena.working(len), len) }

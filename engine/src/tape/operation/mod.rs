@@ -1,21 +1,21 @@
-//! What an operation is: a forward, its adjoint, and what each may see.
+//! The `Operation` trait, the views of values it works on, and the slots behind them.
 
 mod adjoints;
 mod evaluation;
 
 pub use adjoints::Adjoints;
-pub(crate) use adjoints::{NO_HOME, Place};
+pub(crate) use adjoints::{NO_ENTRY, Place};
 pub use evaluation::Evaluation;
 
 use crate::Real;
 
 /// One differentiable operation: a small `Copy` struct with a forward and an adjoint.
 ///
-/// Where an input stands for several draws (see [`Tape::record_draws`](crate::Tape::record_draws)), the tape runs both
-/// once for every draw: neither need know of it.
+/// If an input has several draws (see [`Tape::record_draws`](crate::Tape::record_draws)), the tape runs both methods
+/// once per draw, without code for it here.
 ///
-/// The set is open: a crate of its own may implement this and call
-/// [`Tape::record`](crate::Tape::record), and the operation is as good as a built-in one.
+/// Other crates can implement this trait and call [`Tape::record`](crate::Tape::record): their operations are equal to
+/// built-in ones.
 ///
 /// ```
 /// use elbo_engine::{Adjoints, Evaluation, Operation, Real, Tape, Tensor, Var};
@@ -52,20 +52,20 @@ pub trait Operation<T: Real> {
     /// Computes every element of every output from the inputs.
     fn forward(&self, io: &mut Evaluation<'_, T>);
 
-    /// Passes the outputs' adjoints on to the inputs' (a vector-Jacobian product).
+    /// Computes the inputs' adjoints from the outputs' (a vector-Jacobian product).
     fn adjoint(&self, io: &mut Adjoints<'_, T>);
 
-    /// Computes all draws in one go, in place of a [`forward`](Operation::forward) for each, and says whether it did. For a
-    /// map of rows or of elements, draws are only more of these: see [`Evaluation::input_draws`] and
-    /// [`Evaluation::output_draws`]. Asked of an operation that makes several draws on a tape that does not record. Provided:
-    /// it does not.
+    /// Computes all draws at once, instead of one [`forward`](Operation::forward) per draw, and returns whether it did.
+    /// To an elementwise or rowwise map, draws are only more elements or rows: see [`Evaluation::input_draws`] and
+    /// [`Evaluation::output_draws`]. Called for an operation with several draws on a tape that does not record. The
+    /// default returns false.
     fn forward_draws(&self, io: &mut Evaluation<'_, T>) -> bool {
         let _ = io;
         false
     }
 }
 
-/// A value on the tape, looked at: its elements row by row, and its axes.
+/// A read-only view of a value on the tape.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
     /// The elements, row by row.
@@ -74,22 +74,22 @@ pub struct View<'a, T> {
     pub shape: &'a [usize],
 }
 
-/// A value's place. Raw, because a struct inside the tape cannot name the lifetime of what it describes.
+/// The location of a value. Raw, because a struct inside the tape cannot name the lifetime of the data.
 ///
-/// The axes, and the elements of what an operation made, stand in the arena until the reset. The elements of a leaf are
-/// *borrowed*, and may be gone while the tape lives on. They are read only for a [`Var`](crate::Var) that depends on them:
-/// its lifetime is a part of theirs.
+/// The axes, and the elements that an operation computed, lie in the arena until the reset. The elements of a leaf are
+/// *borrowed*, and the tape may outlive them. They are read only for a [`Var`](crate::Var) that depends on them, whose
+/// lifetime is contained in theirs.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<T> {
     pub(crate) data: *mut T,
     pub(crate) len: usize,
     pub(crate) axes: *const usize,
     pub(crate) rank: usize,
-    /// Whether the elements belong to somebody else than the tape.
+    /// Whether the tape borrows the elements.
     pub(crate) borrowed: bool,
-    /// How many values of `len` elements stand one behind the other: 1, or one for each draw.
+    /// How many values of `len` elements lie one after the other: 1, or one per draw.
     pub(crate) draws: u32,
-    /// Whether a gradient with respect to this value, or to one it came from, can be asked for.
+    /// Whether this value depends on a parameter, so that a gradient can flow through it.
     pub(crate) tracked: bool,
 }
 
@@ -103,7 +103,7 @@ impl<T> Slot<T> {
         unsafe { std::slice::from_raw_parts(self.axes, self.rank) }
     }
 
-    /// The value in this draw; the same in every draw where there is only one.
+    /// The value in this draw; if there is only one, it serves every draw.
     ///
     /// # Safety
     /// As for [`Slot::shape`]. If the slot is borrowed, a variable that is this value or was computed from it must live
@@ -116,7 +116,7 @@ impl<T> Slot<T> {
         }
     }
 
-    /// The elements of every draw, one behind the other.
+    /// The elements of all draws, one after the other.
     ///
     /// # Safety
     /// As for [`Slot::view`].
@@ -125,28 +125,28 @@ impl<T> Slot<T> {
         unsafe { std::slice::from_raw_parts(self.data, self.elements()) }
     }
 
-    /// The number of elements, those of every draw.
+    /// The number of elements of all draws.
     pub(crate) fn elements(&self) -> usize {
         self.len * self.draws as usize
     }
 
-    /// Where the value in this draw begins.
+    /// The offset of this draw.
     pub(crate) fn offset(&self, draw: usize) -> usize {
         if self.draws == 1 { 0 } else { draw * self.len }
     }
 }
 
-/// An operation may look at its own inputs and outputs only: a neighbour on the tape may borrow what is gone.
+/// An operation may access its own inputs and outputs only: neighbours on the tape may borrow data that is gone.
 #[inline(always)]
 #[track_caller]
 fn check_index(what: &str, k: usize, count: usize) {
     if k >= count {
-        beyond(what, k, count);
+        out_of_range(what, k, count);
     }
 }
 
 #[cold]
 #[track_caller]
-fn beyond(what: &str, k: usize, count: usize) -> ! {
-    panic!("Operation: {what} {k} (from 0) of an operation with {count} {what}(s)")
+fn out_of_range(what: &str, k: usize, count: usize) -> ! {
+    panic!("Operation: {what} {k} is out of range: the operation has {count} {what}(s)")
 }

@@ -1,6 +1,6 @@
-//! What several tests need: reproducible random numbers and shapes, and the list of operations.
+//! Helpers of several tests: reproducible random numbers and shapes, and the list of operations.
 
-// Each test binary uses a part of it.
+// Each test binary uses only a part of it.
 #![allow(dead_code)]
 
 pub(crate) mod net;
@@ -12,10 +12,10 @@ use std::sync::{Mutex, PoisonError};
 
 use elbo_engine::Tensor;
 
-/// A reproducible source of test data: S. Vigna's SplitMix64.
+/// A reproducible random generator for test data: S. Vigna's SplitMix64.
 pub(crate) struct Random {
     state: u64,
-    /// The shape that the first question for one is answered with.
+    /// The shape that the first call of `shape` returns.
     first: Option<Vec<usize>>,
 }
 
@@ -24,7 +24,7 @@ impl Random {
         Random { state: seed, first: None }
     }
 
-    /// One whose first [`shape`](Random::shape) is this.
+    /// A generator whose first [`shape`](Random::shape) is this.
     pub(crate) fn beginning_with(seed: u64, shape: Vec<usize>) -> Self {
         Random { state: seed, first: Some(shape) }
     }
@@ -46,13 +46,13 @@ impl Random {
         from + (to - from) * (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A number of either sign, at least 0.2 and at most 1.5 in size: away from kinks and poles at zero.
+    /// A number of either sign with a magnitude from 0.2 to 1.5: away from kinks and poles at zero.
     pub(crate) fn signed(&mut self) -> f64 {
         let size = self.between(0.2, 1.5);
         if self.below(2) == 0 { size } else { -size }
     }
 
-    /// A shape of rank 0 to 5. Axes have lengths 1 to 3, now and then 0.
+    /// A shape of rank 0 to 5. Axes have lengths 1 to 3, occasionally 0.
     pub(crate) fn shape(&mut self) -> Vec<usize> {
         if let Some(shape) = self.first.take() {
             return shape;
@@ -71,7 +71,7 @@ impl Random {
         Tensor::from_fn(shape, |_| self.signed())
     }
 
-    /// Numbers at least 0.2 apart from each other, in any order: no two are near a tie.
+    /// Numbers at least 0.2 apart, in random order: none are near a tie.
     pub(crate) fn apart(&mut self, shape: &[usize]) -> Tensor<f64> {
         let elements: usize = shape.iter().product();
         let mut places: Vec<usize> = (0..elements).collect();
@@ -86,7 +86,7 @@ impl Random {
     }
 }
 
-/// As many numbers on both sides, each within `tolerance` of the other: NaN is near nothing.
+/// Asserts equal lengths, and elements within `tolerance` of each other; NaN is never within it.
 #[track_caller]
 pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len());
@@ -94,19 +94,19 @@ pub(crate) fn assert_near(found: &[f64], expected: &[f64], tolerance: f64) {
     assert!(near, "{found:?} is not within {tolerance:e} of {expected:?}");
 }
 
-/// [`elbo_engine::with_threads`] for one test at a time: while others held threads, a caller might be given fewer than it
-/// asks for.
+/// [`elbo_engine::with_threads`] for one test at a time: while others use threads, a caller may get fewer than
+/// requested.
 pub(crate) fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
     static HELD: Mutex<()> = Mutex::new(());
     let _held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-    // Threads of a pool of another size may take long to end on a busy machine. A pool that was found once is kept.
+    // On a busy machine, threads of a pool of another size may take long to end. A pool that was started once is kept.
     let is_found = |_| elbo_engine::with_threads(threads, elbo_engine::threads::available) == threads;
-    assert!((0..100).any(is_found), "{threads} threads are not to be had");
+    assert!((0..100).any(is_found), "{threads} threads are not available");
     elbo_engine::with_threads(threads, work)
 }
 
-/// The names of all operations a variable has, read from the source: methods in `src/ops/`, rows of the tables that
-/// macros expand, and the traits of operators.
+/// The names of all operations of a variable, read from the source: methods in `src/ops/`, rows of the tables that
+/// macros expand, and operator traits.
 pub(crate) fn operations() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ops");
     let mut sources = Vec::new();
@@ -130,7 +130,7 @@ pub(crate) fn operations() -> BTreeSet<String> {
     names
 }
 
-/// Every file of a folder and of those in it.
+/// Reads all files of a folder, recursively.
 fn read_sources(folder: &Path, sources: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         match entry.is_dir() {
@@ -140,7 +140,7 @@ fn read_sources(folder: &Path, sources: &mut Vec<String>) {
     }
 }
 
-/// The names of functions of a list of variables: `pub fn name(parts: &[Var<'t, T>], ..`.
+/// The names of functions of several variables: `pub fn name(parts: &[Var<'t, T>], ..`.
 fn operations_of_several(sources: &[String]) -> BTreeSet<String> {
     let names = sources.iter().flat_map(|source| {
         let lines = source.lines().filter(|line| line.contains("&[Var<'t, T>]"));
@@ -150,7 +150,7 @@ fn operations_of_several(sources: &[String]) -> BTreeSet<String> {
     names.collect()
 }
 
-/// Runs `mistake`, which must panic with a message of all these `words`.
+/// Asserts that `mistake` panics with a message that contains all these `words`.
 #[track_caller]
 pub(crate) fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(mistake)).err();
@@ -158,5 +158,5 @@ pub(crate) fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     let formatted = payload.downcast_ref().map(String::as_str);
     let message = formatted.or_else(|| payload.downcast_ref().copied()).expect("a panic's payload is text");
     let missing = words.iter().find(|word| !message.contains(**word));
-    assert!(missing.is_none(), "`{message}` does not say `{}`", missing.unwrap());
+    assert!(missing.is_none(), "`{message}` does not contain `{}`", missing.unwrap());
 }

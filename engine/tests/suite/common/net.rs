@@ -1,4 +1,4 @@
-//! A classifier and plain gradient descent, on the engine alone.
+//! A classifier and plain gradient descent, using only the engine.
 
 use elbo_engine::{Activation, Gradients, Parameters, Real, Tape, Tensor, Var};
 
@@ -7,7 +7,7 @@ use super::Random;
 /// Weight and bias of every layer.
 pub(crate) type Net<T> = Vec<(Tensor<T>, Tensor<T>)>;
 
-/// A net with layers of these widths, from the input on.
+/// A net with layers of these widths, starting with the input.
 pub(crate) fn net<T: Real>(widths: &[usize]) -> Net<T> {
     let mut random = Random::new(7);
     let mut layer = |inputs: usize, outputs: usize| {
@@ -25,7 +25,7 @@ pub(crate) fn batch<T: Real>(rows: usize, inputs: usize, classes: usize) -> (Ten
     (x, (0..rows).map(|_| random.below(classes)).collect())
 }
 
-/// Logits, with rectifiers between the layers.
+/// Logits, with a ReLU between the layers.
 pub(crate) fn logits<'t, T: Real>(tape: &'t Tape<T>, net: &'t Net<T>, x: &'t Tensor<T>) -> Var<'t, T> {
     let mut x = tape.input(x);
     for (i, (weight, bias)) in net.iter().enumerate() {
@@ -35,7 +35,7 @@ pub(crate) fn logits<'t, T: Real>(tape: &'t Tape<T>, net: &'t Net<T>, x: &'t Ten
     x
 }
 
-/// One step of gradient descent. Allocates nothing.
+/// One step of gradient descent. Does not allocate.
 pub(crate) fn descend<T: Real, M: Parameters<Scalar = T>>(model: &mut M, gradients: &mut Gradients<T>, rate: f64) {
     gradients.step(model, |_, parameter, gradient| {
         for (w, g) in parameter.iter_mut().zip(gradient) {

@@ -1,4 +1,4 @@
-//! Panics that a test looks for: what they say, and the line they are reported at.
+//! Catches expected panics, with their messages and locations.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -7,18 +7,18 @@ use std::sync::Once;
 
 thread_local! {
     static SEEN: RefCell<Option<Panic>> = const { RefCell::new(None) };
-    /// While a test looks for a panic.
+    /// Whether a test currently expects a panic.
     static LOOKING: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// What a panic said, and the line it was reported at.
+/// The message and location of a panic.
 pub(crate) struct Panic {
     pub(crate) message: String,
     pub(crate) file: String,
     pub(crate) line: u32,
 }
 
-/// What `work` gives, or its panic.
+/// The result of `work`, or its panic.
 pub(crate) fn outcome<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -35,7 +35,7 @@ pub(crate) fn outcome<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     LOOKING.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));
     LOOKING.set(false);
-    // One of another thread, which comes without its place.
+    // A panic of another thread, whose location is unknown.
     let elsewhere = |payload: Box<dyn Any + Send>| {
         let message = payload.downcast_ref().map(|message: &String| message.to_owned()).unwrap_or_default();
         Panic { message, file: String::new(), line: 0 }
@@ -43,12 +43,12 @@ pub(crate) fn outcome<R>(work: impl FnOnce() -> R) -> Result<R, Panic> {
     outcome.map_err(|payload| SEEN.take().unwrap_or_else(|| elsewhere(payload)))
 }
 
-/// Runs `mistake`, which must panic on the line that calls this, with a message of all these `words`.
+/// Asserts that `mistake` panics at the caller's line, with a message that contains all these `words`.
 #[track_caller]
 pub(crate) fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     let Err(Panic { message, file, line }) = outcome(mistake) else { panic!("no panic with {words:?}") };
     for word in words {
-        assert!(message.contains(word), "`{message}` does not say `{word}`");
+        assert!(message.contains(word), "`{message}` does not contain `{word}`");
     }
     let here = Location::caller();
     assert_eq!((&file[..], line), (here.file(), here.line()), "`{message}` is not reported at the caller's line");

@@ -1,4 +1,4 @@
-//! Mistakes in linear algebra; and values that no mistake in a shape explains, which are no panic.
+//! Errors of linear algebra: shapes panic; singular or indefinite values do not.
 
 use elbo_engine::{Gradients, Origin, Tape, Tensor, Triangle};
 
@@ -20,7 +20,7 @@ fn matrices_that_are_not_square() {
 }
 
 #[test]
-fn right_hand_sides_that_do_not_fit() {
+fn right_hand_sides_that_do_not_match() {
     let [a, b, many, others] = [zeros(&[3, 3]), zeros(&[2, 3]), zeros(&[2, 3, 3]), zeros(&[4, 3, 1])];
     let tape = Tape::new();
     let [a, b, many, others] = [&a, &b, &many, &others].map(|x| tape.input(x));
@@ -30,7 +30,7 @@ fn right_hand_sides_that_do_not_fit() {
 }
 
 #[test]
-fn a_matrix_that_is_not_positive_definite_has_no_factor_and_the_line_is_found() {
+fn the_factor_of_an_indefinite_matrix_is_nan_and_its_line_is_found() {
     let a: Tensor<f64> = Tensor::new([2, 2, 2], [2.0, 1.0, 1.0, 2.0, 1.0, 2.0, 2.0, 1.0]);
     let gradients = Gradients::of(&a);
     let tape = Tape::new();

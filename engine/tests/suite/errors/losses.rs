@@ -1,11 +1,11 @@
-//! Mistakes in losses; and losses of confident answers, which keep their digits.
+//! Errors of losses; and the accuracy of losses for confident predictions.
 
 use elbo_engine::{CrossEntropy, Gradients, Reduction, Tape, Tensor};
 
 use super::{panics, zeros};
 
 #[test]
-fn nothing_is_broadcast() {
+fn losses_do_not_broadcast() {
     let [x, row, three] = [zeros(&[2, 3]), zeros(&[1, 3]), zeros(&[3])];
     let tape = Tape::new();
     let [x, row, three] = [&x, &row, &three].map(|x| tape.input(x));
@@ -22,7 +22,7 @@ fn nothing_is_broadcast() {
 }
 
 #[test]
-fn settings_that_make_no_sense() {
+fn invalid_settings() {
     let x = zeros(&[2, 3]);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -39,7 +39,7 @@ fn settings_that_make_no_sense() {
 }
 
 #[test]
-fn a_confident_right_answer_keeps_its_digits() {
+fn the_loss_of_a_confident_correct_prediction_is_accurate() {
     let logits: Tensor<f32> = Tensor::new([2, 2], [-30.0, 40.0, 25.0, -1e4]);
     let targets = Tensor::new([2, 2], [0.0, 1.0, 1.0, 0.0]);
     let exact = [-30.0f64, -40.0, -25.0, -1e4].map(f64::exp);
@@ -64,7 +64,7 @@ fn a_confident_right_answer_keeps_its_digits() {
 }
 
 #[test]
-fn a_batch_of_ignored_rows_has_no_mean() {
+fn the_mean_over_ignored_rows_only_is_nan() {
     let x = zeros(&[2, 3]);
     let tape = Tape::new();
     let ignoring = CrossEntropy::new().ignore(1);

@@ -1,4 +1,4 @@
-//! Mistakes in shapes panic at the caller's line, naming the operation and the shapes.
+//! Shape errors panic at the caller's line and name the operation and the shapes.
 
 mod factorisations;
 mod losses;
@@ -13,7 +13,7 @@ fn zeros(shape: &[usize]) -> Tensor<f64> {
 }
 
 #[test]
-fn elementwise_operands_that_do_not_fit() {
+fn elementwise_operands_that_do_not_match() {
     let [a, b] = [zeros(&[2, 3]), zeros(&[4])];
     let tape = Tape::new();
     let [a, b] = [tape.input(&a), tape.input(&b)];
@@ -24,7 +24,7 @@ fn elementwise_operands_that_do_not_fit() {
 }
 
 #[test]
-fn matrices_that_do_not_fit() {
+fn matrices_that_do_not_match() {
     let [a, b, scalar] = [zeros(&[2, 3]), zeros(&[4, 5]), zeros(&[])];
     let [c, d] = [zeros(&[2, 2, 3]), zeros(&[3, 3, 4])];
     let tape = Tape::new();
@@ -35,7 +35,7 @@ fn matrices_that_do_not_fit() {
 }
 
 #[test]
-fn affine_maps_that_do_not_fit() {
+fn affine_maps_that_do_not_match() {
     let [x, w, b] = [zeros(&[8, 3]), zeros(&[5, 4]), zeros(&[4])];
     let [fits, scalar, batch] = [zeros(&[5, 3]), zeros(&[]), zeros(&[2, 5, 3])];
     let tape = Tape::new();
@@ -48,7 +48,7 @@ fn affine_maps_that_do_not_fit() {
 }
 
 #[test]
-fn shapes_that_cannot_be_had() {
+fn invalid_shapes_and_axes() {
     let x = zeros(&[2, 3]);
     let line = zeros(&[3]);
     let tape = Tape::new();
@@ -59,12 +59,12 @@ fn shapes_that_cannot_be_had() {
     panics(&["permute", "axis 2", "[2, 3]"], || x.permute(&[0, 2]));
     panics(&["transpose", "[3]"], || line.transpose());
     panics(&["sum_axes", "axis -3", "[2, 3]"], || x.sum_axes(&[-3], false));
-    panics(&["mean_axes", "twice", "[1, -1]"], || x.mean_axes(&[1, -1], false));
+    panics(&["mean_axes", "repeated", "[1, -1]"], || x.mean_axes(&[1, -1], false));
     panics(&["log_softmax", "axis 2", "[2, 3]"], || x.log_softmax(2));
 }
 
 #[test]
-fn labels_that_do_not_fit() {
+fn labels_that_do_not_match() {
     let x = zeros(&[2, 3]);
     let cube = zeros(&[2, 3, 4]);
     let tape = Tape::new();
@@ -75,7 +75,7 @@ fn labels_that_do_not_fit() {
 }
 
 #[test]
-fn sweeps_that_cannot_be_done() {
+fn invalid_backward_passes() {
     let [w, other] = [zeros(&[2, 3]), zeros(&[1])];
     let (mut gradients, mut others) = (Gradients::of(&w), Gradients::of(&other));
     let tape = Tape::new();
@@ -102,13 +102,13 @@ fn values_of_two_tapes() {
 }
 
 #[test]
-fn arguments_that_make_no_sense() {
+fn invalid_arguments() {
     panics(&["[2, 3]", "6", "5"], || Tensor::<f32>::new([2, 3], [0.0; 5]));
     panics(&["with_threads", "0"], || with_threads(0, || ()));
 }
 
 #[test]
-fn choices_that_do_not_fit() {
+fn choices_that_do_not_match() {
     let [a, b] = [zeros(&[2, 3]), zeros(&[4])];
     let tape = Tape::new();
     let [a, b] = [tape.input(&a), tape.input(&b)];
@@ -139,7 +139,7 @@ fn runs_that_are_too_short() {
     panics(&["variance_axes", "[2, 3]", "3 elements", "[1]", "ddof 3"], || x.variance_axes(&[1], false, 3));
     panics(&["std", "[2, 0]", "0 elements"], || empty.std(0));
     panics(&["prod_axes", "axis 2", "[2, 3]"], || x.prod_axes(&[2], false));
-    panics(&["log_sum_exp_axes", "twice"], || x.log_sum_exp_axes(&[0, -2], false));
+    panics(&["log_sum_exp_axes", "repeated"], || x.log_sum_exp_axes(&[0, -2], false));
     panics(&["norm_axes", "axis -3"], || x.norm_axes(&[-3], false));
     panics(&["softmax", "axis 2"], || x.softmax(2));
     panics(&["cumsum", "axis 2"], || x.cumsum(2));

@@ -1,11 +1,11 @@
-//! Mistakes with axes, ranges and indices.
+//! Errors of axes, ranges and indices.
 
 use elbo_engine::{Indices, Padding, Tape, Var};
 
 use super::{panics, zeros};
 
 #[test]
-fn parts_that_do_not_exist() {
+fn ranges_and_positions_out_of_range() {
     let x = zeros(&[2, 3]);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -14,7 +14,7 @@ fn parts_that_do_not_exist() {
     panics(&["slice", "from 2 to 1"], || x.slice(1, -1..=0, 1));
     panics(&["slice", "from -2 to 3"], || x.slice(1, -5.., 1));
     panics(&["slice", "[2, 3]"], || x.slice(1, isize::MIN..=isize::MAX, 1));
-    panics(&["slice", "step of 0", "[2, 3]"], || x.slice(1, .., 0));
+    panics(&["slice", "step", "[2, 3]", "got 0"], || x.slice(1, .., 0));
     panics(&["at", "position 3", "axis 1", "[2, 3]"], || x.at(1, 3));
     panics(&["at", "position -4", "axis 1", "[2, 3]"], || x.at(-1, -4));
     panics(&["split", "[1, 1]", "3", "axis 1", "[2, 3]"], || x.split(1, [1, 1]));
@@ -23,7 +23,7 @@ fn parts_that_do_not_exist() {
 }
 
 #[test]
-fn values_that_do_not_join() {
+fn values_that_cannot_be_joined() {
     let [a, b, line] = [zeros(&[2, 3]), zeros(&[4, 2]), zeros(&[3])];
     let tape = Tape::<f64>::new();
     let [a, b, line] = [&a, &b, &line].map(|x| tape.input(x));
@@ -37,7 +37,7 @@ fn values_that_do_not_join() {
 }
 
 #[test]
-fn shapes_that_cannot_be_reached() {
+fn shapes_that_cannot_be_produced() {
     let [x, line, empty] = [zeros(&[2, 3]), zeros(&[3]), zeros(&[0])];
     let tape = Tape::new();
     let [x, line, empty] = [&x, &line, &empty].map(|x| tape.input(x));
@@ -49,7 +49,7 @@ fn shapes_that_cannot_be_reached() {
     panics(&["pad", "[3]", "larger than memory"], || line.pad(&[[usize::MAX, 1]], Padding::Constant(0.0)));
     panics(&["pad", "3 and 0", "Reflect", "axis 0", "[3]"], || line.pad(&[[3, 0]], Padding::Reflect));
     panics(&["pad", "0 and 1", "Replicate", "[0]"], || empty.pad(&[[0, 1]], Padding::Replicate));
-    panics(&["flip", "twice"], || x.flip(&[0, -2]));
+    panics(&["flip", "repeated"], || x.flip(&[0, -2]));
     panics(&["roll", "axis 2", "[2, 3]"], || x.roll(2, 1));
     panics(&["tril", "[3]", "(.., rows, columns)"], || line.tril(0));
     panics(&["triu", "[3]", "(.., rows, columns)"], || line.triu(0));
@@ -75,17 +75,17 @@ fn indices_out_of_range() {
 }
 
 #[test]
-fn equations_that_cannot_be_read() {
+fn invalid_equations() {
     let [a, b] = [zeros(&[2, 3]), zeros(&[4, 2])];
     let tape = Tape::<f64>::new();
     let [a, b] = [&a, &b].map(|x| tape.input(x));
     panics(&["einsum", "`ij,jk`", "arrow"], || Var::einsum("ij,jk", &[a, b]));
     panics(&["einsum", "`.`", "letters"], || Var::einsum("...i->i", &[a]));
-    panics(&["einsum", "of 2 operands", "there are 1"], || Var::einsum("ij,jk->ik", &[a]));
-    panics(&["einsum", "of 1 operands", "there are 0"], || Var::<f64>::einsum("->", &[]));
+    panics(&["einsum", "2 operands", "got 1"], || Var::einsum("ij,jk->ik", &[a]));
+    panics(&["einsum", "1 operands", "got 0"], || Var::<f64>::einsum("->", &[]));
     panics(&["einsum", "operand 1", "3 letters", "[4, 2]"], || Var::einsum("ij,jkl->i", &[a, b]));
     panics(&["einsum", "`j` is 3 long", "[2, 3]", "4 long", "[4, 2]"], || Var::einsum("ij,jk->ik", &[a, b]));
     panics(&["einsum", "`i` is 2 long", "3 long", "[2, 3]"], || Var::einsum("ii->i", &[a]));
-    panics(&["einsum", "`i` twice"], || Var::einsum("ij->ii", &[a]));
-    panics(&["einsum", "`k`", "no operand"], || Var::einsum("ij->ik", &[a]));
+    panics(&["einsum", "repeats `i`"], || Var::einsum("ij->ii", &[a]));
+    panics(&["einsum", "`k`", "not an axis of any operand"], || Var::einsum("ij->ik", &[a]));
 }

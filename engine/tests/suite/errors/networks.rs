@@ -1,4 +1,4 @@
-//! Mistakes in what networks are made of.
+//! Errors of the layers' operations: convolutions, pools, normalisation, attention, recurrent cells.
 
 use elbo_engine::{Attention, Convolution, Pooling, Recurrent, Running, Tape, Var};
 
@@ -7,7 +7,7 @@ use super::{panics, zeros};
 const NO_BIAS: Option<Var<'static, f64>> = None;
 
 #[test]
-fn convolutions_that_do_not_fit() {
+fn convolutions_that_do_not_match() {
     let [x, w, b] = [zeros(&[2, 4, 5, 6]), zeros(&[6, 2, 3, 3]), zeros(&[4])];
     let [line, flat, empty] = [zeros(&[2, 4, 5]), zeros(&[6, 4]), zeros(&[6, 4, 0, 1])];
     let tape = Tape::new();
@@ -27,7 +27,7 @@ fn convolutions_that_do_not_fit() {
 }
 
 #[test]
-fn transposed_convolutions_that_do_not_fit() {
+fn transposed_convolutions_that_do_not_match() {
     let [x, w, b] = [zeros(&[2, 4, 5, 6]), zeros(&[4, 3, 2, 2]), zeros(&[4])];
     let [other, empty] = [zeros(&[3, 4, 2, 2]), zeros(&[2, 4, 0, 6])];
     let tape = Tape::new();
@@ -39,22 +39,22 @@ fn transposed_convolutions_that_do_not_fit() {
     panics(&[name, "3 outputs", "[4]"], || x.convolve_transposed(w, Some(b), plain));
     panics(&[name, "axis 0", "[2, 4, 0, 6]"], || empty.convolve_transposed(w, NO_BIAS, plain));
     let narrow = plain.padding([0, 4]);
-    panics(&[name, "axis 1", "padding of 4", "takes away 8"], || x.convolve_transposed(w, NO_BIAS, narrow));
+    panics(&[name, "axis 1", "padding of 4", "removes 8"], || x.convolve_transposed(w, NO_BIAS, narrow));
     let further = plain.stride([2, 2]).transposed().output_padding([1, 2]);
-    panics(&[name, "output padding of 2", "axis 1", "stride 2"], || x.convolve_transposed(w, NO_BIAS, further));
+    panics(&[name, "output padding", "axis 1 is 2", "stride 2"], || x.convolve_transposed(w, NO_BIAS, further));
     panics(&[name, "3 spatial axes"], || x.convolve_transposed(w, NO_BIAS, Convolution::<3>::new()));
 }
 
 #[test]
-fn pools_that_do_not_fit() {
+fn pools_that_do_not_match() {
     let [x, empty] = [zeros(&[2, 4, 5, 6]), zeros(&[2, 4, 0, 6])];
     let tape = Tape::new();
     let [x, empty] = [&x, &empty].map(|tensor| tape.input(tensor));
     panics(&["max_pool", "[2, 4, 5, 6]", "1 spatial axes"], || x.max_pool(Pooling::new([2])));
     panics(&["avg_pool", "[2, 4, 5, 6]", "3 spatial axes"], || x.avg_pool(Pooling::new([2, 2, 2])));
     panics(&["max_pool", "axis 0", "spans 7", "has 5"], || x.max_pool(Pooling::new([4, 1]).dilation([2, 1])));
-    panics(&["avg_pool", "axis 1", "window 0", "padding alone"], || x.avg_pool(Pooling::new([1, 2]).padding([0, 2])));
-    panics(&["max_pool", "axis 0", "padding alone"], || empty.max_pool(Pooling::new([2, 2]).padding([1, 0])));
+    panics(&["avg_pool", "axis 1", "window 0", "only padding"], || x.avg_pool(Pooling::new([1, 2]).padding([0, 2])));
+    panics(&["max_pool", "axis 0", "only padding"], || empty.max_pool(Pooling::new([2, 2]).padding([1, 0])));
     panics(&["max_pool", "memory"], || x.max_pool(Pooling::new([2, 2]).padding([usize::MAX, 0])));
     panics(&["adaptive_avg_pool", "[2, 4, 5, 6]", "[3]", "1 spatial axes"], || x.adaptive_avg_pool([3]));
     panics(&["adaptive_avg_pool", "[2, 4, 5, 6]", "[0, 1]"], || x.adaptive_avg_pool([0, 1]));
@@ -62,7 +62,7 @@ fn pools_that_do_not_fit() {
 }
 
 #[test]
-fn normalisations_that_do_not_fit() {
+fn normalisations_that_do_not_match() {
     let [x, w, b] = [zeros(&[2, 4, 5]), zeros(&[4]), zeros(&[5])];
     let [line, point, example] = [zeros(&[4]), zeros(&[3, 4, 1]), zeros(&[1, 4])];
     let (mean, variance) = (w.clone(), b.clone());
@@ -86,12 +86,12 @@ fn normalisations_that_do_not_fit() {
     let running = Running { mean: &mean, variance: &variance, momentum: 0.1 };
     panics(&["batch_norm", "[4]", "variance [5]"], || x.batch_norm((), Some(running), 1e-5));
     let running = Running { mean: &mean, variance: &mean, momentum: 1.5 };
-    panics(&["batch_norm", "momentum is 1.5"], || x.batch_norm((), Some(running), 1e-5));
+    panics(&["batch_norm", "momentum", "1.5"], || x.batch_norm((), Some(running), 1e-5));
     panics(&["batch_norm_with", "variance [5]"], || x.batch_norm_with((), w, b, 1e-5));
 }
 
 #[test]
-fn attention_that_does_not_fit() {
+fn attention_that_does_not_match() {
     let [q, k, v] = [zeros(&[2, 3, 4]), zeros(&[2, 5, 4]), zeros(&[2, 5, 6])];
     let [other, line, narrow, mask] = [zeros(&[1, 5, 4]), zeros(&[4]), zeros(&[2, 3, 0]), zeros(&[3, 3, 5])];
     let tape = Tape::new();
@@ -102,25 +102,25 @@ fn attention_that_does_not_fit() {
     panics(&["attention", "[2, 5, 4]", "[2, 3, 4]"], || q.attention(k, q, plain));
     panics(&["attention", "[1, 5, 4]", "equal axes"], || q.attention(other, v, plain));
     panics(&["attention", "[4]"], || line.attention(line, line, plain));
-    panics(&["attention", "[2, 3, 0]", "no features"], || narrow.attention(narrow, narrow, plain));
+    panics(&["attention", "[2, 3, 0]", "0 features"], || narrow.attention(narrow, narrow, plain));
     panics(&["attention", "mask of shape [3, 3, 5]", "[3, 5]", "batch [2]"], || q.attention(k, v, plain.bias(mask)));
     panics(&["attention", "mask of shape [4]", "[3, 5]"], || q.attention(k, v, plain.allow(line)));
-    panics(&["Attention", "a mask already"], || plain.bias(mask).allow(mask));
+    panics(&["Attention", "a mask is already set"], || plain.bias(mask).allow(mask));
     panics(&["Attention", "scale", "NaN"], || plain.scale(f64::NAN));
 }
 
 #[test]
-fn settings_that_make_no_sense() {
+fn invalid_settings() {
     panics(&["Pooling", "[2, 0]"], || Pooling::new([2, 0]));
     panics(&["Pooling", "stride", "[0]"], || Pooling::new([2]).stride([0]));
     panics(&["Pooling", "dilation", "[0]"], || Pooling::new([2]).dilation([0]));
     panics(&["Convolution", "stride", "[1, 0]"], || Convolution::new().stride([1, 0]));
     panics(&["Convolution", "dilation", "[0]"], || Convolution::new().dilation([0]));
-    panics(&["Convolution", "0 groups"], || Convolution::<3>::new().groups(0));
+    panics(&["Convolution", "at least 1 group, got 0"], || Convolution::<3>::new().groups(0));
 }
 
 #[test]
-fn recurrent_networks_that_do_not_fit() {
+fn recurrent_networks_that_do_not_match() {
     let [x, ih, hh, short, state, other] = [&[2, 3, 5][..], &[16, 5], &[16, 4], &[12, 4], &[2, 4], &[3, 4]].map(zeros);
     let (empty, b, wide) = (zeros(&[2, 0, 5]), zeros(&[16]), zeros(&[2, 16]));
     let tape = Tape::new();

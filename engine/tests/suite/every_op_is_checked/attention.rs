@@ -1,4 +1,4 @@
-//! Attention, also against its definition.
+//! Gradient checks of attention, and its value against the definition.
 
 use elbo_engine::{Attention, Tape, Tensor, Var};
 
@@ -16,11 +16,11 @@ fn attention(random: &mut Random) {
 fn of_sizes(random: &mut Random, batch: &[usize], [queries, keys, d, e]: [usize; 4]) {
     let shape = |last: [usize; 2]| [batch, &last].concat();
     let [q, k, v] = [shape([queries, d]), shape([keys, d]), shape([keys, e])].map(|shape| random.tensor(&shape));
-    // Axes of the batch that the mask has not, or of length 1.
+    // Axes of the batch that are missing in the mask, or have length 1.
     let outer = &batch[random.below(batch.len() + 1)..];
     let outer: Vec<usize> = outer.iter().map(|&n| if random.below(2) == 0 { 1 } else { n }).collect();
     let mask = random.tensor(&[&outer[..], &[queries, keys]].concat());
-    // Mostly ones; now and then a query may attend to nothing.
+    // Mostly ones; some queries may attend to no key.
     let allowed = Tensor::from_fn(mask.shape(), |_| f64::from(u8::from(random.below(4) > 0)));
     let causal = random.below(2) == 0;
 
@@ -51,14 +51,14 @@ fn of_sizes(random: &mut Random, batch: &[usize], [queries, keys, d, e]: [usize;
         let of = Attention::new().allow(tape.constant(allowed.shape(), |i| allowed.data()[i]));
         tape.param(q).attention(tape.param(k), tape.param(v), if causal { of.causal() } else { of })
     });
-    // One value in all three roles.
+    // The same value as q, k and v.
     agree(&mut model, |tape, [_, k, _, _]| {
         let k = tape.param(k);
         k.attention(k, k, Attention::new())
     });
 }
 
-/// Where the part of a mask begins that belongs to example `b` of the batch.
+/// The offset of example `b` of the batch in a mask.
 fn masked(mask: &[usize], batch: &[usize], mut b: usize) -> usize {
     let (outer, last) = mask.split_at(mask.len() - 2);
     let mut index = vec![0; batch.len()];
@@ -71,7 +71,7 @@ fn masked(mask: &[usize], batch: &[usize], mut b: usize) -> usize {
     example * last.iter().product::<usize>()
 }
 
-/// softmax(scale · q · kᵀ + mask) · v, one number after the other; the mask of example b, row-major, is `mask(b, i)`.
+/// softmax(scale · q · kᵀ + mask) · v, element by element; the mask of example b, row-major, is `mask(b, i)`.
 fn definition([q, k, v]: [&Tensor<f64>; 3], scale: f64, mask: impl Fn(usize, usize) -> f64, causal: bool) -> Vec<f64> {
     let [[queries, d], [keys, _], [_, e]] = [q, k, v].map(|x| *x.shape().last_chunk::<2>().unwrap());
     let batch = q.shape()[..q.shape().len() - 2].iter().product();

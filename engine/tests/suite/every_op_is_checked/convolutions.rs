@@ -1,4 +1,4 @@
-//! Convolutions and their transposes.
+//! Gradient checks of convolutions and transposed convolutions.
 
 use elbo_engine::{Convolution, Var};
 
@@ -32,7 +32,7 @@ fn settings<const D: usize>(random: &mut Random, groups: usize) -> (Convolution<
     (Convolution::new().stride(stride).padding(padding).dilation(dilation).groups(groups), input, kernel)
 }
 
-/// Batch, groups, channels and outputs: now and then none.
+/// Batch, groups, channels and outputs: occasionally 0.
 fn counts(random: &mut Random) -> [usize; 4] {
     [random.below(3), 1 + random.below(3), random.below(3), random.below(3)]
 }
@@ -49,7 +49,7 @@ fn convolve<const D: usize>(random: &mut Random) {
 fn convolve_transposed<const D: usize>(random: &mut Random) {
     let [batch, groups, channels, outputs] = counts(random);
     let (settings, mut input, kernel) = settings::<D>(random, groups);
-    // Long enough that the padding does not take all away.
+    // Long enough that some elements remain after the padding is removed.
     input.iter_mut().for_each(|length| *length = (*length).max(1) + 4);
     let x = random.tensor(&[&[batch, groups * channels], &input[..]].concat());
     let w = random.tensor(&[&[groups * channels, outputs], &kernel[..]].concat());
@@ -57,7 +57,7 @@ fn convolve_transposed<const D: usize>(random: &mut Random) {
     agree(&mut [x.clone(), w.clone(), b], |tape, [x, w, b]| {
         tape.param(x).convolve_transposed(tape.param(w), Some(tape.param(b)), settings)
     });
-    // Where only one operand's adjoint is wanted, and there is no bias.
+    // Only one operand's adjoint is wanted, and there is no bias.
     agree(&mut [w], |tape, [w]| {
         let x = tape.constant(x.shape(), |i| x.data()[i]);
         x.convolve_transposed(tape.param(w), None::<Var<f64>>, settings)

@@ -1,4 +1,4 @@
-//! Einstein's summation against its definition: one loop over all indices at once.
+//! Gradient checks of einsum, and its value against the definition: one loop over all indices.
 
 use elbo_engine::{Tape, Tensor, Var};
 

@@ -1,4 +1,4 @@
-//! Functions of one and of two variables.
+//! Gradient checks of basic elementwise functions of one and two variables.
 
 use elbo_engine::{Activation, Var};
 
@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
     }),
 ];
 
-/// Of numbers of both signs, away from zero; many elements, so that vectors and remainders both occur.
+/// Checks at numbers of both signs, away from zero; enough elements for whole vectors and a remainder.
 pub(crate) fn unary(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) {
     let shape = random.shape();
     agree(&mut random.tensor(&shape), |tape, x| f(tape.param(x)));
@@ -46,7 +46,7 @@ pub(crate) fn unary_of_positive(random: &mut Random, f: impl for<'t> Fn(Var<'t, 
     agree(&mut random.positive(&[37]), |tape, x| f(tape.param(x)));
 }
 
-/// Scalar, row, column, leading axis, both stretched, empty.
+/// Scalar, row, column, leading axis, both broadcast, empty.
 pub(crate) const PAIRS: [(&[usize], &[usize]); 12] = [
     (&[2, 3], &[2, 3]),
     (&[], &[]),

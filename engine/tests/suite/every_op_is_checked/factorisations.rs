@@ -1,4 +1,4 @@
-//! Linear algebra: gradients, and values by what they solve.
+//! Gradient checks of linear algebra, and values by the equations they solve.
 
 use elbo_engine::{Tape, Tensor, Triangle, Var};
 
@@ -17,7 +17,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("eigenvalues", eigenvalues),
 ];
 
-/// Few rows mostly; now and then more than the kernels take in one block.
+/// Mostly few rows; sometimes more than one block of the kernels.
 fn rows(random: &mut Random) -> usize {
     if random.below(15) == 0 { 50 } else { random.below(6) }
 }
@@ -80,17 +80,17 @@ fn cholesky(random: &mut Random) {
     close(l, l.tril(0));
 }
 
-/// Batches of matrices and of right-hand sides that meet.
-fn meeting(random: &mut Random) -> [Vec<usize>; 2] {
+/// Batches of matrices and of right-hand sides that broadcast to each other.
+fn broadcast_batches(random: &mut Random) -> [Vec<usize>; 2] {
     let batch = batch(random);
     [random.narrower(&batch), random.narrower(&batch)]
 }
 
 fn triangular_solve(random: &mut Random) {
-    let ([a_batch, b_batch], n, columns) = (meeting(random), rows(random), random.below(4));
+    let ([a_batch, b_batch], n, columns) = (broadcast_batches(random), rows(random), random.below(4));
     let triangle = [Triangle::LOWER, Triangle::UPPER][random.below(2)];
     let mut triangle = if random.below(2) == 0 { triangle } else { triangle.transposed() };
-    // Ones on the diagonal do not dominate many others: such a system grows out of hand.
+    // With ones on the diagonal, solutions of large systems would grow too much.
     let ones = n < 5 && random.below(2) == 0;
     if ones {
         triangle = triangle.unit_diagonal();
@@ -115,9 +115,9 @@ fn triangular_solve(random: &mut Random) {
 }
 
 fn solve(random: &mut Random) {
-    let ([a_batch, b_batch], n, columns) = (meeting(random), rows(random), random.below(4));
+    let ([a_batch, b_batch], n, columns) = (broadcast_batches(random), rows(random), random.below(4));
     let mut model = [regular(random, &a_batch, n), random.tensor(&[&b_batch[..], &[n, columns]].concat())];
-    // Rows in another order, so that they are exchanged.
+    // Permuted rows, so that pivoting exchanges them.
     model[0] = {
         let tape = Tape::new();
         tape.input(&model[0]).roll(-2, random.below(n + 1) as isize).to_tensor()
@@ -151,7 +151,7 @@ fn determinant(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, 
     let [a, b] = [tape.input(&a), tape.input(&other)];
     close(f(a.matmul(b)), f(a) + f(b));
     close(a.slogdet()[0], tape.constant(&batch, |_| 1.0));
-    // Two rows exchanged turn the sign.
+    // Exchanging two rows flips the sign.
     if n > 1 {
         let mut order: Vec<usize> = (0..n).collect();
         order.swap(0, n - 1);
@@ -174,7 +174,7 @@ fn logdet_positive_definite(random: &mut Random) {
 
 fn eigenvalues(random: &mut Random) {
     let (batch, n) = (batch(random), rows(random).min(7));
-    // Apart from each other: n on the diagonal, n − 1, and so on, and little beside it.
+    // Well separated eigenvalues: n on the diagonal, n − 1, and so on, and small other elements.
     let mut a = random.tensor(&[&batch[..], &[n, n]].concat());
     for (i, x) in a.data_mut().iter_mut().enumerate() {
         let at = i % (n * n).max(1);
@@ -189,7 +189,7 @@ fn eigenvalues(random: &mut Random) {
     let a = tape.input(&a);
     let (values, symmetric) = (a.eigenvalues(), (a + a.transpose()) * 0.5);
     assert!(values.value().chunks(n.max(1)).all(|values| values.is_sorted()));
-    // Trace, squared length and determinant of the matrix.
+    // Trace, squared norm and determinant of the matrix.
     close(values.sum_axes(&[-1], false), a.diagonal().sum_axes(&[-1], false));
     close(values.square().sum_axes(&[-1], false), symmetric.square().sum_axes(&[-2, -1], false));
     let [sign, size] = symmetric.slogdet();

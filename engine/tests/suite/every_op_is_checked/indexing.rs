@@ -1,4 +1,4 @@
-//! Operations that take and add by index: their values against the definition, element by element.
+//! Gradient checks of operations by index, and values against the definition, element by element.
 
 use elbo_engine::{Indices, Tape};
 
@@ -15,7 +15,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("embedding_padded", embedding_padded),
 ];
 
-/// Positions along an axis, with repetitions; none of an empty one.
+/// Positions along an axis, with repetitions; none if it is empty.
 fn positions(random: &mut Random, count: usize, length: usize) -> Vec<usize> {
     if length == 0 { Vec::new() } else { (0..count).map(|_| random.below(length)).collect() }
 }
@@ -125,7 +125,7 @@ fn embedding_padded(random: &mut Random) {
     let value = tape.param(&x).embedding_padded(&index, padding);
     is(value, &[index.len(), features], |i| element(&x, &[index[i[0]], i[1]]));
     (value * 3.0).sum().backward(&mut gradients);
-    // Differences would see the padding row: its gradient is missing on purpose.
+    // Not by finite differences: the gradient of the padding row is omitted on purpose.
     if !x.is_empty() {
         for (i, &g) in gradients.get("").unwrap().iter().enumerate() {
             let row = i / features;

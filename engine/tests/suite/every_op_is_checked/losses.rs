@@ -1,4 +1,4 @@
-//! Losses: gradients, and values against their definitions.
+//! Gradient checks of losses, and values against their definitions.
 
 use elbo_engine::{CrossEntropy, Reduction, Tape, Tensor, Var};
 
@@ -44,7 +44,7 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// Asserts that the losses of elements are `expected`, one by one, as a sum and as a mean.
+/// Asserts that the losses of elements, their sum and their mean are those of `expected`.
 fn are<'t>(loss: impl Fn(Reduction) -> Var<'t, f64>, shape: &[usize], expected: &[f64]) {
     let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * (1.0 + b.abs()), "{a} and {b}");
     assert_eq!(loss(Reduction::Each).shape(), shape);
@@ -84,7 +84,7 @@ fn two(
     }
 }
 
-/// The same with positive numbers beside them.
+/// The same with an additional positive input.
 fn three(
     random: &mut Random,
     loss: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>, Var<'t, f64>, Reduction) -> Var<'t, f64>,
@@ -176,7 +176,7 @@ fn student_t_nll(random: &mut Random) {
     let df = random.between(0.3, 40.0);
     let mut model = [random.tensor(&[5]), random.tensor(&[5]), random.positive(&[5])];
     agree(&mut model, |tape, [x, y, s]| tape.param(x).student_t_nll(tape.param(y), tape.param(s), df, Reduction::Mean));
-    // With very many degrees of freedom it is the normal distribution.
+    // With very many degrees of freedom, the limit is the normal distribution.
     let tape = Tape::new();
     let [x, y, s] = &model;
     let [x, y, s] = [x, y, s].map(|x| tape.input(x));
@@ -196,7 +196,7 @@ fn negative_binomial_nll(random: &mut Random) {
             -(0..y).fold(none, |p, k| p * (r + f64::from(k)) / f64::from(k + 1) * mean / total).ln()
         },
     );
-    // With a very large dispersion it is the Poisson distribution.
+    // With a very large dispersion, the limit is the Poisson distribution.
     let tape = Tape::new();
     let x = random.tensor(&[5]);
     let (x, y) = (tape.input(&x), tape.constant([5], |i| i as f64));
@@ -206,7 +206,7 @@ fn negative_binomial_nll(random: &mut Random) {
 
 fn cross_entropy_with(random: &mut Random) {
     let (rows, classes) = (1 + random.below(5), 2 + random.below(40));
-    // The last class is ignored in one half of the rounds, and a label that is no class in the other.
+    // The ignored label is the last class in one half of the rounds, and not a class in the other.
     let ignored = if random.below(2) == 0 { classes - 1 } else { usize::MAX };
     let mut labels: Vec<usize> = (0..rows)
         .map(|_| match random.below(3) {
@@ -283,10 +283,10 @@ fn student_t_nll_with_df(random: &mut Random) {
     }
 }
 
-/// As the degrees of freedom grow, the derivative is that of the next term after the normal density:
-/// (1 + 2d² − d⁴)/4ν², with the distance d in units of the scale.
+/// For many degrees of freedom, the derivative is that of the next term after the normal density: (1 + 2d² − d⁴)/4ν²,
+/// with the distance d in units of the scale.
 #[test]
-fn many_degrees_of_freedom_have_the_right_gradient() {
+fn the_gradient_for_many_degrees_of_freedom_is_correct() {
     for (df, tolerance) in [(2e4, 1e-3), (1e6, 1e-4)] {
         for distance in [0.0, 0.5, 2.0f64] {
             let model = Tensor::new([1], [df]);

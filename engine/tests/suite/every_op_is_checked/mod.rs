@@ -1,6 +1,7 @@
-//! Every operation of a variable agrees with central differences in double precision, at random shapes.
+//! Every operation agrees with central differences in double precision, at random shapes.
 
 mod attention;
+mod backward_passes;
 mod convolutions;
 mod einsum;
 mod elementwise;
@@ -16,7 +17,6 @@ mod recurrent;
 mod reductions;
 mod reductions_over_axes;
 mod special;
-mod sweeps;
 
 use std::collections::BTreeSet;
 
@@ -27,10 +27,10 @@ use proptest::prop_oneof;
 use proptest::strategy::Just;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Random shapes that an operation is checked at.
+/// The number of random shapes per operation.
 const ROUNDS: u64 = 30;
 
-/// One check: an operation's name, and what compares its gradient at random inputs.
+/// A check: an operation's name, and a function that checks its gradient at random inputs.
 type Check = (&'static str, fn(&mut Random));
 
 const CHECKS: &[&[Check]] = &[
@@ -60,7 +60,7 @@ fn every_op_is_checked() {
     let unchecked: Vec<_> = exist.difference(&checked).collect();
     assert!(unchecked.is_empty(), "these operations have no check: {unchecked:?}");
     let gone: Vec<_> = checked.difference(&exist).collect();
-    assert!(gone.is_empty(), "these checks are of no operation: {gone:?}");
+    assert!(gone.is_empty(), "these checks have no operation: {gone:?}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ const OF_ANY_SHAPE: &[&[Check]] = &[
     indexing::CHECKS,
 ];
 
-/// Of the shapes at which a check fails, the simplest is reported.
+/// If a check fails for several shapes, the simplest one is reported.
 #[test]
 fn elementwise_reducing_and_moving_ops_agree_at_any_shape() {
     let shapes = vec(prop_oneof![1 => Just(0), 2 => Just(1), 3 => 2..4usize], 0..=5);
@@ -99,7 +99,7 @@ fn elementwise_reducing_and_moving_ops_agree_at_any_shape() {
     }
 }
 
-/// What the issue asks: 1e-7, relative.
+/// The required relative error of 1e-7.
 #[track_caller]
 fn agree<M, F>(model: &mut M, f: F)
 where

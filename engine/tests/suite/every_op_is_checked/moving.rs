@@ -1,4 +1,4 @@
-//! Operations that take parts, join, repeat and turn: their values against the definition, element by element.
+//! Gradient checks of slicing, joining, repeating and flipping, and values against the definition, element by element.
 
 use elbo_engine::{Padding, Tape, Tensor, Var};
 
@@ -31,7 +31,7 @@ pub(crate) fn some_axes(random: &mut Random) -> Vec<usize> {
     }
 }
 
-/// One of the axes, counted from the front, and the same axis as a user may write it.
+/// One of the axes, as a non-negative number, and the same axis as a user may write it.
 pub(crate) fn axis(random: &mut Random, rank: usize) -> (usize, isize) {
     let axis = random.below(rank);
     (axis, if random.below(2) == 0 { axis as isize } else { axis as isize - rank as isize })
@@ -47,7 +47,7 @@ pub(crate) fn element(x: &Tensor<f64>, index: &[usize]) -> f64 {
     x.data()[at]
 }
 
-/// Asserts that a value has this shape, and the elements that `expected` says for each index along its axes.
+/// Asserts that a value has this shape, and that its element at each index is that of `expected`.
 pub(crate) fn is(value: Var<'_, f64>, shape: &[usize], expected: impl Fn(&[usize]) -> f64) {
     assert_eq!(value.shape(), shape);
     for (i, &element) in value.value().iter().enumerate() {
@@ -127,7 +127,7 @@ fn concat(random: &mut Random) {
         let parts: Vec<_> = parts.iter().map(|part| tape.param(part)).collect();
         Var::concat(&parts, named)
     });
-    // One value in two places.
+    // The same value at two positions.
     agree(&mut parts[0], |tape, part| {
         let part = tape.param(part);
         Var::concat(&[part, part.square(), part], named)
@@ -171,7 +171,7 @@ fn split(random: &mut Random) {
     let sizes = [(); 3].map(|()| random.below(4));
     shape[axis] = sizes.iter().sum();
     let mut x = random.tensor(&shape);
-    // All parts, with different work on each; and only some, so that the others' adjoints are missing.
+    // All parts, each used differently; and only some, so that the adjoints of others are missing.
     agree(&mut x, |tape, x| {
         let [a, b, c] = tape.param(x).split(named, sizes);
         Var::concat(&[c.square(), a, b.tanh()], named)
@@ -279,7 +279,7 @@ fn repeat(random: &mut Random) {
     });
 }
 
-/// `keeps` says whether an element stays, by how many diagonals it lies above the given one.
+/// `keeps` tells whether an element is kept, given how many diagonals it lies above the given one.
 fn triangle(
     random: &mut Random,
     f: impl for<'t> Fn(Var<'t, f64>, isize) -> Var<'t, f64>,

@@ -1,4 +1,4 @@
-//! Normalisation, also against its definition.
+//! Gradient checks of normalisation, and values against the definition.
 
 use elbo_engine::{Gradients, Real, Running, Tape, Tensor, Var};
 
@@ -42,7 +42,7 @@ fn plain(x: Var<'_, f64>, axes: usize, centred: bool) -> Var<'_, f64> {
     if centred { x.layer_norm(axes, (), EPS) } else { x.rms_norm(axes, (), EPS) }
 }
 
-/// (x − mean) / √(mean square + eps), from other operations.
+/// (x − mean) / √(mean square + eps), composed of other operations.
 fn composed<'t>(x: Var<'t, f64>, over: &[isize], centred: bool) -> Var<'t, f64> {
     let x = if centred { x - x.mean_axes(over, true) } else { x };
     x / (x.square().mean_axes(over, true) + EPS).sqrt()
@@ -102,7 +102,7 @@ fn batch_norm(random: &mut Random) {
     let mut shape = image(random, channels);
     shape[0] += 2;
     batch_norm_of(random, &shape);
-    // Enough channels side by side for whole vectors and a remainder.
+    // Enough contiguous channels for whole vectors and a remainder.
     batch_norm_of(random, &[3, 40]);
 }
 
@@ -168,7 +168,7 @@ fn far_from_zero(mean: f64, len: usize) -> (Tensor<f32>, Vec<f64>) {
 }
 
 #[test]
-fn numbers_far_from_zero_are_normalised_to_the_last_digits() {
+fn numbers_far_from_zero_are_normalised_accurately() {
     for mean in [0.0, 1e4, -1e6] {
         let (x, expected) = far_from_zero(mean, 300);
         let tape = Tape::new();

@@ -1,4 +1,4 @@
-//! Pools, also against their definition.
+//! Gradient checks of pools, and values against the definition.
 
 use elbo_engine::{Pooling, Tape, Tensor};
 
@@ -38,13 +38,13 @@ impl Axis {
     fn random(random: &mut Random, ceil: bool) -> Self {
         let (kernel, dilation) = (1 + random.below(3), 1 + random.below(2));
         let span = dilation * (kernel - 1) + 1;
-        // No more than half of the window, so that none lies on padding alone.
+        // At most half of the window, so that no window covers only padding.
         let padding = random.below(kernel / 2 + 1);
         Axis { input: span + random.below(5), kernel, stride: 1 + random.below(3), padding, dilation, ceil }
     }
 
-    /// The definition: windows begin within the input or the padding before it, and end within the padding behind it,
-    /// unless `ceil` lets the last one reach beyond.
+    /// The definition: windows begin within the input or the padding before it, and end within the padding after it;
+    /// with `ceil`, the last one may extend beyond.
     fn places(&self) -> usize {
         let span = self.dilation * (self.kernel - 1) + 1;
         let begins = |place: usize| place * self.stride < self.input + self.padding;
@@ -57,7 +57,7 @@ impl Axis {
         places
     }
 
-    /// The elements under a window, and how many of its taps lie on elements or on padding.
+    /// The elements under a window, and the number of its taps on elements or padding.
     fn window(&self, place: usize) -> (Vec<usize>, usize) {
         let at = (0..self.kernel).map(|tap| place * self.stride + tap * self.dilation);
         let on_something = at.clone().filter(|&at| at < self.input + 2 * self.padding).count();
@@ -117,7 +117,7 @@ fn definition(x: &Tensor<f64>, axes: &[Axis], is_max: bool, count_padding: bool)
     Tensor::new([&x.shape()[..2], &places].concat(), values)
 }
 
-/// Elements that are all further than 0.2 from each other: which is the largest must not change under small steps.
+/// Elements that are more than 0.2 apart: the largest must not change under small steps.
 fn apart(random: &mut Random, shape: &[usize]) -> Tensor<f64> {
     let mut order: Vec<usize> = (0..shape.iter().product()).collect();
     for i in (1..order.len()).rev() {
@@ -132,7 +132,7 @@ fn adaptive<const D: usize>(random: &mut Random) {
     let shape = [&[random.below(3), 1 + random.below(2)][..], &input].concat();
     let mut x = random.tensor(&shape);
     agree(&mut x, |tape, x| tape.param(x).adaptive_avg_pool(output).square());
-    // One window is the mean, and as many windows as elements are the elements.
+    // One window gives the mean, and as many windows as elements give the elements.
     let tape = Tape::new();
     let x = tape.input(&x);
     let spatial: Vec<isize> = (2..2 + D as isize).collect();
@@ -143,7 +143,7 @@ fn adaptive<const D: usize>(random: &mut Random) {
 }
 
 #[test]
-fn the_first_of_equal_elements_has_the_gradient_of_a_max_pool() {
+fn the_first_of_equal_maxima_gets_the_gradient_of_a_max_pool() {
     let x: Tensor<f64> = Tensor::new([1, 1, 5], [1.0, 2.0, 2.0, 2.0, 1.0]);
     let mut gradients = elbo_engine::Gradients::of(&x);
     let tape = Tape::new();
@@ -152,7 +152,7 @@ fn the_first_of_equal_elements_has_the_gradient_of_a_max_pool() {
 }
 
 #[test]
-fn a_max_pool_passes_on_what_is_not_a_number() {
+fn a_max_pool_propagates_nan() {
     let x: Tensor<f64> = Tensor::new([1, 1, 4], [f64::NAN, 1.0, f64::NEG_INFINITY, f64::NEG_INFINITY]);
     let tape = Tape::new();
     let y = tape.input(&x).max_pool(Pooling::new([2])).value();

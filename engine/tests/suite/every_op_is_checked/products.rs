@@ -1,4 +1,4 @@
-//! Matrix products and affine maps.
+//! Gradient checks of matrix products and affine maps.
 
 use elbo_engine::{Activation, Tensor};
 
@@ -39,12 +39,12 @@ fn matmul(random: &mut Random) {
 fn product(random: &mut Random, a: &[usize], b: &[usize]) {
     let mut model = [random.tensor(a), random.tensor(b)];
     agree(&mut model, |tape, [a, b]| tape.param(a).matmul(tape.param(b)));
-    // Where only one operand's adjoint is wanted.
+    // Only one operand's adjoint is wanted.
     let constant = model[0].clone();
     agree(&mut model[1], |tape, b| tape.constant(constant.shape(), |i| constant.data()[i]).matmul(tape.param(b)));
 }
 
-/// x, weight and bias of an affine map whose outputs are all further than 0.1 from zero.
+/// x, weight and bias of an affine map whose outputs are all more than 0.1 away from zero.
 fn operands(random: &mut Random) -> [Tensor<f64>; 3] {
     let (inputs, outputs, rank) = (random.below(5), random.below(5), random.below(4));
     let x: Vec<usize> = (0..rank).map(|_| random.below(3)).chain([inputs]).collect();

@@ -1,4 +1,4 @@
-//! Operations that only move elements.
+//! Gradient checks of reshape, permute and transpose.
 
 use super::{Check, agree};
 use crate::common::Random;
@@ -29,7 +29,7 @@ fn permute(random: &mut Random) {
     }
 }
 
-/// The definition: which element of the original is element `i` of the permuted array.
+/// The definition: the index in the original of element `i` of the permuted array.
 fn source(shape: &[usize], axes: &[isize], permuted: &[usize], mut i: usize) -> usize {
     let mut index = vec![0; shape.len()];
     for place in (0..axes.len()).rev() {

@@ -1,4 +1,4 @@
-//! Recurrent networks: steps of cells against their equations, and sequences step by step.
+//! Gradient checks of recurrent networks: cells against their equations, and sequences against their steps.
 
 use elbo_engine::{Recurrent, Tape, Tensor, Var};
 
@@ -30,7 +30,7 @@ pub(crate) const CHECKS: &[Check] = &[
     }),
 ];
 
-/// Sums of both kinds for so many gates, and a state.
+/// Both kinds of sums for `gates` gates, and a state.
 fn step(random: &mut Random, gates: usize) -> [Tensor<f64>; 3] {
     let (examples, hidden) = (random.below(4), random.below(20));
     [gates * hidden, gates * hidden, hidden].map(|width| random.tensor(&[examples, width]))
@@ -95,8 +95,8 @@ fn rnn_cell(random: &mut Random) {
     });
 }
 
-/// Outputs, last output and last state of a network with so many gates: gradients in both directions, with and without
-/// biases; and a sequence is its steps, one after the other.
+/// Outputs, last output and last state of a network with `gates` gates: gradients in both directions, with and without
+/// biases; and a sequence equals its steps, one after the other.
 fn sequences(
     random: &mut Random,
     gates: usize,
@@ -125,11 +125,11 @@ fn sequences(
     let [outputs, last, _] = run(x, false);
     assert_eq!(outputs.shape(), [examples, steps, hidden]);
     assert_eq!(outputs.at(1, -1).value(), last.value());
-    // The other way is the same network over the steps in the other order.
+    // The reverse direction is the same network over the reversed steps.
     let [turned, last, state] = run(x.flip(&[1]), true);
     assert_eq!(turned.flip(&[1]).value(), outputs.value());
     assert_eq!([last.value(), state.value()], run(x, false)[1..].iter().map(|x| x.value()).collect::<Vec<_>>()[..]);
-    // And what comes first does not depend on what follows.
+    // Earlier outputs do not depend on later steps.
     let [begun, ..] = run(x.slice(1, ..1, 1), false);
     assert_eq!(begun.value(), outputs.slice(1, ..1, 1).value());
 }

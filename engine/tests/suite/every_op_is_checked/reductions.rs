@@ -1,4 +1,4 @@
-//! Sums, means, and the losses.
+//! Gradient checks of sums, means, log-softmax and cross-entropy.
 
 use elbo_engine::Var;
 
@@ -23,7 +23,7 @@ fn over_axes(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>, &[isize], boo
     let shape = random.shape();
     let rank = shape.len() as isize;
     let axes: Vec<isize> = (0..rank).filter(|_| random.below(2) == 0).collect();
-    // Some counted from the last.
+    // Some axes counted from the last.
     let axes: Vec<isize> = axes.iter().map(|axis| if random.below(2) == 0 { axis - rank } else { *axis }).collect();
     for keep in [true, false] {
         agree(&mut random.tensor(&shape), |tape, x| f(tape.param(x), &axes, keep).square());

@@ -1,4 +1,4 @@
-//! What is gathered along axes: products, extremes, moments, sums of exponentials, and cumulative sums.
+//! Gradient checks of reductions over axes: products, extremes, variance, norms, log-sum-exp, cumulative sums.
 
 use elbo_engine::{Tape, Tensor, Var};
 
@@ -8,7 +8,7 @@ use crate::common::Random;
 pub(crate) const CHECKS: &[Check] = &[
     ("prod", |random| of_all(random, Random::tensor, |x| x.prod())),
     ("prod_axes", |random| {
-        // With a part of it whose gradient is not zero, to measure by.
+        // Plus a term with nonzero gradient, as the scale of the relative error.
         over_axes(random, with_zeros, |x, axes, keep| x.prod_axes(axes, keep) + x.sum() * 0.1);
         over_axes(random, Random::tensor, |x, axes, keep| x.prod_axes(axes, keep));
     }),
@@ -47,7 +47,7 @@ fn with_zeros(random: &mut Random, shape: &[usize]) -> Tensor<f64> {
     Tensor::from_fn(shape, |_| if random.below(3) == 0 { 0.0 } else { random.signed() })
 }
 
-/// Axes without elements become axes of 1, for operations that refuse the former.
+/// Replaces axes of length 0 by 1, for operations that reject empty axes.
 fn some(random: &mut Random, shape: &[usize]) -> Tensor<f64> {
     let shape: Vec<usize> = shape.iter().map(|&length| length.max(1)).collect();
     random.tensor(&shape)
@@ -75,7 +75,7 @@ fn of_all(random: &mut Random, numbers: Numbers, f: impl for<'t> Fn(Var<'t, f64>
     agree(&mut numbers(random, &[37]), |tape, x| f(tape.param(x)));
 }
 
-/// Over some axes, at least one, at a random shape; and in a block that is wider than a vector.
+/// Over some axes, at least one, of a random shape; and in a block that is wider than a vector.
 fn over_axes(random: &mut Random, numbers: Numbers, f: impl for<'t> Fn(Var<'t, f64>, &[isize], bool) -> Var<'t, f64>) {
     let shape = random.shape();
     let mut x = numbers(random, &shape);
@@ -89,7 +89,7 @@ fn over_axes(random: &mut Random, numbers: Numbers, f: impl for<'t> Fn(Var<'t, f
         agree(&mut x, |tape, x| f(tape.param(x), &axes, keep).square());
     }
     let wide = numbers(random, &[2, 3, 19]);
-    // What the helper appended stays at the end.
+    // The trailing elements of the helper stay unchanged.
     agree(&mut wide.clone(), |tape, x| f(tape.param(x), &[1], false));
     agree(&mut wide.clone(), |tape, x| f(tape.param(x), &[0, 2], true));
     agree(&mut wide.clone(), |tape, x| f(tape.param(x), &[0], true));
@@ -124,8 +124,8 @@ fn places(
     assert_eq!(found.len(), x.len() / shape[to]);
     for (run, &index) in found.iter().enumerate() {
         let at = |i: usize| x.data()[(run / inner * shape[to] + i) * inner + run % inner];
-        assert!((0..shape[to]).all(|i| !better(at(i), at(index))), "nothing is better");
-        assert!((0..index).all(|i| at(i) != at(index)), "nothing before is as good");
+        assert!((0..shape[to]).all(|i| !better(at(i), at(index))), "a better element exists");
+        assert!((0..index).all(|i| at(i) != at(index)), "an earlier element is equal");
     }
 }
 
@@ -140,7 +140,7 @@ fn equal_extremes_share_the_gradient() {
 }
 
 #[test]
-fn nan_is_found_by_every_extreme() {
+fn every_extreme_propagates_nan() {
     let x = Tensor::new([3], [1.0, f64::NAN, 2.0]);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -149,7 +149,7 @@ fn nan_is_found_by_every_extreme() {
 }
 
 #[test]
-fn the_gradient_of_a_norm_or_a_deviation_of_nothing_is_zero() {
+fn the_gradient_of_a_zero_norm_or_deviation_is_zero() {
     let x: Tensor<f64> = Tensor::zeros([4]);
     let mut gradients = elbo_engine::Gradients::of(&x);
     let tape = Tape::new();
@@ -183,7 +183,7 @@ fn infinities_in_a_sum_of_exponentials() {
 }
 
 #[test]
-fn a_variance_is_right_far_from_zero() {
+fn a_variance_is_accurate_far_from_zero() {
     let exact = [-1.5f64, -0.5, 0.5, 1.5];
     let x: Tensor = Tensor::from_fn([4], |i| 1e6 + exact[i]);
     let tape = Tape::new();
@@ -191,7 +191,7 @@ fn a_variance_is_right_far_from_zero() {
 }
 
 #[test]
-fn products_and_norms_of_nothing() {
+fn products_and_norms_of_empty_values() {
     let x: Tensor<f64> = Tensor::zeros([2, 0, 3]);
     let tape = Tape::new();
     let x = tape.input(&x);

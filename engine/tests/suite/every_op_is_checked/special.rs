@@ -1,4 +1,4 @@
-//! The larger set of elementwise functions: kinks from both sides, comparisons, choices.
+//! Gradient checks of special elementwise functions, with kinks from both sides, comparisons and choices.
 
 use elbo_engine::{Gradients, Tape, Tensor, Var};
 
@@ -36,7 +36,7 @@ pub(crate) const CHECKS: &[Check] = &[
     }),
     ("pow", |random| {
         binary(random, |a, b| (a.square() + 0.3).pow(b * 2.0));
-        // A negative base has a derivative by itself, not by the exponent, and masks take none.
+        // A negative base has a derivative with respect to the base, but not the exponent, and masks have none.
         binary(random, |a, b| a.pow(b.gt(0.0) * 2.0 + 1.0));
     }),
     ("powf", |random| {
@@ -72,7 +72,7 @@ fn apart(random: &mut Random, f: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> 
     binary(random, |a, b| f(a.sign() * 2.0 + a, b.sign() * 0.7 + b * 0.1));
 }
 
-/// A mask against the definition, with broadcasting and ties among small integers; and no gradient passes through it.
+/// A mask against the definition, with broadcasting and ties among small integers; it has no gradient.
 fn mask(
     random: &mut Random,
     with_var: impl for<'t> Fn(Var<'t, f64>, Var<'t, f64>) -> Var<'t, f64>,
@@ -124,7 +124,7 @@ fn gradient(x: &Tensor<f64>, f: impl for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>) -
 }
 
 #[test]
-fn derivatives_at_kinks_are_what_the_documentation_says() {
+fn derivatives_at_kinks_are_as_documented() {
     let zero = Tensor::zeros([1]);
     assert_eq!(gradient(&zero, |x| x.abs()), [0.0]);
     assert_eq!(gradient(&zero, |x| x.sign()), [0.0]);
@@ -138,7 +138,7 @@ fn derivatives_at_kinks_are_what_the_documentation_says() {
 }
 
 #[test]
-fn derivatives_on_kinks_lie_between_those_of_both_sides() {
+fn derivatives_at_kinks_lie_between_those_of_both_sides() {
     let mut x = Tensor::new([5], [0.0, 1.0, -1.0, 0.4, -0.7]);
     agree(&mut x, |tape, x| tape.param(x).abs());
     agree(&mut x, |tape, x| tape.param(x).relu().exp());
@@ -150,7 +150,7 @@ fn derivatives_on_kinks_lie_between_those_of_both_sides() {
 }
 
 #[test]
-fn nan_comes_through_where_a_comparison_could_lose_it() {
+fn nan_propagates_through_comparisons() {
     let x = Tensor::new([2], [f64::NAN, 1.0]);
     let swapped = Tensor::new([2], [1.0, f64::NAN]);
     let tape = Tape::new();
@@ -161,7 +161,7 @@ fn nan_comes_through_where_a_comparison_could_lose_it() {
 }
 
 #[test]
-fn what_is_not_selected_may_be_nan() {
+fn values_that_are_not_selected_may_be_nan() {
     let x = Tensor::new([2], [4.0, -1.0]);
     assert_eq!(gradient(&x, |x| x.gt(0.0).select(x.square(), x.tape().constant([2], |_| f64::NAN))), [8.0, 0.0]);
     let tape = Tape::new();
@@ -170,7 +170,7 @@ fn what_is_not_selected_may_be_nan() {
 }
 
 #[test]
-fn tails_are_not_lost() {
+fn tails_are_accurate() {
     let x = Tensor::new([4], [-700.0, -30.0, 30.0, 700.0]);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -186,7 +186,7 @@ fn tails_are_not_lost() {
 }
 
 #[test]
-fn powers_at_zero_have_the_right_gradients() {
+fn gradients_of_powers_at_zero_are_correct() {
     let x = Tensor::zeros([1]);
     assert_eq!(gradient(&x, |x| x.powf(1.0)), [1.0]);
     assert_eq!(gradient(&x, |x| x.powi(3)), [0.0]);
@@ -199,7 +199,7 @@ fn powers_at_zero_have_the_right_gradients() {
 }
 
 #[test]
-fn a_sine_of_a_large_number_is_right() {
+fn the_sine_of_a_large_number_is_correct() {
     let large = [1e6, 1.000_001e6, -1e22, 1e300, f64::MAX, -1e9];
     let x = Tensor::new([6], large);
     let tape = Tape::new();
@@ -216,7 +216,7 @@ fn a_sine_of_a_large_number_is_right() {
 }
 
 #[test]
-fn a_sum_of_exponentials_of_infinities_is_right() {
+fn ln_add_exp_of_infinities_is_correct() {
     let lowest = f64::NEG_INFINITY;
     let [a, b] =
         [[lowest, lowest, f64::INFINITY, 800.0], [lowest, 1.0, f64::INFINITY, 800.0]].map(|x| Tensor::new([4], x));
@@ -226,7 +226,7 @@ fn a_sum_of_exponentials_of_infinities_is_right() {
 }
 
 #[test]
-fn a_sum_of_exponentials_shares_its_gradient() {
+fn equal_operands_of_ln_add_exp_share_the_gradient() {
     let lowest = f64::NEG_INFINITY;
     let pairs =
         Tensor::new([2, 5], [lowest, lowest, f64::INFINITY, 800.0, 1.0, lowest, 1.0, f64::INFINITY, 800.0, 1.0 - 1e3]);
@@ -235,7 +235,7 @@ fn a_sum_of_exponentials_shares_its_gradient() {
 }
 
 #[test]
-fn an_angle_is_right_on_the_axes_and_its_gradient_finite_at_the_origin() {
+fn atan2_is_exact_on_the_axes_and_its_gradient_finite_at_the_origin() {
     use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, PI};
     let far = f64::INFINITY;
     let points = Tensor::new([2, 7], [0.0, -0.0, 2.0, 0.0, far, 1e200, -2.0, 0.0, -3.0, 0.0, 4.0, far, 1e200, 0.0]);

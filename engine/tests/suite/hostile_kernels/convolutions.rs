@@ -1,12 +1,12 @@
-//! Convolutions whose sizes contradict each other or the slices.
+//! Convolutions with inconsistent sizes or slices are rejected.
 
 use elbo_engine::kernels::Write;
 use elbo_engine::kernels::conv::{Geometry, convolve, to_bias, to_input, to_weight};
 use elbo_engine::kernels::window::{Axis, sizes};
 
-use super::{Random, at_every_level, count, hostile, is_refused, near, outcome, panics};
+use super::{Random, at_every_level, count, hostile, is_rejected, near, outcome, panics};
 
-/// One image row after the other, with three taps and without margins.
+/// Three taps, stride 1 and no padding.
 fn axis(input: usize) -> Axis {
     Axis { input, output: input - 2, kernel: 3, stride: 1, padding: 0, dilation: 1 }
 }
@@ -39,7 +39,7 @@ impl Slices {
 }
 
 #[test]
-fn slices_of_other_lengths_are_refused() {
+fn slices_of_other_lengths_are_rejected() {
     at_every_level(|| {
         let g = &geometry();
         for write in [Write::Store, Write::Add] {
@@ -68,12 +68,12 @@ fn slices_of_other_lengths_are_refused() {
 }
 
 #[test]
-fn scratch_memory_that_is_too_short_is_refused() {
+fn scratch_memory_that_is_too_short_is_rejected() {
     let wide = Geometry { channels: 16, outputs: 16, axes: [Axis::NONE, axis(6), axis(6)], ..geometry() };
     at_every_level(|| {
         for g in &[geometry(), wide, Geometry { batch: 2, ..geometry() }, Geometry { batch: 40, ..wide }] {
             let Slices { mut x, mut w, mut y, .. } = Slices::of(g);
-            // Processors have different needs, and the functions that tell them say the most.
+            // The need depends on the processor; the functions that compute it return the maximum.
             let none = &mut [0.0; 1][..0];
             panics(&["convolve: ", "scratch"], || convolve(g, &x, &w, None, &mut y, Write::Store, none));
             panics(&["to_input: ", "scratch"], || to_input(g, &y, &w, None, &mut x, Write::Store, none));
@@ -85,11 +85,11 @@ fn scratch_memory_that_is_too_short_is_refused() {
 }
 
 #[test]
-fn windows_beyond_the_input_are_refused() {
+fn windows_beyond_the_input_are_rejected() {
     at_every_level(|| {
         let x = axis(6);
         for (wrong, words) in [
-            // The last tap is 2⁶⁴ elements away, which is none in arithmetic that wraps round; those before it are not.
+            // The last tap is 2⁶⁴ elements away, which wraps to 0; those before it do not.
             (Axis { input: 1, output: 1, kernel: 33, dilation: 1 << 59, ..x }, "33 taps"),
             (Axis { output: 5, ..x }, "5 places"),
             (Axis { dilation: 3, ..x }, "dilation: 3"),
@@ -115,7 +115,7 @@ fn windows_beyond_the_input_are_refused() {
 }
 
 #[test]
-fn sizes_that_overflow_are_refused() {
+fn sizes_that_overflow_are_rejected() {
     let many = Axis { input: 1 << 32, output: 1 << 32, ..Axis::NONE };
     panics(&["more elements than memory can address"], || sizes([many; 3]));
     let g = Geometry { batch: 0, axes: [many; 3], ..geometry() };
@@ -157,9 +157,9 @@ fn hostile_axis(random: &mut Random) -> Axis {
 }
 
 #[test]
-fn sizes_that_contradict_each_other_are_refused_or_agree_with_double_precision() {
+fn random_sizes_are_rejected_or_agree_with_double_precision() {
     let mut random = Random::new(16);
-    let (mut refused, mut done) = (0, 0);
+    let (mut rejected, mut done) = (0, 0);
     let (mut scratch, mut scratch_exact) = (vec![f32::NAN; 200_000], vec![f64::NAN; 200_000]);
     for _ in 0..15_000 {
         let axes = std::array::from_fn(|_| hostile_axis(&mut random));
@@ -183,7 +183,7 @@ fn sizes_that_contradict_each_other_are_refused_or_agree_with_double_precision()
         let wide = |x: &[f32]| x.iter().copied().map(f64::from).collect::<Vec<_>>();
         let (mut x_exact, mut w_exact, mut y_exact) = (wide(&x), wide(&w), wide(&y));
         let which = random.below(3);
-        // What would take too long to compute is not asked for.
+        // Skip cases that would take too long.
         if all([g.batch, g.groups, g.outputs], places)
             .zip(all([g.channels, 1, 1], taps))
             .is_some_and(|(a, b)| a * b > 300_000)
@@ -196,8 +196,8 @@ fn sizes_that_contradict_each_other_are_refused_or_agree_with_double_precision()
             _ => to_weight(&g, &x, &y, &mut w, Write::Store, scratch),
         });
         let name = ["convolve: ", "to_input: ", "to_weight: "][which];
-        if is_refused(&[name, "a tensor of shape"], found, &g).is_none() {
-            refused += 1;
+        if is_rejected(&[name, "a tensor of shape"], found, &g).is_none() {
+            rejected += 1;
             continue;
         }
         done += 1;
@@ -211,5 +211,5 @@ fn sizes_that_contradict_each_other_are_refused_or_agree_with_double_precision()
             assert!((f64::from(found) - expected).abs() < 1e-3, "{found} for {expected} in {g:?}, way {which}");
         }
     }
-    assert!(refused > 1000 && done > 1000, "{refused} refused, {done} done");
+    assert!(rejected > 1000 && done > 1000, "{rejected} rejected, {done} done");
 }

@@ -1,6 +1,6 @@
-//! Public functions of the kernels and of the tape, called without `unsafe` and with arguments that do not fit: each call
-//! panics with a message of ours, or gives a right result. Run under AddressSanitizer or Valgrind, this also shows that no
-//! call reads or writes memory that is not its arguments'.
+//! Calls safe public functions of the kernels and the tape with invalid arguments: each call panics with a message of
+//! ours, or returns a correct result. Under AddressSanitizer or Valgrind, this also shows that a call only reads and
+//! writes the memory of its arguments.
 
 mod convolutions;
 mod products;
@@ -11,14 +11,14 @@ use crate::common::Random;
 use crate::common::panics::{Panic, outcome, panics};
 use elbo_engine::kernels::dispatch::{Level, with_level};
 
-/// Runs `work` at every level of vector instructions that this processor has, the most `unsafe` one first.
+/// Runs `work` at every SIMD level of this processor, starting with the one with most `unsafe` code.
 fn at_every_level(work: impl Fn()) {
     for level in Level::ALL.into_iter().rev().filter(|level| level.is_supported()) {
         with_level(level, &work);
     }
 }
 
-/// Of lengths and strides: those that occur, those around limits, and those whose sums and products overflow.
+/// Lengths and strides: usual ones, those around limits, and those whose sums and products overflow.
 fn hostile(random: &mut Random) -> usize {
     const LARGE: [usize; 8] =
         [1 << 31, 1 << 32, (1 << 32) + 1, 1 << 61, (1 << 61) + 1, 1 << 63, usize::MAX - 1, usize::MAX];
@@ -29,7 +29,7 @@ fn hostile(random: &mut Random) -> usize {
     }
 }
 
-/// The product, where there can be so many elements in a test.
+/// The product, if it is small enough for a test.
 fn count(factors: &[usize]) -> Option<usize> {
     factors
         .iter()
@@ -37,7 +37,7 @@ fn count(factors: &[usize]) -> Option<usize> {
         .filter(|&product| product < 100_000)
 }
 
-/// One of `len`, fewer or more elements.
+/// A vector of `len`, fewer or more elements.
 fn near(random: &mut Random, len: Option<usize>) -> Vec<f32> {
     let len = len.unwrap_or(0);
     let len = match random.below(8) {
@@ -49,9 +49,9 @@ fn near(random: &mut Random, len: Option<usize>) -> Vec<f32> {
     (0..len).map(|i| (i as f32 * 0.37).sin()).collect()
 }
 
-/// A panic may only be one of ours, which names the function first.
+/// Returns `None` if the call panicked; the panic must be one of ours, which names the function first.
 #[track_caller]
-fn is_refused<R>(names: &[&str], result: Result<R, Panic>, call: &dyn std::fmt::Debug) -> Option<R> {
+fn is_rejected<R>(names: &[&str], result: Result<R, Panic>, call: &dyn std::fmt::Debug) -> Option<R> {
     match result {
         Ok(result) => Some(result),
         Err(Panic { message, file, line }) => {

@@ -1,22 +1,22 @@
-//! Matrices that are not within their slices, and products of which the shapes do not fit.
+//! Matrices that exceed their slices, and products whose shapes do not match, are rejected.
 
 use elbo_engine::kernels::Write;
 use elbo_engine::kernels::gemm::{Matrix, MatrixMut, gemm, gemm_alone};
 
-use super::{Random, at_every_level, hostile, is_refused, near, outcome, panics};
+use super::{Random, at_every_level, hostile, is_rejected, near, outcome, panics};
 
 #[test]
-fn matrices_beyond_their_slices_are_refused() {
+fn matrices_beyond_their_slices_are_rejected() {
     let (data, out) = ([0.0_f32; 6], &mut [0.0_f32; 6]);
     panics(&["6 elements", "2×4"], || Matrix::new(&data, 2, 4));
     panics(&["6 elements", "3×1"], || Matrix::new(&data, 3, 1));
     // 2⁶⁴ + 6 elements.
     panics(&["6 elements"], || Matrix::new(&data, 1 << 63, 2));
-    panics(&["6 elements", "3 apart"], || Matrix::strided(&data, 3, 2, 3));
+    panics(&["6 elements", "row stride 3"], || Matrix::strided(&data, 3, 2, 3));
     panics(&["6 elements"], || Matrix::strided(&data, 3, 2, 1 << 63));
     panics(&["6 elements", "2×4"], || MatrixMut::new(out, 2, 4));
-    panics(&["6 elements", "3 apart"], || MatrixMut::strided(out, 3, 2, 3));
-    panics(&["6 elements", "1 apart"], || MatrixMut::strided(out, 2, 2, 1));
+    panics(&["6 elements", "row stride 3"], || MatrixMut::strided(out, 3, 2, 3));
+    panics(&["6 elements", "row stride 1"], || MatrixMut::strided(out, 2, 2, 1));
 }
 
 #[test]
@@ -24,16 +24,16 @@ fn rows_of_a_matrix_without_columns_are_empty() {
     let (none, some): (&mut [f32], &mut [f32]) = (&mut [], &mut [1.0; 4]);
     for data in [none, some] {
         for apart in [0, 1, 1 << 20, 1 << 61, 1 << 62, usize::MAX / 2, usize::MAX] {
-            // From where they would begin nothing can be reached.
+            // Their nominal offset is outside of the slice.
             let Ok(mut matrix) = outcome(|| MatrixMut::strided(&mut *data, 3, 0, apart)) else { continue };
             (0..3).for_each(|i| assert!(matrix.row(i).is_empty()));
-            panics(&["row 3 of 3"], || matrix.row(3));
+            panics(&["row 3 is out of range for 3 rows"], || matrix.row(3));
         }
     }
 }
 
 #[test]
-fn products_that_do_not_fit_are_refused() {
+fn products_that_do_not_match_are_rejected() {
     at_every_level(|| {
         let (a, b) = ([1.0_f32; 6], [1.0_f32; 12]);
         let (a, b) = (Matrix::new(&a, 2, 3), Matrix::new(&b, 3, 4));
@@ -48,7 +48,7 @@ fn products_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn products_of_any_sizes_are_right_or_refused() {
+fn products_of_any_sizes_are_correct_or_rejected() {
     at_every_level(|| {
         let mut random = Random::new(5);
         let mut done = 0;
@@ -71,10 +71,10 @@ fn products_of_any_sizes_are_right_or_refused() {
                 let (a, b) = (Matrix::strided(&a, m, k, strides[0]), Matrix::strided(&b, k, n, strides[1]));
                 gemm_alone(a, b, MatrixMut::strided(&mut out, m, n, strides[2]), Write::Add);
             });
-            // A message on a matrix begins with its elements.
+            // A message about a matrix starts with its number of elements.
             let lengths = [&a, &b, &before].map(|x| format!("{} elements", x.len()));
             let names = [&lengths[0][..], &lengths[1], &lengths[2], "gemm: "];
-            if is_refused(&names, found, &call).is_none() {
+            if is_rejected(&names, found, &call).is_none() {
                 continue;
             }
             done += 1;

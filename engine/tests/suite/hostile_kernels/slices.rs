@@ -1,4 +1,4 @@
-//! Loops along slices of different lengths.
+//! Kernels over slices of different lengths are rejected.
 
 use elbo_engine::Key;
 use elbo_engine::kernels::Write;
@@ -19,7 +19,7 @@ impl Elementwise<f32, 2> for Product {
     }
 }
 
-/// A function that gives up in the middle, with threads at work.
+/// A function that panics in the middle, while several threads run.
 #[derive(Clone, Copy)]
 struct Panics;
 
@@ -33,7 +33,7 @@ impl Elementwise<f32, 1> for Panics {
 const LENGTHS: [usize; 9] = [0, 1, 15, 16, 17, 64, 65, 1000, 40_000];
 
 #[test]
-fn maps_of_different_lengths_are_refused() {
+fn maps_of_different_lengths_are_rejected() {
     at_every_level(|| {
         let x = vec![1.0_f32; 40_001];
         for len in LENGTHS {
@@ -53,7 +53,7 @@ fn maps_of_different_lengths_are_refused() {
 }
 
 #[test]
-fn matrices_without_whole_rows_are_refused() {
+fn matrices_without_whole_rows_are_rejected() {
     at_every_level(|| {
         let mut values = vec![1.0_f32; 40_000];
         for columns in [0, 3, 7, 39_999, 40_001] {
@@ -75,7 +75,7 @@ fn matrices_without_whole_rows_are_refused() {
 }
 
 #[test]
-fn a_function_that_panics_leaves_slices_that_can_be_used() {
+fn slices_can_be_used_after_a_panic() {
     let x: Vec<f32> = (0..100_000).map(|i| i as f32).collect();
     for threads in [1, 2] {
         crate::common::with_threads(threads, || {
@@ -89,7 +89,7 @@ fn a_function_that_panics_leaves_slices_that_can_be_used() {
 }
 
 #[test]
-fn noise_begins_anywhere_and_has_any_length() {
+fn noise_may_start_anywhere_and_have_any_length() {
     at_every_level(|| {
         for len in LENGTHS {
             for start in [0, 1, 63, u64::MAX - 64, u64::MAX - 1, u64::MAX] {

@@ -1,4 +1,4 @@
-//! Operations on values, with implementations of public traits that do not keep their word.
+//! Operations on values, with implementations of public traits that violate their contracts.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use elbo_engine::{Activation, Indices, Linear, Operand, Recurrent, Scaling, Tape
 
 use super::panics;
 
-/// A shape that is another one each time.
+/// A shape that changes from call to call.
 struct Fickle {
     shapes: [Vec<usize>; 2],
     asked: Cell<usize>,
@@ -39,8 +39,8 @@ fn a_shape_is_read_once() {
 }
 
 #[test]
-fn lengths_that_overflow_are_refused_or_hold_nothing() {
-    // Nothing times anything is nothing, however much the rest would hold.
+fn lengths_that_overflow_are_rejected_or_empty() {
+    // With an axis of length 0 the product is 0, even if the others overflow.
     let x: Tensor = Tensor::new([0, 1 << 20], []);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -53,7 +53,7 @@ fn lengths_that_overflow_are_refused_or_hold_nothing() {
 }
 
 #[test]
-fn indices_out_of_range_are_refused() {
+fn indices_out_of_range_are_rejected() {
     let x: Tensor = Tensor::from_fn([3, 2], |i| i as f64);
     let tape = Tape::new();
     let x = tape.input(&x);
@@ -79,13 +79,13 @@ fn a_normalisation_with_a_bias_needs_a_weight() {
     let (x, bias): (Tensor, Tensor) = (Tensor::from_fn([4, 3], |i| i as f64), Tensor::full([3], 5.0));
     let tape = Tape::new();
     let [x, bias] = [&x, &bias].map(|x| tape.input(x));
-    let words = &["Scaling", "a bias and no weight"];
+    let words = &["Scaling", "a bias without a weight"];
     panics(words, || x.layer_norm(1, Unscaled(bias), 1e-5));
     panics(words, || x.group_norm(3, Unscaled(bias), 1e-5));
     panics(words, || x.batch_norm(Unscaled(bias), None, 1e-5));
 }
 
-/// A weight whose maps have a shape of their own.
+/// A weight whose maps return a fixed shape.
 #[derive(Clone, Copy)]
 struct Stubborn<'t>(Var<'t>);
 
@@ -102,7 +102,7 @@ impl<'t> Linear<'t, f32> for Stubborn<'t> {
 }
 
 #[test]
-fn a_weight_of_a_recurrent_layer_must_give_the_sums_of_its_gates() {
+fn recurrent_weights_must_return_the_shape_of_their_gates() {
     let tensors: [Tensor; 3] = [Tensor::full([2, 5, 3], 0.1), Tensor::full([2, 4], 0.2), Tensor::full([2, 4], 0.3)];
     for (shape, from_inputs) in [
         (&[2, 16][..], true),

@@ -1,11 +1,11 @@
-//! The reference cases of elementwise operations, of choices and of what is gathered along axes.
+//! Reference cases of elementwise operations, selections and reductions along axes.
 
 use elbo_engine::{Real, Tape, Var};
 use serde_json::Value;
 
 use super::{axes, keep, reduced};
 
-/// The value of a case's operation, or `None` if nothing here computes it.
+/// The value of a case's operation, or `None` if it is not implemented here.
 pub(crate) fn evaluate<'t, T: Real>(
     tape: &'t Tape<T>,
     case: &Value,
@@ -16,7 +16,7 @@ pub(crate) fn evaluate<'t, T: Real>(
     let number = |name: &str| attrs[name].as_f64();
     let axis = || Some(attrs["axis"].as_i64()? as isize);
     let ddof = || Some(attrs["ddof"].as_u64()? as usize);
-    // The case's mask, whose shape is not told: that of an operand, or a column.
+    // The case's mask, whose shape is not given: that of an operand, or a column.
     let mask = |operand: Var<'t, T>| {
         let elements = integers[0].len();
         let column = [elements, 1];
@@ -44,7 +44,7 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("pow_scalar", &[x]) => x.powf(number("exponent")?),
         ("elu", &[x]) => x.elu(number("alpha")?),
         ("leaky_relu", &[x]) => x.leaky_relu(number("slope")?),
-        // On a bound the reference's gradient is 0 (`clamp_kink`), though its manifest's conventions say 1 there.
+        // On a bound, the reference's gradient is 0 (`clamp_kink`), although its manifest says 1.
         ("clamp", &[x]) => x.clamp(number("min").unwrap_or(f64::NEG_INFINITY), number("max").unwrap_or(f64::INFINITY)),
         ("maximum", &[a, b]) => a.maximum(b),
         ("minimum", &[a, b]) => a.minimum(b),
@@ -66,7 +66,7 @@ pub(crate) fn evaluate<'t, T: Real>(
     })
 }
 
-/// The indices of a case whose result is no value on the tape.
+/// The indices of a case whose result is an array of indices.
 pub(crate) fn indices<'t, T: Real>(case: &Value, x: &[Var<'t, T>]) -> Option<&'t [usize]> {
     match (case["op"].as_str()?, x) {
         ("argmax", &[x]) => Some(x.argmax(case["attrs"]["axis"].as_i64()? as isize)),

@@ -1,4 +1,4 @@
-//! The reference cases' operations, as far as the engine has them or can put them together.
+//! Evaluates the operations of the reference cases.
 
 use elbo_engine::{Real, Tape, Var};
 use serde_json::Value;
@@ -12,11 +12,11 @@ mod networks;
 
 pub(crate) use elementwise::indices;
 
-/// Reference operations without a counterpart, and the name that a method for each would have: where a variable has
-/// such a method, the operation must be checked. There are none.
+/// Reference operations without a counterpart, and the name that such a method would have: if a variable has it, the
+/// operation must be checked. The list is empty.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[];
 
-/// The value of a case's operation, or `None` if nothing here computes it.
+/// The value of a case's operation, or `None` if it is not implemented here.
 pub(crate) fn evaluate<'t, T: Real>(
     tape: &'t Tape<T>,
     case: &Value,
@@ -61,7 +61,7 @@ fn sizes(value: &Value) -> Vec<usize> {
     value.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect()
 }
 
-/// The axes of a reduction; none given are all.
+/// The axes of a reduction; by default, all.
 pub(crate) fn axes<T: Real>(attrs: &Value, x: Var<'_, T>) -> Vec<isize> {
     match attrs["axes"].as_array() {
         Some(axes) => axes.iter().map(|axis| axis.as_i64().unwrap() as isize).collect(),

@@ -1,4 +1,5 @@
-//! Values and gradients against other systems' (`reference/*.json` names each source), in double and single precision.
+//! Compares values and gradients with those of other systems (`reference/*.json` names each source), in double and
+//! single precision.
 
 mod compare;
 mod evaluate;
@@ -18,7 +19,7 @@ enum Array {
     Integers(Vec<i64>),
 }
 
-/// A reference file: its cases, and the tensors they name.
+/// A reference file: its cases, and the tensors they refer to.
 struct Family {
     cases: Vec<Value>,
     arrays: BTreeMap<String, Array>,
@@ -58,7 +59,7 @@ impl Family {
     }
 }
 
-/// ψ′(x) = Σ 1/(x + k)² (DLMF 5.15.1), the terms from x + k ≥ 20 by their asymptotic series (5.15.8).
+/// ψ′(x) = Σ 1/(x + k)² (DLMF 5.15.1), the terms from x + k ≥ 20 on by their asymptotic series (5.15.8).
 fn trigamma(x: f64) -> f64 {
     let terms = (20.0 - x).ceil().max(0.0) as usize;
     let at = x + terms as f64;
@@ -68,8 +69,8 @@ fn trigamma(x: f64) -> f64 {
     (0..terms).rev().fold(tail, |sum, k| sum + 1.0 / (x + k as f64).powi(2))
 }
 
-/// A gradient of the reference. That of `digamma`, by PyTorch, has a relative error of up to 4.6e-10 (by mpmath with 60
-/// digits, which finds no other error above 3e-14 in an elementwise case); the right one takes its place.
+/// A gradient of the reference. That of `digamma`, by PyTorch, has a relative error of up to 4.6e-10 (according to
+/// mpmath with 60 digits, which finds no other error above 3e-14 in an elementwise case), so the correct one is used.
 fn gradient(family: &Family, case: &Value, key: &Value) -> Vec<f64> {
     if case["name"] != "digamma" {
         return family.numbers(key).data().to_vec();
@@ -78,8 +79,8 @@ fn gradient(family: &Family, case: &Value, key: &Value) -> Vec<f64> {
     x.iter().zip(cotangent).map(|(&x, cotangent)| trigamma(x) * cotangent).collect()
 }
 
-/// Values and cotangents of a case's outputs: of the first, or of all if it takes all to have `len` elements. What the
-/// reference gives no cotangent for counts zero times.
+/// Values and cotangents of a case's outputs: of the first, or of all if together they have `len` elements. Outputs
+/// without a cotangent in the reference get zero.
 fn outputs(family: &Family, case: &Value, len: usize) -> Vec<[Vec<f64>; 2]> {
     let of = |output: &Value| {
         let values = family.numbers(output).data().to_vec();
@@ -92,15 +93,15 @@ fn outputs(family: &Family, case: &Value, len: usize) -> Vec<[Vec<f64>; 2]> {
     if first[0].len() == len { vec![first] } else { all.iter().map(of).collect() }
 }
 
-/// What a case gives in `T`.
+/// The results of a case in `T`.
 struct Outcome<T: Real> {
     shape: Shape,
     value: Vec<T>,
-    /// One for each entry of the case's gradients.
+    /// One per entry of the case's gradients.
     gradients: Vec<Vec<T>>,
 }
 
-/// Runs one case; `None` if the engine has not the operation.
+/// Runs one case; `None` if the engine does not implement the operation.
 fn outcome<T: Real>(family: &Family, case: &Value) -> Option<Outcome<T>> {
     let mut model: Vec<Tensor<T>> = Vec::new();
     let (mut names, mut integers) = (Vec::new(), Vec::new());
@@ -129,7 +130,7 @@ fn outcome<T: Real>(family: &Family, case: &Value) -> Option<Outcome<T>> {
     Some(Outcome { shape: value.shape().into(), value: value.value().to_vec(), gradients })
 }
 
-/// Checks one case and says how many numbers it compared; `None` if the engine has not the operation.
+/// Checks one case and returns how many numbers it compared; `None` if the engine does not implement the operation.
 fn check<T: Real>(family: &Family, case: &Value) -> Option<usize> {
     if let Some(found) = check_indices::<T>(family, case) {
         return Some(found);
@@ -145,7 +146,7 @@ fn check<T: Real>(family: &Family, case: &Value) -> Option<usize> {
     let elementwise = case["kind"] == "extreme";
     Tolerance { elementwise, absolute: 0.0 }.check(&format!("{name}, value"), &ours.value, &expected);
     let mut compared = expected.len();
-    // The slope of the sigmoid is y (1 − y), and where y rounds to 1 that is 0 instead of e⁻ˣ, as in PyTorch.
+    // The derivative of the sigmoid is y (1 − y); where y rounds to 1 it is 0 instead of e⁻ˣ, as in PyTorch.
     let absolute = match (name, T::NAME) {
         ("sigmoid_extreme", "f32") => f64::from(f32::EPSILON) / 2.0,
         ("sigmoid_extreme", _) => f64::EPSILON / 2.0,
@@ -160,7 +161,7 @@ fn check<T: Real>(family: &Family, case: &Value) -> Option<usize> {
     Some(compared)
 }
 
-/// Checks a case whose outcome are indices; `None` if it is another one.
+/// Checks a case whose results are indices; `None` for other cases.
 fn check_indices<T: Real>(family: &Family, case: &Value) -> Option<usize> {
     let Array::Integers(expected) = &family.arrays[case["outputs"][0].as_str().unwrap()] else {
         return None;
@@ -173,7 +174,7 @@ fn check_indices<T: Real>(family: &Family, case: &Value) -> Option<usize> {
 }
 
 #[test]
-fn values_and_gradients_are_the_references() {
+fn values_and_gradients_match_the_references() {
     let exist = crate::common::operations();
     let (mut checked, mut compared, mut left_out) = (0, 0, BTreeSet::new());
     for family in ["ops", "nn"] {
@@ -194,10 +195,10 @@ fn values_and_gradients_are_the_references() {
                     left_out.insert(op.to_owned());
                 }
                 (Some(_), Some(_)) => {
-                    panic!("{name} is computed, and yet `{op}` stands in the list of what is left out")
+                    panic!("{name} is computed, but `{op}` is in the list `LEFT_OUT`")
                 }
                 (None, None) => {
-                    panic!("{name}: nothing computes `{op}`, and it is not in the list of what is left out")
+                    panic!("{name}: `{op}` is not implemented, and not in the list `LEFT_OUT`")
                 }
             }
         }
@@ -208,7 +209,7 @@ fn values_and_gradients_are_the_references() {
 }
 
 #[test]
-fn running_statistics_are_the_references() {
+fn running_statistics_match_the_references() {
     fn check<T: Real>() -> usize {
         let family = Family::read("nn");
         let training = |case: &&Value| case["op"] == "batch_norm" && case["attrs"]["training"] == true;

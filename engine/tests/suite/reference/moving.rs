@@ -3,8 +3,7 @@
 use elbo_engine::{CrossEntropy, Indices, Padding, Real, Reduction, Tape, Triangle, Var};
 use serde_json::Value;
 
-/// The value of a case's operation, or `None` if nothing here computes it. Of several outputs, all elements one behind
-/// the other.
+/// The value of a case's operation, or `None` if it is not implemented here. Several outputs are concatenated.
 pub(crate) fn evaluate<'t, T: Real>(
     tape: &'t Tape<T>,
     case: &Value,
@@ -36,7 +35,7 @@ pub(crate) fn evaluate<'t, T: Real>(
                 "constant" => Padding::Constant(attrs["value"].as_f64()?),
                 "reflect" => Padding::Reflect,
                 "replicate" => Padding::Replicate,
-                mode => panic!("margins of the mode {mode}"),
+                mode => panic!("unknown padding mode {mode}"),
             };
             x.pad(&margins, padding)
         }
@@ -56,7 +55,7 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("scatter_add", &[x, source]) => x.scatter_add(axis(), Indices::new(source.shape(), index(0)), source),
         ("index_select", &[x]) => x.index_select(axis(), index(0)),
         ("index_add", &[x, source]) => x.index_add(axis(), index(0), source),
-        // The shapes of integers are not handed on.
+        // The shapes of integer arrays are not available here.
         ("embedding", &[table]) => match attrs["padding_idx"].as_u64() {
             Some(padding) => table.embedding_padded(Indices::new([2, 3], index(0)), padding as usize),
             None => table.embedding(Indices::new([3, 4], index(0))),
@@ -85,7 +84,7 @@ pub(crate) fn evaluate<'t, T: Real>(
             l.triangular_solve(half, Triangle::LOWER.transposed())
         }
         ("cross_entropy", &[logits, ..]) => {
-            // Classes last; any axes behind them are more rows.
+            // Classes last; any axes after them are more rows.
             let rank = logits.shape().len() as isize;
             let order: Vec<isize> = [0].into_iter().chain(2..rank).chain([1]).collect();
             let rows = logits.permute(&order).reshape([integers[0].len(), logits.shape()[1]]);
@@ -109,7 +108,7 @@ pub(crate) fn evaluate<'t, T: Real>(
             let weights: Vec<f64> = weights.value().iter().map(|weight| weight.to_f64()).collect();
             x.bce_with_logits_weighted(y, &weights, reduction(attrs))
         }
-        // The references leave the constants of the densities out.
+        // The references omit the constants of the densities.
         ("gaussian_nll", &[mean, y, variance]) => {
             let left_out = 0.5 * std::f64::consts::TAU.ln();
             let count = if attrs["reduction"] == "sum" { y.value().len() as f64 } else { 1.0 };
@@ -141,7 +140,7 @@ fn numbers(value: &Value) -> Vec<isize> {
     value.as_array().unwrap().iter().map(|n| n.as_i64().unwrap() as isize).collect()
 }
 
-/// An index that has the shape of `x` but along one axis.
+/// An index that has the shape of `x` except along one axis.
 fn places<'t, T: Real>(x: Var<'t, T>, axis: isize, index: &'t [usize]) -> Indices<'t> {
     let mut shape = x.shape().to_vec();
     let axis = axis.rem_euclid(shape.len() as isize) as usize;

@@ -1,9 +1,9 @@
-//! The reference cases of what networks are made of: convolutions, pools, normalisation, attention.
+//! Reference cases of layers: convolutions, pools, normalisation, attention, recurrent networks.
 
 use elbo_engine::{Attention, Convolution, Pooling, Real, Recurrent, Tape, Transposed, Var};
 use serde_json::Value;
 
-/// The value of a case's operation, or `None` if nothing here computes it.
+/// The value of a case's operation, or `None` if it is not implemented here.
 pub(crate) fn evaluate<'t, T: Real>(
     tape: &'t Tape<T>,
     case: &Value,
@@ -73,8 +73,8 @@ pub(crate) fn evaluate<'t, T: Real>(
     })
 }
 
-/// All outputs of a recurrent network: its layers one after the other, directions side by side. The reference's steps come
-/// before its examples.
+/// All outputs of a recurrent network: its layers one after the other, directions concatenated. The reference's steps
+/// come before its examples.
 fn recurrent<'t, T: Real>(case: &Value, x: Var<'t, T>, inputs: &[Var<'t, T>]) -> Var<'t, T> {
     let (attrs, op) = (&case["attrs"], case["op"].as_str().unwrap());
     let directions = if attrs["bidirectional"] == true { 2 } else { 1 };

@@ -135,7 +135,7 @@ fn archives_that_unpack_a_thousandfold_are_refused() {
     let members: Vec<Member> = (0..64).map(|i| Member::deflated(&format!("{i}.npy"), &part, 6)).collect();
     contains(
         archived(&archive(&members)),
-        "with 63 other arrays that are not larger it takes 67117056 bytes of memory",
+        "together with 63 arrays that are not larger, it takes 67117056 bytes of memory",
     );
     // What is small beside a bomb is read.
     let beside = archive(&[bomb, Member::deflated("small.npy", &zeros(1000), 6)]);
@@ -145,7 +145,7 @@ fn archives_that_unpack_a_thousandfold_are_refused() {
     contains(npz.tensor::<f32>("zeros"), "array `zeros`, byte 128: takes 67");
     let two =
         archive(&[Member::stored("a.npy", &part), Member { local_name: Some("a.npy".into()), ..members[1].clone() }]);
-    contains(archived(&two), "expected a header that says the same as the directory, found the name \"a.npy\"");
+    contains(archived(&two), "expected a header that agrees with the directory, found the name \"a.npy\"");
     // An archive that is what it says is read.
     assert_eq!(archived(&archive(&[Member::deflated("zeros.npy", &zeros(1000), 6)])).unwrap(), [Tensor::zeros([1000])]);
 }
@@ -154,7 +154,7 @@ fn archives_that_unpack_a_thousandfold_are_refused() {
 fn an_array_whose_header_is_a_bomb_is_refused() {
     let read = |bytes: &[u8]| bounded(bytes.len(), || npy::from_bytes::<f64>("array", bytes));
     let header = |length: u32, text: &[u8]| [b"\x93NUMPY\x02\0", &length.to_le_bytes()[..], text].concat();
-    contains(read(&header(u32::MAX, b"{")), "array, byte 12: 1 bytes follow, but the header announces 4294967295");
+    contains(read(&header(u32::MAX, b"{")), "array, byte 12: 1 bytes follow, but the header specifies 4294967295");
     let spaces = header(16 << 20, &vec![b' '; 16 << 20]);
     contains(read(&spaces), "array, byte 8: expected a header of at most 65535 bytes, found one of 16777216");
     let packed = archive(&[Member::deflated("spaces.npy", &spaces, 6)]);
@@ -166,14 +166,14 @@ fn an_array_whose_header_is_a_bomb_is_refused() {
 #[test]
 fn the_header_of_safetensors_allocates_no_more_than_the_file_holds() {
     let read = |bytes: &[u8]| bounded(bytes.len(), || Safetensors::from_bytes("tensors", bytes.to_vec()));
-    contains(read(&(1u64 << 63).to_le_bytes()), "tensors, byte 8: 0 bytes follow, but the header announces 92233720");
-    contains(read(&u64::MAX.to_le_bytes()), "the header announces 18446744073709551615");
+    contains(read(&(1u64 << 63).to_le_bytes()), "tensors, byte 8: 0 bytes follow, but the header specifies 92233720");
+    contains(read(&u64::MAX.to_le_bytes()), "the header specifies 18446744073709551615");
     let file = |header: String| [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     for count in [1000, 1025, 33_000, 400_000] {
         let axes = format!(r#"{{"a":{{"dtype":"U8","shape":[{}0],"data_offsets":[0,0]}}}}"#, "0,".repeat(count));
         read(&file(axes)).unwrap();
         let axes = format!(r#"{{"a":{{"dtype":"U8","shape":[{}0],"data_offsets":[0,1]}}}}"#, "9,".repeat(count));
-        contains(read(&file(axes)), "end within the 0 bytes that there are");
+        contains(read(&file(axes)), "end within the 0 bytes present");
         let entries = (0..count).map(|i| format!(r#""{i:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}"#));
         read(&file(format!("{{{}}}", entries.collect::<Vec<_>>().join(",")))).unwrap();
         let texts = (0..count).map(|i| format!(r#""{i:x}":"""#)).collect::<Vec<_>>().join(",");
@@ -193,9 +193,6 @@ fn the_header_of_safetensors_allocates_no_more_than_the_file_holds() {
             contains(read(&file(format!(r#"{{"a":{entry}}}"#))), "expected a header in JSON");
         }
         contains(read(&file(format!(r#"{{"__metadata__":{text}}}"#))), "expected a header in JSON");
-        contains(
-            read(&file(format!(r#"{{"__metadata__":{{{text}:"","a":{text},"a":""}}}}"#))),
-            "two texts under the key `a`",
-        );
+        contains(read(&file(format!(r#"{{"__metadata__":{{{text}:"","a":{text},"a":""}}}}"#))), "duplicate key `a`");
     }
 }

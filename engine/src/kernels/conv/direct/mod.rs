@@ -1,19 +1,18 @@
-//! Convolutions with stride 1 in registers, without patches: single precision with AVX-512.
+//! Direct convolution with stride 1, in registers and without patches: single precision with AVX-512.
 //!
-//! An image is copied once, with its padding. Seen as one line of memory, the elements under a tap at neighbouring places
-//! are neighbours too, also from the end of one row to the beginning of the next: there lie as many places that are
-//! nobody's as a padded row is longer than a row of the output, and they are computed and dropped. So a tile of 8 outputs
-//! and up to 48 places stands in registers while the sum over channels and taps runs, and a step of it is three loads
-//! and 24 multiply-adds.
+//! An image is copied once, with its padding. In this contiguous copy, the elements under a tap at neighbouring places
+//! are adjacent, also from the end of one row to the beginning of the next. There lie as many superfluous places as a
+//! padded row is longer than an output row; they are computed and discarded. A tile of 8 outputs and up to 48 places
+//! stays in registers during the sum over channels and taps, and one step of it is three loads and 24 multiply-adds.
 //!
-//! The way back to the input is the same with the kernel flipped and the margins that are left of it. The way back to
-//! the weight has tiles of its own (`to_weight`).
+//! The adjoint of the input is the same convolution with the kernel flipped and the remaining padding. The adjoint of
+//! the weight has its own tiles (`to_weight`).
 
 mod to_weight;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(super) use to_weight::{to_weight, weight_fits, weight_scratch};
+pub(super) use to_weight::{supports_weight, to_weight, weight_scratch};
 
 use crate::Real;
 use crate::kernels::Write;
@@ -29,18 +28,18 @@ const OUTPUTS: usize = 8;
 const LANES: usize = 16;
 const WIDEST: usize = 3 * LANES;
 
-/// Elements of a padded image up to which it stays in a processor's own cache.
+/// The largest padded image, in elements, for which this is used: it fits into a core's own cache.
 const LARGEST: usize = 1 << 18;
 
-/// Images and groups, the tasks here; of fewer not every thread would have some.
-pub(super) const FEWEST: usize = 8;
+/// The minimum number of tasks (images times groups), so that every thread gets some.
+pub(super) const MIN_TASKS: usize = 8;
 
-/// A number type that may have tiles in registers.
+/// A scalar type that may support direct convolution.
 pub trait Direct: Sized {
     /// Computes an image.
     ///
     /// # Panics
-    /// If there are no tiles in this number type on this processor.
+    /// If direct convolution is not supported for this scalar type on this processor.
     #[doc(hidden)]
     fn image(image: &mut Image<'_, Self>);
 
@@ -51,7 +50,7 @@ pub trait Direct: Sized {
     #[doc(hidden)]
     fn lines(lines: to_weight::Lines<'_, Self>);
 
-    /// Whether [`image`](Direct::image) is there on this processor.
+    /// Whether [`image`](Direct::image) is supported on this processor.
     #[doc(hidden)]
     fn is_direct() -> bool;
 }
@@ -68,19 +67,19 @@ pub struct Image<'a, T> {
     write: Write,
 }
 
-/// Whether a convolution of these sizes is one for tiles.
-pub(super) fn fits(g: &Geometry) -> bool {
+/// Whether direct convolution handles these sizes.
+pub(super) fn supports(g: &Geometry) -> bool {
     let whole = g.axes.into_iter().all(|axis| axis.stride == 1 && axis.output > 0 && axis.kernel > 0);
     let is_dense = g.axes[2].output * 2 >= padded_length(g.axes[2]);
     whole
         && is_dense
         && g.channels > 0
         && g.outputs * 2 >= OUTPUTS
-        && g.batch * g.groups >= FEWEST
+        && g.batch * g.groups >= MIN_TASKS
         && padded(g) <= LARGEST
 }
 
-/// The convolution that leads from the output's adjoint to the input's, where its margins are none that cut.
+/// The convolution that computes the input's adjoint from the output's, unless its padding would be negative.
 pub(super) fn flipped(g: &Geometry) -> Option<Geometry> {
     let mut axes = g.axes;
     for axis in &mut axes {
@@ -95,7 +94,7 @@ fn padded_length(axis: Axis) -> usize {
     axis.input + 2 * axis.padding
 }
 
-/// Elements of a padded image, and what the last tile reads beyond it.
+/// Elements of a padded image, plus those that the last tile reads past its end.
 fn padded(g: &Geometry) -> usize {
     g.axes.into_iter().map(padded_length).fold(g.channels, usize::saturating_mul).saturating_add(WIDEST)
 }
@@ -108,12 +107,13 @@ fn pieces_of(g: &Geometry) -> usize {
     pieces(g.batch * g.groups, g.is_parallel())
 }
 
-/// Numbers of scratch memory for [`run`].
+/// The length of the scratch memory for [`run`].
 pub(super) fn scratch(g: &Geometry) -> usize {
     packed(g) + pieces_of(g) * padded(g)
 }
 
-/// `out = x ∗ w + bias`, or `+=`. Where `is_flipped` says so, w is that of the convolution that this one leads back from.
+/// `out = x ∗ w + bias`, or `+=`. If `is_flipped`, w is the weight of the convolution whose input adjoint this
+/// computes.
 #[track_caller]
 #[expect(clippy::too_many_arguments, reason = "a product, what it is of, and where it goes")]
 pub(super) fn run<T: Real>(
@@ -133,7 +133,7 @@ pub(super) fn run<T: Real>(
     let each = weight.len() / g.groups;
     let (weight, out) = (&*weight, Rows::new(out, g.outputs * places));
     for_each_with(pieces_of(g), g.batch * g.groups, scratch, out, &|padded, images, mut out| {
-        // The margins stay zero.
+        // The padding stays zero.
         padded.fill(T::ZERO);
         for (i, image) in images.enumerate() {
             let group = image % g.groups;
@@ -150,7 +150,7 @@ pub(super) fn run<T: Real>(
     });
 }
 
-/// The weight of every 8 outputs side by side, for each channel and tap.
+/// Packs the weights: 8 outputs contiguously, for each channel and tap.
 fn pack<T: Real>(g: &Geometry, w: &[T], is_flipped: bool, out: &mut [T]) {
     let taps = sizes(g.axes)[2];
     let blocks = g.outputs.div_ceil(OUTPUTS);
@@ -187,11 +187,11 @@ fn copy_inside<T: Real>(g: &Geometry, x: &[T], padded: &mut [T]) {
 
 impl Direct for f64 {
     fn image(_: &mut Image<'_, f64>) {
-        unreachable!("`is_direct` says that there is none");
+        unreachable!("`is_direct` is false");
     }
 
     fn lines(_: to_weight::Lines<'_, f64>) {
-        unreachable!("`is_direct` says that there is none");
+        unreachable!("`is_direct` is false");
     }
 
     fn is_direct() -> bool {
@@ -203,23 +203,23 @@ impl Direct for f32 {
     fn image(image: &mut Image<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
         {
-            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            assert!(Level::Avx512.is_supported(), "direct convolution needs AVX-512: check `is_direct`");
             // SAFETY: the processor has the level's features.
             unsafe { x86::image(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("`is_direct` says that there is none: {image:?}");
+        unreachable!("`is_direct` is false: {image:?}");
     }
 
     fn lines(lines: to_weight::Lines<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
         {
-            assert!(Level::Avx512.is_supported(), "`is_direct` says that there is none");
+            assert!(Level::Avx512.is_supported(), "direct convolution needs AVX-512: check `is_direct`");
             // SAFETY: as above.
             unsafe { x86::lines(lines) }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("`is_direct` says that there is none: {lines:?}");
+        unreachable!("`is_direct` is false: {lines:?}");
     }
 
     fn is_direct() -> bool {

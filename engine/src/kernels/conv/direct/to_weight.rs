@@ -1,10 +1,11 @@
-//! The weight's gradient in registers: for each output, channel and tap the sum over places of products of two images.
+//! The adjoint of the weight by direct convolution: for each output, channel and tap, the sum over places of products
+//! of two images.
 //!
-//! The output's adjoint is copied too, into rows as long as the padded input's, with zeros between: so both images are
-//! lines of memory, and a tap is an offset. A tile of 4 outputs and 6 taps stands in registers, each a vector of partial
-//! sums, while the sum over the places of several images runs.
+//! The output's adjoint is copied too, into rows as long as the padded input's, filled with zeros: both images are then
+//! contiguous, and a tap is an offset. A tile of 4 outputs and 6 taps stays in registers, each a vector of partial
+//! sums, during the sum over the places of several images.
 
-use super::{FEWEST, LANES, LARGEST, copy_inside, fits, padded, padded_length};
+use super::{LANES, LARGEST, MIN_TASKS, copy_inside, padded, padded_length, supports};
 use crate::Real;
 use crate::kernels::Write;
 use crate::kernels::conv::{Geometry, check_scratch};
@@ -13,15 +14,15 @@ use crate::kernels::reduce::Same;
 use crate::kernels::window::sizes;
 use crate::threads::{Rows, for_each_with, pieces};
 
-/// Outputs of a tile, and taps of whatever channels.
+/// Outputs of a tile, and taps (of any channels).
 pub(super) const OUTPUTS: usize = 4;
 pub(super) const TAPS: usize = 6;
 
-/// Elements of the copies of several images.
+/// The total length of the copies of the images processed together.
 const SEVERAL: usize = 1 << 16;
 
-/// Parts of the sum over images, and elements that they may take up together.
-const PARTS: usize = 2 * FEWEST;
+/// The number of parts of the sum over images, and the maximal total length of their partial sums.
+const PARTS: usize = 2 * MIN_TASKS;
 const PARTIAL: usize = 1 << 20;
 
 /// A tile of outputs, and copies of some images.
@@ -31,20 +32,20 @@ pub struct Lines<'a, T> {
     pub(super) geometry: &'a Geometry,
     /// Images one after the other, each of [`padded`] elements.
     pub(super) x: &'a [T],
-    /// The adjoints of at most [`OUTPUTS`] outputs: for each image, output and place of the first axis a line.
+    /// The adjoints of at most [`OUTPUTS`] outputs: a line per image, output and place of the first axis.
     pub(super) y: &'a [T],
     pub(super) outputs: usize,
-    /// For each output, channel and tap.
+    /// One element per output, channel and tap.
     pub(super) sums: &'a mut [T],
     pub(super) write: Write,
 }
 
-/// Whether the weight's gradient of these sizes is one for tiles.
-pub(in crate::kernels) fn weight_fits(g: &Geometry) -> bool {
-    fits(g) && lines(g) <= LARGEST
+/// Whether direct computation of the weight's adjoint handles these sizes.
+pub(in crate::kernels) fn supports_weight(g: &Geometry) -> bool {
+    supports(g) && lines(g) <= LARGEST
 }
 
-/// Elements from a line to the next: the places of the last two axes.
+/// The distance between lines: the places of the last two axes.
 pub(super) fn line(g: &Geometry) -> usize {
     let [_, y, x] = g.axes;
     ((y.output - 1) * padded_length(x) + x.output).next_multiple_of(LANES)
@@ -55,11 +56,11 @@ fn lines(g: &Geometry) -> usize {
     OUTPUTS * g.axes[0].output * line(g)
 }
 
-/// How the work is cut.
+/// How the work is split.
 struct Cut {
     /// Parts of the sum over images.
     parts: usize,
-    /// Images that are copied at a time.
+    /// Images that are copied together.
     images: usize,
     /// Elements of a part's sums.
     sums: usize,
@@ -78,13 +79,13 @@ impl Cut {
     }
 }
 
-/// Numbers of scratch memory for [`to_weight`].
+/// The length of the scratch memory for [`to_weight`].
 pub(in crate::kernels) fn weight_scratch(g: &Geometry) -> usize {
     let cut = Cut::of(g);
     cut.parts * cut.sums + cut.pieces(g) * cut.images * (padded(g) + lines(g))
 }
 
-/// `target =` the adjoint of w, or `+=`, where `y` is the output's.
+/// `target =` the adjoint of w, or `+=`, given the output's adjoint `y`.
 #[track_caller]
 pub(in crate::kernels) fn to_weight<T: Real>(
     g: &Geometry,
@@ -100,7 +101,7 @@ pub(in crate::kernels) fn to_weight<T: Real>(
     let (sums, scratch) = scratch[..needed].split_at_mut(cut.parts * cut.sums);
     let rows = Rows::new(&mut *sums, cut.sums / g.groups);
     for_each_with(cut.pieces(g), cut.parts * g.groups, scratch, rows, &|scratch, tasks, mut sums| {
-        // The margins stay zero.
+        // The padding stays zero.
         scratch.fill(T::ZERO);
         for (i, task) in tasks.enumerate() {
             let (part, group) = (task / g.groups, task % g.groups);
@@ -109,7 +110,7 @@ pub(in crate::kernels) fn to_weight<T: Real>(
             for first in images.clone().step_by(cut.images) {
                 let some = first..images.end.min(first + cut.images);
                 let write = if first == images.start { Write::Store } else { Write::Add };
-                of_images(g, [x, y], (group, some), sums, write, scratch);
+                sum_images(g, [x, y], (group, some), sums, write, scratch);
             }
         }
     });
@@ -118,8 +119,8 @@ pub(in crate::kernels) fn to_weight<T: Real>(
     }
 }
 
-/// Copies some images and takes their sums.
-fn of_images<T: Real>(
+/// Copies some images and computes their sums.
+fn sum_images<T: Real>(
     g: &Geometry,
     [x, y]: [&[T]; 2],
     (group, images): (usize, std::ops::Range<usize>),
@@ -152,7 +153,7 @@ fn of_images<T: Real>(
     }
 }
 
-/// The rows of some outputs' adjoints, as far apart as those of the padded input.
+/// Copies the rows of some outputs' adjoints with the row stride of the padded input.
 fn copy_lines<T: Real>(g: &Geometry, y: &[T], lines: &mut [T]) {
     let [_, axis, row] = g.axes;
     let apart = padded_length(row);

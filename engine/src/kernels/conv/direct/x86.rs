@@ -1,4 +1,4 @@
-//! The tiles of both ways, with AVX-512.
+//! AVX-512 tiles of direct convolution: forward, and the adjoint of the weight.
 
 use std::arch::x86_64::{
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_reduce_add_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
@@ -46,7 +46,7 @@ pub(super) fn image(image: &mut Image<'_, f32>) {
     }
 }
 
-/// A tile of `V` vectors a row, from this element of the padded image on.
+/// Computes a tile with `V` vectors per row, from this element of the padded image on.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
 fn compute<const V: usize>(
     image: &Image<'_, f32>,
@@ -60,8 +60,12 @@ fn compute<const V: usize>(
     let (height, width) = (padded_length(y), padded_length(x));
     let (plane, volume) = (height * width, padded_length(z) * height * width);
     let reach = (z.kernel - 1) * z.dilation * plane + (y.kernel - 1) * y.dilation * width + (x.kernel - 1) * x.dilation;
-    assert!(start + (g.channels - 1) * volume + reach + V * LANES <= image.padded.len(), "a tile beyond the image");
-    assert!(weight.len() == g.channels * z.kernel * y.kernel * x.kernel * OUTPUTS, "{} weights", weight.len());
+    assert!(start + (g.channels - 1) * volume + reach + V * LANES <= image.padded.len(), "a tile exceeds the image");
+    assert!(
+        weight.len() == g.channels * z.kernel * y.kernel * x.kernel * OUTPUTS,
+        "{} weights do not match the geometry",
+        weight.len()
+    );
     let mut sums = bias.map(|bias| [_mm512_set1_ps(bias); V]);
     let mut weights = weight.as_chunks::<OUTPUTS>().0.iter();
     for channel in 0..g.channels {
@@ -70,7 +74,7 @@ fn compute<const V: usize>(
                 let row = start + channel * volume + tap_z * z.dilation * plane + tap_y * y.dilation * width;
                 for (tap_x, weight) in (0..x.kernel).zip(&mut weights) {
                     let from = row + tap_x * x.dilation;
-                    // SAFETY: no load ends behind the largest offset, which was checked above to lie within.
+                    // SAFETY: no load ends after the largest offset, which was checked above to lie within.
                     let x: [_; V] = std::array::from_fn(|v| unsafe {
                         _mm512_loadu_ps(image.padded.as_ptr().add(from + v * LANES))
                     });
@@ -93,7 +97,7 @@ fn compute<const V: usize>(
     }
 }
 
-/// The places of a row of a tile that are the output's.
+/// Writes the places of a tile's row that belong to the output.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
 fn put(image: &mut Image<'_, f32>, [output, at_z, from]: [usize; 3], row: &[f32], width: usize) {
     let [z, y, x] = image.geometry.axes;
@@ -124,7 +128,7 @@ pub(super) fn lines(mut lines: Lines<'_, f32>) {
         (plane * padded_length(y) + at_y * y.dilation) * padded_length(x) + at_x * x.dilation
     };
     for first in (0..g.channels * taps).step_by(TAPS) {
-        // Beyond the last tap the last one is computed again, and dropped.
+        // Past the last tap, the last one is computed again and discarded.
         let offsets = std::array::from_fn(|i| offset((first + i).min(g.channels * taps - 1)));
         match lines.outputs {
             1 => sum_lines::<1>(&mut lines, first, offsets),
@@ -135,8 +139,8 @@ pub(super) fn lines(mut lines: Lines<'_, f32>) {
     }
 }
 
-/// A tile of `R` outputs and the taps at these offsets. Every loop over the sums has a length that the compiler knows,
-/// so that they stay in registers.
+/// A tile of `R` outputs and the taps at these offsets. All loops over the sums have lengths known at compile time, so
+/// that the sums stay in registers.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,bmi1,bmi2")]
 #[expect(clippy::needless_range_loop, reason = "the compiler unrolls these")]
 fn sum_lines<const R: usize>(lines: &mut Lines<'_, f32>, first: usize, offsets: [usize; TAPS]) {
@@ -144,14 +148,14 @@ fn sum_lines<const R: usize>(lines: &mut Lines<'_, f32>, first: usize, offsets: 
     let [z, y, x] = g.axes;
     let (line, plane) = (to_weight::line(g), padded_length(y) * padded_length(x));
     let reach = offsets.into_iter().max().unwrap_or(0);
-    assert!((z.output - 1) * plane + reach + line <= padded(g), "a line beyond the image");
+    assert!((z.output - 1) * plane + reach + line <= padded(g), "a line exceeds the image");
     let mut sums = [[_mm512_setzero_ps(); TAPS]; R];
     let images = lines.x.chunks_exact(padded(g)).zip(lines.y.chunks_exact(R * z.output * line));
     for (from, y) in images {
         for at in 0..z.output {
             for i in (0..line).step_by(LANES) {
                 // SAFETY: `y` has `R · z.output` lines, of which no vector crosses the end; those of `from` end
-                // behind the largest offset of a line's end, which was checked above to lie within.
+                // after the largest offset of a line's end, which was checked above to lie within.
                 let y: [_; R] =
                     std::array::from_fn(|r| unsafe { _mm512_loadu_ps(y.as_ptr().add((r * z.output + at) * line + i)) });
                 for t in 0..TAPS {

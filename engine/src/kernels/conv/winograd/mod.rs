@@ -1,15 +1,14 @@
-//! Convolutions of three taps along the last two axes with stride 1, with fewer multiplications: single precision with
-//! AVX-512.
+//! Winograd convolution for 3×3 kernels (along the last two axes) with stride 1: single precision with AVX-512.
 //!
 //! Winograd's form F(2×2, 3×3), see Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section
-//! 4: the outputs come in tiles of 2×2, which read 4×4 elements. Elements and kernel are each transformed to 16 numbers,
-//! multiplied, and transformed back: 16 multiplications for 36. The sums over channels, and over taps along the first
-//! axis, are taken between the transforms, so they are 16 matrix products. The factors of the transforms are 1, −1 and ½
-//! and cost little accuracy: a test holds the error to twice that of sums. The weight's gradient is the same form
-//! backwards.
+//! 4: the outputs form tiles of 2×2, which read 4×4 elements. Elements and kernel are each transformed to 16 numbers,
+//! multiplied, and transformed back: 16 multiplications instead of 36. The sums over channels, and over taps along the
+//! first axis, are taken between the transforms, so they are 16 matrix products. The factors of the transforms are 1,
+//! −1 and ½ and cost little accuracy: a test bounds the error by twice that of plain sums. The weight's adjoint uses
+//! the transposed form.
 //!
-//! Channels stand side by side in vectors. A band of tile rows is transformed and multiplied at a time, as many as stay
-//! in a processor's own cache. The way back to the input is the way there with the kernel flipped.
+//! Channels are the lanes of vectors. Bands of tile rows that fit into a core's own cache are transformed and
+//! multiplied together. The adjoint of the input is the forward convolution with the kernel flipped.
 
 mod to_weight;
 #[cfg(target_arch = "x86_64")]
@@ -20,7 +19,7 @@ pub(super) use to_weight::{to_weight, weight_scratch};
 
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::conv::direct::FEWEST;
+use crate::kernels::conv::direct::MIN_TASKS;
 use crate::kernels::conv::{Geometry, check_scratch};
 use crate::kernels::dispatch::Level;
 use crate::kernels::window::{Axis, sizes};
@@ -29,29 +28,29 @@ use crate::threads::{Rows, for_each_with, pieces};
 /// Channels of a vector.
 const LANES: usize = 16;
 
-/// Vectors of outputs that are computed at a time.
+/// Vectors of outputs that are computed together.
 const CHUNK: usize = 2;
 
 /// Numbers of a transformed tile.
 const POINTS: usize = 16;
 
-/// Channels and outputs from which the transforms pay.
-const THINNEST: usize = 16;
+/// The minimum number of channels and outputs for which the transforms pay off.
+const MIN_CHANNELS: usize = 16;
 
-/// Tiles, and elements of transformed tiles, that a band may have.
+/// The maximal number of tiles of a band, and of elements of its transformed tiles.
 const TILES: usize = 64;
 const BAND: usize = 1 << 17;
 const WEIGHT_BAND: usize = 5 << 15;
 
-/// Elements of scratch memory for a band up to which this is done at all.
+/// The largest scratch memory of a band, in elements, for which this is used.
 const LARGEST: usize = 1 << 19;
 
-/// A number type that may have these convolutions.
+/// A scalar type that may support Winograd convolution.
 pub trait Winograd: Sized {
     /// Computes an image.
     ///
     /// # Panics
-    /// If there is nothing of the kind for this number type on this processor.
+    /// If Winograd convolution is not supported for this scalar type on this processor.
     #[doc(hidden)]
     fn image(image: Image<'_, Self>);
 
@@ -77,7 +76,7 @@ pub struct Image<'a, T> {
     scratch: &'a mut [T],
 }
 
-/// One image and group on the way back to the weight of `geometry`'s outputs, which may be a part of a group's.
+/// One image and group for the adjoint of the weight of `geometry`'s outputs, which may be a part of a group's.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct ToWeight<'a, T> {
@@ -85,14 +84,14 @@ pub struct ToWeight<'a, T> {
     band: Band,
     x: &'a [T],
     y: &'a [T],
-    /// For each point, first tap and output a vector of all channels.
+    /// One vector of all channels per point, first tap and output.
     sums: &'a mut [T],
     write: Write,
     scratch: &'a mut [T],
 }
 
-/// Whether a convolution of these sizes is one of them. Not too many tiles may be cut off at the edges.
-pub(super) fn fits(g: &Geometry) -> bool {
+/// Whether Winograd convolution handles these sizes. Not too many tiles may be cut off at the edges.
+pub(super) fn supports(g: &Geometry) -> bool {
     let [z, y, x] = g.axes;
     let is_whole = |axis: Axis| axis.stride == 1 && axis.output > 0 && axis.input > 0 && axis.kernel > 0;
     let has_three = |axis: Axis| axis.kernel == 3 && axis.dilation == 1;
@@ -101,8 +100,8 @@ pub(super) fn fits(g: &Geometry) -> bool {
         && has_three(x)
         && z.dilation == 1
         && 4 * POINTS * tiles(y) * tiles(x) <= 3 * 9 * y.output * x.output
-        && g.channels.min(g.outputs) >= THINNEST
-        && g.batch * g.groups >= FEWEST
+        && g.channels.min(g.outputs) >= MIN_CHANNELS
+        && g.batch * g.groups >= MIN_TASKS
         && Band::of(g).scratch(g) <= LARGEST
         && Cut::of(g).scratch(g) <= LARGEST
 }
@@ -115,12 +114,12 @@ fn vectors(channels: usize) -> usize {
     channels.div_ceil(LANES)
 }
 
-/// From one point's vectors to the next's. An even number would lay the points' lines upon each other in the cache.
-fn apart(vectors: usize) -> usize {
+/// The distance in vectors between points. An even number would map the points' lines to the same cache sets.
+fn point_stride(vectors: usize) -> usize {
     vectors | 1
 }
 
-/// Tile rows that are done at a time.
+/// Tile rows that are processed together.
 #[derive(Clone, Copy, Debug)]
 struct Band {
     rows: usize,
@@ -136,7 +135,7 @@ impl Band {
         Band::new(g, z.input * vectors(g.channels) + z.output * vectors(g.outputs), WEIGHT_BAND, 2 * TILES)
     }
 
-    /// Bands of about equal height, with so many vectors for each tile and point.
+    /// Bands of about equal height, with this many vectors per tile and point.
     fn new(g: &Geometry, vectors: usize, elements: usize, most: usize) -> Band {
         let [_, y, x] = g.axes;
         let row = tiles(x) * vectors * POINTS * LANES;
@@ -149,25 +148,25 @@ impl Band {
         self.rows * tiles(g.axes[2])
     }
 
-    /// Vectors of a plane's elements under the band.
+    /// Vectors of the plane's elements that a band reads.
     fn elements(self, g: &Geometry) -> usize {
         (2 * self.rows + 2) * (2 * tiles(g.axes[2]) + 2) * vectors(g.channels)
     }
 
-    /// Vectors of the transformed tiles of so many planes.
+    /// Vectors of the transformed tiles of `planes` planes.
     fn points(self, g: &Geometry, planes: usize, channels: usize) -> usize {
-        planes * POINTS * apart(self.tiles(g) * vectors(channels))
+        planes * POINTS * point_stride(self.tiles(g) * vectors(channels))
     }
 
-    /// Numbers of scratch memory for an image.
+    /// The length of the scratch memory for an image.
     fn scratch(self, g: &Geometry) -> usize {
-        let products = POINTS * apart(self.tiles(g) * CHUNK);
+        let products = POINTS * point_stride(self.tiles(g) * CHUNK);
         let outputs = 4 * self.tiles(g) * CHUNK;
         let vectors = self.elements(g) + self.points(g, g.axes[0].input, g.channels) + products + outputs;
         (vectors + 1) * LANES
     }
 
-    /// The same on the way back to the weight.
+    /// The length of the scratch memory for the adjoint of the weight.
     fn weight_scratch(self, g: &Geometry) -> usize {
         let [z, ..] = g.axes;
         let outputs = 4 * self.tiles(g) * vectors(g.outputs);
@@ -176,7 +175,7 @@ impl Band {
     }
 }
 
-/// The part from which on a slice is where a vector may be.
+/// The part of a slice that is aligned for vectors.
 fn aligned<T>(scratch: &mut [T]) -> &mut [T] {
     let skip = scratch.as_ptr().align_offset(LANES * size_of::<f32>());
     &mut scratch[skip..]
@@ -191,13 +190,13 @@ fn pieces_of(g: &Geometry) -> usize {
     pieces(g.batch * g.groups, g.is_parallel())
 }
 
-/// Numbers of scratch memory for [`run`].
+/// The length of the scratch memory for [`run`].
 pub(super) fn scratch(g: &Geometry) -> usize {
     g.groups * transformed(g) + LANES + pieces_of(g) * Band::of(g).scratch(g)
 }
 
-/// `out = x ∗ w + bias`, or `+=`. Where `is_flipped` says so, w is that of the convolution that this one leads back
-/// from.
+/// `out = x ∗ w + bias`, or `+=`. If `is_flipped`, w is the weight of the convolution whose input adjoint this
+/// computes.
 #[track_caller]
 #[expect(clippy::too_many_arguments, reason = "a product, what it is of, and where it goes")]
 pub(super) fn run<T: Real>(
@@ -234,8 +233,8 @@ pub(super) fn run<T: Real>(
     });
 }
 
-/// G g Gᵀ of a group's every kernel: for each chunk of outputs, point, tap along the first axis and channel the outputs
-/// side by side.
+/// G g Gᵀ of all kernels of a group: the outputs are contiguous, for each chunk of outputs, point, tap along the first
+/// axis and channel.
 fn transform<T: Real>(g: &Geometry, w: &[T], (group, is_flipped): (usize, bool), out: &mut [T]) {
     let first = g.axes[0].kernel;
     let taps = 9 * first;
@@ -275,11 +274,11 @@ fn kernel_to_points<T: Real>(kernel: &[T; 9]) -> [T; POINTS] {
 
 impl Winograd for f64 {
     fn image(_: Image<'_, f64>) {
-        unreachable!("`Direct::is_direct` says that there is none");
+        unreachable!("`Direct::is_direct` is false");
     }
 
     fn to_weight(_: ToWeight<'_, f64>) {
-        unreachable!("`Direct::is_direct` says that there is none");
+        unreachable!("`Direct::is_direct` is false");
     }
 }
 
@@ -287,22 +286,22 @@ impl Winograd for f32 {
     fn image(image: Image<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
         {
-            assert!(Level::Avx512.is_supported(), "`Direct::is_direct` says that there is none");
+            assert!(Level::Avx512.is_supported(), "Winograd convolution needs AVX-512: check `Direct::is_direct`");
             // SAFETY: the processor has the level's features.
             unsafe { x86::image(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("`Direct::is_direct` says that there is none: {image:?}");
+        unreachable!("`Direct::is_direct` is false: {image:?}");
     }
 
     fn to_weight(image: ToWeight<'_, f32>) {
         #[cfg(target_arch = "x86_64")]
         {
-            assert!(Level::Avx512.is_supported(), "`Direct::is_direct` says that there is none");
+            assert!(Level::Avx512.is_supported(), "Winograd convolution needs AVX-512: check `Direct::is_direct`");
             // SAFETY: as above.
             unsafe { x86::to_weight(image) }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("`Direct::is_direct` says that there is none: {image:?}");
+        unreachable!("`Direct::is_direct` is false: {image:?}");
     }
 }

@@ -1,16 +1,16 @@
-//! The way back to the weight.
+//! The adjoint of the weight by Winograd's algorithm.
 
 use super::{Band, CHUNK, LANES, POINTS, ToWeight, Winograd, aligned, vectors};
 use crate::Real;
 use crate::kernels::Write;
-use crate::kernels::conv::direct::FEWEST;
+use crate::kernels::conv::direct::MIN_TASKS;
 use crate::kernels::conv::{Geometry, check_scratch};
 use crate::kernels::map::map;
 use crate::kernels::reduce::Same;
 use crate::kernels::window::sizes;
 use crate::threads::{Ragged, for_each_with, pieces};
 
-/// Parts of the sum over images, and elements that they may take up together.
+/// The number of parts of the sum over images, and the maximal total length of their partial sums.
 const PARTS: usize = 32;
 const PARTIAL: usize = 1 << 20;
 
@@ -23,14 +23,13 @@ fn points_to_kernel<T: Real>(points: &[T; POINTS]) -> [T; 9] {
     std::array::from_fn(|tap| columns[tap % 3][tap / 3])
 }
 
-/// How the way back to the weight is cut: into parts of the sum over images, and where these are few, a group's outputs
-/// into chunks.
+/// How the work is split: into parts of the sum over images, and if these are few, a group's outputs into chunks.
 pub(super) struct Cut {
     parts: usize,
     /// Outputs of a chunk; the last one may have fewer.
     outputs: usize,
     chunks: usize,
-    /// Elements of a part's sums, those of all groups.
+    /// Elements of a part's sums for all groups.
     sums: usize,
     band: Band,
 }
@@ -39,13 +38,13 @@ impl Cut {
     pub(super) fn of(g: &Geometry) -> Cut {
         let sums = g.groups * g.outputs * sums_of_output(g);
         let parts = g.batch.min(PARTIAL / sums.max(1)).clamp(1, PARTS);
-        let chunks = FEWEST.div_ceil(parts * g.groups).min(g.outputs.div_ceil(CHUNK * LANES));
+        let chunks = MIN_TASKS.div_ceil(parts * g.groups).min(g.outputs.div_ceil(CHUNK * LANES));
         let outputs = g.outputs.div_ceil(chunks).next_multiple_of(LANES);
         let band = Band::to_weight(&Geometry { outputs: g.outputs.min(outputs), ..*g });
         Cut { parts, outputs, chunks: g.outputs.div_ceil(outputs), sums, band }
     }
 
-    /// Numbers of scratch memory for a task.
+    /// The length of the scratch memory for a task.
     pub(super) fn scratch(&self, g: &Geometry) -> usize {
         self.band.weight_scratch(&Geometry { outputs: g.outputs.min(self.outputs), ..*g })
     }
@@ -64,14 +63,14 @@ fn sums_of_output(g: &Geometry) -> usize {
     POINTS * g.axes[0].kernel * vectors(g.channels) * LANES
 }
 
-/// Numbers of scratch memory for [`to_weight`].
+/// The length of the scratch memory for [`to_weight`].
 pub(in crate::kernels::conv) fn weight_scratch(g: &Geometry) -> usize {
     let cut = Cut::of(g);
     let pieces = pieces(cut.tasks(g), g.is_parallel());
     cut.parts * cut.sums + LANES + pieces * cut.scratch(g)
 }
 
-/// `target =` the adjoint of w, or `+=`, where `y` is the output's.
+/// `target =` the adjoint of w, or `+=`, given the output's adjoint `y`.
 #[track_caller]
 pub(in crate::kernels::conv) fn to_weight<T: Real>(
     g: &Geometry,

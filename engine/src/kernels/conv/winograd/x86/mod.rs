@@ -1,4 +1,4 @@
-//! The transforms between channels side by side in vectors, and the products.
+//! AVX-512 transforms of Winograd convolution, with channels as lanes, and the calls of the products between them.
 
 mod products;
 
@@ -9,29 +9,29 @@ use std::arch::x86_64::{
 
 use products::{Product, multiply};
 
-use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, apart, tiles, vectors};
+use super::{Band, CHUNK, Image, LANES, POINTS, ToWeight, point_stride, tiles, vectors};
 use crate::kernels::Write;
 use crate::kernels::avx512::{first_lanes, transpose, with_features};
 use crate::kernels::conv::Geometry;
 use crate::kernels::window::{Axis, sizes};
 
-/// Rows of a plane that are asked for ahead.
-const AHEAD: usize = 2;
+/// How many rows of a plane are prefetched.
+const PREFETCHED_ROWS: usize = 2;
 
-/// Where tiles and their transforms lie: tiles of a band, in vectors.
+/// The memory layout of a band's tiles and their transforms, in vectors.
 #[derive(Clone, Copy)]
 struct Layout {
-    /// Rows of tiles, and tiles of a row.
+    /// Rows of tiles, and tiles per row.
     tiles: [usize; 2],
-    /// Vectors of a tile.
+    /// Vectors per tile.
     vectors: usize,
-    /// From one point to the next.
-    apart: usize,
+    /// The distance between points.
+    point_stride: usize,
 }
 
 impl Layout {
     fn new(tiles: [usize; 2], vectors: usize) -> Layout {
-        Layout { tiles, vectors, apart: apart(tiles[0] * tiles[1] * vectors) }
+        Layout { tiles, vectors, point_stride: point_stride(tiles[0] * tiles[1] * vectors) }
     }
 
     fn count(&self) -> usize {
@@ -40,7 +40,7 @@ impl Layout {
 
     /// Vectors of all points.
     fn points(&self) -> usize {
-        POINTS * self.apart
+        POINTS * self.point_stride
     }
 }
 
@@ -49,9 +49,9 @@ impl Layout {
 struct Window {
     axes: [Axis; 2],
     channels: usize,
-    /// From one channel to the next.
-    apart: usize,
-    /// The first row, counted from the margin's.
+    /// The distance between channels.
+    point_stride: usize,
+    /// The first row, counted from the padding's.
     top: usize,
     padding: [usize; 2],
     rows: usize,
@@ -59,13 +59,13 @@ struct Window {
 }
 
 impl Window {
-    /// What so many tile rows from `top` on read of the input.
+    /// The input window that `rows` tile rows from `top` on read.
     fn of_elements(g: &Geometry, top: usize, rows: usize) -> Window {
         let [_, y, line] = g.axes;
         Window {
             axes: [y, line].map(|axis| Axis { output: axis.input, ..axis }),
             channels: g.channels,
-            apart: sizes(g.axes)[0],
+            point_stride: sizes(g.axes)[0],
             top: 2 * top,
             padding: [y.padding, line.padding],
             rows: 2 * rows + 2,
@@ -84,14 +84,14 @@ pub(super) fn image(image: Image<'_, f32>) {
     let (inputs, outputs) = (vectors(g.channels), vectors(g.outputs));
     let (padded, scratch) = as_vectors(scratch).split_at_mut(band.elements(g));
     let (points, scratch) = scratch.split_at_mut(band.points(g, z.input, g.channels));
-    let (products, pixels) = scratch.split_at_mut(POINTS * apart(band.tiles(g) * CHUNK));
+    let (products, pixels) = scratch.split_at_mut(POINTS * point_stride(band.tiles(g) * CHUNK));
     for top in (0..tiles(y)).step_by(band.rows) {
         let rows = band.rows.min(tiles(y) - top);
         let input = Layout::new([rows, tiles(line)], inputs);
         let window = Window::of_elements(g, top, rows);
         for (at, points) in points.chunks_exact_mut(input.points()).take(z.input).enumerate() {
             pack(&window, &x[at * y.input * line.input..], padded);
-            spread_elements(padded, input, points);
+            transform_input(padded, input, points);
         }
         for at in 0..z.output {
             let taps = z.taps(at);
@@ -102,7 +102,7 @@ pub(super) fn image(image: Image<'_, f32>) {
                 for point in 0..POINTS {
                     let from = if taps.is_empty() { 0 } else { z.element(at, taps.start) };
                     let product = Product {
-                        a: &as_numbers(points)[(from * POINTS + point) * input.apart * LANES..],
+                        a: &as_numbers(points)[(from * POINTS + point) * input.point_stride * LANES..],
                         a_plane: input.points() * LANES,
                         a_step: 1,
                         a_row: inputs * LANES,
@@ -112,7 +112,7 @@ pub(super) fn image(image: Image<'_, f32>) {
                         planes: taps.len(),
                         len: g.channels,
                     };
-                    let out = &mut products[point * output.apart..];
+                    let out = &mut products[point * output.point_stride..];
                     multiply(&product, output.count(), width, out, width, Write::Store);
                 }
                 let first = chunk * LANES;
@@ -121,11 +121,11 @@ pub(super) fn image(image: Image<'_, f32>) {
                 if let Some(bias) = bias {
                     biases[..count].copy_from_slice(&bias[first..first + count]);
                 }
-                gather_outputs(products, output, &biases, pixels);
+                transform_output(products, output, &biases, pixels);
                 let window = Window {
                     axes: [y, line],
                     channels: count,
-                    apart: places,
+                    point_stride: places,
                     top: 2 * top,
                     padding: [0, 0],
                     rows: 2 * rows,
@@ -153,12 +153,12 @@ pub(super) fn to_weight(image: ToWeight<'_, f32>) {
         let window = Window::of_elements(g, top, rows);
         for (at, points) in points.chunks_exact_mut(input.points()).take(z.input).enumerate() {
             pack(&window, &x[at * y.input * line.input..], padded);
-            spread_elements(padded, input, points);
+            transform_input(padded, input, points);
         }
         let window = Window {
             axes: [y, line],
             channels: g.outputs,
-            apart: places,
+            point_stride: places,
             padding: [0, 0],
             rows: 2 * rows,
             columns: 2 * tiles(line),
@@ -166,7 +166,7 @@ pub(super) fn to_weight(image: ToWeight<'_, f32>) {
         };
         for (at, points) in y_points.chunks_exact_mut(output.points()).take(z.output).enumerate() {
             pack(&window, &adjoint[at * y.output * line.output..], pixels);
-            spread_adjoints(pixels, output, points);
+            transform_adjoint(pixels, output, points);
         }
         for point in 0..POINTS {
             for tap in 0..z.kernel {
@@ -176,11 +176,11 @@ pub(super) fn to_weight(image: ToWeight<'_, f32>) {
                 let sums = &mut sums[(point * z.kernel + tap) * g.outputs * inputs..][..g.outputs * inputs];
                 for chunk in (0..inputs).step_by(CHUNK) {
                     let product = Product {
-                        a: &as_numbers(y_points)[(start * POINTS + point) * output.apart * LANES..],
+                        a: &as_numbers(y_points)[(start * POINTS + point) * output.point_stride * LANES..],
                         a_plane: output.points() * LANES,
                         a_step: outputs * LANES,
                         a_row: 1,
-                        b: &as_numbers(points)[((from * POINTS + point) * input.apart + chunk) * LANES..],
+                        b: &as_numbers(points)[((from * POINTS + point) * input.point_stride + chunk) * LANES..],
                         b_plane: input.points() * LANES,
                         b_step: inputs * LANES,
                         planes: planes.len(),
@@ -195,25 +195,25 @@ pub(super) fn to_weight(image: ToWeight<'_, f32>) {
     }
 }
 
-/// What of a slice is vectors.
+/// Reinterprets an aligned slice as vectors.
 fn as_vectors(numbers: &mut [f32]) -> &mut [__m512] {
     // SAFETY: any bits are numbers.
     unsafe { numbers.align_to_mut() }.1
 }
 
 fn as_numbers(vectors: &[__m512]) -> &[f32] {
-    // SAFETY: a vector is so many numbers, and needs greater alignment.
+    // SAFETY: a vector is `LANES` numbers, and its alignment is greater.
     unsafe { std::slice::from_raw_parts(vectors.as_ptr().cast(), vectors.len() * LANES) }
 }
 
-/// Up to a vector, and zeros.
+/// Loads at most a vector, filled up with zeros.
 fn load(from: &[f32]) -> __m512 {
-    // SAFETY: the mask has the slice's elements alone.
+    // SAFETY: the mask selects only the slice's elements.
     unsafe { _mm512_maskz_loadu_ps(first_lanes(from.len()), from.as_ptr()) }
 }
 
-/// Asks for what is soon needed: of so many channels no processor sees by itself what comes next.
-fn fetch(from: &[f32], at: usize) {
+/// Prefetches: with this many channels, the hardware prefetcher does not detect the streams.
+fn prefetch(from: &[f32], at: usize) {
     _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast());
 }
 
@@ -222,9 +222,9 @@ fn store(to: &mut [f32], vector: __m512) {
     unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first_lanes(to.len()), vector) }
 }
 
-/// A window's elements, the channels of each side by side, and zeros around them.
+/// Copies a window's elements, with channels as lanes, surrounded by zero padding.
 fn pack(window: &Window, x: &[f32], out: &mut [__m512]) {
-    let &Window { axes: [y, line], channels, apart, top, padding, rows, columns } = window;
+    let &Window { axes: [y, line], channels, point_stride, top, padding, rows, columns } = window;
     let blocks = vectors(channels);
     let inside = padding[1].min(columns)..(padding[1] + line.output).min(columns);
     for (row, out) in out.chunks_exact_mut(columns * blocks).take(rows).enumerate() {
@@ -241,9 +241,9 @@ fn pack(window: &Window, x: &[f32], out: &mut [__m512]) {
                 let len = LANES.min(inside.len() - from);
                 let mut square = [_mm512_setzero_ps(); LANES];
                 for (channel, row) in all.clone().zip(&mut square) {
-                    let start = channel * apart + at * line.output + from;
+                    let start = channel * point_stride + at * line.output + from;
                     *row = load(&x[start..][..len]);
-                    fetch(x, start + AHEAD * line.output);
+                    prefetch(x, start + PREFETCHED_ROWS * line.output);
                 }
                 let out = out[(inside.start + from) * blocks + block..].iter_mut().step_by(blocks);
                 out.zip(transpose(square)).take(len).for_each(|(out, vector)| *out = vector);
@@ -252,9 +252,9 @@ fn pack(window: &Window, x: &[f32], out: &mut [__m512]) {
     }
 }
 
-/// The other way: a window's pixels to where they belong.
+/// The reverse of `pack`: writes a window's pixels to the output.
 fn unpack(window: &Window, pixels: &[__m512], out: &mut [f32], write: Write) {
-    let &Window { axes: [y, line], channels, apart, top, rows, columns, .. } = window;
+    let &Window { axes: [y, line], channels, point_stride, top, rows, columns, .. } = window;
     let blocks = vectors(channels);
     for (at, pixels) in (top..y.output).zip(pixels.chunks_exact(columns * blocks).take(rows)) {
         for block in 0..blocks {
@@ -265,8 +265,8 @@ fn unpack(window: &Window, pixels: &[__m512], out: &mut [f32], write: Write) {
                 let pixels = pixels[from * blocks + block..].iter().step_by(blocks);
                 square.iter_mut().zip(pixels).take(len).for_each(|(row, &vector)| *row = vector);
                 for (channel, row) in all.clone().zip(transpose(square)) {
-                    let start = channel * apart + at * line.output + from;
-                    fetch(out, start + AHEAD * line.output);
+                    let start = channel * point_stride + at * line.output + from;
+                    prefetch(out, start + PREFETCHED_ROWS * line.output);
                     let out = &mut out[start..][..len];
                     let row = if write == Write::Store { row } else { _mm512_add_ps(row, load(out)) };
                     store(out, row);
@@ -277,13 +277,13 @@ fn unpack(window: &Window, pixels: &[__m512], out: &mut [f32], write: Write) {
 }
 
 /// Bᵀ d B of every tile.
-fn spread_elements(padded: &[__m512], layout: Layout, points: &mut [__m512]) {
-    let Layout { tiles: [rows, tiles], vectors, apart } = layout;
+fn transform_input(padded: &[__m512], layout: Layout, points: &mut [__m512]) {
+    let Layout { tiles: [rows, tiles], vectors, point_stride } = layout;
     let line = (2 * tiles + 2) * vectors;
     let spread = |[a, b, c, d]: [__m512; 4]| {
         [_mm512_sub_ps(a, c), _mm512_add_ps(b, c), _mm512_sub_ps(c, b), _mm512_sub_ps(b, d)]
     };
-    let points = &mut points[..POINTS * apart];
+    let points = &mut points[..POINTS * point_stride];
     for row in 0..rows {
         let lines: [_; 4] = std::array::from_fn(|i| &padded[(2 * row + i) * line..][..line]);
         for tile in 0..tiles {
@@ -294,7 +294,7 @@ fn spread_elements(padded: &[__m512], layout: Layout, points: &mut [__m512]) {
                 let at = (row * tiles + tile) * vectors + vector;
                 for j in 0..4 {
                     let down = spread(std::array::from_fn(|i| across[i][j]));
-                    down.into_iter().enumerate().for_each(|(i, value)| points[(4 * i + j) * apart + at] = value);
+                    down.into_iter().enumerate().for_each(|(i, value)| points[(4 * i + j) * point_stride + at] = value);
                 }
             }
         }
@@ -302,12 +302,12 @@ fn spread_elements(padded: &[__m512], layout: Layout, points: &mut [__m512]) {
 }
 
 /// A dy Aᵀ of every tile.
-fn spread_adjoints(pixels: &[__m512], layout: Layout, points: &mut [__m512]) {
-    let Layout { tiles: [rows, tiles], vectors, apart } = layout;
+fn transform_adjoint(pixels: &[__m512], layout: Layout, points: &mut [__m512]) {
+    let Layout { tiles: [rows, tiles], vectors, point_stride } = layout;
     let line = 2 * tiles * vectors;
     let spread =
         |[a, b]: [__m512; 2]| [a, _mm512_add_ps(a, b), _mm512_sub_ps(a, b), _mm512_sub_ps(_mm512_setzero_ps(), b)];
-    let points = &mut points[..POINTS * apart];
+    let points = &mut points[..POINTS * point_stride];
     for row in 0..rows {
         let lines: [_; 2] = std::array::from_fn(|i| &pixels[(2 * row + i) * line..][..line]);
         for tile in 0..tiles {
@@ -318,7 +318,7 @@ fn spread_adjoints(pixels: &[__m512], layout: Layout, points: &mut [__m512]) {
                 let at = (row * tiles + tile) * vectors + vector;
                 for j in 0..4 {
                     let down = spread(std::array::from_fn(|i| across[i][j]));
-                    down.into_iter().enumerate().for_each(|(i, value)| points[(4 * i + j) * apart + at] = value);
+                    down.into_iter().enumerate().for_each(|(i, value)| points[(4 * i + j) * point_stride + at] = value);
                 }
             }
         }
@@ -326,22 +326,22 @@ fn spread_adjoints(pixels: &[__m512], layout: Layout, points: &mut [__m512]) {
 }
 
 /// Aᵀ m A of every tile, and the bias.
-fn gather_outputs(products: &[__m512], layout: Layout, bias: &[f32; CHUNK * LANES], pixels: &mut [__m512]) {
-    let Layout { tiles: [rows, tiles], vectors, apart } = layout;
+fn transform_output(products: &[__m512], layout: Layout, bias: &[f32; CHUNK * LANES], pixels: &mut [__m512]) {
+    let Layout { tiles: [rows, tiles], vectors, point_stride } = layout;
     let line = 2 * tiles * vectors;
     let gather = |[a, b, c, d]: [__m512; 4]| {
         let (sum, difference) = (_mm512_add_ps(b, c), _mm512_sub_ps(b, c));
         [_mm512_add_ps(a, sum), _mm512_sub_ps(difference, d)]
     };
     let bias: [_; CHUNK] = std::array::from_fn(|i| load(&bias[i * LANES..][..LANES]));
-    let products = &products[..POINTS * apart];
+    let products = &products[..POINTS * point_stride];
     for row in 0..rows {
         let pixels = &mut pixels[2 * row * line..][..2 * line];
         for tile in 0..tiles {
             for vector in 0..vectors {
                 let at = (row * tiles + tile) * vectors + vector;
                 let down: [_; 4] = std::array::from_fn(|j| {
-                    gather(std::array::from_fn(|i| products[(4 * i + j) * apart + at]))
+                    gather(std::array::from_fn(|i| products[(4 * i + j) * point_stride + at]))
                 });
                 for i in 0..2 {
                     let across = gather(std::array::from_fn(|j| down[j][i]));

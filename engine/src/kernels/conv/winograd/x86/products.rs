@@ -1,4 +1,4 @@
-//! Products of transformed tiles, in registers.
+//! AVX-512 matrix products of transformed tiles, in registers.
 
 use std::arch::x86_64::{__m512, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps};
 
@@ -6,7 +6,7 @@ use crate::kernels::Write;
 use crate::kernels::avx512::with_features;
 use crate::kernels::conv::winograd::{CHUNK, LANES};
 
-/// Rows of a tile of a product in registers.
+/// Rows of a product's tile in registers.
 const ROWS: usize = 12;
 
 /// A product of matrices whose inner index has two parts: `planes` of `len` terms.
@@ -24,7 +24,7 @@ pub(super) struct Product<'a> {
 
 with_features! {
 
-/// `out = a b` or `out += a b` of so many rows and vectors a row.
+/// `out = a b` or `out += a b`, with `rows` rows of `width` vectors.
 pub(super) fn multiply(product: &Product<'_>, rows: usize, width: usize, out: &mut [__m512], out_row: usize, write: Write) {
     let tiles = rows.div_ceil(ROWS);
     for tile in 0..tiles {
@@ -62,8 +62,7 @@ fn multiply_rows<const V: usize>(
     }
 }
 
-/// `R` rows of a product, in registers: every loop over them has a length that the compiler knows, or they would not
-/// be.
+/// `R` rows of a product. All loops over them have lengths known at compile time, so that the sums stay in registers.
 #[expect(clippy::needless_range_loop, reason = "the compiler unrolls these, and so keeps the sums in registers")]
 fn multiply_tile<const R: usize, const V: usize>(
     product: &Product<'_>,
@@ -77,7 +76,7 @@ fn multiply_tile<const R: usize, const V: usize>(
     if planes > 0 && len > 0 {
         let last_a = (planes - 1) * a_plane + (len - 1) * a_step + (first + R - 1) * a_row;
         let last_b = (planes - 1) * b_plane + (len - 1) * b_step + V * LANES;
-        assert!(last_a < a.len() && last_b <= b.len(), "a product beyond its operands");
+        assert!(last_a < a.len() && last_b <= b.len(), "a product exceeds its operands");
     }
     for plane in 0..planes {
         // SAFETY: for these and the loads below, the greatest offsets were checked above.

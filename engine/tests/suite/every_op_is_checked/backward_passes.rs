@@ -1,4 +1,4 @@
-//! Gradients where values, parameters or sweeps occur more than once.
+//! Gradients with repeated values, parameters, roots or backward passes.
 
 use elbo_engine::{Gradients, Tape, Tensor};
 
@@ -24,20 +24,20 @@ fn a_value_may_be_used_twice() {
 }
 
 #[test]
-fn a_parameter_may_stand_on_the_tape_twice() {
+fn a_parameter_may_be_on_the_tape_twice() {
     let mut x = Random::new(2).tensor(&[3, 3]);
     agree(&mut x, |tape, x| tape.param(x).matmul(tape.param(x)) * tape.param(x).sigmoid());
 }
 
 #[test]
-fn sweeps_add_up_until_they_are_cleared() {
+fn backward_passes_accumulate_until_gradients_are_cleared() {
     let x = Random::new(3).tensor(&[5]);
     let mut gradients = Gradients::of(&x);
     let tape = Tape::new();
     let loss = tape.param(&x).exp().sum();
-    for sweeps in 1..4 {
+    for passes in 1..4 {
         loss.backward(&mut gradients);
-        let expected: Vec<f64> = x.data().iter().map(|x| f64::from(sweeps) * x.exp()).collect();
+        let expected: Vec<f64> = x.data().iter().map(|x| f64::from(passes) * x.exp()).collect();
         assert_near(gradients.get("").unwrap(), &expected, 1e-13);
     }
     gradients.clear();
@@ -47,7 +47,7 @@ fn sweeps_add_up_until_they_are_cleared() {
 }
 
 #[test]
-fn two_roots_in_one_sweep_are_their_weighted_sum() {
+fn two_roots_in_one_backward_pass_give_their_weighted_sum() {
     let model = [Random::new(4).tensor(&[4]), Random::new(5).tensor(&[4])];
     let (mut once, mut apart) = (Gradients::of(&model), Gradients::of(&model));
     let tape = Tape::new();
@@ -75,7 +75,7 @@ fn a_root_may_be_given_twice_and_may_be_a_parameter() {
 }
 
 #[test]
-fn a_parameter_that_nothing_depends_on_has_gradient_zero() {
+fn an_unused_parameter_has_gradient_zero() {
     let model = [Tensor::full([2], 1.0), Tensor::full([3], 1.0)];
     let mut gradients = Gradients::of(&model);
     let tape: Tape<f64> = Tape::new();
