@@ -67,7 +67,7 @@ fn gradients_of_another_model_change_nothing() {
         Sgd::new(0.1).step(&mut large, &mut Gradients::of(&small));
     }));
     let message = panic.unwrap_err().downcast::<String>().unwrap();
-    assert!(message.contains("these gradients are of another model") && message.contains("[6, 4]"), "{message}");
+    assert!(message.contains("these gradients belong to another model") && message.contains("[6, 4]"), "{message}");
     assert_eq!(parameters(&large), before);
 }
 
