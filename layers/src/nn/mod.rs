@@ -7,12 +7,9 @@ mod bias;
 mod conv;
 mod dense;
 mod embedding;
-mod gru;
-mod lstm;
 mod norm;
 mod pool;
-mod recurrent_state;
-mod rnn;
+mod recurrent;
 
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
@@ -20,13 +17,11 @@ pub use bias::{Bias, BiasDraw};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
-pub use gru::{Gru, GruDraw};
-pub use lstm::{Lstm, LstmDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
 };
-pub use rnn::{Rnn, RnnDraw};
+pub use recurrent::{Gru, GruDraw, Lstm, LstmDraw, Rnn, RnnDraw};
 
 /// The default of the constant that normalisations add to a variance.
 const EPS: f64 = 1e-5;
