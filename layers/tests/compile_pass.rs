@@ -317,6 +317,18 @@ struct Wrapped<P: Prior> {
     prior: MonteCarlo<P>,
 }
 
+#[bayesian]
+struct Constructed {
+    #[prior(Normal::new(0.0, 1.0))]
+    weight: MeanField,
+}
+
+#[bayesian]
+struct ConstructedEstimate {
+    #[prior(MonteCarlo::new(Normal::new(0.0, 1.0)))]
+    weight: MeanField,
+}
+
 #[test]
 fn the_verdict_follows_the_priors_type() {
     fn is_closed<M: Bayesian<Exact = elbo::Yes>>(model: &M) -> f64 {
@@ -326,6 +338,8 @@ fn the_verdict_follows_the_priors_type() {
     fn is_independent<M: Bayesian<Batch: Independent + Verdict>>(_: &M) {}
 
     assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Computed { weight: weight() }));
+    assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Constructed { weight: weight() }));
+    is_estimated(&ConstructedEstimate { weight: weight() });
     is_estimated(&Estimated { layer: dense(), weight: weight() });
     is_estimated(&Wrapped { weight: weight(), prior: MonteCarlo(Normal(0.0, 1.0)) });
     is_estimated(&dense().prior(MonteCarlo(Normal(0.0, 1.0))));

@@ -23,20 +23,31 @@ pub struct HierarchicalNormal<Q, P> {
     pub prior: P,
 }
 
-/// The normal prior about zero whose standard deviation has the posterior `sd`, a family of positive weights and of one
-/// element, under the prior `prior`.
+/// Short for [`HierarchicalNormal::new`](struct@HierarchicalNormal::new).
 ///
 /// # Panics
-/// If `sd` is not one element.
+/// Where [`HierarchicalNormal::new`](struct@HierarchicalNormal::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor")]
 #[track_caller]
 pub fn HierarchicalNormal<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior>(
     sd: Q,
     prior: P,
 ) -> HierarchicalNormal<Q, P> {
-    let prior = HierarchicalNormal { sd, prior };
-    prior.check();
-    prior
+    HierarchicalNormal::new(sd, prior)
+}
+
+impl<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior> HierarchicalNormal<Q, P> {
+    /// The normal prior about zero whose standard deviation has the posterior `sd`, a family of positive weights with one
+    /// element, under the prior `prior`.
+    ///
+    /// # Panics
+    /// If `sd` does not have exactly one element.
+    #[track_caller]
+    pub fn new(sd: Q, prior: P) -> Self {
+        let prior = HierarchicalNormal { sd, prior };
+        prior.check();
+        prior
+    }
 }
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> HierarchicalNormal<Q, P> {
@@ -126,6 +137,14 @@ mod tests {
     use super::*;
     use crate::posterior::MeanField;
     use crate::prior::Normal;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        let sd = || MeanField::<f32>::new([1]);
+        let (called, made) =
+            (HierarchicalNormal(sd(), Normal(0.0, 1.0)), HierarchicalNormal::new(sd(), Normal(0.0, 1.0)));
+        assert_eq!((called.sd.rho.data(), called.prior), (made.sd.rho.data(), made.prior));
+    }
 
     #[test]
     #[should_panic(expected = "the standard deviation is one number, got a posterior `sd` of shape [3]")]

@@ -16,23 +16,34 @@ use crate::prior::Prior;
 /// Its density is e^x E₁(x) / (τ √(2π³)) with x = w²/2τ² and the exponential integral E₁. At w = 0 it is infinite. So that
 /// a [`Point`](crate::Point) can start there, as biases do, the log-density at 0 is taken to be that of the smallest number
 /// with all of its digits, 2⁻¹⁰²² τ, and its slope 0.
+///
+/// Make one with `Horseshoe::new(0.1)`, or with the function of the same name: `Horseshoe(0.1)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Horseshoe {
     tau: f64,
 }
 
-/// The horseshoe prior with the global scale τ.
+/// Short for [`Horseshoe::new`](struct@Horseshoe::new).
 ///
 /// # Panics
-/// If `tau` is not positive and finite.
+/// Where [`Horseshoe::new`](struct@Horseshoe::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Horseshoe(0.1)`")]
 #[track_caller]
 pub fn Horseshoe(tau: f64) -> Horseshoe {
-    assert!(tau > 0.0 && tau.is_finite(), "Horseshoe: the global scale must be positive and finite, got {tau}");
-    Horseshoe { tau }
+    Horseshoe::new(tau)
 }
 
 impl Horseshoe {
+    /// The horseshoe prior with the global scale τ.
+    ///
+    /// # Panics
+    /// If `tau` is not positive and finite.
+    #[track_caller]
+    pub fn new(tau: f64) -> Self {
+        assert!(tau > 0.0 && tau.is_finite(), "Horseshoe: the global scale must be positive and finite, got {tau}");
+        Horseshoe { tau }
+    }
+
     /// The global scale τ.
     pub fn tau(self) -> f64 {
         self.tau
@@ -83,6 +94,11 @@ impl ElementwiseTerm<1> for Horseshoe {
 mod tests {
     use super::*;
     use crate::{Gradients, Point, Tape, Tensor};
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(Horseshoe(0.1), Horseshoe::new(0.1));
+    }
 
     #[test]
     fn values_and_gradients_are_finite_from_the_pole_to_the_far_tails() {

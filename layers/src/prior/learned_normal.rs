@@ -18,25 +18,39 @@ use crate::scalar::to_scalar;
 ///
 /// Keep it in a field, without `#[skip]`; all weights that name the field share the scale, as both of
 /// [`Dense`](crate::Dense)'s do. In a draw it is ln s, which is finite for every ρ.
+///
+/// Make one with `LearnedNormal::new(1.0)`, or with the function of the same name: `LearnedNormal(1.0)`.
 #[derive(Clone, Debug)]
 pub struct LearnedNormal<T: Real = f32> {
     /// ρ = softplus⁻¹(s), one element.
     pub rho: Tensor<T>,
 }
 
-/// The normal prior about zero whose standard deviation is learned, beginning with `sd`.
+/// Short for [`LearnedNormal::new`](struct@LearnedNormal::new).
 ///
 /// # Panics
-/// If `sd` is not positive and finite, also as a `T`.
+/// Where [`LearnedNormal::new`](struct@LearnedNormal::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LearnedNormal(1.0)`")]
 #[track_caller]
 pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {
-    assert!(sd > 0.0 && sd.is_finite(), "LearnedNormal: the standard deviation must be positive and finite, got {sd}");
-    to_scalar::<T>("LearnedNormal: the standard deviation", sd);
-    LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
+    LearnedNormal::new(sd)
 }
 
 impl<T: Real> LearnedNormal<T> {
+    /// The normal prior about zero whose standard deviation is learned, beginning with `sd`.
+    ///
+    /// # Panics
+    /// If `sd` is not positive and finite, also as a `T`.
+    #[track_caller]
+    pub fn new(sd: f64) -> Self {
+        assert!(
+            sd > 0.0 && sd.is_finite(),
+            "LearnedNormal: the standard deviation must be positive and finite, got {sd}"
+        );
+        to_scalar::<T>("LearnedNormal: the standard deviation", sd);
+        LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
+    }
+
     /// # Panics
     /// If ρ is not one number.
     #[track_caller]
@@ -154,6 +168,11 @@ mod tests {
     use crate::Tape;
     use crate::engine::Key;
     use crate::sampling::Mode;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(LearnedNormal::<f32>(0.7).rho.data(), LearnedNormal::<f32>::new(0.7).rho.data());
+    }
 
     #[test]
     #[should_panic(expected = "LearnedNormal: the standard deviation must be positive and finite, got 0")]

@@ -8,33 +8,22 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
+///
+/// Make one with `ScaleMixture::new([0.2, 0.8], [1.0, 0.1])`, or with the function of the same name: `ScaleMixture([0.2, 0.8], [1.0, 0.1])`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScaleMixture<const N: usize = 2> {
     weights: [f64; N],
     sds: [f64; N],
 }
 
-/// The mixture of normals about zero with these weights and standard deviations.
-///
-/// [`ScaleMixture::two`] and [`ScaleMixture::spike_and_slab`] write the two-component mixtures of the literature. In an
-/// attribute a mixture of more components names their number: `#[prior(ScaleMixture::<3>([..], [..]))]`.
+/// Short for [`ScaleMixture::new`](struct@ScaleMixture::new).
 ///
 /// # Panics
-/// If there is no component, a weight is negative, the weights do not sum to one (to within 1e-9), or a standard
-/// deviation is not positive and finite.
+/// Where [`ScaleMixture::new`](struct@ScaleMixture::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `ScaleMixture([0.2, 0.8], [1.0, 0.1])`")]
 #[track_caller]
 pub fn ScaleMixture<const N: usize>(weights: [f64; N], sds: [f64; N]) -> ScaleMixture<N> {
-    assert!(N > 0, "ScaleMixture: a mixture needs a component, got none");
-    for weight in weights {
-        assert!(weight >= 0.0, "ScaleMixture: a weight must not be negative, got {weight}");
-    }
-    let sum: f64 = weights.iter().sum();
-    assert!((sum - 1.0).abs() <= 1e-9, "ScaleMixture: the weights must sum to one; {weights:?} sum to {sum}");
-    for sd in sds {
-        assert!(sd > 0.0 && sd.is_finite(), "ScaleMixture: a standard deviation must be positive and finite, got {sd}");
-    }
-    ScaleMixture { weights, sds }
+    ScaleMixture::new(weights, sds)
 }
 
 impl ScaleMixture {
@@ -63,6 +52,31 @@ impl ScaleMixture {
 }
 
 impl<const N: usize> ScaleMixture<N> {
+    /// The mixture of normals about zero with these weights and standard deviations.
+    ///
+    /// [`ScaleMixture::two`] and [`ScaleMixture::spike_and_slab`] write the two-component mixtures of the literature. In an
+    /// attribute a mixture of more components names their number: `#[prior(ScaleMixture::<3>([..], [..]))]`.
+    ///
+    /// # Panics
+    /// If there is no component, a weight is negative, the weights do not sum to one (to within 1e-9), or a standard
+    /// deviation is not positive and finite.
+    #[track_caller]
+    pub fn new(weights: [f64; N], sds: [f64; N]) -> Self {
+        assert!(N > 0, "ScaleMixture: a mixture needs a component, got none");
+        for weight in weights {
+            assert!(weight >= 0.0, "ScaleMixture: a weight must not be negative, got {weight}");
+        }
+        let sum: f64 = weights.iter().sum();
+        assert!((sum - 1.0).abs() <= 1e-9, "ScaleMixture: the weights must sum to one; {weights:?} sum to {sum}");
+        for sd in sds {
+            assert!(
+                sd > 0.0 && sd.is_finite(),
+                "ScaleMixture: a standard deviation must be positive and finite, got {sd}"
+            );
+        }
+        ScaleMixture { weights, sds }
+    }
+
     /// The components' weights.
     pub fn weights(self) -> [f64; N] {
         self.weights
@@ -178,6 +192,11 @@ mod tests {
     fn at(prior: impl Prior, w: f64) -> f64 {
         let tape = Tape::<f64>::inference();
         prior.log_density(tape.input(&Tensor::new([], [w]))).item()
+    }
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(ScaleMixture([0.2, 0.8], [1.0, 0.1]), ScaleMixture::new([0.2, 0.8], [1.0, 0.1]));
     }
 
     #[test]

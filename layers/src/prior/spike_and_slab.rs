@@ -17,31 +17,42 @@ use crate::prior::Prior;
 /// with probability zero, and those of a posterior whose own density is of the same kind. The jump at zero passes no
 /// gradient on. What it is not good for is a [`Point`](crate::Point): a density and a probability are not to be
 /// compared, so no divergence of a point from this prior is declared.
+///
+/// Make one with `SpikeAndSlabPrior::new(0.1, 1.0)`, or with the function of the same name: `SpikeAndSlabPrior(0.1, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpikeAndSlabPrior {
     inclusion: f64,
     slab_sd: f64,
 }
 
-/// The prior of a weight that is zero, unless it is included, with probability `inclusion`, and then N(0, slab_sd²).
+/// Short for [`SpikeAndSlabPrior::new`](struct@SpikeAndSlabPrior::new).
 ///
 /// # Panics
-/// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
+/// Where [`SpikeAndSlabPrior::new`](struct@SpikeAndSlabPrior::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `SpikeAndSlabPrior(0.1, 1.0)`")]
 #[track_caller]
 pub fn SpikeAndSlabPrior(inclusion: f64, slab_sd: f64) -> SpikeAndSlabPrior {
-    assert!(
-        inclusion > 0.0 && inclusion < 1.0,
-        "SpikeAndSlabPrior: the probability of inclusion must be between 0 and 1, got {inclusion}"
-    );
-    assert!(
-        slab_sd > 0.0 && slab_sd.is_finite(),
-        "SpikeAndSlabPrior: the standard deviation of the slab must be positive and finite, got {slab_sd}"
-    );
-    SpikeAndSlabPrior { inclusion, slab_sd }
+    SpikeAndSlabPrior::new(inclusion, slab_sd)
 }
 
 impl SpikeAndSlabPrior {
+    /// The prior of a weight that is zero, unless it is included, with probability `inclusion`, and then N(0, slab_sd²).
+    ///
+    /// # Panics
+    /// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
+    #[track_caller]
+    pub fn new(inclusion: f64, slab_sd: f64) -> Self {
+        assert!(
+            inclusion > 0.0 && inclusion < 1.0,
+            "SpikeAndSlabPrior: the probability of inclusion must be between 0 and 1, got {inclusion}"
+        );
+        assert!(
+            slab_sd > 0.0 && slab_sd.is_finite(),
+            "SpikeAndSlabPrior: the standard deviation of the slab must be positive and finite, got {slab_sd}"
+        );
+        SpikeAndSlabPrior { inclusion, slab_sd }
+    }
+
     /// The probability that a weight is not zero.
     pub fn inclusion(self) -> f64 {
         self.inclusion
@@ -85,6 +96,11 @@ impl ElementwiseTerm<1> for SpikeAndSlabPrior {
 mod tests {
     use super::*;
     use crate::{Normal, Tape};
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(SpikeAndSlabPrior(0.1, 2.0), SpikeAndSlabPrior::new(0.1, 2.0));
+    }
 
     #[test]
     fn the_density_is_the_spike_s_at_zero_and_the_slab_s_elsewhere() {

@@ -10,6 +10,8 @@ use crate::prior::Prior;
 
 /// Student's t for every element: density ∝ (1 + z²/ν)^(−(ν + 1)/2) with ν degrees of freedom and
 /// z = (w − mean)/scale. Between [`Cauchy`](struct@crate::Cauchy) (ν = 1) and [`Normal`](struct@crate::Normal) (ν → ∞).
+///
+/// Make one with `StudentT::new(4.0, 0.0, 1.0)`, or with the function of the same name: `StudentT(4.0, 0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StudentT {
     df: f64,
@@ -19,19 +21,14 @@ pub struct StudentT {
     ln_normaliser: f64,
 }
 
-/// Student's t with `df` degrees of freedom about `mean` (the median, where `df` ≤ 1). The scale is the standard
-/// deviation for large `df` only: that is scale · √(df / (df − 2)).
+/// Short for [`StudentT::new`](struct@StudentT::new).
 ///
 /// # Panics
-/// If `df` or `scale` is not positive and finite, or `mean` is not finite.
+/// Where [`StudentT::new`](struct@StudentT::new) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `StudentT(4.0, 0.0, 1.0)`")]
 #[track_caller]
 pub fn StudentT(df: f64, mean: f64, scale: f64) -> StudentT {
-    assert!(df > 0.0 && df.is_finite(), "StudentT: the degrees of freedom must be positive and finite, got {df}");
-    assert!(mean.is_finite(), "StudentT: the mean must be finite, got {mean}");
-    assert!(scale > 0.0 && scale.is_finite(), "StudentT: the scale must be positive and finite, got {scale}");
-    let ln_normaliser = 0.5 * (df * PI).ln() + scale.ln() - ln_gamma_ratio(0.5 * df);
-    StudentT { df, mean, scale, ln_normaliser }
+    StudentT::new(df, mean, scale)
 }
 
 /// ln Γ(a + ½) − ln Γ(a).
@@ -47,6 +44,20 @@ fn ln_gamma_ratio(a: f64) -> f64 {
 }
 
 impl StudentT {
+    /// Student's t with `df` degrees of freedom about `mean` (the median, where `df` ≤ 1). The scale is the standard
+    /// deviation for large `df` only: that is scale · √(df / (df − 2)).
+    ///
+    /// # Panics
+    /// If `df` or `scale` is not positive and finite, or `mean` is not finite.
+    #[track_caller]
+    pub fn new(df: f64, mean: f64, scale: f64) -> Self {
+        assert!(df > 0.0 && df.is_finite(), "StudentT: the degrees of freedom must be positive and finite, got {df}");
+        assert!(mean.is_finite(), "StudentT: the mean must be finite, got {mean}");
+        assert!(scale > 0.0 && scale.is_finite(), "StudentT: the scale must be positive and finite, got {scale}");
+        let ln_normaliser = 0.5 * (df * PI).ln() + scale.ln() - ln_gamma_ratio(0.5 * df);
+        StudentT { df, mean, scale, ln_normaliser }
+    }
+
     /// The degrees of freedom.
     pub fn df(self) -> f64 {
         self.df
@@ -97,6 +108,11 @@ mod tests {
     fn at(prior: impl Prior, w: f64) -> f64 {
         let tape = Tape::<f64>::inference();
         prior.log_density(tape.input(&Tensor::new([], [w]))).item()
+    }
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(StudentT(4.0, 0.5, 2.0), StudentT::new(4.0, 0.5, 2.0));
     }
 
     #[test]

@@ -213,6 +213,8 @@ fn priors_however_they_are_written() {
             computed: MeanField,
             #[prior(MonteCarlo(self.own))]
             wrapped: MeanField,
+            #[prior(MonteCarlo::new(Normal::new(0.0, 1.0)))]
+            constructed: MeanField,
             #[prior(Mixture::new(0.5, 1.0))]
             #[kl(monte_carlo)]
             estimated: MeanField,

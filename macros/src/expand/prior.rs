@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `self.prior` | the field's |
 //! | `Normal(0.0, 1.0)`, `Flat`, `Normal { .. }`, `Normal::new(..)` | the path up to its first type: `Normal` |
-//! | `MonteCarlo(p)` | `MonteCarlo<P>`; where P is not known, its divergence is estimated anyway |
+//! | `MonteCarlo(p)`, `MonteCarlo::new(p)` | `MonteCarlo<P>`; where P is not known, its divergence is estimated anyway |
 //! | anything else | unknown: `each_kl` demands a closed form, which `self.prior` does not |
 
 use proc_macro2::TokenStream;
@@ -133,8 +133,11 @@ fn of_expression(model: &Model, prior: &Expr) -> PriorType {
         Expr::Path(path) if path.qself.is_none() => of_path(model, &path.path),
         Expr::Call(call) => match &*call.func {
             Expr::Path(path) if path.qself.is_none() => match call.args.first() {
-                Some(inner) if is_monte_carlo(&path.path) => wrapped(model, &path.path, inner),
-                _ => of_path(model, &path.path),
+                Some(inner) => match monte_carlo(&path.path) {
+                    Some(path) => wrapped(model, &path, inner),
+                    None => of_path(model, &path.path),
+                },
+                None => of_path(model, &path.path),
             },
             _ => PriorType::Unknown,
         },
@@ -154,8 +157,15 @@ fn of_field(model: &Model, member: &Member) -> PriorType {
     }
 }
 
-fn is_monte_carlo(path: &Path) -> bool {
-    path.segments.last().is_some_and(|last| last.ident == "MonteCarlo" && last.arguments.is_empty())
+/// The path of the type in `MonteCarlo(..)` and in `MonteCarlo::new(..)`.
+fn monte_carlo(path: &Path) -> Option<Path> {
+    let mut path = path.clone();
+    if path.segments.len() > 1 && path.segments.last().is_some_and(|last| last.ident == "new") {
+        path.segments.pop();
+        path.segments.pop_punct();
+    }
+    path.segments.last().filter(|last| last.ident == "MonteCarlo" && last.arguments.is_empty())?;
+    Some(path)
 }
 
 fn wrapped(model: &Model, path: &Path, inner: &Expr) -> PriorType {

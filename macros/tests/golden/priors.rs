@@ -6,6 +6,8 @@ struct PriorsDraw<'t, P: Prior> {
     /// This weight, drawn.
     wrapped: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
     /// This weight, drawn.
+    constructed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// This weight, drawn.
     estimated: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
     /// This weight, drawn.
     literal: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
@@ -26,12 +28,18 @@ impl<P: Prior> ::elbo::Parameters for Priors<P> {
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit_part(&self.computed, &path.at("computed"), f);
         ::elbo::Parameters::visit_part(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_part(&self.constructed, &path.at("constructed"), f);
         ::elbo::Parameters::visit_part(&self.estimated, &path.at("estimated"), f);
         ::elbo::Parameters::visit_part(&self.literal, &path.at("literal"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         ::elbo::Parameters::visit_mut_part(&mut self.computed, &path.at("computed"), f);
         ::elbo::Parameters::visit_mut_part(&mut self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_mut_part(
+            &mut self.constructed,
+            &path.at("constructed"),
+            f,
+        );
         ::elbo::Parameters::visit_mut_part(
             &mut self.estimated,
             &path.at("estimated"),
@@ -47,9 +55,15 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     type Exact = <<<MeanField as ::elbo::Divergence<
         MonteCarlo<P>,
     >>::Exact as ::elbo::Verdict>::And<
-        <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<Mixture>>>::Exact,
-    > as ::elbo::Verdict>::And<<Point as ::elbo::Divergence<priors::Normal>>::Exact>;
-    type Allows = ((MeanField, MeanField), (MeanField, Point));
+        <MeanField as ::elbo::Divergence<MonteCarlo<Normal>>>::Exact,
+    > as ::elbo::Verdict>::And<
+        <<MeanField as ::elbo::Divergence<
+            ::elbo::MonteCarlo<Mixture>,
+        >>::Exact as ::elbo::Verdict>::And<
+            <Point as ::elbo::Divergence<priors::Normal>>::Exact,
+        >,
+    >;
+    type Allows = (((MeanField, MeanField), (MeanField, MeanField)), Point);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<
@@ -58,6 +72,13 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
             wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
             >>::weight_of(&self.wrapped, MonteCarlo(self.own), (cx).at("wrapped")),
+            constructed: <MeanField as ::elbo::Divergence<
+                MonteCarlo<Normal>,
+            >>::weight_of(
+                &self.constructed,
+                MonteCarlo::new(Normal::new(0.0, 1.0)),
+                (cx).at("constructed"),
+            ),
             estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
             >>::weight_of(
@@ -86,6 +107,14 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         <MeanField as ::elbo::Divergence<
             MonteCarlo<P>,
         >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
+        <MeanField as ::elbo::Divergence<
+            MonteCarlo<Normal>,
+        >>::term(
+            &self.constructed,
+            &MonteCarlo::new(Normal::new(0.0, 1.0)),
+            &path.at("constructed"),
+            f,
+        );
         <Point as ::elbo::Divergence<
             priors::Normal,
         >>::term(
@@ -109,6 +138,7 @@ for PriorsDraw<'t, P> {
     ) {
         ::elbo::Drawn::walk(&self.computed, &path.at("computed"), f);
         ::elbo::Drawn::walk(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Drawn::walk(&self.constructed, &path.at("constructed"), f);
         ::elbo::Drawn::walk(&self.estimated, &path.at("estimated"), f);
         ::elbo::Drawn::walk(&self.literal, &path.at("literal"), f);
     }
