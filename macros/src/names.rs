@@ -38,7 +38,13 @@ pub(crate) fn placed(tokens: &TokenStream, span: Span) -> TokenStream {
 /// `<ty as of>::item`, from the beginning of the type to its end: rustc says of all such paths of one field the
 /// same thing at the same place, which it then says once.
 pub(crate) fn qualified(ty: &Type, of: &TokenStream, item: TokenStream) -> TokenStream {
-    let (first, last) = ends(ty);
+    qualified_at(ty, of, item, ty)
+}
+
+/// [`qualified`], placed at another type: rustc reports the missing traits of the type itself where `ty` is, and those of
+/// the types in the item's signature at `place`.
+pub(crate) fn qualified_at(ty: &Type, of: &TokenStream, item: TokenStream, place: &Type) -> TokenStream {
+    let (first, last) = ends(place);
     let item = placed(&quote!(::#item), last);
     let open = quote_spanned!(first=> <);
     quote_spanned!(first=> #open #ty as #of> #item)

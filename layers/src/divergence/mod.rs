@@ -23,7 +23,7 @@ mod spike_and_slab;
 use crate::engine::{Key, Path, Tape, Var};
 use crate::estimator::Weight;
 use crate::posterior::{Double, Posterior, check};
-use crate::prior::{Estimate, FixedPrior, PriorFor, SameAs};
+use crate::prior::{Estimate, FixedPrior, InExpression, PriorFor, SameAs};
 use crate::properties::{ClosedForm, Verdict};
 use crate::sampling::{Cx, Mode, Sampled};
 use field::KlOf;
@@ -121,7 +121,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
-        P: FixedPrior + Copy,
+        P: InExpression,
     {
         self.weight(cx.tape().alloc(prior), cx)
     }

@@ -44,11 +44,14 @@ use crate::sampling::Cx;
 ///
 /// Every `Prior` is a [`PriorFor`] weights in any scalar type. Code that accepts priors with hyperparameters as well, such
 /// as [`LearnedNormal`](struct@crate::LearnedNormal), and [`MonteCarlo`](struct@crate::MonteCarlo), asks for `PriorFor<T>`.
+// rustc reports a missing `PriorFor` sometimes by this text and sometimes by that of `PriorFor`. The two are equal, so
+// that it reports one error at one place.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a prior without hyperparameters",
+    message = "`{Self}` is not a prior for these weights",
     label = "expected a distribution, such as `Normal(0.0, 1.0)`",
-    note = "implement `Prior` for a distribution of your own, by its log-density",
-    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters, such as `LearnedNormal`; write `P: PriorFor<T>` with the weights' scalar type `T`"
+    note = "for a distribution of your own, implement `Prior`; with hyperparameters, implement `PriorFor<T>` for weights in `T`",
+    note = "hyperparameters have the scalar type of the weights: `LearnedNormal<f64>` for weights in `f64`",
+    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters; write `P: PriorFor<T>` instead"
 )]
 pub trait Prior: Send + Sync + 'static {
     /// ln p(w), summed over the elements of `w`: nats.
@@ -119,10 +122,11 @@ pub trait Prior: Send + Sync + 'static {
 /// assert!(layer.kl_estimate(Key::new(1), 8).mean > 0.0);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a prior for weights in `{T}`",
+    message = "`{Self}` is not a prior for these weights",
     label = "expected a distribution, such as `Normal(0.0, 1.0)`",
-    note = "implement `Prior` for a distribution of your own, by its log-density; with hyperparameters, `PriorFor<{T}>`",
-    note = "hyperparameters are in the scalar type of the weights: `LearnedNormal<{T}>` for weights in `{T}`"
+    note = "for a distribution of your own, implement `Prior`; with hyperparameters, implement `PriorFor<T>` for weights in `T`",
+    note = "hyperparameters have the scalar type of the weights: `LearnedNormal<f64>` for weights in `f64`",
+    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters; write `P: PriorFor<T>` instead"
 )]
 pub trait PriorFor<T: Real>: Send + Sync + 'static {
     /// The prior in a draw, its hyperparameters on the tape; `&'t Self` where there are none.
@@ -199,6 +203,20 @@ pub trait FixedPrior {}
 impl<P: Prior> FixedPrior for P {}
 
 impl<P: FixedPrior> FixedPrior for MonteCarlo<P> {}
+
+/// A prior that an expression in `#[prior(..)]` may make: one without hyperparameters, kept in the tape's arena.
+#[diagnostic::on_unimplemented(
+    message = "`#[prior(..)]` cannot construct the prior `{Self}`",
+    label = "this prior has hyperparameters, which would not be learned, or it is not `Copy`",
+    note = "keep it in a field and write `#[prior(self.field)]`; without `#[skip]` if it has hyperparameters"
+)]
+pub trait InExpression: FixedPrior + Copy {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Prior + Copy> InExpression for P {}
+
+#[diagnostic::do_not_recommend]
+impl<P: InExpression> InExpression for MonteCarlo<P> {}
 
 /// A prior from which divergences are estimated, in terms of the prior itself.
 pub trait Estimate<T: Real>: PriorFor<T> {

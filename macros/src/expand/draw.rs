@@ -1,7 +1,7 @@
 //! The type of a model's draws, and how it is drawn.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{Member, Visibility};
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
@@ -51,7 +51,7 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
     };
     // The body of `clone` is checked once more when the fields' types are known. Of an only layer, what is wrong with it
     // is then told at its type again, and so once.
-    let layers: Vec<_> = model.fields().filter(|field| matches!(field.role(), Role::Layer)).collect();
+    let layers: Vec<_> = model.fields().filter(|field| matches!(field.role(), Role::Layer | Role::Prior)).collect();
     let drawn = match layers[..] {
         [only] => names::across(&draw, &only.ty),
         _ => draw.clone(),
@@ -155,14 +155,22 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
         Role::Weight { .. } => {
             let pair = super::prior::pair(model, field);
             let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
-                (Some(prior), _) => quote_spanned!(span=> weight_given(#place, #prior, #cx)),
+                // A field that is not a prior is then reported at its own type, and not at each weight as well.
+                (Some((field_of_prior, prior)), _) => {
+                    let weight = quote_spanned!(span=> weight_given(#place, #prior, #cx));
+                    return names::qualified_at(&field.ty, &pair, weight, &field_of_prior.ty);
+                }
                 (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
                 (None, Drawn::Estimated(prior)) => quote_spanned!(span=> estimated_weight(#place, #prior, #cx)),
                 (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)
         }
-        Role::Prior => given::local(field).into_token_stream(),
+        // In parentheses: rustc then shows an error about it at the field's type and not at the attribute.
+        Role::Prior => {
+            let given = given::local(field);
+            quote_spanned!(span=> (#given))
+        }
         Role::Layer => {
             let ty = &field.ty;
             names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> draw_part(#place, #cx)))

@@ -22,8 +22,8 @@ pub(crate) fn drawn(model: &Model, group: &Group) -> TokenStream {
     drawn.collect()
 }
 
-/// The draw of the prior that `weight` names.
-pub(crate) fn of(model: &Model, weight: &Field) -> Option<TokenStream> {
+/// The field of the prior that `weight` names, and its draw.
+pub(crate) fn of<'a>(model: &'a Model, weight: &Field) -> Option<(&'a Field, TokenStream)> {
     let (Role::Weight { prior, monte_carlo }, Body::Struct(group)) = (weight.role(), &model.body) else {
         return None;
     };
@@ -31,13 +31,15 @@ pub(crate) fn of(model: &Model, weight: &Field) -> Option<TokenStream> {
     let field = group.fields.iter().find(|field| field.member == *named && matches!(field.role(), Role::Prior))?;
     let local = local(field).into_token_stream();
     let k = &model.root;
-    Some(if monte_carlo { quote!(#k::MonteCarlo(#local)) } else { local })
+    Some((field, if monte_carlo { quote!(#k::MonteCarlo(#local)) } else { local }))
 }
 
 /// What the draw of this prior is called in `draw_in`.
 pub(crate) fn local(field: &Field) -> Ident {
     match &field.member {
-        Member::Named(name) => names::local(&format!("given_{}", name.to_string().trim_start_matches("r#"))),
-        Member::Unnamed(index) => names::local(&format!("given{}", index.index)),
+        Member::Named(name) => {
+            names::local_at(&format!("given_{}", name.to_string().trim_start_matches("r#")), field.span())
+        }
+        Member::Unnamed(index) => names::local_at(&format!("given{}", index.index), field.span()),
     }
 }

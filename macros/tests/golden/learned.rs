@@ -74,7 +74,7 @@ where
                 ::elbo::MonteCarlo(given_scale),
                 (cx).at("bias"),
             ),
-            scale: given_scale,
+            scale: (given_scale),
             _tape: ::core::marker::PhantomData,
         }
     }
