@@ -96,7 +96,7 @@ fn train(widths: &[usize], rows: usize) -> Vec<(usize, usize)> {
 
 /// Moves, indices, linear algebra and losses, of values large enough to be split over threads.
 fn tensors() -> Vec<(usize, usize)> {
-    use elbo_engine::{CrossEntropy, Indices, Padding, Reduction, Triangle};
+    use elbo_engine::{CholeskyFactor, CrossEntropy, Indices, Padding, Reduction};
     let mut model = [Tensor::from_fn([600, 96], |i| (i as f64).sin()), Tensor::from_fn([96, 96], |i| (i as f64).cos())];
     let mut gradients = Gradients::<f64>::of(&model);
     let mut tape = Tape::new();
@@ -115,7 +115,7 @@ fn tensors() -> Vec<(usize, usize)> {
         let regular =
             square.matmul(square.transpose()) + tape.constant([96, 96], |i| f64::from(i / 96 == i % 96) * 96.0);
         let l = regular.cholesky();
-        let algebra = l.triangular_solve(x.transpose(), Triangle::LOWER).mean()
+        let algebra = l.triangular_solve(x.transpose(), CholeskyFactor::LOWER).mean()
             + regular.solve(l.tril(-1) + l.triu(0)).mean()
             + regular.inverse().diagonal().sum()
             + regular.logdet()

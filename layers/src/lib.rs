@@ -99,7 +99,7 @@ pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
-pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
+pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
 #[doc(hidden)]
 pub use model::{DrawFirst, Undrawn};
@@ -108,8 +108,8 @@ pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle,
+    CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
@@ -117,7 +117,7 @@ pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNorma
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
-pub use properties::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
+pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
 pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
@@ -159,9 +159,9 @@ struct Start;
 pub mod hidden {
     pub use elbo_macros::Bayesian;
 
-    pub use crate::divergence::{Known, Nats};
+    pub use crate::divergence::{KnownClosedForm, Nats};
     use crate::engine::{Visitor, VisitorMut};
-    pub use crate::model::parts::{Closed, Estimated, Part, Random, Verdicts};
+    pub use crate::model::properties_of_fields::{Closed, Estimated, Part, Properties, Random};
     use crate::{Parameters, Path, Weight};
 
     /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where

@@ -4,7 +4,7 @@
 #![allow(clippy::large_enum_variant, clippy::non_minimal_cfg, reason = "the tests are about the macro's forms")]
 
 use elbo::prelude::*;
-use elbo::{Independent, Path, Verdict};
+use elbo::{Independent, Path, Property};
 
 fn names<M: Bayesian>(model: &M) -> Vec<String> {
     let mut names = Vec::new();
@@ -335,7 +335,7 @@ fn the_verdict_follows_the_priors_type() {
         model.kl()
     }
     fn is_estimated<M: Bayesian<Exact = elbo::No<W>>, W>(_: &M) {}
-    fn is_independent<M: Bayesian<Batch: Independent + Verdict>>(_: &M) {}
+    fn is_independent<M: Bayesian<Batch: Independent + Property>>(_: &M) {}
 
     assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Computed { weight: weight() }));
     assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Constructed { weight: weight() }));

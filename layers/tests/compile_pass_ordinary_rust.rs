@@ -30,7 +30,7 @@ fn terms<M: Bayesian<Exact = Yes, Batch: Independent>>(model: &M) -> Vec<String>
 /// A model is as visible as it likes, whatever its private fields are.
 pub mod visible {
     use elbo::prelude::*;
-    use elbo::{Path, Verdict};
+    use elbo::{Path, Property};
 
     #[bayesian]
     pub(super) struct Hidden {
@@ -109,7 +109,7 @@ pub mod visible {
     pub(super) fn says<M: Bayesian>(model: &M) -> (usize, bool) {
         let mut terms = 0;
         model.each_kl(&Path::ROOT, &mut |_, nats| terms += usize::from(nats.is_finite()));
-        fn is<V: Verdict>() {}
+        fn is<V: Property>() {}
         is::<M::Exact>();
         (terms, model.num_parameters() > 0)
     }

@@ -2,8 +2,8 @@
 
 use crate::common::Random;
 use elbo_engine::{
-    Attention, Convolution, CrossEntropy, Gradients, Indices, Parameters, Pooling, Reduction, Tape, Tensor, Triangle,
-    Var, hvp_by_differences, jvp_by_differences,
+    Attention, CholeskyFactor, Convolution, CrossEntropy, Gradients, Indices, Parameters, Pooling, Reduction, Tape,
+    Tensor, Var, hvp_by_differences, jvp_by_differences,
 };
 
 /// Of the largest element.
@@ -170,7 +170,7 @@ const OPERATIONS: &[(&str, Of)] = &[
     ("cholesky", |x, w| {
         let eye = x.tape().constant([6, 6], |i| f64::from(i % 7 == 0) * 3.0);
         let l = (w.matmul(w.transpose()) + eye).cholesky();
-        l.triangular_solve(x.transpose(), Triangle::LOWER)
+        l.triangular_solve(x.transpose(), CholeskyFactor::LOWER)
     }),
     ("solve", |x, w| {
         let eye = x.tape().constant([6, 6], |i| f64::from(i % 7 == 0) * 9.0);

@@ -44,7 +44,7 @@ fn a_larger_net_has_the_same_bits_after_60_steps() {
 
 #[test]
 fn moves_indices_and_linear_algebra_have_the_same_bits() {
-    use elbo_engine::{Reduction, Tensor, Triangle, Var};
+    use elbo_engine::{CholeskyFactor, Reduction, Tensor, Var};
     const ROWS: usize = 150;
     let model: [Tensor; 2] = [
         Tensor::from_fn([3, ROWS, ROWS], |i| (i as f64 * 0.7).sin() / 20.0 + f64::from(i / ROWS % ROWS == i % ROWS)),
@@ -57,7 +57,7 @@ fn moves_indices_and_linear_algebra_have_the_same_bits() {
             let tape = Tape::new();
             let [a, b] = [tape.param(&model[0]), tape.param(&model[1])];
             let l = a.matmul(a.transpose()).cholesky();
-            let x = a.solve(l.triangular_solve(b, Triangle::LOWER)).index_select(1, &index);
+            let x = a.solve(l.triangular_solve(b, CholeskyFactor::LOWER)).index_select(1, &index);
             let joined = Var::concat(&[x.flip(&[1]), x.roll(1, 3).slice(1, .., 2)], 1).repeat(&[1, 1, 2]);
             let loss = joined.huber(joined.roll(0, 1), 0.3, Reduction::Mean)
                 + Var::einsum("bij,bik->jk", &[x, x.flip(&[0])]).square().mean()

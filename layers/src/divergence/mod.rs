@@ -1,7 +1,6 @@
 //! Divergences: one for each pair of posterior and prior, chosen by the compiler.
 
-mod away;
-mod field;
+mod closed_form;
 mod full_covariance;
 mod laplace;
 mod learned_normal;
@@ -19,15 +18,16 @@ pub(crate) mod pair;
 mod point;
 mod radial;
 mod spike_and_slab;
+mod squared_distance;
 
 use crate::engine::{Key, Path, Tape, Var};
 use crate::estimator::Weight;
 use crate::posterior::{Double, Posterior, check};
-use crate::prior::{Estimate, FixedPrior, InExpression, PriorFor, SameAs};
-use crate::properties::{ClosedForm, Verdict};
+use crate::prior::{Estimate, ExpressionPrior, FixedPrior, PriorFor, SameScalar};
+use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Mode, Sampled};
-use field::KlOf;
-pub use field::{Known, Nats};
+use closed_form::KlOf;
+pub use closed_form::{KnownClosedForm, Nats};
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
 /// summed over the elements of the weight.
@@ -40,7 +40,7 @@ pub use field::{Known, Nats};
 pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     /// Whether the divergence has a closed form: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
     /// [`No`](crate::No).
-    type Exact: Verdict;
+    type Exact: Property;
 
     /// The divergence in nats, without a tape: that of [`kl_on`](Divergence::kl_on) on a tape of its own, in the scalar type
     /// of the weights. Our own pairs compute it in double precision.
@@ -83,7 +83,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
 
     /// Draws a field under a prior that is a field too and no part of the model, for generated code.
     #[doc(hidden)]
-    fn weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
         P: FixedPrior,
@@ -94,7 +94,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
 
     /// The same where the divergence is to be estimated.
     #[doc(hidden)]
-    fn estimated_weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn estimated_weight<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
         P: Estimate<Self::Scalar, Prior: FixedPrior>,
@@ -105,7 +105,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
 
     /// Draws a field under a prior that is part of the model and drawn, for generated code.
     #[doc(hidden)]
-    fn weight_given<'t, T: SameAs<Self::Scalar>>(
+    fn weight_with_drawn_prior<'t, T: SameScalar<Self::Scalar>>(
         &'t self,
         prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
         cx: Cx<'t, T>,
@@ -118,10 +118,10 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
 
     /// Draws a field under a prior that an expression made, for generated code.
     #[doc(hidden)]
-    fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight_with_owned_prior<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
-        P: InExpression,
+        P: ExpressionPrior,
     {
         self.weight(cx.tape().alloc(prior), cx)
     }
@@ -139,7 +139,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     #[doc(hidden)]
     fn closed_term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>)
     where
-        Self::Exact: Known,
+        Self::Exact: KnownClosedForm,
     {
         self.term(prior, path, f);
     }

@@ -8,7 +8,7 @@
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
 use crate::distribution::log_scale::log_scales;
-use crate::divergence::away::away;
+use crate::divergence::squared_distance::squared_distance;
 use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::Radial;
@@ -34,6 +34,6 @@ impl<T: Real> Divergence<Normal> for Radial<T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let n = rho.len();
         let squares = (rho.softplus() * prior.inverse_sd::<T>()).square().sum() * (n.max(1) as f64).recip();
-        (squares + away(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
+        (squares + squared_distance(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
     }
 }

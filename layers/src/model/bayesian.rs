@@ -5,9 +5,9 @@ use std::cell::Cell;
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
-use crate::model::Suits;
-use crate::prior::SameAs;
-use crate::properties::{ClosedForm, Verdict};
+use crate::model::CompatibleWith;
+use crate::prior::SameScalar;
+use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;
 use crate::weights::Weights;
@@ -26,10 +26,10 @@ pub trait Bayesian: Parameters + 'static {
     type Draw<'t>: Copy + Drawn<'t, Self::Scalar>;
 
     /// Whether examples of a batch are independent of each other given the weights.
-    type Batch: Verdict;
+    type Batch: Property;
 
     /// Whether the KL divergence has a closed form.
-    type Exact: Verdict;
+    type Exact: Property;
 
     /// The posteriors of its weights, in nested pairs, of which [`Allows`](crate::Allows) says which estimators they allow;
     /// [`Yes`](crate::Yes) where there are none. It is without a bound, so that a field of a wrong type is told once.
@@ -44,7 +44,7 @@ pub trait Bayesian: Parameters + 'static {
     /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one
     /// trait, wherever it looks; of a field of another number type, it says so.
     #[doc(hidden)]
-    fn draw_part<'t, T: SameAs<Self::Scalar>>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t> {
+    fn draw_part<'t, T: SameScalar<Self::Scalar>>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t> {
         self.draw_in(T::cx(cx))
     }
 
@@ -65,7 +65,7 @@ pub trait Bayesian: Parameters + 'static {
     /// # Panics
     /// If [`Estimators`](crate::Estimators) name what the model has not.
     #[track_caller]
-    fn draw<'t, E: Suits<Self>>(
+    fn draw<'t, E: CompatibleWith<Self>>(
         &'t self,
         tape: &'t Tape<Self::Scalar>,
         how: impl Into<Drawing<'t, Self::Scalar, E>>,

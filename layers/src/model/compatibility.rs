@@ -2,7 +2,7 @@
 
 use crate::model::Bayesian;
 use crate::posterior::Posterior;
-use crate::properties::{Verdict, Yes};
+use crate::properties::{Property, Yes};
 use crate::sampling::Estimator;
 
 /// [`Estimator::Sample`] as a type. It suits every model.
@@ -42,30 +42,30 @@ one!(Sample, Local, Flipout);
 /// that no linear map uses counts as well; and they do not know how often one does.
 ///
 /// The value [`Estimator`] suits every model: it is held against a weight's posterior as the weight enters a linear map.
-/// A function for any model says `where Local: Suits<M>`.
+/// A function for any model says `where Local: CompatibleWith<M>`.
 #[diagnostic::on_unimplemented(message = "`{Self}` is no estimator that suits the model `{M}`")]
-pub trait Suits<M: Bayesian + ?Sized>: Into<Estimator> {}
+pub trait CompatibleWith<M: Bayesian + ?Sized>: Into<Estimator> {}
 
-impl<M: Bayesian + ?Sized> Suits<M> for Estimator {}
+impl<M: Bayesian + ?Sized> CompatibleWith<M> for Estimator {}
 
-impl<M: Bayesian + ?Sized> Suits<M> for Sample {}
+impl<M: Bayesian + ?Sized> CompatibleWith<M> for Sample {}
 
-impl<M: Bayesian<Allows: Allows<Local: SampledByOutput>> + ?Sized> Suits<M> for Local {}
+impl<M: Bayesian<Allows: Allows<Local: SampledByOutput>> + ?Sized> CompatibleWith<M> for Local {}
 
-impl<M: Bayesian<Allows: Allows<Flipout: FlippedByExample>> + ?Sized> Suits<M> for Flipout {}
+impl<M: Bayesian<Allows: Allows<Flipout: FlippedByExample>> + ?Sized> CompatibleWith<M> for Flipout {}
 
 /// Which estimators the posteriors of a model allow: a posterior says it of itself, and a pair allows what both do.
 #[diagnostic::on_unimplemented(
     message = "which estimators the posteriors of this model allow is not known: `{Self}`",
     label = "of a model of any type",
-    note = "a function for any model `M` says `where Local: Suits<M>`; or it draws with the value `Estimator::Local`, which is held against each posterior as its weight is used"
+    note = "a function for any model `M` says `where Local: CompatibleWith<M>`; or it draws with the value `Estimator::Local`, which is held against each posterior as its weight is used"
 )]
 pub trait Allows {
     /// Whether [`Local`] is allowed.
-    type Local: Verdict;
+    type Local: Property;
 
     /// Whether [`Flipout`] is allowed.
-    type Flipout: Verdict;
+    type Flipout: Property;
 }
 
 /// A model without random weights.
@@ -81,8 +81,8 @@ impl<Q: Posterior> Allows for Q {
 }
 
 impl<A: Allows, B: Allows> Allows for (A, B) {
-    type Local = <A::Local as Verdict>::And<B::Local>;
-    type Flipout = <A::Flipout as Verdict>::And<B::Flipout>;
+    type Local = <A::Local as Property>::And<B::Local>;
+    type Flipout = <A::Flipout as Property>::And<B::Flipout>;
 }
 
 /// The verdict that outputs of linear maps may be sampled in place of weights.
@@ -91,7 +91,7 @@ impl<A: Allows, B: Allows> Allows for (A, B) {
     label = "a weight of this model has another posterior",
     note = "`Flipout` and `Sample` ask for less; where that weight is to be sampled, or enters no linear map, say so by its name: `.estimators(&Estimators::all(Estimator::Local).set(\"name\", Estimator::Sample))`"
 )]
-pub trait SampledByOutput: Verdict {}
+pub trait SampledByOutput: Property {}
 
 impl SampledByOutput for Yes {}
 
@@ -101,6 +101,6 @@ impl SampledByOutput for Yes {}
     label = "a weight of this model has another posterior",
     note = "`Sample` suits every posterior; where that weight is to be sampled, or enters no linear map, say so by its name: `.estimators(&Estimators::all(Estimator::Flipout).set(\"name\", Estimator::Sample))`"
 )]
-pub trait FlippedByExample: Verdict {}
+pub trait FlippedByExample: Property {}
 
 impl FlippedByExample for Yes {}

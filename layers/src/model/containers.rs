@@ -3,7 +3,7 @@
 use crate::engine::{Path, Real};
 use crate::estimator::Weight;
 use crate::model::{Bayesian, Drawn};
-use crate::properties::Verdict;
+use crate::properties::Property;
 use crate::sampling::Cx;
 
 impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
@@ -131,7 +131,7 @@ macro_rules! tuple {
     };
 }
 
-type And<A, B> = <A as Verdict>::And<B>;
+type And<A, B> = <A as Property>::And<B>;
 
 tuple!(A.0 => A::Batch, A::Exact, A::Allows);
 tuple!(A.0, B.1 => And<A::Batch, B::Batch>, And<A::Exact, B::Exact>, (A::Allows, B::Allows));

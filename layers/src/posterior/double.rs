@@ -2,8 +2,8 @@
 
 use crate::engine::Real;
 use crate::posterior::{
-    FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
-    Triangle,
+    CholeskyFactor, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial,
+    SpikeAndSlab,
 };
 
 /// A family that can be converted.
@@ -34,11 +34,11 @@ double! {
     MeanFieldLaplace: |q| MeanFieldLaplace { parameters: q.parameters.double() };
     Radial: |q| Radial { parameters: q.parameters.double() };
     LowRank: |q| LowRank { diagonal: q.diagonal.double(), loadings: q.loadings.cast() };
-    FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: triangle(&q.factor) };
-    MatrixNormal: |q| MatrixNormal { mean: q.mean.cast(), rows: triangle(&q.rows), columns: triangle(&q.columns) };
+    FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: cholesky_factor(&q.factor) };
+    MatrixNormal: |q| MatrixNormal { mean: q.mean.cast(), rows: cholesky_factor(&q.rows), columns: cholesky_factor(&q.columns) };
     SpikeAndSlab: |q| SpikeAndSlab { slab: q.slab.double(), inclusion: q.inclusion.cast() };
 }
 
-fn triangle<T: Real>(factor: &Triangle<T>) -> Triangle<f64> {
-    Triangle { rho: factor.rho.cast(), lower: factor.lower.cast() }
+fn cholesky_factor<T: Real>(factor: &CholeskyFactor<T>) -> CholeskyFactor<f64> {
+    CholeskyFactor { rho: factor.rho.cast(), lower: factor.lower.cast() }
 }

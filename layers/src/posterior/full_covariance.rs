@@ -2,7 +2,7 @@
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, constructed_means, log_density_of_noise};
+use crate::posterior::{CholeskyFactor, Density, INITIAL_SD, Posterior, constructed_means, log_density_of_noise};
 use crate::properties::No;
 use crate::sampling::Cx;
 
@@ -16,7 +16,7 @@ pub struct FullCovariance<T: Real = f32> {
     /// μ.
     pub mean: Tensor<T>,
     /// L.
-    pub factor: Triangle<T>,
+    pub factor: CholeskyFactor<T>,
 }
 
 impl<T: Real> FullCovariance<T> {
@@ -29,7 +29,7 @@ impl<T: Real> FullCovariance<T> {
     pub fn new(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         // Before anything is allocated.
-        let factor = Triangle::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
+        let factor = CholeskyFactor::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
         FullCovariance { mean: constructed_means(shape), factor }
     }
 
@@ -40,7 +40,7 @@ impl<T: Real> FullCovariance<T> {
     /// If L is not that.
     #[track_caller]
     pub fn with_factor(mean: Tensor<T>, factor: &Tensor<T>) -> Self {
-        let factor = Triangle::of(factor);
+        let factor = CholeskyFactor::of(factor);
         assert!(
             factor.rows() == mean.len(),
             "FullCovariance: a weight of shape {:?} has {} elements, and the factor {} rows",

@@ -2,7 +2,9 @@
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, OnTape, Posterior, Triangle, constructed_means, log_density_of_noise};
+use crate::posterior::{
+    CholeskyFactor, Density, INITIAL_SD, OnTape, Posterior, constructed_means, log_density_of_noise,
+};
 use crate::properties::No;
 use crate::sampling::Cx;
 
@@ -18,9 +20,9 @@ pub struct MatrixNormal<T: Real = f32> {
     /// M.
     pub mean: Tensor<T>,
     /// A, of as many rows as the weight.
-    pub rows: Triangle<T>,
+    pub rows: CholeskyFactor<T>,
     /// B, of as many rows as the weight has columns.
-    pub columns: Triangle<T>,
+    pub columns: CholeskyFactor<T>,
 }
 
 impl<T: Real> MatrixNormal<T> {
@@ -34,7 +36,7 @@ impl<T: Real> MatrixNormal<T> {
     pub fn new(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         let [rows, columns] =
-            matrix(&shape).map(|side| Triangle::diagonal(side, INITIAL_SD.sqrt(), "MatrixNormal", &shape));
+            matrix(&shape).map(|side| CholeskyFactor::diagonal(side, INITIAL_SD.sqrt(), "MatrixNormal", &shape));
         MatrixNormal { mean: constructed_means(shape), rows, columns }
     }
 
@@ -45,7 +47,7 @@ impl<T: Real> MatrixNormal<T> {
     /// If A or B is not that.
     #[track_caller]
     pub fn with_factors(mean: Tensor<T>, rows: &Tensor<T>, columns: &Tensor<T>) -> Self {
-        let (rows, columns) = (Triangle::of(rows), Triangle::of(columns));
+        let (rows, columns) = (CholeskyFactor::of(rows), CholeskyFactor::of(columns));
         assert!(
             matrix(mean.shape()) == [rows.rows(), columns.rows()],
             "MatrixNormal: a weight of shape {:?} needs factors of {:?} rows, got {:?}",

@@ -1,5 +1,6 @@
 //! Posterior families: distributions over a weight that are learned.
 
+mod cholesky_factor;
 mod double;
 mod full_covariance;
 mod log_normal;
@@ -12,8 +13,9 @@ mod point;
 pub(crate) mod radial;
 mod spike_and_slab;
 mod start;
-mod triangle;
 
+pub use cholesky_factor::CholeskyFactor;
+pub(crate) use cholesky_factor::OnTape;
 pub(crate) use double::Double;
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;
@@ -27,13 +29,11 @@ pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
 use start::{constructed_loadings, constructed_means};
 pub(crate) use start::{redraw_unchanged, start, undo_redraw};
-pub(crate) use triangle::OnTape;
-pub use triangle::Triangle;
 
 use crate::distribution::elementwise::ElementwiseTerm;
 use crate::engine::{Parameters, Real, Tape, Var};
 use crate::estimator::Variance;
-use crate::properties::Verdict;
+use crate::properties::Property;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
 use crate::weights::Space;
@@ -42,11 +42,11 @@ use crate::weights::Space;
 pub trait Posterior: Parameters + 'static {
     /// Whether [`Local`](crate::Local) is for it: [`Yes`](crate::Yes) where [`variance`](Posterior::variance) says more
     /// than [`Variance::Joint`], else [`No<Self>`](crate::No).
-    type Local: Verdict;
+    type Local: Property;
 
     /// Whether [`Flipout`](crate::Flipout) is for it: [`Yes`](crate::Yes) where there is a
     /// [`perturbation`](Posterior::perturbation) or none is needed, else [`No<Self>`](crate::No).
-    type Flipout: Verdict;
+    type Flipout: Property;
 
     /// The shape of the weight.
     fn shape(&self) -> &[usize];

@@ -28,7 +28,7 @@ pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
 pub use normals::{Normals, PerElement};
-pub(crate) use same_scalar::SameAs;
+pub(crate) use same_scalar::SameScalar;
 pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
@@ -210,13 +210,13 @@ impl<P: FixedPrior> FixedPrior for MonteCarlo<P> {}
     label = "this prior has hyperparameters, which would not be learned, or it is not `Copy`",
     note = "keep it in a field and write `#[prior(self.field)]`; without `#[skip]` if it has hyperparameters"
 )]
-pub trait InExpression: FixedPrior + Copy {}
+pub trait ExpressionPrior: FixedPrior + Copy {}
 
 #[diagnostic::do_not_recommend]
-impl<P: Prior + Copy> InExpression for P {}
+impl<P: Prior + Copy> ExpressionPrior for P {}
 
 #[diagnostic::do_not_recommend]
-impl<P: InExpression> InExpression for MonteCarlo<P> {}
+impl<P: ExpressionPrior> ExpressionPrior for MonteCarlo<P> {}
 
 /// A prior from which divergences are estimated, in terms of the prior itself.
 pub trait Estimate<T: Real>: PriorFor<T> {

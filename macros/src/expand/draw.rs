@@ -7,7 +7,7 @@ use syn::{Member, Visibility};
 use crate::ast::{Body, Field, Group, Model, Role, Style};
 use crate::expand::prior::Drawn;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{given, of_numbers, scalar, with_tape};
+use crate::expand::{at_scalar_field, prior_field, scalar, with_tape};
 use crate::names;
 
 /// `NetDraw<'t, ..>`, of the model's own generics.
@@ -101,8 +101,8 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
         // All weights are of the model's number type. Were it asked of this one, a wrong type would be a mistake of
         // every line that uses the field.
         Role::Weight { .. } => {
-            let (scalar, close) = (scalar(model), of_numbers(model, quote!(>)));
-            let weight = of_numbers(model, quote!(#k::Weight<));
+            let (scalar, close) = (scalar(model), at_scalar_field(model, quote!(>)));
+            let weight = at_scalar_field(model, quote!(#k::Weight<));
             quote!(#weight #tape, #scalar #close)
         }
         Role::Prior => {
@@ -128,7 +128,7 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
             let last = initialised(group.style, &member, value);
             let style = if group.style == Style::Unit { Style::Tuple } else { group.style };
             let values = delimited(style, values.chain([last]));
-            let priors = given::drawn(model, group);
+            let priors = prior_field::drawn(model, group);
             quote!(#priors #name #values)
         }
         Body::Enum(variants) => {
@@ -154,21 +154,21 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     match field.role() {
         Role::Weight { .. } => {
             let pair = super::prior::pair(model, field);
-            let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
+            let weight = match (prior_field::of(model, field), super::prior::drawn(model, field)) {
                 // A field that is not a prior is then reported at its own type, and not at each weight as well.
                 (Some((field_of_prior, prior)), _) => {
-                    let weight = quote_spanned!(span=> weight_given(#place, #prior, #cx));
+                    let weight = quote_spanned!(span=> weight_with_drawn_prior(#place, #prior, #cx));
                     return names::qualified_at(&field.ty, &pair, weight, &field_of_prior.ty);
                 }
                 (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
                 (None, Drawn::Estimated(prior)) => quote_spanned!(span=> estimated_weight(#place, #prior, #cx)),
-                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
+                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_with_owned_prior(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)
         }
         // In parentheses: rustc then shows an error about it at the field's type and not at the attribute.
         Role::Prior => {
-            let given = given::local(field);
+            let given = prior_field::local(field);
             quote_spanned!(span=> (#given))
         }
         Role::Layer => {

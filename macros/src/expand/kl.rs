@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use crate::ast::{Model, Role};
 use crate::expand::prior::{self, PriorType};
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{draw, number_span, of_numbers, with_tape};
+use crate::expand::{at_scalar_field, draw, scalar_span, with_tape};
 use crate::names;
 
 /// `impl Drawn`.
@@ -16,9 +16,9 @@ pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
     let (_, arguments, _) = model.generics.split_for_impl();
     let generics = with_tape(&model.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let scalar = of_numbers(model, quote!(<#name #arguments as #k::Parameters>::Scalar));
-    let each = of_numbers(model, quote!(#k::OnWeight<'_, #tape, #name #arguments>));
-    let (head, close) = (of_numbers(model, quote!(#k::Drawn<)), of_numbers(model, quote!(>)));
+    let scalar = at_scalar_field(model, quote!(<#name #arguments as #k::Parameters>::Scalar));
+    let each = at_scalar_field(model, quote!(#k::OnWeight<'_, #tape, #name #arguments>));
+    let (head, close) = (at_scalar_field(model, quote!(#k::Drawn<)), at_scalar_field(model, quote!(>)));
     let walk = method(model, "walk", each, walked);
     quote! {
         #[automatically_derived]
@@ -30,7 +30,7 @@ pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
 
 /// `fn each_kl` or `fn walk`, whose visitor is an `each`.
 pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -> TokenStream {
-    let (span, this) = (number_span(model), walk::receiver(model));
+    let (span, this) = (scalar_span(model), walk::receiver(model));
     let name = Ident::new(name, span);
     let k = names::placed(&model.root, span);
     let (path, f, body) = (walk.argument("path"), walk.argument("f"), walk.body);

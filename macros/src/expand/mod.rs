@@ -3,14 +3,14 @@
 mod body;
 mod draw;
 mod forward;
-mod given;
 mod implementation;
 mod kl;
 mod params;
 mod parts;
 pub(crate) mod prior;
+mod prior_field;
+mod property;
 mod signature;
-mod verdict;
 mod walk;
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     let drawn = kl::drawn(model, kl::drawn_walk(model));
     let parts = Parts::of(model);
     let parameters = params::parameters(model, &parts.scalar, params::walk(model), params::walk_mut(model));
-    let bayesian = bayesian(model, &parts.verdicts, draw::draw_in(model), kl::model_walk(model));
+    let bayesian = bayesian(model, &parts.properties, draw::draw_in(model), kl::model_walk(model));
     let parts = parts.declaration;
     quote!(#declaration #parameters #bayesian #drawn #parts)
 }
@@ -51,7 +51,7 @@ pub(crate) fn stub(model: &mut Model) -> TokenStream {
     let parts = Parts::stub(model);
     let parameters = params::parameters(model, &parts.scalar, walk::Walk::default(), walk::Walk::default());
     let never = walk::Walk { body: quote!(::core::unreachable!()), uses_arguments: false };
-    let bayesian = bayesian(model, &parts.verdicts, never, walk::Walk::default());
+    let bayesian = bayesian(model, &parts.properties, never, walk::Walk::default());
     let parts = parts.declaration;
     quote!(#declaration #parameters #bayesian #drawn #parts)
 }
@@ -71,13 +71,14 @@ fn bayesian(
     }
     let (impl_generics, type_generics, where_clause) = owned.split_for_impl();
     let tape = names::tape();
-    let draw = of_numbers(model, draw::of(model));
-    let drawn = quote_spanned!(number_span(model)=> type Draw<#tape> = #draw;);
+    let draw = at_scalar_field(model, draw::of(model));
+    let drawn = quote_spanned!(scalar_span(model)=> type Draw<#tape> = #draw;);
     let (cx, this) = (draw_in.argument("cx"), walk::receiver(model));
-    let span = number_span(model);
+    let span = scalar_span(model);
     let here = names::placed(k, span);
-    let (number, given) = (of_numbers(model, quote!(Self::Scalar)), of_numbers(model, quote!(Self::Draw<#tape>)));
-    let close = of_numbers(model, quote!(>));
+    let (number, given) =
+        (at_scalar_field(model, quote!(Self::Scalar)), at_scalar_field(model, quote!(Self::Draw<#tape>)));
+    let close = at_scalar_field(model, quote!(>));
     let signature = quote_spanned! {span=>
         fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, #number #close) -> #given
     };
@@ -98,7 +99,7 @@ fn bayesian(
 
 /// The field whose number type is the model's. All agree, so it is the first whose type is known best:
 /// a weight, else a layer, of a plain name if there is one; in a recursive model it is not asked of the model itself.
-fn numbered(model: &Model) -> Option<&Field> {
+fn scalar_field(model: &Model) -> Option<&Field> {
     let is_layer = |field: &Field| matches!(field.role(), Role::Layer);
     let weight = |field: &&Field| matches!(field.role(), Role::Weight { .. }) && field.attrs.skip.is_none();
     let layer = |field: &&Field| is_layer(field) && !model.returns(field);
@@ -111,7 +112,7 @@ fn numbered(model: &Model) -> Option<&Field> {
 
 /// The number type.
 fn scalar(model: &Model) -> TokenStream {
-    match numbered(model) {
+    match scalar_field(model) {
         Some(field) => {
             let (ty, k) = (&field.ty, names::placed(&model.root, field.span()));
             names::qualified(ty, &quote!(#k::Parameters), quote!(Scalar))
@@ -122,13 +123,13 @@ fn scalar(model: &Model) -> TokenStream {
 
 /// Where signatures with the number type are placed: should its field be of a wrong type, they are
 /// part of that mistake.
-fn number_span(model: &Model) -> Span {
-    numbered(model).map_or_else(Span::call_site, Field::span)
+fn scalar_span(model: &Model) -> Span {
+    scalar_field(model).map_or_else(Span::call_site, Field::span)
 }
 
 /// A type with the number type in it, placed there as a whole.
-fn of_numbers(model: &Model, ty: TokenStream) -> TokenStream {
-    numbered(model).map_or_else(|| ty.clone(), |field| names::across(&ty, &field.ty))
+fn at_scalar_field(model: &Model, ty: TokenStream) -> TokenStream {
+    scalar_field(model).map_or_else(|| ty.clone(), |field| names::across(&ty, &field.ty))
 }
 
 /// The model's generics, and before them the lifetime of the tape.

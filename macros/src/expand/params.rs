@@ -6,17 +6,17 @@ use quote::{quote, quote_spanned};
 use crate::ast::{Model, Role};
 use crate::expand::prior;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{number_span, of_numbers};
+use crate::expand::{at_scalar_field, scalar_span};
 use crate::names;
 
 /// `impl Parameters`.
 pub(crate) fn parameters(model: &Model, scalar: &TokenStream, visit: Walk, visit_mut: Walk) -> TokenStream {
     let (k, name) = (&model.root, &model.name);
     let (impl_generics, type_generics, where_clause) = model.generics.split_for_impl();
-    let (this, span) = (walk::receiver(model), number_span(model));
+    let (this, span) = (walk::receiver(model), scalar_span(model));
     let (here, long) = (names::placed(k, span), names::lifetime("a", &model.generics));
-    let each = of_numbers(model, quote!(#k::Each<'_, #long, Self>));
-    let each_mut = of_numbers(model, quote!(#k::EachMut<'_, Self>));
+    let each = at_scalar_field(model, quote!(#k::Each<'_, #long, Self>));
+    let each_mut = at_scalar_field(model, quote!(#k::EachMut<'_, Self>));
     let (path, f, body) = (visit.argument("path"), visit.argument("f"), visit.body);
     let (path_mut, f_mut, body_mut) = (visit_mut.argument("path"), visit_mut.argument("f"), visit_mut.body);
     let visit = quote_spanned! {span=>

@@ -1,4 +1,4 @@
-//! What the types of a model's fields say of it: its number type, and its verdicts.
+//! What the types of a model's fields say of it: its number type, and its properties.
 //!
 //! They are associated types, and rustc refuses one of a visible model that names a type which is less visible than the
 //! model, as the type of a private field may be. So a visible model lists the types of its fields twice: first in an impl
@@ -6,7 +6,7 @@
 //! parameters that are bound to the first list, and so without the names.
 //!
 //! A model that contains itself through others lists its other fields apart, in `Recursive`, and each of the models joins
-//! the lists of all: so the question of a verdict ends.
+//! the lists of all: so the question of a property ends.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -16,7 +16,7 @@ use syn::{Visibility, parse_quote};
 use crate::ast::{Field, Model, Role};
 use crate::check::mentions_tokens;
 use crate::expand::prior::{self, PriorType};
-use crate::expand::{numbered, of_numbers, scalar, verdict};
+use crate::expand::{at_scalar_field, property, scalar, scalar_field};
 use crate::names;
 
 /// What stands in the impls of the traits of a model, and what it needs beside them.
@@ -24,37 +24,37 @@ pub(crate) struct Parts {
     pub(crate) declaration: TokenStream,
     pub(crate) scalar: TokenStream,
     /// `Batch`, `Exact` and `Allows`.
-    pub(crate) verdicts: [TokenStream; 3],
+    pub(crate) properties: [TokenStream; 3],
 }
 
 impl Parts {
     pub(crate) fn of(model: &Model) -> Self {
         if matches!(model.vis, Visibility::Inherited) && model.recursive.is_empty() {
-            let verdicts = [verdict::batch(model), verdict::exact(model), verdict::allows(model)];
-            return Parts { declaration: TokenStream::new(), scalar: scalar(model), verdicts };
+            let properties = [property::batch(model), property::exact(model), property::allows(model)];
+            return Parts { declaration: TokenStream::new(), scalar: scalar(model), properties };
         }
         let k = &model.root;
         let number =
-            |_: &Field| of_numbers(model, quote!(<<Self as #k::hidden::Parts>::First as #k::Parameters>::Scalar));
-        let verdicts = ["Batch", "Exact", "Allows"].map(|verdict| {
-            let verdict = Ident::new(verdict, Span::call_site());
-            quote!(<<Self as #k::hidden::Parts>::All as #k::hidden::Verdicts>::#verdict)
+            |_: &Field| at_scalar_field(model, quote!(<<Self as #k::hidden::Parts>::First as #k::Parameters>::Scalar));
+        let properties = ["Batch", "Exact", "Allows"].map(|property| {
+            let property = Ident::new(property, Span::call_site());
+            quote!(<<Self as #k::hidden::Parts>::All as #k::hidden::Properties>::#property)
         });
-        let scalar = numbered(model).map_or_else(|| scalar(model), number);
-        Parts { declaration: declaration(model), scalar, verdicts }
+        let scalar = scalar_field(model).map_or_else(|| scalar(model), number);
+        Parts { declaration: declaration(model), scalar, properties }
     }
 
     /// In place of a model with mistakes.
     pub(crate) fn stub(model: &Model) -> Self {
         let k = &model.root;
-        Parts { verdicts: [(); 3].map(|()| quote!(#k::Yes)), ..Parts::of(model) }
+        Parts { properties: [(); 3].map(|()| quote!(#k::Yes)), ..Parts::of(model) }
     }
 }
 
 fn declaration(model: &Model) -> TokenStream {
     let (k, recursive) = (&model.root, &model.recursive);
-    let numbers = numbered(model).map_or_else(|| quote!(()), |field| field.ty.to_token_stream());
-    let all = verdict::joined(model, part, |_, [a, b]| quote!((#a, #b))).unwrap_or_else(|| quote!(()));
+    let numbers = scalar_field(model).map_or_else(|| quote!(()), |field| field.ty.to_token_stream());
+    let all = property::joined(model, part, |_, [a, b]| quote!((#a, #b))).unwrap_or_else(|| quote!(()));
     let (name, generics, bounds) = (&model.name, &model.generics, &model.generics.where_clause);
     let used = quote!(#name #generics #bounds #numbers #all #(#recursive)*);
     let free = |wanted: &str| {
@@ -90,7 +90,7 @@ fn declaration(model: &Model) -> TokenStream {
     quote!(const _: () = { #body };)
 }
 
-/// A field in the list of those that verdicts depend on.
+/// A field in the list of those that properties depend on.
 fn part(model: &Model, field: &Field) -> Option<TokenStream> {
     let (ty, span) = (&field.ty, field.span());
     let k = names::placed(&model.root, span);
@@ -137,7 +137,7 @@ fn again(model: &Model, by: &Ident, [first, all]: [&Ident; 2], of: TokenStream) 
     }
 }
 
-/// Every model of the circle names every other: one that was left out would be left out of the verdicts.
+/// Every model of the circle names every other: one that was left out would be left out of the properties.
 fn agreed(model: &Model) -> Option<TokenStream> {
     let (k, others) = (&model.root, &model.recursive);
     let but = |i: usize| others.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, other)| other);

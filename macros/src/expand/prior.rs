@@ -91,7 +91,7 @@ fn is_place(prior: &Expr) -> bool {
 }
 
 /// The trait of the pair of a weight's posterior and its prior. Where the type of the prior was read, the prior has to be
-/// of it, because the verdict is read off the same type.
+/// of it, because the property is read off the same type.
 pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
     let k = names::placed(&model.root, field.span());
     let prior = match of(model, field) {

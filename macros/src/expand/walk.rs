@@ -4,7 +4,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::ast::{Body, Field, Group, Model, Role, Segment, Style};
-use crate::expand::of_numbers;
+use crate::expand::at_scalar_field;
 use crate::names;
 
 /// A method's body.
@@ -25,7 +25,7 @@ impl Walk {
 /// A method with the number type in its signature, which is placed there as a whole: rustc may tell what is wrong with a
 /// method at any of its tokens.
 pub(crate) fn method(model: &Model, signature: TokenStream, body: &TokenStream) -> TokenStream {
-    let (signature, body) = (of_numbers(model, signature), of_numbers(model, quote!({ #body })));
+    let (signature, body) = (at_scalar_field(model, signature), at_scalar_field(model, quote!({ #body })));
     quote!(#signature #body)
 }
 

@@ -39,9 +39,9 @@ impl ::elbo::Parameters for Leaf {
 #[automatically_derived]
 impl ::elbo::Bayesian for Leaf {
     type Draw<'t> = LeafDraw<'t>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         LeafDraw {
             here: <Dense as ::elbo::Bayesian>::draw_part(&self.here, (cx).at("here")),

@@ -55,12 +55,12 @@ impl ::elbo::Bayesian for Ensemble {
     type Draw<'t> = EnsembleDraw<'t>;
     type Batch = <<Vec<
         [Option<Dense>; 2],
-    > as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+    > as ::elbo::Bayesian>::Batch as ::elbo::Property>::And<
         <Point as ::elbo::Bayesian>::Batch,
     >;
     type Exact = <<Vec<
         [Option<Dense>; 2],
-    > as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+    > as ::elbo::Bayesian>::Exact as ::elbo::Property>::And<
         <Point as ::elbo::Bayesian>::Exact,
     >;
     type Allows = (

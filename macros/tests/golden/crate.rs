@@ -62,10 +62,10 @@ impl crate::bayes::Parameters for Either {
 #[automatically_derived]
 impl crate::bayes::Bayesian for Either {
     type Draw<'t> = EitherDraw<'t>;
-    type Batch = <<Dense as crate::bayes::Bayesian>::Batch as crate::bayes::Verdict>::And<
+    type Batch = <<Dense as crate::bayes::Bayesian>::Batch as crate::bayes::Property>::And<
         <Dense as crate::bayes::Bayesian>::Batch,
     >;
-    type Exact = <<Dense as crate::bayes::Bayesian>::Exact as crate::bayes::Verdict>::And<
+    type Exact = <<Dense as crate::bayes::Bayesian>::Exact as crate::bayes::Property>::And<
         <Dense as crate::bayes::Bayesian>::Exact,
     >;
     type Allows = (

@@ -56,12 +56,12 @@ impl ::elbo::Parameters for Block {
 #[automatically_derived]
 impl ::elbo::Bayesian for Block {
     type Draw<'t> = BlockDraw<'t>;
-    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Batch,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Batch>;
-    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Batch>;
+    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Exact,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Exact>;
     type Allows = (
         (<Dense as ::elbo::Bayesian>::Allows, <Dense as ::elbo::Bayesian>::Allows),
         <Dense as ::elbo::Bayesian>::Allows,

@@ -31,9 +31,9 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
 #[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     type Draw<'t> = DenseDraw<'t, Q, P>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<

@@ -54,12 +54,12 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     type Batch = ::elbo::Yes;
     type Exact = <<<MeanField as ::elbo::Divergence<
         MonteCarlo<P>,
-    >>::Exact as ::elbo::Verdict>::And<
+    >>::Exact as ::elbo::Property>::And<
         <MeanField as ::elbo::Divergence<MonteCarlo<Normal>>>::Exact,
-    > as ::elbo::Verdict>::And<
+    > as ::elbo::Property>::And<
         <<MeanField as ::elbo::Divergence<
             ::elbo::MonteCarlo<Mixture>,
-        >>::Exact as ::elbo::Verdict>::And<
+        >>::Exact as ::elbo::Property>::And<
             <Point as ::elbo::Divergence<priors::Normal>>::Exact,
         >,
     >;
@@ -68,27 +68,31 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight_of(&self.computed, standard(), (cx).at("computed")),
+            >>::weight_with_owned_prior(&self.computed, standard(), (cx).at("computed")),
             wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
-            >>::weight_of(&self.wrapped, MonteCarlo(self.own), (cx).at("wrapped")),
+            >>::weight_with_owned_prior(
+                &self.wrapped,
+                MonteCarlo(self.own),
+                (cx).at("wrapped"),
+            ),
             constructed: <MeanField as ::elbo::Divergence<
                 MonteCarlo<Normal>,
-            >>::weight_of(
+            >>::weight_with_owned_prior(
                 &self.constructed,
                 MonteCarlo::new(Normal::new(0.0, 1.0)),
                 (cx).at("constructed"),
             ),
             estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
-            >>::weight_of(
+            >>::weight_with_owned_prior(
                 &self.estimated,
                 ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
                 (cx).at("estimated"),
             ),
             literal: <Point as ::elbo::Divergence<
                 priors::Normal,
-            >>::weight_of(
+            >>::weight_with_owned_prior(
                 &self.literal,
                 priors::Normal {
                     mean: 0.0,

@@ -45,9 +45,9 @@ where
     M: Layer<Scalar = T>,
 {
     type Draw<'t> = StackDraw<'t, M, T, N>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         StackDraw(
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),

@@ -1,6 +1,6 @@
 //! Mistakes in linear algebra; and values that no mistake in a shape explains, which are no panic.
 
-use elbo_engine::{Gradients, Origin, Tape, Tensor, Triangle};
+use elbo_engine::{CholeskyFactor, Gradients, Origin, Tape, Tensor};
 
 use super::{panics, zeros};
 
@@ -15,7 +15,7 @@ fn matrices_that_are_not_square() {
     panics(&["slogdet", "[2, 3]", "(.., n, n)"], || x.slogdet());
     panics(&["logdet_positive_definite", "[2, 3]"], || x.logdet_positive_definite());
     panics(&["solve", "[2, 3]", "(.., n, n)"], || x.solve(x));
-    panics(&["triangular_solve", "[3]", "(.., n, n)"], || line.triangular_solve(x, Triangle::LOWER));
+    panics(&["triangular_solve", "[3]", "(.., n, n)"], || line.triangular_solve(x, CholeskyFactor::LOWER));
     panics(&["outer", "[2, 3]", "[3]", "two vectors"], || x.outer(line));
 }
 
@@ -26,7 +26,7 @@ fn right_hand_sides_that_do_not_fit() {
     let [a, b, many, others] = [&a, &b, &many, &others].map(|x| tape.input(x));
     panics(&["solve", "[3, 3]", "[2, 3]", "(.., 3, columns)"], || a.solve(b));
     panics(&["solve", "[3, 3]", "[]"], || a.solve(b.sum()));
-    panics(&["triangular_solve", "[2, 3, 3]", "[4, 3, 1]"], || many.triangular_solve(others, Triangle::UPPER));
+    panics(&["triangular_solve", "[2, 3, 3]", "[4, 3, 1]"], || many.triangular_solve(others, CholeskyFactor::UPPER));
 }
 
 #[test]

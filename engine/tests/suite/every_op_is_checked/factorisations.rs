@@ -1,6 +1,6 @@
 //! Linear algebra: gradients, and values by what they solve.
 
-use elbo_engine::{Tape, Tensor, Triangle, Var};
+use elbo_engine::{CholeskyFactor, Tape, Tensor, Var};
 
 use super::{Check, agree};
 use crate::common::Random;
@@ -88,7 +88,7 @@ fn meeting(random: &mut Random) -> [Vec<usize>; 2] {
 
 fn triangular_solve(random: &mut Random) {
     let ([a_batch, b_batch], n, columns) = (meeting(random), rows(random), random.below(4));
-    let triangle = [Triangle::LOWER, Triangle::UPPER][random.below(2)];
+    let triangle = [CholeskyFactor::LOWER, CholeskyFactor::UPPER][random.below(2)];
     let mut triangle = if random.below(2) == 0 { triangle } else { triangle.transposed() };
     // Ones on the diagonal do not dominate many others: such a system grows out of hand.
     let ones = n < 5 && random.below(2) == 0;
@@ -99,16 +99,18 @@ fn triangular_solve(random: &mut Random) {
     agree(&mut model, |tape, [a, b]| tape.param(a).triangular_solve(tape.param(b), triangle));
     let tape = Tape::new();
     let [a, b] = [tape.input(&model[0]), tape.input(&model[1])];
-    let plain = [triangle, triangle.transposed()].contains(&Triangle::LOWER)
-        || [triangle, triangle.transposed()].contains(&Triangle::LOWER.unit_diagonal());
+    let plain = [triangle, triangle.transposed()].contains(&CholeskyFactor::LOWER)
+        || [triangle, triangle.transposed()].contains(&CholeskyFactor::LOWER.unit_diagonal());
     let part = match (plain, ones) {
         (true, false) => a.tril(0),
         (false, false) => a.triu(0),
         (true, true) => a.tril(-1) + identity(&tape, n),
         (false, true) => a.triu(1) + identity(&tape, n),
     };
-    let is_transposed = [Triangle::LOWER, Triangle::UPPER].map(Triangle::transposed).contains(&triangle)
-        || [Triangle::LOWER, Triangle::UPPER].map(|t| t.transposed().unit_diagonal()).contains(&triangle);
+    let is_transposed = [CholeskyFactor::LOWER, CholeskyFactor::UPPER]
+        .map(CholeskyFactor::transposed)
+        .contains(&triangle)
+        || [CholeskyFactor::LOWER, CholeskyFactor::UPPER].map(|t| t.transposed().unit_diagonal()).contains(&triangle);
     let part = if is_transposed { part.transpose() } else { part };
     let product = part.matmul(a.triangular_solve(b, triangle));
     close(product, b.broadcast_to(product.shape()));

@@ -1,6 +1,6 @@
 //! Reference cases of shapes, indices, linear algebra and losses.
 
-use elbo_engine::{CrossEntropy, Indices, Padding, Real, Reduction, Tape, Triangle, Var};
+use elbo_engine::{CholeskyFactor, CrossEntropy, Indices, Padding, Real, Reduction, Tape, Var};
 use serde_json::Value;
 
 /// The value of a case's operation, or `None` if nothing here computes it. Of several outputs, all elements one behind
@@ -75,14 +75,14 @@ pub(crate) fn evaluate<'t, T: Real>(
         ("slogdet", &[a]) => Var::concat(&a.slogdet().map(|part| part.reshape([part.value().len()])), 0),
         ("solve", &[a, b]) => a.solve(b),
         ("triangular_solve", &[a, b]) => {
-            let triangle = if attrs["upper"] == true { Triangle::UPPER } else { Triangle::LOWER };
+            let triangle = if attrs["upper"] == true { CholeskyFactor::UPPER } else { CholeskyFactor::LOWER };
             let triangle = if attrs["transpose"] == true { triangle.transposed() } else { triangle };
             let triangle = if attrs["unit_diagonal"] == true { triangle.unit_diagonal() } else { triangle };
             a.triangular_solve(b, triangle)
         }
         ("cholesky_solve", &[b, l]) => {
-            let half = l.triangular_solve(b, Triangle::LOWER);
-            l.triangular_solve(half, Triangle::LOWER.transposed())
+            let half = l.triangular_solve(b, CholeskyFactor::LOWER);
+            l.triangular_solve(half, CholeskyFactor::LOWER.transposed())
         }
         ("cross_entropy", &[logits, ..]) => {
             // Classes last; any axes behind them are more rows.

@@ -38,8 +38,8 @@ pub(crate) fn of<'a>(model: &'a Model, weight: &Field) -> Option<(&'a Field, Tok
 pub(crate) fn local(field: &Field) -> Ident {
     match &field.member {
         Member::Named(name) => {
-            names::local_at(&format!("given_{}", name.to_string().trim_start_matches("r#")), field.span())
+            names::local_at(&format!("prior_{}", name.to_string().trim_start_matches("r#")), field.span())
         }
-        Member::Unnamed(index) => names::local_at(&format!("given{}", index.index), field.span()),
+        Member::Unnamed(index) => names::local_at(&format!("prior{}", index.index), field.span()),
     }
 }

@@ -5,15 +5,15 @@ use std::marker::PhantomData;
 use crate::divergence::Divergence;
 use crate::model::Bayesian;
 use crate::prior::PriorFor;
-use crate::properties::{No, Verdict, Yes};
+use crate::properties::{No, Property, Yes};
 
 /// What a list of fields says of the model.
-pub trait Verdicts {
+pub trait Properties {
     /// [`Bayesian::Batch`].
-    type Batch: Verdict;
+    type Batch: Property;
 
     /// [`Bayesian::Exact`].
-    type Exact: Verdict;
+    type Exact: Property;
 
     /// [`Bayesian::Allows`].
     type Allows;
@@ -35,40 +35,40 @@ pub struct Estimated<Q>(PhantomData<Q>);
 #[derive(Debug)]
 pub struct Closed<Q>(PhantomData<Q>);
 
-impl<M: Bayesian> Verdicts for Part<M> {
+impl<M: Bayesian> Properties for Part<M> {
     type Batch = M::Batch;
     type Exact = M::Exact;
     type Allows = M::Allows;
 }
 
-impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Verdicts for Random<Q, P> {
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Properties for Random<Q, P> {
     type Batch = Yes;
     type Exact = Q::Exact;
     type Allows = Q;
 }
 
-impl<Q> Verdicts for Estimated<Q> {
+impl<Q> Properties for Estimated<Q> {
     type Batch = Yes;
     type Exact = No<Q>;
     type Allows = Q;
 }
 
-impl<Q> Verdicts for Closed<Q> {
+impl<Q> Properties for Closed<Q> {
     type Batch = Yes;
     type Exact = Yes;
     type Allows = Q;
 }
 
 /// A model without any.
-impl Verdicts for () {
+impl Properties for () {
     type Batch = Yes;
     type Exact = Yes;
     type Allows = Yes;
 }
 
 /// All must say yes.
-impl<A: Verdicts, B: Verdicts> Verdicts for (A, B) {
-    type Batch = <A::Batch as Verdict>::And<B::Batch>;
-    type Exact = <A::Exact as Verdict>::And<B::Exact>;
+impl<A: Properties, B: Properties> Properties for (A, B) {
+    type Batch = <A::Batch as Property>::And<B::Batch>;
+    type Exact = <A::Exact as Property>::And<B::Exact>;
     type Allows = (A::Allows, B::Allows);
 }

@@ -3,7 +3,7 @@
 use crate::divergence::Divergence;
 use crate::engine::Path;
 use crate::prior::PriorFor;
-use crate::properties::{ClosedCase, ClosedForm, Verdict, Yes};
+use crate::properties::{ClosedCase, ClosedForm, Property, Yes};
 
 /// Sees the divergence of one weight after the other, as a number.
 pub type Nats<'f> = dyn FnMut(&Path<'_>, f64) + 'f;
@@ -31,6 +31,6 @@ impl<Q: Divergence<P> + ?Sized, P: PriorFor<Q::Scalar>> ClosedCase<Q::Exact> for
     label = "so this model's `kl()` would not be exact",
     note = "keep the prior in a field, `#[skip] prior: P`, and write `#[prior(self.prior)]`; or name its type in the expression, as `MonteCarlo(..)` or `Type::new(..)`"
 )]
-pub trait Known: Verdict {}
+pub trait KnownClosedForm: Property {}
 
-impl Known for Yes {}
+impl KnownClosedForm for Yes {}

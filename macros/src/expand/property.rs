@@ -1,4 +1,4 @@
-//! What the compiler knows of a model: verdicts, combined from its fields.
+//! What the compiler knows of a model: properties, combined from its fields.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -9,16 +9,16 @@ use crate::names;
 
 /// Whether the examples of a batch are independent of each other: weights never couple them.
 pub(crate) fn batch(model: &Model) -> TokenStream {
-    let verdict = |field: &Field, k: &TokenStream| match field.role() {
+    let property = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Batch))),
         Role::Weight { .. } | Role::Prior | Role::Skipped => None,
     };
-    combined(model, verdict, and)
+    combined(model, property, and)
 }
 
 /// Whether the divergence has a closed form.
 pub(crate) fn exact(model: &Model) -> TokenStream {
-    let verdict = |field: &Field, k: &TokenStream| {
+    let property = |field: &Field, k: &TokenStream| {
         let (ty, span) = (&field.ty, field.span());
         match field.role() {
             Role::Layer => Some(names::qualified(ty, &quote!(#k::Bayesian), quote!(Exact))),
@@ -34,28 +34,28 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
             },
         }
     };
-    combined(model, verdict, and)
+    combined(model, property, and)
 }
 
 /// Which estimators the posteriors allow. Hyperparameters of priors enter no linear map.
 pub(crate) fn allows(model: &Model) -> TokenStream {
-    let verdict = |field: &Field, k: &TokenStream| match field.role() {
+    let property = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Allows))),
         Role::Weight { .. } => Some(field.ty.to_token_stream()),
         Role::Prior | Role::Skipped => None,
     };
-    combined(model, verdict, |_, [a, b]| quote!((#a, #b)))
+    combined(model, property, |_, [a, b]| quote!((#a, #b)))
 }
 
 /// All must say yes.
 fn combined(
     model: &Model,
-    verdict: impl Fn(&Field, &TokenStream) -> Option<TokenStream>,
+    property: impl Fn(&Field, &TokenStream) -> Option<TokenStream>,
     join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
 ) -> TokenStream {
-    let verdict = |model: &Model, field: &Field| verdict(field, &names::placed(&model.root, field.span()));
+    let property = |model: &Model, field: &Field| property(field, &names::placed(&model.root, field.span()));
     let k = &model.root;
-    joined(model, verdict, join).unwrap_or_else(|| quote!(#k::Yes))
+    joined(model, property, join).unwrap_or_else(|| quote!(#k::Yes))
 }
 
 /// What the fields say, in a balanced tree: a hundred fields nest seven deep.
@@ -64,7 +64,7 @@ pub(crate) fn joined(
     of_field: impl Fn(&Model, &Field) -> Option<TokenStream>,
     join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
 ) -> Option<TokenStream> {
-    // A recursive model's own verdict adds nothing to itself, and asking for it would not end. What the models add
+    // A recursive model's own property adds nothing to itself, and asking for it would not end. What the models add
     // through which it contains itself is joined in `parts`.
     let fields = model.fields().filter(|field| !model.returns(field));
     let mut said: Vec<TokenStream> = fields.filter_map(|field| of_field(model, field)).collect();
@@ -80,5 +80,5 @@ pub(crate) fn joined(
 
 fn and(model: &Model, [a, b]: [&TokenStream; 2]) -> TokenStream {
     let k = &model.root;
-    quote!(<#a as #k::Verdict>::And<#b>)
+    quote!(<#a as #k::Property>::And<#b>)
 }

@@ -4,7 +4,7 @@ use crate::engine::{Real, Var};
 use crate::prior::Normal;
 
 /// Σ ((μ − m)/s)².
-pub(crate) fn away<T: Real>(mean: Var<'_, T>, prior: Normal) -> Var<'_, T> {
+pub(crate) fn squared_distance<T: Real>(mean: Var<'_, T>, prior: Normal) -> Var<'_, T> {
     // The difference first: μ/s − m/s would lose digits where both are large.
     ((mean - prior.mean()) * prior.inverse_sd::<T>()).square().sum()
 }

@@ -16,7 +16,7 @@ struct Solve;
 
 impl<T: Real> Operation<T> for Solve {
     fn name(&self) -> &'static str {
-        "solve with a triangle"
+        "solve with a Cholesky factor"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -12,21 +12,21 @@ use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
 /// y with yᵢ = Σⱼ lᵢⱼ xⱼ over j < i.
-pub(super) fn below<'t, T: Real>(lower: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {
-    x.tape().record(Below, &[lower, x], [x.shape()])[0]
+pub(super) fn strictly_lower_product<'t, T: Real>(lower: Var<'t, T>, x: Var<'t, T>) -> Var<'t, T> {
+    x.tape().record(StrictlyLowerProduct, &[lower, x], [x.shape()])[0]
 }
 
 #[derive(Clone, Copy)]
-struct Below;
+struct StrictlyLowerProduct;
 
 /// Rows of a triangle that are worth a thread.
 fn grain(rows: usize) -> usize {
     (2 * GRAIN).div_ceil(rows.max(1))
 }
 
-impl<T: Real> Operation<T> for Below {
+impl<T: Real> Operation<T> for StrictlyLowerProduct {
     fn name(&self) -> &'static str {
-        "triangle times vector"
+        "strictly lower triangular product"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -16,7 +16,7 @@ struct Dense;
 
 impl<T: Real> Operation<T> for Dense {
     fn name(&self) -> &'static str {
-        "triangle"
+        "Cholesky factor"
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -1,8 +1,8 @@
 //! Lower-triangular factors of covariances.
 
-mod below;
 mod dense;
 mod solve;
+mod strictly_lower_product;
 
 use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales};
 use crate::engine::{Parameters, Path, Real, Role, Tensor, Var};
@@ -17,14 +17,14 @@ const MOST_ROWS: usize = 1 << 14;
 ///
 /// The diagonal is softplus(ρ), so any ρ makes a covariance, and its determinant needs no factorisation.
 #[derive(Clone, Debug)]
-pub struct Triangle<T: Real = f32> {
+pub struct CholeskyFactor<T: Real = f32> {
     /// ρ = softplus⁻¹ of the diagonal, of shape (rows).
     pub rho: Tensor<T>,
     /// What is below the diagonal, row by row: of shape (rows · (rows − 1) / 2).
     pub lower: Tensor<T>,
 }
 
-impl<T: Real> Triangle<T> {
+impl<T: Real> CholeskyFactor<T> {
     /// The diagonal matrix with `sd` everywhere; `family` asks for it, for a weight of shape `shape`.
     #[track_caller]
     pub(crate) fn diagonal(rows: usize, sd: f64, family: &str, shape: &[usize]) -> Self {
@@ -35,7 +35,7 @@ impl<T: Real> Triangle<T> {
             rows as u128 * (rows as u128 + 1) / 2,
         );
         let lower = Tensor::zeros([rows * rows.saturating_sub(1) / 2]);
-        Triangle { rho: Tensor::full([rows], inverse_softplus(sd)), lower }
+        CholeskyFactor { rho: Tensor::full([rows], inverse_softplus(sd)), lower }
     }
 
     /// The triangle that this square matrix is.
@@ -47,19 +47,22 @@ impl<T: Real> Triangle<T> {
     pub fn of(factor: &Tensor<T>) -> Self {
         let rows = match *factor.shape() {
             [rows, columns] if rows == columns && rows <= MOST_ROWS => rows,
-            _ => panic!("Triangle: a square matrix of at most {MOST_ROWS} rows is needed, got {:?}", factor.shape()),
+            _ => panic!(
+                "CholeskyFactor: a square matrix of at most {MOST_ROWS} rows is needed, got {:?}",
+                factor.shape()
+            ),
         };
         let at = |i: usize, j: usize| factor.data()[i * rows + j].to_f64();
         for i in 0..rows {
             let sd = at(i, i);
             assert!(
                 sd > 0.0 && sd.is_finite(),
-                "Triangle: the diagonal must be positive and finite, got {sd} in row {i}"
+                "CholeskyFactor: the diagonal must be positive and finite, got {sd} in row {i}"
             );
             for j in i + 1..rows {
                 assert!(
                     at(i, j) == 0.0,
-                    "Triangle: a lower-triangular factor L of the covariance L Lᵀ is needed, and above the diagonal, at \
+                    "CholeskyFactor: a lower-triangular factor L of the covariance L Lᵀ is needed, and above the diagonal, at \
                      ({i}, {j}), is {}",
                     at(i, j)
                 );
@@ -68,14 +71,14 @@ impl<T: Real> Triangle<T> {
         let rho = Tensor::from_fn([rows], |i| inverse_softplus(at(i, i)));
         for (i, j) in (0..rows).flat_map(|i| (0..i).map(move |j| (i, j))) {
             let l = at(i, j);
-            assert!(l.is_finite(), "Triangle: what is below the diagonal must be finite, got {l} at ({i}, {j})");
+            assert!(l.is_finite(), "CholeskyFactor: what is below the diagonal must be finite, got {l} at ({i}, {j})");
         }
         let mut below = (0..rows).flat_map(|i| (0..i).map(move |j| (i, j)));
         let lower = Tensor::from_fn([rows * rows.saturating_sub(1) / 2], |_| {
             let (i, j) = below.next().expect("as many as there are");
             at(i, j)
         });
-        Triangle { rho, lower }
+        CholeskyFactor { rho, lower }
     }
 
     /// Whether it is a triangle of `rows` rows, as the field `name` of a family needs it for a weight of shape `weight`.
@@ -114,7 +117,7 @@ impl<T: Real> Triangle<T> {
     }
 }
 
-impl<T: Real> Parameters for Triangle<T> {
+impl<T: Real> Parameters for CholeskyFactor<T> {
     type Scalar = T;
 
     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
@@ -128,7 +131,7 @@ impl<T: Real> Parameters for Triangle<T> {
     }
 }
 
-/// A [`Triangle`] on the tape.
+/// A [`CholeskyFactor`] on the tape.
 #[derive(Clone, Copy)]
 pub(crate) struct OnTape<'t, T: Real> {
     rho: Var<'t, T>,
@@ -139,7 +142,7 @@ pub(crate) struct OnTape<'t, T: Real> {
 impl<'t, T: Real> OnTape<'t, T> {
     /// L x, of a vector.
     pub(crate) fn times(self, x: Var<'t, T>) -> Var<'t, T> {
-        self.diagonal * x + below::below(self.lower, x)
+        self.diagonal * x + strictly_lower_product::strictly_lower_product(self.lower, x)
     }
 
     /// L, with its zeros.
@@ -183,8 +186,8 @@ mod tests {
 
     const ROWS: [usize; 4] = [1, 2, 5, 40];
 
-    fn triangle<T: Real>(rows: usize) -> Triangle<T> {
-        Triangle {
+    fn factor<T: Real>(rows: usize) -> CholeskyFactor<T> {
+        CholeskyFactor {
             rho: Tensor::from_fn([rows], |i| (i as f64 * 1.3).sin()),
             lower: Tensor::from_fn([rows * (rows - 1) / 2], |i| (i as f64 * 0.7).cos() / (rows as f64).sqrt()),
         }
@@ -196,7 +199,7 @@ mod tests {
     }
 
     /// L, written out.
-    fn written_out(l: &Triangle<f64>) -> Vec<Vec<f64>> {
+    fn written_out(l: &CholeskyFactor<f64>) -> Vec<Vec<f64>> {
         let n = l.rows();
         let at = |i: usize, j: usize| match j {
             _ if j < i => l.lower.data()[i * (i - 1) / 2 + j],
@@ -209,7 +212,7 @@ mod tests {
     #[test]
     fn every_form_is_the_matrix_written_out() {
         for n in ROWS {
-            let l = triangle::<f64>(n);
+            let l = factor::<f64>(n);
             let (x, written) = (Tensor::from_fn([n], |i| (i as f64 + 0.5).sin()), written_out(&l));
             let tape = Tape::new();
             let (on_tape, x) = (l.param(cx(&tape)), tape.input(&x));
@@ -227,7 +230,7 @@ mod tests {
             assert!((on_tape.squares(3.0).item() / (9.0 * squares) - 1.0).abs() < 1e-14);
             let log_det: f64 = (0..n).map(|i| written[i][i].ln()).sum();
             assert!((on_tape.log_det().item() - log_det).abs() < 1e-13);
-            let held = Triangle::of(&Tensor::new([n, n], written.concat()));
+            let held = CholeskyFactor::of(&Tensor::new([n, n], written.concat()));
             let close = |a: &Tensor<f64>, b: &Tensor<f64>| {
                 a.len() == b.len() && a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() < 1e-14)
             };
@@ -238,7 +241,7 @@ mod tests {
     #[test]
     fn columns_are_solved_one_by_one() {
         let (n, columns) = (7, 3);
-        let l = triangle::<f64>(n);
+        let l = factor::<f64>(n);
         let y = Tensor::from_fn([n, columns], |i| (i as f64 * 0.9).sin());
         let tape = Tape::new();
         let on_tape = l.param(cx(&tape));
@@ -256,7 +259,7 @@ mod tests {
         for n in [1, 2, 6] {
             let vector = Tensor::from_fn([n], |i| (i as f64 + 0.5).sin());
             let matrix = Tensor::from_fn([n, 3], |i| (i as f64 + 0.5).cos());
-            let Triangle { rho, lower } = triangle::<f64>(n);
+            let CholeskyFactor { rho, lower } = factor::<f64>(n);
             let mut model = [rho, lower, vector, matrix];
             fn on_tape<'t>(tape: &'t Tape<f64>, model: &'t [Tensor<f64>; 4]) -> OnTape<'t, f64> {
                 let [rho, lower] = [0, 1].map(|i| tape.param(&model[i]));
@@ -274,18 +277,18 @@ mod tests {
     #[test]
     #[should_panic(expected = "above the diagonal, at (0, 1), is 0.5")]
     fn a_covariance_in_place_of_its_factor_is_refused() {
-        Triangle::<f64>::of(&Tensor::new([2, 2], [1.0, 0.5, 0.5, 1.0]));
+        CholeskyFactor::<f64>::of(&Tensor::new([2, 2], [1.0, 0.5, 0.5, 1.0]));
     }
 
     #[test]
     #[should_panic(expected = "the diagonal must be positive and finite, got -1 in row 1")]
     fn a_negative_diagonal_is_refused() {
-        Triangle::<f64>::of(&Tensor::new([2, 2], [1.0, 0.0, 0.5, -1.0]));
+        CholeskyFactor::<f64>::of(&Tensor::new([2, 2], [1.0, 0.0, 0.5, -1.0]));
     }
 
     #[test]
     #[should_panic(expected = "a square matrix of at most 16384 rows is needed, got [2, 3]")]
     fn a_matrix_that_is_not_square_is_refused() {
-        Triangle::<f64>::of(&Tensor::zeros([2, 3]));
+        CholeskyFactor::<f64>::of(&Tensor::zeros([2, 3]));
     }
 }
