@@ -1,4 +1,4 @@
-//! The divergence of every random weight, of the model and of its draw.
+//! Generates the methods that visit the divergence of every random weight: `Drawn::walk` and `Bayesian::each_kl`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -28,7 +28,7 @@ pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
     }
 }
 
-/// `fn each_kl` or `fn walk`, whose visitor is an `each`.
+/// `fn each_kl` or `fn walk`, with a visitor of the type `each`.
 pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -> TokenStream {
     let (span, this) = (scalar_span(model), walk::receiver(model));
     let name = Ident::new(name, span);
@@ -40,7 +40,7 @@ pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -
     walk::method(model, signature, &body)
 }
 
-/// In a draw: every field of it knows its own, on the tape.
+/// The body of `walk`: calls `walk` of every field.
 pub(crate) fn drawn_walk(model: &Model) -> Walk {
     walk::each_field(model, Borrow::Shared, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
@@ -53,7 +53,7 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
     })
 }
 
-/// Without a tape: a weight's is the divergence of its pair, resolved by the types of both.
+/// The body of `each_kl`: the divergence of each weight from its prior, resolved by their types, without a tape.
 pub(crate) fn model_walk(model: &Model) -> Walk {
     walk::each_field(model, Borrow::Shared, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
@@ -68,7 +68,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
                 let method = quote_spanned!(span=> each_kl(#place, #path, #f));
                 Some(names::qualified(&field.ty, &quote!(#k::Bayesian), method))
             }
-            // An estimate has no value without a draw.
+            // An estimate needs a draw.
             Role::Weight { monte_carlo: true, .. } => None,
             Role::Weight { .. } => {
                 let prior = prior::borrowed(model, field);

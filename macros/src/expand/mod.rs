@@ -1,4 +1,4 @@
-//! Writes the generated code. Each file writes one part, for structs and enums alike.
+//! Generates the impls of a model and of its draw. Each submodule generates one part, for structs and enums.
 
 mod body;
 mod draw;
@@ -27,7 +27,7 @@ use crate::check::mentions;
 use crate::expand::parts::Parts;
 use crate::names;
 
-/// All that belongs to a model.
+/// The generated code of a model.
 pub(crate) fn model(model: &Model) -> TokenStream {
     let declaration = draw::declaration(model);
     let drawn = kl::drawn(model, kl::drawn_walk(model));
@@ -38,10 +38,10 @@ pub(crate) fn model(model: &Model) -> TokenStream {
     quote!(#declaration #parameters #bayesian #drawn #parts)
 }
 
-/// What the fallback emits: the same types, and methods that are never called.
+/// Stubs for the fallback: the same types and impls, with methods that are never called.
 pub(crate) fn stub(model: &mut Model) -> TokenStream {
     let declaration = draw::declaration(model);
-    // A parameter without a bound was told; that it has to live long enough would be told again.
+    // A type parameter without a bound was reported; a missing `'static` would be a second error.
     let parameters: Vec<_> = model.generics.type_params().map(|parameter| parameter.ident.clone()).collect();
     for parameter in parameters {
         model.generics.make_where_clause().predicates.push(parse_quote!(#parameter: 'static));
@@ -64,7 +64,7 @@ fn bayesian(
 ) -> TokenStream {
     let (k, name) = (&model.root, &model.name);
     let mut owned = model.generics.clone();
-    // Only the fallback meets lifetimes: they were refused. A model lives as long as it is wanted.
+    // Only the fallback has lifetimes, which are errors.
     for parameter in model.generics.lifetimes() {
         let lifetime = &parameter.lifetime;
         owned.make_where_clause().predicates.push(parse_quote!(#lifetime: 'static));
@@ -76,11 +76,11 @@ fn bayesian(
     let (cx, this) = (draw_in.argument("cx"), walk::receiver(model));
     let span = scalar_span(model);
     let here = names::placed(k, span);
-    let (number, given) =
+    let (scalar, draw_type) =
         (at_scalar_field(model, quote!(Self::Scalar)), at_scalar_field(model, quote!(Self::Draw<#tape>)));
     let close = at_scalar_field(model, quote!(>));
     let signature = quote_spanned! {span=>
-        fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, #number #close) -> #given
+        fn draw_in<#tape>(&#tape #this, #cx: #here::Cx<#tape, #scalar #close) -> #draw_type
     };
     let draw_in = walk::method(model, signature, &draw_in.body);
     let each_kl = kl::method(model, "each_kl", quote!(#k::hidden::Nats<'_>), each_kl);
@@ -97,12 +97,12 @@ fn bayesian(
     }
 }
 
-/// The field whose number type is the model's. All agree, so it is the first whose type is known best:
-/// a weight, else a layer, of a plain name if there is one; in a recursive model it is not asked of the model itself.
+/// The field from which the model's scalar type is taken. All fields agree, so it is the one whose type is simplest: the
+/// first weight, or else the first layer, preferably without type arguments, and never the recursive model itself.
 fn scalar_field(model: &Model) -> Option<&Field> {
     let is_layer = |field: &Field| matches!(field.role(), Role::Layer);
     let weight = |field: &&Field| matches!(field.role(), Role::Weight { .. }) && field.attrs.skip.is_none();
-    let layer = |field: &&Field| is_layer(field) && !model.returns(field);
+    let layer = |field: &&Field| is_layer(field) && !model.is_recursive(field);
     let plain = |field: &&Field| layer(field) && !field.ty.to_token_stream().to_string().contains('<');
     let other = |field: &&Field| is_layer(field) && !mentions(&field.ty, &model.name);
     let mut found = model.fields().find(weight).or_else(|| model.fields().find(plain));
@@ -110,7 +110,7 @@ fn scalar_field(model: &Model) -> Option<&Field> {
     found.or_else(|| model.fields().find(other))
 }
 
-/// The number type.
+/// The scalar type of the model.
 fn scalar(model: &Model) -> TokenStream {
     match scalar_field(model) {
         Some(field) => {
@@ -121,13 +121,13 @@ fn scalar(model: &Model) -> TokenStream {
     }
 }
 
-/// Where signatures with the number type are placed: should its field be of a wrong type, they are
-/// part of that mistake.
+/// The span of signatures with the scalar type: that of its field, so that an error in the field's type and the errors
+/// that follow from it are reported at one place.
 fn scalar_span(model: &Model) -> Span {
     scalar_field(model).map_or_else(Span::call_site, Field::span)
 }
 
-/// A type with the number type in it, placed there as a whole.
+/// Tokens that mention the scalar type, with the span of its field.
 fn at_scalar_field(model: &Model, ty: TokenStream) -> TokenStream {
     scalar_field(model).map_or_else(|| ty.clone(), |field| names::across(&ty, &field.ty))
 }

@@ -1,4 +1,4 @@
-//! The walks over named parameters.
+//! Generates the impl of `Parameters`: `visit` and `visit_mut` over the named parameters.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -36,12 +36,12 @@ pub(crate) fn parameters(model: &Model, scalar: &TokenStream, visit: Walk, visit
     }
 }
 
-/// `visit`'s body.
+/// The body of `visit`.
 pub(crate) fn walk(model: &Model) -> Walk {
     visit(model, Borrow::Shared, "visit")
 }
 
-/// `visit_mut`'s body.
+/// The body of `visit_mut`.
 pub(crate) fn walk_mut(model: &Model) -> Walk {
     visit(model, Borrow::Mutable, "visit_mut")
 }
@@ -59,7 +59,7 @@ fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
                 let of = prior::of_model(model, field);
                 Some(names::qualified(&field.ty, &of, quote_spanned!(span=> #own(#place, #path, #f))))
             }
-            // Of a field that is no model, rustc then says one thing, not one for each trait.
+            // A method of `Bayesian`, so that rustc reports a field that is not a model once, and not once per trait.
             Role::Layer => {
                 let ty = &field.ty;
                 Some(names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> #part(#place, #path, #f))))

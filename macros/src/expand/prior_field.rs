@@ -1,4 +1,4 @@
-//! Priors that are fields of the model, drawn before the weights that name them.
+//! Generates the draws of priors that are fields of the model, before the draws of the weights that name them.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -13,11 +13,11 @@ use crate::names;
 pub(crate) fn drawn(model: &Model, group: &Group) -> TokenStream {
     let priors = group.fields.iter().filter(|field| matches!(field.role(), Role::Prior));
     let drawn = priors.map(|field| {
-        let (span, local, cx) = (field.span(), local(field), walk::cx(field));
+        let (span, variable, cx) = (field.span(), local(field), walk::cx(field));
         let place = walk::field_of_self(model, field, Borrow::Shared);
-        let given =
+        let draw =
             names::qualified(&field.ty, &prior::of_model(model, field), quote_spanned!(span=> draw_in(#place, #cx)));
-        quote_spanned!(span=> let #local = #given;)
+        quote_spanned!(span=> let #variable = #draw;)
     });
     drawn.collect()
 }
@@ -34,7 +34,7 @@ pub(crate) fn of<'a>(model: &'a Model, weight: &Field) -> Option<(&'a Field, Tok
     Some((field, if monte_carlo { quote!(#k::MonteCarlo(#local)) } else { local }))
 }
 
-/// What the draw of this prior is called in `draw_in`.
+/// The local variable in `draw_in` that holds the draw of this prior.
 pub(crate) fn local(field: &Field) -> Ident {
     match &field.member {
         Member::Named(name) => {

@@ -1,4 +1,4 @@
-//! What the compiler knows of a model: properties, combined from its fields.
+//! Generates the properties of a model, which combine those of its fields: `Batch`, `Exact` and `Allows`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -7,7 +7,7 @@ use crate::ast::{Field, Model, Role};
 use crate::expand::prior::{self, PriorType};
 use crate::names;
 
-/// Whether the examples of a batch are independent of each other: weights never couple them.
+/// `Bayesian::Batch`: whether the examples of a batch are independent of each other. Weights never couple them.
 pub(crate) fn batch(model: &Model) -> TokenStream {
     let property = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Batch))),
@@ -16,7 +16,7 @@ pub(crate) fn batch(model: &Model) -> TokenStream {
     combined(model, property, and)
 }
 
-/// Whether the divergence has a closed form.
+/// `Bayesian::Exact`: whether the divergence has a closed form.
 pub(crate) fn exact(model: &Model) -> TokenStream {
     let property = |field: &Field, k: &TokenStream| {
         let (ty, span) = (&field.ty, field.span());
@@ -29,7 +29,7 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
                     Some(names::qualified(ty, &prior::pair(model, field), quote!(Exact)))
                 }
                 PriorType::Estimated => Some(quote_spanned!(span=> #k::No<#ty>)),
-                // `each_kl` demands a closed form.
+                // `each_kl` requires a closed form.
                 PriorType::Unknown => None,
             },
         }
@@ -37,7 +37,7 @@ pub(crate) fn exact(model: &Model) -> TokenStream {
     combined(model, property, and)
 }
 
-/// Which estimators the posteriors allow. Hyperparameters of priors enter no linear map.
+/// `Bayesian::Allows`: which estimators the posteriors allow. Hyperparameters do not enter linear maps.
 pub(crate) fn allows(model: &Model) -> TokenStream {
     let property = |field: &Field, k: &TokenStream| match field.role() {
         Role::Layer => Some(names::qualified(&field.ty, &quote!(#k::Bayesian), quote!(Allows))),
@@ -47,7 +47,7 @@ pub(crate) fn allows(model: &Model) -> TokenStream {
     combined(model, property, |_, [a, b]| quote!((#a, #b)))
 }
 
-/// All must say yes.
+/// The conjunction of the fields' properties; `Yes` without fields.
 fn combined(
     model: &Model,
     property: impl Fn(&Field, &TokenStream) -> Option<TokenStream>,
@@ -58,24 +58,24 @@ fn combined(
     joined(model, property, join).unwrap_or_else(|| quote!(#k::Yes))
 }
 
-/// What the fields say, in a balanced tree: a hundred fields nest seven deep.
+/// Joins the fields' types in a balanced tree: a hundred fields nest seven deep.
 pub(crate) fn joined(
     model: &Model,
     of_field: impl Fn(&Model, &Field) -> Option<TokenStream>,
     join: impl Fn(&Model, [&TokenStream; 2]) -> TokenStream,
 ) -> Option<TokenStream> {
-    // A recursive model's own property adds nothing to itself, and asking for it would not end. What the models add
-    // through which it contains itself is joined in `parts`.
-    let fields = model.fields().filter(|field| !model.returns(field));
-    let mut said: Vec<TokenStream> = fields.filter_map(|field| of_field(model, field)).collect();
-    while said.len() > 1 {
+    // A recursive model's own properties are left out, because evaluating them would not terminate. `parts` joins those
+    // of the models through which it contains itself.
+    let fields = model.fields().filter(|field| !model.is_recursive(field));
+    let mut terms: Vec<TokenStream> = fields.filter_map(|field| of_field(model, field)).collect();
+    while terms.len() > 1 {
         let joined = |pair: &[TokenStream]| match pair {
             [a, b] => join(model, [a, b]),
             _ => pair.iter().cloned().collect(),
         };
-        said = said.chunks(2).map(joined).collect();
+        terms = terms.chunks(2).map(joined).collect();
     }
-    said.pop()
+    terms.pop()
 }
 
 fn and(model: &Model, [a, b]: [&TokenStream; 2]) -> TokenStream {

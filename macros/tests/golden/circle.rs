@@ -1,11 +1,11 @@
-/// One draw of [`Leaf`](type@Leaf): the model with its weights known.
+/// One draw of [`Leaf`](type@Leaf): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct LeafDraw<'t> {
-    /// The draw of this field.
+    /// The draw of this layer.
     here: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     branch: <Option<Box<Branch>> as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     other: <Vec<Leaf> as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

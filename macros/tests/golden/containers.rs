@@ -1,13 +1,13 @@
-/// One draw of [`Ensemble`](type@Ensemble): the model with its weights known.
+/// One draw of [`Ensemble`](type@Ensemble): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct EnsembleDraw<'t> {
-    /// The draw of this field.
+    /// The draw of this layer.
     members: <Vec<[Option<Dense>; 2]> as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     heads: <(Dense, Box<Ensemble>) as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     temperature: <Point as ::elbo::Bayesian>::Draw<'t>,
-    /// The model's own.
+    /// The model's field.
     classes: &'t usize,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

@@ -1,11 +1,11 @@
-/// One draw of [`Dense`](type@Dense): the model with its weights known.
+/// One draw of [`Dense`](type@Dense): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct DenseDraw<'t, Q: Divergence<P> = MeanField, P: Prior = Normal> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     weight: ::elbo::Weight<'t, <Q as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     bias: ::elbo::Weight<'t, <Q as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     prior: &'t P,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

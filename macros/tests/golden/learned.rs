@@ -1,14 +1,14 @@
-/// One draw of [`Learned`](type@Learned): the model with its weights known.
+/// One draw of [`Learned`](type@Learned): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct LearnedDraw<'t, P: Prior>
 where
     MeanField: Divergence<P>,
 {
-    /// This weight, drawn.
+    /// The weight in this draw.
     weight: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     bias: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This prior, in the draw.
+    /// The prior in this draw.
     scale: <P as ::elbo::PriorFor<<MeanField as ::elbo::Parameters>::Scalar>>::Drawn<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

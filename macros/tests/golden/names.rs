@@ -1,15 +1,15 @@
-/// One draw of [`Odd`](type@Odd): the model with its weights known.
+/// One draw of [`Odd`](type@Odd): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct OddDraw<'t> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     path: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The draw of this field.
+    /// The draw of this layer.
     cx: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     f: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     r#type: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The model's own.
+    /// The model's field.
     _tape: &'t usize,
     __tape: ::core::marker::PhantomData<&'t ()>,
 }

@@ -1,17 +1,17 @@
-/// One draw of [`Priors`](type@Priors): the model with its weights known.
+/// One draw of [`Priors`](type@Priors): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct PriorsDraw<'t, P: Prior> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     computed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     wrapped: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     constructed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     estimated: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     literal: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     own: &'t P,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

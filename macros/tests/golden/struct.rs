@@ -1,9 +1,9 @@
-/// One draw of [`Scaled`](type@Scaled): the model with its weights known.
+/// One draw of [`Scaled`](type@Scaled): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ScaledDraw<'t> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     scale: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The draw of this field.
+    /// The draw of this layer.
     layer: <Dense as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

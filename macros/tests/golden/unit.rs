@@ -1,4 +1,4 @@
-/// One draw of [`Relu`](type@Relu): the model with its weights known.
+/// One draw of [`Relu`](type@Relu): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ReluDraw<'t>(::core::marker::PhantomData<&'t ()>);
 impl<'t> ::core::marker::Copy for ReluDraw<'t> {}

@@ -1,11 +1,11 @@
-/// One draw of [`Stack`](type@Stack): the model with its weights known.
+/// One draw of [`Stack`](type@Stack): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub(crate) struct StackDraw<'t, M, T: Real = f32, const N: usize = 2>(
-    /// The draw of this field.
+    /// The draw of this layer.
     pub <[M; N] as ::elbo::Bayesian>::Draw<'t>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     ::elbo::Weight<'t, <MeanField<T> as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     pub(super) &'t Normal,
     ::core::marker::PhantomData<&'t ()>,
 )
