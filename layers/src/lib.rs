@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One epoch of a loop like that of [`Elbo::fit`], written out:
+//! One epoch of a training loop as in [`Elbo::fit`], written out:
 //!
 //! ```
 //! # use elbo::prelude::*;
@@ -58,7 +58,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// Generated code names this crate `::elbo`, here too.
+// Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
 mod clock;
@@ -122,11 +122,11 @@ pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
 
-// What walks are given, under names short enough for an expansion to be read.
+// Visitors in generated code, under short names so that expansions stay readable.
 #[doc(hidden)]
 pub use hidden::{Each, EachMut, OnWeight};
 
-/// What most programs use.
+/// The items that most programs use.
 pub mod prelude {
     #[doc(hidden)]
     pub use crate::Undrawn as _;
@@ -144,17 +144,17 @@ pub mod prelude {
     };
 }
 
-/// The README's program, as a test.
+/// Tests the program in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The programs of the first steps, as a test.
+/// Tests the programs in `docs/start.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
 
-/// What generated code calls. Not for use by hand; it may change in any release.
+/// Items that generated code uses. Not public API: they may change in any release.
 #[doc(hidden)]
 pub mod hidden {
     pub use elbo_macros::Bayesian;
@@ -164,35 +164,34 @@ pub mod hidden {
     pub use crate::model::properties_of_fields::{Closed, Estimated, Part, Properties, Random};
     use crate::{Parameters, Path, Weight};
 
-    /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where
-    /// its fields' types are not, they are listed first to `To`, a private type, since only there private types may be
-    /// named.
+    /// The types of a model's fields, from which its scalar type and its properties follow. A public model whose fields
+    /// have private types lists them first for a private type `To`, because only such an impl may name private types.
     pub trait Parts<To = ()> {
-        /// The field whose number type is the model's.
+        /// The field whose scalar type is the model's.
         type First;
-        /// All fields on which verdicts depend, in pairs of pairs.
+        /// All fields from which properties follow, in nested pairs.
         type All;
     }
 
-    /// The fields of a model that do not contain it again; listed to each other model of the circle.
+    /// The fields of a model that do not contain it, listed for each other model of the cycle.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` and `{With}` contain each other, and `{Self}` does not name `{With}`",
-        label = "a model that contains itself through others",
-        note = "each of these models names all the others: write `#[bayesian(recursive({With}))]` on `{Self}`, with the others that it names"
+        message = "`{Self}` and `{With}` contain each other, but `{Self}` does not name `{With}`",
+        label = "this model contains itself through others",
+        note = "each of these models must name all the others: add `{With}` to `#[bayesian(recursive(..))]` on `{Self}`"
     )]
     pub trait Recursive<With> {
-        /// The field whose number type is the model's.
+        /// The field whose scalar type is the model's.
         type First;
-        /// All fields on which verdicts depend, in pairs of pairs.
+        /// All fields from which properties follow, in nested pairs.
         type All;
     }
 
-    /// Sees one tensor of a model `M` after the other.
+    /// A visitor of the tensors of a model `M`.
     pub type Each<'f, 'a, M> = Visitor<'f, 'a, <M as Parameters>::Scalar>;
 
-    /// Sees one tensor of a model `M` after the other, to change it.
+    /// A visitor of the tensors of a model `M` that may change them.
     pub type EachMut<'f, M> = VisitorMut<'f, <M as Parameters>::Scalar>;
 
-    /// Sees one random weight of a draw of `M` after the other.
+    /// A visitor of the random weights of a draw of `M`.
     pub type OnWeight<'f, 't, M> = dyn FnMut(&Path<'_>, Weight<'t, <M as Parameters>::Scalar>) + 'f;
 }

@@ -1,4 +1,4 @@
-//! Containers of models are models.
+//! Implements `Bayesian` for containers of models: arrays, `Vec`, `Option`, `Box` and tuples.
 
 use crate::engine::{Path, Real};
 use crate::estimator::Weight;
@@ -31,7 +31,7 @@ impl<'t, T: Real, D: Drawn<'t, T>, const N: usize> Drawn<'t, T> for [D; N] {
     }
 }
 
-/// A vector's draw is a slice in the tape's arena.
+/// The draw of a vector is a slice in the tape's arena.
 impl<M: Bayesian> Bayesian for Vec<M> {
     type Draw<'t> = &'t [M::Draw<'t>];
     type Batch = M::Batch;
@@ -82,7 +82,7 @@ impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for Option<D> {
     }
 }
 
-/// A box's draw is a reference into the tape's arena, so that the draw of a recursive model has a size.
+/// The draw of a box is a reference into the tape's arena, so that the draw of a recursive model is sized.
 impl<M: Bayesian> Bayesian for Box<M> {
     type Draw<'t> = &'t M::Draw<'t>;
     type Batch = M::Batch;

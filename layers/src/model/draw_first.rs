@@ -1,18 +1,18 @@
-//! The compile error for `model.forward(x)` without a draw.
+//! The compile error for calling `model.forward(x)` on a model that was not drawn.
 
 use crate::engine::{Parameters, Var};
 use crate::model::Bayesian;
 
 /// Implemented by no type. Its message tells the user to draw the model first.
 #[diagnostic::on_unimplemented(
-    message = "draw first: `{Self}` has no weights before it is drawn, and `forward` is a method of its draw",
-    label = "this is a model, not a draw of it",
-    note = "draw its weights and use the draw: `let net = model.draw(&tape, key); net.forward(x)`",
-    note = "in a method of a model that calls its layers, write `#[bayesian]` on the `impl` block: there `self` is the draw"
+    message = "`forward` is a method of the draw: draw `{Self}` first",
+    label = "a model, not its draw",
+    note = "write `let net = model.draw(&tape, key); net.forward(x)`",
+    note = "in a method that calls the model's layers, put `#[bayesian]` on the `impl` block, where `self` is the draw"
 )]
 pub trait DrawFirst {}
 
-/// Gives models a method `forward` that never compiles, so that calling it says [what to do](DrawFirst).
+/// Gives models a method `forward` that never compiles, whose error explains [what to do](DrawFirst).
 #[doc(hidden)]
 pub trait Undrawn: Bayesian {
     #[doc(hidden)]

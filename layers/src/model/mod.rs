@@ -1,4 +1,4 @@
-//! Models: the traits that `#[bayesian]` implements, random weights, containers, and what a model's type says of it.
+//! Models: the traits that `#[bayesian]` implements, containers of models, and the properties of a model's type.
 
 mod bayesian;
 mod buffer;

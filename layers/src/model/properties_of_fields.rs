@@ -1,4 +1,4 @@
-//! The verdicts of a model, from the list of its fields that `#[bayesian]` writes.
+//! Derives the properties of a model from the list of its fields that `#[bayesian]` generates.
 
 use std::marker::PhantomData;
 
@@ -7,7 +7,7 @@ use crate::model::Bayesian;
 use crate::prior::PriorFor;
 use crate::properties::{No, Property, Yes};
 
-/// What a list of fields says of the model.
+/// The properties of a model with these fields.
 pub trait Properties {
     /// [`Bayesian::Batch`].
     type Batch: Property;
@@ -19,11 +19,11 @@ pub trait Properties {
     type Allows;
 }
 
-/// A field that draws itself.
+/// A field that is a model.
 #[derive(Debug)]
 pub struct Part<M>(PhantomData<M>);
 
-/// A weight of the posterior `Q` under the prior `P`. Weights never couple the examples of a batch.
+/// A weight with the posterior `Q` and the prior `P`. Weights never couple the examples of a batch.
 #[derive(Debug)]
 pub struct Random<Q, P>(PhantomData<(Q, P)>);
 
@@ -31,7 +31,7 @@ pub struct Random<Q, P>(PhantomData<(Q, P)>);
 #[derive(Debug)]
 pub struct Estimated<Q>(PhantomData<Q>);
 
-/// A weight under a prior of a type that is not written; `each_kl` demands that its divergence has a closed form.
+/// A weight whose prior has a type that the macro could not read; `each_kl` requires a closed form of its divergence.
 #[derive(Debug)]
 pub struct Closed<Q>(PhantomData<Q>);
 
@@ -59,14 +59,14 @@ impl<Q> Properties for Closed<Q> {
     type Allows = Q;
 }
 
-/// A model without any.
+/// A model without fields.
 impl Properties for () {
     type Batch = Yes;
     type Exact = Yes;
     type Allows = Yes;
 }
 
-/// All must say yes.
+/// The conjunction of the properties of all fields.
 impl<A: Properties, B: Properties> Properties for (A, B) {
     type Batch = <A::Batch as Property>::And<B::Batch>;
     type Exact = <A::Exact as Property>::And<B::Exact>;
