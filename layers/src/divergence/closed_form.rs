@@ -1,11 +1,11 @@
-//! What generated code needs to know of a weight with a prior.
+//! Divergences without a tape, for generated code: computed if the pair has a closed form.
 
 use crate::divergence::Divergence;
 use crate::engine::Path;
 use crate::prior::PriorFor;
 use crate::properties::{ClosedCase, ClosedForm, Property, Yes};
 
-/// Sees the divergence of one weight after the other, as a number.
+/// A visitor of the divergence of each weight, in nats.
 pub type Nats<'f> = dyn FnMut(&Path<'_>, f64) + 'f;
 
 /// The divergence of a pair without a tape.
@@ -25,11 +25,11 @@ impl<Q: Divergence<P> + ?Sized, P: PriorFor<Q::Scalar>> ClosedCase<Q::Exact> for
     }
 }
 
-/// A closed form, where the prior's type is known to rustc alone.
+/// The property of a closed form, required where the macro cannot read the prior's type.
 #[diagnostic::on_unimplemented(
-    message = "the type of this prior cannot be read off its expression, and its KL divergence is not a closed form: `{Self}`",
-    label = "so this model's `kl()` would not be exact",
-    note = "keep the prior in a field, `#[skip] prior: P`, and write `#[prior(self.prior)]`; or name its type in the expression, as `MonteCarlo(..)` or `Type::new(..)`"
+    message = "`#[bayesian]` cannot read the type of this prior, whose KL divergence does not have an exact closed form: `{Self}`",
+    label = "this model's `kl()` would claim to be exact",
+    note = "keep the prior in a field and write `#[prior(self.field)]`; or name its type in the expression, as in `MonteCarlo(..)` or `Type::new(..)`"
 )]
 pub trait KnownClosedForm: Property {}
 

@@ -1,4 +1,4 @@
-//! Normals with any covariance under a normal prior.
+//! KL divergences of `FullCovariance` and `MatrixNormal` from a normal prior.
 //!
 //! KL(N(μ, Σ) ‖ N(m, s²I)) = (tr Σ + ‖μ − m‖²)/(2s²) − n/2 + n ln s − ½ ln det Σ over n elements. With Σ = L Lᵀ the
 //! trace is ‖L‖² and ½ ln det Σ = ln det L. With Σ = A Aᵀ ⊗ B Bᵀ, of a matrix normal of r rows and c columns, the trace

@@ -9,7 +9,7 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// Cauchy(median, scale) for every element: density 1 / (π scale (1 + z²)) with z = (w − median)/scale. It has neither
-/// mean nor variance, and forgives single large weights.
+/// mean nor variance, and penalises single large weights little.
 ///
 /// Make one with `Cauchy::new(0.0, 1.0)`, or with the function of the same name: `Cauchy(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! The half-Cauchy prior, of scales.
+//! The half-Cauchy prior, for positive weights such as scales.
 
 use std::f64::consts::PI;
 
@@ -9,7 +9,7 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// The absolute value of a Cauchy variable about zero: density 2 / (π scale (1 + (w/scale)²)) for w ≥ 0. A weakly
-/// informative prior of a standard deviation (Gelman 2006).
+/// informative prior for a standard deviation (Gelman 2006).
 ///
 /// Make one with `HalfCauchy::new(1.0)`, or with the function of the same name: `HalfCauchy(1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,7 +45,7 @@ impl HalfCauchy {
 }
 
 impl Prior for HalfCauchy {
-    /// Below zero it is −∞, without a gradient.
+    /// −∞ below zero, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }

@@ -1,4 +1,4 @@
-//! The half-normal prior, of scales.
+//! The half-normal prior, for positive weights such as scales.
 
 use std::f64::consts::PI;
 
@@ -43,7 +43,7 @@ impl HalfNormal {
 }
 
 impl Prior for HalfNormal {
-    /// Below zero it is −∞, without a gradient.
+    /// −∞ below zero, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }

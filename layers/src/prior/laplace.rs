@@ -5,8 +5,8 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
-/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). At the maximum a posteriori it is
-/// the penalty of the lasso.
+/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). The maximum a posteriori under
+/// it is the lasso (an L1 penalty).
 ///
 /// Make one with `Laplace::new(0.0, 1.0)`, or with the function of the same name: `Laplace(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub fn Laplace(mean: f64, scale: f64) -> Laplace {
 impl Laplace {
     /// The Laplace prior with this mean and scale; its standard deviation is √2 times the scale.
     ///
-    /// At the mean the log-density has a kink, and its derivative is taken to be 0.
+    /// At the mean the log-density is not differentiable, and its derivative is defined as 0.
     ///
     /// # Panics
     /// If `scale` is not positive and finite, or `mean` is not finite.

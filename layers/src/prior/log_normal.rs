@@ -1,4 +1,4 @@
-//! The log-normal prior, of positive weights.
+//! The log-normal prior, for positive weights.
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
@@ -63,7 +63,7 @@ impl LogNormalPrior {
 }
 
 impl Prior for LogNormalPrior {
-    /// Of a weight that is not positive it is −∞, without a gradient.
+    /// −∞ for a weight that is not positive, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the standard deviation of the logarithm must be positive and finite, got NaN")]
-    fn a_standard_deviation_that_is_no_number_is_refused() {
+    fn a_nan_standard_deviation_is_refused() {
         LogNormalPrior(0.0, f64::NAN);
     }
 }

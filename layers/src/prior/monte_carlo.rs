@@ -1,4 +1,4 @@
-//! Asking for a Monte Carlo estimate of a divergence.
+//! `MonteCarlo`: wraps a prior, so that divergences from it are estimated from the drawn weights.
 
 use crate::distribution::elementwise::WithDensity;
 use crate::engine::{Path, Real, Var};
@@ -7,7 +7,7 @@ use crate::estimator::Weight;
 use crate::prior::{DrawnPrior, PriorFor};
 use crate::sampling::Cx;
 
-/// The prior `P`, with the divergence from it estimated at the weights drawn: ln q(w) − ln p(w)
+/// The prior `P`, with the divergence from it estimated at the drawn weights: ln q(w) − ln p(w)
 /// (Blundell et al. 2015, eq. 2), even where there is a closed form: `MonteCarlo(prior)` or `MonteCarlo::new(prior)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MonteCarlo<P>(

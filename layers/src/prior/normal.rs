@@ -52,7 +52,7 @@ impl Normal {
         self.sd
     }
 
-    /// Its reciprocal, for weights in `T`.
+    /// 1/sd, for weights in `T`.
     #[track_caller]
     pub(crate) fn inverse_sd<T: Real>(self) -> f64 {
         inverse::<T>("Normal", self.sd)
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the mean must be finite, got NaN")]
-    fn a_mean_that_is_no_number_is_refused() {
+    fn a_nan_mean_is_refused() {
         Normal(f64::NAN, 1.0);
     }
 }

@@ -5,9 +5,9 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Tensor, Var};
 use crate::prior::{Normal, Prior};
 
-/// N(meanᵢ, sdᵢ²) for element i: the posterior of an earlier model, say, or a prior that narrows from layer to layer.
+/// N(meanᵢ, sdᵢ²) for element i, such as the posterior of an earlier model.
 ///
-/// It is not `Copy`: keep it in a field.
+/// It is not `Copy`, so keep it in a field.
 ///
 /// Make one with `Normals::new(0.0, sds)`, or with the function of the same name: `Normals(0.0, sds)`.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct Normals {
     sd: PerElement,
 }
 
-/// One number for every element, or the same for all: `1.0.into()`, or a tensor of the weight's shape.
+/// A number for each element: the same for all, `1.0.into()`, or a tensor of the weight's shape.
 #[derive(Clone, Debug)]
 pub enum PerElement {
     /// The same for all elements.
@@ -52,7 +52,7 @@ impl PerElement {
         }
     }
 
-    /// Of element `i`.
+    /// The number of element `i`.
     pub(crate) fn at(&self, i: usize) -> f64 {
         match self {
             PerElement::Same(x) => *x,
@@ -80,8 +80,8 @@ impl Normals {
     /// ```
     ///
     /// # Panics
-    /// If a standard deviation is not positive and finite, a mean is not finite, or the two shapes differ. A weight of
-    /// another shape panics when its divergence is asked for.
+    /// If a standard deviation is not positive and finite, a mean is not finite, or the two shapes differ. The divergence of
+    /// a weight of another shape panics.
     #[track_caller]
     pub fn new(mean: impl Into<PerElement>, sd: impl Into<PerElement>) -> Self {
         let (mean, sd) = (mean.into(), sd.into());
@@ -113,7 +113,7 @@ impl Normals {
     }
 
     /// # Panics
-    /// If a weight of this shape is none of this prior.
+    /// If the prior has tensors of another shape than this.
     pub(crate) fn check(&self, shape: &[usize]) {
         for own in [self.mean.shape(), self.sd.shape()].into_iter().flatten() {
             assert!(own == shape, "Normals: a prior of shape {own:?} for a weight of shape {shape:?}");
@@ -126,7 +126,7 @@ impl Prior for Normals {
     /// If the weight's shape is not the prior's.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         self.check(w.shape());
-        // The tape outlives this borrow, so it gets numbers of its own.
+        // The tape outlives this borrow, so it stores copies.
         let each = w.tape().alloc_slice(w.len(), |i| self.at(i));
         sum(Each(|i: usize| each[i]), [w], None)
     }
@@ -139,7 +139,7 @@ impl Prior for Normals {
     }
 }
 
-/// The prior of each element, by its number.
+/// The prior of each element, as a function of its index.
 #[derive(Clone, Copy)]
 struct Each<F>(F);
 

@@ -1,4 +1,4 @@
-//! A spike at zero and a normal slab, of weights that may be left out.
+//! The spike-and-slab prior: a point mass at zero and a normal slab.
 
 use std::f64::consts::TAU;
 
@@ -11,12 +11,12 @@ use crate::prior::Prior;
 /// normal slab). The continuous relative is [`ScaleMixture::spike_and_slab`](crate::ScaleMixture::spike_and_slab).
 ///
 /// # The log-density
-/// A distribution with mass at a point has no density on the line. What [`log_density`](Prior::log_density) gives is
-/// that with respect to length plus a unit mass at zero: ln(1 − inclusion) at zero, and ln inclusion + ln N(w; 0,
-/// slab_sd²) anywhere else. Estimated divergences are right with it: those of a continuous posterior, which is at zero
-/// with probability zero, and those of a posterior whose own density is of the same kind. The jump at zero passes no
-/// gradient on. What it is not good for is a [`Point`](crate::Point): a density and a probability are not to be
-/// compared, so no divergence of a point from this prior is declared.
+/// A distribution with a point mass does not have a density with respect to the Lebesgue measure.
+/// [`log_density`](Prior::log_density) is with respect to the Lebesgue measure plus a unit mass at zero: ln(1 − inclusion)
+/// at zero, and ln inclusion + ln N(w; 0, slab_sd²) elsewhere. Estimated divergences are correct with it, both of a
+/// continuous posterior, which is zero with probability zero, and of a posterior with a density of the same kind. The jump
+/// at zero does not contribute to the gradient. A [`Point`](crate::Point) under this prior is not supported: it would
+/// compare a density with a probability.
 ///
 /// Make one with `SpikeAndSlabPrior::new(0.1, 1.0)`, or with the function of the same name: `SpikeAndSlabPrior(0.1, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +36,7 @@ pub fn SpikeAndSlabPrior(inclusion: f64, slab_sd: f64) -> SpikeAndSlabPrior {
 }
 
 impl SpikeAndSlabPrior {
-    /// The prior of a weight that is zero, unless it is included, with probability `inclusion`, and then N(0, slab_sd²).
+    /// The prior of a weight that is N(0, slab_sd²) with probability `inclusion`, and else zero.
     ///
     /// # Panics
     /// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
@@ -65,7 +65,7 @@ impl SpikeAndSlabPrior {
 }
 
 impl Prior for SpikeAndSlabPrior {
-    /// With respect to length plus a unit mass at zero: see the type.
+    /// With respect to the Lebesgue measure plus a unit mass at zero: see the type.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -85,7 +85,7 @@ impl ElementwiseTerm<1> for SpikeAndSlabPrior {
         if w == 0.0 { (-self.inclusion).ln_1p() } else { slab }
     }
 
-    /// At zero it is zero, as the slab's is.
+    /// Zero at zero, as for the slab.
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
         -w / self.slab_sd / self.slab_sd

@@ -1,4 +1,4 @@
-//! Student's t as a prior.
+//! The Student's t prior.
 
 use std::f64::consts::PI;
 
@@ -17,7 +17,7 @@ pub struct StudentT {
     df: f64,
     mean: f64,
     scale: f64,
-    /// ln of what the density is divided by.
+    /// The logarithm of the normalising constant.
     ln_normaliser: f64,
 }
 
@@ -36,8 +36,8 @@ fn ln_gamma_ratio(a: f64) -> f64 {
     if a < 16.0 {
         return libm::lgamma(a + 0.5) - libm::lgamma(a);
     }
-    // Both grow as a ln a, and the difference only as ½ ln a: for large a nothing would be left of it. Its asymptotic
-    // series, of which the next term is below 3e-14 at 16.
+    // Both grow as a ln a, and the difference only as ½ ln a, so it would cancel for large a. This is its asymptotic
+    // series, whose next term is below 3e-14 at 16.
     let square = 1.0 / (a * a);
     let series = 0.125 - square * (1.0 / 192.0 - square * (1.0 / 640.0 - square * (17.0 / 14336.0)));
     0.5 * a.ln() - series / a
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "StudentT: the degrees of freedom must be positive and finite, got 0")]
-    fn no_degrees_of_freedom_are_refused() {
+    fn zero_degrees_of_freedom_are_refused() {
         StudentT(0.0, 0.0, 1.0);
     }
 }
