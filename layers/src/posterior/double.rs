@@ -1,4 +1,4 @@
-//! Families with their parameters in double precision, in which divergences without a tape are computed.
+//! Converts families to double precision, in which divergences without a tape are computed.
 
 use crate::engine::Real;
 use crate::posterior::{
@@ -6,12 +6,12 @@ use crate::posterior::{
     SpikeAndSlab,
 };
 
-/// A family that can be converted.
+/// A family that can be converted to double precision.
 pub(crate) trait Double: Posterior {
-    /// The same family in double precision.
+    /// The family with `f64` parameters.
     type Double: Posterior<Scalar = f64>;
 
-    /// The same distribution.
+    /// The distribution with its parameters converted to `f64`.
     fn double(&self) -> Self::Double;
 }
 

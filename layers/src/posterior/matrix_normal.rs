@@ -1,4 +1,4 @@
-//! The matrix normal posterior.
+//! `MatrixNormal`: the normal posterior with separate covariances between rows and between columns.
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
@@ -8,27 +8,28 @@ use crate::posterior::{
 use crate::properties::No;
 use crate::sampling::Cx;
 
-/// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
+/// MN(M, A Aᵀ, B Bᵀ): a normal with the Kronecker product of a covariance between rows, A Aᵀ, and one between columns, B Bᵀ,
+/// as its covariance (Louizos and
 /// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a
 /// weight's outputs, its first axis; columns its inputs, all axes after it.
 ///
-/// A sample is M + A E Bᵀ, with the noise E by the weight's name and of its shape; A and B are lower-triangular with
-/// positive diagonals. The scale is shared between them: only their product counts. Elements depend on each other, so
+/// A sample is M + A E Bᵀ, with noise E of the weight's name and shape; A and B are lower-triangular with positive
+/// diagonals. Only the product of their scales is identified. Elements are not independent, so
 /// neither local reparameterisation nor Flipout applies.
 #[derive(Clone, Debug)]
 pub struct MatrixNormal<T: Real = f32> {
     /// M.
     pub mean: Tensor<T>,
-    /// A, of as many rows as the weight.
+    /// A, with as many rows as the weight.
     pub rows: CholeskyFactor<T>,
-    /// B, of as many rows as the weight has columns.
+    /// B, with as many rows as the weight has columns.
     pub columns: CholeskyFactor<T>,
 }
 
 impl<T: Real> MatrixNormal<T> {
-    /// A weight of this shape at its start, that of [`MeanField::new`](crate::MeanField::new): independent elements with
-    /// the standard deviation [`INITIAL_SD`], of which rows and columns have the square root each. A vector is a matrix
-    /// of one column.
+    /// A weight of this shape, initialised as by [`MeanField::new`](crate::MeanField::new): independent elements with
+    /// the standard deviation [`INITIAL_SD`], whose square root is the diagonal of A and of B. A vector is a matrix with one
+    /// column.
     ///
     /// # Panics
     /// If the weight has more than 16,384 rows or columns.
@@ -44,7 +45,7 @@ impl<T: Real> MatrixNormal<T> {
     /// lower-triangular with a positive diagonal.
     ///
     /// # Panics
-    /// If A or B is not that.
+    /// If A or B does not satisfy this.
     #[track_caller]
     pub fn with_factors(mean: Tensor<T>, rows: &Tensor<T>, columns: &Tensor<T>) -> Self {
         let (rows, columns) = (CholeskyFactor::of(rows), CholeskyFactor::of(columns));
@@ -58,7 +59,7 @@ impl<T: Real> MatrixNormal<T> {
         MatrixNormal { mean, rows, columns }
     }
 
-    /// ln det of the factor of the whole weight's covariance, from those of rows and columns.
+    /// ln det of the factor A ⊗ B of the weight's covariance.
     fn log_det<'t>([rows, columns]: [OnTape<'t, T>; 2], shape: [usize; 2]) -> Var<'t, T> {
         rows.log_det() * shape[1] as f64 + columns.log_det() * shape[0] as f64
     }

@@ -1,4 +1,4 @@
-//! A triangle as a whole matrix, for products of matrices.
+//! Expands a Cholesky factor to a dense matrix, for matrix products.
 
 use super::row;
 use crate::engine::kernels::Write;

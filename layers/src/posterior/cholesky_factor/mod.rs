@@ -1,4 +1,4 @@
-//! Lower-triangular factors of covariances.
+//! `CholeskyFactor`: the learned lower-triangular factor of a covariance matrix.
 
 mod dense;
 mod solve;
@@ -9,28 +9,27 @@ use crate::engine::{Parameters, Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::sampling::Cx;
 
-/// Rows up to which a triangle is allowed: above, its numbers alone would fill half a gigabyte in `f32`, and training
-/// keeps four of each.
+/// The maximum number of rows. A factor of this size takes half a gigabyte in `f32`, and training stores four copies.
 const MOST_ROWS: usize = 1 << 14;
 
 /// L, a lower-triangular matrix with a positive diagonal: the Cholesky factor of the covariance L Lᵀ.
 ///
-/// The diagonal is softplus(ρ), so any ρ makes a covariance, and its determinant needs no factorisation.
+/// The diagonal is softplus(ρ), so any ρ gives a valid covariance, whose determinant does not need a factorisation.
 #[derive(Clone, Debug)]
 pub struct CholeskyFactor<T: Real = f32> {
     /// ρ = softplus⁻¹ of the diagonal, of shape (rows).
     pub rho: Tensor<T>,
-    /// What is below the diagonal, row by row: of shape (rows · (rows − 1) / 2).
+    /// The elements below the diagonal, row by row: of shape (rows · (rows − 1) / 2).
     pub lower: Tensor<T>,
 }
 
 impl<T: Real> CholeskyFactor<T> {
-    /// The diagonal matrix with `sd` everywhere; `family` asks for it, for a weight of shape `shape`.
+    /// The diagonal matrix with `sd` on the diagonal. Errors mention `family` and the weight's `shape`.
     #[track_caller]
     pub(crate) fn diagonal(rows: usize, sd: f64, family: &str, shape: &[usize]) -> Self {
         assert!(
             rows <= MOST_ROWS,
-            "{family}: a weight of shape {shape:?} needs a covariance of {rows} rows, and {} numbers to hold it; at most \
+            "{family}: a weight of shape {shape:?} needs a covariance of {rows} rows, with a factor of {} elements; at most \
              {MOST_ROWS} rows are allowed",
             rows as u128 * (rows as u128 + 1) / 2,
         );
@@ -38,7 +37,7 @@ impl<T: Real> CholeskyFactor<T> {
         CholeskyFactor { rho: Tensor::full([rows], inverse_softplus(sd)), lower }
     }
 
-    /// The triangle that this square matrix is.
+    /// The factor with the values of this square matrix.
     ///
     /// # Panics
     /// If it is not square, if it is not zero above the diagonal, if an element below it is not finite, or if the diagonal is
@@ -62,8 +61,8 @@ impl<T: Real> CholeskyFactor<T> {
             for j in i + 1..rows {
                 assert!(
                     at(i, j) == 0.0,
-                    "CholeskyFactor: a lower-triangular factor L of the covariance L Lᵀ is needed, and above the diagonal, at \
-                     ({i}, {j}), is {}",
+                    "CholeskyFactor: a lower-triangular factor L of the covariance L Lᵀ is needed, and the element above the \
+                     diagonal at ({i}, {j}) is {}",
                     at(i, j)
                 );
             }
@@ -71,7 +70,10 @@ impl<T: Real> CholeskyFactor<T> {
         let rho = Tensor::from_fn([rows], |i| inverse_softplus(at(i, i)));
         for (i, j) in (0..rows).flat_map(|i| (0..i).map(move |j| (i, j))) {
             let l = at(i, j);
-            assert!(l.is_finite(), "CholeskyFactor: what is below the diagonal must be finite, got {l} at ({i}, {j})");
+            assert!(
+                l.is_finite(),
+                "CholeskyFactor: the elements below the diagonal must be finite, got {l} at ({i}, {j})"
+            );
         }
         let mut below = (0..rows).flat_map(|i| (0..i).map(move |j| (i, j)));
         let lower = Tensor::from_fn([rows * rows.saturating_sub(1) / 2], |_| {
@@ -81,7 +83,7 @@ impl<T: Real> CholeskyFactor<T> {
         CholeskyFactor { rho, lower }
     }
 
-    /// Whether it is a triangle of `rows` rows, as the field `name` of a family needs it for a weight of shape `weight`.
+    /// Checks that it has `rows` rows, as the field `name` of a family needs for a weight of shape `weight`.
     pub(super) fn check_as(&self, family: &str, name: &str, rows: usize, weight: &[usize]) -> Result<(), String> {
         let (rho, lower) = (self.rho.shape(), self.lower.shape());
         if *rho != [rows] {
@@ -92,8 +94,8 @@ impl<T: Real> CholeskyFactor<T> {
         let below = rows * rows.saturating_sub(1) / 2;
         if *lower != [below] {
             return Err(format!(
-                "{family}: `rho` of `{name}` has the shape {rho:?} and `lower` {lower:?}; below a diagonal of {rows} \
-                 elements stand {below}"
+                "{family}: `rho` of `{name}` has the shape {rho:?} and `lower` {lower:?}; a factor of {rows} rows \
+                 has {below} elements below its diagonal"
             ));
         }
         Ok(())
@@ -104,13 +106,13 @@ impl<T: Real> CholeskyFactor<T> {
         self.rho.len()
     }
 
-    /// On the tape, to be learned.
+    /// The factor on the tape.
     pub(crate) fn param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
         let [rho, lower] = [&self.rho, &self.lower].map(|parameter| cx.tape().param(parameter));
         OnTape { rho, diagonal: rho.softplus(), lower }
     }
 
-    /// On the tape, for a density.
+    /// The factor on the tape, for a density.
     pub(crate) fn density_param<'t>(&'t self, cx: Cx<'t, T>) -> OnTape<'t, T> {
         let [rho, lower] = [&self.rho, &self.lower].map(|parameter| cx.density_param(parameter));
         OnTape { rho, diagonal: divisor(rho), lower }
@@ -140,22 +142,22 @@ pub(crate) struct OnTape<'t, T: Real> {
 }
 
 impl<'t, T: Real> OnTape<'t, T> {
-    /// L x, of a vector.
+    /// L x, for a vector x.
     pub(crate) fn times(self, x: Var<'t, T>) -> Var<'t, T> {
         self.diagonal * x + strictly_lower_product::strictly_lower_product(self.lower, x)
     }
 
-    /// L, with its zeros.
+    /// L as a dense matrix.
     pub(crate) fn dense(self) -> Var<'t, T> {
         dense::dense(self.diagonal, self.lower)
     }
 
-    /// L⁻¹ y, of a vector or of each column of a matrix.
+    /// L⁻¹ y, for a vector y or each column of a matrix.
     pub(crate) fn solve(self, y: Var<'t, T>) -> Var<'t, T> {
         solve::solve(self.diagonal, self.lower, y)
     }
 
-    /// Σ (c Lᵢⱼ)². The factor c comes first: where it is large, c² may be more than any number.
+    /// Σ (c Lᵢⱼ)². It multiplies by c before squaring, because c² may overflow.
     pub(crate) fn squares(self, c: f64) -> Var<'t, T> {
         (self.diagonal * c).square().sum() + (self.lower * c).square().sum()
     }
@@ -166,13 +168,13 @@ impl<'t, T: Real> OnTape<'t, T> {
     }
 }
 
-/// Row `i` of what is below a diagonal.
+/// The elements of row `i` below the diagonal.
 #[inline(always)]
 fn row<T>(lower: &[T], i: usize) -> &[T] {
     &lower[i * i.saturating_sub(1) / 2..][..i]
 }
 
-/// The elements of rows `rows` of what is below a diagonal.
+/// The range of the elements of `rows` below the diagonal.
 fn elements(rows: &std::ops::Range<usize>) -> std::ops::Range<usize> {
     let before = |row: usize| row * row.saturating_sub(1) / 2;
     before(rows.start)..before(rows.end)
@@ -198,7 +200,7 @@ mod tests {
         Cx::new(tape, key, mode)
     }
 
-    /// L, written out.
+    /// L as rows of a dense matrix.
     fn written_out(l: &CholeskyFactor<f64>) -> Vec<Vec<f64>> {
         let n = l.rows();
         let at = |i: usize, j: usize| match j {
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_the_matrix_written_out() {
+    fn every_operation_agrees_with_the_dense_matrix() {
         for n in ROWS {
             let l = factor::<f64>(n);
             let (x, written) = (Tensor::from_fn([n], |i| (i as f64 + 0.5).sin()), written_out(&l));
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "above the diagonal, at (0, 1), is 0.5")]
+    #[should_panic(expected = "diagonal at (0, 1) is 0.5")]
     fn a_covariance_in_place_of_its_factor_is_refused() {
         CholeskyFactor::<f64>::of(&Tensor::new([2, 2], [1.0, 0.5, 0.5, 1.0]));
     }

@@ -1,4 +1,4 @@
-//! Solving with a triangle, by substitution.
+//! Solves linear systems with a Cholesky factor, by substitution.
 
 use super::row;
 use crate::engine::kernels::Write;

@@ -1,4 +1,4 @@
-//! A vector times what is below the diagonal of a triangle.
+//! The product of a strictly lower triangular matrix and a vector.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub(super) fn strictly_lower_product<'t, T: Real>(lower: Var<'t, T>, x: Var<'t, 
 #[derive(Clone, Copy)]
 struct StrictlyLowerProduct;
 
-/// Rows of a triangle that are worth a thread.
+/// The minimum number of rows for a thread.
 fn grain(rows: usize) -> usize {
     (2 * GRAIN).div_ceil(rows.max(1))
 }
