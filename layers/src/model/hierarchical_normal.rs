@@ -24,10 +24,10 @@ pub struct HierarchicalNormal<Q, P> {
     pub prior: P,
 }
 
-/// Short for [`HierarchicalNormal::new`](struct@HierarchicalNormal::new).
+/// Short for [`HierarchicalNormal::new`](HierarchicalNormal::new()).
 ///
 /// # Panics
-/// Where [`HierarchicalNormal::new`](struct@HierarchicalNormal::new) panics.
+/// Where [`HierarchicalNormal::new`](HierarchicalNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor")]
 #[track_caller]
 pub fn HierarchicalNormal<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior>(

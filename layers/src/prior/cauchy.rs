@@ -18,10 +18,10 @@ pub struct Cauchy {
     scale: f64,
 }
 
-/// Short for [`Cauchy::new`](struct@Cauchy::new).
+/// Short for [`Cauchy::new`](Cauchy::new()).
 ///
 /// # Panics
-/// Where [`Cauchy::new`](struct@Cauchy::new) panics.
+/// Where [`Cauchy::new`](Cauchy::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Cauchy(0.0, 1.0)`")]
 #[track_caller]
 pub fn Cauchy(median: f64, scale: f64) -> Cauchy {

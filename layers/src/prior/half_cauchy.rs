@@ -17,10 +17,10 @@ pub struct HalfCauchy {
     scale: f64,
 }
 
-/// Short for [`HalfCauchy::new`](struct@HalfCauchy::new).
+/// Short for [`HalfCauchy::new`](HalfCauchy::new()).
 ///
 /// # Panics
-/// Where [`HalfCauchy::new`](struct@HalfCauchy::new) panics.
+/// Where [`HalfCauchy::new`](HalfCauchy::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `HalfCauchy(1.0)`")]
 #[track_caller]
 pub fn HalfCauchy(scale: f64) -> HalfCauchy {

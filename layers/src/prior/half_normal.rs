@@ -15,10 +15,10 @@ pub struct HalfNormal {
     scale: f64,
 }
 
-/// Short for [`HalfNormal::new`](struct@HalfNormal::new).
+/// Short for [`HalfNormal::new`](HalfNormal::new()).
 ///
 /// # Panics
-/// Where [`HalfNormal::new`](struct@HalfNormal::new) panics.
+/// Where [`HalfNormal::new`](HalfNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `HalfNormal(1.0)`")]
 #[track_caller]
 pub fn HalfNormal(scale: f64) -> HalfNormal {

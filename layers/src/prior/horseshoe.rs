@@ -23,10 +23,10 @@ pub struct Horseshoe {
     tau: f64,
 }
 
-/// Short for [`Horseshoe::new`](struct@Horseshoe::new).
+/// Short for [`Horseshoe::new`](Horseshoe::new()).
 ///
 /// # Panics
-/// Where [`Horseshoe::new`](struct@Horseshoe::new) panics.
+/// Where [`Horseshoe::new`](Horseshoe::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Horseshoe(0.1)`")]
 #[track_caller]
 pub fn Horseshoe(tau: f64) -> Horseshoe {

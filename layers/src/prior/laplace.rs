@@ -15,10 +15,10 @@ pub struct Laplace {
     scale: f64,
 }
 
-/// Short for [`Laplace::new`](struct@Laplace::new).
+/// Short for [`Laplace::new`](Laplace::new()).
 ///
 /// # Panics
-/// Where [`Laplace::new`](struct@Laplace::new) panics.
+/// Where [`Laplace::new`](Laplace::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Laplace(0.0, 1.0)`")]
 #[track_caller]
 pub fn Laplace(mean: f64, scale: f64) -> Laplace {

@@ -26,10 +26,10 @@ pub struct LearnedNormal<T: Real = f32> {
     pub rho: Tensor<T>,
 }
 
-/// Short for [`LearnedNormal::new`](struct@LearnedNormal::new).
+/// Short for [`LearnedNormal::new`](LearnedNormal::new()).
 ///
 /// # Panics
-/// Where [`LearnedNormal::new`](struct@LearnedNormal::new) panics.
+/// Where [`LearnedNormal::new`](LearnedNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LearnedNormal(1.0)`")]
 #[track_caller]
 pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {

@@ -15,10 +15,10 @@ pub struct LogNormalPrior {
     sigma: f64,
 }
 
-/// Short for [`LogNormalPrior::new`](struct@LogNormalPrior::new).
+/// Short for [`LogNormalPrior::new`](LogNormalPrior::new()).
 ///
 /// # Panics
-/// Where [`LogNormalPrior::new`](struct@LogNormalPrior::new) panics.
+/// Where [`LogNormalPrior::new`](LogNormalPrior::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LogNormalPrior(0.0, 1.0)`")]
 #[track_caller]
 pub fn LogNormalPrior(mu: f64, sigma: f64) -> LogNormalPrior {

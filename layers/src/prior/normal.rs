@@ -20,10 +20,10 @@ pub struct Normal {
     pub(super) sd: f64,
 }
 
-/// Short for [`Normal::new`](struct@Normal::new).
+/// Short for [`Normal::new`](Normal::new()).
 ///
 /// # Panics
-/// Where [`Normal::new`](struct@Normal::new) panics.
+/// Where [`Normal::new`](Normal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Normal(0.0, 1.0)`")]
 #[track_caller]
 pub fn Normal(mean: f64, sd: f64) -> Normal {

@@ -61,10 +61,10 @@ impl PerElement {
     }
 }
 
-/// Short for [`Normals::new`](struct@Normals::new).
+/// Short for [`Normals::new`](Normals::new()).
 ///
 /// # Panics
-/// Where [`Normals::new`](struct@Normals::new) panics.
+/// Where [`Normals::new`](Normals::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Normals(0.0, sds)`")]
 #[track_caller]
 pub fn Normals(mean: impl Into<PerElement>, sd: impl Into<PerElement>) -> Normals {

@@ -16,10 +16,10 @@ pub struct ScaleMixture<const N: usize = 2> {
     sds: [f64; N],
 }
 
-/// Short for [`ScaleMixture::new`](struct@ScaleMixture::new).
+/// Short for [`ScaleMixture::new`](ScaleMixture::new()).
 ///
 /// # Panics
-/// Where [`ScaleMixture::new`](struct@ScaleMixture::new) panics.
+/// Where [`ScaleMixture::new`](ScaleMixture::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `ScaleMixture([0.2, 0.8], [1.0, 0.1])`")]
 #[track_caller]
 pub fn ScaleMixture<const N: usize>(weights: [f64; N], sds: [f64; N]) -> ScaleMixture<N> {

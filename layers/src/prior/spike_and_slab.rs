@@ -25,10 +25,10 @@ pub struct SpikeAndSlabPrior {
     slab_sd: f64,
 }
 
-/// Short for [`SpikeAndSlabPrior::new`](struct@SpikeAndSlabPrior::new).
+/// Short for [`SpikeAndSlabPrior::new`](SpikeAndSlabPrior::new()).
 ///
 /// # Panics
-/// Where [`SpikeAndSlabPrior::new`](struct@SpikeAndSlabPrior::new) panics.
+/// Where [`SpikeAndSlabPrior::new`](SpikeAndSlabPrior::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `SpikeAndSlabPrior(0.1, 1.0)`")]
 #[track_caller]
 pub fn SpikeAndSlabPrior(inclusion: f64, slab_sd: f64) -> SpikeAndSlabPrior {

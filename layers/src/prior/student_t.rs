@@ -21,10 +21,10 @@ pub struct StudentT {
     ln_normaliser: f64,
 }
 
-/// Short for [`StudentT::new`](struct@StudentT::new).
+/// Short for [`StudentT::new`](StudentT::new()).
 ///
 /// # Panics
-/// Where [`StudentT::new`](struct@StudentT::new) panics.
+/// Where [`StudentT::new`](StudentT::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `StudentT(4.0, 0.0, 1.0)`")]
 #[track_caller]
 pub fn StudentT(df: f64, mean: f64, scale: f64) -> StudentT {

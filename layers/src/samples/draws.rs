@@ -16,10 +16,10 @@ pub struct Draws {
     pub(crate) in_one_batch: bool,
 }
 
-/// Short for [`Draws::new`](struct@Draws::new).
+/// Short for [`Draws::new`](Draws::new()).
 ///
 /// # Panics
-/// Where [`Draws::new`](struct@Draws::new) panics.
+/// Where [`Draws::new`](Draws::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Draws(64)`")]
 #[track_caller]
 pub fn Draws(count: usize) -> Draws {
