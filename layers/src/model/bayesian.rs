@@ -18,7 +18,7 @@ use crate::weights::Weights;
 /// `Box<M>` and tuples of models are models too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a layer nor a weight",
-    label = "this field needs an attribute or another type",
+    label = "not a model",
     note = "a random weight needs `#[prior(..)]`; a plain setting needs `#[skip]`; a layer needs `#[bayesian]` on its struct; a deterministic weight is a `Point`, a saved value a `Buffer`"
 )]
 pub trait Bayesian: Parameters + 'static {

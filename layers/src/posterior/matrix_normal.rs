@@ -8,14 +8,13 @@ use crate::posterior::{
 use crate::properties::No;
 use crate::sampling::Cx;
 
-/// MN(M, A Aᵀ, B Bᵀ): a normal with the Kronecker product of a covariance between rows, A Aᵀ, and one between columns, B Bᵀ,
-/// as its covariance (Louizos and
-/// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a
-/// weight's outputs, its first axis; columns its inputs, all axes after it.
+/// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is the Kronecker product of one between rows, A Aᵀ, and one between columns,
+/// B Bᵀ (Louizos and Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors").
+/// Rows are a weight's outputs, its first axis; columns its inputs, all axes after it.
 ///
 /// A sample is M + A E Bᵀ, with noise E of the weight's name and shape; A and B are lower-triangular with positive
-/// diagonals. Only the product of their scales is identified. Elements are not independent, so
-/// neither local reparameterisation nor Flipout applies.
+/// diagonals. Only the product of their scales is identified. Elements are not independent, so neither local
+/// reparameterisation nor Flipout applies.
 #[derive(Clone, Debug)]
 pub struct MatrixNormal<T: Real = f32> {
     /// M.

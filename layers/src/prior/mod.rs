@@ -195,7 +195,7 @@ impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
 /// prior may be an expression in `#[prior(..)]` or in a field with `#[skip]`, where hyperparameters would not be learned.
 #[diagnostic::on_unimplemented(
     message = "the hyperparameters of the prior `{Self}` would not be learned here",
-    label = "a prior with hyperparameters in an expression or in a skipped field",
+    label = "expected a prior without hyperparameters",
     note = "keep it in a field, without `#[skip]`, and write `#[prior(self.field)]`"
 )]
 pub trait FixedPrior {}

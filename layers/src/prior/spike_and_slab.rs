@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the probability of inclusion must be between 0 and 1, got 1")]
-    fn a_certain_inclusion_is_refused() {
+    fn an_inclusion_probability_of_one_is_refused() {
         SpikeAndSlabPrior(1.0, 1.0);
     }
 

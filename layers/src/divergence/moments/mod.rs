@@ -1,6 +1,6 @@
 //! KL divergences of other families from normal and Laplace priors, computed from moments of the posterior.
 //!
-//! KL(q ‖ p) = −H(q) − Σ E ln pᵢ(wᵢ) where elements are independent under p, whatever they are under q. For a normal
+//! KL(q ‖ p) = −H(q) − Σ E ln pᵢ(wᵢ) if elements are independent under p; they may be dependent under q. For a normal
 //! pᵢ the expectation needs only the mean and the standard deviation of the element; for a Laplace pᵢ the marginal of the
 //! element must also be normal.
 
