@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One epoch of a loop like that of [`Elbo::fit`], written out:
+//! One epoch of a training loop as in [`Elbo::fit`], written out:
 //!
 //! ```
 //! # use elbo::prelude::*;
@@ -58,7 +58,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// Generated code names this crate `::elbo`, here too.
+// Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
 mod clock;
@@ -99,15 +99,15 @@ pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
 pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
-pub use model::{Allows, FlippedByExample, SampledByOutput, Suits};
+pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};
 pub use posterior::{
-    Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab, Triangle,
+    CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
@@ -115,16 +115,16 @@ pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNorma
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
-pub use properties::{Approximate, ClosedForm, Independent, No, Verdict, Yes};
+pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
 pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
 
-// What walks are given, under names short enough for an expansion to be read.
+// Visitors in generated code, under short names so that expansions stay readable.
 #[doc(hidden)]
 pub use hidden::{Each, EachMut, OnWeight};
 
-/// What most programs use.
+/// The items that most programs use.
 pub mod prelude {
     pub use crate::data::Examples;
     #[doc(hidden)]
@@ -142,57 +142,56 @@ pub mod prelude {
     };
 }
 
-/// The README's program, as a test.
+/// Tests the program in the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The programs of the first steps, as a test.
+/// Tests the programs in `docs/start.md`.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
 
-/// What generated code calls. Not for use by hand; it may change in any release.
+/// Items that generated code uses. Not public API: they may change in any release.
 #[doc(hidden)]
 pub mod hidden {
     pub use elbo_macros::Bayesian;
 
     pub use crate::model::{DrawFirst, Undrawn};
 
-    pub use crate::divergence::{Known, Nats};
+    pub use crate::divergence::{KnownClosedForm, Nats};
     use crate::engine::{Visitor, VisitorMut};
-    pub use crate::model::parts::{Closed, Estimated, Part, Random, Verdicts};
+    pub use crate::model::properties_of_fields::{Closed, Estimated, Part, Properties, Random};
     use crate::{Parameters, Path, Weight};
 
-    /// The types of a model's fields, of which its number type and its verdicts follow. Of a model that is visible where
-    /// its fields' types are not, they are listed first to `To`, a private type, since only there private types may be
-    /// named.
+    /// The types of a model's fields, from which its scalar type and its properties follow. A public model whose fields
+    /// have private types lists them first for a private type `To`, because only such an impl may name private types.
     pub trait Parts<To = ()> {
-        /// The field whose number type is the model's.
+        /// The field whose scalar type is the model's.
         type First;
-        /// All fields on which verdicts depend, in pairs of pairs.
+        /// All fields from which properties follow, in nested pairs.
         type All;
     }
 
-    /// The fields of a model that do not contain it again; listed to each other model of the circle.
+    /// The fields of a model that do not contain it, listed for each other model of the cycle.
     #[diagnostic::on_unimplemented(
-        message = "`{Self}` and `{With}` contain each other, and `{Self}` does not name `{With}`",
-        label = "a model that contains itself through others",
-        note = "each of these models names all the others: write `#[bayesian(recursive({With}))]` on `{Self}`, with the others that it names"
+        message = "`{Self}` and `{With}` contain each other, but `{Self}` does not name `{With}`",
+        label = "this model contains itself through others",
+        note = "each of these models must name all the others: add `{With}` to `#[bayesian(recursive(..))]` on `{Self}`"
     )]
     pub trait Recursive<With> {
-        /// The field whose number type is the model's.
+        /// The field whose scalar type is the model's.
         type First;
-        /// All fields on which verdicts depend, in pairs of pairs.
+        /// All fields from which properties follow, in nested pairs.
         type All;
     }
 
-    /// Sees one tensor of a model `M` after the other.
+    /// A visitor of the tensors of a model `M`.
     pub type Each<'f, 'a, M> = Visitor<'f, 'a, <M as Parameters>::Scalar>;
 
-    /// Sees one tensor of a model `M` after the other, to change it.
+    /// A visitor of the tensors of a model `M` that may change them.
     pub type EachMut<'f, M> = VisitorMut<'f, <M as Parameters>::Scalar>;
 
-    /// Sees one random weight of a draw of `M` after the other.
+    /// A visitor of the random weights of a draw of `M`.
     pub type OnWeight<'f, 't, M> = dyn FnMut(&Path<'_>, Weight<'t, <M as Parameters>::Scalar>) + 'f;
 }

@@ -4,12 +4,12 @@
 use std::marker::PhantomData;
 
 /// The value of a property, as a type: `Yes`, `No<Why>`, or `Approximate<Why>`. `Why` is the type responsible.
-pub trait Verdict {
+pub trait Property {
     /// The property of two parts together: the first `No`, or else the first `Approximate`, or else `Yes`.
-    type And<B: Verdict>: Verdict;
+    type And<B: Property>: Property;
 
     /// The property of two parts, of which the first is `Approximate<Why>`.
-    type After<Why: ?Sized>: Verdict;
+    type After<Why: ?Sized>: Property;
 
     /// What `case` computes, where this is a [`ClosedForm`].
     #[doc(hidden)]
@@ -41,8 +41,8 @@ pub struct Approximate<Why: ?Sized>(PhantomData<Why>);
 #[derive(Debug)]
 pub struct No<Why: ?Sized>(PhantomData<Why>);
 
-impl Verdict for Yes {
-    type And<B: Verdict> = B;
+impl Property for Yes {
+    type And<B: Property> = B;
     type After<Why: ?Sized> = Approximate<Why>;
 
     fn if_closed<C: ClosedCase<Self>>(case: C) -> Option<C::Output> {
@@ -50,8 +50,8 @@ impl Verdict for Yes {
     }
 }
 
-impl<Why: ?Sized> Verdict for Approximate<Why> {
-    type And<B: Verdict> = B::After<Why>;
+impl<Why: ?Sized> Property for Approximate<Why> {
+    type And<B: Property> = B::After<Why>;
     type After<Earlier: ?Sized> = Approximate<Earlier>;
 
     fn if_closed<C: ClosedCase<Self>>(case: C) -> Option<C::Output> {
@@ -59,8 +59,8 @@ impl<Why: ?Sized> Verdict for Approximate<Why> {
     }
 }
 
-impl<Why: ?Sized> Verdict for No<Why> {
-    type And<B: Verdict> = No<Why>;
+impl<Why: ?Sized> Property for No<Why> {
+    type And<B: Property> = No<Why>;
     type After<Earlier: ?Sized> = No<Why>;
 
     fn if_closed<C: ClosedCase<Self>>(_: C) -> Option<C::Output> {
@@ -75,7 +75,7 @@ impl<Why: ?Sized> Verdict for No<Why> {
     note = "batch normalisation in training mode makes one example's output depend on the others; use group, layer, \
             instance or RMS normalisation"
 )]
-pub trait Independent: Verdict {}
+pub trait Independent: Property {}
 
 impl Independent for Yes {}
 
@@ -86,7 +86,7 @@ impl Independent for Yes {}
     note = "`kl_estimate(key, draws)` gives it with its standard error, and the draw's `kl()` estimates it from the \
             weights drawn"
 )]
-pub trait ClosedForm: Verdict {
+pub trait ClosedForm: Property {
     /// Whether the closed form is exact.
     const IS_EXACT: bool;
 }

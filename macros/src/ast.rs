@@ -1,4 +1,4 @@
-//! A model as it was written.
+//! The parsed form of a `#[bayesian]` struct or enum: its fields, their attributes and their roles.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::punctuated::Punctuated;
@@ -22,8 +22,8 @@ pub(crate) struct Model {
     pub(crate) body: Body,
     /// The other models through which this one contains itself.
     pub(crate) recursive: Vec<Path>,
-    /// The attributes of the type and of an enum's variants, where none of ours belongs.
-    pub(crate) elsewhere: Vec<Attribute>,
+    /// The attributes of the type and of an enum's variants, where helper attributes are errors.
+    pub(crate) not_on_fields: Vec<Attribute>,
 }
 
 pub(crate) enum Body {
@@ -51,8 +51,8 @@ pub(crate) struct Field {
     pub(crate) attrs: FieldAttrs,
     /// The segment of the parameter's path.
     pub(crate) segment: Segment,
-    /// Whether a weight beside it says `#[prior(self.field)]`.
-    pub(crate) is_named: bool,
+    /// Whether a weight names this field as its prior: `#[prior(self.field)]`.
+    pub(crate) is_prior: bool,
 }
 
 /// What a field adds to the paths of the parameters in it.
@@ -60,17 +60,17 @@ pub(crate) struct Field {
 pub(crate) enum Segment {
     Name(String),
     Index(usize),
-    /// `Block::Dense(layer)`: the variant is the layer; or `#[name("")]`, which says so of a struct.
+    /// No segment: the field of `Block::Dense(layer)`, and a field with `#[name("")]`.
     Nothing,
 }
 
 impl Model {
-    /// Reads what the derive was given. A union never comes here: `#[bayesian]` refuses it.
+    /// Parses the input of the derive. `#[bayesian]` has rejected unions before.
     pub(crate) fn read(input: DeriveInput, errors: &mut Errors) -> Self {
-        let mut elsewhere = input.attrs;
-        let said = elsewhere.iter().find(|attr| attr.path().is_ident(attr::CRATE));
-        let said = said.and_then(|attr| attr.parse_args_with(Path::parse_mod_style).ok());
-        let recursive = elsewhere.iter().find(|attr| attr.path().is_ident(attr::RECURSIVE));
+        let mut not_on_fields = input.attrs;
+        let root = not_on_fields.iter().find(|attr| attr.path().is_ident(attr::CRATE));
+        let root = root.and_then(|attr| attr.parse_args_with(Path::parse_mod_style).ok());
+        let recursive = not_on_fields.iter().find(|attr| attr.path().is_ident(attr::RECURSIVE));
         let recursive = recursive.and_then(|attr| attr.parse_args_with(Punctuated::parse_terminated).ok());
         let recursive =
             recursive.map_or_else(Vec::new, |models: Punctuated<Path, Token![,]>| models.into_iter().collect());
@@ -80,35 +80,35 @@ impl Model {
                 data.variants
                     .into_iter()
                     .map(|variant| {
-                        elsewhere.extend(variant.attrs);
+                        not_on_fields.extend(variant.attrs);
                         (variant.ident, Group::read(variant.fields, true, errors))
                     })
                     .collect(),
             ),
             Data::Union(_) => Body::Enum(Vec::new()),
         };
-        let root = names::root(said.as_ref());
+        let root = names::root(root.as_ref());
         let DeriveInput { vis, ident: name, generics, .. } = input;
-        let mut model = Model { root, vis, name, generics, body, recursive, elsewhere };
-        model.name_self();
+        let mut model = Model { root, vis, name, generics, body, recursive, not_on_fields };
+        model.replace_self();
         model
     }
 
-    /// Writes the model's own type in place of `Self`, which is the draw where the draw is declared.
-    fn name_self(&mut self) {
+    /// Replaces `Self` in field types by the model's type: in the declaration of the draw, `Self` would be the draw.
+    fn replace_self(&mut self) {
         let (name, (_, arguments, _)) = (&self.name, self.generics.split_for_impl());
-        let mut named = Named(parse_quote!(#name #arguments));
-        self.fields_mut().for_each(|field| named.visit_type_mut(&mut field.ty));
-        named.visit_generics_mut(&mut self.generics);
+        let mut replacement = ReplaceSelf(parse_quote!(#name #arguments));
+        self.fields_mut().for_each(|field| replacement.visit_type_mut(&mut field.ty));
+        replacement.visit_generics_mut(&mut self.generics);
     }
 
-    /// Whether the field may contain this model again.
-    pub(crate) fn returns(&self, field: &Field) -> bool {
+    /// Whether the field may contain this model, directly or through the models of `recursive(..)`.
+    pub(crate) fn is_recursive(&self, field: &Field) -> bool {
         let others = self.recursive.iter().filter_map(|path| path.segments.last());
         others.map(|last| &last.ident).chain([&self.name]).any(|name| mentions(&field.ty, name))
     }
 
-    /// Every field, whatever the variant.
+    /// The fields of the struct, or of all variants.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.groups().flat_map(|group| &group.fields)
     }
@@ -151,13 +151,13 @@ impl Group {
             };
             let span = field.ty.span();
             let member = field.ident.map_or_else(|| Member::Unnamed(Index { index: i as u32, span }), Member::Named);
-            Field { member, vis: field.vis, ty: field.ty, attrs, segment, is_named: false }
+            Field { member, vis: field.vis, ty: field.ty, attrs, segment, is_prior: false }
         });
         let mut fields: Vec<Field> = fields.collect();
         for i in 0..fields.len() {
             let prior = fields[i].attrs.prior.as_ref();
             if let Some(named) = prior.and_then(|prior| prior::named(&prior.value)).cloned() {
-                fields.iter_mut().filter(|field| field.member == named).for_each(|field| field.is_named = true);
+                fields.iter_mut().filter(|field| field.member == named).for_each(|field| field.is_prior = true);
             }
         }
         Group { style, fields }
@@ -171,17 +171,17 @@ impl Field {
                 Role::Weight { prior: &prior.value, monte_carlo: kl.is_some() }
             }
             FieldAttrs { skip: Some(_), .. } => Role::Skipped,
-            _ if self.is_named => Role::Prior,
+            _ if self.is_prior => Role::Prior,
             _ => Role::Layer,
         }
     }
 
-    /// Where mistakes about the field's type are told.
+    /// Where errors about the field are reported: at its type.
     pub(crate) fn span(&self) -> Span {
         self.ty.span()
     }
 
-    /// The field's member, placed at its type, where what rustc finds wrong with the field stands.
+    /// The field's member with the span of its type, where rustc then reports errors about the field.
     pub(crate) fn member_at(&self, place: Span) -> Member {
         let mut member = self.member.clone();
         match &mut member {
@@ -192,10 +192,10 @@ impl Field {
     }
 }
 
-/// What `Self` is.
-struct Named(Path);
+/// Replaces `Self` by this path.
+struct ReplaceSelf(Path);
 
-impl VisitMut for Named {
+impl VisitMut for ReplaceSelf {
     fn visit_path_mut(&mut self, path: &mut Path) {
         if path.leading_colon.is_none()
             && let Some(first) = path.segments.first_mut()
@@ -209,7 +209,7 @@ impl VisitMut for Named {
     }
 }
 
-/// What a field is to the model: the types say the rest.
+/// The role of a field, as far as its attributes determine it.
 #[derive(Clone, Copy)]
 pub(crate) enum Role<'a> {
     /// A weight with a prior: random, or a point estimate.
@@ -217,9 +217,9 @@ pub(crate) enum Role<'a> {
         prior: &'a syn::Expr,
         monte_carlo: bool,
     },
-    /// A prior that weights beside it name: its hyperparameters, if it has any, are learned.
+    /// A prior that weights of the same struct name. Its hyperparameters, if any, are learned.
     Prior,
-    /// Anything that draws itself.
+    /// A model: a layer, a `Point` or a `Buffer`.
     Layer,
     Skipped,
 }

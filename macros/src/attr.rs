@@ -1,4 +1,4 @@
-//! Reads the attributes; each keeps its tokens, so that a mistake is told where it stands.
+//! Parses the attributes of a model and its fields. Each keeps its tokens, so that errors are reported there.
 
 use proc_macro2::TokenStream;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -9,13 +9,13 @@ use crate::errors::Errors;
 /// The attributes that the hidden derive owns.
 pub(crate) const HELPERS: [&str; 4] = ["prior", "skip", "kl", "name"];
 
-/// How the hidden derive hears of `#[bayesian(crate = …)]`.
+/// The attribute that passes `#[bayesian(crate = …)]` to the hidden derive.
 pub(crate) const CRATE: &str = "elbo_crate";
 
-/// And of `#[bayesian(recursive(…))]`.
+/// The attribute that passes `#[bayesian(recursive(…))]` to the hidden derive.
 pub(crate) const RECURSIVE: &str = "elbo_recursive";
 
-/// What is said at `#[bayesian]` itself.
+/// The options of `#[bayesian(..)]`.
 #[derive(Default)]
 pub(crate) struct Options {
     /// `crate = path`.
@@ -24,7 +24,7 @@ pub(crate) struct Options {
     pub(crate) recursive: Vec<Path>,
 }
 
-/// What is said at a field.
+/// The helper attributes of a field.
 #[derive(Default)]
 pub(crate) struct FieldAttrs {
     pub(crate) prior: Option<Prior>,
@@ -37,7 +37,7 @@ pub(crate) struct FieldAttrs {
 /// `#[prior(EXPR)]`.
 pub(crate) struct Prior {
     pub(crate) attr: Attribute,
-    /// Nothing where the expression was wrong, and that was told.
+    /// Empty if the expression did not parse, which was reported.
     pub(crate) value: Expr,
 }
 
@@ -88,21 +88,18 @@ fn once<T>(before: &Option<T>, attr: &Attribute, errors: &mut Errors) -> bool {
 }
 
 fn prior(attr: &Attribute) -> syn::Result<Expr> {
-    const HOW: &str = "write the prior in parentheses: `#[prior(Normal(0.0, 1.0))]`, or `#[prior(self.field)]`";
+    const HELP: &str = "write the prior in parentheses: `#[prior(Normal(0.0, 1.0))]`, or `#[prior(self.field)]`";
     let Meta::List(list) = &attr.meta else {
-        return Err(syn::Error::new_spanned(attr, HOW));
+        return Err(syn::Error::new_spanned(attr, HELP));
     };
     if list.tokens.is_empty() {
-        return Err(syn::Error::new_spanned(attr, HOW));
+        return Err(syn::Error::new_spanned(attr, HELP));
     }
     let value = |input: ParseStream<'_>| {
         let value = input.parse::<Expr>()?;
         if !input.is_empty() {
             let rest: TokenStream = input.parse()?;
-            return Err(syn::Error::new_spanned(
-                rest,
-                "`#[prior(..)]` takes one expression, the prior, and nothing else",
-            ));
+            return Err(syn::Error::new_spanned(rest, "`#[prior(..)]` takes a single expression, the prior"));
         }
         Ok(value)
     };
@@ -113,9 +110,9 @@ fn skip(attr: &Attribute) -> syn::Result<()> {
     match &attr.meta {
         Meta::Path(_) => Ok(()),
         Meta::List(list) if !list.tokens.is_empty() => {
-            Err(syn::Error::new_spanned(&list.tokens, "`#[skip]` takes no options; write `#[skip]` alone"))
+            Err(syn::Error::new_spanned(&list.tokens, "`#[skip]` does not take options; write `#[skip]`"))
         }
-        meta => Err(syn::Error::new_spanned(meta, "`#[skip]` takes no options; write `#[skip]` alone")),
+        meta => Err(syn::Error::new_spanned(meta, "`#[skip]` does not take options; write `#[skip]`")),
     }
 }
 
@@ -146,17 +143,17 @@ fn unknown(option: &Meta, allowed: &str) -> syn::Error {
 }
 
 fn name(attr: &Attribute) -> syn::Result<LitStr> {
-    const HOW: &str = "write the parameter's name as a string: `#[name(\"weight\")]`";
+    const HELP: &str = "write the parameter's name as a string: `#[name(\"weight\")]`";
     let Meta::List(list) = &attr.meta else {
-        return Err(syn::Error::new_spanned(attr, HOW));
+        return Err(syn::Error::new_spanned(attr, HELP));
     };
     let Ok(Lit::Str(value)) = syn::parse2::<Lit>(list.tokens.clone()) else {
-        return Err(syn::Error::new_spanned(attr, HOW));
+        return Err(syn::Error::new_spanned(attr, HELP));
     };
     let text = value.value();
-    // A checkpoint finds a parameter by its dotted path, in which a number is an index.
+    // Checkpoints look parameters up by dotted path, in which a number is an index.
     if text.contains('.') || text.starts_with(|c: char| c.is_ascii_digit()) {
-        let rule = "a parameter's name has no dot, and does not begin with a digit";
+        let rule = "a parameter's name cannot contain a dot or begin with a digit";
         return Err(syn::Error::new_spanned(value, rule));
     }
     Ok(value)
@@ -184,10 +181,10 @@ pub(crate) fn bayesian(options: TokenStream) -> syn::Result<Options> {
 fn root(input: ParseStream<'_>, options: &mut Options) -> syn::Result<()> {
     let word = input.parse::<Token![crate]>()?;
     if options.root.is_some() {
-        return Err(syn::Error::new_spanned(word, "`crate` is already said; keep one"));
+        return Err(syn::Error::new_spanned(word, "`crate` is already set; keep one"));
     }
     if input.parse::<Token![=]>().is_err() {
-        return Err(syn::Error::new_spanned(word, "say where elbo is: `#[bayesian(crate = path)]`"));
+        return Err(syn::Error::new_spanned(word, "write the path of elbo: `#[bayesian(crate = path)]`"));
     }
     options.root = Some(if input.peek(LitStr) {
         input.parse::<LitStr>()?.parse_with(Path::parse_mod_style)?

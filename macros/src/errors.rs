@@ -1,15 +1,15 @@
-//! Collects the mistakes of a model, so that all are told in one run.
+//! Collects the errors of a model, so that one compilation reports all of them.
 
 use std::fmt::Display;
 
 use quote::ToTokens;
 
-/// The mistakes found so far, in the order in which they were found.
+/// The errors found so far, in order.
 ///
-/// It panics if it is dropped unread: a mistake that nobody tells is worse than a crash.
+/// Dropping it without [`finish`](Errors::finish) panics, so that errors are never lost.
 #[derive(Debug)]
 pub(crate) struct Errors {
-    /// `None` once they were read.
+    /// `None` after `finish`.
     found: Option<Vec<syn::Error>>,
 }
 
@@ -18,7 +18,7 @@ impl Errors {
         Errors { found: Some(Vec::new()) }
     }
 
-    /// A mistake that stands at `tokens`.
+    /// Adds an error at `tokens`.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
         self.push(syn::Error::new_spanned(tokens, message));
     }
@@ -27,12 +27,12 @@ impl Errors {
         self.found.as_mut().expect("errors are read once, at the end").push(error);
     }
 
-    /// What `result` holds, or a mistake more.
+    /// The value of `result`, or `None` after adding its error.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// All mistakes joined, if there are any.
+    /// All errors, joined into one.
     pub(crate) fn finish(mut self) -> syn::Result<()> {
         let mut found = self.found.take().into_iter().flatten();
         let Some(mut all) = found.next() else {
@@ -46,7 +46,7 @@ impl Errors {
 impl Drop for Errors {
     fn drop(&mut self) {
         if self.found.is_some() && !std::thread::panicking() {
-            panic!("mistakes of a model were collected and never told");
+            panic!("errors of a model were collected and not reported");
         }
     }
 }
@@ -59,22 +59,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_mistakes_are_joined_in_order() {
+    fn errors_are_joined_in_order() {
         let mut errors = Errors::new();
         errors.at(quote!(a), "first");
         errors.keep(Err::<(), _>(syn::Error::new(Span::call_site(), "second")));
-        let told: Vec<_> = errors.finish().unwrap_err().into_iter().map(|error| error.to_string()).collect();
-        assert_eq!(told, ["first", "second"]);
+        let messages: Vec<_> = errors.finish().unwrap_err().into_iter().map(|error| error.to_string()).collect();
+        assert_eq!(messages, ["first", "second"]);
     }
 
     #[test]
-    fn no_mistake_is_no_error() {
+    fn finishing_without_errors_is_ok() {
         assert!(Errors::new().finish().is_ok());
     }
 
     #[test]
-    #[should_panic = "never told"]
-    fn unread_mistakes_panic() {
+    #[should_panic = "not reported"]
+    fn dropping_unreported_errors_panics() {
         Errors::new().at(quote!(a), "unread");
     }
 }

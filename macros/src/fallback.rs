@@ -1,8 +1,7 @@
-//! What is emitted in place of a model with mistakes.
+//! Generates stubs of a model with errors, so that its uses do not cause further errors.
 //!
-//! The struct itself is never lost: `#[bayesian]` emits it as it was written, with the hidden derive
-//! that owns its helper attributes. The derive adds stubs of the draw and the traits, so that no
-//! error follows from the missing impls where the model is used.
+//! `#[bayesian]` always emits the struct unchanged, with the hidden derive that owns its helper attributes. The derive adds
+//! stubs of the draw and of the trait impls.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,13 +9,13 @@ use quote::quote;
 use crate::ast::Model;
 use crate::expand;
 
-/// The mistakes, and stubs.
-pub(crate) fn fallback(model: &mut Model, mistakes: syn::Error) -> TokenStream {
-    let told = mistakes.into_compile_error();
-    // A draw of `Net<'t>` would need two lifetimes of one name.
+/// The errors, and the stubs.
+pub(crate) fn fallback(model: &mut Model, found: syn::Error) -> TokenStream {
+    let errors = found.into_compile_error();
+    // The draw of `Net<'t>` would declare two lifetimes `'t`.
     if model.generics.lifetimes().any(|parameter| parameter.lifetime.ident == "t") {
-        return told;
+        return errors;
     }
     let stub = expand::stub(model);
-    quote!(#told #stub)
+    quote!(#errors #stub)
 }

@@ -21,23 +21,23 @@
 //! }
 //! ```
 //!
-//! The struct stays as it is. Beside it stand its draw and the walks over its fields:
+//! The struct is unchanged. The attribute adds its draw and the methods that visit its fields:
 //!
 //! ```ignore
 #![doc = include_str!("../tests/golden/struct.rs")]
 //! ```
 //!
-//! and the impl block is moved to the draw, in which the weights are known:
+//! and moves the impl block to the draw, whose weights have values:
 //!
 //! ```ignore
 #![doc = include_str!("../tests/golden/impl.rs")]
 //! ```
 //!
-//! # The way through
+//! # Modules
 //!
-//! `ast` is a model as it was written, `attr` reads the attributes, `check` knows the rules, `errors`
-//! collects what breaks them, `fallback` is what is emitted then; `expand` writes everything else, and
-//! `names` what it is called.
+//! `ast` parses a model, `attr` parses its attributes, `check` checks the rules across fields, `errors` collects the
+//! errors and `fallback` generates stubs if there are any; `expand` generates everything else, and `names` chooses
+//! identifiers that cannot clash.
 
 mod ast;
 mod attr;
@@ -56,32 +56,36 @@ use crate::ast::Model;
 use crate::attr::Options;
 use crate::errors::Errors;
 
-/// Makes a struct a Bayesian model, and its impl block the model's with weights known.
+/// Makes a struct a Bayesian model, and moves its impl block to the model's draw.
 ///
-/// On a field, `#[prior(EXPR)]` makes a posterior family a random weight, and a field that it names as
-/// `#[prior(self.field)]` its prior, whose hyperparameters are learned; `#[skip]` leaves the field
-/// out of the model; `#[kl(monte_carlo)]` estimates the divergence where the pair has no closed form;
-/// `#[name("…")]` names the parameter otherwise than the field, and `#[name("")]` leaves the only field of a struct without
-/// a name of its own: its parameters have the struct's. Every other field draws itself.
+/// Attributes of a field:
+///
+/// - `#[prior(EXPR)]` makes a posterior family a random weight. With `#[prior(self.field)]` the prior is another field,
+///   whose hyperparameters are learned.
+/// - `#[skip]` leaves the field out of the model.
+/// - `#[kl(monte_carlo)]` estimates the divergence, for a pair without a closed form.
+/// - `#[name("…")]` sets the name of the parameter, which by default is the field's. `#[name("")]` on the only field of a
+///   struct leaves it out of the path: its parameters have the struct's name.
+///
+/// Every other field is a layer.
 ///
 /// In an impl block, methods move to the draw. Functions without `self` and constants stay on the model. In a method, the
-/// model's own name is the draw in patterns and in paths to variants and methods, and the model elsewhere.
+/// model's own name means the draw in patterns and in paths to variants and methods, and the model elsewhere.
 ///
-/// A model may contain itself, in a `Box` or a `Vec`. Where it does so through other models, each of them names all the
+/// A model may contain itself, in a `Box` or a `Vec`. If it does so through other models, each of them names all the
 /// others: `#[bayesian(recursive(Branch))] struct Leaf { .. }` and `#[bayesian(recursive(Leaf))] struct Branch { .. }`.
-/// Without that, rustc follows the types in a circle, and reports E0275 or that it needs type annotations.
+/// Without this, rustc evaluates the types in a cycle, and reports E0275 or that it needs type annotations.
 ///
-/// `#[bayesian(crate = path)]` says where elbo is, if it is not a dependency in Cargo.toml.
+/// `#[bayesian(crate = path)]` sets the path of elbo, if it is not a dependency in Cargo.toml.
 #[proc_macro_attribute]
 pub fn bayesian(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(options.into(), item.into()).into()
 }
 
-/// The other half of `#[bayesian]` on a struct.
+/// The derive that `#[bayesian]` puts on a struct.
 ///
-/// A derive gets the fields after rustc evaluated `#[cfg]`, so a field that is compiled away is in
-/// none of the walks; and it owns its helper attributes, so other derives, before or after, find the
-/// struct as it was written.
+/// A derive receives the fields after rustc has evaluated `#[cfg]`, so generated code does not visit fields that are
+/// compiled away. It also owns its helper attributes, so other derives, before or after, receive the struct unchanged.
 #[doc(hidden)]
 #[proc_macro_derive(Bayesian, attributes(prior, skip, kl, name, elbo_crate, elbo_recursive))]
 pub fn derive(item: TokenStream) -> TokenStream {
@@ -93,20 +97,20 @@ pub fn derive(item: TokenStream) -> TokenStream {
 
 fn attribute(options: Tokens, item: Tokens) -> Tokens {
     let mut errors = Errors::new();
-    let said = errors.keep(attr::bayesian(options)).unwrap_or_default();
+    let options = errors.keep(attr::bayesian(options)).unwrap_or_default();
     let written = match syn::parse2(item.clone()) {
-        Ok(Item::Struct(written)) => on_type(&said, &written.attrs, item, &mut errors),
-        Ok(Item::Enum(written)) => on_type(&said, &written.attrs, item, &mut errors),
+        Ok(Item::Struct(written)) => on_type(&options, &written.attrs, item, &mut errors),
+        Ok(Item::Enum(written)) => on_type(&options, &written.attrs, item, &mut errors),
         Ok(Item::Impl(block)) => {
-            if let Some(model) = said.recursive.first() {
-                errors.at(model, "`recursive(..)` goes on the struct or the enum, and not on its `impl` block");
+            if let Some(model) = options.recursive.first() {
+                errors.at(model, "`recursive(..)` goes on the struct or enum, not on its `impl` block");
             }
-            expand::implementation(&names::root(said.root.as_ref()), block, &mut errors)
+            expand::implementation(&names::root(options.root.as_ref()), block, &mut errors)
         }
         Ok(other) => {
             let (at, what) = kind(&other);
             let why = format_args!(
-                "`#[bayesian]` makes a model of a struct, or of an enum of layers, and goes on its `impl` block; this is {what}"
+                "`#[bayesian]` goes on a struct, on an enum of layers, or on its `impl` block; this is {what}"
             );
             errors.at(at, why);
             item
@@ -116,26 +120,26 @@ fn attribute(options: Tokens, item: Tokens) -> Tokens {
             item
         }
     };
-    let told = errors.finish().map_err(syn::Error::into_compile_error).err();
-    quote!(#written #told)
+    let compile_errors = errors.finish().map_err(syn::Error::into_compile_error).err();
+    quote!(#written #compile_errors)
 }
 
-/// The struct as it was written, with the hidden derive.
+/// The unchanged struct, with the hidden derive.
 ///
-/// `derive` is named by its path, for a crate without the prelude.
-fn on_type(said: &Options, attrs: &[Attribute], item: Tokens, errors: &mut Errors) -> Tokens {
+/// It names `derive` by its absolute path, for crates without the prelude.
+fn on_type(options: &Options, attrs: &[Attribute], item: Tokens, errors: &mut Errors) -> Tokens {
     let again = |attr: &&Attribute| attr.path().segments.last().is_some_and(|last| last.ident == "bayesian");
     if let Some(again) = attrs.iter().find(again) {
         errors.at(again, "`#[bayesian]` is written twice; remove this one");
         return item;
     }
-    let root = names::root(said.root.as_ref());
-    let told = said.root.as_ref().map(|path| quote!(#[elbo_crate(#path)]));
-    let models = &said.recursive;
+    let root = names::root(options.root.as_ref());
+    let elbo_crate = options.root.as_ref().map(|path| quote!(#[elbo_crate(#path)]));
+    let models = &options.recursive;
     let recursive = (!models.is_empty()).then(|| quote!(#[elbo_recursive(#(#models),*)]));
     quote! {
         #[::core::prelude::v1::derive(#root::hidden::Bayesian)]
-        #told
+        #elbo_crate
         #recursive
         #item
     }
@@ -147,11 +151,11 @@ fn model(input: DeriveInput) -> Tokens {
     check::check(&mut model, &mut errors);
     match errors.finish() {
         Ok(()) => expand::model(&model),
-        Err(mistakes) => fallback::fallback(&mut model, mistakes),
+        Err(found) => fallback::fallback(&mut model, found),
     }
 }
 
-/// What a reader calls the item, and where it says so.
+/// The kind of an item for error messages, and the token to report it at.
 fn kind(item: &Item) -> (Tokens, &'static str) {
     match item {
         Item::Fn(item) => (item.sig.fn_token.to_token_stream(), "a function"),

@@ -1,7 +1,7 @@
-//! Sums of one function of every element: log-densities and divergences, each one operation.
+//! Sums of one function over all elements, as one tape operation: log-densities and divergences.
 //!
-//! The function is computed and summed in double precision, whatever the weights are held in: there may be millions of
-//! summands. The way back computes the derivatives anew, so nothing is stored.
+//! The function is computed and summed in double precision for any scalar type of the weights, because there may be
+//! millions of summands. The backward pass recomputes the derivatives, so that nothing is stored.
 
 use std::ops::Range;
 
@@ -12,23 +12,22 @@ use crate::engine::threads::{GRAIN, Shared, for_each_range, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
-/// Elements that are summed in one go; sums of such blocks are added in a tree, so that any number of threads gives
-/// the same bits.
+/// Elements of a block. The sums of blocks are added in a tree, so that any number of threads gives the same bits.
 const BLOCK: usize = 4096;
 
-/// The place of a term in a sum.
+/// The element of a term in a sum, and the shared argument.
 #[derive(Clone, Copy, Debug)]
 pub struct At {
-    /// The number of the element.
+    /// The index of the element.
     pub(crate) element: usize,
-    /// The number that all elements share, such as a hyperparameter; zero if there is none.
+    /// The argument that all elements share, such as a hyperparameter; zero without one.
     pub(crate) shared: f64,
 }
 
-/// One term of a sum over elements: a function of `N` numbers that belong to one element, and perhaps of one number that
-/// all elements share. With `N` = 1 it is the log-density of a distribution of independent elements.
+/// One term of a sum over elements: a function of `N` arguments per element, and optionally of one argument that all
+/// elements share. With `N` = 1 it is the log-density of a distribution with independent elements.
 ///
-/// Implementations are `#[inline(always)]`: they are compiled once for every level of vector instructions.
+/// Implementations are `#[inline(always)]`, so that they are compiled for every level of vector instructions.
 pub trait ElementwiseTerm<const N: usize>: Copy + Send + Sync {
     /// The operation's name in messages.
     const NAME: &'static str;
@@ -36,7 +35,7 @@ pub trait ElementwiseTerm<const N: usize>: Copy + Send + Sync {
     /// The function.
     fn value<S: Simd>(self, x: [f64; N], at: At) -> f64;
 
-    /// Its derivative with respect to `x[K]` or, where K is N, to the shared number.
+    /// Its derivative with respect to `x[K]`, or to the shared argument if K = N.
     fn slope<S: Simd, const K: usize>(self, x: [f64; N], at: At) -> f64;
 
     /// The function in the scalar type of the weights, for the fused pass: computed in double precision unless overridden.
@@ -45,23 +44,23 @@ pub trait ElementwiseTerm<const N: usize>: Copy + Send + Sync {
         T::from_f64(self.value::<S>(x.map(T::to_f64), at))
     }
 
-    /// Its derivative likewise.
+    /// Its derivative in the scalar type of the weights, for the fused pass.
     #[inline(always)]
     fn slope_in<S: Simd, const K: usize, T: Real>(self, x: [T; N], at: At) -> T {
         T::from_f64(self.slope::<S, K>(x.map(T::to_f64), at))
     }
 }
 
-/// What to do with an elementwise log-density, for a caller who does not know its type.
+/// A visitor of an elementwise log-density, whose type its caller does not know.
 pub trait WithDensity<'t> {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Visits the log-density.
     fn with<F: ElementwiseTerm<1> + 't>(self, log_density: F) -> Self::Output;
 }
 
-/// Σ f over the elements of `x`, one or two values of one shape; `shared` has one element.
+/// Σ f over the elements of `x`, one or two variables of the same shape; `shared` has one element.
 pub(crate) fn sum<'t, T: Real, F: ElementwiseTerm<N> + 't, const N: usize>(
     f: F,
     x: [Var<'t, T>; N],
@@ -73,11 +72,11 @@ pub(crate) fn sum<'t, T: Real, F: ElementwiseTerm<N> + 't, const N: usize>(
         (all, None) => tape.record(Sum::<F, N>(f), all, [scalar])[0],
         (&[x], Some(shared)) => tape.record(Sum::<F, N>(f), &[x, shared], [scalar])[0],
         (&[x, y], Some(shared)) => tape.record(Sum::<F, N>(f), &[x, y, shared], [scalar])[0],
-        _ => unreachable!("an element has one number or two"),
+        _ => unreachable!("an element has one or two arguments"),
     }
 }
 
-/// The same sum without a tape.
+/// Σ f over the elements of `x`, without a tape.
 pub(crate) fn total<T: Real, F: ElementwiseTerm<N>, const N: usize>(f: F, x: [&[T]; N], shared: f64) -> f64 {
     over_blocks(x[0].len(), |range| dispatch(Total::<_, _, N, false>(Part::of(f, x, shared, range))))
 }
@@ -106,11 +105,11 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize> Operation<T> for Sum<F, N> 
         let g = io.upstream(0).expect("the only output")[0].to_f64();
         let part = |range| Part::of(self.0, x, shared, range);
         io.accumulate(0, |target, write| {
-            spread(target, |range, out| dispatch(Slopes::<_, _, N, 0> { part: part(range), g, out, write }));
+            in_parallel(target, |range, out| dispatch(Slopes::<_, _, N, 0> { part: part(range), g, out, write }));
         });
         if N > 1 {
             io.accumulate(1, |target, write| {
-                spread(target, |range, out| dispatch(Slopes::<_, _, N, 1> { part: part(range), g, out, write }));
+                in_parallel(target, |range, out| dispatch(Slopes::<_, _, N, 1> { part: part(range), g, out, write }));
             });
         }
         if io.inputs() > N && io.is_wanted(N) {
@@ -120,8 +119,8 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize> Operation<T> for Sum<F, N> 
     }
 }
 
-/// Calls `work` with parts of `target`, at the same time.
-fn spread<T: Real>(target: &mut [T], work: impl Fn(Range<usize>, &mut [T]) + Sync) {
+/// Calls `work` with disjoint parts of `target`, in parallel.
+fn in_parallel<T: Real>(target: &mut [T], work: impl Fn(Range<usize>, &mut [T]) + Sync) {
     let len = target.len();
     let target = Shared::new(target);
     for_each_range(len, GRAIN, LANES, &|range| {
@@ -131,7 +130,7 @@ fn spread<T: Real>(target: &mut [T], work: impl Fn(Range<usize>, &mut [T]) + Syn
     });
 }
 
-/// Some elements.
+/// A range of the elements.
 #[derive(Clone, Copy)]
 struct Part<'a, T, F, const N: usize> {
     f: F,
@@ -152,7 +151,7 @@ impl<'a, T: Real, F: ElementwiseTerm<N>, const N: usize> Part<'a, T, F, N> {
     }
 }
 
-/// Σ f or, where `SLOPES` says so, the sum of its derivatives with respect to the shared number.
+/// Σ f, or with `SLOPES` the sum of its derivatives with respect to the shared argument.
 struct Total<'a, T, F, const N: usize, const SLOPES: bool>(Part<'a, T, F, N>);
 
 impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const SLOPES: bool> Kernel for Total<'_, T, F, N, SLOPES> {
@@ -163,7 +162,7 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const SLOPES: bool> Kernel 
         let Total(part) = self;
         let len = part.x[0].len();
         let part = Part { x: part.x.map(|x| &x[..len]), ..part };
-        // Side by side, so that the sum vectorises.
+        // Several partial sums, so that the loop vectorises.
         let mut lanes = [0.0; LANES];
         let whole = len - len % LANES;
         for from in (0..whole).step_by(LANES) {
@@ -204,7 +203,7 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const K: usize> Kernel for 
         for (i, out) in out.iter_mut().enumerate() {
             let (x, at) = part.element(i);
             let slope = part.f.slope::<S, K>(x, at);
-            // Zero times what overflows is to be zero.
+            // Zero times an overflowing derivative is zero.
             let share = T::from_f64(if g == 0.0 { 0.0 } else { g * slope });
             *out = if write == Write::Store { share } else { *out + share };
         }

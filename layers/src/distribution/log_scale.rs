@@ -1,4 +1,4 @@
-//! The logarithms of standard deviations: what the entropy of a normal consists of.
+//! ln softplus(ρ), the logarithm of a standard deviation, and softplus and its inverse, without overflow or cancellation.
 
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::Simd;
@@ -7,35 +7,35 @@ use crate::engine::kernels::math::Math;
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
-/// Below this ρ, ln softplus(ρ) has slope 1 to within e^−40/2, and both sides of sigmoid(ρ)/softplus(ρ) may vanish.
+/// Below this ρ, ln softplus(ρ) has slope 1 to within e^−40/2, and both terms of sigmoid(ρ)/softplus(ρ) may underflow.
 const VANISHING: f64 = -40.0;
 
-/// ln softplus(ρ), elementwise: finite, with a finite gradient, also where softplus(ρ) is zero.
+/// ln softplus(ρ), elementwise: finite, with a finite gradient, even if softplus(ρ) underflows to zero.
 #[track_caller]
 pub(crate) fn log_scale<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
     rho.tape().record(LogScale, &[rho], [rho.shape()])[0]
 }
 
-/// Its sum, a scalar.
+/// Σ ln softplus(ρ), a scalar.
 #[track_caller]
 pub(crate) fn log_scales<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
     log_scale(rho).sum()
 }
 
-/// softplus(ρ) to divide w − μ by: where it has underflowed, the least positive number, so that a weight at its mean is
-/// no standard deviations away from it.
+/// softplus(ρ) as a divisor of w − μ, replaced by the smallest normal number if it underflows: a weight at its mean then
+/// has a distance of zero standard deviations.
 #[track_caller]
 pub(crate) fn divisor<'t, T: Real>(rho: Var<'t, T>) -> Var<'t, T> {
     positive(rho.softplus())
 }
 
-/// x, or the least positive number where it has underflowed.
+/// x, or the smallest normal number if x is smaller.
 #[track_caller]
 pub(crate) fn positive<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
     x.clamp(least::<T>(), f64::INFINITY)
 }
 
-/// The least positive number of a type that has all of its digits.
+/// The smallest positive normal number of a scalar type.
 pub(crate) fn least<T: Real>() -> f64 {
     let [double, single] = [f64::MIN_POSITIVE, f64::from(f32::MIN_POSITIVE)];
     if T::from_f64(double) > T::ZERO { double } else { single }
@@ -52,7 +52,7 @@ pub(crate) fn inverse_softplus(sd: f64) -> f64 {
     sd + (-(-sd).exp_m1()).ln()
 }
 
-/// d ln σ/dρ = sigmoid(ρ)/softplus(ρ), which tends to 1 where both vanish.
+/// d ln σ/dρ = sigmoid(ρ)/softplus(ρ), which tends to 1 as ρ → −∞.
 #[inline(always)]
 pub(crate) fn log_slope<S: Simd>(rho: f64) -> f64 {
     let vanishes = rho < VANISHING;
@@ -111,7 +111,7 @@ mod tests {
     use crate::{Gradients, Tape, Tensor};
 
     #[test]
-    fn it_is_the_sum_of_logarithms() {
+    fn log_scales_is_the_sum_of_logarithms() {
         let mut rho: Tensor<f64> = Tensor::from_fn([5, 3], |i| 2.0 * i as f64 - 20.0);
         let exact: f64 = rho.data().iter().map(|rho| rho.exp().ln_1p().ln()).sum();
         let tape = Tape::new();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_finite_far_out() {
+    fn values_and_gradients_are_finite_for_extreme_rho() {
         fn check<T: Real>() {
             let rho = Tensor::<T>::new([4], [-1e4, -90.0, 1e4, 0.0].map(T::from_f64));
             let mut gradients = Gradients::of(&rho);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn single_numbers_agree_with_it() {
+    fn scalar_functions_agree_with_the_operations() {
         for rho in [-1e4, -100.0, -41.0, -39.0, -5.0, 0.0, 0.54, 3.0, 700.0, 1e4] {
             let x = Tensor::new([1], [rho]);
             let tape = Tape::new();

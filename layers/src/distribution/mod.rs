@@ -1,4 +1,4 @@
-//! What priors, posteriors and divergences share: elementwise functions with their derivatives, summed in one operation.
+//! Elementwise functions with derivatives, summed in one operation; shared by priors, posteriors and divergences.
 
 pub(crate) mod elementwise;
 pub(crate) mod log_scale;

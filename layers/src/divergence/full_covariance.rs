@@ -1,10 +1,10 @@
-//! Normals with any covariance under a normal prior.
+//! KL divergences of `FullCovariance` and `MatrixNormal` from a normal prior.
 //!
 //! KL(N(μ, Σ) ‖ N(m, s²I)) = (tr Σ + ‖μ − m‖²)/(2s²) − n/2 + n ln s − ½ ln det Σ over n elements. With Σ = L Lᵀ the
 //! trace is ‖L‖² and ½ ln det Σ = ln det L. With Σ = A Aᵀ ⊗ B Bᵀ, of a matrix normal of r rows and c columns, the trace
 //! is ‖A‖²‖B‖² and ½ ln det Σ = c ln det A + r ln det B.
 
-use crate::divergence::away::away;
+use crate::divergence::squared_distance::squared_distance;
 use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::check;
@@ -25,7 +25,7 @@ impl<T: Real> Divergence<Normal> for FullCovariance<T> {
         let factor = self.factor.param(cx);
         let trace = factor.squares(prior.inverse_sd::<T>());
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        (trace + away(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
+        (trace + squared_distance(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - factor.log_det()
     }
 }
 
@@ -44,6 +44,6 @@ impl<T: Real> Divergence<Normal> for MatrixNormal<T> {
         let trace = a.squares(each) * b.squares(each);
         let log_det = a.log_det() * columns + b.log_det() * rows;
         let constant = self.mean.len() as f64 * (prior.sd().ln() - 0.5);
-        (trace + away(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det
+        (trace + squared_distance(cx.tape().param(&self.mean), *prior)) * 0.5 + constant - log_det
     }
 }

@@ -1,4 +1,4 @@
-//! The mean-field normal under a Laplace prior.
+//! KL divergence of the mean-field normal from a Laplace prior.
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
@@ -28,22 +28,22 @@ impl<T: Real> Divergence<Laplace> for MeanField<T> {
     }
 }
 
-/// E|w − m| of a normal whose mean is `away` from m.
+/// E|w − m| of a normal whose mean differs from m by `away`.
 #[inline(always)]
 pub(super) fn distance<S: Simd>(away: f64, sd: f64) -> f64 {
     let z = ratio(away, sd);
     away * libm::erf(z * FRAC_1_SQRT_2) + sd * FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z)
 }
 
-/// Its derivative by the mean, K = 0, or by the standard deviation. (Those of the two arguments in its own summands
-/// cancel.)
+/// The derivative of [`distance`] with respect to the mean, K = 0, or to the standard deviation. (The derivatives through
+/// z cancel.)
 #[inline(always)]
 pub(super) fn distance_slope<S: Simd, const K: usize>(away: f64, sd: f64) -> f64 {
     let z = ratio(away, sd);
     if K == 0 { libm::erf(z * FRAC_1_SQRT_2) } else { FRAC_2_PI.sqrt() * Math::exp::<S>(-0.5 * z * z) }
 }
 
-/// d/σ: zero where d is, even if σ has vanished.
+/// d/σ; zero if d is zero, even if σ has underflowed.
 #[inline(always)]
 fn ratio(away: f64, sd: f64) -> f64 {
     let ratio = away / sd;

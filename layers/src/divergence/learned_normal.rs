@@ -1,4 +1,4 @@
-//! The mean-field normal and the certain weight under a normal prior whose scale is learned.
+//! KL divergences of `MeanField` and `Point` from a normal prior whose scale is learned.
 
 use super::mean_field;
 use crate::distribution::elementwise::{At, ElementwiseTerm};
@@ -38,11 +38,11 @@ impl<T: Real> Divergence<LearnedNormal<T>> for Point<T> {
     }
 }
 
-/// ln(s/σ) + (σ² + μ²)/(2s²) − ½, with ln s shared by all elements. By logarithms: σ and s may both have vanished.
+/// ln(s/σ) + (σ² + μ²)/(2s²) − ½, with ln s shared by all elements. It uses logarithms, because σ and s may both have underflowed.
 #[derive(Clone, Copy)]
 struct Scaled;
 
-/// σ/s, μ/s and 1/s; zero for a mean of zero, should 1/s have overflowed.
+/// σ/s, μ/s and 1/s; the last two are zero for a mean of zero, even if 1/s has overflowed.
 #[inline(always)]
 fn scaled<S: Simd>(mean: f64, rho: f64, ln_sd: f64) -> [f64; 3] {
     let inverse_sd = if mean == 0.0 { 0.0 } else { Math::exp::<S>(-ln_sd) };

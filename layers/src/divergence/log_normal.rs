@@ -1,7 +1,7 @@
-//! The log-normal under log-normal and log-uniform priors, and under those that ask for moments of w.
+//! KL divergences of the log-normal from log-normal, log-uniform, normal, half-normal and Laplace priors.
 //!
 //! ln w is N(μ, σ²), so the entropy is μ + ln σ + ½ ln 2πe, and every power of w has the mean E wᵏ = e^(kμ + k²σ²/2).
-//! What asks for moments grows as they do, beyond any number where σ is about 20.
+//! Divergences that contain moments overflow in double precision for σ of about 20.
 
 mod forms;
 
@@ -18,7 +18,7 @@ use crate::sampling::Cx;
 use crate::sampling::Sampled;
 use forms::{Distance, Each, Logarithms, Scaled, Squares};
 
-/// The divergence of the logarithms' normals: a change of variables leaves it as it is.
+/// The divergence of the normals of ln w: it is invariant under a change of variables.
 impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
     type Exact = Yes;
 
@@ -37,18 +37,18 @@ impl<T: Real> Divergence<LogNormalPrior> for LogNormal<T> {
 }
 
 macro_rules! under {
-    ($($doc:literal $prior:ident: |$given:ident| $form:expr;)*) => {$(
+    ($($doc:literal $prior:ident: |$prior_value:ident| $form:expr;)*) => {$(
         #[doc = $doc]
         impl<T: Real> Divergence<$prior> for LogNormal<T> {
             type Exact = Yes;
 
-            fn kl(&self, $given: &$prior) -> f64 {
+            fn kl(&self, $prior_value: &$prior) -> f64 {
                 mean_field::kl(&self.log, $form, 0.0)
             }
 
             fn kl_on<'t>(
                 &'t self,
-                $given: &'t $prior,
+                $prior_value: &'t $prior,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {
@@ -62,7 +62,7 @@ under! {
     "ln(s/σ) − μ − ½ + E(w − m)²/2s² for every element."
     Normal: |prior| Squares { mean: prior.mean(), sd: prior.sd(), constant: 0.0 };
 
-    "That of the normal prior less ln 2: w is positive."
+    "The divergence from a normal prior minus ln 2, because w is positive."
     HalfNormal: |prior| Squares { mean: 0.0, sd: prior.scale(), constant: -LN_2 };
 
     "−ln σ − ½ ln 2πe for every element, up to the constant that an improper prior lacks: E ln w is μ."

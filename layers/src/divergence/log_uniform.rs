@@ -1,4 +1,4 @@
-//! The mean-field normal under the log-uniform prior: variational dropout.
+//! KL divergence of the mean-field normal from the log-uniform prior (variational dropout).
 
 use super::mean_field;
 use crate::distribution::elementwise::{At, ElementwiseTerm};
@@ -13,8 +13,8 @@ use crate::properties::Approximate;
 use crate::sampling::Cx;
 
 /// k₁ − k₁ sigmoid(k₂ + k₃ ln α) + ½ ln(1 + 1/α) with α = σ²/μ² for every element (Molchanov, Ashukha and Vetrov 2017,
-/// eq. 14, with the constant that lets it tend to 0 as α → ∞). It is a fit to the divergence, which has no elementary
-/// form, and no bound of it: it is off by less than 0.01 nats, on either side.
+/// eq. 14, with the constant by which it tends to 0 as α → ∞). It approximates the divergence, which does not have an
+/// elementary form, and is not a bound: its error is less than 0.01 nats in either direction.
 impl<T: Real> Divergence<LogUniform> for MeanField<T> {
     type Exact = Approximate<(MeanField<T>, LogUniform)>;
 
@@ -53,7 +53,7 @@ impl ElementwiseTerm<2> for Fit {
     fn slope<S: Simd, const K: usize>(self, [mean, rho]: [f64; 2], _: At) -> f64 {
         let ln_alpha = ln_alpha::<S>(mean, rho);
         let fit = K2 + K3 * ln_alpha;
-        // As α → ∞ both summands vanish faster than 1/μ grows.
+        // As α → ∞ both summands go to zero faster than 1/μ grows.
         let by_ln_alpha =
             -K1 * K3 * Math::sigmoid::<S>(fit) * Math::sigmoid::<S>(-fit) - 0.5 * Math::sigmoid::<S>(-ln_alpha);
         if K == 0 {

@@ -1,6 +1,6 @@
-//! The low-rank normal under a normal prior.
+//! KL divergence of the low-rank normal from a normal prior.
 //!
-//! KL(N(μ, diag(σ²) + B Bᵀ) ‖ N(m, s²I)) is the mean-field divergence of μ and σ, and for the directions
+//! KL(N(μ, diag(σ²) + B Bᵀ) ‖ N(m, s²I)) is the mean-field divergence of μ and σ, plus for the directions
 //! ‖B‖²/(2s²) − ½ ln det(I + V Vᵀ), where B = diag(σ) Vᵀ.
 
 use crate::divergence::{Divergence, in_double};

@@ -1,4 +1,4 @@
-//! What the closed forms of the mean-field normal share: sums of one function of μ and ρ.
+//! Sums of one function of μ and ρ over elements: shared by the closed forms of mean-field families.
 
 use crate::distribution::elementwise::{ElementwiseTerm, sum, total};
 use crate::engine::{Real, Var};

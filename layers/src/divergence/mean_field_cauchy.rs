@@ -1,4 +1,4 @@
-//! The mean-field Cauchy posterior under a Cauchy prior.
+//! KL divergence of the mean-field Cauchy from a Cauchy prior.
 
 use super::mean_field;
 use crate::distribution::elementwise::{At, ElementwiseTerm};
@@ -43,7 +43,7 @@ impl ElementwiseTerm<2> for FromCauchy {
     #[inline(always)]
     fn value<S: Simd>(self, [median, rho]: [f64; 2], _: At) -> f64 {
         let [away, scale] = self.relative::<S>(median, rho);
-        // Of distributions that are close, 1 + x tells less than x does; of others x may be more than any number.
+        // For close distributions 1 + x would lose digits of x; for distant ones x may overflow.
         let x = ((scale - 1.0) * (scale - 1.0) + away * away) / (4.0 * scale);
         let close = Math::ln_1p::<S>(x);
         let sum = (scale + 1.0) * (scale + 1.0) + away * away;

@@ -1,4 +1,4 @@
-//! The mean-field Laplace posterior under a Laplace and under a normal prior.
+//! KL divergences of the mean-field Laplace from a Laplace prior and from a normal prior.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -43,7 +43,7 @@ impl<T: Real> Divergence<Normal> for MeanFieldLaplace<T> {
 #[derive(Clone, Copy)]
 struct FromLaplace(Laplace);
 
-/// d/b; zero where d is, even if b has vanished.
+/// d/b; zero if d is zero, even if b has underflowed.
 #[inline(always)]
 fn ratio(away: f64, scale: f64) -> f64 {
     let ratio = away.abs() / scale;
@@ -69,7 +69,7 @@ impl ElementwiseTerm<2> for FromLaplace {
             let towards = (1.0 - tail).copysign(away) / self.0.scale();
             if away == 0.0 { 0.0 } else { towards }
         } else {
-            // x e^(−x), which is zero where x is infinite.
+            // x e^(−x), which is zero for infinite x.
             let far = if tail == 0.0 { 0.0 } else { x * tail };
             (tail + far) / self.0.scale() * Math::sigmoid::<S>(rho) - log_slope::<S>(rho)
         }

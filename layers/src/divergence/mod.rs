@@ -1,7 +1,6 @@
-//! Divergences: one for each pair of posterior and prior, chosen by the compiler.
+//! The trait `Divergence`: the KL divergence of a posterior from a prior, implemented for each pair of types.
 
-mod away;
-mod field;
+mod closed_form;
 mod full_covariance;
 mod laplace;
 mod learned_normal;
@@ -19,31 +18,32 @@ pub(crate) mod pair;
 mod point;
 mod radial;
 mod spike_and_slab;
+mod squared_distance;
 
 use crate::engine::{Key, Path, Tape, Var};
 use crate::estimator::Weight;
 use crate::posterior::{Double, Posterior, check};
-use crate::prior::{Estimate, FixedPrior, PriorFor, SameAs};
-use crate::properties::{ClosedForm, Verdict};
+use crate::prior::{Estimate, ExpressionPrior, FixedPrior, PriorFor, SameScalar};
+use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Mode, Sampled};
-use field::KlOf;
-pub use field::{Known, Nats};
+use closed_form::KlOf;
+pub use closed_form::{KnownClosedForm, Nats};
 
 /// The Kullback–Leibler divergence KL(q‖p) of a posterior family `Self` from a prior `P`, in nats,
 /// summed over the elements of the weight.
 #[diagnostic::on_unimplemented(
-    message = "no closed-form KL divergence of the posterior `{Self}` from the prior `{P}`",
-    label = "this pair is not declared",
-    note = "write `#[kl(monte_carlo)]` on the field, or wrap the prior as `MonteCarlo(..)`, to estimate it from the weights drawn",
-    note = "or implement `Divergence<{P}>` for `{Self}`; a field that is no posterior family takes no `#[prior(..)]`"
+    message = "the KL divergence of the posterior `{Self}` from the prior `{P}` is not implemented",
+    label = "no closed form for this pair",
+    note = "write `#[kl(monte_carlo)]` on the field, or wrap the prior as `MonteCarlo(..)`, to estimate it from the drawn weights",
+    note = "or implement `Divergence<{P}>` for `{Self}`; `#[prior(..)]` is only for fields whose type is a posterior family"
 )]
 pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     /// Whether the divergence has a closed form: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or
     /// [`No`](crate::No).
-    type Exact: Verdict;
+    type Exact: Property;
 
-    /// The divergence in nats, without a tape: that of [`kl_on`](Divergence::kl_on) on a tape of its own, in the scalar type
-    /// of the weights. Our own pairs compute it in double precision.
+    /// The divergence in nats, without a tape. By default it calls [`kl_on`](Divergence::kl_on) with a temporary tape, in the
+    /// scalar type of the weights; the pairs in this crate compute it in double precision.
     fn kl(&self, prior: &P) -> f64
     where
         Self::Exact: ClosedForm,
@@ -51,8 +51,8 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         on_a_tape(self, prior)
     }
 
-    /// The divergence on the tape of `cx`, differentiable: one number. `prior` is `&'t P` where the prior has no
-    /// hyperparameters. `weight` gives the weight drawn, to estimate the divergence where it has no closed form.
+    /// The divergence on the tape of `cx`, differentiable: one element. `prior` is `&'t P` for a prior without
+    /// hyperparameters. `weight` returns the drawn weight, to estimate a divergence without a closed form.
     fn kl_on<'t>(
         &'t self,
         prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
@@ -60,7 +60,7 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         weight: &dyn Fn() -> Var<'t, Self::Scalar>,
     ) -> Var<'t, Self::Scalar>;
 
-    /// A sample and the divergence in one pass over memory, where the pair has one.
+    /// A sample and the divergence in one pass over memory; `None` if the pair does not implement this.
     fn sample_with_kl<'t>(
         &'t self,
         prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
@@ -70,8 +70,8 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         None
     }
 
-    /// The variance of every element and the divergence in one pass over memory, where the pair has one: for outputs that
-    /// are sampled instead of the weight.
+    /// The variance of every element and the divergence in one pass over memory, for outputs that are sampled in place of
+    /// the weight; `None` if the pair does not implement this.
     fn variance_with_kl<'t>(
         &'t self,
         prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
@@ -81,9 +81,9 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         None
     }
 
-    /// Draws a field under a prior that is a field too and no part of the model, for generated code.
+    /// Draws a weight whose prior is a skipped field, for generated code.
     #[doc(hidden)]
-    fn weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: &'t P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
         P: FixedPrior,
@@ -92,9 +92,9 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         T::weight(pair::weight(self, prior.draw_in(cx), cx))
     }
 
-    /// The same where the divergence is to be estimated.
+    /// Draws a weight whose prior is a skipped field, with an estimated divergence, for generated code.
     #[doc(hidden)]
-    fn estimated_weight<'t, T: SameAs<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn estimated_weight<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: &'t P::Prior, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
         P: Estimate<Self::Scalar, Prior: FixedPrior>,
@@ -103,9 +103,9 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         T::weight(pair::weight::<Self, P>(self, P::estimate(prior.draw_in(cx)), cx))
     }
 
-    /// Draws a field under a prior that is part of the model and drawn, for generated code.
+    /// Draws a weight whose prior is a field of the model and was drawn, for generated code.
     #[doc(hidden)]
-    fn weight_given<'t, T: SameAs<Self::Scalar>>(
+    fn weight_with_drawn_prior<'t, T: SameScalar<Self::Scalar>>(
         &'t self,
         prior: <P as PriorFor<Self::Scalar>>::Drawn<'t>,
         cx: Cx<'t, T>,
@@ -116,17 +116,17 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         T::weight(pair::weight::<Self, P>(self, prior, T::cx(cx)))
     }
 
-    /// Draws a field under a prior that an expression made, for generated code.
+    /// Draws a weight whose prior is the value of an expression, for generated code.
     #[doc(hidden)]
-    fn weight_of<'t, T: SameAs<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
+    fn weight_with_owned_prior<'t, T: SameScalar<Self::Scalar>>(&'t self, prior: P, cx: Cx<'t, T>) -> Weight<'t, T>
     where
         Self: Sized,
-        P: FixedPrior + Copy,
+        P: ExpressionPrior,
     {
         self.weight(cx.tape().alloc(prior), cx)
     }
 
-    /// The divergence of a field, where it has a closed form, for generated code.
+    /// Calls `f` with the divergence of a weight if it has a closed form, for generated code.
     #[doc(hidden)]
     fn term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>) {
         pair::check_at(self, path);
@@ -135,30 +135,30 @@ pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
         }
     }
 
-    /// The divergence of a field whose verdict the macro could not read off the prior's expression.
+    /// [`term`](Divergence::term) of a weight whose prior has a type that the macro could not read.
     #[doc(hidden)]
     fn closed_term(&self, prior: &P, path: &Path<'_>, f: &mut Nats<'_>)
     where
-        Self::Exact: Known,
+        Self::Exact: KnownClosedForm,
     {
         self.term(prior, path, f);
     }
 }
 
-/// The closed form, on a tape of its own.
+/// The closed form, computed on a temporary tape.
 fn on_a_tape<Q: Divergence<P> + ?Sized, P: PriorFor<Q::Scalar>>(q: &Q, prior: &P) -> f64 {
     let tape = Tape::inference();
     let cx = Cx::new(&tape, Key::new(0), Mode::Mean);
     let weight = || {
         panic!(
-            "`Divergence::kl_on` of `{}` needs a weight drawn, so it estimates the divergence; declare `type Exact = No<..>`",
+            "`Divergence::kl_on` of `{}` estimates the divergence from the drawn weight; declare `type Exact = No<..>`",
             std::any::type_name::<Q>()
         )
     };
     q.kl_on(prior.draw_in(cx), cx, &weight).item()
 }
 
-/// The closed form in double precision, whatever the parameters are held in.
+/// The closed form in double precision, for any scalar type of the parameters.
 fn in_double<Q: Double, P: PriorFor<f64>>(q: &Q, prior: &P) -> f64
 where
     Q::Double: Divergence<P>,

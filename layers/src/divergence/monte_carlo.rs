@@ -1,4 +1,4 @@
-//! The divergence of any posterior with a density from any prior, estimated.
+//! Monte Carlo estimates of the KL divergence of any posterior with a density from any prior.
 
 use crate::distribution::elementwise::{ElementwiseTerm, WithDensity};
 use crate::divergence::Divergence;
@@ -9,7 +9,7 @@ use crate::properties::No;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
 
-/// ln q(w) − ln p(w) at the weight drawn: unbiased, with the gradient through the weight and through
+/// ln q(w) − ln p(w) at the drawn weight: unbiased, with the gradient through the weight and through
 /// q's own parameters (or through the weight alone: [`Drawing::path_derivative`](crate::Drawing::path_derivative)).
 impl<Q: Density, P: PriorFor<Q::Scalar>> Divergence<MonteCarlo<P>> for Q {
     type Exact = No<(Q, MonteCarlo<P>)>;
@@ -24,7 +24,7 @@ impl<Q: Density, P: PriorFor<Q::Scalar>> Divergence<MonteCarlo<P>> for Q {
         let log_density = if cx.samples() { self.log_density_of_sample(w, cx) } else { self.log_density(w, cx) };
         assert!(
             log_density.len() == 1,
-            "`Density::log_density` of `{}` gave the shape {:?}; it must be one number, summed over the elements of the weight",
+            "`Density::log_density` of `{}` returned the shape {:?}; it must return one element, the sum over the elements of the weight",
             std::any::type_name::<Q>(),
             log_density.shape()
         );
@@ -36,7 +36,7 @@ impl<Q: Density, P: PriorFor<Q::Scalar>> Divergence<MonteCarlo<P>> for Q {
         prior: MonteCarlo<P::Drawn<'t>>,
         cx: Cx<'t, Q::Scalar>,
     ) -> Option<Sampled<'t, Q::Scalar>> {
-        // A path derivative holds q's parameters constant, which no fused pass does.
+        // A path derivative holds q's parameters constant, which the fused passes do not support.
         if cx.is_path_derivative() {
             return None;
         }

@@ -1,4 +1,4 @@
-//! The mean-field normal under a normal prior with a mean and a standard deviation for every element.
+//! KL divergence of the mean-field normal from a normal prior with a mean and a standard deviation for every element.
 
 use super::mean_field;
 use crate::distribution::elementwise::{At, ElementwiseTerm};

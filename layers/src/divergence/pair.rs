@@ -1,4 +1,4 @@
-//! A random weight of a model: the pair of its posterior and its prior, and its noise.
+//! A random weight in a draw: its posterior, its prior, and the cached values of sample, divergence and moments.
 
 use std::cell::{Cell, OnceCell};
 
@@ -10,8 +10,8 @@ use crate::prior::{PriorFor, log_density};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Space, Weights};
 
-/// A field of a draw, in the tape's arena: what was asked of it is kept, so that a weight is sampled
-/// once and its divergence is the same before and after the forward.
+/// A random weight in the tape's arena. It caches its values, so that a weight is sampled once and its divergence is the
+/// same before and after the forward pass.
 struct Pair<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     posterior: &'t Q,
     prior: P::Drawn<'t>,
@@ -23,7 +23,7 @@ struct Pair<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     variance: OnceCell<Variance<'t, Q::Scalar>>,
     perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
     used: Cell<Used>,
-    /// Of a weight that was given as unconstrained numbers.
+    /// The log-Jacobian of a weight that was set by unconstrained numbers.
     log_jacobian: Option<Var<'t, Q::Scalar>>,
 }
 
@@ -43,7 +43,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
             Mode::Mean => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
-                // Of several draws a closed form is computed once, and so apart.
+                // With several draws a closed form is computed once, separately.
                 if how.with_kl
                     && how.draws == 1
                     && self.kl.get().is_none()
@@ -61,7 +61,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
 
     fn kl(&self) -> Var<'t, Q::Scalar> {
         if matches!(self.cx.mode, Mode::Random(how) if how.draws == 1 && how.estimator == Estimator::Sample) {
-            // One pass over memory gives both.
+            // One pass over memory computes both.
             self.value();
         }
         *self.kl.get_or_init(|| {
@@ -125,54 +125,54 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     }
 }
 
-/// What an implementor gives is looked at before it is used: the traits are for any crate to implement.
+/// Checks the values that implementations return, because any crate may implement the traits.
 impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Pair<'t, Q, P> {
-    /// A value that `method` gave, on the draw's tape and of the weight's shape.
+    /// Checks that a value returned by `method` is on the draw's tape and has the weight's shape.
     fn of_shape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
         let shape = self.posterior.shape();
         // Not `!=`, which calls a function for two numbers.
         if !value.shape().iter().eq(shape) {
             let found = value.shape();
-            self.broken(method, format_args!("it gave the shape {found:?}, and `Posterior::shape` says {shape:?}"));
+            self.broken(method, format_args!("it returned the shape {found:?}, but `Posterior::shape` is {shape:?}"));
         }
         if value.draws() != 1 && value.draws() != self.cx.draws() {
             let (found, asked) = (value.draws(), self.cx.draws());
-            self.broken(method, format_args!("it gave {found} draws, and was asked for {asked}"));
+            self.broken(method, format_args!("it returned {found} draws, but {asked} were requested"));
         }
         self.on_tape(method, value)
     }
 
-    /// A value that `method` gave, on the draw's tape and of one element.
+    /// Checks that a value returned by `method` is on the draw's tape and has one element.
     fn one_number(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
         if value.len() != 1 {
             let found = value.shape();
-            self.broken(method, format_args!("it gave the shape {found:?}, and a divergence is one number"));
+            self.broken(method, format_args!("it returned the shape {found:?}, but a divergence has one element"));
         }
         self.on_tape(method, value)
     }
 
     fn on_tape(&self, method: &str, value: Var<'t, Q::Scalar>) -> Var<'t, Q::Scalar> {
         if !std::ptr::eq(value.tape(), self.cx.tape()) {
-            self.broken(method, format_args!("it gave a value of another tape than the draw's"));
+            self.broken(method, format_args!("it returned a value of another tape than the draw's"));
         }
         value
     }
 
     #[cold]
     fn broken(&self, method: &str, mistake: std::fmt::Arguments<'_>) -> ! {
-        panic!("`{}`: `{method}` of `{}` breaks its promise: {mistake}", self.cx.path(), self.family())
+        panic!("`{}`: `{method}` of `{}` is implemented incorrectly: {mistake}", self.cx.path(), self.family())
     }
 }
 
 /// # Panics
-/// If the parameters of the posterior at this place do not fit each other.
+/// If the shapes of the posterior's parameters do not match each other.
 pub(crate) fn check_at<Q: Posterior + ?Sized>(posterior: &Q, path: &Path<'_>) {
     if let Err(mistake) = posterior.check() {
         panic!("`{path}`: {mistake}");
     }
 }
 
-/// Draws a field.
+/// Draws a weight.
 pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     posterior: &'t Q,
     prior: P::Drawn<'t>,
@@ -183,11 +183,11 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     let space = Q::space();
     let mut log_jacobian = None;
     if let Mode::At { weights, used } = cx.mode {
-        let given = given(weights, used, posterior.shape(), cx.path());
+        let tensor = weight_at(weights, used, posterior.shape(), cx.path());
         let (weight, jacobian) = if weights.is_unconstrained() {
-            space.constrain(cx.tape().param(given))
+            space.constrain(cx.tape().param(tensor))
         } else {
-            (cx.tape().param(given), None)
+            (cx.tape().param(tensor), None)
         };
         let _ = value.set(weight);
         log_jacobian = jacobian;
@@ -207,20 +207,27 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     }))
 }
 
-/// The tensor that is given for the weight at this place.
+/// The tensor in `weights` for the weight at this path.
 ///
 /// # Panics
-/// If there is none, or it has another shape.
-fn given<'t, T: Real>(weights: &'t Weights<T>, used: &Cell<usize>, shape: &[usize], path: Path<'_>) -> &'t Tensor<T> {
+/// If it does not exist, or has another shape.
+fn weight_at<'t, T: Real>(
+    weights: &'t Weights<T>,
+    used: &Cell<usize>,
+    shape: &[usize],
+    path: Path<'_>,
+) -> &'t Tensor<T> {
     let entries = weights.entries();
-    // Weights are drawn in the order in which they were listed.
+    // Weights are drawn in the order of the entries.
     let next = entries.get(used.get()).filter(|entry| entry.name.is(&path));
     let Some(entry) = next.or_else(|| entries.iter().find(|entry| entry.name.is(&path))) else {
-        panic!("at: the weights are of another model: they have no `{path}`; make them with `model.mean_weights()`");
+        panic!(
+            "at: the weights are of another model: they do not contain `{path}`; make them with `model.mean_weights()`"
+        );
     };
     assert!(
         entry.tensor.shape() == shape,
-        "at: the weights are of another model: `{path}` has the shape {:?} there, and {shape:?} in the model",
+        "at: the weights are of another model: `{path}` has the shape {:?} in the weights, and {shape:?} in the model",
         entry.tensor.shape()
     );
     used.set(used.get() + 1);

@@ -1,4 +1,4 @@
-//! A certain weight under a prior: maximum a posteriori.
+//! The term −ln p(w) of a deterministic weight with a prior: maximum a posteriori.
 
 use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
@@ -12,7 +12,7 @@ use crate::sampling::Cx;
 
 macro_rules! under {
     ($($prior:ty $(, const $n:ident: $size:ty)?;)*) => {$(
-        /// −ln p(w). (The entropy of a point is no number; it does not depend on where the point is, and is left out.)
+        /// −ln p(w). (The entropy of a point mass is −∞ wherever the point is, and is left out.)
         impl<T: Real $(, const $n: $size)?> Divergence<$prior> for Point<T> {
             type Exact = Yes;
 
@@ -41,7 +41,7 @@ under! {
     StudentT;
 }
 
-/// −ln p(w) under a prior of any type: what can be asked of a prior that declares nothing for a [`Point`].
+/// −ln p(w) under any prior, also one that does not implement `Divergence` for [`Point`].
 impl<T: Real, P: PriorFor<T>> Divergence<MonteCarlo<P>> for Point<T> {
     type Exact = No<(Point<T>, MonteCarlo<P>)>;
 

@@ -1,14 +1,14 @@
-//! The radial posterior under a normal prior.
+//! KL divergence of the radial posterior from a normal prior.
 //!
 //! w = μ + σ v, where v = u|r|, u is uniform on the unit sphere in n dimensions and r standard normal. The entropy is
-//! Σ ln σ and a constant (Farquhar, Osborne and Gal 2020), here H(v), which makes the divergence a divergence. The paper
-//! estimates the cross-entropy; under N(m, s²) it depends on first and second moments alone, and these are E v = 0 and
+//! Σ ln σ and a constant (Farquhar, Osborne and Gal 2020), here H(v), which the divergence has to include. The paper
+//! estimates the cross-entropy; under N(m, s²) it depends on first and second moments only, which are E v = 0 and
 //! E vᵢ² = E r² E uᵢ² = 1/n:
 //!
 //! KL = Σ (ln(s/σ) + (σ²/n + (μ − m)²)/(2s²)) + n/2 ln 2π − H(v).
 
 use crate::distribution::log_scale::log_scales;
-use crate::divergence::away::away;
+use crate::divergence::squared_distance::squared_distance;
 use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::Radial;
@@ -34,6 +34,6 @@ impl<T: Real> Divergence<Normal> for Radial<T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let n = rho.len();
         let squares = (rho.softplus() * prior.inverse_sd::<T>()).square().sum() * (n.max(1) as f64).recip();
-        (squares + away(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
+        (squares + squared_distance(mean, *prior)) * 0.5 + constant(n, *prior) - log_scales(rho)
     }
 }

@@ -1,6 +1,6 @@
-//! Spike and slab under spike and slab.
+//! KL divergence of the spike-and-slab posterior from the spike-and-slab prior.
 //!
-//! KL = Σ (KL(Bernoulli(π) ‖ Bernoulli(p)) + π KL(N(μ, σ²) ‖ N(0, s²))): the slabs count as often as they are there.
+//! KL = Σ (KL(Bernoulli(π) ‖ Bernoulli(p)) + π KL(N(μ, σ²) ‖ N(0, s²))): each slab is weighted by its inclusion probability.
 
 use crate::distribution::log_scale::log_scale;
 use crate::divergence::{Divergence, in_double};

@@ -1,4 +1,4 @@
-//! A random weight in a draw, and how it enters a linear map: sampled, by local reparameterisation or by Flipout.
+//! Random weights in a draw, and their use in linear maps: sampled, by local reparameterisation, or by Flipout.
 
 mod random_signs;
 mod sampled_output;
@@ -49,9 +49,9 @@ pub(crate) fn flipout<'t, T: Real>(
     layout: fn(&[usize]) -> Grid,
     cx: Cx<'t, T>,
 ) -> Var<'t, T> {
-    let certain = map(x, mean, bias.map(Operand::var));
+    let mean_output = map(x, mean, bias.map(Operand::var));
     let perturbed = map(flip(x, layout(x.shape()), cx.at("signs_in")), perturbation, None);
-    certain + flip(perturbed, layout(perturbed.shape()), cx.at("signs_out"))
+    mean_output + flip(perturbed, layout(perturbed.shape()), cx.at("signs_out"))
 }
 
 /// The layout of a dense layer's values: (examples, positions.., features).

@@ -26,11 +26,11 @@ pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var
     if x.len() == 0 {
         return x;
     }
-    let given = match cx.mode {
+    let fixed = match cx.mode {
         Mode::Random(how) if how.noise.is_some() => cx.fixed_noise(&[grid.examples, grid.features]),
         _ => None,
     };
-    let operation = Flip { grid, key: cx.key(), given, pairs: cx.is_antithetic() };
+    let operation = Flip { grid, key: cx.key(), fixed, pairs: cx.is_antithetic() };
     cx.tape().record_draws(cx.draws(), operation, &[x], [x.shape()])[0]
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var
 struct Flip<'t, T: Real> {
     grid: Grid,
     key: Key,
-    given: Option<&'t Tensor<T>>,
+    fixed: Option<&'t Tensor<T>>,
     pairs: bool,
 }
 
@@ -48,10 +48,10 @@ impl<T: Real> Flip<'_, T> {
         let Grid { examples, positions, features, space } = self.grid;
         // The draws of an antithetic pair share their signs; only their perturbations are opposite.
         let number = if self.pairs { draw / 2 } else { draw };
-        let signs_of = |example: usize, row: &mut [T]| match self.given {
-            Some(given) => {
-                let from = (number * examples + example) * features % given.len().max(1);
-                row.copy_from_slice(&given.data()[from..][..features]);
+        let signs_of = |example: usize, row: &mut [T]| match self.fixed {
+            Some(fixed) => {
+                let from = (number * examples + example) * features % fixed.len().max(1);
+                row.copy_from_slice(&fixed.data()[from..][..features]);
             }
             None => signs(self.key.draw(self.key.current_draw() as usize + number), example, row),
         };

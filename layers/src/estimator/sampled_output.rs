@@ -156,10 +156,10 @@ impl<T: Real> Kernel for ToVariance<'_, '_, T> {
             let inputs = self.g[from..].iter().zip(&self.variance[from..]).zip(noise.iter());
             for (target, ((&g, &variance), &e)) in target.iter_mut().zip(inputs) {
                 // The variance is zero only if the inputs are, so its gradient with respect to the weight is zero
-                // whatever is passed on; zero avoids 0/0.
-                let certain = variance <= T::ZERO;
-                let sd = if certain { T::ONE } else { variance.sqrt() };
-                let part = if certain { T::ZERO } else { T::from_f64(0.5) * g * e / sd };
+                // for any value here; zero avoids 0/0.
+                let is_zero = variance <= T::ZERO;
+                let sd = if is_zero { T::ONE } else { variance.sqrt() };
+                let part = if is_zero { T::ZERO } else { T::from_f64(0.5) * g * e / sd };
                 *target = if self.write == Write::Store { part } else { *target + part };
             }
         }

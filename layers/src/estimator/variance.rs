@@ -1,11 +1,11 @@
-//! What local reparameterisation needs to know of a weight.
+//! `Variance`: the variances of a weight's elements, for local reparameterisation.
 
 use crate::engine::{Real, Var};
 
-/// What is known of the variances of a weight's elements.
+/// The variances of a weight's elements, as far as the posterior knows them.
 #[derive(Clone, Copy, Debug)]
 pub enum Variance<'t, T: Real = f32> {
-    /// The weight is certain.
+    /// The weight is deterministic.
     Zero,
     /// The elements are independent, with these variances.
     Independent(Var<'t, T>),

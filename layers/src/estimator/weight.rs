@@ -1,4 +1,4 @@
-//! A random weight in a draw.
+//! `Weight`: a handle to a random weight in a draw, which linear operations use by the draw's estimator.
 
 use std::cell::Cell;
 use std::ops::{Add, Deref, Div, Mul, Sub};
@@ -12,12 +12,12 @@ use crate::weights::Space;
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
-/// A linear operation may use it in the way of the draw's [`Estimator`]; everything else derefs to a
-/// [`Var`], which samples the weight, once per draw.
+/// Linear operations use it by the draw's [`Estimator`]; everything else derefs to a [`Var`], which samples the weight
+/// once per draw.
 pub struct Weight<'t, T: Real = f32>(&'t dyn Source<'t, T>);
 
 impl<'t, T: Real> Weight<'t, T> {
-    /// The handle to a pair in the tape's arena.
+    /// A handle to a pair in the tape's arena.
     pub(crate) fn new(pair: &'t dyn Source<'t, T>) -> Self {
         Weight(pair)
     }
@@ -37,7 +37,7 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
     }
 }
 
-/// What a handle needs of the pair (posterior, prior), whose types it does not name.
+/// The methods of a pair (posterior, prior) that a handle calls, independent of the pair's types.
 pub(crate) trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn family(&self) -> &'static str;
@@ -58,7 +58,7 @@ pub(crate) enum Used {
     Never,
     /// A sample of it was used.
     Sampled,
-    /// The outputs of a linear map were sampled, which was another weight for every one of them.
+    /// The outputs of a linear map were sampled, each with a different weight.
     Locally,
 }
 
@@ -68,17 +68,17 @@ impl<'t, T: Real> Weight<'t, T> {
         self.0.kl()
     }
 
-    /// ln p of a sample of it on the tape: of the one that the forward uses, where it uses one.
+    /// ln p of its sample on the tape, which is the one that the forward pass uses if it uses one.
     pub(crate) fn log_prior_var(self) -> Var<'t, T> {
         self.0.log_prior()
     }
 
-    /// Where its elements may be.
+    /// The set of values that its elements may have.
     pub(crate) fn space(self) -> Space {
         self.0.space()
     }
 
-    /// ln |det ∂w/∂u| of the map from the unconstrained numbers that it was given as; `None` where it is 0.
+    /// ln |det ∂w/∂u| of the transform from the unconstrained numbers that it was set to; `None` if it is 0.
     pub(crate) fn log_jacobian_var(self) -> Option<Var<'t, T>> {
         self.0.log_jacobian()
     }
@@ -93,7 +93,7 @@ impl<'t, T: Real> Weight<'t, T> {
         self.0.mean()
     }
 
-    /// What is known of its variance.
+    /// The variances of its elements.
     pub(crate) fn variance_var(self) -> Variance<'t, T> {
         self.0.variance()
     }
@@ -111,7 +111,7 @@ impl<'t, T: Real> Weight<'t, T> {
         SecondUse { path: cx.path(), is_prediction: cx.kept_moments().is_some() }
     }
 
-    /// A sample of the weight is used.
+    /// The sample of the weight; records the use.
     #[track_caller]
     fn sampled(&self) -> &Var<'t, T> {
         let before = self.0.used().replace(Used::Sampled);
@@ -119,7 +119,8 @@ impl<'t, T: Real> Weight<'t, T> {
         self.0.value()
     }
 
-    /// Mean and variance, to sample outputs with, for the only use in the draw; nothing of a certain weight.
+    /// Mean and variance, to sample outputs with; `None` for a deterministic weight. Records the use, which must be the only
+    /// one in the draw.
     #[track_caller]
     fn locally(&self) -> Option<[Var<'t, T>; 2]> {
         match self.0.variance() {
@@ -130,8 +131,8 @@ impl<'t, T: Real> Weight<'t, T> {
                 Some([self.0.mean(), variance])
             }
             Variance::Joint => panic!(
-                "local reparameterisation of `{path}`: it needs a posterior whose elements are independent, with known \
-                 variances, and `{family}` is none; use another posterior, or another estimator for this weight: \
+                "local reparameterisation of `{path}` needs a posterior whose elements are independent, with known \
+                 variances, and `{family}` is not one; use another posterior, or another estimator for this weight: \
                  `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`",
                 path = self.0.cx().path(),
                 family = self.0.family()
@@ -139,7 +140,7 @@ impl<'t, T: Real> Weight<'t, T> {
         }
     }
 
-    /// Mean and perturbation, to flip by example; nothing of a certain weight.
+    /// Mean and perturbation, to flip per example; `None` for a deterministic weight.
     #[track_caller]
     fn flipped(&self) -> Option<[Var<'t, T>; 2]> {
         if let Some(perturbation) = self.0.perturbation() {
@@ -148,15 +149,15 @@ impl<'t, T: Real> Weight<'t, T> {
         let path = self.0.cx().path();
         assert!(
             matches!(self.0.variance(), Variance::Zero),
-            "Flipout of `{path}`: it needs a posterior that is symmetric about its mean in every element, and `{family}` \
-             is none; use another posterior, or another estimator for this weight: \
+            "Flipout of `{path}` needs a posterior that is symmetric about its mean in every element, and `{family}` \
+             is not one; use another posterior, or another estimator for this weight: \
              `Estimators::all(Estimator::Flipout).set(\"{path}\", Estimator::Sample)`",
             family = self.0.family()
         );
         None
     }
 
-    /// The linear map `map` of x by this weight, in the way of its estimator.
+    /// The linear map `map` of x by this weight, by its estimator.
     #[track_caller]
     fn enter(
         self,
@@ -186,7 +187,7 @@ impl<'t, T: Real> Weight<'t, T> {
 /// Why a weight whose outputs are sampled cannot be used again.
 struct SecondUse<'a> {
     path: Path<'a>,
-    /// Whether it is drawn for a prediction that samples outputs.
+    /// Whether the draw is for a prediction that samples outputs.
     is_prediction: bool,
 }
 
@@ -242,7 +243,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
 
     #[track_caller]
     fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
-        // Outputs of a matrix are features; of anything else there is no telling which axis is what.
+        // The outputs of a matrix are features. With other shapes the axes' meaning is unknown.
         if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
             return Linear::matmul(*self.sampled(), x);
         }

@@ -1,4 +1,4 @@
-//! The way back: the gradients of weight and divergence by mean and scale.
+//! The backward kernel: the gradients of weight and divergence with respect to μ and ρ.
 
 use super::block::block_of;
 use super::scale::Slopes;
@@ -17,9 +17,9 @@ pub(super) struct Backward<'a, 't, T> {
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],
     pub(super) made: Made,
-    /// e^−|ρ|, where it was kept.
+    /// e^−|ρ|, if the forward pass stored it.
     pub(super) exponentials: Option<&'a [T]>,
-    /// What was made of the weights, and its adjoint, where something depends on it.
+    /// The sample or variance and its adjoint, if anything depends on it.
     pub(super) weight: Option<[&'a [T]; 2]>,
     /// ∂/∂KL.
     pub(super) kl: T,
@@ -73,15 +73,15 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
     }
 }
 
-/// What a block's gradients are made of.
+/// The terms of a block's gradients.
 struct Parts<'a, T> {
     kl: T,
     prior: Scaled<T>,
     mean: &'a [T; BLOCK],
     slopes: &'a Slopes<T>,
-    /// ∂/∂μ through what was made.
+    /// ∂/∂μ through the sample or variance.
     made_by_mean: &'a [T; BLOCK],
-    /// The adjoint of what was made, and its derivative by ρ.
+    /// The adjoint of the sample or variance, and its derivative with respect to ρ.
     made: &'a [T; BLOCK],
     made_by_rho: &'a [T; BLOCK],
 }
@@ -90,7 +90,7 @@ impl<T: Real> Parts<'_, T> {
     #[inline(always)]
     fn compute<S: Simd>(&self, by_mean: &mut [T; BLOCK], by_rho: &mut [T; BLOCK]) {
         let Parts { kl, prior, mean, slopes, made_by_mean, made, made_by_rho } = *self;
-        // Zero times a divergence that overflows is to be zero.
+        // Zero times an overflowing divergence is zero.
         let inverse = if kl == T::ZERO { T::ZERO } else { prior.inverse_sd };
         let kl_inverse = kl * inverse;
         for i in 0..BLOCK {

@@ -1,9 +1,9 @@
-//! Blocks of slices.
+//! Fixed-size blocks of a slice, padded at its end.
 
 use crate::engine::random::{BLOCK, Block};
 
-/// The block of `x` from element `from` on: a part of `x`, or, where `x` ends within it, a copy in `end`.
-/// So every loop over a block has a length known to the compiler, and there is one of each.
+/// The block of `x` that begins at element `from`: a part of `x`, or a copy in `end` if `x` ends within it. So every loop
+/// over a block has a length known to the compiler, without a second loop for the remainder.
 #[inline(always)]
 pub(super) fn block_of<'a, T: Copy>(x: &'a [T], from: usize, end: &'a mut Block<T>) -> &'a [T; BLOCK] {
     let rest = &x[from..];

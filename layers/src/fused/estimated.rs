@@ -1,8 +1,8 @@
-//! The draw and an estimate of its divergence, ln q(w) − ln p(w) at the weight drawn, from a prior whose log-density is a
-//! sum of one function of each element.
+//! The draw and an estimate of its divergence, ln q(w) − ln p(w) at the drawn weight, for a prior whose log-density is a sum
+//! of one function of each element.
 //!
-//! With w = μ + σε the posterior's part is −½ε² − ln σ − ½ ln 2π, whose derivative by μ is zero and by σ −1/σ. So one pass
-//! there and one back do, as with the closed form.
+//! With w = μ + σε the posterior's term is −½ε² − ln σ − ½ ln 2π, whose derivative is zero with respect to μ and −1/σ with
+//! respect to σ. So one forward and one backward pass over memory suffice, as for the closed form.
 
 use super::backward::put;
 use super::block::block_of;
@@ -130,7 +130,7 @@ struct Backward<'a, 't, T, F> {
     mean: &'a [T],
     rho: &'a [T],
     weight: &'a [T],
-    /// ∂/∂w, where something else depends on the weight.
+    /// ∂/∂w, if anything else depends on the weight.
     upstream: Option<&'a [T]>,
     /// ∂/∂ of the estimate.
     kl: T,
@@ -153,7 +153,7 @@ impl<T: Real, F: ElementwiseTerm<1>> Kernel for Backward<'_, '_, T, F> {
             let slopes = Slopes::of::<S>(block_of(self.rho, from, &mut rho_end));
             let weight_by_rho = slopes.of_sample(mean, weight, || self.noise.block(self.start + from));
             *by_mean = self.upstream.map_or(*zeros, |upstream| *block_of(upstream, from, &mut upstream_end));
-            // Zero times what overflows is to be zero.
+            // Zero times an overflowing derivative is zero.
             if self.kl != T::ZERO {
                 for (i, (by_mean, &w)) in by_mean.iter_mut().zip(weight).enumerate() {
                     let at = At { element: self.start + (from + i).min(self.mean.len() - 1), shared: 0.0 };
@@ -174,7 +174,7 @@ mod tests {
     use crate::prelude::*;
     use crate::with_threads;
 
-    /// The same prior by its log-density alone: several operations.
+    /// A prior through `log_density` only, which takes several operations.
     #[derive(Clone)]
     struct InParts<P>(P);
 
@@ -226,7 +226,7 @@ mod tests {
         all
     }
 
-    /// With a σ that is not small beside w − μ, whose rounding the several operations divide by it.
+    /// Needs σ that is not small compared with w − μ, because the separate operations divide its rounding error by σ.
     fn compare<T: Real>(prior: impl Prior + Clone, mean: f64, least_rho: f64, tolerance: f64) {
         for (len, path_derivative) in [(1, false), (64, false), (1000, false), (20_000, false), (1000, true)] {
             let case = Case { len, mean, least_rho, path_derivative };
@@ -248,7 +248,7 @@ mod tests {
         tape.dump(None).to_string().contains("draw with estimated divergence")
     }
 
-    /// Calls the macro for every elementwise prior, with the mean of a posterior whose weights it allows.
+    /// Calls the macro for every elementwise prior, with a posterior mean in its support.
     macro_rules! every_elementwise_prior {
         ($check:ident) => {
             $check!(ScaleMixture::two(0.3, 1.0, (-6f64).exp()), 0.0);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_is_what_several_operations_are() {
+    fn one_pass_agrees_with_several_operations() {
         macro_rules! check {
             ($prior:expr, $mean:expr) => {
                 assert!(is_one_pass($prior), "{}", stringify!($prior));
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_element_has_a_prior_of_its_own_in_one_pass_too() {
+    fn one_pass_supports_a_prior_per_element() {
         let prior = |len| Normals(numbers(len, 0.3, 0.2), numbers(len, 0.4, 1.0));
         let numbers_of = |len| Case { len, mean: 0.0, least_rho: -2.0, path_derivative: false };
         fn numbers(len: usize, spread: f64, middle: f64) -> Tensor<f64> {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scale_that_vanishes_leaves_all_finite() {
+    fn a_vanishing_scale_gives_finite_values() {
         let case = Case { len: 1000, mean: 0.0, least_rho: -1e4, path_derivative: false };
         let prior = MonteCarlo(ScaleMixture::two(0.5, 1.0, (-6f64).exp()));
         assert!(evaluate::<f32, _>(prior, case).iter().all(|x| x.is_finite()));

@@ -1,4 +1,4 @@
-//! The way there: the weight, and the divergence.
+//! The forward kernel: the sample or variance of a weight, and the divergence.
 
 use super::backward::put;
 use super::block::block_of;
@@ -11,10 +11,10 @@ use crate::engine::kernels::math::LogProduct;
 use crate::engine::random::{BLOCK, Block};
 use crate::sampling::DrawNoise;
 
-/// Sums kept side by side.
+/// The number of partial sums.
 const LANES: usize = 16;
 
-/// One item of a draw; the result is its divergence, or nothing to go by where that is not asked for.
+/// One item of a draw. The result is its divergence, meaningful only with `kl`.
 pub(super) struct Forward<'a, 't, T> {
     pub(super) noise: &'a DrawNoise<'t, T>,
     pub(super) prior: Scaled<T>,
@@ -23,7 +23,7 @@ pub(super) struct Forward<'a, 't, T> {
     pub(super) rho: &'a [T],
     pub(super) made: Made,
     pub(super) weight: Option<&'a mut [T]>,
-    /// Where e^−|ρ| is kept for the way back.
+    /// Stores e^−|ρ| for the backward pass.
     pub(super) exponentials: Option<&'a mut [T]>,
     pub(super) kl: bool,
 }
@@ -92,15 +92,15 @@ fn quadratic<S: Simd, T: Real>(prior: Scaled<T>, mean: &[T; BLOCK], sd: &[T; BLO
     values
 }
 
-/// The divergence of an item, so far.
+/// The partial divergence of an item.
 pub(super) struct Nats<T> {
-    /// Σ ln σ, where σ does not vanish.
+    /// Σ ln σ over elements whose σ does not underflow.
     ln_sd: LogProduct<T, LANES>,
-    /// Σ of what an element has beside −ln σ, and of −ln σ where σ vanishes.
+    /// Σ of the other terms, and of −ln σ for elements whose σ may underflow.
     rest: [f64; LANES],
 }
 
-// Every lane takes a factor for two elements.
+// Each lane multiplies the factors of two elements at a time.
 const _: () = assert!(ITEM / LANES / 2 <= LogProduct::<f32, LANES>::CAPACITY);
 
 impl<T: Real> Nats<T> {
@@ -123,8 +123,8 @@ impl<T: Real> Nats<T> {
             factors[live..].fill(T::ONE);
             rest[live..].fill(T::ZERO);
         }
-        // A few in `T`, many in double precision. A product of two is normal: no factor is below e^−40, and
-        // where it overflows, σ² does too.
+        // Sums of a few terms in `T`, then in double precision. A product of two factors is a normal number: each factor is
+        // at least e^−40, and if the product overflows, so does σ².
         let quarter = |x: &[T; BLOCK], i: usize| [x[i], x[i + LANES], x[i + 2 * LANES], x[i + 3 * LANES]];
         let (mut first, mut second) = ([T::ONE; LANES], [T::ONE; LANES]);
         for (i, ((first, second), sum)) in first.iter_mut().zip(&mut second).zip(&mut self.rest).enumerate() {
@@ -144,7 +144,7 @@ impl<T: Real> Nats<T> {
     }
 }
 
-/// The divergence of an item, in double precision whatever the parameters are held in.
+/// The divergence of an item, in double precision for any scalar type of the parameters.
 pub(super) struct Exact<'a, T> {
     pub(super) mean: &'a [T],
     pub(super) rho: &'a [T],

@@ -2,7 +2,7 @@
 //!
 //! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element. The forward pass reads μ and ρ, and
 //! writes the weight and the divergence; the backward pass reads them, the weight and its adjoint, recovers the noise from
-//! the weight or derives it anew, and writes the gradients of both. Where outputs are sampled instead of weights, the same
+//! the weight or generates it again, and writes the gradients of both. If outputs are sampled in place of weights, the same
 //! passes compute σ² in place of a weight.
 
 mod backward;
@@ -28,8 +28,8 @@ const ITEM: usize = 64 * BLOCK;
 /// Elements up to which a draw stays on one thread.
 const PARALLEL: usize = 2 * ITEM;
 
-/// Elements up to which a draw keeps e^−|ρ| for the way back: they stay in a processor's cache, from which they are had
-/// sooner than computed.
+/// Elements up to which a draw stores e^−|ρ| for the backward pass: they stay in the processor's cache, from which reading
+/// is faster than recomputing.
 const KEPT: usize = 1 << 14;
 
 /// Below this ρ, ln softplus(ρ) is ρ to within e^−40/2, while softplus(ρ) itself may underflow.
@@ -38,7 +38,7 @@ const VANISHING: f64 = -40.0;
 /// The parameters μ and ρ of a mean-field normal, of one shape; σ = softplus(ρ).
 pub(crate) type MeanAndRho<'t, T> = [&'t Tensor<T>; 2];
 
-/// The draw alone.
+/// A draw without its divergence.
 pub(crate) fn sample<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
     let operation = Draw {
         noise: cx.source(mean.shape()),
@@ -52,13 +52,13 @@ pub(crate) fn sample<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, cx: Cx<'t, T>)
     cx.tape().record_draws(cx.draws(), operation, &inputs, [mean.shape()])[0]
 }
 
-/// The divergence alone, without a tape.
+/// The divergence without a draw and without a tape.
 pub(crate) fn kl<T: Real>([mean, rho]: MeanAndRho<'_, T>, prior: Scaled<f64>) -> f64 {
     let (mean, rho) = (mean.data(), rho.data());
     sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
 }
 
-/// The divergence alone, on the tape.
+/// The divergence without a draw, on the tape.
 pub(crate) fn kl_on<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, prior: Scaled<T>, cx: Cx<'t, T>) -> Var<'t, T> {
     let operation = Draw { noise: Noise::NONE, prior, made: Made::Sample, weight: None, kl: Some(0), kept: None };
     let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
@@ -66,7 +66,7 @@ pub(crate) fn kl_on<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, prior: Scaled<T
     cx.tape().record(operation, &inputs, [scalar])[0]
 }
 
-/// What is made of every weight, and the divergence.
+/// The sample or the variance of every weight, and the divergence.
 pub(crate) fn with_kl<'t, T: Real>(
     [mean, rho]: MeanAndRho<'t, T>,
     prior: Scaled<T>,
@@ -90,7 +90,7 @@ pub(crate) fn with_kl<'t, T: Real>(
 #[derive(Clone, Copy)]
 pub(crate) struct Scaled<T> {
     mean: T,
-    /// 1/s: its square may overflow where the divergence does not.
+    /// 1/s, whose square may overflow although the divergence does not.
     inverse_sd: T,
     ln_sd: f64,
 }
@@ -106,7 +106,7 @@ impl<T: Real> Scaled<T> {
     }
 }
 
-/// What is made of a weight.
+/// What a pass computes for each weight.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Made {
     /// w = μ + σε.
@@ -115,7 +115,8 @@ pub(crate) enum Made {
     Variance,
 }
 
-/// What is made of a weight, its divergence, or both, and e^−|ρ| to be kept: the numbers say which output each is.
+/// The operation: the sample or variance of a weight, its divergence, or both, and e^−|ρ| for the backward pass. The numbers
+/// are the indices of these outputs.
 #[derive(Clone, Copy)]
 struct Draw<'t, T> {
     noise: Noise<'t, T>,

@@ -1,4 +1,4 @@
-//! A draw without its mean: σε.
+//! The perturbation σε of a draw, without its mean, for Flipout.
 
 use super::backward::put;
 use super::block::block_of;
@@ -12,7 +12,7 @@ use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Tensor, Var};
 use crate::sampling::{Cx, DrawNoise, Noise};
 
-/// σε, with the noise of the weight at this place.
+/// σε, with the noise of the weight at the path of `cx`.
 pub(crate) fn perturbation<'t, T: Real>(rho: &'t Tensor<T>, cx: Cx<'t, T>) -> Var<'t, T> {
     let operation = Perturbation { noise: cx.source(rho.shape()) };
     cx.tape().record_draws(cx.draws(), operation, &[cx.tape().param(rho)], [rho.shape()])[0]
@@ -35,7 +35,7 @@ impl<T: Real> Operation<T> for Perturbation<'_, T> {
         for_each_range(rho.len(), PARALLEL, ITEM, &|range| {
             // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
             let out = unsafe { out.range(range.clone()) };
-            dispatch(There { noise, start: range.start, rho: &rho[range], out });
+            dispatch(Forward { noise, start: range.start, rho: &rho[range], out });
         });
     }
 
@@ -48,21 +48,21 @@ impl<T: Real> Operation<T> for Perturbation<'_, T> {
                 // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
                 let out = unsafe { target.range(range.clone()) };
                 let [rho, made, g] = [rho, made, g].map(|x| &x[range.clone()]);
-                dispatch(Back { rho, made, g, out, write });
+                dispatch(Backward { rho, made, g, out, write });
             });
         });
     }
 }
 
 /// softplus(ρ) ε.
-struct There<'a, 't, T> {
+struct Forward<'a, 't, T> {
     noise: DrawNoise<'t, T>,
     start: usize,
     rho: &'a [T],
     out: &'a mut [T],
 }
 
-impl<T: Real> Kernel for There<'_, '_, T> {
+impl<T: Real> Kernel for Forward<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -79,8 +79,8 @@ impl<T: Real> Kernel for There<'_, '_, T> {
     }
 }
 
-/// What goes back to ρ: g ε dσ/dρ = g σε d ln σ/dρ.
-struct Back<'a, T> {
+/// The gradient with respect to ρ: g ε dσ/dρ = g σε d ln σ/dρ.
+struct Backward<'a, T> {
     rho: &'a [T],
     /// σε.
     made: &'a [T],
@@ -89,7 +89,7 @@ struct Back<'a, T> {
     write: Write,
 }
 
-impl<T: Real> Kernel for Back<'_, T> {
+impl<T: Real> Kernel for Backward<'_, T> {
     type Output = ();
 
     #[inline(always)]

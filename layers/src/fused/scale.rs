@@ -1,14 +1,14 @@
-//! σ and its derivatives, a block at a time.
+//! σ = softplus(ρ) and its derivatives, one block at a time.
 //!
-//! In short loops, one step each: a processor then works on several elements at a time, where a loop over
-//! all steps would have it wait for each result in turn.
+//! Each step is a short loop of its own, so that the processor works on several elements at a time; one loop over all steps
+//! would wait for each result.
 
 use super::VANISHING;
 use crate::engine::Real;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::random::{BLOCK, Block};
 
-/// |w|/σ up to which the noise is had from the weight.
+/// |w|/σ up to which the backward pass recovers the noise from the weight.
 const COARSE: f64 = 32.0;
 
 /// e^−|ρ|.
@@ -31,7 +31,7 @@ pub(super) fn scales<S: Simd, T: Real>(rho: &[T; BLOCK], exponentials: &[T; BLOC
     sd
 }
 
-/// What the gradients of a block need of ρ.
+/// σ and its derivatives for the elements of a block.
 pub(super) struct Slopes<T> {
     /// σ.
     pub(super) sd: Block<T>,
@@ -47,14 +47,14 @@ impl<T: Real> Slopes<T> {
         Slopes::with::<S>(rho, &exponentials::<S, T>(rho))
     }
 
-    /// The same, given e^−|ρ|.
+    /// [`Slopes::of`] with e^−|ρ| already computed.
     #[inline(always)]
     pub(super) fn with<S: Simd>(rho: &[T; BLOCK], exponentials: &[T; BLOCK]) -> Self {
         let sd = scales::<S, T>(rho, exponentials);
         let [mut slope, mut log_slope] = [Block::of(T::ZERO); 2];
         for i in 0..BLOCK {
             let (rho, t) = (rho[i], exponentials[i]);
-            // Below, the ratio is one to within e^−40/2, and both sides of it may have vanished.
+            // Below this, the ratio is one to within e^−40/2, and both of its terms may have underflowed.
             let vanishes = rho < T::from_f64(VANISHING);
             let divisor = if vanishes { T::ONE } else { sd[i] };
             // One division for both: the slope is the ratio times σ again.
@@ -65,11 +65,11 @@ impl<T: Real> Slopes<T> {
         Slopes { sd, slope, log_slope }
     }
 
-    /// ε dσ/dρ, the derivative by ρ of a weight w = μ + σε that was drawn.
+    /// ε dσ/dρ, the derivative with respect to ρ of a drawn weight w = μ + σε.
     ///
-    /// Where σ is not small beside w, it is (w − μ) d ln σ/dρ: the noise need not be made again. The rounding of w by up
-    /// to half a unit in its last place changes ε by up to that of w/σ: by 2⁻¹⁹ at most in `f32`, since in a block with
-    /// a |w| above 32σ the noise is derived anew.
+    /// If σ is not small compared with w, it is (w − μ) d ln σ/dρ, without generating the noise again. Rounding w by up to
+    /// half a unit in its last place changes ε by up to that unit times w/σ: by at most 2⁻¹⁹ in `f32`, because the noise is
+    /// generated again in blocks with a |w| above 32σ.
     #[inline(always)]
     pub(super) fn of_sample(
         &self,
@@ -79,7 +79,7 @@ impl<T: Real> Slopes<T> {
     ) -> Block<T> {
         let mut is_coarse = false;
         for (weight, &sd) in weight.iter().zip(self.sd.iter()) {
-            // Neither of what is no number.
+            // NaN counts as coarse.
             let is_fine = weight.abs() <= T::from_f64(COARSE) * sd;
             is_coarse |= !is_fine;
         }
@@ -93,7 +93,7 @@ impl<T: Real> Slopes<T> {
         slopes
     }
 
-    /// 2σ dσ/dρ, the derivative by ρ of a variance.
+    /// 2σ dσ/dρ, the derivative of a variance with respect to ρ.
     #[inline(always)]
     pub(super) fn of_variance(&self) -> Block<T> {
         let mut slopes = Block::of(T::ZERO);

@@ -1,13 +1,13 @@
-//! What `#[bayesian]` writes: the traits of a model and of its draws.
+//! The traits that `#[bayesian]` implements: `Bayesian` for a model and `Drawn` for its draws.
 
 use std::cell::Cell;
 
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
-use crate::model::Suits;
-use crate::prior::SameAs;
-use crate::properties::{ClosedForm, Verdict};
+use crate::model::CompatibleWith;
+use crate::prior::SameScalar;
+use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;
 use crate::weights::Weights;
@@ -17,22 +17,22 @@ use crate::weights::Weights;
 /// `#[bayesian]` on a struct implements this; the containers `[M; N]`, `Vec<M>`, `Option<M>`,
 /// `Box<M>` and tuples of models are models too.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither random, learned, saved nor skipped",
-    label = "what is this field?",
-    note = "a random weight needs `#[prior(..)]`; a plain setting needs `#[skip]`; a layer needs `#[bayesian]` on its struct; a certain learned weight is a `Point`, a saved value a `Buffer`"
+    message = "`{Self}` is neither a layer nor a weight",
+    label = "not a model",
+    note = "a random weight needs `#[prior(..)]`; a plain setting needs `#[skip]`; a layer needs `#[bayesian]` on its struct; a deterministic weight is a `Point`, a saved value a `Buffer`"
 )]
 pub trait Bayesian: Parameters + 'static {
-    /// The model with its weights drawn: what `#[bayesian] impl` blocks are for.
+    /// The model with its weights drawn: the type that `#[bayesian] impl` blocks extend.
     type Draw<'t>: Copy + Drawn<'t, Self::Scalar>;
 
     /// Whether examples of a batch are independent of each other given the weights.
-    type Batch: Verdict;
+    type Batch: Property;
 
     /// Whether the KL divergence has a closed form.
-    type Exact: Verdict;
+    type Exact: Property;
 
-    /// The posteriors of its weights, in nested pairs, of which [`Allows`](crate::Allows) says which estimators they allow;
-    /// [`Yes`](crate::Yes) where there are none. It is without a bound, so that a field of a wrong type is told once.
+    /// The posteriors of its weights, in nested pairs, from which [`Allows`](crate::Allows) derives the estimators that
+    /// they allow; [`Yes`](crate::Yes) without weights. It has no bound, so that rustc reports a field of a wrong type once.
     type Allows;
 
     /// Draws every field.
@@ -41,31 +41,31 @@ pub trait Bayesian: Parameters + 'static {
     /// Calls `f` with the KL divergence of every random weight below `path` that has a closed form, in nats.
     fn each_kl(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, f64));
 
-    /// [`draw_in`](Bayesian::draw_in) of a field, for generated code. Of a field that is no model, rustc then misses one
-    /// trait, wherever it looks; of a field of another number type, it says so.
+    /// [`draw_in`](Bayesian::draw_in) of a field, for generated code: rustc then reports a field that is not a model once,
+    /// and a field in another scalar type by [`SameScalar`].
     #[doc(hidden)]
-    fn draw_part<'t, T: SameAs<Self::Scalar>>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t> {
+    fn draw_part<'t, T: SameScalar<Self::Scalar>>(&'t self, cx: Cx<'t, T>) -> Self::Draw<'t> {
         self.draw_in(T::cx(cx))
     }
 
-    /// [`Parameters::visit_part`], of a trait that is missing once.
+    /// [`Parameters::visit_part`] of a field, for generated code: rustc then reports a field that is not a model once.
     #[doc(hidden)]
     fn visit_in<'a, T: Real>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {
         self.visit_part(path, f);
     }
 
-    /// [`Parameters::visit_mut_part`], likewise.
+    /// [`Parameters::visit_mut_part`] of a field, for generated code.
     #[doc(hidden)]
     fn visit_mut_in<T: Real>(&mut self, path: &Path<'_>, f: &mut VisitorMut<'_, T>) {
         self.visit_mut_part(path, f);
     }
 
-    /// Draws the weights on `tape`. With a [`Key`], by reparameterisation; a [`Drawing`] says more.
+    /// Draws the weights on `tape`: by reparameterisation with a [`Key`], or as a [`Drawing`] specifies.
     ///
     /// # Panics
-    /// If [`Estimators`](crate::Estimators) name what the model has not.
+    /// If [`Estimators`](crate::Estimators) name a weight that the model does not have.
     #[track_caller]
-    fn draw<'t, E: Suits<Self>>(
+    fn draw<'t, E: CompatibleWith<Self>>(
         &'t self,
         tape: &'t Tape<Self::Scalar>,
         how: impl Into<Drawing<'t, Self::Scalar, E>>,
@@ -84,20 +84,20 @@ pub trait Bayesian: Parameters + 'static {
         self.draw_in(Cx::new(tape, Key::new(0), Mode::Mean))
     }
 
-    /// The model with these random weights. They enter the tape as leaves: gradients reach them, and are gathered in
+    /// The model with these values for its random weights. They are leaves of the tape, whose gradients are collected in
     /// [`Gradients::of(&weights)`](crate::Gradients::of). Parameters without a distribution, such as a
-    /// [`Point`](crate::Point) without a prior, is constant. If the weights are
-    /// [unconstrained](crate::Weights::unconstrained), the tape maps them back.
+    /// [`Point`](crate::Point) without a prior, are constant. The tape transforms
+    /// [unconstrained](crate::Weights::unconstrained) weights back.
     ///
     /// # Panics
-    /// If the weights are not those of this model, by name and shape.
+    /// If the names or shapes of the weights are not those of this model.
     #[track_caller]
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
         tape.note_order(weights);
         let used = tape.alloc(Cell::new(0));
         let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { weights, used }));
-        let (given, used) = (weights.entries().len(), used.get());
-        assert!(given == used, "at: the weights are of another model: {given} tensors for {used} random weights");
+        let (found, used) = (weights.entries().len(), used.get());
+        assert!(found == used, "at: the weights are of another model: {found} tensors for {used} random weights");
         draw
     }
 
@@ -113,9 +113,9 @@ pub trait Bayesian: Parameters + 'static {
         Weights::of(&self.draw(&tape, Drawing::new(key).without_kl()))
     }
 
-    /// The KL divergence from the prior to the posterior, in nats, summed over all random weights:
-    /// before any forward pass, and without a tape. It does not compile for a model with a weight
-    /// whose divergence has no closed form; [`kl_is_exact`](Bayesian::kl_is_exact) says of what kind the forms are.
+    /// The KL divergence KL(posterior ‖ prior) in nats, summed over all random weights, without a forward pass and without
+    /// a tape. It does not compile for a model with a weight whose divergence has no closed form.
+    /// [`kl_is_exact`](Bayesian::kl_is_exact) distinguishes exact from approximate closed forms.
     fn kl(&self) -> f64
     where
         Self::Exact: ClosedForm,
@@ -125,9 +125,9 @@ pub trait Bayesian: Parameters + 'static {
         total
     }
 
-    /// Whether [`kl`](Bayesian::kl) is the divergence itself. It is not where a weight's divergence is one that is known
-    /// by a published approximation or bound ([`Approximate`](crate::Approximate)): of a mean-field posterior from
-    /// [`LogUniform`](crate::LogUniform), say.
+    /// Whether [`kl`](Bayesian::kl) is exact. It is not if a weight's divergence has only a published approximation or bound
+    /// ([`Approximate`](crate::Approximate)), such as that of a mean-field posterior from
+    /// [`LogUniform`](crate::LogUniform).
     fn kl_is_exact(&self) -> bool
     where
         Self::Exact: ClosedForm,
@@ -149,7 +149,7 @@ pub trait Bayesian: Parameters + 'static {
     /// ln q(w) − ln p(w) over `draws` draws of the weights (Blundell et al. 2015, eq. 2).
     ///
     /// # Panics
-    /// If there are fewer than two draws: a single one says nothing of its error.
+    /// If there are fewer than two draws: one draw gives no standard error.
     #[track_caller]
     fn kl_estimate(&self, key: Key, draws: usize) -> KlEstimate {
         assert!(draws >= 2, "kl_estimate: at least two draws are needed for a standard error, got {draws}");
@@ -165,33 +165,34 @@ pub trait Bayesian: Parameters + 'static {
         KlEstimate { mean, standard_error: (squares / (draws * (draws - 1)) as f64).sqrt() }
     }
 
-    /// The number of learned numbers: means and scales both.
+    /// The number of learned scalars, counting means and scales.
     fn num_parameters(&self) -> usize {
         let mut count = 0;
         self.visit(&Path::ROOT, &mut |_, role, tensor| count += if role.is_learned() { tensor.len() } else { 0 });
         count
     }
 
-    /// Draws every start that is random anew, so that it depends on the key and the parameter's name alone: models made
-    /// alike and initialised from one key are equal bit for bit, and no two layers start alike. A training loop of your own
-    /// needs it, because constructors make weights of one shape alike. [`Elbo::fit`](crate::Elbo::fit) does it for what is
-    /// still as its constructor made it, by `Key::new(seed)`, and keeps what was initialised here.
+    /// Redraws all random initial values, so that they depend on the key and the parameter's name only: equal models
+    /// initialised with the same key are equal bit for bit, and two layers start differently. Call it before a training loop
+    /// of your own, because constructors give weights of the same shape the same values. [`Elbo::fit`](crate::Elbo::fit)
+    /// redraws by `Key::new(seed)` the parameters that still have their constructor's values, and keeps those initialised
+    /// here.
     ///
     /// Posterior means of matrices are drawn from N(0, 2/inputs) (He et al. 2015, eq. 10), where a weight's axes after the
-    /// first are its inputs, and those of vectors are zero. Certain weights ([`Point`](crate::Point)) of two axes or more
-    /// are drawn likewise, unless all of their elements are the same, as those that a normalisation scales by are; of a
-    /// single element, 0 and 1 stay. The loadings of a [`LowRank`](crate::LowRank) are drawn from N(0, 0.1²). Other scales,
-    /// certain vectors and buffers are left alone.
+    /// first are its inputs; those of vectors are zero. Deterministic weights ([`Point`](crate::Point)) with two axes or
+    /// more are drawn in the same way, unless all of their elements are equal, as in the scale of a normalisation; a single
+    /// element of 0 or 1 is kept. The loadings of a [`LowRank`](crate::LowRank) are drawn from N(0, 0.1²). Other scales,
+    /// deterministic vectors and buffers do not change.
     fn initialise(&mut self, key: Key) {
         self.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
             crate::posterior::start(crate::sampling::key_at(key, path), path, role, tensor);
         });
     }
 
-    /// Copies every parameter and buffer from `other`, a model of the same shape.
+    /// Copies every parameter and buffer from `other`, whose tensors must have the same names and shapes.
     ///
     /// # Panics
-    /// If one has a tensor that the other has not, or of another shape. Nothing has been copied then.
+    /// If one model has a tensor that the other does not have, or with another shape. Then nothing is copied.
     #[track_caller]
     fn copy_from(&mut self, other: &Self) {
         let mut from: Vec<(String, &Tensor<Self::Scalar>)> = Vec::new();
@@ -202,14 +203,14 @@ pub trait Bayesian: Parameters + 'static {
         self.visit(&Path::ROOT, &mut |path, _, tensor| {
             let source = from.get(index).filter(|(name, _)| *name == path.to_string());
             if mistake.is_none() && source.is_none_or(|(_, source)| source.shape() != tensor.shape()) {
-                let there = source.map_or("is not there".to_owned(), |(_, source)| format!("has {:?}", source.shape()));
-                mistake =
-                    Some(format!("`{path}` has the shape {:?}, and in the other model it {there}", tensor.shape()));
+                let there =
+                    source.map_or("does not exist".to_owned(), |(_, source)| format!("has {:?}", source.shape()));
+                mistake = Some(format!("`{path}` has the shape {:?}; in the other model it {there}", tensor.shape()));
             }
             index += 1;
         });
         if let Some((name, _)) = from.get(index).filter(|_| mistake.is_none()) {
-            mistake = Some(format!("the other model has `{name}`, and this one has not"));
+            mistake = Some(format!("the other model has `{name}`, which this one does not have"));
         }
         if let Some(mistake) = mistake {
             panic!("copy_from: {mistake}");
@@ -228,17 +229,17 @@ pub trait Drawn<'t, T: Real> {
         self.walk(path, &mut |path, weight| f(path, weight.kl_var()));
     }
 
-    /// The KL divergence, summed over all random weights, in nats. It is the same before and after
-    /// the forward, however often a layer is used in it.
+    /// The KL divergence, summed over all random weights, in nats. It is the same before and after the forward pass, and
+    /// counts each weight once, however often its layer is used.
     fn kl(&self) -> Kl<'t, T> {
         let mut total = Terms::new();
         self.walk(&Path::ROOT, &mut |_, weight| total.add(weight.kl_var()));
         Kl(total.var())
     }
 
-    /// ln |det ∂w/∂u|, the logarithm of the volume of the map from unconstrained numbers u to the weights, summed over all
-    /// weights: what the log-density of u has beside that of the weights, in nats. `None` where it is 0: of weights that were
-    /// drawn or given as they are, and of families of any real numbers ([`Space`](crate::Space)).
+    /// ln |det ∂w/∂u| of the transform from unconstrained numbers u to the weights w, summed over all weights, in nats: the
+    /// term to add to the log-density of the weights for that of u. `None` if it is 0: for weights that were drawn or are
+    /// constrained already, and for families on all real numbers ([`Space`](crate::Space)).
     fn log_jacobian(&self) -> Option<Var<'t, T>> {
         let mut total = Terms::new();
         self.walk(&Path::ROOT, &mut |_, weight| {
@@ -249,12 +250,12 @@ pub trait Drawn<'t, T: Real> {
         total.var()
     }
 
-    /// ln p(w), the log-density of the weights drawn under their priors, summed over all of them, in nats. It is
-    /// differentiable: through the weights by reparameterisation, and to the priors' hyperparameters.
+    /// ln p(w), the log-density of the drawn weights under their priors, summed over all of them, in nats. It is
+    /// differentiable with respect to the posteriors' parameters, by reparameterisation, and to the priors' hyperparameters.
     ///
-    /// Of a model [at](Bayesian::at) given weights it is the prior's part of their log joint density. A weight whose
-    /// outputs are sampled ([`Estimator::Local`](crate::Estimator::Local)) has no value in the forward; ln p is then that of
-    /// a sample of its own, which has the same expectation.
+    /// For a model [at](Bayesian::at) fixed weights it is the prior's term of the log joint density. A weight whose outputs
+    /// are sampled ([`Estimator::Local`](crate::Estimator::Local)) does not have a value in the forward pass; ln p is then
+    /// evaluated at a separate sample, which has the same expectation.
     ///
     /// ```
     /// # use elbo::prelude::*;
@@ -284,14 +285,14 @@ impl<'t, T: Real> Drawn<'t, T> for Weight<'t, T> {
 pub struct KlEstimate {
     /// The mean over draws.
     pub mean: f64,
-    /// The standard error of the mean; 0 where every divergence is a closed form.
+    /// The standard error of the mean; 0 if every divergence has a closed form.
     pub standard_error: f64,
 }
 
 /// A KL divergence on a tape: nats, summed over all weights of a model.
 ///
-/// It has no arithmetic: added to the mean of a likelihood without a weight it would be wrong by a
-/// factor of the number of examples. [`Objective::loss`](crate::Objective::loss) joins the two.
+/// It does not implement arithmetic: adding it to a mean likelihood without a weight would be wrong by a factor of the
+/// number of examples. [`Objective::loss`](crate::Objective::loss) combines the two.
 #[derive(Clone, Copy, Debug)]
 pub struct Kl<'t, T: Real = f32>(pub(crate) Option<Var<'t, T>>);
 
@@ -301,26 +302,25 @@ impl<'t, T: Real> Kl<'t, T> {
         self.0.map_or(0.0, Var::item)
     }
 
-    /// The variable; `None` of a model without random weights. It is a plain number on the tape: what it is added to,
-    /// and with which weight, is for the caller to get right.
+    /// The variable; `None` for a model without random weights. The caller is responsible for weighting it correctly.
     pub fn var(self) -> Option<Var<'t, T>> {
         self.0
     }
 }
 
-/// ln p(w) of the weights drawn, on a tape: nats, summed over all weights of a model.
+/// ln p(w) of the drawn weights, on a tape: nats, summed over all weights of a model.
 ///
-/// As [`Kl`], it has no arithmetic.
+/// Like [`Kl`], it does not implement arithmetic.
 #[derive(Clone, Copy, Debug)]
 pub struct LogPrior<'t, T: Real = f32>(pub(crate) Option<Var<'t, T>>);
 
 impl<'t, T: Real> LogPrior<'t, T> {
-    /// The value in nats; of several draws at once, their mean.
+    /// The value in nats; with several draws at once, their mean.
     pub fn nats(self) -> f64 {
         self.0.map_or(0.0, Var::item)
     }
 
-    /// The variable, as [`Kl::var`].
+    /// The variable; `None` for a model without random weights.
     pub fn var(self) -> Option<Var<'t, T>> {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Values that are saved with a model and not learned.
+//! `Buffer`: a tensor that is saved with a model and not learned, such as a running mean.
 
 use std::ops::Deref;
 
@@ -9,8 +9,8 @@ use crate::model::{Bayesian, Drawn};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
-/// A value that belongs to the model and that no gradient moves, such as a running mean. A forward
-/// may give it a new value with [`Saved::update`]; the optimiser's step applies it.
+/// A tensor that is saved with the model and not learned, such as a running mean. A forward pass may set a new value with
+/// [`Saved::update`]; the optimiser's step applies it.
 #[derive(Clone, Debug)]
 pub struct Buffer<T: Real = f32>(
     /// The value.
@@ -58,7 +58,7 @@ impl<T: Real> Clone for Saved<'_, T> {
 impl<T: Real> Copy for Saved<'_, T> {}
 
 impl<'t, T: Real> Saved<'t, T> {
-    /// The value, for as long as the draw.
+    /// The value, with the lifetime of the draw.
     pub fn tensor(self) -> &'t Tensor<T> {
         self.buffer
     }
@@ -68,7 +68,7 @@ impl<'t, T: Real> Saved<'t, T> {
         self.tape.input(self.buffer)
     }
 
-    /// Sets the buffer to `value` when the step is taken. The last update of a step counts.
+    /// Sets the buffer to `value` at the optimiser's step. The last update before the step applies.
     ///
     /// # Panics
     /// If the shapes differ.

@@ -1,9 +1,9 @@
-//! Containers of models are models.
+//! Implements `Bayesian` for containers of models: arrays, `Vec`, `Option`, `Box` and tuples.
 
 use crate::engine::{Path, Real};
 use crate::estimator::Weight;
 use crate::model::{Bayesian, Drawn};
-use crate::properties::Verdict;
+use crate::properties::Property;
 use crate::sampling::Cx;
 
 impl<M: Bayesian, const N: usize> Bayesian for [M; N] {
@@ -31,7 +31,7 @@ impl<'t, T: Real, D: Drawn<'t, T>, const N: usize> Drawn<'t, T> for [D; N] {
     }
 }
 
-/// A vector's draw is a slice in the tape's arena.
+/// The draw of a vector is a slice in the tape's arena.
 impl<M: Bayesian> Bayesian for Vec<M> {
     type Draw<'t> = &'t [M::Draw<'t>];
     type Batch = M::Batch;
@@ -82,7 +82,7 @@ impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for Option<D> {
     }
 }
 
-/// A box's draw is a reference into the tape's arena, so that the draw of a recursive model has a size.
+/// The draw of a box is a reference into the tape's arena, so that the draw of a recursive model is sized.
 impl<M: Bayesian> Bayesian for Box<M> {
     type Draw<'t> = &'t M::Draw<'t>;
     type Batch = M::Batch;
@@ -131,7 +131,7 @@ macro_rules! tuple {
     };
 }
 
-type And<A, B> = <A as Verdict>::And<B>;
+type And<A, B> = <A as Property>::And<B>;
 
 tuple!(A.0 => A::Batch, A::Exact, A::Allows);
 tuple!(A.0, B.1 => And<A::Batch, B::Batch>, And<A::Exact, B::Exact>, (A::Allows, B::Allows));

@@ -1,15 +1,15 @@
-//! How a model's outputs come from a draw.
+//! Computes a model's outputs from a draw: by its own `forward`, or by a function.
 
 use crate::engine::Var;
 use crate::model::Bayesian;
 use crate::model::{Forward, Layer};
 
-/// From a draw of `M` and a batch's inputs to its outputs.
+/// Maps a draw of `M` and a batch's inputs to outputs.
 pub(crate) trait Outputs<M: Bayesian> {
     fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar>;
 }
 
-/// By the model's own `forward`.
+/// Calls the model's `forward`.
 pub(crate) struct Own;
 
 impl<M: Layer> Outputs<M> for Own {
@@ -18,7 +18,7 @@ impl<M: Layer> Outputs<M> for Own {
     }
 }
 
-/// By a function that was given.
+/// Calls a function.
 pub(crate) struct By<F>(pub(crate) F);
 
 impl<M, F> Outputs<M> for By<F>

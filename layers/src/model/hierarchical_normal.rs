@@ -1,4 +1,4 @@
-//! A normal prior whose standard deviation has a posterior of its own.
+//! `HierarchicalNormal`: a normal prior whose standard deviation is random, with its own posterior and prior.
 
 use crate::divergence::{Divergence, pair};
 use crate::engine::{Parameters, Path, Real, Var};
@@ -9,12 +9,13 @@ use crate::prior::{DrawnPrior, FixedPrior, LearnedNormal, LearnedNormalDraw, Pri
 use crate::properties::No;
 use crate::sampling::Cx;
 
-/// N(0, s²) for every element, with one s that is a random weight itself: positive, with the posterior family `Q` under
-/// the prior `P` (a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy), say). The divergence counts both: that of the
-/// weights given the s drawn, and that of s.
+/// N(0, s²) for every element, with a shared s that is itself a random weight: positive, with the posterior family `Q` and
+/// the prior `P`, such as a log-normal under [`HalfCauchy`](struct@crate::HalfCauchy). The divergence is that of the weights
+/// given the drawn s, plus that of s.
 ///
-/// Keep it in a field, without `#[skip]`; the parameters of `Q` stand below the field's name, and its noise has that
-/// name. All weights that name the field share the s drawn.
+/// Keep it in a field, without `#[skip]`. The parameters of `Q` are below the field's name, which is also the name of its
+/// noise. All weights that name the field share the drawn s. Make one with `HierarchicalNormal::new(sd, prior)`, or with
+/// the function of the same name.
 #[derive(Clone, Debug)]
 pub struct HierarchicalNormal<Q, P> {
     /// The posterior of s.
@@ -23,31 +24,42 @@ pub struct HierarchicalNormal<Q, P> {
     pub prior: P,
 }
 
-/// The normal prior about zero whose standard deviation has the posterior `sd`, a family of positive weights and of one
-/// element, under the prior `prior`.
+/// Short for [`HierarchicalNormal::new`](HierarchicalNormal::new()).
 ///
 /// # Panics
-/// If `sd` is not one element.
+/// Where [`HierarchicalNormal::new`](HierarchicalNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor")]
 #[track_caller]
 pub fn HierarchicalNormal<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior>(
     sd: Q,
     prior: P,
 ) -> HierarchicalNormal<Q, P> {
-    let prior = HierarchicalNormal { sd, prior };
-    prior.check();
-    prior
+    HierarchicalNormal::new(sd, prior)
+}
+
+impl<Q: Divergence<P> + Send + Sync, P: PriorFor<Q::Scalar> + FixedPrior> HierarchicalNormal<Q, P> {
+    /// The normal prior about zero whose standard deviation has the posterior `sd`, a family of positive weights with one
+    /// element, under the prior `prior`.
+    ///
+    /// # Panics
+    /// If `sd` does not have exactly one element.
+    #[track_caller]
+    pub fn new(sd: Q, prior: P) -> Self {
+        let prior = HierarchicalNormal { sd, prior };
+        prior.check();
+        prior
+    }
 }
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> HierarchicalNormal<Q, P> {
     /// # Panics
-    /// If s is not one number.
+    /// If s does not have exactly one element.
     #[track_caller]
     fn check(&self) {
         let shape = self.sd.shape();
         assert!(
             shape.iter().product::<usize>() == 1,
-            "HierarchicalNormal: the standard deviation is one number, got a posterior `sd` of shape {shape:?}"
+            "HierarchicalNormal: the standard deviation must have one element, got a posterior `sd` of shape {shape:?}"
         );
     }
 }
@@ -84,7 +96,7 @@ pub struct HierarchicalNormalDraw<'t, T: Real = f32> {
 }
 
 impl<'t, T: Real> HierarchicalNormalDraw<'t, T> {
-    /// The prior given the s drawn.
+    /// The prior given the drawn s.
     fn given_sd(self) -> LearnedNormalDraw<'t, T> {
         LearnedNormalDraw { ln_sd: self.sd.ln() }
     }
@@ -100,8 +112,8 @@ impl<'t, T: Real> DrawnPrior<'t, T> for HierarchicalNormalDraw<'t, T> {
     }
 }
 
-/// The divergence given the s drawn, as under a [`LearnedNormal`](struct@LearnedNormal): its mean over the posterior of s is
-/// that part of the divergence; the other part is the divergence of s.
+/// The divergence given the drawn s, as from a [`LearnedNormal`](struct@LearnedNormal). Its mean over the posterior of s is
+/// the weights' part of the divergence; the other part is the divergence of s.
 #[diagnostic::do_not_recommend]
 impl<T: Real, W, Q, P> Divergence<HierarchicalNormal<Q, P>> for W
 where
@@ -128,8 +140,16 @@ mod tests {
     use crate::prior::Normal;
 
     #[test]
-    #[should_panic(expected = "the standard deviation is one number, got a posterior `sd` of shape [3]")]
-    fn a_posterior_of_several_numbers_is_refused() {
+    fn the_function_is_the_constructor() {
+        let sd = || MeanField::<f32>::new([1]);
+        let (called, made) =
+            (HierarchicalNormal(sd(), Normal(0.0, 1.0)), HierarchicalNormal::new(sd(), Normal(0.0, 1.0)));
+        assert_eq!((called.sd.rho.data(), called.prior), (made.sd.rho.data(), made.prior));
+    }
+
+    #[test]
+    #[should_panic(expected = "the standard deviation must have one element, got a posterior `sd` of shape [3]")]
+    fn a_posterior_with_several_elements_is_refused() {
         HierarchicalNormal(MeanField::<f32>::new([3]), Normal(0.0, 1.0));
     }
 }

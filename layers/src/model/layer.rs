@@ -1,16 +1,16 @@
-//! Calling a model's forward generically.
+//! The traits `Forward` and `Layer`, through which generic code calls a model's forward.
 
 use crate::engine::Var;
 use crate::model::{Bayesian, Drawn};
 
-/// A draw with a `forward` from `X`: `#[bayesian] impl` writes it where there is `fn forward(&self, x: X)`.
+/// A draw with a method `forward(&self, x: X)`, from which `#[bayesian] impl` generates this impl.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `forward` from `{X}`",
-    label = "a draw without this `forward`",
-    note = "`#[bayesian]` on the model's `impl` writes it, where there is `fn forward(&self, x: {X})` of that one argument"
+    message = "`{Self}` does not have a method `forward` that takes `{X}`",
+    label = "this draw needs such a `forward`",
+    note = "write `fn forward(&self, x: {X})` in an `impl` block of the model with `#[bayesian]`"
 )]
 pub trait Forward<'t, X> {
-    /// What the forward gives.
+    /// The output type.
     type Out;
 
     /// The model's output.
@@ -19,7 +19,7 @@ pub trait Forward<'t, X> {
 
 /// A [`Layer`] at one lifetime of the tape.
 pub trait LayerAt<'t>: Bayesian<Draw<'t> = <Self as LayerAt<'t>>::DrawAt> {
-    /// The draw, known to have a forward.
+    /// The draw, with its forward.
     type DrawAt: Copy + Drawn<'t, Self::Scalar> + Forward<'t, Var<'t, Self::Scalar>, Out = Var<'t, Self::Scalar>>;
 }
 
@@ -30,7 +30,7 @@ where
     type DrawAt = M::Draw<'t>;
 }
 
-/// A model from one variable to one variable. Generic containers say `struct Residual<M: Layer>`.
+/// A model whose forward maps one variable to one variable. Bound type parameters by it: `struct Residual<M: Layer>`.
 pub trait Layer: for<'t> LayerAt<'t> {}
 
 impl<M: for<'t> LayerAt<'t>> Layer for M {}

@@ -1,4 +1,4 @@
-//! Models: the traits that `#[bayesian]` implements, random weights, containers, and what a model's type says of it.
+//! Models: the traits that `#[bayesian]` implements, containers of models, and the properties of a model's type.
 
 mod bayesian;
 mod buffer;
@@ -8,13 +8,13 @@ mod draw_first;
 pub(crate) mod forward_by;
 mod hierarchical_normal;
 mod layer;
-pub(crate) mod parts;
 mod point;
+pub(crate) mod properties_of_fields;
 mod weights;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
 pub use buffer::{Buffer, Saved};
-pub use compatibility::{Allows, Flipout, FlippedByExample, Local, Sample, SampledByOutput, Suits};
+pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local, Sample, SampledByOutput};
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
 pub use layer::{Forward, Layer, LayerAt};

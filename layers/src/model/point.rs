@@ -1,4 +1,4 @@
-//! A certain weight as a part of a model.
+//! Implements `Bayesian` for `Point`: a deterministic weight as a field of a model.
 
 use crate::engine::{Path, Real, Var};
 use crate::estimator::Weight;
@@ -20,7 +20,7 @@ impl<T: Real> Bayesian for Point<T> {
     fn each_kl(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, f64)) {}
 }
 
-/// The draw of a [`Point`]: nothing about it is random.
+/// The draw of a [`Point`], which contains no random weight.
 impl<'t, T: Real> Drawn<'t, T> for Var<'t, T> {
     fn walk(&self, _: &Path<'_>, _: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {}
 }

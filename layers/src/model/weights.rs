@@ -1,11 +1,11 @@
-//! The weights that a draw of a model holds, as a value.
+//! `Weights::of`: copies the weights out of a draw of a model.
 
 use crate::engine::{Name, Path, Real, Tensor};
 use crate::model::Drawn;
 use crate::weights::{Entry, Weights};
 
 impl<T: Real> Weights<T> {
-    /// The weights that a draw holds. Of several draws at once, the first.
+    /// The weights of a draw; with several draws at once, the first.
     pub fn of<'t>(net: &impl Drawn<'t, T>) -> Self {
         let mut entries = Vec::new();
         net.walk(&Path::ROOT, &mut |path, weight| {

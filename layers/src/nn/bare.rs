@@ -7,41 +7,41 @@ use std::marker::PhantomData;
 use crate::engine::{Parameters, Path, Real, Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::model::{Bayesian, Drawn};
-use crate::properties::{Verdict, Yes};
+use crate::properties::{Property, Yes};
 use crate::sampling::Cx;
 
 /// A field without parameters: it fixes the layer's scalar type `T`, and `B` says whether the layer keeps examples of a
 /// batch independent.
-pub struct Bare<T: Real, B: Verdict = Yes>(PhantomData<fn() -> (T, B)>);
+pub struct Bare<T: Real, B: Property = Yes>(PhantomData<fn() -> (T, B)>);
 
-impl<T: Real, B: Verdict> Bare<T, B> {
+impl<T: Real, B: Property> Bare<T, B> {
     /// A field without state.
     pub const fn new() -> Self {
         Bare(PhantomData)
     }
 }
 
-impl<T: Real, B: Verdict> Default for Bare<T, B> {
+impl<T: Real, B: Property> Default for Bare<T, B> {
     fn default() -> Self {
         Bare::new()
     }
 }
 
-impl<T: Real, B: Verdict> Clone for Bare<T, B> {
+impl<T: Real, B: Property> Clone for Bare<T, B> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T: Real, B: Verdict> Copy for Bare<T, B> {}
+impl<T: Real, B: Property> Copy for Bare<T, B> {}
 
-impl<T: Real, B: Verdict> fmt::Debug for Bare<T, B> {
+impl<T: Real, B: Property> fmt::Debug for Bare<T, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bare")
     }
 }
 
-impl<T: Real, B: Verdict> Parameters for Bare<T, B> {
+impl<T: Real, B: Property> Parameters for Bare<T, B> {
     type Scalar = T;
 
     fn visit<'a>(&'a self, _: &Path<'_>, _: &mut Visitor<'_, 'a, T>) {}
@@ -49,7 +49,7 @@ impl<T: Real, B: Verdict> Parameters for Bare<T, B> {
     fn visit_mut(&mut self, _: &Path<'_>, _: &mut VisitorMut<'_, T>) {}
 }
 
-impl<T: Real, B: Verdict + 'static> Bayesian for Bare<T, B> {
+impl<T: Real, B: Property + 'static> Bayesian for Bare<T, B> {
     type Draw<'t> = BareDraw;
     type Batch = B;
     type Exact = Yes;

@@ -1,17 +1,17 @@
-//! Families with their parameters in double precision, in which divergences without a tape are computed.
+//! Converts families to double precision, in which divergences without a tape are computed.
 
 use crate::engine::Real;
 use crate::posterior::{
-    FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
-    Triangle,
+    CholeskyFactor, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial,
+    SpikeAndSlab,
 };
 
-/// A family that can be converted.
+/// A family that can be converted to double precision.
 pub(crate) trait Double: Posterior {
-    /// The same family in double precision.
+    /// The family with `f64` parameters.
     type Double: Posterior<Scalar = f64>;
 
-    /// The same distribution.
+    /// The distribution with its parameters converted to `f64`.
     fn double(&self) -> Self::Double;
 }
 
@@ -34,11 +34,11 @@ double! {
     MeanFieldLaplace: |q| MeanFieldLaplace { parameters: q.parameters.double() };
     Radial: |q| Radial { parameters: q.parameters.double() };
     LowRank: |q| LowRank { diagonal: q.diagonal.double(), loadings: q.loadings.cast() };
-    FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: triangle(&q.factor) };
-    MatrixNormal: |q| MatrixNormal { mean: q.mean.cast(), rows: triangle(&q.rows), columns: triangle(&q.columns) };
+    FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: cholesky_factor(&q.factor) };
+    MatrixNormal: |q| MatrixNormal { mean: q.mean.cast(), rows: cholesky_factor(&q.rows), columns: cholesky_factor(&q.columns) };
     SpikeAndSlab: |q| SpikeAndSlab { slab: q.slab.double(), inclusion: q.inclusion.cast() };
 }
 
-fn triangle<T: Real>(factor: &Triangle<T>) -> Triangle<f64> {
-    Triangle { rho: factor.rho.cast(), lower: factor.lower.cast() }
+fn cholesky_factor<T: Real>(factor: &CholeskyFactor<T>) -> CholeskyFactor<f64> {
+    CholeskyFactor { rho: factor.rho.cast(), lower: factor.lower.cast() }
 }

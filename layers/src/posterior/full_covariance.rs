@@ -1,35 +1,35 @@
-//! The normal posterior with any covariance.
+//! `FullCovariance`: the normal posterior with a full covariance matrix.
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, Posterior, Triangle, constructed_means, log_density_of_noise};
+use crate::posterior::{CholeskyFactor, Density, INITIAL_SD, Posterior, constructed_means, log_density_of_noise};
 use crate::properties::No;
 use crate::sampling::Cx;
 
-/// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 numbers for n elements, and
-/// as many multiplications a draw. For heads and small layers.
+/// N(μ, L Lᵀ) over the elements of the weight, row by row, with any covariance: n (n + 1)/2 parameters of the covariance for n
+/// elements, and as many multiplications per draw. For output layers and small layers.
 ///
-/// A sample is μ + L ε, with the noise ε by the weight's name and of its shape. Elements depend on each other, so
+/// A sample is μ + L ε, with noise ε of the weight's name and shape. Elements are not independent, so
 /// neither local reparameterisation nor Flipout applies.
 #[derive(Clone, Debug)]
 pub struct FullCovariance<T: Real = f32> {
     /// μ.
     pub mean: Tensor<T>,
     /// L.
-    pub factor: Triangle<T>,
+    pub factor: CholeskyFactor<T>,
 }
 
 impl<T: Real> FullCovariance<T> {
-    /// A weight of this shape at its start, that of [`MeanField::new`](crate::MeanField::new): independent elements with
+    /// A weight of this shape, initialised as by [`MeanField::new`](crate::MeanField::new): independent elements with
     /// the standard deviation [`INITIAL_SD`].
     ///
     /// # Panics
-    /// If the weight has more than 16,384 elements: of so many, [`LowRank`](crate::LowRank) holds what matters.
+    /// If the weight has more than 16,384 elements; use [`LowRank`](crate::LowRank) for those.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
-        // Before anything is allocated.
-        let factor = Triangle::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
+        // Checks the size before anything is allocated.
+        let factor = CholeskyFactor::diagonal(shape.elements(), INITIAL_SD, "FullCovariance", &shape);
         FullCovariance { mean: constructed_means(shape), factor }
     }
 
@@ -37,10 +37,10 @@ impl<T: Real> FullCovariance<T> {
     /// with a positive diagonal.
     ///
     /// # Panics
-    /// If L is not that.
+    /// If L does not satisfy this.
     #[track_caller]
     pub fn with_factor(mean: Tensor<T>, factor: &Tensor<T>) -> Self {
-        let factor = Triangle::of(factor);
+        let factor = CholeskyFactor::of(factor);
         assert!(
             factor.rows() == mean.len(),
             "FullCovariance: a weight of shape {:?} has {} elements, and the factor {} rows",
@@ -107,10 +107,10 @@ mod tests {
 
     #[test]
     #[should_panic(
-        expected = "FullCovariance: a weight of shape [4000, 4000] needs a covariance of 16000000 rows, and \
-                               128000008000000 numbers to hold it; at most 16384 rows are allowed"
+        expected = "FullCovariance: a weight of shape [4000, 4000] needs a covariance of 16000000 rows, with a factor \
+                               of 128000008000000 elements; at most 16384 rows are allowed"
     )]
-    fn a_covariance_that_nobody_can_hold_is_refused() {
+    fn a_covariance_too_large_for_memory_is_refused() {
         FullCovariance::<f32>::new([4000, 4000]);
     }
 

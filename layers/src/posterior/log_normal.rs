@@ -1,4 +1,4 @@
-//! The mean-field log-normal posterior.
+//! `LogNormal`: the mean-field log-normal posterior of positive weights.
 
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
@@ -12,8 +12,8 @@ use crate::weights::Space;
 /// Independent log-normals, one for every element: ln w is N(μ, σ²). For weights that are positive, such as scales and
 /// gains.
 ///
-/// A sample is exp(μ + σ ε), with the noise ε by the weight's name and of its shape. Local reparameterisation gives
-/// outputs their exact mean and variance and a normal distribution, which is that of many weights' sum; Flipout needs
+/// A sample is exp(μ + σ ε), with noise ε of the weight's name and shape. Local reparameterisation samples outputs with the
+/// exact mean and variance from a normal distribution, which approximates the sum of many weights. Flipout requires
 /// symmetry and does not apply.
 #[derive(Clone, Debug)]
 pub struct LogNormal<T: Real = f32> {
@@ -22,8 +22,8 @@ pub struct LogNormal<T: Real = f32> {
 }
 
 impl<T: Real> LogNormal<T> {
-    /// A weight of this shape at its start: ln w as [`MeanField::new`] has it, so that a vector's elements begin close to
-    /// one, and those of a matrix around it.
+    /// A weight of this shape, with ln w initialised as by [`MeanField::new`]: elements of a vector start close to one, those
+    /// of a matrix around it.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         LogNormal { log: MeanField::new(shape) }
@@ -41,7 +41,7 @@ impl<T: Real> LogNormal<T> {
     /// The variance of every element: e^(2μ + σ²) (e^(σ²) − 1).
     pub(crate) fn variance_on<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         let square = tape.param(&self.log.rho).softplus().square();
-        // 1 − e^(−σ²) = 2t/(1 + t) with t = tanh(σ²/2), which loses no digits where σ is small.
+        // 1 − e^(−σ²) = 2t/(1 + t) with t = tanh(σ²/2), which does not lose digits for small σ.
         let t = (square * 0.5).tanh();
         ((tape.param(&self.log.mean) + square) * 2.0).exp() * (t * 2.0 / (t + 1.0))
     }

@@ -1,32 +1,34 @@
-//! The matrix normal posterior.
+//! `MatrixNormal`: the normal posterior with separate covariances between rows and between columns.
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
-use crate::posterior::{Density, INITIAL_SD, OnTape, Posterior, Triangle, constructed_means, log_density_of_noise};
+use crate::posterior::{
+    CholeskyFactor, Density, INITIAL_SD, OnTape, Posterior, constructed_means, log_density_of_noise,
+};
 use crate::properties::No;
 use crate::sampling::Cx;
 
-/// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is one between rows, A Aᵀ, times one between columns, B Bᵀ (Louizos and
-/// Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors"). Rows are a
-/// weight's outputs, its first axis; columns its inputs, all axes after it.
+/// MN(M, A Aᵀ, B Bᵀ): a normal whose covariance is the Kronecker product of one between rows, A Aᵀ, and one between columns,
+/// B Bᵀ (Louizos and Welling 2016, "Structured and efficient variational deep learning with matrix Gaussian posteriors").
+/// Rows are a weight's outputs, its first axis; columns its inputs, all axes after it.
 ///
-/// A sample is M + A E Bᵀ, with the noise E by the weight's name and of its shape; A and B are lower-triangular with
-/// positive diagonals. The scale is shared between them: only their product counts. Elements depend on each other, so
-/// neither local reparameterisation nor Flipout applies.
+/// A sample is M + A E Bᵀ, with noise E of the weight's name and shape; A and B are lower-triangular with positive
+/// diagonals. Only the product of their scales is identified. Elements are not independent, so neither local
+/// reparameterisation nor Flipout applies.
 #[derive(Clone, Debug)]
 pub struct MatrixNormal<T: Real = f32> {
     /// M.
     pub mean: Tensor<T>,
-    /// A, of as many rows as the weight.
-    pub rows: Triangle<T>,
-    /// B, of as many rows as the weight has columns.
-    pub columns: Triangle<T>,
+    /// A, with as many rows as the weight.
+    pub rows: CholeskyFactor<T>,
+    /// B, with as many rows as the weight has columns.
+    pub columns: CholeskyFactor<T>,
 }
 
 impl<T: Real> MatrixNormal<T> {
-    /// A weight of this shape at its start, that of [`MeanField::new`](crate::MeanField::new): independent elements with
-    /// the standard deviation [`INITIAL_SD`], of which rows and columns have the square root each. A vector is a matrix
-    /// of one column.
+    /// A weight of this shape, initialised as by [`MeanField::new`](crate::MeanField::new): independent elements with
+    /// the standard deviation [`INITIAL_SD`], whose square root is the diagonal of A and of B. A vector is a matrix with one
+    /// column.
     ///
     /// # Panics
     /// If the weight has more than 16,384 rows or columns.
@@ -34,7 +36,7 @@ impl<T: Real> MatrixNormal<T> {
     pub fn new(shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         let [rows, columns] =
-            matrix(&shape).map(|side| Triangle::diagonal(side, INITIAL_SD.sqrt(), "MatrixNormal", &shape));
+            matrix(&shape).map(|side| CholeskyFactor::diagonal(side, INITIAL_SD.sqrt(), "MatrixNormal", &shape));
         MatrixNormal { mean: constructed_means(shape), rows, columns }
     }
 
@@ -42,10 +44,10 @@ impl<T: Real> MatrixNormal<T> {
     /// lower-triangular with a positive diagonal.
     ///
     /// # Panics
-    /// If A or B is not that.
+    /// If A or B does not satisfy this.
     #[track_caller]
     pub fn with_factors(mean: Tensor<T>, rows: &Tensor<T>, columns: &Tensor<T>) -> Self {
-        let (rows, columns) = (Triangle::of(rows), Triangle::of(columns));
+        let (rows, columns) = (CholeskyFactor::of(rows), CholeskyFactor::of(columns));
         assert!(
             matrix(mean.shape()) == [rows.rows(), columns.rows()],
             "MatrixNormal: a weight of shape {:?} needs factors of {:?} rows, got {:?}",
@@ -56,7 +58,7 @@ impl<T: Real> MatrixNormal<T> {
         MatrixNormal { mean, rows, columns }
     }
 
-    /// ln det of the factor of the whole weight's covariance, from those of rows and columns.
+    /// ln det of the factor A ⊗ B of the weight's covariance.
     fn log_det<'t>([rows, columns]: [OnTape<'t, T>; 2], shape: [usize; 2]) -> Var<'t, T> {
         rows.log_det() * shape[1] as f64 + columns.log_det() * shape[0] as f64
     }

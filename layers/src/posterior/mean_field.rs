@@ -1,4 +1,4 @@
-//! The mean-field normal posterior.
+//! `MeanField`: the mean-field normal posterior.
 
 use crate::distribution::elementwise::ElementwiseTerm;
 use crate::distribution::log_scale::{divisor, inverse_softplus, log_scales, softplus};
@@ -26,13 +26,13 @@ pub struct MeanField<T: Real = f32> {
 }
 
 impl<T: Real> MeanField<T> {
-    /// A weight of this shape, (outputs, inputs..), at its start: means from N(0, 2/inputs) (He et al.
-    /// 2015), zero for a vector; every standard deviation [`INITIAL_SD`].
+    /// A weight of this shape, (outputs, inputs..): means from N(0, 2/inputs) (He et al. 2015), zero for a vector; every
+    /// standard deviation [`INITIAL_SD`].
     ///
-    /// The means depend on the shape alone, so weights of one shape are made alike, by whichever thread.
-    /// [`Elbo::fit`](crate::Elbo::fit) draws those that are still as they were made anew before its first step, by its seed
-    /// and the weight's name. For a training loop of your own, call
-    /// [`Bayesian::initialise`](crate::Bayesian::initialise) first: layers of one shape would learn from the same start.
+    /// The means depend on the shape only, so weights of the same shape have the same means, on any thread.
+    /// [`Elbo::fit`](crate::Elbo::fit) redraws unchanged means before its first step, by its seed and the weight's name.
+    /// Before a training loop of your own, call [`Bayesian::initialise`](crate::Bayesian::initialise); otherwise layers of the
+    /// same shape start with equal weights.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         let mean = constructed_means(shape);
@@ -40,8 +40,8 @@ impl<T: Real> MeanField<T> {
         MeanField { mean, rho }
     }
 
-    /// The same means, with this standard deviation everywhere to begin with: a wider start has a smaller divergence, and
-    /// more noise.
+    /// Sets the standard deviation of every element before training. A larger one gives a smaller initial divergence and more
+    /// noise.
     ///
     /// # Panics
     /// If `sd` is not positive and finite, also as a `T`.
@@ -72,7 +72,7 @@ impl<T: Real> MeanField<T> {
         MeanField::of_family("MeanField", ["mean", "standard deviation"], mean, sd)
     }
 
-    /// The parameters of a family that calls its location and its scale so.
+    /// The parameters of a family whose location and scale have these names in error messages.
     #[track_caller]
     pub(super) fn of_family(family: &str, names: [&str; 2], location: Tensor<T>, scale: &Tensor<T>) -> Self {
         let ([of_location, of_scale], [locations, scales]) = (names, [location.shape(), scale.shape()]);
@@ -97,7 +97,7 @@ impl<T: Real> MeanField<T> {
         [&self.mean, &self.rho]
     }
 
-    /// [`Posterior::check`] of a family that has these parameters.
+    /// [`Posterior::check`] for a family with these parameters.
     pub(super) fn check_as(&self, family: &str) -> Result<(), String> {
         same_shape(family, ["mean", "rho"], [self.mean.shape(), self.rho.shape()])
     }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_standard_deviation_asked_for_is_the_one_there() {
+    fn with_sd_sets_the_standard_deviation() {
         for sd in [1e-30, INITIAL_SD, 0.05, 1.0, 30.0, 1e4] {
             let q = MeanField::<f64>::with_sd(Tensor::zeros([3]), sd);
             assert!((q.sd().data()[1] / sd - 1.0).abs() < 1e-12, "{sd}");
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_depends_on_the_shape_alone() {
+    fn initial_means_depend_only_on_the_shape() {
         let make = || MeanField::<f32>::new([4, 4]).mean;
         let elsewhere = std::thread::spawn(move || [MeanField::<f32>::new([2, 8]).mean, make()]).join().unwrap();
         assert_eq!(elsewhere[1], make());
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_may_have_its_own() {
+    fn every_element_may_have_its_own_standard_deviation() {
         let sd = Tensor::<f64>::new([4], [1e-6, 0.3, 1.0, 1e3]);
         let q = MeanField::with_sds(Tensor::zeros([4]), &sd);
         for (found, asked) in q.sd().data().iter().zip(sd.data()) {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "means of shape [2] and standard deviations of shape [3]")]
-    fn as_many_standard_deviations_as_means_are_needed() {
+    fn standard_deviations_of_another_shape_are_refused() {
         MeanField::<f32>::with_sds(Tensor::zeros([2]), &Tensor::full([3], 1.0));
     }
 

@@ -1,4 +1,4 @@
-//! The mean-field Cauchy posterior.
+//! `MeanFieldCauchy`: the posterior with independent Cauchy elements.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2, PI};
 
@@ -14,15 +14,15 @@ use crate::posterior::{Density, Posterior};
 use crate::properties::{No, Yes};
 use crate::sampling::Cx;
 
-/// Independent Cauchy distributions, one for every element: density 1 / (πγ (1 + z²)) with z = (w − m)/γ. The family of
-/// which a [`Cauchy`](struct@crate::Cauchy) prior is a member, with a closed divergence from it.
+/// Independent Cauchy distributions, one for every element: density 1 / (πγ (1 + z²)) with z = (w − m)/γ. It contains
+/// the [`Cauchy`](struct@crate::Cauchy) prior, from which its divergence has a closed form.
 ///
-/// A Cauchy has neither mean nor variance. [`Posterior::mean`] gives the median m, there is no local reparameterisation,
-/// and the divergence from a normal prior is infinite: estimates of it by [`MonteCarlo`](struct@crate::MonteCarlo) settle
-/// nowhere.
+/// A Cauchy has neither mean nor variance. [`Posterior::mean`] returns the median m, local reparameterisation does not
+/// apply, and the divergence from a normal prior is infinite: its estimates by [`MonteCarlo`](struct@crate::MonteCarlo) do
+/// not converge.
 ///
-/// A sample is m + γ cot(½π erfc(|ε|/√2)) sign(ε): the quantile of a Cauchy where ε, the noise by the weight's name and of
-/// its shape, has that of a normal.
+/// A sample is m + γ cot(½π erfc(|ε|/√2)) sign(ε): the Cauchy quantile at the normal probability of ε, the noise of
+/// the weight's name and shape.
 #[derive(Clone, Debug)]
 pub struct MeanFieldCauchy<T: Real = f32> {
     /// The medians m, and the scales γ as softplus(ρ): half of a weight's mass lies within γ of m.
@@ -30,8 +30,7 @@ pub struct MeanFieldCauchy<T: Real = f32> {
 }
 
 impl<T: Real> MeanFieldCauchy<T> {
-    /// A weight of this shape at its start: medians and scales are the means and standard deviations of
-    /// [`MeanField::new`].
+    /// A weight of this shape, whose medians and scales are the means and standard deviations of [`MeanField::new`].
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         MeanFieldCauchy { parameters: MeanField::new(shape) }
@@ -46,7 +45,7 @@ impl<T: Real> MeanFieldCauchy<T> {
         MeanFieldCauchy { parameters: MeanField::of_family("MeanFieldCauchy", ["median", "scale"], median, scale) }
     }
 
-    /// A sample without its median.
+    /// A sample minus its median.
     fn away<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         cx.tape().param(&self.parameters.rho).softplus() * standard(cx, self.shape())
     }
@@ -64,8 +63,8 @@ impl<T: Real> Parameters for MeanFieldCauchy<T> {
     }
 }
 
-/// A sample of the distribution about 0 of scale 1, for every element of a weight of this shape. The cotangent is of the
-/// smaller tail, which keeps its digits far out: |ε| = 6 is 3·10⁸ scales away.
+/// A standard Cauchy sample for every element of a weight of this shape. The cotangent is of the smaller tail's probability,
+/// which keeps its digits: |ε| = 6 is 3·10⁸ scales from the median.
 fn standard<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
     let noise = cx.noise(shape);
     let angle = (noise.abs() * FRAC_1_SQRT_2).erfc() * FRAC_PI_2;
@@ -110,11 +109,11 @@ impl<T: Real> Density for MeanFieldCauchy<T> {
     }
 }
 
-/// Samples of scale 1 are closer to their median, of single noise always and of double noise all but one in 10¹¹.
+/// The largest distance of a standard sample: always in `f32`, and for all but one of 10¹¹ samples in `f64`.
 const FARTHEST: f64 = 1e11;
 
-/// −ln πγ − ln(1 + (d/γ)²) of a distance d = w − m and ρ. To divide by, γ is at least `least`, so that the slope times a
-/// sample of scale 1 is a number.
+/// −ln πγ − ln(1 + (d/γ)²) of a distance d = w − m and ρ. As a divisor γ is at least `least`, so that the slope times a
+/// standard sample does not overflow.
 #[derive(Clone, Copy)]
 struct OfDistance {
     least: f64,
@@ -154,7 +153,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "MeanFieldCauchy: medians of shape [2] and scales of shape [3]")]
-    fn as_many_scales_as_medians_are_needed() {
+    fn scales_of_another_shape_are_refused() {
         MeanFieldCauchy::<f32>::with_scales(Tensor::zeros([2]), &Tensor::full([3], 1.0));
     }
 }

@@ -1,4 +1,4 @@
-//! The mean-field Laplace posterior.
+//! `MeanFieldLaplace`: the posterior with independent Laplace elements.
 
 use std::f64::consts::LN_2;
 
@@ -11,14 +11,13 @@ use crate::posterior::{Density, Posterior};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
-/// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). Peaked and with heavier tails
-/// than a normal; the family of which a [`Laplace`](struct@crate::Laplace) prior is a member, so that a weight that the data
-/// say nothing of has a divergence of zero.
+/// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). It is peaked, with heavier
+/// tails than a normal, and contains the [`Laplace`](struct@crate::Laplace) prior, so that a weight that the data do not
+/// inform has a divergence of zero.
 ///
-/// A sample is μ + b ε √(a² + c²), which is a normal whose variance is exponential (Andrews and Mallows 1974), with the
-/// noise ε by the weight's name and of its shape, and a and c by the weight's name and `spread`, of shape (2, shape..).
-/// Local reparameterisation gives outputs their exact mean and variance and a normal distribution, which is that of many
-/// weights' sum.
+/// A sample is μ + b ε √(a² + c²), which is a normal with an exponential variance (Andrews and Mallows 1974), with noise
+/// ε of the weight's name and shape, and a and c of shape (2, shape..), named `spread` below it. Local reparameterisation
+/// samples outputs with the exact mean and variance from a normal distribution, which approximates the sum of many weights.
 #[derive(Clone, Debug)]
 pub struct MeanFieldLaplace<T: Real = f32> {
     /// μ, and the scales b as softplus(ρ). (A standard deviation is √2 b.)
@@ -26,7 +25,7 @@ pub struct MeanFieldLaplace<T: Real = f32> {
 }
 
 impl<T: Real> MeanFieldLaplace<T> {
-    /// A weight of this shape at its start: means and scales are those of [`MeanField::new`].
+    /// A weight of this shape, with means and scales initialised as the means and standard deviations of [`MeanField::new`].
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         MeanFieldLaplace { parameters: MeanField::new(shape) }
@@ -54,7 +53,7 @@ impl<T: Real> Parameters for MeanFieldLaplace<T> {
     }
 }
 
-/// A sample of the distribution about 0 of scale 1, for every element of a weight of this shape.
+/// A standard Laplace sample (mean 0, scale 1) for every element of a weight of this shape.
 fn standard<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
     let both: Shape = std::iter::once(2).chain(shape.iter().copied()).collect();
     cx.noise(shape) * cx.at("spread").noise(&both).norm_axes(&[0], false)
@@ -90,7 +89,7 @@ impl<T: Real> Posterior for MeanFieldLaplace<T> {
 }
 
 impl<T: Real> MeanFieldLaplace<T> {
-    /// A sample without its mean.
+    /// A sample minus its mean.
     fn away<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         cx.tape().param(&self.parameters.rho).softplus() * standard(cx, self.shape())
     }
@@ -121,7 +120,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "MeanFieldLaplace: means of shape [2] and scales of shape [3]")]
-    fn as_many_scales_as_means_are_needed() {
+    fn scales_of_another_shape_are_refused() {
         MeanFieldLaplace::<f32>::with_scales(Tensor::zeros([2]), &Tensor::full([3], 1.0));
     }
 }

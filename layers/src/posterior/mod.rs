@@ -1,5 +1,6 @@
-//! Posterior families: distributions over a weight that are learned.
+//! Posterior families: the traits `Posterior` and `Density`, and the families that implement them.
 
+mod cholesky_factor;
 mod double;
 mod full_covariance;
 mod log_normal;
@@ -12,8 +13,9 @@ mod point;
 pub(crate) mod radial;
 mod spike_and_slab;
 mod start;
-mod triangle;
 
+pub use cholesky_factor::CholeskyFactor;
+pub(crate) use cholesky_factor::OnTape;
 pub(crate) use double::Double;
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;
@@ -27,31 +29,29 @@ pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
 use start::{constructed_loadings, constructed_means};
 pub(crate) use start::{redraw_unchanged, start, undo_redraw};
-pub(crate) use triangle::OnTape;
-pub use triangle::Triangle;
 
 use crate::distribution::elementwise::ElementwiseTerm;
 use crate::engine::{Parameters, Real, Tape, Var};
 use crate::estimator::Variance;
-use crate::properties::Verdict;
+use crate::properties::Property;
 use crate::sampling::Cx;
 use crate::sampling::Sampled;
 use crate::weights::Space;
 
 /// A distribution over one weight, with learned parameters.
 pub trait Posterior: Parameters + 'static {
-    /// Whether [`Local`](crate::Local) is for it: [`Yes`](crate::Yes) where [`variance`](Posterior::variance) says more
-    /// than [`Variance::Joint`], else [`No<Self>`](crate::No).
-    type Local: Verdict;
+    /// Whether it allows [`Local`](crate::Local): [`Yes`](crate::Yes) if [`variance`](Posterior::variance) does not return
+    /// [`Variance::Joint`], else [`No<Self>`](crate::No).
+    type Local: Property;
 
-    /// Whether [`Flipout`](crate::Flipout) is for it: [`Yes`](crate::Yes) where there is a
-    /// [`perturbation`](Posterior::perturbation) or none is needed, else [`No<Self>`](crate::No).
-    type Flipout: Verdict;
+    /// Whether it allows [`Flipout`](crate::Flipout): [`Yes`](crate::Yes) if it has a
+    /// [`perturbation`](Posterior::perturbation) or is deterministic, else [`No<Self>`](crate::No).
+    type Flipout: Property;
 
     /// The shape of the weight.
     fn shape(&self) -> &[usize];
 
-    /// Where the elements of the weight may be: anywhere, unless the family says otherwise.
+    /// The support of the weight's elements: by default all real numbers.
     fn space() -> Space
     where
         Self: Sized,
@@ -59,10 +59,11 @@ pub trait Posterior: Parameters + 'static {
         Space::Reals
     }
 
-    /// Whether the parameters fit each other. It is asked at every draw, so it allocates only where they do not.
+    /// Checks that the shapes of the parameters match each other. It is called at every draw, so it should allocate only for
+    /// an error.
     ///
     /// # Errors
-    /// What does not fit: the names of the parameters, and their shapes.
+    /// The names and shapes of the parameters that do not match.
     fn check(&self) -> Result<(), String> {
         Ok(())
     }
@@ -73,33 +74,33 @@ pub trait Posterior: Parameters + 'static {
     /// The mean.
     fn mean<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Var<'t, Self::Scalar>;
 
-    /// The variance of every element, where the elements are independent: what
-    /// [`Estimator::Local`](crate::Estimator::Local) needs.
+    /// The variance of every element, if the elements are independent, as
+    /// [`Estimator::Local`](crate::Estimator::Local) requires.
     fn variance<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Variance<'t, Self::Scalar> {
         let _ = tape;
         Variance::Joint
     }
 
-    /// The sample without its mean, where any signs of its elements are equally likely: what
-    /// [`Estimator::Flipout`](crate::Estimator::Flipout) needs. Its noise is that of [`sample`](Posterior::sample).
+    /// The sample minus its mean, if all signs of its elements are equally likely, as
+    /// [`Estimator::Flipout`](crate::Estimator::Flipout) requires. It uses the same noise as [`sample`](Posterior::sample).
     fn perturbation<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Option<Var<'t, Self::Scalar>> {
         let _ = cx;
         None
     }
 }
 
-/// A posterior whose density is known at its own samples.
+/// A posterior whose density can be evaluated at its samples.
 #[diagnostic::on_unimplemented(
-    message = "the density of `{Self}` is not known",
-    label = "so its divergence cannot be estimated from the weights drawn"
+    message = "the density of `{Self}` is unknown",
+    label = "its divergence cannot be estimated from the drawn weights"
 )]
 pub trait Density: Posterior {
     /// ln q(w), summed over the elements of `w`: nats. Differentiable with respect to `w` and, by
     /// [`Cx::density_param`], to the parameters.
     fn log_density<'t>(&'t self, w: Var<'t, Self::Scalar>, cx: Cx<'t, Self::Scalar>) -> Var<'t, Self::Scalar>;
 
-    /// A sample w and ln q(w) − ln p(w) in one pass over memory, where the family has one for a prior whose log-density is
-    /// a sum of one function of each element.
+    /// A sample w and ln q(w) − ln p(w) in one pass over memory, for a prior whose log-density is a sum of one function of
+    /// each element; `None` if the family does not implement this.
     #[doc(hidden)]
     fn sample_with_log_ratio<'t, F: ElementwiseTerm<1> + 't>(
         &'t self,
@@ -110,9 +111,9 @@ pub trait Density: Posterior {
         None
     }
 
-    /// [`log_density`](Density::log_density) of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family whose noise tells it
-    /// better: (w − μ)/σ has lost the digits that σ has below those of μ, where the noise is known to all of its own. Its
-    /// gradients are those of [`log_density`](Density::log_density) and the sample together.
+    /// [`log_density`](Density::log_density) of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, for a family that
+    /// computes it more precisely from its noise: (w − μ)/σ loses digits if σ is small compared with μ, and the noise does
+    /// not. Its gradients include those through the sample.
     fn log_density_of_sample<'t>(
         &'t self,
         w: Var<'t, Self::Scalar>,
@@ -123,7 +124,7 @@ pub trait Density: Posterior {
 }
 
 /// # Panics
-/// If the parameters do not fit each other.
+/// If the shapes of the parameters do not match each other.
 #[track_caller]
 #[inline]
 pub(crate) fn check<Q: Posterior>(posterior: &Q) {
@@ -133,10 +134,10 @@ pub(crate) fn check<Q: Posterior>(posterior: &Q) {
 }
 
 /// # Errors
-/// If the parameters of these names and shapes, of which each element of a weight has one, differ in shape.
+/// If the two parameters with these names, which have one element for each element of the weight, differ in shape.
 #[inline]
 fn same_shape(family: &str, names: [&str; 2], shapes: [&[usize]; 2]) -> Result<(), String> {
-    // Not `==`, which calls a function for two numbers.
+    // Not `==`, which would call a function to compare two numbers.
     if shapes[0].iter().eq(shapes[1]) { Ok(()) } else { Err(other_shape(family, names, shapes)) }
 }
 
@@ -147,8 +148,8 @@ fn other_shape(family: &str, [first, second]: [&str; 2], [of_first, of_second]: 
     )
 }
 
-/// ln N(ε; 0, 1), summed over the noise of a weight of this shape at this place: what a normal's log-density is beside its
-/// scales.
+/// ln N(ε; 0, 1), summed over the noise of a weight of this shape at the path of `cx`: a normal's log-density without the
+/// term of its scales.
 fn log_density_of_noise<'t, T: Real>(cx: Cx<'t, T>, shape: &[usize]) -> Var<'t, T> {
     let noise = cx.noise(shape);
     noise.square().sum() * -0.5 - 0.5 * std::f64::consts::TAU.ln() * noise.len() as f64

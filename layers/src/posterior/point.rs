@@ -1,4 +1,4 @@
-//! Weights that are learned and certain.
+//! `Point`: learned deterministic weights.
 
 use crate::engine::{Parameters, Path, Real, Role, Tape, Tensor, Var};
 use crate::engine::{Shape, Visitor, VisitorMut};
@@ -7,8 +7,8 @@ use crate::posterior::{Posterior, constructed_means};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
-/// A learned weight without uncertainty. As a plain field it adds nothing to the KL divergence; with
-/// a prior it adds −ln p(w): its maximum a posteriori.
+/// A learned deterministic weight. As a plain field it does not contribute to the KL divergence; with a prior it contributes
+/// −ln p(w), which gives its maximum a posteriori.
 #[derive(Clone, Debug)]
 pub struct Point<T: Real = f32>(
     /// The value.

@@ -1,4 +1,4 @@
-//! The radial posterior.
+//! `Radial`: the radial posterior of Farquhar, Osborne and Gal (2020).
 
 use crate::distribution::log_scale::{divisor, log_scales, positive};
 use crate::engine::{Parameters, Path, Real, Tape, Tensor, Var};
@@ -10,12 +10,12 @@ use crate::sampling::Cx;
 
 /// The radial posterior of Farquhar, Osborne and Gal (2020, "Radial Bayesian neural networks: beyond discrete support
 /// in large-scale Bayesian deep learning"): w = μ + σ · (ε/‖ε‖) · |r|, with one direction and one distance from the mean
-/// for the whole weight. Of a mean-field normal in n dimensions nearly all samples lie √n standard deviations from the
-/// mean; of this as many as in one dimension lie near it.
+/// for the whole weight. Nearly all samples of a mean-field normal in n dimensions are √n standard deviations from the
+/// mean; samples of this are distributed over the distance as in one dimension.
 ///
-/// The noise ε, of the weight's shape, has the weight's name, and r, a scalar, stands as `radius` below it. Elements are
-/// uncorrelated and have the variance σ²/n, but not independent, so local reparameterisation does not apply; any signs
-/// are equally likely, so Flipout does. Its density is known away from the mean, where it is infinite.
+/// The noise ε has the weight's name and shape, and r, a scalar, is named `radius` below it. Elements are uncorrelated with
+/// the variance σ²/n, but not independent, so local reparameterisation does not apply; all signs are equally likely, so
+/// Flipout does. Its density is infinite at the mean.
 #[derive(Clone, Debug)]
 pub struct Radial<T: Real = f32> {
     /// μ and σ.
@@ -23,7 +23,7 @@ pub struct Radial<T: Real = f32> {
 }
 
 impl<T: Real> Radial<T> {
-    /// A weight of this shape at its start, that of [`MeanField::new`].
+    /// A weight of this shape, initialised as by [`MeanField::new`].
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         Radial { parameters: MeanField::new(shape) }
@@ -39,7 +39,7 @@ impl<T: Real> Radial<T> {
     }
 }
 
-/// The part of ln q that depends on nothing but the number n of elements: the density of u|r| at z, u uniform on the
+/// The term of ln q that depends only on the number n of elements: the density of u|r| at z, u uniform on the
 /// unit sphere and r standard normal, is 2 φ(‖z‖) over the area 2 π^(n/2)/Γ(n/2) ‖z‖^(n−1) of the sphere through z.
 pub(crate) fn log_normaliser(n: usize) -> f64 {
     use std::f64::consts::{PI, TAU};
@@ -104,7 +104,7 @@ fn away<'t, T: Real>(q: &'t Radial<T>, cx: Cx<'t, T>) -> Var<'t, T> {
     cx.tape().param(&q.parameters.rho).softplus() * (direction * distance)
 }
 
-/// The log-density of u|r| at a distance from the mean whose square this is.
+/// The log-density of u|r| as a function of the squared distance from the mean.
 fn log_density_at<T: Real>(square: Var<'_, T>, n: usize) -> Var<'_, T> {
     let shells = square.ln() * (0.5 * (n.max(1) - 1) as f64);
     square * -0.5 - shells + log_normaliser(n)
@@ -114,7 +114,7 @@ impl<T: Real> Density for Radial<T> {
     fn log_density<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.density_param(parameter));
         let square = ((w - mean) / divisor(rho)).square().sum();
-        // A weight may be its mean to the last digit, where the density has a pole.
+        // A weight may equal its mean, where the density is infinite.
         log_density_at(positive(square), w.len()) - log_scales(rho)
     }
 

@@ -1,4 +1,4 @@
-//! Where parameters start: from their constructor, by a key, and by `fit`'s seed.
+//! Initial values of parameters: set by constructors, redrawn by a key or by `fit`'s seed.
 
 use crate::engine::Shape;
 use crate::engine::random::normals;
@@ -6,10 +6,10 @@ use crate::engine::{Key, Parameters, Path, Real, Role, Tensor};
 use crate::posterior::low_rank;
 use crate::sampling::key_at;
 
-/// Means as every constructor makes them, from N(0, 2/inputs): a function of the shape alone.
+/// The means that constructors set, from N(0, 2/inputs): a function of the shape only.
 ///
-/// Which thread makes a weight, and after which others, must not matter, so weights of one shape start alike until
-/// [`redraw_unchanged`] or [`Bayesian::initialise`](crate::Bayesian::initialise) draws them by their names.
+/// They must not depend on the thread or on the order of construction, so weights of the same shape are equal until
+/// [`redraw_unchanged`] or [`Bayesian::initialise`](crate::Bayesian::initialise) redraws them by their names.
 #[track_caller]
 pub(super) fn constructed_means<T: Real>(shape: impl Into<Shape>) -> Tensor<T> {
     let mut means = Tensor::zeros(shape);
@@ -17,7 +17,7 @@ pub(super) fn constructed_means<T: Real>(shape: impl Into<Shape>) -> Tensor<T> {
     means
 }
 
-/// The loadings that the constructor of a [`LowRank`](crate::LowRank) makes, likewise.
+/// The loadings that the constructor of [`LowRank`](crate::LowRank) sets: a function of the shape only.
 #[track_caller]
 pub(super) fn constructed_loadings<T: Real>(shape: [usize; 2]) -> Tensor<T> {
     let mut loadings = Tensor::zeros(shape);
@@ -25,26 +25,26 @@ pub(super) fn constructed_loadings<T: Real>(shape: [usize; 2]) -> Tensor<T> {
     loadings
 }
 
-/// No path leads to this key: a field's name has no space.
+/// A key that differs from those of all parameters, because a field's name cannot contain a space.
 fn constructor_key(what: &str, shape: &[usize]) -> Key {
     shape.iter().fold(Key::new(0).at("made by a constructor").at(what), |key, &axis| key.index(axis))
 }
 
-/// The parameter as its constructor made it, if that start is random.
+/// The value that the constructor sets for this parameter, if it is random.
 fn constructed<T: Real>(path: &Path<'_>, role: Role, parameter: &Tensor<T>) -> Option<Tensor<T>> {
     match (role, parameter.shape()) {
         (Role::Scale, &[rank, elements]) if is_loadings(path) => Some(constructed_loadings([rank, elements])),
-        // A vector starts at zero, by any key.
+        // Vectors start at zero for any key.
         (Role::Mean | Role::Point, [_, _, ..]) => Some(constructed_means(parameter.shape())),
         _ => None,
     }
 }
 
-/// Draws by `key` every parameter that is still as its constructor made it, as
-/// [`Bayesian::initialise`](crate::Bayesian::initialise) does, and returns which these are, in the order of the walk.
+/// Redraws by `key` every parameter that still has its constructor's value, as
+/// [`Bayesian::initialise`](crate::Bayesian::initialise) does, and returns the indices of these in visiting order.
 ///
-/// What was trained, read from a file, set or initialised is something else than what the constructor made, so nothing
-/// has to remember that.
+/// Parameters that were trained, read from a file, set or initialised differ from the constructor's value, so they need not
+/// be marked.
 pub(crate) fn redraw_unchanged<M: Parameters + ?Sized>(model: &mut M, key: Key) -> Vec<usize> {
     let mut unchanged = Vec::new();
     let mut index = 0;
@@ -58,7 +58,7 @@ pub(crate) fn redraw_unchanged<M: Parameters + ?Sized>(model: &mut M, key: Key) 
     unchanged
 }
 
-/// Gives the parameters of these indices, which [`redraw_unchanged`] has drawn, back what their constructor made.
+/// Restores the constructor's values of the parameters with these indices, which [`redraw_unchanged`] has redrawn.
 pub(crate) fn undo_redraw<M: Parameters + ?Sized>(model: &mut M, redrawn: &[usize]) {
     let mut index = 0;
     model.visit_mut(&Path::ROOT, &mut |path, role, parameter| {
@@ -69,8 +69,8 @@ pub(crate) fn undo_redraw<M: Parameters + ?Sized>(model: &mut M, redrawn: &[usiz
     });
 }
 
-/// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are kept from
-/// layer to layer under a rectifier (He et al. 2015, eq. 10); a vector or scalar with zeros.
+/// Fills a weight of shape (outputs, inputs..) from N(0, 2/inputs), so that variances are preserved from
+/// layer to layer with ReLU activations (He et al. 2015, eq. 10); a vector or scalar with zeros.
 fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
     let inputs: usize = match weight.shape() {
         [] | [_] => return weight.data_mut().fill(T::ZERO),
@@ -81,12 +81,12 @@ fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
     weight.data_mut().iter_mut().for_each(|w| *w *= sd);
 }
 
-/// A parameter's start by this key, if it is random.
+/// Sets a parameter to its initial value by this key, if that is random.
 pub(crate) fn start<T: Real>(key: Key, path: &Path<'_>, role: Role, parameter: &mut Tensor<T>) {
     let is_matrix = parameter.shape().len() > 1;
     match role {
         Role::Mean => he_normal(key, parameter),
-        Role::Point if is_matrix && !is_chosen(parameter.data()) => he_normal(key, parameter),
+        Role::Point if is_matrix && !is_set_by_hand(parameter.data()) => he_normal(key, parameter),
         Role::Scale if is_matrix && is_loadings(path) => low_rank::load(key, parameter),
         Role::Point | Role::Scale | Role::Buffer => {}
     }
@@ -96,9 +96,9 @@ fn is_loadings(path: &Path<'_>) -> bool {
     path.to_string().ends_with(low_rank::LOADINGS)
 }
 
-/// Whether a certain weight is what somebody chose to scale or to shift by: all of its elements are the same. A single
-/// element always is, and may have been drawn, so of one 0 and 1 alone count as chosen.
-fn is_chosen<T: Real>(elements: &[T]) -> bool {
+/// Whether a deterministic weight was set by hand, as scales and shifts are: all of its elements are equal. A single
+/// element, which may have been drawn, counts only if it is 0 or 1.
+fn is_set_by_hand<T: Real>(elements: &[T]) -> bool {
     match elements {
         [only] => *only == T::ZERO || *only == T::ONE,
         _ => elements.windows(2).all(|pair| pair[0] == pair[1]),

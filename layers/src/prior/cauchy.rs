@@ -9,26 +9,37 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// Cauchy(median, scale) for every element: density 1 / (π scale (1 + z²)) with z = (w − median)/scale. It has neither
-/// mean nor variance, and forgives single large weights.
+/// mean nor variance, and penalises single large weights little.
+///
+/// Make one with `Cauchy::new(0.0, 1.0)`, or with the function of the same name: `Cauchy(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cauchy {
     median: f64,
     scale: f64,
 }
 
-/// The Cauchy prior: half of its mass lies within `scale` of `median`.
+/// Short for [`Cauchy::new`](Cauchy::new()).
 ///
 /// # Panics
-/// If `scale` is not positive and finite, or `median` is not finite.
+/// Where [`Cauchy::new`](Cauchy::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Cauchy(0.0, 1.0)`")]
 #[track_caller]
 pub fn Cauchy(median: f64, scale: f64) -> Cauchy {
-    assert!(median.is_finite(), "Cauchy: the median must be finite, got {median}");
-    assert!(scale > 0.0 && scale.is_finite(), "Cauchy: the scale must be positive and finite, got {scale}");
-    Cauchy { median, scale }
+    Cauchy::new(median, scale)
 }
 
 impl Cauchy {
+    /// The Cauchy prior: half of its mass lies within `scale` of `median`.
+    ///
+    /// # Panics
+    /// If `scale` is not positive and finite, or `median` is not finite.
+    #[track_caller]
+    pub fn new(median: f64, scale: f64) -> Self {
+        assert!(median.is_finite(), "Cauchy: the median must be finite, got {median}");
+        assert!(scale > 0.0 && scale.is_finite(), "Cauchy: the scale must be positive and finite, got {scale}");
+        Cauchy { median, scale }
+    }
+
     /// The median.
     pub fn median(self) -> f64 {
         self.median
@@ -69,6 +80,11 @@ impl ElementwiseTerm<1> for Cauchy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(Cauchy(0.5, 2.0), Cauchy::new(0.5, 2.0));
+    }
 
     #[test]
     #[should_panic(expected = "Cauchy: the scale must be positive and finite, got inf")]

@@ -6,7 +6,7 @@ const GAMMA: f64 = 0.577_215_664_901_532_9;
 /// c with eˣ E₁(x) = 1/(x + c): the correction that makes 1/x right. It grows from 0 at zero to 1 at infinity.
 ///
 /// In terms of c nothing cancels: ln(eˣ E₁(x)) = −ln(x + c), whose derivative is 1 − (x + c)/x = −c/x. It takes ln x
-/// beside x, because x may have underflowed.
+/// in addition to x, because x may have underflowed.
 #[inline(always)]
 pub(crate) fn correction(x: f64, ln_x: f64) -> f64 {
     if x < 1.0 { 1.0 / (x.exp() * small(x, ln_x)) - x } else { large(x) }
@@ -25,7 +25,7 @@ fn small(x: f64, ln_x: f64) -> f64 {
 
 /// c for x ≥ 1, by the continued fraction eˣ E₁(x) = 1/(x + 1 − 1/(x + 3 − 4/(x + 5 − 9/(x + 7 − …)))), from the inside.
 fn large(x: f64) -> f64 {
-    // What is left out after n terms is about e^(−4 √(nx)) of the value.
+    // The relative error after n terms is about e^(−4 √(nx)).
     let terms = 8 + (90.0 / x) as u32;
     let mut inner = x + f64::from(2 * terms + 1);
     for k in (2..=terms).rev() {

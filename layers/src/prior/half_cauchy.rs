@@ -1,4 +1,4 @@
-//! The half-Cauchy prior, of scales.
+//! The half-Cauchy prior, for positive weights such as scales.
 
 use std::f64::consts::PI;
 
@@ -9,24 +9,35 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// The absolute value of a Cauchy variable about zero: density 2 / (π scale (1 + (w/scale)²)) for w ≥ 0. A weakly
-/// informative prior of a standard deviation (Gelman 2006).
+/// informative prior for a standard deviation (Gelman 2006).
+///
+/// Make one with `HalfCauchy::new(1.0)`, or with the function of the same name: `HalfCauchy(1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HalfCauchy {
     scale: f64,
 }
 
-/// The half-Cauchy prior: half of its mass lies below `scale`.
+/// Short for [`HalfCauchy::new`](HalfCauchy::new()).
 ///
 /// # Panics
-/// If `scale` is not positive and finite.
+/// Where [`HalfCauchy::new`](HalfCauchy::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `HalfCauchy(1.0)`")]
 #[track_caller]
 pub fn HalfCauchy(scale: f64) -> HalfCauchy {
-    assert!(scale > 0.0 && scale.is_finite(), "HalfCauchy: the scale must be positive and finite, got {scale}");
-    HalfCauchy { scale }
+    HalfCauchy::new(scale)
 }
 
 impl HalfCauchy {
+    /// The half-Cauchy prior: half of its mass lies below `scale`.
+    ///
+    /// # Panics
+    /// If `scale` is not positive and finite.
+    #[track_caller]
+    pub fn new(scale: f64) -> Self {
+        assert!(scale > 0.0 && scale.is_finite(), "HalfCauchy: the scale must be positive and finite, got {scale}");
+        HalfCauchy { scale }
+    }
+
     /// The scale.
     pub fn scale(self) -> f64 {
         self.scale
@@ -34,7 +45,7 @@ impl HalfCauchy {
 }
 
 impl Prior for HalfCauchy {
-    /// Below zero it is −∞, without a gradient.
+    /// −∞ below zero, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -65,6 +76,11 @@ impl ElementwiseTerm<1> for HalfCauchy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(HalfCauchy(2.0), HalfCauchy::new(2.0));
+    }
 
     #[test]
     #[should_panic(expected = "HalfCauchy: the scale must be positive and finite, got 0")]

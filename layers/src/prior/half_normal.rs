@@ -1,4 +1,4 @@
-//! The half-normal prior, of scales.
+//! The half-normal prior, for positive weights such as scales.
 
 use std::f64::consts::PI;
 
@@ -8,23 +8,34 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// The absolute value of a N(0, scale²) variable: density √(2/π)/scale · e^(−(w/scale)²/2) for w ≥ 0.
+///
+/// Make one with `HalfNormal::new(1.0)`, or with the function of the same name: `HalfNormal(1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HalfNormal {
     scale: f64,
 }
 
-/// The half-normal prior, of |N(0, scale²)|; its mean is √(2/π) times the scale.
+/// Short for [`HalfNormal::new`](HalfNormal::new()).
 ///
 /// # Panics
-/// If `scale` is not positive and finite.
+/// Where [`HalfNormal::new`](HalfNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `HalfNormal(1.0)`")]
 #[track_caller]
 pub fn HalfNormal(scale: f64) -> HalfNormal {
-    assert!(scale > 0.0 && scale.is_finite(), "HalfNormal: the scale must be positive and finite, got {scale}");
-    HalfNormal { scale }
+    HalfNormal::new(scale)
 }
 
 impl HalfNormal {
+    /// The half-normal prior, of |N(0, scale²)|; its mean is √(2/π) times the scale.
+    ///
+    /// # Panics
+    /// If `scale` is not positive and finite.
+    #[track_caller]
+    pub fn new(scale: f64) -> Self {
+        assert!(scale > 0.0 && scale.is_finite(), "HalfNormal: the scale must be positive and finite, got {scale}");
+        HalfNormal { scale }
+    }
+
     /// The scale.
     pub fn scale(self) -> f64 {
         self.scale
@@ -32,7 +43,7 @@ impl HalfNormal {
 }
 
 impl Prior for HalfNormal {
-    /// Below zero it is −∞, without a gradient.
+    /// −∞ below zero, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -63,6 +74,11 @@ impl ElementwiseTerm<1> for HalfNormal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(HalfNormal(2.0), HalfNormal::new(2.0));
+    }
 
     #[test]
     #[should_panic(expected = "HalfNormal: the scale must be positive and finite, got 0")]

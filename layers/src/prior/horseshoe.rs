@@ -9,30 +9,41 @@ use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
-/// The horseshoe: w ~ N(0, λ²τ²) with a scale λ of each weight's own, half-Cauchy(1), integrated out (Carvalho, Polson
-/// and Scott 2010). With tails like Cauchy's it leaves large weights alone, and with a pole at zero it draws the others
-/// there.
+/// The horseshoe: w ~ N(0, λ²τ²) with a separate scale λ ~ half-Cauchy(1) for each weight, integrated out (Carvalho,
+/// Polson and Scott 2010). Its Cauchy-like tails shrink large weights little, and its pole at zero shrinks the others to
+/// zero.
 ///
 /// Its density is e^x E₁(x) / (τ √(2π³)) with x = w²/2τ² and the exponential integral E₁. At w = 0 it is infinite. So that
-/// a [`Point`](crate::Point) can start there, as biases do, the log-density at 0 is taken to be that of the smallest number
-/// with all of its digits, 2⁻¹⁰²² τ, and its slope 0.
+/// a [`Point`](crate::Point) can start there, as biases do, the log-density at 0 is defined as that at the smallest normal
+/// number, 2⁻¹⁰²² τ, and its slope as 0.
+///
+/// Make one with `Horseshoe::new(0.1)`, or with the function of the same name: `Horseshoe(0.1)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Horseshoe {
     tau: f64,
 }
 
-/// The horseshoe prior with the global scale τ.
+/// Short for [`Horseshoe::new`](Horseshoe::new()).
 ///
 /// # Panics
-/// If `tau` is not positive and finite.
+/// Where [`Horseshoe::new`](Horseshoe::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Horseshoe(0.1)`")]
 #[track_caller]
 pub fn Horseshoe(tau: f64) -> Horseshoe {
-    assert!(tau > 0.0 && tau.is_finite(), "Horseshoe: the global scale must be positive and finite, got {tau}");
-    Horseshoe { tau }
+    Horseshoe::new(tau)
 }
 
 impl Horseshoe {
+    /// The horseshoe prior with the global scale τ.
+    ///
+    /// # Panics
+    /// If `tau` is not positive and finite.
+    #[track_caller]
+    pub fn new(tau: f64) -> Self {
+        assert!(tau > 0.0 && tau.is_finite(), "Horseshoe: the global scale must be positive and finite, got {tau}");
+        Horseshoe { tau }
+    }
+
     /// The global scale τ.
     pub fn tau(self) -> f64 {
         self.tau
@@ -66,7 +77,7 @@ impl ElementwiseTerm<1> for Horseshoe {
     #[inline(always)]
     fn value<S: Simd>(self, [w]: [f64; 1], _: At) -> f64 {
         let [x, ln_x, c] = self.parts::<S>(w);
-        // The second does not overflow with x.
+        // The second form does not overflow for large x.
         let ln_inverse = if x < 1.0 { (x + c).ln() } else { ln_x + (c / x).ln_1p() };
         -0.5 * (2.0 * PI * PI * PI).ln() - self.tau.ln() - ln_inverse
     }
@@ -85,6 +96,11 @@ mod tests {
     use crate::{Gradients, Point, Tape, Tensor};
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(Horseshoe(0.1), Horseshoe::new(0.1));
+    }
+
+    #[test]
     fn values_and_gradients_are_finite_from_the_pole_to_the_far_tails() {
         for tau in [1e-6, 0.1, 1.0, 100.0] {
             for w in [1e-300, 1e-170, 1e-20, 1e-3, 1.0, 1e4, 1e160].map(|z: f64| z * tau) {
@@ -95,7 +111,7 @@ mod tests {
                 let slopes = gradients.get("").unwrap();
                 assert!(value.item().is_finite() && slopes[0] < 0.0 && slopes[0].is_finite(), "{tau} {w}: {value:?}");
                 assert_eq!(slopes[0], -slopes[1]);
-                // Both the tails' −2/w and the pole's are bounds.
+                // −2/w bounds the slope both in the tails and at the pole.
                 assert!(slopes[0] >= -2.0 / w, "{tau} {w}: {}", slopes[0]);
             }
         }

@@ -5,29 +5,40 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
-/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). At the maximum a posteriori it is
-/// the penalty of the lasso.
+/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). The maximum a posteriori under
+/// it is the lasso (an L1 penalty).
+///
+/// Make one with `Laplace::new(0.0, 1.0)`, or with the function of the same name: `Laplace(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Laplace {
     mean: f64,
     scale: f64,
 }
 
-/// The Laplace prior with this mean and scale; its standard deviation is √2 times the scale.
-///
-/// At the mean the log-density has a kink, and its derivative is taken to be 0.
+/// Short for [`Laplace::new`](Laplace::new()).
 ///
 /// # Panics
-/// If `scale` is not positive and finite, or `mean` is not finite.
+/// Where [`Laplace::new`](Laplace::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Laplace(0.0, 1.0)`")]
 #[track_caller]
 pub fn Laplace(mean: f64, scale: f64) -> Laplace {
-    assert!(mean.is_finite(), "Laplace: the mean must be finite, got {mean}");
-    assert!(scale > 0.0 && scale.is_finite(), "Laplace: the scale must be positive and finite, got {scale}");
-    Laplace { mean, scale }
+    Laplace::new(mean, scale)
 }
 
 impl Laplace {
+    /// The Laplace prior with this mean and scale; its standard deviation is √2 times the scale.
+    ///
+    /// At the mean the log-density is not differentiable, and its derivative is defined as 0.
+    ///
+    /// # Panics
+    /// If `scale` is not positive and finite, or `mean` is not finite.
+    #[track_caller]
+    pub fn new(mean: f64, scale: f64) -> Self {
+        assert!(mean.is_finite(), "Laplace: the mean must be finite, got {mean}");
+        assert!(scale > 0.0 && scale.is_finite(), "Laplace: the scale must be positive and finite, got {scale}");
+        Laplace { mean, scale }
+    }
+
     /// The mean.
     pub fn mean(self) -> f64 {
         self.mean
@@ -68,6 +79,11 @@ impl ElementwiseTerm<1> for Laplace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(Laplace(0.5, 2.0), Laplace::new(0.5, 2.0));
+    }
 
     #[test]
     #[should_panic(expected = "Laplace: the scale must be positive and finite, got -1")]

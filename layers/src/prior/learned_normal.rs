@@ -13,42 +13,56 @@ use crate::prior::{DrawnPrior, PriorFor};
 use crate::sampling::Cx;
 use crate::scalar::to_scalar;
 
-/// N(0, s²) for every element, with one s = softplus(ρ) that is learned and certain: empirical Bayes, with the evidence
-/// lower bound in the evidence's place. Its parameter is `rho`, below the name of the field that holds it.
+/// N(0, s²) for every element, with a shared deterministic s = softplus(ρ) that is learned: empirical Bayes, which maximises
+/// the evidence lower bound in place of the evidence. Its parameter is `rho`, below the name of the field that holds it.
 ///
-/// Keep it in a field, without `#[skip]`; all weights that name the field share the scale, as both of
-/// [`Dense`](crate::Dense)'s do. In a draw it is ln s, which is finite for every ρ.
+/// Keep it in a field, without `#[skip]`; all weights that name the field share the scale, as weight and
+/// bias of [`Dense`](crate::Dense) do. A draw holds ln s, which is finite for every ρ.
+///
+/// Make one with `LearnedNormal::new(1.0)`, or with the function of the same name: `LearnedNormal(1.0)`.
 #[derive(Clone, Debug)]
 pub struct LearnedNormal<T: Real = f32> {
     /// ρ = softplus⁻¹(s), one element.
     pub rho: Tensor<T>,
 }
 
-/// The normal prior about zero whose standard deviation is learned, beginning with `sd`.
+/// Short for [`LearnedNormal::new`](LearnedNormal::new()).
 ///
 /// # Panics
-/// If `sd` is not positive and finite, also as a `T`.
+/// Where [`LearnedNormal::new`](LearnedNormal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LearnedNormal(1.0)`")]
 #[track_caller]
 pub fn LearnedNormal<T: Real>(sd: f64) -> LearnedNormal<T> {
-    assert!(sd > 0.0 && sd.is_finite(), "LearnedNormal: the standard deviation must be positive and finite, got {sd}");
-    to_scalar::<T>("LearnedNormal: the standard deviation", sd);
-    LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
+    LearnedNormal::new(sd)
 }
 
 impl<T: Real> LearnedNormal<T> {
+    /// The normal prior about zero whose learned standard deviation starts at `sd`.
+    ///
     /// # Panics
-    /// If ρ is not one number.
+    /// If `sd` is not positive and finite, also as a `T`.
+    #[track_caller]
+    pub fn new(sd: f64) -> Self {
+        assert!(
+            sd > 0.0 && sd.is_finite(),
+            "LearnedNormal: the standard deviation must be positive and finite, got {sd}"
+        );
+        to_scalar::<T>("LearnedNormal: the standard deviation", sd);
+        LearnedNormal { rho: Tensor::full([], inverse_softplus(sd)) }
+    }
+
+    /// # Panics
+    /// If ρ does not have exactly one element.
     #[track_caller]
     fn check(&self) {
         let shape = self.rho.shape();
-        assert!(self.rho.len() == 1, "LearnedNormal: `rho` has the shape {shape:?}, and must be one number");
+        assert!(self.rho.len() == 1, "LearnedNormal: `rho` must have one element, got the shape {shape:?}");
     }
 
-    /// The standard deviation s = softplus(ρ) as it is now.
+    /// The current standard deviation s = softplus(ρ).
     ///
     /// # Panics
-    /// If ρ is not one number.
+    /// If ρ does not have exactly one element.
     #[track_caller]
     pub fn sd(&self) -> f64 {
         self.check();
@@ -118,7 +132,7 @@ impl ElementwiseTerm<1> for Scaled {
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], at: At) -> f64 {
         let inverse_sd = Math::exp::<S>(-at.shared);
-        // Where 1/s has overflowed, a weight of zero is still at its mean.
+        // A weight of zero is at its mean, even if 1/s has overflowed.
         let z = if w == 0.0 { 0.0 } else { w * inverse_sd };
         if K == 1 {
             z * z - 1.0
@@ -156,13 +170,18 @@ mod tests {
     use crate::sampling::Mode;
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(LearnedNormal::<f32>(0.7).rho.data(), LearnedNormal::<f32>::new(0.7).rho.data());
+    }
+
+    #[test]
     #[should_panic(expected = "LearnedNormal: the standard deviation must be positive and finite, got 0")]
     fn a_standard_deviation_of_zero_is_refused() {
         LearnedNormal::<f32>(0.0);
     }
 
     #[test]
-    fn the_standard_deviation_asked_for_is_the_one_there() {
+    fn the_constructor_sets_the_standard_deviation() {
         for sd in [1e-30, 0.05, 1.0, 1e4] {
             let prior = LearnedNormal::<f64>(sd);
             assert!((prior.sd() / sd - 1.0).abs() < 1e-12 && (prior.ln_sd() - sd.ln()).abs() < 1e-12, "{sd}");

@@ -1,4 +1,4 @@
-//! The log-normal prior, of positive weights.
+//! The log-normal prior, for positive weights.
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
@@ -7,29 +7,40 @@ use crate::engine::{Real, Var};
 use crate::prior::{Normal, Prior};
 
 /// A positive weight whose logarithm is N(mu, sigma²).
+///
+/// Make one with `LogNormalPrior::new(0.0, 1.0)`, or with the function of the same name: `LogNormalPrior(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogNormalPrior {
     mu: f64,
     sigma: f64,
 }
 
-/// The prior of a positive weight whose logarithm has the mean `mu` and the standard deviation `sigma`; its median is
-/// e^mu.
+/// Short for [`LogNormalPrior::new`](LogNormalPrior::new()).
 ///
 /// # Panics
-/// If `sigma` is not positive and finite, or `mu` is not finite.
+/// Where [`LogNormalPrior::new`](LogNormalPrior::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `LogNormalPrior(0.0, 1.0)`")]
 #[track_caller]
 pub fn LogNormalPrior(mu: f64, sigma: f64) -> LogNormalPrior {
-    assert!(mu.is_finite(), "LogNormalPrior: the mean of the logarithm must be finite, got {mu}");
-    assert!(
-        sigma > 0.0 && sigma.is_finite(),
-        "LogNormalPrior: the standard deviation of the logarithm must be positive and finite, got {sigma}"
-    );
-    LogNormalPrior { mu, sigma }
+    LogNormalPrior::new(mu, sigma)
 }
 
 impl LogNormalPrior {
+    /// The prior of a positive weight whose logarithm has the mean `mu` and the standard deviation `sigma`; its median is
+    /// e^mu.
+    ///
+    /// # Panics
+    /// If `sigma` is not positive and finite, or `mu` is not finite.
+    #[track_caller]
+    pub fn new(mu: f64, sigma: f64) -> Self {
+        assert!(mu.is_finite(), "LogNormalPrior: the mean of the logarithm must be finite, got {mu}");
+        assert!(
+            sigma > 0.0 && sigma.is_finite(),
+            "LogNormalPrior: the standard deviation of the logarithm must be positive and finite, got {sigma}"
+        );
+        LogNormalPrior { mu, sigma }
+    }
+
     /// The distribution of the logarithm.
     pub fn log(self) -> Normal {
         self.normal()
@@ -52,7 +63,7 @@ impl LogNormalPrior {
 }
 
 impl Prior for LogNormalPrior {
-    /// Of a weight that is not positive it is −∞, without a gradient.
+    /// −∞ for a weight that is not positive, with a gradient of zero.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -84,8 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(LogNormalPrior(0.5, 2.0), LogNormalPrior::new(0.5, 2.0));
+    }
+
+    #[test]
     #[should_panic(expected = "the standard deviation of the logarithm must be positive and finite, got NaN")]
-    fn a_standard_deviation_that_is_no_number_is_refused() {
+    fn a_nan_standard_deviation_is_refused() {
         LogNormalPrior(0.0, f64::NAN);
     }
 }

@@ -1,4 +1,4 @@
-//! The log-uniform prior, of variational dropout.
+//! The log-uniform prior, as used for variational dropout.
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
@@ -7,18 +7,18 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// p(ln |w|) is constant, p(w) ∝ 1/|w|: the prior under which the divergence of N(μ, σ²) depends on the noise-to-signal
-/// ratio α = σ²/μ² alone, which makes learning α a matter of the likelihood ("variational dropout": Kingma, Salimans and
+/// ratio α = σ²/μ² only ("variational dropout": Kingma, Salimans and
 /// Welling 2015, section 3.2; made sparse by Molchanov, Ashukha and Vetrov 2017).
 ///
-/// It is improper: no constant normalises it, so its log-density is −ln |w| and its divergences are known up to a
-/// constant. Here that of [`MeanField`](crate::MeanField) tends to 0 as α → ∞. Of a [`Point`](crate::Point) the
-/// posterior's density has no maximum, because it grows without bound towards w = 0.
+/// It is improper: it cannot be normalised, so its log-density is −ln |w| and its divergences are defined up to a
+/// constant. Here that of [`MeanField`](crate::MeanField) tends to 0 as α → ∞. With a [`Point`](crate::Point) the
+/// posterior density grows without bound towards w = 0, so that a maximum a posteriori does not exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LogUniform;
 
 impl Prior for LogUniform {
-    /// −ln |w|, of an improper density that has no normaliser. At zero, where it is infinite, it is taken to be that of the
-    /// smallest number with all of its digits, 2⁻¹⁰²², and its slope 0, so that a [`Point`](crate::Point) can start there.
+    /// −ln |w|, without a normaliser. At zero, where it is infinite, it is defined as the value at the smallest normal number,
+    /// 2⁻¹⁰²², and its slope as 0, so that a [`Point`](crate::Point) can start there.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }

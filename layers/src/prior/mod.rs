@@ -1,4 +1,4 @@
-//! Priors: values that say what a weight was believed to be before the data.
+//! Priors: the distributions, and the traits `Prior` (without hyperparameters) and `PriorFor` (with or without).
 
 mod cauchy;
 mod exponential_integral;
@@ -28,7 +28,7 @@ pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
 pub use normals::{Normals, PerElement};
-pub(crate) use same_scalar::SameAs;
+pub(crate) use same_scalar::SameScalar;
 pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
@@ -39,23 +39,26 @@ use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::sampling::Cx;
 
-/// A distribution over the elements of a weight, without hyperparameters that are learned: `Normal(0.0, 1.0)`, or a type of
-/// your own. A prior is a value: an expression in `#[prior(..)]`, or a field.
+/// A distribution over the elements of a weight, without learned hyperparameters: `Normal(0.0, 1.0)`, or a type of your
+/// own. A prior is a value: an expression in `#[prior(..)]`, or a field.
 ///
 /// Every `Prior` is a [`PriorFor`] weights in any scalar type. Code that accepts priors with hyperparameters as well, such
 /// as [`LearnedNormal`](struct@crate::LearnedNormal), and [`MonteCarlo`](struct@crate::MonteCarlo), asks for `PriorFor<T>`.
+// rustc reports a missing `PriorFor` sometimes by this text and sometimes by that of `PriorFor`. The two are equal, so
+// that it reports one error at one place.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a prior without hyperparameters",
+    message = "`{Self}` is not a prior for these weights",
     label = "expected a distribution, such as `Normal(0.0, 1.0)`",
-    note = "implement `Prior` for a distribution of your own, by its log-density",
-    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters, such as `LearnedNormal`; write `P: PriorFor<T>` with the weights' scalar type `T`"
+    note = "for a distribution of your own, implement `Prior`; with hyperparameters, implement `PriorFor<T>` for weights in `T`",
+    note = "hyperparameters have the scalar type of the weights: `LearnedNormal<f64>` for weights in `f64`",
+    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters; write `P: PriorFor<T>` instead"
 )]
 pub trait Prior: Send + Sync + 'static {
     /// ln p(w), summed over the elements of `w`: nats.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T>;
 
-    /// Gives `visitor` ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`,
-    /// where it is one.
+    /// Calls `visitor` with ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`;
+    /// `None` if ln p is not a sum of such a function.
     #[doc(hidden)]
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, shape: &[usize], visitor: V) -> Option<V::Output> {
         let _ = (shape, visitor);
@@ -66,8 +69,8 @@ pub trait Prior: Send + Sync + 'static {
 /// A prior for weights in the scalar type `T`, with hyperparameters or without.
 ///
 /// Implement [`Prior`] for a distribution without hyperparameters, which is then a `PriorFor<T>` for every `T`. Implement
-/// this for one that has hyperparameters: a certain one is a tensor in the walk with [`Role::Point`](crate::engine::Role)
-/// (empirical Bayes), and a random one is a [`Weight`] with a posterior of its own.
+/// this for one with hyperparameters: visit a deterministic one as a tensor with [`Role::Point`](crate::engine::Role)
+/// (empirical Bayes); a random one is a [`Weight`] with its own posterior.
 ///
 /// In a model the prior is a field without `#[skip]`, which weights name as `#[prior(self.field)]`. Its hyperparameters are
 /// drawn before the weights, once per draw.
@@ -119,13 +122,14 @@ pub trait Prior: Send + Sync + 'static {
 /// assert!(layer.kl_estimate(Key::new(1), 8).mean > 0.0);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a prior for weights in `{T}`",
+    message = "`{Self}` is not a prior for these weights",
     label = "expected a distribution, such as `Normal(0.0, 1.0)`",
-    note = "implement `Prior` for a distribution of your own, by its log-density; with hyperparameters, `PriorFor<{T}>`",
-    note = "hyperparameters are in the scalar type of the weights: `LearnedNormal<{T}>` for weights in `{T}`"
+    note = "for a distribution of your own, implement `Prior`; with hyperparameters, implement `PriorFor<T>` for weights in `T`",
+    note = "hyperparameters have the scalar type of the weights: `LearnedNormal<f64>` for weights in `f64`",
+    note = "a bound `P: Prior` excludes `MonteCarlo(..)` and priors with hyperparameters; write `P: PriorFor<T>` instead"
 )]
 pub trait PriorFor<T: Real>: Send + Sync + 'static {
-    /// The prior in a draw, its hyperparameters on the tape; `&'t Self` where there are none.
+    /// The prior in a draw, with its hyperparameters on the tape; `&'t Self` for a [`Prior`].
     type Drawn<'t>: DrawnPrior<'t, T>;
 
     /// Draws the hyperparameters.
@@ -158,7 +162,8 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
         let _ = (path, f);
     }
 
-    /// Gives `visitor` ln p as a function of each element of a weight of this shape, where it is one.
+    /// Calls `visitor` with ln p as a function of each element of a weight of this shape; `None` if ln p is not a sum of such
+    /// a function.
     #[doc(hidden)]
     fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
         let _ = (shape, visitor);
@@ -166,7 +171,7 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
     }
 }
 
-/// Nothing is learned and nothing is drawn.
+/// A prior without hyperparameters, whose draw is a reference to it.
 #[diagnostic::do_not_recommend]
 impl<T: Real, P: Prior> PriorFor<T> for P {
     type Drawn<'t> = &'t P;
@@ -189,8 +194,8 @@ impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
 /// A prior without hyperparameters: every [`Prior`], and [`MonteCarlo`](struct@crate::MonteCarlo) of one. Only such a
 /// prior may be an expression in `#[prior(..)]` or in a field with `#[skip]`, where hyperparameters would not be learned.
 #[diagnostic::on_unimplemented(
-    message = "the prior `{Self}` has hyperparameters, which would not be learned here",
-    label = "a prior with hyperparameters in an expression or in a skipped field",
+    message = "the hyperparameters of the prior `{Self}` would not be learned here",
+    label = "expected a prior without hyperparameters",
     note = "keep it in a field, without `#[skip]`, and write `#[prior(self.field)]`"
 )]
 pub trait FixedPrior {}
@@ -200,12 +205,26 @@ impl<P: Prior> FixedPrior for P {}
 
 impl<P: FixedPrior> FixedPrior for MonteCarlo<P> {}
 
-/// A prior from which divergences are estimated, in terms of the prior itself.
+/// A prior that an expression in `#[prior(..)]` may make: one without hyperparameters, kept in the tape's arena.
+#[diagnostic::on_unimplemented(
+    message = "`#[prior(..)]` cannot construct the prior `{Self}`",
+    label = "this prior has hyperparameters, which would not be learned, or it is not `Copy`",
+    note = "keep it in a field and write `#[prior(self.field)]`; without `#[skip]` if it has hyperparameters"
+)]
+pub trait ExpressionPrior: FixedPrior + Copy {}
+
+#[diagnostic::do_not_recommend]
+impl<P: Prior + Copy> ExpressionPrior for P {}
+
+#[diagnostic::do_not_recommend]
+impl<P: ExpressionPrior> ExpressionPrior for MonteCarlo<P> {}
+
+/// A prior from which divergences are estimated: [`MonteCarlo`] of another.
 pub trait Estimate<T: Real>: PriorFor<T> {
-    /// The prior itself.
+    /// The wrapped prior.
     type Prior: PriorFor<T>;
 
-    /// The same in a draw.
+    /// Wraps the draw of the wrapped prior.
     fn estimate<'t>(prior: <Self::Prior as PriorFor<T>>::Drawn<'t>) -> Self::Drawn<'t>;
 }
 
@@ -217,10 +236,10 @@ impl<T: Real, P: PriorFor<T>> Estimate<T> for MonteCarlo<P> {
     }
 }
 
-/// ln p(w), as the prior gives it.
+/// ln p(w) of the drawn prior.
 ///
 /// # Panics
-/// If it is not one number.
+/// If the prior's method returns more than one element.
 #[track_caller]
 pub(crate) fn log_density<'t, T: Real, D: DrawnPrior<'t, T>>(prior: D, w: Var<'t, T>) -> Var<'t, T> {
     let log_density = prior.log_density_of(w);
@@ -236,6 +255,6 @@ fn several<D>(shape: &[usize]) -> String {
         None => ("DrawnPrior::log_density_of", drawn),
     };
     format!(
-        "`{method}` of `{prior}` gave the shape {shape:?}; it must be one number, summed over the elements of the weight"
+        "`{method}` of `{prior}` returned the shape {shape:?}; it must return one element, the sum over the elements of the weight"
     )
 }

@@ -1,4 +1,4 @@
-//! Asking for a Monte Carlo estimate of a divergence.
+//! `MonteCarlo`: wraps a prior, so that divergences from it are estimated from the drawn weights.
 
 use crate::distribution::elementwise::WithDensity;
 use crate::engine::{Path, Real, Var};
@@ -7,13 +7,20 @@ use crate::estimator::Weight;
 use crate::prior::{DrawnPrior, PriorFor};
 use crate::sampling::Cx;
 
-/// The prior `P`, with the divergence from it estimated at the weights drawn: ln q(w) − ln p(w)
-/// (Blundell et al. 2015, eq. 2), even where there is a closed form.
+/// The prior `P`, with the divergence from it estimated at the drawn weights: ln q(w) − ln p(w)
+/// (Blundell et al. 2015, eq. 2), even where there is a closed form: `MonteCarlo(prior)` or `MonteCarlo::new(prior)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MonteCarlo<P>(
     /// The prior.
     pub P,
 );
+
+impl<P> MonteCarlo<P> {
+    /// The same as `MonteCarlo(prior)`.
+    pub fn new(prior: P) -> Self {
+        MonteCarlo(prior)
+    }
+}
 
 impl<T: Real, P: PriorFor<T>> PriorFor<T> for MonteCarlo<P> {
     type Drawn<'t> = MonteCarlo<P::Drawn<'t>>;
@@ -46,5 +53,16 @@ impl<'t, T: Real, D: DrawnPrior<'t, T>> DrawnPrior<'t, T> for MonteCarlo<D> {
 
     fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
         self.0.elementwise(shape, visitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prior::Normal;
+
+    #[test]
+    fn the_tuple_is_the_constructor() {
+        assert_eq!(MonteCarlo(Normal(0.0, 1.0)), MonteCarlo::new(Normal(0.0, 1.0)));
     }
 }

@@ -9,25 +9,39 @@ use crate::prior::Prior;
 use crate::scalar::inverse;
 
 /// N(mean, sd²) for every element.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// assert_eq!(Normal::new(0.0, 1.0), Normal(0.0, 1.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normal {
     pub(super) mean: f64,
     pub(super) sd: f64,
 }
 
-/// The normal prior N(mean, sd²): the standard deviation, not the variance.
+/// Short for [`Normal::new`](Normal::new()).
 ///
 /// # Panics
-/// If `sd` is not positive and finite, or `mean` is not finite.
+/// Where [`Normal::new`](Normal::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Normal(0.0, 1.0)`")]
 #[track_caller]
 pub fn Normal(mean: f64, sd: f64) -> Normal {
-    assert!(mean.is_finite(), "Normal: the mean must be finite, got {mean}");
-    assert!(sd > 0.0 && sd.is_finite(), "Normal: the standard deviation must be positive and finite, got {sd}");
-    Normal { mean, sd }
+    Normal::new(mean, sd)
 }
 
 impl Normal {
+    /// The normal prior N(mean, sd²): the standard deviation, not the variance.
+    ///
+    /// # Panics
+    /// If `sd` is not positive and finite, or `mean` is not finite.
+    #[track_caller]
+    pub fn new(mean: f64, sd: f64) -> Self {
+        assert!(mean.is_finite(), "Normal: the mean must be finite, got {mean}");
+        assert!(sd > 0.0 && sd.is_finite(), "Normal: the standard deviation must be positive and finite, got {sd}");
+        Normal { mean, sd }
+    }
+
     /// The mean.
     pub fn mean(self) -> f64 {
         self.mean
@@ -38,7 +52,7 @@ impl Normal {
         self.sd
     }
 
-    /// Its reciprocal, for weights in `T`.
+    /// 1/sd, for weights in `T`.
     #[track_caller]
     pub(crate) fn inverse_sd<T: Real>(self) -> f64 {
         inverse::<T>("Normal", self.sd)
@@ -75,6 +89,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(Normal(0.5, 2.0), Normal::new(0.5, 2.0));
+    }
+
+    #[test]
     #[should_panic(expected = "the standard deviation must be positive and finite, got 0")]
     fn a_standard_deviation_of_zero_is_refused() {
         Normal(0.0, 0.0);
@@ -82,7 +101,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the mean must be finite, got NaN")]
-    fn a_mean_that_is_no_number_is_refused() {
+    fn a_nan_mean_is_refused() {
         Normal(f64::NAN, 1.0);
     }
 }

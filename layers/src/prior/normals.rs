@@ -5,16 +5,18 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Tensor, Var};
 use crate::prior::{Normal, Prior};
 
-/// N(meanᵢ, sdᵢ²) for element i: the posterior of an earlier model, say, or a prior that narrows from layer to layer.
+/// N(meanᵢ, sdᵢ²) for element i, such as the posterior of an earlier model.
 ///
-/// It is not `Copy`: keep it in a field.
+/// It is not `Copy`, so keep it in a field.
+///
+/// Make one with `Normals::new(0.0, sds)`, or with the function of the same name: `Normals(0.0, sds)`.
 #[derive(Clone, Debug)]
 pub struct Normals {
     mean: PerElement,
     sd: PerElement,
 }
 
-/// One number for every element, or the same for all: `1.0.into()`, or a tensor of the weight's shape.
+/// A number for each element: the same for all, `1.0.into()`, or a tensor of the weight's shape.
 #[derive(Clone, Debug)]
 pub enum PerElement {
     /// The same for all elements.
@@ -50,7 +52,7 @@ impl PerElement {
         }
     }
 
-    /// Of element `i`.
+    /// The number of element `i`.
     pub(crate) fn at(&self, i: usize) -> f64 {
         match self {
             PerElement::Same(x) => *x,
@@ -59,33 +61,42 @@ impl PerElement {
     }
 }
 
-/// The normal prior with these means and standard deviations: each a number, or a tensor of the weight's shape.
-///
-/// ```
-/// # use elbo::prelude::*;
-/// let prior = Normals(0.0, Tensor::new([2], [1.0, 0.1]));
-/// ```
+/// Short for [`Normals::new`](Normals::new()).
 ///
 /// # Panics
-/// If a standard deviation is not positive and finite, a mean is not finite, or the two shapes differ. A weight of
-/// another shape panics when its divergence is asked for.
+/// Where [`Normals::new`](Normals::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Normals(0.0, sds)`")]
 #[track_caller]
 pub fn Normals(mean: impl Into<PerElement>, sd: impl Into<PerElement>) -> Normals {
-    let (mean, sd) = (mean.into(), sd.into());
-    if let (Some(means), Some(sds)) = (mean.shape(), sd.shape()) {
-        assert!(means == sds, "Normals: the means have the shape {means:?}, and the standard deviations {sds:?}");
-    }
-    if let Some((i, mean)) = mean.all().iter().enumerate().find(|(_, mean)| !mean.is_finite()) {
-        panic!("Normals: a mean must be finite, got {mean} for element {i}");
-    }
-    if let Some((i, sd)) = sd.all().iter().enumerate().find(|(_, sd)| !(**sd > 0.0 && sd.is_finite())) {
-        panic!("Normals: a standard deviation must be positive and finite, got {sd} for element {i}");
-    }
-    Normals { mean, sd }
+    Normals::new(mean, sd)
 }
 
 impl Normals {
+    /// The normal prior with these means and standard deviations: each a number, or a tensor of the weight's shape.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let prior = Normals::new(0.0, Tensor::new([2], [1.0, 0.1]));
+    /// ```
+    ///
+    /// # Panics
+    /// If a standard deviation is not positive and finite, a mean is not finite, or the two shapes differ. The divergence of
+    /// a weight of another shape panics.
+    #[track_caller]
+    pub fn new(mean: impl Into<PerElement>, sd: impl Into<PerElement>) -> Self {
+        let (mean, sd) = (mean.into(), sd.into());
+        if let (Some(means), Some(sds)) = (mean.shape(), sd.shape()) {
+            assert!(means == sds, "Normals: the means have the shape {means:?}, and the standard deviations {sds:?}");
+        }
+        if let Some((i, mean)) = mean.all().iter().enumerate().find(|(_, mean)| !mean.is_finite()) {
+            panic!("Normals: a mean must be finite, got {mean} for element {i}");
+        }
+        if let Some((i, sd)) = sd.all().iter().enumerate().find(|(_, sd)| !(**sd > 0.0 && sd.is_finite())) {
+            panic!("Normals: a standard deviation must be positive and finite, got {sd} for element {i}");
+        }
+        Normals { mean, sd }
+    }
+
     /// The means.
     pub fn mean(&self) -> &PerElement {
         &self.mean
@@ -102,7 +113,7 @@ impl Normals {
     }
 
     /// # Panics
-    /// If a weight of this shape is none of this prior.
+    /// If the prior has tensors of another shape than this.
     pub(crate) fn check(&self, shape: &[usize]) {
         for own in [self.mean.shape(), self.sd.shape()].into_iter().flatten() {
             assert!(own == shape, "Normals: a prior of shape {own:?} for a weight of shape {shape:?}");
@@ -115,7 +126,7 @@ impl Prior for Normals {
     /// If the weight's shape is not the prior's.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         self.check(w.shape());
-        // The tape outlives this borrow, so it gets numbers of its own.
+        // The tape outlives this borrow, so it stores copies.
         let each = w.tape().alloc_slice(w.len(), |i| self.at(i));
         sum(Each(|i: usize| each[i]), [w], None)
     }
@@ -128,7 +139,7 @@ impl Prior for Normals {
     }
 }
 
-/// The prior of each element, by its number.
+/// The prior of each element, as a function of its index.
 #[derive(Clone, Copy)]
 struct Each<F>(F);
 
@@ -153,6 +164,14 @@ mod tests {
 
     fn numbers(numbers: &[f64]) -> Tensor<f64> {
         Tensor::new([numbers.len()], numbers)
+    }
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        let (called, made) = (Normals(0.5, numbers(&[1.0, 2.0])), Normals::new(0.5, numbers(&[1.0, 2.0])));
+        for i in 0..2 {
+            assert_eq!(called.at(i), made.at(i));
+        }
     }
 
     #[test]

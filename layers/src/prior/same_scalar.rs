@@ -4,23 +4,23 @@ use crate::engine::Real;
 use crate::estimator::Weight;
 use crate::sampling::Cx;
 
-/// Implemented for every number type and itself. In the bound of a method that takes the number type of the model from
-/// its arguments, `T: SameAs<Self::Scalar>`, it says what is wrong with a part of another, where an equality would have
-/// rustc say that the arguments are.
+/// Implemented for every scalar type and itself. The bound `T: SameScalar<Self::Scalar>`, with the model's scalar type `T`,
+/// makes rustc report a part in another scalar type by this trait's message; an equality bound would make it report
+/// mismatched arguments.
 #[diagnostic::on_unimplemented(
-    message = "a model has one number type: here is a part in `{S}`, of a model in `{Self}`",
-    label = "this is in `{S}`",
-    note = "the number type of a model is that of its first random weight, or of its first layer where there is none: write it for every part, as in `MeanField<{Self}>` and `Dense<MeanField<{Self}>>`"
+    message = "this part is in `{S}`, but the model is in `{Self}`",
+    label = "expected the scalar type `{Self}`",
+    note = "the scalar type of a model is that of its first random weight, or else of its first layer; use it for every part, as in `MeanField<{Self}>` and `Dense<MeanField<{Self}>>`"
 )]
-pub trait SameAs<S: Real>: Real {
-    /// What a part is drawn with.
+pub trait SameScalar<S: Real>: Real {
+    /// The context of the model, for drawing the part.
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, S>;
 
-    /// A weight, drawn.
+    /// A weight of the part, as a weight of the model.
     fn weight(weight: Weight<'_, S>) -> Weight<'_, Self>;
 }
 
-impl<T: Real> SameAs<T> for T {
+impl<T: Real> SameScalar<T> for T {
     fn cx<'t>(cx: Cx<'t, Self>) -> Cx<'t, T> {
         cx
     }

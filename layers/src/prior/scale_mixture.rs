@@ -1,4 +1,4 @@
-//! Mixtures of normals of different scales.
+//! `ScaleMixture`: mixtures of normals about zero with different standard deviations.
 
 use std::f64::consts::TAU;
 
@@ -8,51 +8,40 @@ use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
+///
+/// Make one with `ScaleMixture::new([0.2, 0.8], [1.0, 0.1])`, or with the function of the same name: `ScaleMixture([0.2, 0.8], [1.0, 0.1])`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScaleMixture<const N: usize = 2> {
     weights: [f64; N],
     sds: [f64; N],
 }
 
-/// The mixture of normals about zero with these weights and standard deviations.
-///
-/// [`ScaleMixture::two`] and [`ScaleMixture::spike_and_slab`] write the two-component mixtures of the literature. In an
-/// attribute a mixture of more components names their number: `#[prior(ScaleMixture::<3>([..], [..]))]`.
+/// Short for [`ScaleMixture::new`](ScaleMixture::new()).
 ///
 /// # Panics
-/// If there is no component, a weight is negative, the weights do not sum to one (to within 1e-9), or a standard
-/// deviation is not positive and finite.
+/// Where [`ScaleMixture::new`](ScaleMixture::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `ScaleMixture([0.2, 0.8], [1.0, 0.1])`")]
 #[track_caller]
 pub fn ScaleMixture<const N: usize>(weights: [f64; N], sds: [f64; N]) -> ScaleMixture<N> {
-    assert!(N > 0, "ScaleMixture: a mixture needs a component, got none");
-    for weight in weights {
-        assert!(weight >= 0.0, "ScaleMixture: a weight must not be negative, got {weight}");
-    }
-    let sum: f64 = weights.iter().sum();
-    assert!((sum - 1.0).abs() <= 1e-9, "ScaleMixture: the weights must sum to one; {weights:?} sum to {sum}");
-    for sd in sds {
-        assert!(sd > 0.0 && sd.is_finite(), "ScaleMixture: a standard deviation must be positive and finite, got {sd}");
-    }
-    ScaleMixture { weights, sds }
+    ScaleMixture::new(weights, sds)
 }
 
 impl ScaleMixture {
     /// π N(0, s₁²) + (1 − π) N(0, s₂²): the prior of Blundell et al. 2015, eq. 7, where s₁ is large and s₂ small.
     ///
     /// # Panics
-    /// If `pi` is no probability, or a standard deviation is not positive and finite.
+    /// If `pi` is not in [0, 1], or a standard deviation is not positive and finite.
     #[track_caller]
     pub fn two(pi: f64, sd1: f64, sd2: f64) -> Self {
         assert!((0.0..=1.0).contains(&pi), "ScaleMixture: a weight must be in [0, 1], got {pi}");
         ScaleMixture([pi, 1.0 - pi], [sd1, sd2])
     }
 
-    /// The continuous spike and slab of George and McCulloch 1993: with probability `inclusion` a weight is of the slab
-    /// N(0, slab²), else of the spike N(0, spike²), a narrow normal about zero.
+    /// The continuous spike and slab of George and McCulloch 1993: with probability `inclusion` a weight is from the
+    /// slab N(0, slab²), else from the spike N(0, spike²), a narrow normal about zero.
     ///
     /// # Panics
-    /// If `inclusion` is no probability, a standard deviation is not positive and finite, or the spike is not narrower
+    /// If `inclusion` is not in [0, 1], a standard deviation is not positive and finite, or the spike is not narrower
     /// than the slab.
     #[track_caller]
     pub fn spike_and_slab(inclusion: f64, slab: f64, spike: f64) -> Self {
@@ -63,6 +52,31 @@ impl ScaleMixture {
 }
 
 impl<const N: usize> ScaleMixture<N> {
+    /// The mixture of normals about zero with these weights and standard deviations.
+    ///
+    /// [`ScaleMixture::two`] and [`ScaleMixture::spike_and_slab`] write the two-component mixtures of the literature. In an
+    /// attribute, a mixture of more components needs their number: `#[prior(ScaleMixture::<3>([..], [..]))]`.
+    ///
+    /// # Panics
+    /// If `N` is 0, a weight is negative, the weights do not sum to one (to within 1e-9), or a standard
+    /// deviation is not positive and finite.
+    #[track_caller]
+    pub fn new(weights: [f64; N], sds: [f64; N]) -> Self {
+        assert!(N > 0, "ScaleMixture: a mixture needs a component, got none");
+        for weight in weights {
+            assert!(weight >= 0.0, "ScaleMixture: a weight must not be negative, got {weight}");
+        }
+        let sum: f64 = weights.iter().sum();
+        assert!((sum - 1.0).abs() <= 1e-9, "ScaleMixture: the weights must sum to one; {weights:?} sum to {sum}");
+        for sd in sds {
+            assert!(
+                sd > 0.0 && sd.is_finite(),
+                "ScaleMixture: a standard deviation must be positive and finite, got {sd}"
+            );
+        }
+        ScaleMixture { weights, sds }
+    }
+
     /// The components' weights.
     pub fn weights(self) -> [f64; N] {
         self.weights
@@ -84,7 +98,7 @@ impl<const N: usize> Prior for ScaleMixture<N> {
         sum(self.components(), [w], None)
     }
 
-    /// A component too narrow for `T` is left to the sum in double precision.
+    /// `None` if 1/sd of a component overflows in `T`; the log-density is then summed in double precision.
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         let components = self.components();
         let fits = components.to::<T>().inverse_sds.iter().all(|inverse| inverse.is_finite());
@@ -107,8 +121,8 @@ impl<const N: usize> Components<f64, N> {
 }
 
 impl<T: Real, const N: usize> Components<T, N> {
-    /// The logarithms of the summands, and the largest: a sum of what is left after subtracting it neither overflows
-    /// nor vanishes, however far out w is.
+    /// The logarithms of the summands, and the largest, which log-sum-exp subtracts so that the sum neither overflows nor
+    /// underflows for any w.
     #[inline(always)]
     fn logarithms(self, w: T) -> ([T; N], T) {
         let mut logarithms = self.offsets;
@@ -158,7 +172,7 @@ impl<const N: usize> ElementwiseTerm<1> for Components<f64, N> {
         self.slope_at::<S>(w)
     }
 
-    /// In `T` throughout: it takes an exponential for each component.
+    /// Computed in `T`, because each component needs an exponential.
     #[inline(always)]
     fn value_in<S: Simd, T: Real>(self, [w]: [T; 1], _: At) -> T {
         self.to::<T>().value_at::<S>(w)
@@ -178,6 +192,11 @@ mod tests {
     fn at(prior: impl Prior, w: f64) -> f64 {
         let tape = Tape::<f64>::inference();
         prior.log_density(tape.input(&Tensor::new([], [w]))).item()
+    }
+
+    #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(ScaleMixture([0.2, 0.8], [1.0, 0.1]), ScaleMixture::new([0.2, 0.8], [1.0, 0.1]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A spike at zero and a normal slab, of weights that may be left out.
+//! The spike-and-slab prior: a point mass at zero and a normal slab.
 
 use std::f64::consts::TAU;
 
@@ -11,37 +11,48 @@ use crate::prior::Prior;
 /// normal slab). The continuous relative is [`ScaleMixture::spike_and_slab`](crate::ScaleMixture::spike_and_slab).
 ///
 /// # The log-density
-/// A distribution with mass at a point has no density on the line. What [`log_density`](Prior::log_density) gives is
-/// that with respect to length plus a unit mass at zero: ln(1 − inclusion) at zero, and ln inclusion + ln N(w; 0,
-/// slab_sd²) anywhere else. Estimated divergences are right with it: those of a continuous posterior, which is at zero
-/// with probability zero, and those of a posterior whose own density is of the same kind. The jump at zero passes no
-/// gradient on. What it is not good for is a [`Point`](crate::Point): a density and a probability are not to be
-/// compared, so no divergence of a point from this prior is declared.
+/// A distribution with a point mass does not have a density with respect to the Lebesgue measure.
+/// [`log_density`](Prior::log_density) is with respect to the Lebesgue measure plus a unit mass at zero: ln(1 − inclusion)
+/// at zero, and ln inclusion + ln N(w; 0, slab_sd²) elsewhere. Estimated divergences are correct with it, both of a
+/// continuous posterior, which is zero with probability zero, and of a posterior with a density of the same kind. The jump
+/// at zero does not contribute to the gradient. A [`Point`](crate::Point) under this prior is not supported: it would
+/// compare a density with a probability.
+///
+/// Make one with `SpikeAndSlabPrior::new(0.1, 1.0)`, or with the function of the same name: `SpikeAndSlabPrior(0.1, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpikeAndSlabPrior {
     inclusion: f64,
     slab_sd: f64,
 }
 
-/// The prior of a weight that is zero, unless it is included, with probability `inclusion`, and then N(0, slab_sd²).
+/// Short for [`SpikeAndSlabPrior::new`](SpikeAndSlabPrior::new()).
 ///
 /// # Panics
-/// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
+/// Where [`SpikeAndSlabPrior::new`](SpikeAndSlabPrior::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `SpikeAndSlabPrior(0.1, 1.0)`")]
 #[track_caller]
 pub fn SpikeAndSlabPrior(inclusion: f64, slab_sd: f64) -> SpikeAndSlabPrior {
-    assert!(
-        inclusion > 0.0 && inclusion < 1.0,
-        "SpikeAndSlabPrior: the probability of inclusion must be between 0 and 1, got {inclusion}"
-    );
-    assert!(
-        slab_sd > 0.0 && slab_sd.is_finite(),
-        "SpikeAndSlabPrior: the standard deviation of the slab must be positive and finite, got {slab_sd}"
-    );
-    SpikeAndSlabPrior { inclusion, slab_sd }
+    SpikeAndSlabPrior::new(inclusion, slab_sd)
 }
 
 impl SpikeAndSlabPrior {
+    /// The prior of a weight that is N(0, slab_sd²) with probability `inclusion`, and else zero.
+    ///
+    /// # Panics
+    /// If `inclusion` is not strictly between 0 and 1, or `slab_sd` is not positive and finite.
+    #[track_caller]
+    pub fn new(inclusion: f64, slab_sd: f64) -> Self {
+        assert!(
+            inclusion > 0.0 && inclusion < 1.0,
+            "SpikeAndSlabPrior: the probability of inclusion must be between 0 and 1, got {inclusion}"
+        );
+        assert!(
+            slab_sd > 0.0 && slab_sd.is_finite(),
+            "SpikeAndSlabPrior: the standard deviation of the slab must be positive and finite, got {slab_sd}"
+        );
+        SpikeAndSlabPrior { inclusion, slab_sd }
+    }
+
     /// The probability that a weight is not zero.
     pub fn inclusion(self) -> f64 {
         self.inclusion
@@ -54,7 +65,7 @@ impl SpikeAndSlabPrior {
 }
 
 impl Prior for SpikeAndSlabPrior {
-    /// With respect to length plus a unit mass at zero: see the type.
+    /// With respect to the Lebesgue measure plus a unit mass at zero: see the type.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -74,7 +85,7 @@ impl ElementwiseTerm<1> for SpikeAndSlabPrior {
         if w == 0.0 { (-self.inclusion).ln_1p() } else { slab }
     }
 
-    /// At zero it is zero, as the slab's is.
+    /// Zero at zero, as for the slab.
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [w]: [f64; 1], _: At) -> f64 {
         -w / self.slab_sd / self.slab_sd
@@ -87,6 +98,11 @@ mod tests {
     use crate::{Normal, Tape};
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(SpikeAndSlabPrior(0.1, 2.0), SpikeAndSlabPrior::new(0.1, 2.0));
+    }
+
+    #[test]
     fn the_density_is_the_spike_s_at_zero_and_the_slab_s_elsewhere() {
         let tape = Tape::<f64>::inference();
         let at = |w: f64| SpikeAndSlabPrior(0.1, 2.0).log_density(tape.constant([1], |_| w)).item();
@@ -97,7 +113,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the probability of inclusion must be between 0 and 1, got 1")]
-    fn a_certain_inclusion_is_refused() {
+    fn an_inclusion_probability_of_one_is_refused() {
         SpikeAndSlabPrior(1.0, 1.0);
     }
 

@@ -1,4 +1,4 @@
-//! Student's t as a prior.
+//! The Student's t prior.
 
 use std::f64::consts::PI;
 
@@ -10,28 +10,25 @@ use crate::prior::Prior;
 
 /// Student's t for every element: density ∝ (1 + z²/ν)^(−(ν + 1)/2) with ν degrees of freedom and
 /// z = (w − mean)/scale. Between [`Cauchy`](struct@crate::Cauchy) (ν = 1) and [`Normal`](struct@crate::Normal) (ν → ∞).
+///
+/// Make one with `StudentT::new(4.0, 0.0, 1.0)`, or with the function of the same name: `StudentT(4.0, 0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StudentT {
     df: f64,
     mean: f64,
     scale: f64,
-    /// ln of what the density is divided by.
+    /// The logarithm of the normalising constant.
     ln_normaliser: f64,
 }
 
-/// Student's t with `df` degrees of freedom about `mean` (the median, where `df` ≤ 1). The scale is the standard
-/// deviation for large `df` only: that is scale · √(df / (df − 2)).
+/// Short for [`StudentT::new`](StudentT::new()).
 ///
 /// # Panics
-/// If `df` or `scale` is not positive and finite, or `mean` is not finite.
+/// Where [`StudentT::new`](StudentT::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `StudentT(4.0, 0.0, 1.0)`")]
 #[track_caller]
 pub fn StudentT(df: f64, mean: f64, scale: f64) -> StudentT {
-    assert!(df > 0.0 && df.is_finite(), "StudentT: the degrees of freedom must be positive and finite, got {df}");
-    assert!(mean.is_finite(), "StudentT: the mean must be finite, got {mean}");
-    assert!(scale > 0.0 && scale.is_finite(), "StudentT: the scale must be positive and finite, got {scale}");
-    let ln_normaliser = 0.5 * (df * PI).ln() + scale.ln() - ln_gamma_ratio(0.5 * df);
-    StudentT { df, mean, scale, ln_normaliser }
+    StudentT::new(df, mean, scale)
 }
 
 /// ln Γ(a + ½) − ln Γ(a).
@@ -39,14 +36,28 @@ fn ln_gamma_ratio(a: f64) -> f64 {
     if a < 16.0 {
         return libm::lgamma(a + 0.5) - libm::lgamma(a);
     }
-    // Both grow as a ln a, and the difference only as ½ ln a: for large a nothing would be left of it. Its asymptotic
-    // series, of which the next term is below 3e-14 at 16.
+    // Both grow as a ln a, and the difference only as ½ ln a, so it would cancel for large a. This is its asymptotic
+    // series, whose next term is below 3e-14 at 16.
     let square = 1.0 / (a * a);
     let series = 0.125 - square * (1.0 / 192.0 - square * (1.0 / 640.0 - square * (17.0 / 14336.0)));
     0.5 * a.ln() - series / a
 }
 
 impl StudentT {
+    /// Student's t with `df` degrees of freedom about `mean` (the median, where `df` ≤ 1). The scale is the standard
+    /// deviation for large `df` only: that is scale · √(df / (df − 2)).
+    ///
+    /// # Panics
+    /// If `df` or `scale` is not positive and finite, or `mean` is not finite.
+    #[track_caller]
+    pub fn new(df: f64, mean: f64, scale: f64) -> Self {
+        assert!(df > 0.0 && df.is_finite(), "StudentT: the degrees of freedom must be positive and finite, got {df}");
+        assert!(mean.is_finite(), "StudentT: the mean must be finite, got {mean}");
+        assert!(scale > 0.0 && scale.is_finite(), "StudentT: the scale must be positive and finite, got {scale}");
+        let ln_normaliser = 0.5 * (df * PI).ln() + scale.ln() - ln_gamma_ratio(0.5 * df);
+        StudentT { df, mean, scale, ln_normaliser }
+    }
+
     /// The degrees of freedom.
     pub fn df(self) -> f64 {
         self.df
@@ -100,6 +111,11 @@ mod tests {
     }
 
     #[test]
+    fn the_function_is_the_constructor() {
+        assert_eq!(StudentT(4.0, 0.5, 2.0), StudentT::new(4.0, 0.5, 2.0));
+    }
+
+    #[test]
     fn many_degrees_of_freedom_are_a_normal() {
         for (w, df) in [(0.3, 1e8), (2.0, 1e12), (-5.0, 1e15)] {
             let (t, normal) = (at(StudentT(df, 0.1, 0.5), w), at(Normal(0.1, 0.5), w));
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "StudentT: the degrees of freedom must be positive and finite, got 0")]
-    fn no_degrees_of_freedom_are_refused() {
+    fn zero_degrees_of_freedom_are_refused() {
         StudentT(0.0, 0.0, 1.0);
     }
 }

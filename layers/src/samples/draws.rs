@@ -4,6 +4,8 @@ use crate::engine::Key;
 use crate::scalar::accepted;
 
 /// The number of posterior draws to average over, and their seed.
+///
+/// Make one with `Draws::new(64)`, or with the function of the same name: `Draws(64)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::samples::saved::Draws", into = "crate::samples::saved::Draws"))]
@@ -14,17 +16,26 @@ pub struct Draws {
     pub(crate) in_one_batch: bool,
 }
 
-/// `count` draws of the weights, with seed 0.
+/// Short for [`Draws::new`](Draws::new()).
 ///
 /// # Panics
-/// If it is 0, or more than 2³².
+/// Where [`Draws::new`](Draws::new()) panics.
 #[allow(non_snake_case, reason = "it reads as a constructor: `Draws(64)`")]
 #[track_caller]
 pub fn Draws(count: usize) -> Draws {
-    accepted(Draws::checked(count))
+    Draws::new(count)
 }
 
 impl Draws {
+    /// `count` draws of the weights, with seed 0.
+    ///
+    /// # Panics
+    /// If it is 0, or more than 2³².
+    #[track_caller]
+    pub fn new(count: usize) -> Self {
+        accepted(Draws::checked(count))
+    }
+
     /// # Errors
     /// If the number is 0, or more than 2³².
     pub(crate) fn checked(count: usize) -> Result<Draws, String> {

@@ -8,7 +8,7 @@ use crate::engine::Name;
 use crate::engine::{Parameters, Path, Real, Tape};
 use crate::estimator::Variance;
 use crate::model::{Bayesian, Drawn};
-use crate::model::{Local, Suits};
+use crate::model::{CompatibleWith, Local};
 use crate::samples::Draws;
 use crate::sampling::{Drawing, Estimator};
 use crate::weights::Moments;
@@ -45,7 +45,7 @@ pub struct SampledOutputs<M: Deref<Target: Parameters>> {
 
 impl<M: Deref<Target: Bayesian + Sized>> SampledOutputs<M>
 where
-    Local: Suits<M::Target>,
+    Local: CompatibleWith<M::Target>,
 {
     /// Computes the weights' means and variances, for `draws` draws of the outputs.
     pub fn new(model: M, draws: Draws) -> Self {

@@ -34,7 +34,7 @@ pub type Sampled<'t, T> = (Var<'t, T>, Var<'t, T>);
 /// ```
 ///
 /// `E` is the estimator's type: [`Local`](crate::Local), [`Flipout`](crate::Flipout) or [`Sample`](crate::Sample),
-/// whose compatibility with a model the compiler checks ([`Suits`](crate::Suits)), or a value of [`Estimator`], which
+/// whose compatibility with a model the compiler checks ([`CompatibleWith`](crate::CompatibleWith)), or a value of [`Estimator`], which
 /// is checked at run time as each weight is used.
 #[derive(Debug)]
 #[must_use]

@@ -2,7 +2,7 @@
 
 use elbo::nn::*;
 use elbo::prelude::*;
-use elbo::{ClosedForm, Triangle};
+use elbo::{CholeskyFactor, ClosedForm};
 
 use super::{One, one, refuses};
 
@@ -68,7 +68,7 @@ fn the_parameters_of_a_family_that_do_not_fit_are_refused() {
     check(&["LowRank", "`loadings`", "[4]", "[2, 2]"], loadings(&[4]), normal());
     let full = |rho: usize, lower: usize| FullCovariance {
         mean: Tensor::zeros(FOUR),
-        factor: Triangle { rho: Tensor::zeros([rho]), lower: Tensor::zeros([lower]) },
+        factor: CholeskyFactor { rho: Tensor::zeros([rho]), lower: Tensor::zeros([lower]) },
     };
     check(&["FullCovariance", "`factor`", "[2, 2]", "[1]"], full(1, 0), normal());
     check(&["FullCovariance", "`factor`", "[2, 2]", "[5]"], full(5, 10), normal());
@@ -76,8 +76,8 @@ fn the_parameters_of_a_family_that_do_not_fit_are_refused() {
     check(&["FullCovariance", "`rho`", "`lower`", "[4]", "[3]"], full(4, 3), Laplace(0.0, 1.0));
     let matrix = |rows: usize, columns: usize| MatrixNormal {
         mean: Tensor::zeros(FOUR),
-        rows: Triangle { rho: Tensor::zeros([rows]), lower: Tensor::zeros([rows * (rows - 1) / 2]) },
-        columns: Triangle { rho: Tensor::zeros([columns]), lower: Tensor::zeros([columns * (columns - 1) / 2]) },
+        rows: CholeskyFactor { rho: Tensor::zeros([rows]), lower: Tensor::zeros([rows * (rows - 1) / 2]) },
+        columns: CholeskyFactor { rho: Tensor::zeros([columns]), lower: Tensor::zeros([columns * (columns - 1) / 2]) },
     };
     check(&["MatrixNormal", "`rows`", "[2, 2]", "[1]"], matrix(1, 2), normal());
     check(&["MatrixNormal", "`columns`", "[2, 2]", "[3]"], matrix(2, 3), normal());

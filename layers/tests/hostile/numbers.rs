@@ -101,7 +101,7 @@ fn a_standard_deviation_beyond_the_scalar_type_is_refused() {
         assert!((LearnedNormal::<f64>(sd).sd() / sd - 1.0).abs() < 1e-12);
     }
     let below = Tensor::<f64>::new([2, 2], [1.0, 0.0, f64::NAN, 1.0]);
-    refuses(&["Triangle", "(1, 0)", "NaN"], || drop(FullCovariance::with_factor(Tensor::zeros([2]), &below)));
+    refuses(&["CholeskyFactor", "(1, 0)", "NaN"], || drop(FullCovariance::with_factor(Tensor::zeros([2]), &below)));
     let factor = Tensor::<f32>::new([2, 1], [1.0, f32::MAX]);
     refuses(&["LowRank", "element 1"], || {
         drop(LowRank::with_covariance(Tensor::zeros([2]), &Tensor::full([2], 1e-3), &factor));

@@ -1,11 +1,11 @@
-//! Implementations of `Posterior`, `Density`, `Divergence`, `Prior` and `Suits` that violate their contracts.
+//! Implementations of `Posterior`, `Density`, `Divergence`, `Prior` and `CompatibleWith` that violate their contracts.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use elbo::data::Examples;
 use elbo::engine::{Visitor, VisitorMut};
 use elbo::prelude::*;
-use elbo::{Cx, Density, Path, Role, Sampled, Suits, Variance, Yes};
+use elbo::{CompatibleWith, Cx, Density, Path, Role, Sampled, Variance, Yes};
 
 use super::{One, one, refuses};
 
@@ -119,7 +119,7 @@ impl Divergence<Normal> for Liar {
 }
 
 /// A draw's output and divergence, and the backward pass.
-fn step<M: Layer + Bayesian<Scalar = f32>, E: Suits<M>>(model: &M, drawing: Drawing<'_, f32, E>) {
+fn step<M: Layer + Bayesian<Scalar = f32>, E: CompatibleWith<M>>(model: &M, drawing: Drawing<'_, f32, E>) {
     let x = Tensor::full([4, 3], 0.5);
     let (tape, mut gradients) = (Tape::new(), Gradients::of(model));
     let net = model.draw(&tape, drawing);
@@ -215,7 +215,7 @@ impl From<Claims> for Estimator {
     }
 }
 
-impl<M: Bayesian> Suits<M> for Claims {}
+impl<M: Bayesian> CompatibleWith<M> for Claims {}
 
 #[test]
 fn an_incompatible_estimator_is_refused_when_the_weight_is_used() {

@@ -1,10 +1,9 @@
-//! What `#[bayesian]` accepts: every kind of field and of struct, each checked by its parameters'
-//! names, its divergence, or its forward.
+//! Models that `#[bayesian]` accepts: every kind of field and struct, checked by parameter names, divergence or forward.
 
 #![allow(clippy::large_enum_variant, clippy::non_minimal_cfg, reason = "the tests are about the macro's forms")]
 
 use elbo::prelude::*;
-use elbo::{Independent, Path, Verdict};
+use elbo::{Independent, Path, Property};
 
 fn names<M: Bayesian>(model: &M) -> Vec<String> {
     let mut names = Vec::new();
@@ -36,7 +35,7 @@ fn output<M: Layer<Scalar = f32>>(model: &M) -> Vec<f32> {
     model.draw(&tape, Key::new(1)).forward(tape.input(&x)).value().to_vec()
 }
 
-/// Every row of the table of fields.
+/// A model with every kind of field.
 #[bayesian]
 #[derive(Clone)]
 pub struct Everything<T: Real = f32> {
@@ -190,7 +189,7 @@ fn a_model_may_contain_itself() {
     assert_eq!(output(&chain).len(), 2);
 }
 
-/// Generic over a layer, and over how many.
+/// A model that is generic over a layer and the number of layers.
 #[bayesian]
 struct Stack<M, const N: usize>
 where
@@ -221,7 +220,7 @@ fn containers_are_generic_over_layers() {
     assert_eq!(output(&stack).len(), 2);
 }
 
-/// A field that is compiled away is in none of the walks; other derives may be placed anywhere.
+/// A model with a field that is compiled away, and other derives before and after.
 #[derive(Clone)]
 #[bayesian]
 #[derive(Debug)]
@@ -284,7 +283,7 @@ fn variables_in_signatures_live_on_the_tape() {
     assert_eq!(draw.with(|y| y, x).value(), draw.with(|y| y * 1.0, x).value());
 }
 
-/// Its prior is of any type, and of a generic posterior.
+/// A model with a generic posterior.
 #[bayesian]
 struct Head<Q: Divergence<Normal>> {
     #[prior(Normal(0.0, 1.0))]
@@ -317,15 +316,29 @@ struct Wrapped<P: Prior> {
     prior: MonteCarlo<P>,
 }
 
+#[bayesian]
+struct Constructed {
+    #[prior(Normal::new(0.0, 1.0))]
+    weight: MeanField,
+}
+
+#[bayesian]
+struct ConstructedEstimate {
+    #[prior(MonteCarlo::new(Normal::new(0.0, 1.0)))]
+    weight: MeanField,
+}
+
 #[test]
-fn the_verdict_follows_the_priors_type() {
+fn exactness_follows_from_the_prior_s_type() {
     fn is_closed<M: Bayesian<Exact = elbo::Yes>>(model: &M) -> f64 {
         model.kl()
     }
     fn is_estimated<M: Bayesian<Exact = elbo::No<W>>, W>(_: &M) {}
-    fn is_independent<M: Bayesian<Batch: Independent + Verdict>>(_: &M) {}
+    fn is_independent<M: Bayesian<Batch: Independent + Property>>(_: &M) {}
 
     assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Computed { weight: weight() }));
+    assert_eq!(is_closed(&Head { weight: weight() }), is_closed(&Constructed { weight: weight() }));
+    is_estimated(&ConstructedEstimate { weight: weight() });
     is_estimated(&Estimated { layer: dense(), weight: weight() });
     is_estimated(&Wrapped { weight: weight(), prior: MonteCarlo(Normal(0.0, 1.0)) });
     is_estimated(&dense().prior(MonteCarlo(Normal(0.0, 1.0))));

@@ -1,5 +1,5 @@
-//! A struct of a hundred fields: its verdicts nest no deeper than rustc goes, its walks reach every field, and it is
-//! compiled in a moment.
+//! A struct with a hundred fields: its types stay below rustc's recursion limit, generated methods visit every field, and
+//! it compiles quickly.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -49,7 +49,7 @@ fn every_field_of_a_hundred_is_drawn_and_counted() {
     assert!((draw.kl().nats() / sum - 1.0).abs() < 1e-5);
 }
 
-/// A crate with a small model, and beside it a struct of a hundred layers with `attribute`.
+/// The source of a crate with a small model and a struct of a hundred layers with `attribute`.
 fn program(attribute: &str) -> String {
     let fields: String = (0..100).map(|i| format!("    l{i}: Dense,\n")).collect();
     format!(
@@ -59,7 +59,7 @@ fn program(attribute: &str) -> String {
     )
 }
 
-/// The library that this test was linked with, in the folder of the dependencies of both.
+/// The path of the elbo library that this test was linked with.
 fn library() -> PathBuf {
     let test = std::env::current_exe().expect("a test is a file");
     let found = std::fs::read_dir(test.parent().expect("in a folder")).expect("that can be read");
@@ -93,7 +93,7 @@ fn compile(source: &str, name: &str, library: &Path) -> Duration {
     taken
 }
 
-/// `cargo test -p elbo --test suite compile_pass_hundred_fields:: -- --ignored --nocapture`, on a machine that does nothing else.
+/// `cargo test -p elbo --test suite compile_pass_hundred_fields:: -- --ignored --nocapture`, on an idle machine.
 #[test]
 #[ignore = "it measures time"]
 fn a_hundred_fields_add_under_three_tenths_of_a_second_to_a_debug_build() {

@@ -1,5 +1,4 @@
-//! Generated code names everything absolutely: it works without a prelude, among names that clash,
-//! and where elbo goes by another path.
+//! Hygiene of generated code: it compiles without a prelude, with clashing names, and with elbo under another path.
 #![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types)]
 
@@ -25,7 +24,7 @@ fn path(sd: ::core::primitive::f64) -> Normal {
     Normal(0.0, sd)
 }
 
-/// The prior's names are those of the generated code's variables.
+/// A model whose priors use the names of variables in generated code.
 #[bayesian]
 pub struct Model<T: ::elbo::Real, M: ::elbo::Bayesian<Scalar = T>> {
     #[prior(path(1.0))]
@@ -36,7 +35,7 @@ pub struct Model<T: ::elbo::Real, M: ::elbo::Bayesian<Scalar = T>> {
 
 #[bayesian]
 impl<T: ::elbo::Real, M: ::elbo::Bayesian<Scalar = T>> Model<T, M> {
-    /// Uses them all.
+    /// Uses all of these names.
     pub fn forward(&self, x: ::elbo::Var<T>) -> ::elbo::Var<T> {
         let _ = self.cx;
         self.path.forward(x) * self.f

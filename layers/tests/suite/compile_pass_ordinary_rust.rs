@@ -1,4 +1,5 @@
-//! What Rust allows of any struct and any impl block, `#[bayesian]` allows too.
+//! Rust features that `#[bayesian]` supports on structs and impl blocks: visibility, generics, attributes, recursion, raw
+//! names.
 
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "the tests are about the macro's forms")]
 #![allow(
@@ -27,10 +28,10 @@ fn terms<M: Bayesian<Exact = Yes, Batch: Independent>>(model: &M) -> Vec<String>
     model.kl_terms().into_iter().map(|(name, _)| name).collect()
 }
 
-/// A model is as visible as it likes, whatever its private fields are.
+/// Public models with private fields of private types.
 pub mod visible {
     use elbo::prelude::*;
-    use elbo::{Path, Verdict};
+    use elbo::{Path, Property};
 
     #[bayesian]
     pub(super) struct Hidden {
@@ -109,7 +110,7 @@ pub mod visible {
     pub(super) fn says<M: Bayesian>(model: &M) -> (usize, bool) {
         let mut terms = 0;
         model.each_kl(&Path::ROOT, &mut |_, nats| terms += usize::from(nats.is_finite()));
-        fn is<V: Verdict>() {}
+        fn is<V: Property>() {}
         is::<M::Exact>();
         (terms, model.num_parameters() > 0)
     }
@@ -196,7 +197,7 @@ impl Branch {
     }
 }
 
-/// Three in a circle, generic, of different visibility; the second couples examples.
+/// Three generic models that contain each other, with different visibility; the second couples examples.
 #[bayesian(recursive(Second<M>, Third<M>))]
 pub struct First<M: Layer<Scalar = f32>> {
     here: M,
@@ -269,7 +270,7 @@ struct Network {
 
 #[bayesian]
 impl Network {
-    /// How many inputs there are.
+    /// The number of inputs.
     pub const INPUTS: usize = 2;
 
     fn new() -> Self {
@@ -320,7 +321,7 @@ fn an_impl_block_is_written_as_any_other() {
     assert_eq!(output(&Pair(dense(), dense())).len(), 2);
 }
 
-/// A raw name, a default, attributes on everything, and functions of every kind.
+/// A model with a raw name, a default type argument, attributes everywhere, and functions of every kind.
 #[bayesian]
 #[derive(Clone)]
 pub struct r#Type<Q = MeanField, const N: usize = 1>
@@ -346,7 +347,7 @@ where
     const WIDTH: usize = N;
 
     /// # Safety
-    /// Anybody may call it.
+    /// It has no preconditions.
     unsafe fn careful(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         x * self.r#match
     }
@@ -363,7 +364,7 @@ where
     fn gone(&self) -> Nowhere {}
 
     fn through(&self, x: Var<Q::Scalar>, f: impl Fn(Var<Q::Scalar>) -> Var<Q::Scalar>) -> Var<Q::Scalar> {
-        // SAFETY: anybody may call it.
+        // SAFETY: the function has no preconditions.
         f(unsafe { self.careful(x) })
     }
 

@@ -1,10 +1,10 @@
 //! Estimators as types: the compiler accepts exactly those that each posterior family supports at run time.
 
 use elbo::prelude::*;
-use elbo::{Allows, Suits, Variance, Verdict};
+use elbo::{Allows, CompatibleWith, Property, Variance};
 
 /// The value of a property.
-trait Answer: Verdict {
+trait Answer: Property {
     const IS_YES: bool;
 }
 
@@ -123,7 +123,7 @@ fn the_posterior_of_a_priors_scale_does_not_restrict_the_estimators() {
 /// A function for any model that is compatible with local reparameterisation.
 fn outputs<M: Layer<Scalar = f32>>(model: &M, x: &Tensor) -> Vec<f32>
 where
-    Local: Suits<M>,
+    Local: CompatibleWith<M>,
 {
     let tape = Tape::new();
     model.draw(&tape, Drawing::new(Key::new(3)).estimator(Local)).forward(tape.input(x)).value().to_vec()

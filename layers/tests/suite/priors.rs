@@ -220,7 +220,7 @@ fn log_uniform() -> Model<MeanField<f64>, LogUniform> {
 
 #[test]
 fn the_type_distinguishes_exact_fitted_and_estimated_divergences() {
-    fn is<M: Bayesian<Exact = Verdict>, Verdict>(_: &M) {}
+    fn is<M: Bayesian<Exact = Property>, Property>(_: &M) {}
     assert!(Model { weight: weight(), prior: Laplace(0.0, 1.0) }.kl_is_exact());
     assert!(!log_uniform().kl_is_exact());
     is::<_, Approximate<(MeanField<f64>, LogUniform)>>(&log_uniform());

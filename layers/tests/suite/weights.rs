@@ -198,7 +198,7 @@ fn an_optimiser_moves_weights_to_the_largest_joint_density() {
 }
 
 #[test]
-#[should_panic(expected = "at: the weights are of another model: they have no `hidden.weight`")]
+#[should_panic(expected = "at: the weights are of another model: they do not contain `hidden.weight`")]
 fn weights_of_another_model_are_refused_by_name() {
     let model = two(|shape: Shape| MeanField::new(shape), Normal(0.0, 1.0));
     let (tape, weights) = (Tape::new(), model.head.mean_weights());
@@ -206,7 +206,7 @@ fn weights_of_another_model_are_refused_by_name() {
 }
 
 #[test]
-#[should_panic(expected = "`weight` has the shape [2, 4] there, and [2, 3] in the model")]
+#[should_panic(expected = "`weight` has the shape [2, 4] in the weights, and [2, 3] in the model")]
 fn weights_of_another_shape_are_refused() {
     let (tape, weights) = (Tape::new(), Dense::<MeanField>::new(4, 2).mean_weights());
     Dense::<MeanField>::new(3, 2).at(&tape, &weights);

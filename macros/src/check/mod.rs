@@ -1,5 +1,5 @@
-//! The rules across a model's attributes and types that the macro can see. What a field's type is,
-//! only rustc knows: a wrong one is its to tell, with the notes of the traits in elbo.
+//! Checks the rules across a model's attributes and field types that the macro can see. It cannot resolve types: rustc
+//! reports a field of a wrong type, with the notes of elbo's traits.
 
 mod priors;
 mod types;
@@ -11,9 +11,9 @@ use crate::attr::{self, FieldAttrs};
 use crate::errors::Errors;
 pub(crate) use types::{mentions, mentions_tokens};
 
-/// Tells every mistake. Types are left as the fallback should read them: of `Rc<M>`, `M`.
+/// Reports every error. It replaces types that are errors by what the fallback should use: `Rc<M>` by `M`.
 pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
-    elsewhere(model, errors);
+    not_on_fields(model, errors);
     lifetimes(model, errors);
     for field in model.fields() {
         attributes(&field.attrs, errors);
@@ -29,8 +29,8 @@ pub(crate) fn check(model: &mut Model, errors: &mut Errors) {
     }
 }
 
-fn elsewhere(model: &Model, errors: &mut Errors) {
-    for attr in &model.elsewhere {
+fn not_on_fields(model: &Model, errors: &mut Errors) {
+    for attr in &model.not_on_fields {
         if let Some(name) = attr::HELPERS.iter().find(|name| attr.path().is_ident(name)) {
             errors.at(attr, format_args!("`#[{name}]` goes on a field"));
         }
@@ -39,7 +39,7 @@ fn elsewhere(model: &Model, errors: &mut Errors) {
 
 fn lifetimes(model: &Model, errors: &mut Errors) {
     if let Some(parameter) = model.generics.lifetimes().next() {
-        let why = "a model owns what it holds, because an optimiser changes it while nothing else may look: \
+        let why = "a model owns its fields, because an optimiser needs exclusive access to them: \
                    remove the lifetime, and own the value or pass it to `forward`";
         errors.at(&parameter.lifetime, why);
     }
@@ -58,13 +58,13 @@ fn attributes(attrs: &FieldAttrs, errors: &mut Errors) {
             errors.at(&name.attr, "a skipped field has no parameter to name; remove `#[name(..)]` or `#[skip]`");
         }
     } else if let (None, Some(kl)) = (&attrs.prior, &attrs.kl) {
-        let why = "`#[kl(..)]` says how to find the divergence from a prior, and this field has none; \
+        let why = "`#[kl(..)]` applies to a field with a prior, and this field does not have one; \
                    add `#[prior(..)]` or remove `#[kl(..)]`";
         errors.at(kl, why);
     }
 }
 
-/// Two parameters of one name could not be told apart in a checkpoint, and would share their noise.
+/// Two parameters with the same name would overwrite each other in a checkpoint, and would share their noise.
 fn names(model: &Model, errors: &mut Errors) {
     for group in model.groups() {
         let named = |field: &Field| match &field.segment {
@@ -76,11 +76,11 @@ fn names(model: &Model, errors: &mut Errors) {
         for (i, field) in group.fields.iter().enumerate() {
             let Some(attr) = &field.attrs.name else { continue };
             if field.segment == Segment::Nothing && kept > 1 {
-                let why = "only the one weight or layer of a struct that has no other goes without a name of its own";
+                let why = "`#[name(\"\")]` needs a struct with a single weight or layer; give this field a name";
                 errors.at(&attr.value, why);
             }
             let twice = |other: &Field| named(other).is_some() && named(other) == named(field);
-            // Of two fields that were both given the name, the later one is wrong.
+            // If both fields have the name by attribute, the later one is reported.
             let clash = group
                 .fields
                 .iter()
@@ -98,18 +98,18 @@ fn names(model: &Model, errors: &mut Errors) {
 }
 
 fn layers<'a>(name: &Ident, fields: impl Iterator<Item = &'a Field>, errors: &mut Errors) {
-    let mut any = false;
+    let mut has_layer = false;
     for field in fields {
         if let Some(prior) = &field.attrs.prior {
-            let why = "the variants of an enum hold layers: put this weight into a struct with `#[bayesian]`, \
+            let why = "enum variants hold layers, not weights: put this weight into a struct with `#[bayesian]`, \
                        and the struct into the variant";
             errors.at(&prior.attr, why);
         }
-        any |= field.attrs.skip.is_none();
+        has_layer |= field.attrs.skip.is_none();
     }
-    if !any {
+    if !has_layer {
         let why = format_args!(
-            "no variant of `{name}` holds a layer, so there is nothing to draw; \
+            "the variants of `{name}` do not hold a layer, so there is nothing to draw; \
              remove `#[bayesian]`, and put `#[skip]` on the fields of this type"
         );
         errors.at(name, why);

@@ -1,4 +1,4 @@
-//! Priors that are none, as far as the macro can see.
+//! Reports `#[prior(..)]` expressions that cannot be priors: literals, fields that do not exist, plain values.
 
 use quote::ToTokens;
 use syn::Expr;
@@ -8,7 +8,7 @@ use crate::ast::{Body, Model};
 use crate::errors::Errors;
 use crate::names;
 
-/// What is no prior whatever is implemented: a literal, a field that is not there, and one that holds a plain value.
+/// Reports literals, fields that do not exist and fields that hold a plain value: no implementation makes them priors.
 pub(super) fn check(model: &Model, errors: &mut Errors) {
     for field in model.fields().filter(|field| field.attrs.skip.is_none()) {
         let Some(prior) = &field.attrs.prior else { continue };
@@ -27,7 +27,7 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
                 if let Some(found) = group.fields.iter().find(|field| field.member == access.member) {
                     if types::is_plain(&found.ty) {
                         let why = format_args!(
-                            "`{missing}` is a `{}`, and a prior is a distribution: say which, as in `Normal(0.0, self.{missing})`",
+                            "`{missing}` is a `{}`, and a prior is a distribution: write one, such as `Normal(0.0, self.{missing})`",
                             names::shown(&found.ty)
                         );
                         errors.at(&prior.value, why);
@@ -35,8 +35,8 @@ pub(super) fn check(model: &Model, errors: &mut Errors) {
                     continue;
                 }
                 let why = format_args!(
-                    "`{name}` has no field `{missing}` to hold the prior; \
-                     add `#[skip] {missing}: Normal`, or write the prior here: `#[prior(Normal(0.0, 1.0))]`"
+                    "`{name}` does not have a field `{missing}` for the prior; \
+                     add `{missing}: Normal`, or write the prior here: `#[prior(Normal(0.0, 1.0))]`"
                 );
                 errors.at(&access.member, why);
             }

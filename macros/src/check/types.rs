@@ -1,4 +1,4 @@
-//! What a field's type is called, and what follows from it.
+//! Checks field types by their names: type parameters without bounds, plain values, and layers that are shared or borrowed.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -11,20 +11,20 @@ use crate::names;
 /// Containers of models that are models.
 const CONTAINERS: [&str; 3] = ["Vec", "Option", "Box"];
 
-/// A field of a type parameter of which nothing is known: the bound that it needs goes where the parameter is declared.
+/// Reports fields whose type is a type parameter without a bound, and the bound to declare.
 pub(super) fn parameters(model: &mut Model, errors: &mut Errors) {
     let name = model.name.clone();
     let bounded = |parameter: &Ident, generics: &Generics| {
         let predicates = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
         predicates.into_iter().any(|predicate| match predicate {
-            WherePredicate::Type(of) if is_named(&of.bounded_ty, parameter) => !of.bounds.iter().all(says_nothing),
+            WherePredicate::Type(of) if is_named(&of.bounded_ty, parameter) => !of.bounds.iter().all(is_unrelated),
             other => mentions_tokens(other.to_token_stream(), parameter),
         })
     };
     let unknown: Vec<Ident> = model
         .generics
         .type_params()
-        .filter(|parameter| parameter.bounds.iter().all(says_nothing) && !bounded(&parameter.ident, &model.generics))
+        .filter(|parameter| parameter.bounds.iter().all(is_unrelated) && !bounded(&parameter.ident, &model.generics))
         .map(|parameter| parameter.ident.clone())
         .collect();
     for field in model.fields_mut().filter(|field| field.attrs.skip.is_none()) {
@@ -50,8 +50,9 @@ fn is_named(ty: &Type, name: &Ident) -> bool {
     matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
 }
 
-/// Whether a bound is a lifetime, or a trait of the prelude or of `fmt` by its plain name, which makes no layer of a type.
-fn says_nothing(bound: &TypeParamBound) -> bool {
+/// Whether a bound is a lifetime, or a trait of the prelude or of `fmt` by its plain name: such bounds do not make a type
+/// a layer.
+fn is_unrelated(bound: &TypeParamBound) -> bool {
     const PLAIN: [&str; 10] =
         ["Sized", "Clone", "Copy", "Send", "Sync", "Debug", "Default", "PartialEq", "Eq", "Unpin"];
     match bound {
@@ -72,7 +73,7 @@ fn holds(ty: &Type, name: &Ident) -> bool {
     }
 }
 
-/// What a `Vec`, an `Option` or a `Box` holds.
+/// The type arguments of a `Vec`, an `Option` or a `Box`.
 fn held(ty: &Type) -> Option<impl Iterator<Item = &Type>> {
     let Type::Path(path) = ty else { return None };
     match path.path.segments.last()? {
@@ -88,25 +89,25 @@ fn held(ty: &Type) -> Option<impl Iterator<Item = &Type>> {
     }
 }
 
-/// Types that are no model and no posterior whatever is implemented, found by their names. Told here,
-/// it is one error; rustc has one for each trait that is asked of the field.
+/// Reports types that cannot be models or posteriors, by their names. This is one error here; rustc would report one for
+/// each trait that generated code requires of the field.
 pub(super) fn kind(field: &mut Field, errors: &mut Errors) {
     let plain = is_plain(&field.ty);
     match (&field.attrs.prior, &field.attrs.skip) {
         (Some(_), Some(_)) if plain => field.attrs.prior = None,
         (Some(_), None) if plain => {
-            let why = "a random weight is of a posterior family, such as `MeanField`; \
-                       a plain value has no `#[prior(..)]`, and needs `#[skip]`";
+            let why = "a random weight has a posterior family as its type, such as `MeanField`; \
+                       a plain value takes `#[skip]` and not `#[prior(..)]`";
             errors.at(&field.ty, why);
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
         }
-        // Told where a weight says that it is its prior.
-        (None, None) if plain && field.is_named => field.attrs.skip = Some(syn::parse_quote!(#[skip])),
+        // Reported at the weight that names it as its prior.
+        (None, None) if plain && field.is_prior => field.attrs.skip = Some(syn::parse_quote!(#[skip])),
         (None, None) if plain => {
             let name = names::shown(&field.ty);
             let why = format_args!(
-                "`{name}` is neither random, learned, saved nor skipped: a plain setting needs `#[skip]`; \
-                 a random weight is a `MeanField` with `#[prior(..)]`, a learned one a `Point`, a saved value a `Buffer`"
+                "`{name}` is neither a layer nor a weight: put `#[skip]` on a plain setting; use a `MeanField` with \
+                 `#[prior(..)]` for a random weight, a `Point` for a deterministic one, a `Buffer` for a saved value"
             );
             errors.at(&field.ty, why);
             field.attrs.skip = Some(syn::parse_quote!(#[skip]));
@@ -119,7 +120,7 @@ pub(super) fn kind(field: &mut Field, errors: &mut Errors) {
     }
 }
 
-/// A number, a text, or a container of them.
+/// Whether the type is a number, a string, or a container of these.
 pub(super) fn is_plain(ty: &Type) -> bool {
     const PLAIN: &[&str] = &[
         "bool", "char", "str", "String", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32",
@@ -147,17 +148,18 @@ pub(super) fn is_plain(ty: &Type) -> bool {
     }
 }
 
-/// Layers that the model does not own, or not as what they are; `false` if nothing is left to be a layer.
+/// Reports layers behind a shared pointer, a cell, a reference or `dyn`, and replaces the type by the layer's. `false` if
+/// the layer's type is unknown.
 fn owned(ty: &mut Type, errors: &mut Errors) -> bool {
     if let Some((pointer, inner)) = within(ty, &["Rc", "Arc"]) {
         let why = format_args!(
-            "a layer is not shared through `{pointer}`: keep it as one field, and use that field twice in `forward`"
+            "a layer cannot be shared through `{pointer}`: keep it as one field, and use that field twice in `forward`"
         );
         errors.at(&*ty, why);
         *ty = inner;
     } else if let Some((cell, inner)) = within(ty, &["Cell", "RefCell", "OnceCell", "Mutex", "RwLock"]) {
         let why = format_args!(
-            "a layer does not change behind a `{cell}`: keep it as a field; an optimiser has the model as `&mut`"
+            "a layer cannot be in a `{cell}`: keep it as a plain field; an optimiser takes the model as `&mut`"
         );
         errors.at(&*ty, why);
         *ty = inner;
@@ -170,8 +172,8 @@ fn owned(ty: &mut Type, errors: &mut Errors) -> bool {
             owned(ty, errors)
         }
         Type::TraitObject(object) => {
-            let why = "the draw of a layer behind `dyn` has no known type: \
-                       write an enum of the layers that it may be, with `#[bayesian]`";
+            let why = "a layer behind `dyn` has a draw of unknown type: \
+                       use an enum of the possible layers, with `#[bayesian]`";
             errors.at(object, why);
             false
         }
@@ -194,7 +196,7 @@ fn owned(ty: &mut Type, errors: &mut Errors) -> bool {
     }
 }
 
-/// The container and what it holds, if it is called one of `names`, by whatever path.
+/// The name of the container and its type argument, if the last segment of its path is one of `names`.
 fn within(ty: &Type, names: &[&str]) -> Option<(Ident, Type)> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
@@ -207,7 +209,7 @@ fn within(ty: &Type, names: &[&str]) -> Option<(Ident, Type)> {
     }
 }
 
-/// Whether `name` stands anywhere in the type: in a recursive model its own name does.
+/// Whether `name` occurs anywhere in the type, as a recursive model's name does.
 pub(crate) fn mentions(ty: &Type, name: &Ident) -> bool {
     mentions_tokens(ty.to_token_stream(), name)
 }

@@ -1,8 +1,8 @@
-//! The bodies of methods that move to the draw, where the model's own name and `Self` are written as in any other impl.
+//! Rewrites the bodies of methods that move to the draw: what the model's name and `Self` mean there.
 //!
 //! | written | means |
 //! |---|---|
-//! | `Net { a, b }`, `Net(a, b)`, `Net::Variant(..)` as a pattern | the draw; its hidden field is passed over |
+//! | `Net { a, b }`, `Net(a, b)`, `Net::Variant(..)` as a pattern | the draw, without its hidden field |
 //! | `Net::Variant(..)`, `Net::method` as an expression | the draw's |
 //! | `Net::new()`, `Self::new()` of a function without `self` | the model's, where the function stays |
 //! | `Net { .. }` and `Net(..)` as expressions, and `Net` as a type | the model: a draw is made by drawing |
@@ -19,18 +19,18 @@ use syn::{
 
 use crate::expand::signature::OnTape;
 
-/// What is known of the block in which a body stands.
+/// The names of the impl block around a body.
 pub(crate) struct Names<'a> {
     pub(crate) model: &'a Type,
-    /// The last word of the model's path; the block's own functions call it so.
+    /// The last segment of the model's path, by which bodies refer to the model.
     pub(crate) name: &'a Ident,
-    /// The methods, which move.
+    /// The methods, which move to the draw.
     pub(crate) moved: &'a [Ident],
-    /// The functions that stay.
+    /// The functions that stay on the model.
     pub(crate) staying: &'a [Ident],
 }
 
-/// Has a body mean the draw where it means `self`.
+/// Rewrites a body so that `self` is the draw.
 pub(crate) fn on_draw(body: &mut Block, names: &Names<'_>) {
     InBody(names).visit_block_mut(body);
 }
@@ -38,7 +38,7 @@ pub(crate) fn on_draw(body: &mut Block, names: &Names<'_>) {
 struct InBody<'a>(&'a Names<'a>);
 
 impl InBody<'_> {
-    /// `Net` or `Self` at the beginning of a path, and the word that follows.
+    /// The first segment of a path if it is `Net` or `Self`, and the segment that follows.
     fn own<'p>(&self, qself: Option<&QSelf>, path: &'p Path) -> Option<(&'p Ident, Option<&'p Ident>)> {
         let first = path.segments.first().filter(|_| qself.is_none() && path.leading_colon.is_none())?;
         let is_own = first.ident == "Self" || first.ident == *self.0.name;
@@ -53,7 +53,7 @@ impl InBody<'_> {
         }
     }
 
-    /// Whether `Net::word` is the draw's, as far as an expression tells.
+    /// Whether `Net::word` refers to the draw, judging by its spelling and by whether it is called.
     fn is_draws(&self, word: &Ident, called: bool) -> bool {
         let text = word.to_string();
         let capital = text.starts_with(char::is_uppercase);
@@ -71,7 +71,7 @@ impl InBody<'_> {
         }
     }
 
-    /// The same in the tokens of a macro, of which more is not known.
+    /// Rewrites paths in a macro's tokens, which are not parsed.
     fn tokens(&self, tokens: TokenStream) -> TokenStream {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let is = |i: usize, punct: char| matches!(tokens.get(i), Some(TokenTree::Punct(at)) if at.as_char() == punct);
@@ -109,7 +109,7 @@ impl InBody<'_> {
 }
 
 impl VisitMut for InBody<'_> {
-    /// An item in a body has no part in the block around it.
+    /// Items in a body do not refer to the block around them.
     fn visit_item_mut(&mut self, _: &mut Item) {}
 
     fn visit_expr_closure_mut(&mut self, closure: &mut ExprClosure) {

@@ -1,16 +1,16 @@
-//! The type of a model's draws, and how it is drawn.
+//! Generates the type of a model's draws, and the body of `draw_in`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::{Member, Visibility};
 
 use crate::ast::{Body, Field, Group, Model, Role, Style};
 use crate::expand::prior::Drawn;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{given, of_numbers, scalar, with_tape};
+use crate::expand::{at_scalar_field, prior_field, scalar, with_tape};
 use crate::names;
 
-/// `NetDraw<'t, ..>`, of the model's own generics.
+/// `NetDraw<'t, ..>` with the model's generics.
 pub(crate) fn of(model: &Model) -> TokenStream {
     let name = names::draw(&model.name);
     let generics = with_tape(&model.generics);
@@ -18,16 +18,16 @@ pub(crate) fn of(model: &Model) -> TokenStream {
     quote!(#name #arguments)
 }
 
-/// The type, `Copy` whatever the model's parameters are.
+/// The declaration of the draw's type, which is `Copy` for any type parameters of the model.
 pub(crate) fn declaration(model: &Model) -> TokenStream {
     let (vis, name, draw) = (&model.vis, names::draw(&model.name), of(model));
     let generics = with_tape(&model.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    // Defaults stay: `DenseDraw<'t>` is what `Dense` draws.
+    // Defaults are kept, so that `DenseDraw<'t>` is the draw of `Dense`.
     let parameters = &generics.params;
-    // Of a type that is less visible than the model, rustc says so at the model itself.
+    // rustc reports types less visible than the model at the model itself.
     let more = (!matches!(vis, Visibility::Inherited)).then(|| quote!(, private_bounds, private_interfaces));
-    let doc = format!(" One draw of [`{0}`](type@{0}): the model with its weights known.", model.name);
+    let doc = format!(" One draw of [`{0}`](type@{0}): the model with values for its weights.", model.name);
     let body = match &model.body {
         Body::Struct(group) => {
             let (member, ty, _) = last(group);
@@ -43,15 +43,15 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
                 let fields = delimited(group.style, fields(model, group));
                 quote!(#[doc = #doc] #variant #fields)
             });
-            // Only the fallback meets an enum without fields: it was refused, and nothing in it names the tape.
+            // Only the fallback has enums without fields, which are errors; the marker uses the tape's lifetime.
             let tape = names::tape();
             let marker = model.fields().next().is_none().then(|| quote!(_Tape(::core::marker::PhantomData<&#tape ()>)));
             quote!(enum #name<#parameters> #where_clause { #(#variants,)* #marker })
         }
     };
-    // The body of `clone` is checked once more when the fields' types are known. Of an only layer, what is wrong with it
-    // is then told at its type again, and so once.
-    let layers: Vec<_> = model.fields().filter(|field| matches!(field.role(), Role::Layer)).collect();
+    // rustc checks the fields' types again in the body of `clone`. With a single layer or prior, the return type has the
+    // span of that field's type, so that rustc reports an error about the field once.
+    let layers: Vec<_> = model.fields().filter(|field| matches!(field.role(), Role::Layer | Role::Prior)).collect();
     let drawn = match layers[..] {
         [only] => names::across(&draw, &only.ty),
         _ => draw.clone(),
@@ -68,10 +68,10 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
     }
 }
 
-/// The last field of a draw's struct, its type and its value.
+/// The hidden last field of a draw's struct, its type and its value.
 ///
-/// rustc asks of a struct's last field whether the struct is sized, and does so wherever the draw is
-/// named. If that field were of a wrong type, each place would be an error of its own.
+/// rustc checks whether a struct's last field is sized, wherever the struct is named. If that field had a wrong type,
+/// each place would be a separate error.
 fn last(group: &Group) -> (Member, TokenStream, TokenStream) {
     let tape = names::tape();
     let is_taken =
@@ -85,10 +85,10 @@ fn fields<'a>(model: &'a Model, group: &'a Group) -> impl Iterator<Item = TokenS
     group.fields.iter().map(|field| {
         let (vis, declared) = (&field.vis, initialised(group.style, &field.member, drawn_type(model, field)));
         let doc = match field.role() {
-            Role::Weight { .. } => " This weight, drawn.",
-            Role::Prior => " This prior, in the draw.",
-            Role::Layer => " The draw of this field.",
-            Role::Skipped => " The model's own.",
+            Role::Weight { .. } => " The weight in this draw.",
+            Role::Prior => " The prior in this draw.",
+            Role::Layer => " The draw of this layer.",
+            Role::Skipped => " The model's field.",
         };
         quote!(#[doc = #doc] #vis #declared)
     })
@@ -98,11 +98,11 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
     let (ty, span, tape) = (&field.ty, field.span(), names::tape());
     let k = names::placed(&model.root, span);
     match field.role() {
-        // All weights are of the model's number type. Were it asked of this one, a wrong type would be a mistake of
-        // every line that uses the field.
+        // All weights have the model's scalar type. If it were this field's, a wrong type would cause an error in every
+        // line that uses the field.
         Role::Weight { .. } => {
-            let (scalar, close) = (scalar(model), of_numbers(model, quote!(>)));
-            let weight = of_numbers(model, quote!(#k::Weight<));
+            let (scalar, close) = (scalar(model), at_scalar_field(model, quote!(>)));
+            let weight = at_scalar_field(model, quote!(#k::Weight<));
             quote!(#weight #tape, #scalar #close)
         }
         Role::Prior => {
@@ -114,7 +114,7 @@ fn drawn_type(model: &Model, field: &Field) -> TokenStream {
     }
 }
 
-/// `draw_in`'s body.
+/// The body of `draw_in`.
 pub(crate) fn draw_in(model: &Model) -> Walk {
     let name = names::draw(&model.name);
     let uses_arguments = model.fields().any(|field| !matches!(field.role(), Role::Skipped));
@@ -128,7 +128,7 @@ pub(crate) fn draw_in(model: &Model) -> Walk {
             let last = initialised(group.style, &member, value);
             let style = if group.style == Style::Unit { Style::Tuple } else { group.style };
             let values = delimited(style, values.chain([last]));
-            let priors = given::drawn(model, group);
+            let priors = prior_field::drawn(model, group);
             quote!(#priors #name #values)
         }
         Body::Enum(variants) => {
@@ -154,15 +154,24 @@ fn drawn(model: &Model, field: &Field, place: TokenStream) -> TokenStream {
     match field.role() {
         Role::Weight { .. } => {
             let pair = super::prior::pair(model, field);
-            let weight = match (given::of(model, field), super::prior::drawn(model, field)) {
-                (Some(prior), _) => quote_spanned!(span=> weight_given(#place, #prior, #cx)),
+            let weight = match (prior_field::of(model, field), super::prior::drawn(model, field)) {
+                // Placed at the prior's type, so that rustc reports a field that is not a prior there once, and not at each
+                // weight.
+                (Some((prior_field_of_weight, prior)), _) => {
+                    let weight = quote_spanned!(span=> weight_with_drawn_prior(#place, #prior, #cx));
+                    return names::qualified_at(&field.ty, &pair, weight, &prior_field_of_weight.ty);
+                }
                 (None, Drawn::Borrowed(prior)) => quote_spanned!(span=> weight(#place, #prior, #cx)),
                 (None, Drawn::Estimated(prior)) => quote_spanned!(span=> estimated_weight(#place, #prior, #cx)),
-                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_of(#place, #prior, #cx)),
+                (None, Drawn::Owned(prior)) => quote_spanned!(span=> weight_with_owned_prior(#place, #prior, #cx)),
             };
             names::qualified(&field.ty, &pair, weight)
         }
-        Role::Prior => given::local(field).into_token_stream(),
+        // In parentheses, so that rustc reports an error about it at the field's type and not at the attribute.
+        Role::Prior => {
+            let given = prior_field::local(field);
+            quote_spanned!(span=> (#given))
+        }
         Role::Layer => {
             let ty = &field.ty;
             names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> draw_part(#place, #cx)))

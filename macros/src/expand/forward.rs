@@ -1,4 +1,4 @@
-//! `Forward`, by which generic code finds a model's forward.
+//! Generates the impl of `Forward`, through which generic code calls a model's forward.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use syn::{FnArg, ImplItemFn, ItemImpl, ReceiverKind, ReturnType, Safety, Type, p
 use crate::expand::signature::named_lifetimes;
 use crate::names;
 
-/// `impl Forward<'t, A>` for `fn forward(&self, x: A) -> B`; nothing for any other signature.
+/// `impl Forward<'t, A>` for `fn forward(&self, x: A) -> B`; `None` for any other signature.
 pub(crate) fn forward(k: &TokenStream, block: &ItemImpl, method: &ImplItemFn) -> Option<TokenStream> {
     let sig = &method.sig;
     let generic = !sig.generics.params.is_empty() || sig.generics.where_clause.is_some();
@@ -25,7 +25,7 @@ pub(crate) fn forward(k: &TokenStream, block: &ItemImpl, method: &ImplItemFn) ->
         ReturnType::Default => parse_quote!(()),
         ReturnType::Type(_, ty) => (**ty).clone(),
     };
-    // An output that borrows the input has no name as an associated type.
+    // An associated type cannot name an output that borrows the input.
     if !named_lifetimes(&output)?.1.is_empty() {
         return None;
     }
@@ -35,7 +35,7 @@ pub(crate) fn forward(k: &TokenStream, block: &ItemImpl, method: &ImplItemFn) ->
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (draw, tape, x) = (&block.self_ty, names::tape(), names::local("x"));
-    // A forward that is compiled away is so here too; one that tells its caller's line, likewise.
+    // The impl repeats the forward's `#[cfg]` and `#[track_caller]`.
     let named = |name: &'static str| method.attrs.iter().filter(move |attr| attr.path().is_ident(name));
     let (cfg, track_caller) = (named("cfg"), named("track_caller"));
     let this = match &receiver.kind {

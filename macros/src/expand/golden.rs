@@ -1,5 +1,5 @@
-//! The expansions, compared with files that the docs show: what changes them is seen in review.
-//! `UPDATE_GOLDEN=1 cargo test -p elbo-macros` writes them anew.
+//! Tests that compare expansions with the files in `tests/golden`, so that reviews see changes of generated code.
+//! `UPDATE_GOLDEN=1 cargo test -p elbo-macros` rewrites the files.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn compare(name: &str, expanded: TokenStream) {
     let expected = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         printed == expected,
-        "the expansion differs from {}; if it is right, UPDATE_GOLDEN=1 writes it anew:\n{printed}",
+        "the expansion differs from {}; if it is correct, UPDATE_GOLDEN=1 rewrites the file:\n{printed}",
         file.display()
     );
 }
@@ -31,7 +31,7 @@ fn impl_with_attribute(item: TokenStream) -> TokenStream {
     let mut errors = Errors::new();
     let block = syn::parse2(item).expect("an impl block");
     let expanded = super::implementation(&quote!(::elbo), block, &mut errors);
-    errors.finish().expect("no mistake");
+    errors.finish().expect("no errors");
     expanded
 }
 
@@ -111,7 +111,7 @@ fn a_generic_struct_with_its_prior_in_a_field() {
 }
 
 #[test]
-fn a_prior_with_a_parameter_of_its_own() {
+fn a_prior_with_hyperparameters() {
     let expanded = type_with_attribute(quote! {
         struct Learned<P: Prior>
         where
@@ -151,7 +151,7 @@ fn an_enum_of_layers() {
 }
 
 #[test]
-fn a_struct_with_nothing_in_it() {
+fn a_unit_struct() {
     compare(
         "unit.rs",
         type_with_attribute(quote!(
@@ -161,7 +161,7 @@ fn a_struct_with_nothing_in_it() {
 }
 
 #[test]
-fn a_tuple_struct_over_a_number_type_a_length_and_a_where_clause() {
+fn a_tuple_struct_with_a_scalar_type_a_length_and_a_where_clause() {
     let expanded = type_with_attribute(quote! {
         pub(crate) struct Stack<M, T: Real = f32, const N: usize = 2>(
             pub [M; N],
@@ -213,6 +213,8 @@ fn priors_however_they_are_written() {
             computed: MeanField,
             #[prior(MonteCarlo(self.own))]
             wrapped: MeanField,
+            #[prior(MonteCarlo::new(Normal::new(0.0, 1.0)))]
+            constructed: MeanField,
             #[prior(Mixture::new(0.5, 1.0))]
             #[kl(monte_carlo)]
             estimated: MeanField,
@@ -239,9 +241,9 @@ fn the_crate_under_another_path() {
 }
 
 #[test]
-fn the_struct_itself_stays_as_it_was_written() {
+fn the_attribute_keeps_the_struct_unchanged() {
     let written = quote! {
-        /// A network, in the user's words.
+        /// A documented network.
         #[derive(Clone, Debug)]
         #[cfg_attr(feature = "serde", derive(Serialize))]
         pub(crate) struct Network<M: Layer>
@@ -271,7 +273,7 @@ fn a_forward_of_borrowed_input() {
 }
 
 #[test]
-fn stubs_in_place_of_a_model_with_mistakes() {
+fn stubs_of_a_model_with_errors() {
     let expanded = type_with_attribute(quote! {
         struct Wrong {
             #[prior(Normal(0.0, 1.0))]

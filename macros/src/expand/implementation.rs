@@ -1,4 +1,4 @@
-//! Moves an impl block from the model to its draw, where the weights are known.
+//! Moves the methods of an impl block from the model to its draw.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -10,10 +10,10 @@ use crate::expand::body::{self, Names};
 use crate::expand::{forward, signature, with_tape};
 use crate::names;
 
-/// The moved block, `Forward` where it has a forward, and what stays on the model. Mistakes are told.
+/// The moved block, an impl of `Forward` if it has a forward, and the items that stay on the model. Reports errors.
 pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut Errors) -> TokenStream {
     let Some(target) = draw_of(&block, errors) else {
-        // A block of a trait is good Rust without the attribute; any other is good for nothing.
+        // An impl of a trait compiles without the attribute, so it is kept.
         return if block.trait_.is_some() { block.into_token_stream() } else { TokenStream::new() };
     };
     let mut model = ItemImpl { items: Vec::new(), ..block.clone() };
@@ -26,9 +26,10 @@ pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut 
         });
         functions.collect()
     };
-    let (of_model, of_draw) = (named(&staying), named(&moved));
+    let (model_names, draw_names) = (named(&staying), named(&moved));
     let name = path_mut(&mut block.self_ty).and_then(|path| Some(path.segments.last()?.ident.clone()));
-    let names = name.as_ref().map(|name| Names { model: &model.self_ty, name, moved: &of_draw, staying: &of_model });
+    let names =
+        name.as_ref().map(|name| Names { model: &model.self_ty, name, moved: &draw_names, staying: &model_names });
     let mut forwards = Vec::new();
     for item in &mut moved {
         let ImplItem::Fn(method) = item else { continue };
@@ -51,7 +52,8 @@ pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut 
     quote!(#block #(#forwards)* #stay)
 }
 
-/// Constants and functions without `self` are the model's own; so is a method that cannot move, and that is told.
+/// Whether an item stays on the model: a constant, a function without `self`, or a method that cannot move, which is
+/// reported.
 fn stays(item: &ImplItem, errors: &mut Errors) -> bool {
     match item {
         ImplItem::Const(_) => true,
@@ -63,7 +65,7 @@ fn stays(item: &ImplItem, errors: &mut Errors) -> bool {
     }
 }
 
-/// A constant of the model, for `Self::CONSTANT` in methods.
+/// A constant on the draw with the value of the model's, for `Self::CONSTANT` in methods.
 fn constant(item: &ImplItem, model: &Type) -> Option<ImplItem> {
     let ImplItem::Const(constant) = item else { return None };
     if mentions_tokens(constant.ty.to_token_stream(), &Ident::new("Self", Span::call_site())) {
@@ -89,7 +91,7 @@ fn draw_of(block: &ItemImpl, errors: &mut Errors) -> Option<Type> {
         return None;
     }
     if let Some(parameter) = block.generics.lifetimes().find(|parameter| parameter.lifetime.ident == "t") {
-        errors.at(&parameter.lifetime, "`'t` is the lifetime of the tape in this block; name yours otherwise");
+        errors.at(&parameter.lifetime, "`'t` is the lifetime of the tape in this block; use another name");
         return None;
     }
     let mut target = (*block.self_ty).clone();
@@ -120,17 +122,17 @@ fn last_name(ty: &Type) -> String {
     }
 }
 
-/// Whether the method can move; if not, why.
+/// Whether the method can move; if it cannot, reports why.
 fn may_move(method: &ImplItemFn, receiver: &Receiver, errors: &mut Errors) -> bool {
     let sig = &method.sig;
     if is_mutable(receiver) {
-        let why = "the weights of a draw do not change; take `&self`, or put what changes the model \
-                   into a plain `impl` without `#[bayesian]`";
+        let why = "the weights of a draw are immutable; take `&self`, or move this method \
+                   to an `impl` block without `#[bayesian]`";
         errors.at(receiver, why);
         return false;
     }
     if let Some(parameter) = sig.generics.lifetimes().find(|parameter| parameter.lifetime.ident == "t") {
-        errors.at(&parameter.lifetime, "`'t` is the lifetime of the tape in this block; name yours otherwise");
+        errors.at(&parameter.lifetime, "`'t` is the lifetime of the tape in this block; use another name");
         return false;
     }
     true

@@ -1,4 +1,4 @@
-//! The divergence of every random weight, of the model and of its draw.
+//! Generates the methods that visit the divergence of every random weight: `Drawn::walk` and `Bayesian::each_kl`.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -6,7 +6,7 @@ use quote::{quote, quote_spanned};
 use crate::ast::{Model, Role};
 use crate::expand::prior::{self, PriorType};
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{draw, number_span, of_numbers, with_tape};
+use crate::expand::{at_scalar_field, draw, scalar_span, with_tape};
 use crate::names;
 
 /// `impl Drawn`.
@@ -16,9 +16,9 @@ pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
     let (_, arguments, _) = model.generics.split_for_impl();
     let generics = with_tape(&model.generics);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let scalar = of_numbers(model, quote!(<#name #arguments as #k::Parameters>::Scalar));
-    let each = of_numbers(model, quote!(#k::OnWeight<'_, #tape, #name #arguments>));
-    let (head, close) = (of_numbers(model, quote!(#k::Drawn<)), of_numbers(model, quote!(>)));
+    let scalar = at_scalar_field(model, quote!(<#name #arguments as #k::Parameters>::Scalar));
+    let each = at_scalar_field(model, quote!(#k::OnWeight<'_, #tape, #name #arguments>));
+    let (head, close) = (at_scalar_field(model, quote!(#k::Drawn<)), at_scalar_field(model, quote!(>)));
     let walk = method(model, "walk", each, walked);
     quote! {
         #[automatically_derived]
@@ -28,9 +28,9 @@ pub(crate) fn drawn(model: &Model, walked: Walk) -> TokenStream {
     }
 }
 
-/// `fn each_kl` or `fn walk`, whose visitor is an `each`.
+/// `fn each_kl` or `fn walk`, with a visitor of the type `each`.
 pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -> TokenStream {
-    let (span, this) = (number_span(model), walk::receiver(model));
+    let (span, this) = (scalar_span(model), walk::receiver(model));
     let name = Ident::new(name, span);
     let k = names::placed(&model.root, span);
     let (path, f, body) = (walk.argument("path"), walk.argument("f"), walk.body);
@@ -40,7 +40,7 @@ pub(crate) fn method(model: &Model, name: &str, each: TokenStream, walk: Walk) -
     walk::method(model, signature, &body)
 }
 
-/// In a draw: every field of it knows its own, on the tape.
+/// The body of `walk`: calls `walk` of every field.
 pub(crate) fn drawn_walk(model: &Model) -> Walk {
     walk::each_field(model, Borrow::Shared, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
@@ -53,7 +53,7 @@ pub(crate) fn drawn_walk(model: &Model) -> Walk {
     })
 }
 
-/// Without a tape: a weight's is the divergence of its pair, resolved by the types of both.
+/// The body of `each_kl`: the divergence of each weight from its prior, resolved by their types, without a tape.
 pub(crate) fn model_walk(model: &Model) -> Walk {
     walk::each_field(model, Borrow::Shared, |field, place| {
         let (span, path) = (field.span(), walk::path(field));
@@ -68,7 +68,7 @@ pub(crate) fn model_walk(model: &Model) -> Walk {
                 let method = quote_spanned!(span=> each_kl(#place, #path, #f));
                 Some(names::qualified(&field.ty, &quote!(#k::Bayesian), method))
             }
-            // An estimate has no value without a draw.
+            // An estimate needs a draw.
             Role::Weight { monte_carlo: true, .. } => None,
             Role::Weight { .. } => {
                 let prior = prior::borrowed(model, field);

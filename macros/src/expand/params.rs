@@ -1,4 +1,4 @@
-//! The walks over named parameters.
+//! Generates the impl of `Parameters`: `visit` and `visit_mut` over the named parameters.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
@@ -6,17 +6,17 @@ use quote::{quote, quote_spanned};
 use crate::ast::{Model, Role};
 use crate::expand::prior;
 use crate::expand::walk::{self, Borrow, Walk};
-use crate::expand::{number_span, of_numbers};
+use crate::expand::{at_scalar_field, scalar_span};
 use crate::names;
 
 /// `impl Parameters`.
 pub(crate) fn parameters(model: &Model, scalar: &TokenStream, visit: Walk, visit_mut: Walk) -> TokenStream {
     let (k, name) = (&model.root, &model.name);
     let (impl_generics, type_generics, where_clause) = model.generics.split_for_impl();
-    let (this, span) = (walk::receiver(model), number_span(model));
+    let (this, span) = (walk::receiver(model), scalar_span(model));
     let (here, long) = (names::placed(k, span), names::lifetime("a", &model.generics));
-    let each = of_numbers(model, quote!(#k::Each<'_, #long, Self>));
-    let each_mut = of_numbers(model, quote!(#k::EachMut<'_, Self>));
+    let each = at_scalar_field(model, quote!(#k::Each<'_, #long, Self>));
+    let each_mut = at_scalar_field(model, quote!(#k::EachMut<'_, Self>));
     let (path, f, body) = (visit.argument("path"), visit.argument("f"), visit.body);
     let (path_mut, f_mut, body_mut) = (visit_mut.argument("path"), visit_mut.argument("f"), visit_mut.body);
     let visit = quote_spanned! {span=>
@@ -36,12 +36,12 @@ pub(crate) fn parameters(model: &Model, scalar: &TokenStream, visit: Walk, visit
     }
 }
 
-/// `visit`'s body.
+/// The body of `visit`.
 pub(crate) fn walk(model: &Model) -> Walk {
     visit(model, Borrow::Shared, "visit")
 }
 
-/// `visit_mut`'s body.
+/// The body of `visit_mut`.
 pub(crate) fn walk_mut(model: &Model) -> Walk {
     visit(model, Borrow::Mutable, "visit_mut")
 }
@@ -59,7 +59,7 @@ fn visit(model: &Model, borrow: Borrow, method: &str) -> Walk {
                 let of = prior::of_model(model, field);
                 Some(names::qualified(&field.ty, &of, quote_spanned!(span=> #own(#place, #path, #f))))
             }
-            // Of a field that is no model, rustc then says one thing, not one for each trait.
+            // A method of `Bayesian`, so that rustc reports a field that is not a model once, and not once per trait.
             Role::Layer => {
                 let ty = &field.ty;
                 Some(names::qualified(ty, &quote!(#k::Bayesian), quote_spanned!(span=> #part(#place, #path, #f))))

@@ -1,12 +1,11 @@
-//! What the types of a model's fields say of it: its number type, and its verdicts.
+//! Generates the associated types that follow from the types of a model's fields: its scalar type and its properties.
 //!
-//! They are associated types, and rustc refuses one of a visible model that names a type which is less visible than the
-//! model, as the type of a private field may be. So a visible model lists the types of its fields twice: first in an impl
-//! of `Parts` that has a private type as its argument, where private types may be named; then again for everybody, as type
-//! parameters that are bound to the first list, and so without the names.
+//! rustc rejects an associated type of a visible model that names a less visible type, such as the type of a private
+//! field. So a visible model lists the types of its fields twice: first in an impl of `Parts` with a private type as its
+//! argument, which may name private types; then in a public impl, as type parameters that are bound to the first list.
 //!
-//! A model that contains itself through others lists its other fields apart, in `Recursive`, and each of the models joins
-//! the lists of all: so the question of a verdict ends.
+//! A model that contains itself through others lists its other fields separately, in `Recursive`, and each of these models
+//! joins the lists of all, so that evaluating a property terminates.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -16,45 +15,45 @@ use syn::{Visibility, parse_quote};
 use crate::ast::{Field, Model, Role};
 use crate::check::mentions_tokens;
 use crate::expand::prior::{self, PriorType};
-use crate::expand::{numbered, of_numbers, scalar, verdict};
+use crate::expand::{at_scalar_field, property, scalar, scalar_field};
 use crate::names;
 
-/// What stands in the impls of the traits of a model, and what it needs beside them.
+/// The associated types of a model's impls, and the items that they need.
 pub(crate) struct Parts {
     pub(crate) declaration: TokenStream,
     pub(crate) scalar: TokenStream,
     /// `Batch`, `Exact` and `Allows`.
-    pub(crate) verdicts: [TokenStream; 3],
+    pub(crate) properties: [TokenStream; 3],
 }
 
 impl Parts {
     pub(crate) fn of(model: &Model) -> Self {
         if matches!(model.vis, Visibility::Inherited) && model.recursive.is_empty() {
-            let verdicts = [verdict::batch(model), verdict::exact(model), verdict::allows(model)];
-            return Parts { declaration: TokenStream::new(), scalar: scalar(model), verdicts };
+            let properties = [property::batch(model), property::exact(model), property::allows(model)];
+            return Parts { declaration: TokenStream::new(), scalar: scalar(model), properties };
         }
         let k = &model.root;
         let number =
-            |_: &Field| of_numbers(model, quote!(<<Self as #k::hidden::Parts>::First as #k::Parameters>::Scalar));
-        let verdicts = ["Batch", "Exact", "Allows"].map(|verdict| {
-            let verdict = Ident::new(verdict, Span::call_site());
-            quote!(<<Self as #k::hidden::Parts>::All as #k::hidden::Verdicts>::#verdict)
+            |_: &Field| at_scalar_field(model, quote!(<<Self as #k::hidden::Parts>::First as #k::Parameters>::Scalar));
+        let properties = ["Batch", "Exact", "Allows"].map(|property| {
+            let property = Ident::new(property, Span::call_site());
+            quote!(<<Self as #k::hidden::Parts>::All as #k::hidden::Properties>::#property)
         });
-        let scalar = numbered(model).map_or_else(|| scalar(model), number);
-        Parts { declaration: declaration(model), scalar, verdicts }
+        let scalar = scalar_field(model).map_or_else(|| scalar(model), number);
+        Parts { declaration: declaration(model), scalar, properties }
     }
 
-    /// In place of a model with mistakes.
+    /// For a model with errors.
     pub(crate) fn stub(model: &Model) -> Self {
         let k = &model.root;
-        Parts { verdicts: [(); 3].map(|()| quote!(#k::Yes)), ..Parts::of(model) }
+        Parts { properties: [(); 3].map(|()| quote!(#k::Yes)), ..Parts::of(model) }
     }
 }
 
 fn declaration(model: &Model) -> TokenStream {
     let (k, recursive) = (&model.root, &model.recursive);
-    let numbers = numbered(model).map_or_else(|| quote!(()), |field| field.ty.to_token_stream());
-    let all = verdict::joined(model, part, |_, [a, b]| quote!((#a, #b))).unwrap_or_else(|| quote!(()));
+    let numbers = scalar_field(model).map_or_else(|| quote!(()), |field| field.ty.to_token_stream());
+    let all = property::joined(model, part, |_, [a, b]| quote!((#a, #b))).unwrap_or_else(|| quote!(()));
     let (name, generics, bounds) = (&model.name, &model.generics, &model.generics.where_clause);
     let used = quote!(#name #generics #bounds #numbers #all #(#recursive)*);
     let free = |wanted: &str| {
@@ -90,7 +89,7 @@ fn declaration(model: &Model) -> TokenStream {
     quote!(const _: () = { #body };)
 }
 
-/// A field in the list of those that verdicts depend on.
+/// The entry of a field in the list from which properties follow.
 fn part(model: &Model, field: &Field) -> Option<TokenStream> {
     let (ty, span) = (&field.ty, field.span());
     let k = names::placed(&model.root, span);
@@ -107,7 +106,7 @@ fn part(model: &Model, field: &Field) -> Option<TokenStream> {
     }
 }
 
-/// The list, for the private type `by`.
+/// The impl that lists the fields for the private type `by`.
 fn listed(model: &Model, by: &Ident, numbers: &TokenStream, all: &TokenStream) -> TokenStream {
     let (k, name) = (&model.root, &model.name);
     let (impl_generics, arguments, where_clause) = model.generics.split_for_impl();
@@ -120,7 +119,7 @@ fn listed(model: &Model, by: &Ident, numbers: &TokenStream, all: &TokenStream) -
     }
 }
 
-/// The same in an impl of `of`, without the names of types.
+/// An impl of `of` with the same lists, without the names of types.
 fn again(model: &Model, by: &Ident, [first, all]: [&Ident; 2], of: TokenStream) -> TokenStream {
     let (k, name) = (&model.root, &model.name);
     let (_, arguments, _) = model.generics.split_for_impl();
@@ -137,7 +136,7 @@ fn again(model: &Model, by: &Ident, [first, all]: [&Ident; 2], of: TokenStream) 
     }
 }
 
-/// Every model of the circle names every other: one that was left out would be left out of the verdicts.
+/// Checks that every model of a cycle names every other: properties would ignore one that is missing.
 fn agreed(model: &Model) -> Option<TokenStream> {
     let (k, others) = (&model.root, &model.recursive);
     let but = |i: usize| others.iter().enumerate().filter(move |(j, _)| *j != i).map(|(_, other)| other);

@@ -1,16 +1,15 @@
-//! A prior's value and its type.
+//! Reads the type of a prior off its expression in `#[prior(..)]`, and generates its value.
 //!
-//! Whether a divergence is closed depends on the pair of types (posterior, prior), and `#[prior(..)]`
-//! holds an expression, whose type no attribute can ask for. So the type is read off the way the
-//! expression is written, and the generated `each_kl` holds it to that type: read wrongly, it does
-//! not compile, and a model that claims a closed form has one.
+//! Whether a divergence has a closed form depends on the pair of types (posterior, prior), but a macro cannot query the
+//! type of an expression. So it reads the type off the spelling of the expression, and the generated `each_kl` uses the
+//! expression at that type: if the macro reads it wrongly, the code does not compile.
 //!
 //! | expression | type |
 //! |---|---|
 //! | `self.prior` | the field's |
 //! | `Normal(0.0, 1.0)`, `Flat`, `Normal { .. }`, `Normal::new(..)` | the path up to its first type: `Normal` |
-//! | `MonteCarlo(p)` | `MonteCarlo<P>`; where P is not known, its divergence is estimated anyway |
-//! | anything else | unknown: `each_kl` demands a closed form, which `self.prior` does not |
+//! | `MonteCarlo(p)`, `MonteCarlo::new(p)` | `MonteCarlo<P>`; where P is not known, its divergence is estimated anyway |
+//! | anything else | unknown: `each_kl` requires a closed form |
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -20,19 +19,18 @@ use crate::ast::{Body, Field, Model, Role};
 use crate::expand::scalar;
 use crate::names;
 
-/// What is known of a prior's type.
+/// The type of a prior, as far as its expression shows it.
 pub(crate) enum PriorType {
-    /// It is a field of the model, and of this type.
+    /// A field of the model, of this type.
     Field(TokenStream),
-    /// The expression names its type.
+    /// The expression names this type.
     Written(TokenStream),
-    /// It asks for Monte Carlo.
+    /// `MonteCarlo` of a prior of unknown type, or such a prior with `#[kl(monte_carlo)]`.
     Estimated,
     Unknown,
 }
 
-/// The prior of a weight without `#[kl(monte_carlo)]`, borrowed: a field where it stands, anything else for the expression's
-/// duration.
+/// A reference to the prior of a weight without `#[kl(monte_carlo)]`.
 pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
     let Role::Weight { prior, .. } = field.role() else {
         return TokenStream::new();
@@ -41,13 +39,13 @@ pub(crate) fn borrowed(model: &Model, field: &Field) -> TokenStream {
     quote!(&#value)
 }
 
-/// The prior of a weight as its draw takes it.
+/// The prior of a weight as an argument of the method that draws the weight.
 pub(crate) enum Drawn {
-    /// A field, where it stands.
+    /// A reference to a field.
     Borrowed(TokenStream),
-    /// The same under `#[kl(monte_carlo)]`.
+    /// A reference to a field, with `#[kl(monte_carlo)]`.
     Estimated(TokenStream),
-    /// What an expression makes, to be kept for the draw.
+    /// The value of an expression, which the tape's arena keeps for the draw.
     Owned(TokenStream),
 }
 
@@ -64,7 +62,7 @@ pub(crate) fn drawn(model: &Model, field: &Field) -> Drawn {
     }
 }
 
-/// The trait of a prior that is a field of the model.
+/// `PriorFor<..>` with the model's scalar type.
 pub(crate) fn of_model(model: &Model, field: &Field) -> TokenStream {
     let (k, scalar) = (names::placed(&model.root, field.span()), scalar(model));
     quote_spanned!(field.span()=> #k::PriorFor<#scalar>)
@@ -90,8 +88,8 @@ fn is_place(prior: &Expr) -> bool {
     }
 }
 
-/// The trait of the pair of a weight's posterior and its prior. Where the type of the prior was read, the prior has to be
-/// of it, because the verdict is read off the same type.
+/// `Divergence<P>` with the type `P` of a weight's prior. If the macro could read `P`, the prior has to be of this type,
+/// because `Bayesian::Exact` uses the same.
 pub(crate) fn pair(model: &Model, field: &Field) -> TokenStream {
     let k = names::placed(&model.root, field.span());
     let prior = match of(model, field) {
@@ -133,8 +131,11 @@ fn of_expression(model: &Model, prior: &Expr) -> PriorType {
         Expr::Path(path) if path.qself.is_none() => of_path(model, &path.path),
         Expr::Call(call) => match &*call.func {
             Expr::Path(path) if path.qself.is_none() => match call.args.first() {
-                Some(inner) if is_monte_carlo(&path.path) => wrapped(model, &path.path, inner),
-                _ => of_path(model, &path.path),
+                Some(inner) => match monte_carlo(&path.path) {
+                    Some(path) => wrapped(model, &path, inner),
+                    None => of_path(model, &path.path),
+                },
+                None => of_path(model, &path.path),
             },
             _ => PriorType::Unknown,
         },
@@ -154,8 +155,15 @@ fn of_field(model: &Model, member: &Member) -> PriorType {
     }
 }
 
-fn is_monte_carlo(path: &Path) -> bool {
-    path.segments.last().is_some_and(|last| last.ident == "MonteCarlo" && last.arguments.is_empty())
+/// The path of the type in `MonteCarlo(..)` and in `MonteCarlo::new(..)`.
+fn monte_carlo(path: &Path) -> Option<Path> {
+    let mut path = path.clone();
+    if path.segments.len() > 1 && path.segments.last().is_some_and(|last| last.ident == "new") {
+        path.segments.pop();
+        path.segments.pop_punct();
+    }
+    path.segments.last().filter(|last| last.ident == "MonteCarlo" && last.arguments.is_empty())?;
+    Some(path)
 }
 
 fn wrapped(model: &Model, path: &Path, inner: &Expr) -> PriorType {
@@ -166,14 +174,14 @@ fn wrapped(model: &Model, path: &Path, inner: &Expr) -> PriorType {
     }
 }
 
-/// The path up to its first segment that is written like a type.
+/// The path up to its first segment that is spelled like a type.
 fn of_path(model: &Model, path: &Path) -> PriorType {
     let Some(at) = path.segments.iter().position(|segment| is_type(model, &segment.ident)) else {
         return PriorType::Unknown;
     };
     let mut path = path.clone();
     path.segments = path.segments.into_iter().take(at + 1).collect();
-    // What an expression writes as `Scaled::<Normal>` is a type too.
+    // `Scaled::<Normal>` in an expression is a valid type too.
     PriorType::Written(path.into_token_stream())
 }
 

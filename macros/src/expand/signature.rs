@@ -1,4 +1,4 @@
-//! The tape's lifetime in signatures: `Var` is `Var<'t>`, however deep it stands.
+//! Adds the tape's lifetime to signatures: `Var` becomes `Var<'t>`, however deeply nested.
 
 use proc_macro2::{Ident, Span};
 use syn::visit_mut::{self, VisitMut};
@@ -36,7 +36,7 @@ impl VisitMut for OnDraw<'_> {
     }
 }
 
-/// The visitor that does so.
+/// Adds the tape's lifetime to `Var` and `Weight`.
 pub(crate) struct OnTape;
 
 impl VisitMut for OnTape {
@@ -70,25 +70,25 @@ pub(crate) fn put_first(arguments: &mut PathArguments, lifetime: Lifetime) {
     }
 }
 
-/// Names the lifetimes that a type leaves out, so that it can stand in an impl's header.
+/// Names the elided lifetimes of a type, so that an impl header can contain it.
 ///
-/// `None` if the type cannot stand there at all: it has an `impl Trait`.
+/// `None` if the type contains `impl Trait`, which an impl header cannot contain.
 pub(crate) fn named_lifetimes(ty: &Type) -> Option<(Type, Vec<Lifetime>)> {
     let mut named = ty.clone();
-    let mut naming = Naming { given: Vec::new(), unnameable: false };
+    let mut naming = Naming { names: Vec::new(), unnameable: false };
     naming.visit_type_mut(&mut named);
-    (!naming.unnameable).then_some((named, naming.given))
+    (!naming.unnameable).then_some((named, naming.names))
 }
 
 struct Naming {
-    given: Vec<Lifetime>,
+    names: Vec<Lifetime>,
     unnameable: bool,
 }
 
 impl Naming {
     fn next(&mut self) -> Lifetime {
-        let lifetime = Lifetime::new(&format!("'x{}", self.given.len()), Span::call_site());
-        self.given.push(lifetime.clone());
+        let lifetime = Lifetime::new(&format!("'x{}", self.names.len()), Span::call_site());
+        self.names.push(lifetime.clone());
         lifetime
     }
 }
@@ -112,6 +112,6 @@ impl VisitMut for Naming {
     }
 
     fn visit_type_param_bound_mut(&mut self, _: &mut TypeParamBound) {
-        // `dyn Fn(&T)` has lifetimes of its own.
+        // The elided lifetimes of `dyn Fn(&T)` are bound in it.
     }
 }

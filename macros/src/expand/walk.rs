@@ -1,17 +1,17 @@
-//! A method's body that does something for each field.
+//! Generates method bodies with one statement per field, and the patterns, paths and contexts that they use.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use crate::ast::{Body, Field, Group, Model, Role, Segment, Style};
-use crate::expand::of_numbers;
+use crate::expand::at_scalar_field;
 use crate::names;
 
-/// A method's body.
+/// The body of a generated method.
 #[derive(Default)]
 pub(crate) struct Walk {
     pub(crate) body: TokenStream,
-    /// Whether the method's arguments are used; a model may have no field that needs them.
+    /// Whether the body uses the method's arguments.
     pub(crate) uses_arguments: bool,
 }
 
@@ -22,10 +22,10 @@ impl Walk {
     }
 }
 
-/// A method with the number type in its signature, which is placed there as a whole: rustc may tell what is wrong with a
-/// method at any of its tokens.
+/// A method whose signature mentions the scalar type. All of it has the span of that field, because rustc may report an
+/// error about a method at any of its tokens.
 pub(crate) fn method(model: &Model, signature: TokenStream, body: &TokenStream) -> TokenStream {
-    let (signature, body) = (of_numbers(model, signature), of_numbers(model, quote!({ #body })));
+    let (signature, body) = (at_scalar_field(model, signature), at_scalar_field(model, quote!({ #body })));
     quote!(#signature #body)
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum Borrow {
     Mutable,
 }
 
-/// Runs `statement` for each field; it gets an expression that is a reference to the field.
+/// Calls `statement` for each field with an expression that is a reference to the field, and joins the results.
 pub(crate) fn each_field(
     model: &Model,
     borrow: Borrow,
@@ -53,7 +53,7 @@ pub(crate) fn each_field(
         Body::Struct(group) => {
             let written = statements(group, &|_, field| field_of_self(model, field, borrow));
             let fields = || group.fields.iter().zip(&written);
-            // Priors first: they are drawn before the weights that name them.
+            // Priors first, because they are drawn before the weights that name them.
             let priors = fields().filter(|(field, _)| is_prior(field)).map(|(_, written)| written);
             let others = fields().filter(|(field, _)| !is_prior(field)).map(|(_, written)| written);
             quote!(#(#priors;)* #(#others;)*)
@@ -94,12 +94,12 @@ pub(crate) fn field_of_self(model: &Model, field: &Field, borrow: Borrow) -> Tok
     }
 }
 
-/// What field `i` of a variant is bound to.
+/// The variable that field `i` of a variant is bound to.
 pub(crate) fn binding(i: usize) -> Ident {
     names::local(&format_ident!("field{i}").to_string())
 }
 
-/// The fields of a variant's pattern; those not used are passed over.
+/// The fields of a variant's pattern, without those that are not used.
 pub(crate) fn pattern(group: &Group, used: impl Fn(usize) -> bool) -> TokenStream {
     let bindings = group.fields.iter().enumerate();
     match group.style {
@@ -118,7 +118,7 @@ pub(crate) fn pattern(group: &Group, used: impl Fn(usize) -> bool) -> TokenStrea
     }
 }
 
-/// The path of the field's parameters, from `path`.
+/// The path of the field's parameters, below `path`.
 pub(crate) fn path(field: &Field) -> TokenStream {
     let span = field.span();
     let path = names::local_at("path", span);
@@ -129,10 +129,10 @@ pub(crate) fn path(field: &Field) -> TokenStream {
     }
 }
 
-/// The field's place in the draw, from `cx`: the same segments as of its path.
+/// The context of the field, below `cx`, with the same segments as its path.
 pub(crate) fn cx(field: &Field) -> TokenStream {
-    // In parentheses: so it begins with a token of the field's place and not with a name of ours, and rustc shows there
-    // what is wrong with it, and not at the attribute.
+    // In parentheses, so that the expression begins with a token that has the field's span, where rustc then reports
+    // errors, and not at the attribute.
     let span = field.span();
     let cx = names::local_at("cx", span);
     match &field.segment {

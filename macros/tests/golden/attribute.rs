@@ -1,5 +1,5 @@
 #[::core::prelude::v1::derive(::elbo::hidden::Bayesian)]
-/// A network, in the user's words.
+/// A documented network.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(Serialize))]
 pub(crate) struct Network<M: Layer>

@@ -1,11 +1,11 @@
-/// One draw of [`Leaf`](type@Leaf): the model with its weights known.
+/// One draw of [`Leaf`](type@Leaf): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct LeafDraw<'t> {
-    /// The draw of this field.
+    /// The draw of this layer.
     here: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     branch: <Option<Box<Branch>> as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     other: <Vec<Leaf> as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -39,9 +39,9 @@ impl ::elbo::Parameters for Leaf {
 #[automatically_derived]
 impl ::elbo::Bayesian for Leaf {
     type Draw<'t> = LeafDraw<'t>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         LeafDraw {
             here: <Dense as ::elbo::Bayesian>::draw_part(&self.here, (cx).at("here")),

@@ -1,13 +1,13 @@
-/// One draw of [`Ensemble`](type@Ensemble): the model with its weights known.
+/// One draw of [`Ensemble`](type@Ensemble): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct EnsembleDraw<'t> {
-    /// The draw of this field.
+    /// The draw of this layer.
     members: <Vec<[Option<Dense>; 2]> as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     heads: <(Dense, Box<Ensemble>) as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     temperature: <Point as ::elbo::Bayesian>::Draw<'t>,
-    /// The model's own.
+    /// The model's field.
     classes: &'t usize,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -55,12 +55,12 @@ impl ::elbo::Bayesian for Ensemble {
     type Draw<'t> = EnsembleDraw<'t>;
     type Batch = <<Vec<
         [Option<Dense>; 2],
-    > as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+    > as ::elbo::Bayesian>::Batch as ::elbo::Property>::And<
         <Point as ::elbo::Bayesian>::Batch,
     >;
     type Exact = <<Vec<
         [Option<Dense>; 2],
-    > as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+    > as ::elbo::Bayesian>::Exact as ::elbo::Property>::And<
         <Point as ::elbo::Bayesian>::Exact,
     >;
     type Allows = (

@@ -1,14 +1,14 @@
-/// One draw of [`Either`](type@Either): the model with its weights known.
+/// One draw of [`Either`](type@Either): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 enum EitherDraw<'t> {
     /// A draw of `Left`.
     Left(
-        /// The draw of this field.
+        /// The draw of this layer.
         <Dense as crate::bayes::Bayesian>::Draw<'t>,
     ),
     /// A draw of `Right`.
     Right {
-        /// The draw of this field.
+        /// The draw of this layer.
         layer: <Dense as crate::bayes::Bayesian>::Draw<'t>,
     },
 }
@@ -62,10 +62,10 @@ impl crate::bayes::Parameters for Either {
 #[automatically_derived]
 impl crate::bayes::Bayesian for Either {
     type Draw<'t> = EitherDraw<'t>;
-    type Batch = <<Dense as crate::bayes::Bayesian>::Batch as crate::bayes::Verdict>::And<
+    type Batch = <<Dense as crate::bayes::Bayesian>::Batch as crate::bayes::Property>::And<
         <Dense as crate::bayes::Bayesian>::Batch,
     >;
-    type Exact = <<Dense as crate::bayes::Bayesian>::Exact as crate::bayes::Verdict>::And<
+    type Exact = <<Dense as crate::bayes::Bayesian>::Exact as crate::bayes::Property>::And<
         <Dense as crate::bayes::Bayesian>::Exact,
     >;
     type Allows = (

@@ -1,18 +1,18 @@
-/// One draw of [`Block`](type@Block): the model with its weights known.
+/// One draw of [`Block`](type@Block): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 enum BlockDraw<'t> {
     /// A draw of `Dense`.
     Dense(
-        /// The draw of this field.
+        /// The draw of this layer.
         <Dense as ::elbo::Bayesian>::Draw<'t>,
     ),
     /// A draw of `Gated`.
     Gated {
-        /// The draw of this field.
+        /// The draw of this layer.
         gate: <Dense as ::elbo::Bayesian>::Draw<'t>,
-        /// The draw of this field.
+        /// The draw of this layer.
         value: <Dense as ::elbo::Bayesian>::Draw<'t>,
-        /// The model's own.
+        /// The model's field.
         sharp: &'t bool,
     },
     /// A draw of `Relu`.
@@ -56,12 +56,12 @@ impl ::elbo::Parameters for Block {
 #[automatically_derived]
 impl ::elbo::Bayesian for Block {
     type Draw<'t> = BlockDraw<'t>;
-    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Batch,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Batch>;
-    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Batch>;
+    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Exact,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Exact>;
     type Allows = (
         (<Dense as ::elbo::Bayesian>::Allows, <Dense as ::elbo::Bayesian>::Allows),
         <Dense as ::elbo::Bayesian>::Allows,

@@ -2,14 +2,14 @@
     "a skipped field is not random, so it cannot have a prior; remove `#[prior(..)]` or `#[skip]`"
 }
 ::core::compile_error! {
-    "a layer is not shared through `Rc`: keep it as one field, and use that field twice in `forward`"
+    "a layer cannot be shared through `Rc`: keep it as one field, and use that field twice in `forward`"
 }
-/// One draw of [`Wrong`](type@Wrong): the model with its weights known.
+/// One draw of [`Wrong`](type@Wrong): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct WrongDraw<'t> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     weight: ::elbo::Weight<'t, <Vec<Dense> as ::elbo::Parameters>::Scalar>,
-    /// The draw of this field.
+    /// The draw of this layer.
     shared: <Vec<Dense> as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }

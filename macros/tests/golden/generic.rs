@@ -1,11 +1,11 @@
-/// One draw of [`Dense`](type@Dense): the model with its weights known.
+/// One draw of [`Dense`](type@Dense): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct DenseDraw<'t, Q: Divergence<P> = MeanField, P: Prior = Normal> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     weight: ::elbo::Weight<'t, <Q as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     bias: ::elbo::Weight<'t, <Q as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     prior: &'t P,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -31,9 +31,9 @@ impl<Q: Divergence<P>, P: Prior> ::elbo::Parameters for Dense<Q, P> {
 #[automatically_derived]
 impl<Q: Divergence<P>, P: Prior> ::elbo::Bayesian for Dense<Q, P> {
     type Draw<'t> = DenseDraw<'t, Q, P>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         DenseDraw {
             weight: <Q as ::elbo::Divergence<

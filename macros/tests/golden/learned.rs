@@ -1,14 +1,14 @@
-/// One draw of [`Learned`](type@Learned): the model with its weights known.
+/// One draw of [`Learned`](type@Learned): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct LearnedDraw<'t, P: Prior>
 where
     MeanField: Divergence<P>,
 {
-    /// This weight, drawn.
+    /// The weight in this draw.
     weight: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     bias: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This prior, in the draw.
+    /// The prior in this draw.
     scale: <P as ::elbo::PriorFor<<MeanField as ::elbo::Parameters>::Scalar>>::Drawn<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -55,26 +55,26 @@ where
     type Batch = ::elbo::Yes;
     type Exact = <<MeanField as ::elbo::Divergence<
         P,
-    >>::Exact as ::elbo::Verdict>::And<
+    >>::Exact as ::elbo::Property>::And<
         <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<P>>>::Exact,
     >;
     type Allows = (MeanField, MeanField);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
-        let given_scale = <P as ::elbo::PriorFor<
+        let prior_scale = <P as ::elbo::PriorFor<
             <MeanField as ::elbo::Parameters>::Scalar,
         >>::draw_in(&self.scale, (cx).at("scale"));
         LearnedDraw {
             weight: <MeanField as ::elbo::Divergence<
                 P,
-            >>::weight_given(&self.weight, given_scale, (cx).at("weight")),
+            >>::weight_with_drawn_prior(&self.weight, prior_scale, (cx).at("weight")),
             bias: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<P>,
-            >>::weight_given(
+            >>::weight_with_drawn_prior(
                 &self.bias,
-                ::elbo::MonteCarlo(given_scale),
+                ::elbo::MonteCarlo(prior_scale),
                 (cx).at("bias"),
             ),
-            scale: given_scale,
+            scale: (prior_scale),
             _tape: ::core::marker::PhantomData,
         }
     }

@@ -1,15 +1,15 @@
-/// One draw of [`Odd`](type@Odd): the model with its weights known.
+/// One draw of [`Odd`](type@Odd): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct OddDraw<'t> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     path: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The draw of this field.
+    /// The draw of this layer.
     cx: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     f: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     r#type: <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The model's own.
+    /// The model's field.
     _tape: &'t usize,
     __tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -39,12 +39,12 @@ impl ::elbo::Parameters for Odd {
 #[automatically_derived]
 impl ::elbo::Bayesian for Odd {
     type Draw<'t> = OddDraw<'t>;
-    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Verdict>::And<
+    type Batch = <<<Dense as ::elbo::Bayesian>::Batch as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Batch,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Batch>;
-    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Verdict>::And<
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Batch>;
+    type Exact = <<<Dense as ::elbo::Bayesian>::Exact as ::elbo::Property>::And<
         <Dense as ::elbo::Bayesian>::Exact,
-    > as ::elbo::Verdict>::And<<Dense as ::elbo::Bayesian>::Exact>;
+    > as ::elbo::Property>::And<<Dense as ::elbo::Bayesian>::Exact>;
     type Allows = (
         (MeanField, <Dense as ::elbo::Bayesian>::Allows),
         (<Dense as ::elbo::Bayesian>::Allows, <Dense as ::elbo::Bayesian>::Allows),
@@ -53,7 +53,7 @@ impl ::elbo::Bayesian for Odd {
         OddDraw {
             path: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight_of(&self.path, path(1.0), (cx).at("kernel")),
+            >>::weight_with_owned_prior(&self.path, path(1.0), (cx).at("kernel")),
             cx: <Dense as ::elbo::Bayesian>::draw_part(&self.cx, (cx).at("cx")),
             f: <Dense as ::elbo::Bayesian>::draw_part(&self.f, (cx).at("f")),
             r#type: <Dense as ::elbo::Bayesian>::draw_part(

@@ -1,15 +1,17 @@
-/// One draw of [`Priors`](type@Priors): the model with its weights known.
+/// One draw of [`Priors`](type@Priors): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct PriorsDraw<'t, P: Prior> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     computed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     wrapped: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
+    constructed: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
+    /// The weight in this draw.
     estimated: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     literal: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     own: &'t P,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -26,12 +28,18 @@ impl<P: Prior> ::elbo::Parameters for Priors<P> {
     fn visit<'a>(&'a self, path: &::elbo::Path<'_>, f: &mut ::elbo::Each<'_, 'a, Self>) {
         ::elbo::Parameters::visit_part(&self.computed, &path.at("computed"), f);
         ::elbo::Parameters::visit_part(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_part(&self.constructed, &path.at("constructed"), f);
         ::elbo::Parameters::visit_part(&self.estimated, &path.at("estimated"), f);
         ::elbo::Parameters::visit_part(&self.literal, &path.at("literal"), f);
     }
     fn visit_mut(&mut self, path: &::elbo::Path<'_>, f: &mut ::elbo::EachMut<'_, Self>) {
         ::elbo::Parameters::visit_mut_part(&mut self.computed, &path.at("computed"), f);
         ::elbo::Parameters::visit_mut_part(&mut self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Parameters::visit_mut_part(
+            &mut self.constructed,
+            &path.at("constructed"),
+            f,
+        );
         ::elbo::Parameters::visit_mut_part(
             &mut self.estimated,
             &path.at("estimated"),
@@ -46,28 +54,45 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
     type Batch = ::elbo::Yes;
     type Exact = <<<MeanField as ::elbo::Divergence<
         MonteCarlo<P>,
-    >>::Exact as ::elbo::Verdict>::And<
-        <MeanField as ::elbo::Divergence<::elbo::MonteCarlo<Mixture>>>::Exact,
-    > as ::elbo::Verdict>::And<<Point as ::elbo::Divergence<priors::Normal>>::Exact>;
-    type Allows = ((MeanField, MeanField), (MeanField, Point));
+    >>::Exact as ::elbo::Property>::And<
+        <MeanField as ::elbo::Divergence<MonteCarlo<Normal>>>::Exact,
+    > as ::elbo::Property>::And<
+        <<MeanField as ::elbo::Divergence<
+            ::elbo::MonteCarlo<Mixture>,
+        >>::Exact as ::elbo::Property>::And<
+            <Point as ::elbo::Divergence<priors::Normal>>::Exact,
+        >,
+    >;
+    type Allows = (((MeanField, MeanField), (MeanField, MeanField)), Point);
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         PriorsDraw {
             computed: <MeanField as ::elbo::Divergence<
                 _,
-            >>::weight_of(&self.computed, standard(), (cx).at("computed")),
+            >>::weight_with_owned_prior(&self.computed, standard(), (cx).at("computed")),
             wrapped: <MeanField as ::elbo::Divergence<
                 MonteCarlo<P>,
-            >>::weight_of(&self.wrapped, MonteCarlo(self.own), (cx).at("wrapped")),
+            >>::weight_with_owned_prior(
+                &self.wrapped,
+                MonteCarlo(self.own),
+                (cx).at("wrapped"),
+            ),
+            constructed: <MeanField as ::elbo::Divergence<
+                MonteCarlo<Normal>,
+            >>::weight_with_owned_prior(
+                &self.constructed,
+                MonteCarlo::new(Normal::new(0.0, 1.0)),
+                (cx).at("constructed"),
+            ),
             estimated: <MeanField as ::elbo::Divergence<
                 ::elbo::MonteCarlo<Mixture>,
-            >>::weight_of(
+            >>::weight_with_owned_prior(
                 &self.estimated,
                 ::elbo::MonteCarlo(Mixture::new(0.5, 1.0)),
                 (cx).at("estimated"),
             ),
             literal: <Point as ::elbo::Divergence<
                 priors::Normal,
-            >>::weight_of(
+            >>::weight_with_owned_prior(
                 &self.literal,
                 priors::Normal {
                     mean: 0.0,
@@ -86,6 +111,14 @@ impl<P: Prior> ::elbo::Bayesian for Priors<P> {
         <MeanField as ::elbo::Divergence<
             MonteCarlo<P>,
         >>::term(&self.wrapped, &MonteCarlo(self.own), &path.at("wrapped"), f);
+        <MeanField as ::elbo::Divergence<
+            MonteCarlo<Normal>,
+        >>::term(
+            &self.constructed,
+            &MonteCarlo::new(Normal::new(0.0, 1.0)),
+            &path.at("constructed"),
+            f,
+        );
         <Point as ::elbo::Divergence<
             priors::Normal,
         >>::term(
@@ -110,6 +143,7 @@ for PriorsDraw<'t, P> {
     ) {
         ::elbo::Drawn::walk(&self.computed, &path.at("computed"), f);
         ::elbo::Drawn::walk(&self.wrapped, &path.at("wrapped"), f);
+        ::elbo::Drawn::walk(&self.constructed, &path.at("constructed"), f);
         ::elbo::Drawn::walk(&self.estimated, &path.at("estimated"), f);
         ::elbo::Drawn::walk(&self.literal, &path.at("literal"), f);
     }

@@ -1,9 +1,9 @@
-/// One draw of [`Chain`](type@Chain): the model with its weights known.
+/// One draw of [`Chain`](type@Chain): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations)]
 struct ChainDraw<'t>(
-    /// The draw of this field.
+    /// The draw of this layer.
     pub <Dense as ::elbo::Bayesian>::Draw<'t>,
-    /// The draw of this field.
+    /// The draw of this layer.
     <Option<Box<Chain>> as ::elbo::Bayesian>::Draw<'t>,
     ::core::marker::PhantomData<&'t ()>,
 );

@@ -1,9 +1,9 @@
-/// One draw of [`Scaled`](type@Scaled): the model with its weights known.
+/// One draw of [`Scaled`](type@Scaled): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ScaledDraw<'t> {
-    /// This weight, drawn.
+    /// The weight in this draw.
     scale: ::elbo::Weight<'t, <MeanField as ::elbo::Parameters>::Scalar>,
-    /// The draw of this field.
+    /// The draw of this layer.
     layer: <Dense as ::elbo::Bayesian>::Draw<'t>,
     _tape: ::core::marker::PhantomData<&'t ()>,
 }
@@ -29,14 +29,14 @@ impl ::elbo::Parameters for Scaled {
 #[automatically_derived]
 impl ::elbo::Bayesian for Scaled {
     type Draw<'t> = ScaledDraw<'t>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ScaledDraw {
             scale: <MeanField as ::elbo::Divergence<
                 Normal,
-            >>::weight_of(&self.scale, Normal(1.0, 0.1), (cx).at("scale")),
+            >>::weight_with_owned_prior(&self.scale, Normal(1.0, 0.1), (cx).at("scale")),
             layer: <Dense as ::elbo::Bayesian>::draw_part(&self.layer, (cx).at("layer")),
             _tape: ::core::marker::PhantomData,
         }

@@ -1,4 +1,4 @@
-/// One draw of [`Relu`](type@Relu): the model with its weights known.
+/// One draw of [`Relu`](type@Relu): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub struct ReluDraw<'t>(::core::marker::PhantomData<&'t ()>);
 impl<'t> ::core::marker::Copy for ReluDraw<'t> {}
@@ -17,9 +17,9 @@ impl ::elbo::Parameters for Relu {
 #[automatically_derived]
 impl ::elbo::Bayesian for Relu {
     type Draw<'t> = ReluDraw<'t>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, _: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         ReluDraw(::core::marker::PhantomData)
     }

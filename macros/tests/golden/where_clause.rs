@@ -1,11 +1,11 @@
-/// One draw of [`Stack`](type@Stack): the model with its weights known.
+/// One draw of [`Stack`](type@Stack): the model with values for its weights.
 #[allow(dead_code, missing_debug_implementations, private_bounds, private_interfaces)]
 pub(crate) struct StackDraw<'t, M, T: Real = f32, const N: usize = 2>(
-    /// The draw of this field.
+    /// The draw of this layer.
     pub <[M; N] as ::elbo::Bayesian>::Draw<'t>,
-    /// This weight, drawn.
+    /// The weight in this draw.
     ::elbo::Weight<'t, <MeanField<T> as ::elbo::Parameters>::Scalar>,
-    /// The model's own.
+    /// The model's field.
     pub(super) &'t Normal,
     ::core::marker::PhantomData<&'t ()>,
 )
@@ -45,9 +45,9 @@ where
     M: Layer<Scalar = T>,
 {
     type Draw<'t> = StackDraw<'t, M, T, N>;
-    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Batch;
-    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Exact;
-    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Verdicts>::Allows;
+    type Batch = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Batch;
+    type Exact = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Exact;
+    type Allows = <<Self as ::elbo::hidden::Parts>::All as ::elbo::hidden::Properties>::Allows;
     fn draw_in<'t>(&'t self, cx: ::elbo::Cx<'t, Self::Scalar>) -> Self::Draw<'t> {
         StackDraw(
             <[M; N] as ::elbo::Bayesian>::draw_part(&self.0, (cx).index(0usize)),

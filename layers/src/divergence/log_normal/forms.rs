@@ -1,4 +1,4 @@
-//! The closed forms of a log-normal, for every element.
+//! The divergence of one log-normal element from each prior, and its derivatives.
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
@@ -118,7 +118,7 @@ impl ElementwiseTerm<2> for Logarithms {
 }
 
 /// Under Laplace(m, b): E|w − m| = E w · erf(d/√2 + σ/√2) − m · erf(d/√2) with d = (μ − ln m)/σ where m is positive (the
-/// partial expectation of a log-normal), and E w − m where it is not.
+/// partial expectation of a log-normal), and E w − m otherwise.
 #[derive(Clone, Copy)]
 pub(super) struct Distance(pub(super) Laplace);
 
@@ -150,7 +150,7 @@ impl ElementwiseTerm<2> for Distance {
         (2.0 * b).ln() - mu - Math::log_softplus::<S>(rho) - 0.5 * (TAU * E).ln() + distance / b
     }
 
-    /// By μ and σ the slopes of erf cancel but for the one by σ of the upper argument's shift.
+    /// The derivatives of erf cancel, except that with respect to σ through the shift of the upper argument.
     #[inline(always)]
     fn slope<S: Simd, const K: usize>(self, [mu, rho]: [f64; 2], _: At) -> f64 {
         let sigma = Math::softplus::<S>(rho);

@@ -1,4 +1,4 @@
-//! The moments of each family.
+//! Means, standard deviations and entropies of the families other than the mean-field normal.
 
 use std::f64::consts::{E, LN_2, SQRT_2, TAU};
 
@@ -49,7 +49,7 @@ impl<T: Real> KnownMoments for MatrixNormal<T> {
 }
 
 impl<T: Real> KnownMoments for Radial<T> {
-    /// Of the radial perturbation each element has the variance 1/n: see [`radial`](super::super::radial).
+    /// Each element of the radial perturbation has the variance 1/n: see [`radial`](super::super::radial).
     fn moments<'t>(&'t self, cx: Cx<'t, T>) -> Moments<'t, T> {
         let [mean, rho] = [&self.parameters.mean, &self.parameters.rho].map(|parameter| cx.tape().param(parameter));
         let n = rho.len();

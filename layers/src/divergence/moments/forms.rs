@@ -1,4 +1,4 @@
-//! Cross-entropies of an element by its mean and standard deviation, less the entropy of a standard normal.
+//! Cross-entropies of an element as functions of its mean and standard deviation, minus the entropy of a standard normal.
 
 use std::f64::consts::{E, TAU};
 
@@ -33,7 +33,7 @@ impl ElementwiseTerm<2> for FromNormals<'_> {
 #[derive(Clone, Copy)]
 pub(super) struct FromScaled;
 
-/// x/s and 1/s; zero for zero, should 1/s have overflowed.
+/// x/s and 1/s; both zero for x = 0, even if 1/s has overflowed.
 #[inline(always)]
 fn scaled<S: Simd>(x: f64, ln_sd: f64) -> [f64; 2] {
     let inverse_sd = if x == 0.0 { 0.0 } else { Math::exp::<S>(-ln_sd) };
@@ -60,7 +60,7 @@ impl ElementwiseTerm<2> for FromScaled {
     }
 }
 
-/// Under Laplace(m, b), of a normal element.
+/// Under Laplace(m, b), for a normal element.
 #[derive(Clone, Copy)]
 pub(super) struct FromLaplace(pub(super) Laplace);
 

@@ -1,8 +1,8 @@
-//! Families beside the mean-field normal under priors that ask for few moments.
+//! KL divergences of other families from normal and Laplace priors, computed from moments of the posterior.
 //!
-//! KL(q ‖ p) = −H(q) − Σ E ln pᵢ(wᵢ) where elements are independent under p, whatever they are under q. Under a normal
-//! pᵢ the expectation needs mean and standard deviation of the element alone; under a Laplace pᵢ that, and that the
-//! element is normal by itself.
+//! KL(q ‖ p) = −H(q) − Σ E ln pᵢ(wᵢ) if elements are independent under p; they may be dependent under q. For a normal
+//! pᵢ the expectation needs only the mean and the standard deviation of the element; for a Laplace pᵢ the marginal of the
+//! element must also be normal.
 
 mod families;
 mod forms;
@@ -18,16 +18,16 @@ use crate::properties::Yes;
 use crate::sampling::Cx;
 use forms::{FromLaplace, FromNormals, FromScaled};
 
-/// What is known of a weight.
+/// The moments of a weight.
 struct Moments<'t, T: Real> {
     mean: Var<'t, T>,
     /// The standard deviation of every element, of any shape.
     sd: Var<'t, T>,
-    /// The entropy less that of as many independent standard normals: ½ ln det Σ of a normal.
+    /// The entropy minus that of as many independent standard normals: ½ ln det Σ of a normal.
     ln_volume: Var<'t, T>,
 }
 
-/// A family of which these are known.
+/// A family with known moments.
 trait KnownMoments: Posterior {
     fn moments<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Moments<'t, Self::Scalar>;
 }
@@ -46,7 +46,7 @@ fn kl_on<'t, Q: KnownMoments>(
 
 macro_rules! under_normals {
     ($($family:ident)*) => {$(
-        /// ln s + ((Var w) + (E w − m)²)/2s² for every element, less the entropy.
+        /// ln s + ((Var w) + (E w − m)²)/2s² for every element, minus the entropy.
         impl<T: Real> Divergence<Normals> for $family<T> {
             type Exact = Yes;
 
@@ -65,7 +65,7 @@ macro_rules! under_normals {
             }
         }
 
-        /// The same about zero, differentiable with respect to s as well.
+        /// ln s + ((Var w) + (E w)²)/2s² for every element, minus the entropy; differentiable with respect to s as well.
         impl<T: Real> Divergence<LearnedNormal<T>> for $family<T> {
             type Exact = Yes;
 
@@ -89,7 +89,7 @@ under_normals!(FullCovariance LowRank MatrixNormal MeanFieldLaplace Radial);
 
 macro_rules! under_laplace {
     ($($family:ident)*) => {$(
-        /// ln 2b + E|w − m|/b for every element, which is normal by itself, less the entropy.
+        /// ln 2b + E|w − m|/b for every element, whose marginal is normal, minus the entropy.
         impl<T: Real> Divergence<Laplace> for $family<T> {
             type Exact = Yes;
 

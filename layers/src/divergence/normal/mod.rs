@@ -1,4 +1,4 @@
-//! The mean-field normal under a normal prior, by the fused kernels.
+//! KL divergence of the mean-field normal from a normal prior, by the fused kernels.
 //!
 //! KL(N(μ, σ²) ‖ N(m, s²)) = ln(s/σ) + (σ² + (μ − m)²)/(2s²) − ½ for every element.
 

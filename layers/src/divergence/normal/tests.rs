@@ -84,7 +84,7 @@ fn the_divergence_is_the_formula_everywhere() {
                 for nats in [q.kl(&prior), kl_on(&tape, &q, prior).item()] {
                     assert!((nats - exact).abs() <= 1e-13 * size, "{prior:?} μ {mean} ρ {rho}: {nats} {exact}");
                 }
-                // The same of numbers that f32 can hold.
+                // The same with numbers that f32 can represent.
                 let (mean, rho) = (mean as f32, rho as f32);
                 let q = MeanField::<f32> { mean: Tensor::new([1], [mean]), rho: Tensor::new([1], [rho]) };
                 let exact_prior = Normal(f64::from(prior.mean() as f32), prior.sd());
@@ -119,7 +119,7 @@ fn the_divergence_of_any_length_is_the_sum() {
 
 #[test]
 fn many_equal_weights_lose_no_digits() {
-    // Rounding does not average out where every element is the same.
+    // Rounding errors do not average out if all elements are equal.
     fn check<T: Real>(tolerance: f64) {
         let q = MeanField::<T>::with_sd(Tensor::full([477_610], 0.05), 0.05);
         let exact = 477_610.0 * ((1.0 / 0.05f64).ln() + 0.5 * (0.05f64.powi(2) * 2.0) - 0.5);
@@ -195,7 +195,7 @@ fn gradients_of_several_draws_before_one_backward_agree_with_differences() {
     }
 }
 
-/// A posterior with the noise that its weight is to be drawn with.
+/// A posterior, and fixed noise for drawing its weight.
 struct Replayed {
     q: MeanField<f64>,
     noise: FixedNoise<f64>,
@@ -214,7 +214,7 @@ impl Parameters for Replayed {
 }
 
 #[test]
-fn given_noise_replays_a_draw_forward_and_backward() {
+fn fixed_noise_replays_a_draw_forward_and_backward() {
     let (len, prior, key) = (200, Normal(0.0, 1.0), Key::new(0).at("weight"));
     let mut noise = vec![0.0; len];
     normals(key, 0, &mut noise);
@@ -272,7 +272,7 @@ fn gradients_are_exact_and_finite_at_the_extremes() {
 }
 
 #[test]
-fn the_noise_on_the_way_back_is_that_of_the_key_however_small_the_scale() {
+fn the_backward_pass_uses_the_noise_of_the_key_at_any_scale() {
     fn check<T: Real>(unit: f64) {
         let (len, key) = (64 * 120, Key::new(5).at("weight"));
         let mut noise = vec![T::ZERO; len];
@@ -297,7 +297,7 @@ fn the_noise_on_the_way_back_is_that_of_the_key_however_small_the_scale() {
 }
 
 #[test]
-fn a_perturbation_goes_back_by_its_noise_at_any_scale() {
+fn the_gradient_of_a_perturbation_is_its_noise_at_any_scale() {
     fn check<T: Real>(tolerance: f64) {
         let rhos = [-80.0, -40.0, -5.0, -1e-3, 0.0, 0.5, 20.0, 1000.0];
         let (len, key) = (200, Key::new(5).at("weight"));
@@ -317,7 +317,7 @@ fn a_perturbation_goes_back_by_its_noise_at_any_scale() {
 }
 
 #[test]
-fn parameters_that_are_no_numbers_leave_their_neighbours_alone() {
+fn nan_parameters_do_not_affect_their_neighbours() {
     let mut q = posterior::<f32>(64);
     let gradient = |q: &MeanField<f32>| {
         let mut gradients = Gradients::of(q);
@@ -352,7 +352,7 @@ fn a_divergence_of_weight_zero_adds_nothing_even_where_it_overflows() {
 }
 
 #[test]
-fn a_parameter_that_is_no_number_makes_a_divergence_that_is_none() {
+fn a_nan_parameter_makes_the_divergence_nan() {
     for (mean, rho) in [(f64::NAN, 0.0), (0.0, f64::NAN), (f64::INFINITY, 0.0), (0.0, f64::NEG_INFINITY)] {
         let mut q = posterior::<f32>(100);
         q.mean.data_mut()[70] = mean as f32;

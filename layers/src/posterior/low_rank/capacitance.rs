@@ -1,5 +1,5 @@
-//! The small matrix I + S of a low-rank covariance, S = V Vᵀ of shape (rank, rank): its determinant, and solving with
-//! it. S is positive semidefinite, so every pivot of the Cholesky factor is at least 1 and nothing can break down.
+//! Determinant and linear solves with the capacitance matrix I + S of a low-rank covariance, S = V Vᵀ of shape (rank, rank).
+//! S is positive semidefinite, so every pivot of the Cholesky factor is at least 1 and the factorisation cannot fail.
 
 use crate::engine::kernels::Write;
 use crate::engine::{Adjoints, Evaluation, Operation};
@@ -16,14 +16,14 @@ pub(super) fn solve<'t, T: Real>(s: Var<'t, T>, v: Var<'t, T>) -> Var<'t, T> {
     s.tape().record(Solve, &[s, v], [v.shape()])[0]
 }
 
-/// The lower Cholesky factor of I + S into `l`, of which the upper triangle is left alone; sums in double precision.
+/// Writes the lower Cholesky factor of I + S into the lower triangle of `l`; sums in double precision.
 pub(super) fn factorise<T: Real>(s: &[T], rank: usize, l: &mut [T]) {
     for i in 0..rank {
         for j in 0..=i {
             let dot: f64 = (0..j).map(|k| l[i * rank + k].to_f64() * l[j * rank + k].to_f64()).sum();
             let rest = s[i * rank + j].to_f64() - dot;
             l[i * rank + j] = T::from_f64(match i == j {
-                // What is smaller was lost in rounding.
+                // A smaller pivot is a rounding error.
                 true => (1.0 + rest).max(1.0).sqrt(),
                 false => rest / l[j * rank + j].to_f64(),
             });
@@ -128,7 +128,7 @@ mod tests {
     use crate::{Tape, Tensor};
 
     #[test]
-    fn two_by_two_is_as_by_hand() {
+    fn two_by_two_agrees_with_the_exact_result() {
         // I + S = [[3, 1], [1, 2]]: determinant 5, inverse [[2, −1], [−1, 3]]/5.
         let s = Tensor::new([2, 2], [2.0, 1.0, 1.0, 1.0]);
         let v = Tensor::new([2], [1.0, -4.0]);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_singular_s_does_no_harm() {
+    fn a_singular_s_is_supported() {
         // Equal loadings of any size: det(I + S) = 1 + rank · 7 · size².
         for size in [1e-3, 1.0, 1e3, 1e8] {
             let v = Tensor::<f64>::full([4, 7], size);
@@ -163,7 +163,7 @@ mod tests {
             let v = tape.input(&v);
             let exact = 0.5 * (28.0 * size.powi(2)).ln_1p();
             let found = half_log_det(v.linear(v)).item();
-            // What is added to S is lost in rounding in the end, as it is in the determinant of any such matrix.
+            // For large S the identity is lost in rounding, as in the determinant of any such matrix.
             let lost = 1e-15 * 28.0 * size.powi(2);
             assert!((found - exact).abs() <= 1e-14 + lost.min(40.0), "{size}: {found} {exact}");
         }

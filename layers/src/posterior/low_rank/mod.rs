@@ -1,4 +1,4 @@
-//! The normal posterior whose covariance is a diagonal and a few directions.
+//! `LowRank`: the normal posterior whose covariance is a diagonal plus a low-rank matrix.
 
 mod capacitance;
 
@@ -15,25 +15,25 @@ use crate::scalar::to_scalar;
 /// The standard deviation of every loading before training.
 const INITIAL_LOADING: f64 = 0.1;
 
-/// What the loadings are called.
+/// The name of the loadings as a parameter.
 pub(super) const LOADINGS: &str = "loadings";
 
-/// The loadings' start.
+/// Sets the loadings to their random initial values.
 pub(super) fn load<T: Real>(key: Key, loadings: &mut Tensor<T>) {
     normals(key, 0, loadings.data_mut());
     loadings.data_mut().iter_mut().for_each(|loading| *loading *= T::from_f64(INITIAL_LOADING));
 }
 
-/// N(μ, Σ) with Σ = diag(σ²) + B Bᵀ over the elements of the weight, row by row: a mean-field normal and, beside it,
+/// N(μ, Σ) with Σ = diag(σ²) + B Bᵀ over the elements of the weight, row by row: a mean-field normal plus
 /// `rank` directions along which all elements vary together (Ong, Nott and Smith 2018, "Gaussian variational
 /// approximation with a factor covariance structure").
 ///
-/// B is held relative to the standard deviations, B = diag(σ) Vᵀ: the loadings V say how strongly elements go together
-/// whatever their scale, and no determinant has to divide by a σ that may vanish:
+/// B is stored relative to the standard deviations, B = diag(σ) Vᵀ: the loadings V determine the correlations independently
+/// of the scale, and the determinant does not divide by a σ that may underflow:
 /// ln det Σ = 2 Σ ln σ + ln det(I + V Vᵀ), of shape (rank, rank) (the matrix determinant lemma).
 ///
-/// A sample is μ + σ (ε + Vᵀη), with the noise ε by the weight's name, and η, of shape (rank), as `factor` below it.
-/// Elements depend on each other, so neither local reparameterisation nor Flipout applies.
+/// A sample is μ + σ (ε + Vᵀη), with noise ε of the weight's name, and η of shape (rank), named `factor` below it.
+/// Elements are not independent, so neither local reparameterisation nor Flipout applies.
 #[derive(Clone, Debug)]
 pub struct LowRank<T: Real = f32> {
     /// μ and σ.
@@ -43,8 +43,8 @@ pub struct LowRank<T: Real = f32> {
 }
 
 impl<T: Real> LowRank<T> {
-    /// A weight of this shape at its start: means and standard deviations as [`MeanField::new`], loadings from
-    /// N(0, 0.1²). With loadings of zero it would be a saddle: no direction is better than its opposite.
+    /// A weight of this shape: means and standard deviations initialised as by [`MeanField::new`], loadings from N(0, 0.1²).
+    /// Loadings of zero would be a saddle point, where each direction is as good as its opposite.
     ///
     /// # Panics
     /// If `rank` is 0, or larger than the number of elements.
@@ -60,7 +60,7 @@ impl<T: Real> LowRank<T> {
     /// (elements, rank).
     ///
     /// # Panics
-    /// If the shapes do not fit, the rank is 0 or larger than the number of elements, or a standard deviation is not
+    /// If the shapes do not match, the rank is 0 or larger than the number of elements, or a standard deviation is not
     /// positive and finite.
     #[track_caller]
     pub fn with_covariance(mean: Tensor<T>, sd: &Tensor<T>, factor: &Tensor<T>) -> Self {
@@ -96,7 +96,7 @@ impl<T: Real> LowRank<T> {
         loadings.linear(loadings)
     }
 
-    /// ½ ln det(I + V Vᵀ), on the tape: what the directions add to ½ ln det Σ.
+    /// ½ ln det(I + V Vᵀ), on the tape: the term of the directions in ½ ln det Σ.
     pub(crate) fn half_log_det<'t>(loadings: Var<'t, T>) -> Var<'t, T> {
         capacitance::half_log_det(Self::gram(loadings))
     }
@@ -105,7 +105,7 @@ impl<T: Real> LowRank<T> {
 #[track_caller]
 fn check_rank(rank: usize, shape: &[usize]) {
     let elements: usize = shape.iter().product();
-    assert!(rank > 0, "LowRank: a rank of 0 for a weight of shape {shape:?}: that is `MeanField`");
+    assert!(rank > 0, "LowRank: a rank of 0 for a weight of shape {shape:?}; use `MeanField`");
     assert!(
         rank <= elements,
         "LowRank: a rank of {rank} for a weight of shape {shape:?}, which has {elements} elements; at most as many \
@@ -152,7 +152,7 @@ impl<T: Real> Posterior for LowRank<T> {
     fn sample<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         let tape = cx.tape();
         let sd = tape.param(&self.diagonal.rho).softplus();
-        self.diagonal.sample(cx) + sd * self.together(cx).reshape(sd.shape())
+        self.diagonal.sample(cx) + sd * self.directions(cx).reshape(sd.shape())
     }
 
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
@@ -171,18 +171,17 @@ impl<T: Real> Density for LowRank<T> {
     fn log_density_of_sample<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
         let [rho, loadings] = [&self.diagonal.rho, &self.loadings].map(|parameter| cx.tape().param(parameter));
         let own = cx.noise(self.shape()).reshape([w.len()]);
-        Self::log_density_at(own + self.together(cx), loadings) - log_scales(rho)
+        Self::log_density_at(own + self.directions(cx), loadings) - log_scales(rho)
     }
 }
 
 impl<T: Real> LowRank<T> {
-    /// The directions of the loadings, each as often as its own noise says: what is common in a sample, in standard
-    /// deviations of its elements.
-    fn together<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
+    /// Vᵀη: the perturbation of a sample along the directions, in standard deviations of the elements.
+    fn directions<'t>(&'t self, cx: Cx<'t, T>) -> Var<'t, T> {
         cx.at("factor").noise(&[self.rank()]).matmul(cx.tape().param(&self.loadings))
     }
 
-    /// The log-density at `z` standard deviations of the diagonal from the mean, without these.
+    /// The log-density at `z` diagonal standard deviations from the mean, without the term of ln σ.
     fn log_density_at<'t>(z: Var<'t, T>, loadings: Var<'t, T>) -> Var<'t, T> {
         // zᵀ(I + VᵀV)⁻¹z is the least ‖z − Vᵀa‖² + ‖a‖² (Woodbury's identity, without its difference of large numbers).
         let a = capacitance::solve(Self::gram(loadings), loadings.matmul(z));
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_covariance_given_is_the_one_there() {
+    fn with_covariance_sets_the_covariance() {
         let sd = Tensor::<f64>::new([3], [0.5, 2.0, 1e-3]);
         let factor = Tensor::new([3, 2], [1.0, -0.3, 0.0, 4.0, 0.2, 0.1]);
         let q = LowRank::with_covariance(Tensor::zeros([3]), &sd, &factor);

@@ -1,4 +1,4 @@
-//! Gates: a weight that is there or not.
+//! The gate operation of the spike-and-slab posterior: keeps or zeroes each element, with a straight-through gradient.
 
 use super::sigmoid;
 use crate::engine::kernels::Write;
@@ -10,8 +10,8 @@ use crate::engine::{Real, Var};
 use crate::sampling::Cx;
 use crate::sampling::{DrawNoise, Noise};
 
-/// The slab where its gate is open, and zero elsewhere: a gate is open if Φ(ν) < sigmoid(λ), with the noise ν of this
-/// place. The derivative by sigmoid(λ) is the slab, whether the gate is open or not.
+/// The slab where its gate is open, and zero elsewhere. A gate is open if Φ(ν) < sigmoid(λ), with the noise ν at the path of
+/// `cx`. The derivative with respect to sigmoid(λ) is the slab, for open and for closed gates.
 pub(super) fn gate<'t, T: Real>(log_odds: Var<'t, T>, slab: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
     let operation = Gate { noise: cx.source(slab.shape()) };
     cx.tape().record_draws(cx.draws(), operation, &[log_odds, slab], [slab.shape()])[0]
@@ -23,7 +23,7 @@ struct Gate<'t, T> {
 }
 
 impl<T: Real> Gate<'_, T> {
-    /// `x` where the gate is open and zero elsewhere into `out`, or +=.
+    /// Sets `out` to `x` where the gate is open and to zero elsewhere, or adds this to it.
     fn apply(&self, draw: usize, log_odds: &[T], x: &[T], out: &mut [T], write: Write) {
         let noise = self.noise.of_draw(draw);
         let out = Shared::new(out);
@@ -76,7 +76,7 @@ impl<T: Real> Kernel for Apply<'_, '_, T> {
             let noise = self.noise.block(self.start + from);
             let inputs = self.log_odds[from..].iter().zip(&self.x[from..]).zip(noise.iter());
             for (out, ((log_odds, &x), noise)) in out.iter_mut().zip(inputs) {
-                // Φ(ν), exact to the last digits also where it is tiny.
+                // Φ(ν), precise also for tiny values.
                 let below = 0.5 * libm::erfc(-noise.to_f64() * std::f64::consts::FRAC_1_SQRT_2);
                 let value = if below < sigmoid(log_odds.to_f64()) { x } else { T::ZERO };
                 *out = if self.write == Write::Store { value } else { *out + value };

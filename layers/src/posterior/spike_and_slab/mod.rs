@@ -1,4 +1,4 @@
-//! The spike-and-slab posterior.
+//! `SpikeAndSlab`: the posterior whose elements are zero or normal.
 
 mod gate;
 
@@ -14,22 +14,21 @@ use crate::sampling::Cx;
 const INITIAL_INCLUSION: f64 = 2.197_224_577_336_219_4;
 
 /// Every element is zero, or with probability π = sigmoid(λ) a normal N(μ, σ²) (Mitchell and Beauchamp 1988; as a
-/// posterior, Titsias and Lázaro-Gredilla 2011): weights that may be left out.
+/// posterior, Titsias and Lázaro-Gredilla 2011): a sparse posterior.
 ///
-/// A sample is exactly what it says, zeros included: z (μ + σ ε), where z is 1 if Φ(ν) < π and else 0. The noise ε has
-/// the weight's name, and ν, also normal and of the weight's shape, stands as `gate` below it.
+/// A sample is z (μ + σ ε), where z is 1 if Φ(ν) < π and else 0, so that it contains exact zeros. The noise ε has the
+/// weight's name, and ν, also normal and of the weight's shape, is named `gate` below it.
 ///
-/// A gate has no derivative. What λ learns from is the derivative of the loss's expectation, of which for every element
+/// A gate z is not differentiable. The gradient with respect to λ is that of the expected loss, for every element
 /// ∂/∂π E f = E \[f(z = 1) − f(z = 0)\] (the local expectation: Titsias and Lázaro-Gredilla 2015), to first order in that
-/// element: (μ + σ ε) ∂f/∂w, whether the gate is open or not (the straight-through estimator: Bengio, Léonard and
-/// Courville 2013). It is exact where f is linear in the element. A relaxed gate (Maddison, Mnih and Teh 2017) would have
-/// the exact derivative of another loss, of weights that are never zero, and would not fit the divergence, which is of
-/// gates that are open or shut.
+/// element: (μ + σ ε) ∂f/∂w, for an open and for a closed gate (the straight-through estimator: Bengio, Léonard and
+/// Courville 2013). It is exact if f is linear in the element. A relaxed gate (Maddison, Mnih and Teh 2017) would give the
+/// exact gradient of another loss, with weights that are never zero, which does not match the divergence of binary gates.
 ///
-/// Local reparameterisation gives outputs their exact mean and variance, in which λ has a derivative, and a normal
-/// distribution, which is that of many weights' sum. Flipout needs symmetry and does not apply. There is no density, for
-/// zero has a probability of its own; the divergence from [`SpikeAndSlabPrior`](struct@crate::SpikeAndSlabPrior) is a closed
-/// form, and from a prior without a spike it is infinite.
+/// Local reparameterisation samples outputs with the exact mean and variance, which are differentiable in λ, from a normal
+/// distribution, which approximates the sum of many weights. Flipout requires symmetry and does not apply. It does not have
+/// a density, because zero has positive probability. The divergence from [`SpikeAndSlabPrior`](struct@crate::SpikeAndSlabPrior) has a closed
+/// form, and that from a prior without a spike is infinite.
 #[derive(Clone, Debug)]
 pub struct SpikeAndSlab<T: Real = f32> {
     /// μ and σ.
@@ -39,7 +38,7 @@ pub struct SpikeAndSlab<T: Real = f32> {
 }
 
 impl<T: Real> SpikeAndSlab<T> {
-    /// A weight of this shape at its start: the slab as [`MeanField::new`], and inclusion probabilities of 0.9.
+    /// A weight of this shape: the slab initialised as by [`MeanField::new`], and inclusion probabilities of 0.9.
     #[track_caller]
     pub fn new(shape: impl Into<Shape>) -> Self {
         let slab = MeanField::new(shape);
@@ -129,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_inclusion_asked_for_is_the_one_there() {
+    fn with_inclusion_sets_the_probabilities() {
         let asked = Tensor::<f64>::new([4], [1e-9, 0.3, 0.5, 0.999]);
         let q = SpikeAndSlab::with_inclusion(MeanField::new([4]), &asked);
         for (found, asked) in q.inclusion_probabilities().data().iter().zip(asked.data()) {
@@ -141,13 +140,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "an inclusion probability must be between 0 and 1, got 1")]
-    fn a_weight_that_is_always_there_is_refused() {
+    fn an_inclusion_probability_of_one_is_refused() {
         SpikeAndSlab::<f32>::with_inclusion(MeanField::new([2]), &Tensor::full([2], 1.0));
     }
 
     #[test]
     #[should_panic(expected = "a slab of shape [2] and inclusion probabilities of shape [3]")]
-    fn as_many_probabilities_as_weights_are_needed() {
+    fn probabilities_of_another_shape_are_refused() {
         SpikeAndSlab::<f32>::with_inclusion(MeanField::new([2]), &Tensor::full([3], 0.5));
     }
 }

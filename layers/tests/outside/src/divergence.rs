@@ -1,5 +1,5 @@
-//! Closed-form divergences of this crate's pairs. A pair may be declared where the prior is this crate's, whose ever the
-//! posterior is, and the other way round. Each is written once, on the tape.
+//! Closed-form divergences of pairs of which this crate defines the prior or the posterior, each implemented once, on the
+//! tape.
 
 use bayes::{Cx, Divergence, MeanField, Normal, Real, Var, Yes};
 
@@ -10,7 +10,7 @@ use crate::{Gumbel, Isotropic};
 /// e^(−μ/β + σ²/2β²).
 fn from_gumbel<'t, T: Real>(mean: Var<'t, T>, log_sd: Var<'t, T>, prior: Gumbel) -> Var<'t, T> {
     let (z, ratio) = (mean / prior.scale(), (log_sd * 2.0).exp() / (2.0 * prior.scale().powi(2)));
-    // Broadcasts one standard deviation for all to every element.
+    // Broadcasts the shared standard deviation to every element.
     let log_sds = log_sd + z * 0.0;
     let entropy = 0.5 * (1.0 + std::f64::consts::TAU.ln());
     (z + (ratio - z).exp() - log_sds).sum() + count(mean.len()) * (prior.scale().ln() - entropy)

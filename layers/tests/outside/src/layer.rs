@@ -1,4 +1,4 @@
-//! A layer, written as elbo's own are.
+//! A user-defined layer: ln cosh of an affine map, written with `#[bayesian]`.
 
 use bayes::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct Smooth<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal>
     /// b, of shape (outputs).
     #[prior(self.prior)]
     pub bias: Q,
-    /// The prior of both.
+    /// The prior of W and b.
     pub prior: P,
 }
 
@@ -23,7 +23,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Smooth<Q, P> {
     /// The layer's output.
     ///
     /// # Panics
-    /// If the last axis of `x` is not as long as the layer has inputs.
+    /// If the length of the last axis of `x` is not the number of inputs.
     #[track_caller]
     #[must_use]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
@@ -35,7 +35,7 @@ impl<T: Real, P: PriorFor<T>> Smooth<Isotropic<T>, P>
 where
     Isotropic<T>: Divergence<P, Scalar = T>,
 {
-    /// A layer in which every standard deviation is 0.1 to begin with.
+    /// A layer whose standard deviations start at 0.1.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, prior: P) -> Self {
         Smooth { weight: Isotropic::new([outputs, inputs], 0.1), bias: Isotropic::new([outputs], 0.1), prior }

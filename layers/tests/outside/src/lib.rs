@@ -1,5 +1,4 @@
-//! A crate of a user's, with elbo as its only dependency of that house, and under another name. What it defines works
-//! wherever elbo's own does: an [operation](LogCosh), a [prior](Gumbel), a [posterior](Isotropic), the closed-form
+//! A test crate that depends on elbo under another name and extends it with its own types: an [operation](LogCosh), a [prior](Gumbel), a [posterior](Isotropic), the closed-form
 //! divergences of both, a [layer](Smooth), and a [likelihood](Poisson).
 //!
 //! ```

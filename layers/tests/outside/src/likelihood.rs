@@ -1,10 +1,10 @@
-//! A likelihood: counts.
+//! A user-defined likelihood: the Poisson distribution of counts.
 
 use bayes::engine::Reduction;
 use bayes::metrics::Mixture;
 use bayes::{Likelihood, Outputs, Real, Tensor, Univariate, Var};
 
-/// Counts with the Poisson distribution of which the model's output is the logarithm of the mean.
+/// The Poisson likelihood of counts; the model's output is the logarithm of the mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Poisson;
 

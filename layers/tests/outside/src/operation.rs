@@ -1,4 +1,4 @@
-//! An operation: ln cosh x, elementwise.
+//! A user-defined tape operation: ln cosh x, elementwise.
 
 use bayes::engine::{Adjoints, Evaluation, Operation};
 use bayes::{Real, Var};
@@ -27,7 +27,7 @@ impl<T: Real> Operation<T> for Operator {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0).data;
         for (y, x) in io.output(0).iter_mut().zip(x) {
-            // cosh overflows where its logarithm is an ordinary number.
+            // cosh may overflow although its logarithm does not.
             let x = x.to_f64().abs();
             *y = T::from_f64(x + (-2.0 * x).exp().ln_1p() - std::f64::consts::LN_2);
         }

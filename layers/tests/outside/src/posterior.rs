@@ -1,4 +1,4 @@
-//! A posterior: normals of one common standard deviation.
+//! A user-defined posterior: independent normals with a shared standard deviation.
 
 use bayes::engine::{Shape, Visitor, VisitorMut};
 use bayes::{Cx, Density, Parameters, Path, Posterior, Real, Role, Tape, Tensor, Var, Variance, Yes};
@@ -15,7 +15,7 @@ pub struct Isotropic<T: Real = f32> {
 }
 
 impl<T: Real> Isotropic<T> {
-    /// A weight of this shape with means near zero, no two alike, and the standard deviation `sd`.
+    /// A weight of this shape with distinct means near zero, and the standard deviation `sd`.
     ///
     /// # Panics
     /// If `sd` is not positive and finite.

@@ -1,4 +1,4 @@
-//! A prior: the Gumbel distribution.
+//! A user-defined prior: the Gumbel distribution.
 
 use bayes::{Prior, Real, Var};
 
@@ -8,7 +8,7 @@ pub struct Gumbel {
     scale: f64,
 }
 
-/// The Gumbel prior of this scale.
+/// The Gumbel prior with this scale.
 ///
 /// # Panics
 /// If `scale` is not positive and finite.
@@ -35,7 +35,7 @@ impl Prior for Gumbel {
     }
 }
 
-/// A number of elements, as a factor.
+/// The number of elements as a factor.
 #[allow(clippy::cast_precision_loss, reason = "a weight has fewer elements than 2^52")]
 pub(crate) fn count(elements: usize) -> f64 {
     elements as f64

@@ -1,11 +1,11 @@
-//! The crate's own prior, posterior and closed-form divergences.
+//! Tests of the user-defined prior, posterior and closed-form divergences against quadrature and estimates.
 
 use bayes::engine::{Tensor, gradcheck};
 use bayes::prelude::*;
 use bayes::{No, Yes};
 use outside::{Gumbel, Isotropic};
 
-/// Means of both signs, three of them, and one standard deviation.
+/// Three means of both signs, and a shared standard deviation.
 fn isotropic() -> Isotropic<f64> {
     Isotropic { mean: Tensor::new([3], [0.4, -1.1, 2.0]), log_sd: Tensor::full([1], 0.6_f64.ln()) }
 }
@@ -61,7 +61,7 @@ fn a_prior_without_a_scale_is_refused() {
     let _ = Gumbel(0.0);
 }
 
-/// One weight of any family under any prior.
+/// A model of one weight with any posterior family and any prior.
 #[bayesian]
 struct Weighted<Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     #[prior(self.prior)]

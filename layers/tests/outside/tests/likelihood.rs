@@ -1,4 +1,4 @@
-//! The crate's own likelihood gets training, evaluation, prediction, likelihoods and intervals.
+//! Tests of the user-defined likelihood: training, evaluation, prediction, log-likelihoods and intervals.
 
 use bayes::prelude::*;
 use bayes::{KeptDraws, Univariate};
@@ -34,7 +34,7 @@ fn counts_are_learned_and_predicted() {
     assert!(after.elbo > before.elbo, "{before:?} {after:?}");
 
     let predicted = model.predict(&Poisson, test.inputs(), Draws(64));
-    // The likelihood at the truth, by hand.
+    // The likelihood at the true rate, by the formula.
     let truth = test.inputs().data().iter().zip(test.targets().data()).map(|(&x, &y)| {
         let (log_mean, y) = (0.5 + f64::from(x), f64::from(y));
         log_mean.exp() - y * log_mean + ln_factorial(y)

@@ -1,4 +1,4 @@
-//! Networks of the crate's own layers and elbo's, in every container.
+//! Networks that combine user-defined layers and elbo's, in every container.
 
 use bayes::prelude::*;
 use bayes::{Layer, Path};
@@ -6,7 +6,7 @@ use outside::{Gumbel, Isotropic, LogCosh, Smooth};
 
 type Ours = Smooth<Isotropic, Gumbel>;
 
-/// A layer with an addition around it, whose ever the layer is.
+/// A residual connection around any layer.
 #[bayesian]
 struct Residual<M: Layer> {
     inner: M,
@@ -19,7 +19,7 @@ impl<M: Layer> Residual<M> {
     }
 }
 
-/// A layer of either crate.
+/// An enum of a layer of elbo and a user-defined one.
 #[bayesian]
 #[allow(clippy::large_enum_variant, reason = "there is one of it")]
 enum Either {
@@ -42,7 +42,7 @@ impl Either {
     }
 }
 
-/// Every container, of layers of both crates.
+/// A model with every container, of layers of both crates.
 #[bayesian]
 struct Network {
     first: [Ours; 2],
@@ -115,7 +115,7 @@ fn the_forward_is_the_same_for_the_same_key_and_of_the_right_shape() {
     assert_ne!(output(1), output(2));
 }
 
-/// A classifier by elbo's training loop, in a module of its own.
+/// Trains a classifier with elbo's training loop, in a separate module.
 mod trained {
     use super::{Gumbel, Isotropic, Ours, Smooth};
     use bayes::prelude::*;

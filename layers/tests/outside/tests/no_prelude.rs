@@ -1,4 +1,4 @@
-//! No prelude, elbo under another name, and names in scope that clash with everything generated code mentions.
+//! Hygiene in another crate: no prelude, elbo under another name, and names that clash with those in generated code.
 #![no_implicit_prelude]
 #![allow(dead_code, non_camel_case_types, reason = "the names are there to clash")]
 
@@ -35,7 +35,7 @@ fn path(scale: ::core::primitive::f64) -> Gumbel {
     Gumbel(scale)
 }
 
-/// Its fields are called like the generated code's variables, and so are functions in its priors.
+/// A model whose fields and prior functions have the names of variables in generated code.
 #[bayesian]
 struct Model {
     #[prior(path(1.0))]
@@ -55,7 +55,7 @@ impl Model {
     }
 }
 
-/// An enum over a layer.
+/// An enum that holds a layer.
 #[bayesian]
 enum Choice<M: ::bayes::Layer<Scalar = ::core::primitive::f32>> {
     One(M),

@@ -1,4 +1,4 @@
-//! The crate's own operation on elbo's tape.
+//! Tests of the user-defined operation on elbo's tape.
 
 use bayes::Tape;
 use bayes::engine::{Tensor, gradcheck};

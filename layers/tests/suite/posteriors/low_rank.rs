@@ -93,7 +93,7 @@ fn extreme_scales_and_means_stay_finite() {
 }
 
 #[test]
-#[should_panic(expected = "local reparameterisation of `weight`: it needs a posterior whose elements are independent")]
+#[should_panic(expected = "local reparameterisation of `weight` needs a posterior whose elements are independent")]
 fn local_reparameterisation_is_refused() {
     let model = model::<f64>();
     let tape = Tape::new();
@@ -102,9 +102,7 @@ fn local_reparameterisation_is_refused() {
 }
 
 #[test]
-#[should_panic(
-    expected = "Flipout of `weight`: it needs a posterior that is symmetric about its mean in every element"
-)]
+#[should_panic(expected = "Flipout of `weight` needs a posterior that is symmetric about its mean in every element")]
 fn flipout_is_refused() {
     let model = model::<f64>();
     let tape = Tape::new();

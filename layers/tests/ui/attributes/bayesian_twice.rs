@@ -1,4 +1,4 @@
-//! Once is enough.
+//! `#[bayesian]` written twice on one struct.
 use elbo::prelude::*;
 
 #[bayesian]

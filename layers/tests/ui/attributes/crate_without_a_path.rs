@@ -1,4 +1,4 @@
-//! Where the library is has to be said.
+//! `#[bayesian(crate)]` without a path.
 use elbo::prelude::*;
 
 #[bayesian(crate)]

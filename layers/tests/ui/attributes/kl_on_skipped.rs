@@ -1,4 +1,4 @@
-//! What is skipped has no divergence.
+//! `#[kl(..)]` on a field with `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A layer's weights have their own priors, and their own divergences.
+//! `#[kl(..)]` on a field without `#[prior(..)]`.
 use elbo::prelude::*;
 
 #[bayesian]

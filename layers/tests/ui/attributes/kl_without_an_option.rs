@@ -1,4 +1,4 @@
-//! How to find the divergence has to be said.
+//! `#[kl]` without an option.
 use elbo::prelude::*;
 
 #[bayesian]

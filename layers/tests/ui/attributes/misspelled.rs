@@ -1,4 +1,4 @@
-//! rustc finds the word that was meant.
+//! A misspelled attribute name, for which rustc suggests the right one.
 use elbo::prelude::*;
 
 #[bayesian]

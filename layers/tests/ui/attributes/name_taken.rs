@@ -1,4 +1,4 @@
-//! A parameter's name is its address in a checkpoint, and the place of its noise.
+//! A `#[name(..)]` that another field already has.
 use elbo::prelude::*;
 
 #[bayesian]

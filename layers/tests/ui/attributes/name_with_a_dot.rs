@@ -1,4 +1,4 @@
-//! A dot parts the names of a path.
+//! A `#[name(..)]` with a dot, which separates the segments of a parameter path.
 use elbo::prelude::*;
 
 #[bayesian]

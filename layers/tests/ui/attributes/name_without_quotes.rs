@@ -1,4 +1,4 @@
-//! A name is text.
+//! A `#[name(..)]` that is not a string literal.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! What is skipped is not random.
+//! `#[prior(..)]` on a field with `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

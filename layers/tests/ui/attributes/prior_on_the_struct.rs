@@ -1,4 +1,4 @@
-//! A prior belongs to a weight, not to a model.
+//! `#[prior(..)]` on the struct in place of a field.
 use elbo::prelude::*;
 
 #[bayesian]

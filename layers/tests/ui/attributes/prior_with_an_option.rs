@@ -1,4 +1,4 @@
-//! A prior is one expression; whether it is learned is said otherwise.
+//! A second argument after the expression in `#[prior(..)]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A prior is an expression.
+//! `#[prior]` without parentheses.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! All mistakes of a model are told in one run, one error each, and none follows from them.
+//! Many mistakes in one model: each is reported once, all in one compilation, without follow-up errors.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! Once is enough.
+//! `#[skip]` written twice on one field.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A field is skipped or not.
+//! `#[skip(..)]` with an option.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A weight has one prior.
+//! Two `#[prior(..)]` on one field.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! The estimator is chosen at the draw, not at the type.
+//! An unknown option in `#[bayesian(..)]`.
 use elbo::prelude::*;
 
 #[bayesian(estimator = Flipout)]

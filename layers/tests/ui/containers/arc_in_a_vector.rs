@@ -1,4 +1,4 @@
-//! However deep it stands.
+//! A layer behind an `Arc`, nested in a `Vec`.
 use elbo::prelude::*;
 
 #[bayesian]

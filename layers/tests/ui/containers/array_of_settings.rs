@@ -1,4 +1,4 @@
-//! An array of plain values is a plain value.
+//! An array of plain values without `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! The order of a walk has to be the same every time.
+//! A `HashMap` of layers, whose iteration order is not fixed.
 use elbo::prelude::*;
 
 #[bayesian]

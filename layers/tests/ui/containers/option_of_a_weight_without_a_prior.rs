@@ -1,4 +1,4 @@
-//! An optional weight is a weight.
+//! An `Option` of a posterior family without a prior.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A prior is for one weight: weights in a container are layers.
+//! `#[prior(..)]` on a container of weights.
 use elbo::prelude::*;
 
 #[bayesian]

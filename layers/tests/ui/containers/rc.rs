@@ -1,4 +1,4 @@
-//! A shared layer is one field, used twice in the forward.
+//! A layer shared through an `Rc`.
 use elbo::prelude::*;
 
 use std::rc::Rc;

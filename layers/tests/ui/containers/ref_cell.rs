@@ -1,4 +1,4 @@
-//! An optimiser changes a model while nothing else may look.
+//! A layer in a `RefCell`.
 use elbo::prelude::*;
 
 #[bayesian]

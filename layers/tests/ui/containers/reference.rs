@@ -1,4 +1,4 @@
-//! A model owns its layers.
+//! A layer borrowed by the model.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! The draw of a layer has a type, which a `dyn` forgets: an enum of layers remembers it.
+//! A layer as `Box<dyn ..>`.
 use elbo::prelude::*;
 
 #[bayesian]

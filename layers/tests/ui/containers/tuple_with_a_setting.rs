@@ -1,4 +1,4 @@
-//! A tuple of models is a model.
+//! A tuple of a layer and a plain value.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! Nothing is no layer.
+//! A field of the unit type `()` without `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! `kl()` of a model is exact, or it is not there.
+//! `model.kl()` of a model with an estimated divergence.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! An estimate cannot hide behind a function: the model would claim a closed form.
+//! A function that returns `MonteCarlo<..>` as the prior, whose type the macro cannot read.
 use elbo::prelude::*;
 
 fn prior() -> MonteCarlo<Normal> {

@@ -1,4 +1,4 @@
-//! Monte Carlo needs the density of the posterior at its samples.
+//! `#[kl(monte_carlo)]` for a posterior without a density.
 use elbo::prelude::*;
 
 #[bayesian]

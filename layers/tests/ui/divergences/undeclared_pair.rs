@@ -1,4 +1,4 @@
-//! A divergence is an implementation for the pair of types, or no divergence.
+//! A posterior and a prior without a `Divergence` for the pair.
 use elbo::prelude::*;
 
 #[derive(Clone, Copy)]

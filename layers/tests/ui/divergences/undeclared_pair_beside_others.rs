@@ -1,4 +1,4 @@
-//! The pair is told at its layer.
+//! A layer with an undeclared pair, beside a correct layer: reported at its type.
 use elbo::prelude::*;
 
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! A layer's types are a pair too.
+//! An undeclared pair as the type arguments of a layer.
 use elbo::prelude::*;
 
 #[derive(Clone, Copy)]

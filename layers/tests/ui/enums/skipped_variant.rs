@@ -1,4 +1,4 @@
-//! A variant is not skipped.
+//! `#[skip]` on an enum variant.
 use elbo::prelude::*;
 
 #[bayesian]

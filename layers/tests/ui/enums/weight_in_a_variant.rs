@@ -1,4 +1,4 @@
-//! The variants of an enum hold layers.
+//! A weight with `#[prior(..)]` directly in an enum variant.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! Signs are flipped of weights that are symmetric about their mean.
+//! `Flipout` for a posterior that is not symmetric about its mean.
 use elbo::prelude::*;
 
 #[bayesian]

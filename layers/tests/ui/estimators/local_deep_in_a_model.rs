@@ -1,4 +1,4 @@
-//! One weight of another kind is enough, however deep it is.
+//! `Local` for a model with one incompatible weight in a nested layer.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! Outputs are sampled in place of weights whose elements are independent.
+//! `Local` for a posterior whose elements are not independent.
 use elbo::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A model owns what it holds.
+//! A lifetime parameter on the model.
 use elbo::prelude::*;
 
 #[bayesian]

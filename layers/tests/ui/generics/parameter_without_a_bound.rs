@@ -1,4 +1,4 @@
-//! What a generic layer can do has to be said.
+//! A layer whose type parameter has no bound.
 use elbo::prelude::*;
 
 #[bayesian]

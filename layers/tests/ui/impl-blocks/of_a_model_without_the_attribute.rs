@@ -1,4 +1,4 @@
-//! Struct and block both have the attribute.
+//! `#[bayesian]` on the `impl` block and not on the struct.
 use elbo::prelude::*;
 
 struct Network {

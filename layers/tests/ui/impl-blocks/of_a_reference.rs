@@ -1,4 +1,4 @@
-//! The block is of a model, by its name.
+//! `#[bayesian]` on the `impl` block of a reference.
 use elbo::prelude::*;
 
 #[bayesian]

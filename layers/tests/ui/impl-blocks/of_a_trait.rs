@@ -1,4 +1,4 @@
-//! A trait is implemented for the draw itself.
+//! `#[bayesian]` on a trait's `impl` block.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! In the block a weight is known, and its mean is the posterior's.
+//! Reading a posterior's parameter (`rho`) from a drawn weight.
 use elbo::prelude::*;
 
 #[bayesian]

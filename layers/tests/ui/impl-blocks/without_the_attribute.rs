@@ -1,4 +1,4 @@
-//! The block with the forward has the attribute too.
+//! `#[bayesian]` on the struct and not on the `impl` block with the forward.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A constant is no model.
+//! `#[bayesian]` on a constant.
 use elbo::prelude::*;
 
 #[bayesian]

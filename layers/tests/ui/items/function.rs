@@ -1,4 +1,4 @@
-//! A function is no model.
+//! `#[bayesian]` on a function.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A module is no model.
+//! `#[bayesian]` on a module.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A trait is no model.
+//! `#[bayesian]` on a trait.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! An alias is no model.
+//! `#[bayesian]` on a type alias.
 use elbo::prelude::*;
 
 #[bayesian]

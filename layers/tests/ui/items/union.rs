@@ -1,4 +1,4 @@
-//! A union's fields share their memory, and no walk could tell which is there. It is no model.
+//! `#[bayesian]` on a union.
 use elbo::prelude::*;
 
 #[bayesian]

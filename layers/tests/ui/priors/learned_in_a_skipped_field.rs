@@ -1,4 +1,4 @@
-//! Nothing in a skipped field is learned.
+//! A prior with learned hyperparameters in a field with `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

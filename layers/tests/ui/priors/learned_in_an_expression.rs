@@ -1,4 +1,4 @@
-//! A prior that an expression makes at each draw is not learned.
+//! A prior with learned hyperparameters constructed in `#[prior(..)]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! rustc finds the prior that was meant.
+//! A misspelled prior, for which rustc suggests the right name.
 use elbo::prelude::*;
 
 #[bayesian]

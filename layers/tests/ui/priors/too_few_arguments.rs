@@ -1,4 +1,4 @@
-//! Mean and standard deviation.
+//! `Normal` with one argument in place of two.
 use elbo::prelude::*;
 
 #[bayesian]

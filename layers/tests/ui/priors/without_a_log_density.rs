@@ -1,4 +1,4 @@
-//! A prior is its log-density.
+//! An `impl Prior` without `log_density`.
 use elbo::prelude::*;
 
 #[derive(Clone, Copy)]

@@ -1,4 +1,4 @@
-//! Of models that contain each other each names all others: `Third` contains `Second` by way of `First`.
+//! Three models that contain each other, where two do not name the third.
 use elbo::prelude::*;
 
 #[bayesian(recursive(Second, Third))]

@@ -1,4 +1,4 @@
-//! Of models that contain each other each names the others.
+//! Two models that contain each other, where one does not name the other.
 use elbo::prelude::*;
 
 #[bayesian(recursive(Branch))]

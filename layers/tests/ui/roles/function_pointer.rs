@@ -1,4 +1,4 @@
-//! What is called in a forward is a setting.
+//! A function pointer without `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! One plain value among thirty layers is one error.
+//! One plain value among thirty layers: reported once.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! One wrong type among thirty: told at the type, and in no other field's name.
+//! One type that is not a model among thirty layers: reported at its type only.
 use elbo::prelude::*;
 
 #[bayesian]

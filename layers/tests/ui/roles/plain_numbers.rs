@@ -1,4 +1,4 @@
-//! Numbers that are learned are a `Point`, and numbers that are saved a `Buffer`.
+//! A `Vec` of numbers without `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A plain value is no parameter.
+//! A plain value without `#[skip]`.
 use elbo::prelude::*;
 
 #[bayesian]

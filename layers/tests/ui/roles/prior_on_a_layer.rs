@@ -1,4 +1,4 @@
-//! A layer has the priors of its weights.
+//! `#[prior(..)]` on a layer.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A random weight is of a posterior family.
+//! `#[prior(..)]` on a `Vec` of numbers.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A tensor says not whether it is learned.
+//! A bare `Tensor` without `#[skip]`, `Point` or `Buffer`.
 use elbo::prelude::*;
 
 #[bayesian]

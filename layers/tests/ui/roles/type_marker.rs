@@ -1,4 +1,4 @@
-//! A marker is a setting.
+//! A `PhantomData` without `#[skip]`.
 use std::marker::PhantomData;
 
 use elbo::prelude::*;

@@ -1,4 +1,4 @@
-//! A random weight without a prior would have no divergence.
+//! A posterior family without `#[prior(..)]`.
 use elbo::prelude::*;
 
 #[bayesian]

@@ -1,4 +1,4 @@
-//! A draw borrows its model.
+//! A draw that outlives its model.
 use elbo::prelude::*;
 
 fn drawn(tape: &Tape) -> f64 {

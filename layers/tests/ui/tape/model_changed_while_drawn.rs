@@ -1,4 +1,4 @@
-//! A draw borrows its model: an optimiser cannot move the weights below it.
+//! Changing a model while a draw borrows it.
 use elbo::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! A tape is one thread's, and so are its variables.
+//! A variable sent to another thread.
 use elbo::prelude::*;
 
 fn main() {

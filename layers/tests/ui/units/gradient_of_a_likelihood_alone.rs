@@ -1,4 +1,4 @@
-//! A likelihood alone is no objective.
+//! Calling `backward` on a likelihood without an objective.
 use elbo::prelude::*;
 
 fn main() {

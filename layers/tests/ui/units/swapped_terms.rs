@@ -1,4 +1,4 @@
-//! A likelihood is a mean and a divergence a sum, and each has its place.
+//! Swapping likelihood and divergence in `Objective::loss`.
 use elbo::prelude::*;
 
 fn main() {

@@ -1,4 +1,4 @@
-//! The weight of the divergence is the objective's to know.
+//! Multiplying a divergence by a weight outside the objective.
 use elbo::prelude::*;
 
 fn main() {

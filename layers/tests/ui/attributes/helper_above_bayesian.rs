@@ -1,0 +1,10 @@
+//! A helper attribute such as `#[skip]` on the struct, above `#[bayesian]`.
+use elbo::prelude::*;
+
+#[skip]
+#[bayesian]
+struct Network {
+    layer: Dense,
+}
+
+fn main() {}

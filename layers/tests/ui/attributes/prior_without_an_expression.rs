@@ -1,0 +1,10 @@
+//! `#[prior()]` with empty parentheses.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    #[prior()]
+    weight: MeanField,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! `#[prior(self.field)]` of a field that does not exist.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    #[prior(self.prior)]
+    weight: MeanField,
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+//! `#[prior(self.field)]` of a skipped field whose type is not a prior.
+use elbo::prelude::*;
+
+struct Settings {
+    sd: f64,
+}
+
+#[bayesian]
+struct Network {
+    #[prior(self.settings)]
+    weight: MeanField,
+    #[skip]
+    settings: Settings,
+}
+
+fn main() {}

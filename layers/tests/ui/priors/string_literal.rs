@@ -1,0 +1,10 @@
+//! A string literal as the prior.
+use elbo::prelude::*;
+
+#[bayesian]
+struct Network {
+    #[prior("normal")]
+    weight: MeanField,
+}
+
+fn main() {}
