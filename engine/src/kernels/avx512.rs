@@ -1,4 +1,5 @@
-//! Constants and helpers shared by the hand-written AVX-512 kernels.
+//! For the hand-written `f32` kernels on AVX-512: their target features, masks of the first lanes, the transpose of a 16×16
+//! square.
 
 use std::arch::x86_64::{
     __m512, __mmask16, _mm512_castpd_ps, _mm512_castps_pd, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_unpackhi_pd,

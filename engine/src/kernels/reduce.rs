@@ -1,4 +1,5 @@
-//! Reductions over whole slices: sums, column sums, log-sum-exp; the same bits for any number of threads.
+//! Reductions: sums of slices and of elementwise functions, column sums, log-sum-exp, whether all elements are finite; the
+//! same bits for any number of threads.
 
 use crate::Real;
 use crate::kernels::Write;

@@ -1,4 +1,4 @@
-//! An array viewed along one axis, as blocks of contiguous runs, and copies of whole runs.
+//! An array viewed along one axis, as blocks of contiguous runs; copies of whole runs and their adjoint.
 
 use crate::Real;
 use crate::kernels::Write;

@@ -1,5 +1,5 @@
-//! Products of a few rows with a matrix that is contiguous along its columns, in `f32` on AVX-512: one row of inputs
-//! and a weight (outputs, inputs), for example.
+//! Products of at most four rows with a matrix whose columns are contiguous (row stride 1, as in x · Wᵀ), in `f32` on
+//! AVX-512.
 //!
 //! Each element of the matrix is used only a few times, so it is loaded directly into registers, where squares of
 //! elements are transposed, without packing a panel. Sums have the order of those in tiles, so a row's product has the

@@ -1,4 +1,4 @@
-//! Kernels of normalisation: subtract a mean, scale and shift; and their adjoints.
+//! Parts of normalisation kernels: the stored mean and factor, elementwise functions of forward and adjoint, and sizes.
 //!
 //! A mean is stored as a sum of two numbers, the rounded value and the remainder: the difference to an x near the mean
 //! is exact, however large both are. The variance is the mean square of these differences, not a difference of squares.

@@ -1,4 +1,4 @@
-//! The gated recurrent unit (GRU): one step, and its adjoint.
+//! The gated recurrent unit (GRU) given the matrix products: the new state of one step, and the adjoint.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The long short-term memory (LSTM): one step, and its adjoint.
+//! The long short-term memory (LSTM) given the matrix products: the new state of one step, and the adjoint.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! The divergence of one log-normal element from each prior, and its derivatives.
+//! The divergence of one log-normal element from normal, log-uniform and Laplace priors, and its derivatives.
 
 use std::f64::consts::{E, FRAC_1_SQRT_2, FRAC_2_PI, TAU};
 
