@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::ops::broadcast::broadcast;
 
-/// Calls `visit` with the index of every pair of two batches that are broadcast to `batch`, and those of its two
-/// matrices; the flags tell whether this is the first pair of each.
+/// Broadcasts two batches. Calls `visit` for each output matrix with its index, the index of each operand's matrix, and
+/// whether that matrix occurs for the first time.
 pub(crate) fn for_each_pair(
     batch: &[usize],
     operands: [&[usize]; 2],

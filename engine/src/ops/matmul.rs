@@ -62,8 +62,8 @@ impl Product {
         })
     }
 
-    /// Calls `visit` with the index of every product and those of its two matrices; the flags tell whether this is the
-    /// first product of each.
+    /// Calls `visit` for each product with its index, the index of each operand's matrix, and whether that matrix occurs for
+    /// the first time.
     fn for_each(&self, mut visit: impl FnMut(usize, [usize; 2], [bool; 2])) {
         for_each_pair(&self.batch, [&self.a_batch, &self.b_batch], &mut visit);
     }

@@ -37,7 +37,7 @@ macro_rules! pool {
             /// The layer's output.
             ///
             /// # Panics
-            /// If `x` has another number of axes, or is smaller than the window.
+            /// If `x` has the wrong number of axes, or is smaller than the window.
             #[track_caller]
             pub fn forward(&self, x: Var<T>) -> Var<T> {
                 x.$method(*self.settings)

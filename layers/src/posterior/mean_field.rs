@@ -26,8 +26,8 @@ pub struct MeanField<T: Real = f32> {
 }
 
 impl<T: Real> MeanField<T> {
-    /// A weight of this shape, (outputs, inputs..): means from N(0, 2/inputs) (He et al. 2015), zero for a vector; every
-    /// standard deviation [`INITIAL_SD`].
+    /// Creates the posterior of a weight of this shape, (outputs, inputs..). Initial means are drawn from N(0, 2/inputs) (He
+    /// et al. 2015), and are zero for a vector; every standard deviation is [`INITIAL_SD`].
     ///
     /// The means depend on the shape only, so weights of the same shape have the same means, on any thread.
     /// [`Elbo::fit`](crate::Elbo::fit) redraws unchanged means before its first step, by its seed and the weight's name.
@@ -44,17 +44,17 @@ impl<T: Real> MeanField<T> {
     /// noise.
     ///
     /// # Panics
-    /// If `sd` is not positive and finite, also as a `T`.
+    /// If `sd` is not positive and finite, or becomes 0 or infinite in `T`.
     #[track_caller]
     #[must_use]
     pub fn initial_sd(self, sd: f64) -> Self {
         MeanField::with_sd(self.mean, sd)
     }
 
-    /// With these means, and the same standard deviation everywhere.
+    /// Creates a posterior from means and one standard deviation for all elements.
     ///
     /// # Panics
-    /// If `sd` is not positive and finite, also as a `T`.
+    /// If `sd` is not positive and finite, or becomes 0 or infinite in `T`.
     #[track_caller]
     pub fn with_sd(mean: Tensor<T>, sd: f64) -> Self {
         assert!(sd > 0.0 && sd.is_finite(), "MeanField: a standard deviation must be positive and finite, got {sd}");
@@ -63,7 +63,7 @@ impl<T: Real> MeanField<T> {
         MeanField { mean, rho }
     }
 
-    /// With these means and standard deviations.
+    /// Creates a posterior from means and standard deviations.
     ///
     /// # Panics
     /// If the shapes differ, or a standard deviation is not positive and finite.

@@ -22,12 +22,12 @@ use crate::samples::{FromPosterior, Samples};
 
 /// Prediction with any [`Samples`] of the weights and any likelihood.
 ///
-/// Rows are predicted independently, some hundred at a time, on all threads of the current pool. The result is the same
+/// Rows are predicted independently, a few hundred at a time, on all threads of the current pool. The result is the same
 /// for any number of threads, bit for bit. A row predicted alone may differ by rounding from the same row among others.
 ///
-/// A forward in which the rows of a batch influence each other (by a mean over them, for instance) needs
+/// A forward pass in which the rows of a batch influence each other (by a mean over them, for instance) needs
 /// [`Draws::in_one_batch`]. With more rows than fit in one batch, such a model is detected by comparing some rows'
-/// outputs in batches of two sizes, and refused; identical rows can hide it.
+/// outputs in batches of two sizes, and causes a panic; identical rows can hide it.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -40,9 +40,8 @@ use crate::samples::{FromPosterior, Samples};
 pub trait Predict: Samples {
     /// The predictive distribution of `likelihood` for every row of `x`.
     ///
-    /// Rows are streamed: at most 64 MiB of
-    /// outputs are held at a time, beside the predictions. A [`Mixture`](crate::metrics::Mixture) holds the outputs of
-    /// all draws, in `f64`.
+    /// Rows are streamed: beside the predictions, at most 64 MiB of outputs are held at a time. A
+    /// [`Mixture`](crate::metrics::Mixture) holds the outputs of all draws, in `f64`.
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or contains a NaN or infinity; if the first axis of the model's output is not

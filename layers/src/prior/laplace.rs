@@ -5,8 +5,8 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::{Real, Var};
 use crate::prior::Prior;
 
-/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). The maximum a posteriori under
-/// it is the lasso (an L1 penalty).
+/// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). MAP estimation
+/// with this prior is L1 regularisation (the lasso).
 ///
 /// Make one with `Laplace::new(0.0, 1.0)`, or with the function of the same name: `Laplace(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,10 @@
 //! Models that `#[bayesian]` accepts: every kind of field and struct, checked by parameter names, divergence or forward.
 
-#![allow(clippy::large_enum_variant, clippy::non_minimal_cfg, reason = "the tests are about the macro's forms")]
+#![allow(
+    clippy::large_enum_variant,
+    clippy::non_minimal_cfg,
+    reason = "the models test which syntax the macro accepts"
+)]
 
 use elbo::prelude::*;
 use elbo::{Independent, Path, Property};

@@ -1,14 +1,14 @@
 //! Rust features that `#[bayesian]` supports on structs and impl blocks: visibility, generics, attributes, recursion, raw
 //! names.
 
-#![allow(dead_code, missing_docs, unreachable_pub, reason = "the tests are about the macro's forms")]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "the models test which syntax the macro accepts")]
 #![allow(
     clippy::large_enum_variant,
     clippy::manual_non_exhaustive,
     clippy::needless_arbitrary_self_type,
     clippy::non_minimal_cfg,
     clippy::redundant_pattern_matching,
-    reason = "so are these"
+    reason = "unusual syntax is the subject"
 )]
 
 use elbo::prelude::*;
@@ -80,7 +80,7 @@ pub mod visible {
         layer: Hidden,
     }
 
-    #[allow(private_interfaces, reason = "rustc says of any enum that its variants are as visible as it is")]
+    #[allow(private_interfaces, reason = "variants are as visible as their enum")]
     #[bayesian]
     pub enum OfFirst {
         First(First),

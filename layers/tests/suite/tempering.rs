@@ -56,7 +56,7 @@ fn expected_gradient(model: &Locations, data: &Examples<f64, Tensor<f64>>, objec
     gradients.iter().flat_map(|(.., gradient)| gradient.iter().map(|g| g / 2.0)).collect()
 }
 
-/// The largest size; NaN if one of them is.
+/// The largest absolute value; NaN if any number is NaN.
 fn largest(numbers: &[f64]) -> f64 {
     numbers.iter().fold(0.0, |most: f64, number| if number.abs() <= most { most } else { number.abs() })
 }
@@ -87,7 +87,7 @@ fn the_optimum_is_the_tempered_posterior() {
 }
 
 #[test]
-fn at_temperature_one_the_bits_are_those_of_the_bound() {
+fn temperature_one_equals_no_tempering_bit_for_bit() {
     let data = data(12);
     let model = posterior(&data, 0.3, 1.0);
     let of = |tempering| expected_gradient(&model, &data, &Objective::new(12).tempering(tempering));
@@ -218,7 +218,8 @@ fn negative_free_nats_are_refused() {
     let _ = Objective::new(1).free_nats(-1.0);
 }
 
-/// −ln p(y|x, w) expected under the posterior of what came before, block by block: closed forms.
+/// The prequential loss in closed form: for each block, the expected −ln p(y|x, w) under the posterior given the earlier
+/// blocks.
 fn prequential(data: &Examples<f64, Tensor<f64>>, blocks: usize, rate: f64) -> SafeBayesRow {
     let (n, mut row) = (data.len(), SafeBayesRow { rate, r_log: 0.0, i_log: 0.0 });
     let first = n / blocks;
@@ -226,7 +227,7 @@ fn prequential(data: &Examples<f64, Tensor<f64>>, blocks: usize, rate: f64) -> S
         let (from, to) = (block * n / blocks, (block + 1) * n / blocks);
         let q = posterior(&data.rows(0..from), rate, 1.0).weight;
         for i in from..to {
-            // The rows of a part begin with its first weight again: parts are multiples of three.
+            // Each block starts at weight 0, because block sizes are multiples of three.
             let (mean, sd) = (q.mean.data()[i % WEIGHTS], q.sd().data()[i % WEIGHTS]);
             let square = (data.targets().data()[i] - mean).powi(2);
             let normaliser = NOISE_SD.ln() + 0.5 * std::f64::consts::TAU.ln();
@@ -250,7 +251,7 @@ fn safe_bayes_is_the_prequential_loss_of_the_closed_forms() {
     let expected = rates.map(|rate| prequential(&data, 5, rate));
     for (row, expected) in table.rows().iter().zip(&expected) {
         assert!((row.i_log - expected.i_log).abs() < 1e-12, "{row:?} {expected:?}");
-        // 4,000 draws: their mean's standard error is about a percent of what the weights' variance adds.
+        // With 4,000 draws, the standard error is about 1 % of the term from the weights' variance.
         let added = expected.r_log - expected.i_log;
         assert!((row.r_log - expected.r_log).abs() < 0.1 * added, "{row:?} {expected:?}");
     }

@@ -25,7 +25,7 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     // Defaults are kept, so that `DenseDraw<'t>` is the draw of `Dense`.
     let parameters = &generics.params;
-    // rustc reports types less visible than the model at the model itself.
+    // rustc already reports private types in a public model, at the model.
     let more = (!matches!(vis, Visibility::Inherited)).then(|| quote!(, private_bounds, private_interfaces));
     let doc = format!(" One draw of [`{0}`](type@{0}): the model with values for its weights.", model.name);
     let body = match &model.body {
@@ -43,7 +43,8 @@ pub(crate) fn declaration(model: &Model) -> TokenStream {
                 let fields = delimited(group.style, fields(model, group));
                 quote!(#[doc = #doc] #variant #fields)
             });
-            // Only the fallback has enums without fields, which are errors; the marker uses the tape's lifetime.
+            // An enum without fields is an error, which only the fallback expands. The marker keeps rustc from reporting an unused
+            // lifetime as well.
             let tape = names::tape();
             let marker = model.fields().next().is_none().then(|| quote!(_Tape(::core::marker::PhantomData<&#tape ()>)));
             quote!(enum #name<#parameters> #where_clause { #(#variants,)* #marker })

@@ -10,7 +10,7 @@ use crate::expand::body::{self, Names};
 use crate::expand::{forward, signature, with_tape};
 use crate::names;
 
-/// The moved block, an impl of `Forward` if it has a forward, and the items that stay on the model. Reports errors.
+/// Returns the moved block, an impl of `Forward` if it has a forward, and the items that stay on the model. Reports errors.
 pub(crate) fn implementation(k: &TokenStream, mut block: ItemImpl, errors: &mut Errors) -> TokenStream {
     let Some(target) = draw_of(&block, errors) else {
         // An impl of a trait compiles without the attribute, so it is kept.
@@ -65,7 +65,7 @@ fn stays(item: &ImplItem, errors: &mut Errors) -> bool {
     }
 }
 
-/// A constant on the draw with the value of the model's, for `Self::CONSTANT` in methods.
+/// Copies a constant to the draw's type, so that `Self::CONSTANT` works in moved methods.
 fn constant(item: &ImplItem, model: &Type) -> Option<ImplItem> {
     let ImplItem::Const(constant) = item else { return None };
     if mentions_tokens(constant.ty.to_token_stream(), &Ident::new("Self", Span::call_site())) {

@@ -112,6 +112,6 @@ impl VisitMut for Naming {
     }
 
     fn visit_type_param_bound_mut(&mut self, _: &mut TypeParamBound) {
-        // The elided lifetimes of `dyn Fn(&T)` are bound in it.
+        // Keep elided lifetimes within `dyn Fn(&T)`: the bound declares them.
     }
 }

@@ -80,7 +80,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// The length from the first element of a matrix to the end of its last.
+/// The number of slice elements that a matrix spans, gaps between rows included.
 pub(super) fn span(rows: usize, columns: usize, row_stride: usize) -> usize {
     let whole = rows.saturating_sub(1).saturating_mul(row_stride).saturating_add(columns);
     if rows == 0 || columns == 0 { 0 } else { whole }
@@ -126,7 +126,7 @@ impl<'a, T> MatrixMut<'a, T> {
         MatrixMut { data: data.as_mut_ptr(), rows, columns, row_stride, borrowed: PhantomData }
     }
 
-    /// Some columns of a matrix that several threads write, each its own columns: rows of `columns` elements from
+    /// One thread's columns of a matrix that several threads write: rows of `columns` elements from
     /// element `start` on, `row_stride` elements apart.
     ///
     /// # Safety
@@ -145,7 +145,7 @@ impl<'a, T> MatrixMut<'a, T> {
     pub fn row(&mut self, i: usize) -> &mut [T] {
         assert!(i < self.rows, "row {i} is out of range for {} rows", self.rows);
         if self.columns == 0 {
-            // An empty row has no location, and need not lie within the slice.
+            // An empty row has no valid address, and need not lie within the slice.
             return &mut [];
         }
         // SAFETY: the matrix's rows are its own, by construction, and `&mut self` makes the access unique.

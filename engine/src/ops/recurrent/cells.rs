@@ -26,17 +26,18 @@ pub(super) trait RecurrentCell<const N: usize> {
     const NAME: &'static str;
     const GATES: usize;
 
-    /// The next state, from the gates' sums over the inputs of all steps and over the last output.
+    /// The next state, from the gates' pre-activations: of the inputs of all steps, and of the last output.
     #[track_caller]
     fn step<'t, T: Real>(from_x: Var<'t, T>, at: At, from_last: Var<'t, T>, state: [Var<'t, T>; N]) -> [Var<'t, T>; N];
 
-    /// The shapes of a state and of `kept` numbers per element of it; checks the shape of the sums.
+    /// Checks the shape of the pre-activations; returns the shapes of the state and of `kept` values per element for the
+    /// backward pass.
     #[track_caller]
     fn shapes<T: Real>(from_last: Var<'_, T>, state: Var<'_, T>, kept: usize) -> [[usize; 2]; 2] {
         let &[rows, hidden] = state.shape() else { unreachable!("checked before the first step") };
         assert!(
             from_last.shape() == [rows, Self::GATES * hidden],
-            "{}: the weight of the last output gives sums of shape {:?}; expected {} · {hidden} sums for a state of \
+            "{}: the hidden-to-hidden weight gives pre-activations of shape {:?}; expected (rows, {} · {hidden}) for a state of \
              shape {:?}",
             Self::NAME,
             from_last.shape(),

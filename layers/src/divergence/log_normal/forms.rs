@@ -8,7 +8,7 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::prior::{Laplace, Normals};
 
-/// Under N(mean, sd²), and a constant.
+/// KL from the prior N(mean, sd²), plus a constant.
 #[derive(Clone, Copy)]
 pub(super) struct Squares {
     pub(super) mean: f64,
@@ -44,7 +44,7 @@ impl ElementwiseTerm<2> for Squares {
     }
 }
 
-/// Under N(mᵢ, sᵢ²).
+/// KL from the prior N(mᵢ, sᵢ²).
 #[derive(Clone, Copy)]
 pub(super) struct Each<'t>(pub(super) &'t Normals);
 
@@ -69,7 +69,7 @@ impl ElementwiseTerm<2> for Each<'_> {
     }
 }
 
-/// Under N(0, s²), with ln s shared by all elements.
+/// KL from the prior N(0, s²), with ln s shared by all elements.
 #[derive(Clone, Copy)]
 pub(super) struct Scaled;
 
@@ -99,7 +99,7 @@ impl ElementwiseTerm<2> for Scaled {
     }
 }
 
-/// Under 1/w.
+/// KL from the log-uniform prior, whose density is proportional to 1/w.
 #[derive(Clone, Copy)]
 pub(super) struct Logarithms;
 
@@ -117,7 +117,7 @@ impl ElementwiseTerm<2> for Logarithms {
     }
 }
 
-/// Under Laplace(m, b): E|w − m| = E w · erf(d/√2 + σ/√2) − m · erf(d/√2) with d = (μ − ln m)/σ where m is positive (the
+/// KL from the prior Laplace(m, b): E|w − m| = E w · erf(d/√2 + σ/√2) − m · erf(d/√2) with d = (μ − ln m)/σ where m is positive (the
 /// partial expectation of a log-normal), and E w − m otherwise.
 #[derive(Clone, Copy)]
 pub(super) struct Distance(pub(super) Laplace);

@@ -61,8 +61,8 @@ impl<T: Real> CholeskyFactor<T> {
             for j in i + 1..rows {
                 assert!(
                     at(i, j) == 0.0,
-                    "CholeskyFactor: a lower-triangular factor L of the covariance L Lᵀ is needed, and the element above the \
-                     diagonal at ({i}, {j}) is {}",
+                    "CholeskyFactor: expected a lower-triangular matrix, but element ({i}, {j}) is {}; pass the Cholesky factor L of the \
+                     covariance L Lᵀ",
                     at(i, j)
                 );
             }
@@ -77,13 +77,13 @@ impl<T: Real> CholeskyFactor<T> {
         }
         let mut below = (0..rows).flat_map(|i| (0..i).map(move |j| (i, j)));
         let lower = Tensor::from_fn([rows * rows.saturating_sub(1) / 2], |_| {
-            let (i, j) = below.next().expect("as many as there are");
+            let (i, j) = below.next().expect("one pair of indices per element of `lower`");
             at(i, j)
         });
         CholeskyFactor { rho, lower }
     }
 
-    /// Checks that it has `rows` rows, as the field `name` of a family needs for a weight of shape `weight`.
+    /// Checks that the shapes match `rows`, for a weight of shape `weight`; `family` and the field `name` are for the error.
     pub(super) fn check_as(&self, family: &str, name: &str, rows: usize, weight: &[usize]) -> Result<(), String> {
         let (rho, lower) = (self.rho.shape(), self.lower.shape());
         if *rho != [rows] {

@@ -23,7 +23,7 @@ struct Gate<'t, T> {
 }
 
 impl<T: Real> Gate<'_, T> {
-    /// Sets `out` to `x` where the gate is open and to zero elsewhere, or adds this to it.
+    /// Writes, or adds, `x` to `out` where the gate is open; zero elsewhere.
     fn apply(&self, draw: usize, log_odds: &[T], x: &[T], out: &mut [T], write: Write) {
         let noise = self.noise.of_draw(draw);
         let out = Shared::new(out);

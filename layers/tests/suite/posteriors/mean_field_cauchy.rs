@@ -21,7 +21,7 @@ fn cauchy<T: Real>() -> One<MeanFieldCauchy<T>, Cauchy> {
     model(Cauchy(0.2, 0.8))
 }
 
-/// The share of samples below a quantile is that of the distribution function ½ + arctan(z)/π.
+/// The fraction of samples below each quantile matches the CDF ½ + arctan(z)/π.
 #[test]
 fn samples_have_the_quantiles() {
     let distances = samples(&cauchy());
@@ -35,7 +35,7 @@ fn samples_have_the_quantiles() {
 #[test]
 fn a_sample_follows_from_the_given_noise() {
     fn check<T: Real>(tolerance: f64) {
-        // The cotangents of ½π erfc(|ε|/√2), computed with 40 digits.
+        // cot(½π erfc(|ε|/√2)) with the sign of ε, computed with 40 digits.
         let noise = [-6.0, -1.0, 0.0, 0.25, 2.5, 5.0].map(T::from_f64);
         let expected = [
             -322_637_210.981_521_9,
@@ -58,8 +58,8 @@ fn a_sample_follows_from_the_given_noise() {
     check::<f32>(1e-5);
 }
 
-/// The density at a draw equals that of the prior with the same parameters, which is separate code, so every estimate
-/// of the divergence is zero: both from the noise, and from the weight only, as the path derivative needs.
+/// A posterior and a prior with the same parameters have the same density, in separate code. Both estimates of the
+/// divergence (from the noise; from the weight only, for the path derivative) must be zero.
 #[test]
 fn the_density_equals_that_of_a_cauchy_prior() {
     let weight = MeanFieldCauchy::<f64>::with_scales(Tensor::full([6], -0.3), &Tensor::full([6], 0.7));
