@@ -10,13 +10,13 @@ const TABLE: &str = include_str!("data/coal.csv");
 #[derive(Clone, Copy)]
 struct Poisson;
 
-impl Likelihood<f32> for Poisson {
-    type Targets = Tensor;
+impl<T: Real> Likelihood<T> for Poisson {
+    type Targets = Tensor<T>;
     type Predictive = Mixture<Self>;
-    fn log_likelihood<'t>(&self, log_rate: Var<'t>, counts: &'t Tensor) -> Var<'t> {
+    fn log_likelihood<'t>(&self, log_rate: Var<'t, T>, counts: &'t Tensor<T>) -> Var<'t, T> {
         -log_rate.poisson_nll(log_rate.tape().input(counts), Reduction::Each)
     }
-    fn predictive(&self, outputs: &Outputs) -> Mixture<Self> {
+    fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
         Mixture::new(*self, outputs)
     }
 }

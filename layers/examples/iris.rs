@@ -3,7 +3,7 @@
 use elbo::data::Scaling;
 use elbo::prelude::*;
 
-/// Four measurements in centimetres and the number of the species in each line, under one line of names.
+/// Four measurements in centimetres and the number of the species in each line. The first line counts them.
 const TABLE: &str = include_str!("data/iris.csv");
 
 #[bayesian]

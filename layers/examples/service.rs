@@ -38,13 +38,15 @@ fn answer(connection: TcpStream, service: &Service) -> io::Result<()> {
     let mut out = connection.try_clone()?;
     for line in BufReader::new(connection).lines() {
         let numbers: Result<Vec<f32>, _> = line?.split(',').map(|x| x.trim().parse()).collect();
-        match numbers {
-            Ok(x) if x.len() == 2 && x.iter().all(|x| x.is_finite()) => {
+        let answer = match numbers {
+            // `predict` panics if an output is not finite, so refuse inputs that are far outside the data.
+            Ok(x) if x.len() == 2 && x.iter().all(|x| x.abs() < 1e6) => {
                 let p = service.predict(&Categorical, &Tensor::new([1, 2], x));
-                writeln!(out, "{:.3},{:.3},{:.4}", p.row(0)[0], p.row(0)[1], p.mutual_information()[0])?;
+                format!("{:.3},{:.3},{:.4}\n", p.row(0)[0], p.row(0)[1], p.mutual_information()[0])
             }
-            _ => writeln!(out, "error: send two finite numbers, such as 0.5,-1.0")?,
-        }
+            _ => "error: send two numbers below a million, such as 0.5,-1.0\n".to_owned(),
+        };
+        out.write_all(answer.as_bytes())?;
     }
     Ok(())
 }
