@@ -12,9 +12,7 @@ mod errors;
 mod every_op_is_checked;
 #[cfg(all(feature = "files", feature = "gzip"))]
 mod files_of_numpy;
-mod hostile_kernels;
 mod looking_at_a_tape;
-mod memory_is_its_own;
 mod networks_have_the_same_bits;
 mod noise;
 mod recompute;

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "diagonal at (0, 1) is 0.5")]
+    #[should_panic(expected = "expected a lower-triangular matrix, but element (0, 1) is 0.5")]
     fn a_covariance_in_place_of_its_factor_is_refused() {
         CholeskyFactor::<f64>::of(&Tensor::new([2, 2], [1.0, 0.5, 0.5, 1.0]));
     }
