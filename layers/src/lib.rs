@@ -58,6 +58,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 // Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 

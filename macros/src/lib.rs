@@ -39,6 +39,8 @@
 //! errors and `fallback` generates stubs if there are any; `expand` generates everything else, and `names` chooses
 //! identifiers that cannot clash.
 
+#![forbid(unsafe_code)]
+
 mod ast;
 mod attr;
 mod check;

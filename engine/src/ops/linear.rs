@@ -7,6 +7,11 @@ use crate::ops::matmul::matmul;
 use crate::{Activation, Convolution, Real, Transposed, Var};
 
 /// A value on the tape, or something that can be turned into one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a value on the tape",
+    label = "expected a variable or a drawn weight",
+    note = "put a tensor on the tape with `tape.input(&tensor)`; a field of a model has a value only in a draw of the model, so a method that uses it needs `#[bayesian]` on its `impl` block"
+)]
 pub trait Operand<'t, T: Real>: Copy {
     /// The value.
     fn var(self) -> Var<'t, T>;
@@ -20,6 +25,11 @@ pub trait Operand<'t, T: Real>: Copy {
 
 /// The weight of a linear map. A [`Var`] multiplies; a random weight of another crate may sample itself, sample the
 /// map's output, or be perturbed per example, without special code in the engine.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the weight of a linear map on the tape",
+    label = "expected a variable or a drawn weight",
+    note = "put a tensor on the tape with `tape.input(&tensor)`; a field of a model has a value only in a draw of the model, so a method that uses it needs `#[bayesian]` on its `impl` block"
+)]
 pub trait Linear<'t, T: Real>: Operand<'t, T> {
     /// activation(x · selfᵀ + b), with this weight of shape (outputs, inputs).
     #[track_caller]

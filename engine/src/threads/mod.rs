@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use pool::with_threads;
-pub(crate) use split::{Ragged, Undivided};
-pub use split::{Rows, Split, for_each_part};
+pub(crate) use split::Undivided;
+pub use split::{Ragged, Rows, Split, for_each_part};
 
 /// The number of elements below which elementwise work stays on one thread: waking another takes some microseconds, in
 /// which one thread processes about this many.
@@ -145,22 +145,40 @@ fn split<P: Split>(
 /// The sum of `part(block)` over `0..blocks`, added in a tree that depends only on `blocks`, so that any number of
 /// threads gives the same bits. Without `parallel`, which small sums should not set, it runs on one thread.
 pub fn sum_blocks(blocks: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
-    fn tree(from: usize, to: usize, parallel: bool, part: &(dyn Fn(usize) -> f64 + Sync)) -> f64 {
-        match to - from {
+    sum_parts((), blocks, 1, parallel, &|range, ()| part(range.start))
+}
+
+/// A sum over a range of items, which also writes their memory.
+type SumPart<'a, P> = dyn Fn(std::ops::Range<usize>, P) -> f64 + Sync + 'a;
+
+/// [`sum_blocks`] over blocks of `block` items that cover `0..len`; `part` also gets the block's part of `memory`.
+pub fn sum_parts<P: Split>(memory: P, len: usize, block: usize, parallel: bool, part: &SumPart<'_, P>) -> f64 {
+    fn tree<P: Split>(
+        memory: P,
+        range: std::ops::Range<usize>,
+        block: usize,
+        parallel: bool,
+        part: &SumPart<'_, P>,
+    ) -> f64 {
+        match range.len().div_ceil(block) {
             0 => 0.0,
-            1 => part(from),
-            n => {
-                let middle = from + n / 2;
-                let (left, right) = if parallel {
-                    rayon::join(|| tree(from, middle, true, part), || tree(middle, to, true, part))
-                } else {
-                    (tree(from, middle, false, part), tree(middle, to, false, part))
-                };
+            1 => part(range, memory),
+            blocks => {
+                let items = blocks / 2 * block;
+                let middle = range.start + items;
+                let (first, rest) = memory.split(items);
+                let left = || tree(first, range.start..middle, block, parallel, part);
+                let right = || tree(rest, middle..range.end, block, parallel, part);
+                let (left, right) = if parallel { rayon::join(left, right) } else { (left(), right()) };
                 left + right
             }
         }
     }
-    if parallel && available() > 1 { waiting(|| tree(0, blocks, true, part)) } else { tree(0, blocks, false, part) }
+    if parallel && available() > 1 {
+        waiting(|| tree(memory, 0..len, block, true, part))
+    } else {
+        tree(memory, 0..len, block, false, part)
+    }
 }
 
 /// The number of pieces that [`for_each_with`] should split the tasks into.
@@ -213,16 +231,16 @@ pub fn for_each_with<T: Send, P: Split>(
 
 /// A pointer that several threads may use, each for its own elements.
 #[derive(Clone, Copy, Debug)]
-pub struct Shared<T>(*mut T);
+pub(crate) struct Shared<T>(*mut T);
 
-// SAFETY: whoever uses the pointer keeps the elements of different threads apart, as its functions require.
+// SAFETY: whoever uses the pointer keeps the elements of different threads apart.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as for `Send`.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
     /// A pointer to the slice's elements.
-    pub fn new(slice: &mut [T]) -> Self {
+    pub(crate) fn new(slice: &mut [T]) -> Self {
         Shared(slice.as_mut_ptr())
     }
 
@@ -235,15 +253,6 @@ impl<T> Shared<T> {
     /// use meanwhile.
     pub(crate) fn pointer(self) -> *mut T {
         self.0
-    }
-
-    /// The elements of `range`.
-    ///
-    /// # Safety
-    /// The range is within the slice, which is still borrowed, and does not overlap any other range in use.
-    pub unsafe fn range<'a>(self, range: std::ops::Range<usize>) -> &'a mut [T] {
-        // SAFETY: required of the caller.
-        unsafe { std::slice::from_raw_parts_mut(self.0.add(range.start), range.len()) }
     }
 }
 

@@ -11,6 +11,13 @@ pub trait Split: Send + Sized {
     fn split(self, items: usize) -> (Self, Self);
 }
 
+/// One element for each item.
+impl<T: Send> Split for &mut [T] {
+    fn split(self, items: usize) -> (Self, Self) {
+        self.split_at_mut(items)
+    }
+}
+
 /// Equally many elements for each item.
 #[derive(Debug)]
 pub struct Rows<'a, T> {
@@ -44,20 +51,22 @@ impl<T: Send> Split for Rows<'_, T> {
 }
 
 /// Different numbers of elements per item: an item's offset is a function of its index.
-pub(crate) struct Ragged<'a, T> {
-    data: &'a mut [T],
+pub struct Ragged<'a, T> {
+    /// The elements of all items.
+    pub data: &'a mut [T],
     /// The index of the first item of this part.
     first: usize,
     start: &'a (dyn Fn(usize) -> usize + Sync),
 }
 
 impl<'a, T> Ragged<'a, T> {
-    pub(crate) fn new(data: &'a mut [T], start: &'a (dyn Fn(usize) -> usize + Sync)) -> Self {
+    /// Splits `data` at the offsets `start(i)` of items i, which do not decrease.
+    pub fn new(data: &'a mut [T], start: &'a (dyn Fn(usize) -> usize + Sync)) -> Self {
         Ragged { data, first: 0, start }
     }
 
     /// The elements of item `i`, counted from the first one of all parts.
-    pub(crate) fn item(&mut self, i: usize) -> &mut [T] {
+    pub fn item(&mut self, i: usize) -> &mut [T] {
         let [offset, start, end] = [self.first, i, i + 1].map(self.start);
         &mut self.data[start - offset..end - offset]
     }
@@ -89,6 +98,20 @@ impl Split for () {
 impl<P: Split> Split for Option<P> {
     fn split(self, items: usize) -> (Self, Self) {
         self.map(|parts| parts.split(items)).unzip()
+    }
+}
+
+impl<P: Split, const N: usize> Split for [P; N] {
+    fn split(self, items: usize) -> (Self, Self) {
+        let mut rest = [const { None }; N];
+        let mut split = self.into_iter().zip(&mut rest).map(|(memory, rest)| {
+            let (first, second) = memory.split(items);
+            *rest = Some(second);
+            first
+        });
+        let first = std::array::from_fn(|_| split.next().expect("one part per memory"));
+        drop(split);
+        (first, rest.map(|part| part.expect("every memory was split")))
     }
 }
 

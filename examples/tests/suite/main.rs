@@ -1,5 +1,6 @@
 //! All integration tests of the examples, in one binary.
 
 mod cli;
+mod common;
 mod estimators;
 mod volumes;

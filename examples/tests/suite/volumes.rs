@@ -1,50 +1,15 @@
 //! Runs `volumes` and `tempering` as a user does: without data, with damaged data, and on a few synthetic volumes.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use elbo::engine::io::npz::{self, Packing};
 use elbo::prelude::*;
 use serde_json::Value;
 
+use crate::common::{Scratch, refused, run};
+
 const VOLUMES: &str = env!("CARGO_BIN_EXE_volumes");
 const TEMPERING: &str = env!("CARGO_BIN_EXE_tempering");
-
-fn run(program: &str, options: &[&str]) -> Output {
-    Command::new(program).args(options).env_remove("ELBO_DATA").output().unwrap()
-}
-
-/// Expects exit code 2 and a message that contains all `parts`.
-#[track_caller]
-fn refused(program: &str, options: &[&str], parts: &[&str]) {
-    let output = run(program, options);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{options:?}: {message}");
-    for part in parts {
-        assert!(message.contains(part), "{options:?}: {part:?} is not in {message:?}");
-    }
-}
-
-/// A temporary folder, removed on drop.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let folder = std::env::temp_dir().join(format!("elbo-volumes-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Scratch(folder)
-    }
-
-    fn path(&self, file: &str) -> String {
-        self.0.join(file).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Writes balls: small ones of class 0 and large ones of class 1.
 fn write_volumes(folder: &Path) {

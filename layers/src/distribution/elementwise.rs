@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::kernels::reduce::LANES;
-use crate::engine::threads::{GRAIN, Shared, for_each_range, sum_blocks};
+use crate::engine::threads::{GRAIN, for_each_part, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
@@ -122,12 +122,7 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize> Operation<T> for Sum<F, N> 
 /// Calls `work` with disjoint parts of `target`, in parallel.
 fn in_parallel<T: Real>(target: &mut [T], work: impl Fn(Range<usize>, &mut [T]) + Sync) {
     let len = target.len();
-    let target = Shared::new(target);
-    for_each_range(len, GRAIN, LANES, &|range| {
-        // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
-        let out = unsafe { target.range(range.clone()) };
-        work(range, out);
-    });
+    for_each_part(target, len, GRAIN, LANES, &work);
 }
 
 /// A range of the elements.

@@ -35,7 +35,8 @@ pub use closed_form::{KnownClosedForm, Nats};
     message = "the KL divergence of the posterior `{Self}` from the prior `{P}` is not implemented",
     label = "no closed form for this pair",
     note = "write `#[kl(monte_carlo)]` on the field, or wrap the prior as `MonteCarlo(..)`, to estimate it from the drawn weights",
-    note = "or implement `Divergence<{P}>` for `{Self}`; `#[prior(..)]` is only for fields whose type is a posterior family"
+    note = "or implement `Divergence<{P}>` for `{Self}`; `#[prior(..)]` is only for fields whose type is a posterior family",
+    note = "a prior is a distribution such as `Normal`, or a type of your own that implements `Prior`"
 )]
 pub trait Divergence<P: PriorFor<Self::Scalar>>: Posterior {
     /// Whether the divergence has a closed form: [`Yes`](crate::Yes), [`Approximate`](crate::Approximate) or

@@ -3,7 +3,7 @@
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::signs;
-use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::threads::{GRAIN, Rows, for_each_part};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Key, Real, Tensor, Var};
 use crate::sampling::Cx;
@@ -56,17 +56,13 @@ impl<T: Real> Flip<'_, T> {
             None => signs(self.key.draw(self.key.current_draw() as usize + number), example, row),
         };
         let each = positions * features * space;
-        let (out, rows) = (Shared::new(out), Shared::new(rows));
-        for_each_range(examples, GRAIN.div_ceil(each.max(1)), 1, &|range| {
-            for example in range {
-                // SAFETY: examples are disjoint parts of the array and of the rows, which are borrowed for the whole
-                // loop.
-                let row = unsafe { rows.range(example * features..(example + 1) * features) };
-                signs_of(example, row);
-                let all = example * each..(example + 1) * each;
-                // SAFETY: as above.
-                let out = unsafe { out.range(all.clone()) };
-                dispatch(Multiply { x: &x[all], signs: row, space, out, write });
+        let memory = (Rows::new(out, each), Rows::new(rows, features));
+        for_each_part(memory, examples, GRAIN.div_ceil(each.max(1)), 1, &|range, (mut out, mut rows)| {
+            for (i, example) in range.enumerate() {
+                let signs = rows.row(i);
+                signs_of(example, signs);
+                let x = &x[example * each..][..each];
+                dispatch(Multiply { x, signs, space, out: out.row(i), write });
             }
         });
     }

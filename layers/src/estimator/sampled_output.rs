@@ -4,7 +4,7 @@ use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::kernels::map::scale;
 use crate::engine::random::BLOCK;
-use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::threads::{GRAIN, Rows, for_each_part};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 use crate::sampling::Cx;
@@ -30,15 +30,13 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, variance) = (io.input(0).data, io.input(1).data);
         let noise = self.noise.of_draw(io.draw());
-        let out = Shared::new(io.output(0));
-        for_each_range(mean.len(), GRAIN, BLOCK, &|range| {
+        for_each_part(io.output(0), mean.len(), GRAIN, BLOCK, &|range, out| {
             dispatch(Forward {
                 noise,
                 start: range.start,
                 mean: &mean[range.clone()],
-                variance: &variance[range.clone()],
-                // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
-                out: unsafe { out.range(range) },
+                variance: &variance[range],
+                out,
             });
         });
     }
@@ -50,10 +48,8 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
         if len == 0 {
             return true;
         }
-        let (draws, out) = (out.len() / len, Shared::new(out));
-        for_each_range(draws, GRAIN.div_ceil(len), 1, &|range| {
-            // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
-            let out = unsafe { out.range(range.start * len..range.end * len) };
+        let draws = out.len() / len;
+        for_each_part(Rows::new(out, len), draws, GRAIN.div_ceil(len), 1, &|range, out| {
             let from = |draws: usize| if draws == 1 { 0 } else { range.start * len };
             dispatch(Draws {
                 noise: self.noise,
@@ -61,7 +57,7 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
                 len,
                 means: &means[from(of_mean)..],
                 variances: &variances[from(of_variance)..],
-                out,
+                out: out.data,
             });
         });
         true
@@ -72,15 +68,13 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
         let noise = self.noise.of_draw(io.draw());
         io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
         io.accumulate(1, |target, write| {
-            let target = Shared::new(target);
-            for_each_range(g.len(), GRAIN, BLOCK, &|range| {
+            for_each_part(target, g.len(), GRAIN, BLOCK, &|range, target| {
                 dispatch(ToVariance {
                     noise,
                     start: range.start,
                     g: &g[range.clone()],
-                    variance: &variance[range.clone()],
-                    // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
-                    target: unsafe { target.range(range) },
+                    variance: &variance[range],
+                    target,
                     write,
                 });
             });

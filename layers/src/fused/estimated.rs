@@ -13,7 +13,7 @@ use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
-use crate::engine::threads::{Shared, for_each_range};
+use crate::engine::threads::for_each_part;
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 use crate::sampling::Sampled;
@@ -45,19 +45,17 @@ impl<T: Real, F: ElementwiseTerm<1>> Operation<T> for Estimated<'_, T, F> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let noise = self.noise.of_draw(io.draw());
-        let weight = Shared::new(io.output(0));
-        let total = sum_items(mean.len(), |range| {
+        let [weight, kl] = io.outputs();
+        kl[0] = T::from_f64(sum_items(weight, mean.len(), &|range, weight| {
             dispatch(Forward {
                 noise: &noise,
                 prior: self.prior,
                 start: range.start,
                 mean: &mean[range.clone()],
-                rho: &rho[range.clone()],
-                // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
-                weight: unsafe { weight.range(range) },
+                rho: &rho[range],
+                weight,
             })
-        });
-        io.output(1)[0] = T::from_f64(total);
+        }));
     }
 
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
@@ -66,8 +64,7 @@ impl<T: Real, F: ElementwiseTerm<1>> Operation<T> for Estimated<'_, T, F> {
         let kl = io.upstream(1).map_or(T::ZERO, |g| g[0]);
         let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
-            let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
-            for_each_range(mean.len(), PARALLEL, BLOCK, &|range| {
+            for_each_part((to_mean, to_rho), mean.len(), PARALLEL, BLOCK, &|range, (to_mean, to_rho)| {
                 dispatch(Backward {
                     noise: &noise,
                     prior: self.prior,
@@ -75,12 +72,10 @@ impl<T: Real, F: ElementwiseTerm<1>> Operation<T> for Estimated<'_, T, F> {
                     mean: &mean[range.clone()],
                     rho: &rho[range.clone()],
                     weight: &weight[range.clone()],
-                    upstream: upstream.map(|upstream| &upstream[range.clone()]),
+                    upstream: upstream.map(|upstream| &upstream[range]),
                     kl,
-                    // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed throughout.
-                    to_mean: unsafe { to_mean.range(range.clone()) },
-                    // SAFETY: as above.
-                    to_rho: unsafe { to_rho.range(range) },
+                    to_mean,
+                    to_rho,
                     writes: [mean_write, rho_write],
                 });
             });

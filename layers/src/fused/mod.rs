@@ -12,9 +12,11 @@ mod forward;
 mod perturbation;
 mod scale;
 
+use std::ops::Range;
+
 use crate::engine::kernels::dispatch::dispatch;
 use crate::engine::random::BLOCK;
-use crate::engine::threads::{Shared, for_each_range, sum_blocks};
+use crate::engine::threads::{Split, for_each_part, sum_parts};
 use crate::engine::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
 use crate::sampling::{Cx, Noise, Sampled};
 use backward::Backward;
@@ -55,7 +57,7 @@ pub(crate) fn sample<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, cx: Cx<'t, T>)
 /// The divergence without a draw and without a tape.
 pub(crate) fn kl<T: Real>([mean, rho]: MeanAndRho<'_, T>, prior: Scaled<f64>) -> f64 {
     let (mean, rho) = (mean.data(), rho.data());
-    sum_items(mean.len(), |range| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
+    sum_items((), mean.len(), &|range, ()| dispatch(Exact { mean: &mean[range.clone()], rho: &rho[range], prior }))
 }
 
 /// The divergence without a draw, on the tape.
@@ -127,6 +129,21 @@ struct Draw<'t, T> {
     kept: Option<usize>,
 }
 
+impl<T: Real> Draw<'_, T> {
+    /// The outputs: weight or variance, divergence, and what is kept for the backward pass.
+    fn outputs<'o>(&self, io: &'o mut Evaluation<'_, T>) -> [Option<&'o mut [T]>; 3] {
+        match (self.weight, self.kl, self.kept) {
+            (Some(_), Some(_), Some(_)) => io.outputs().map(Some),
+            (Some(_), Some(_), None) => {
+                let [weight, kl] = io.outputs();
+                [Some(weight), Some(kl), None]
+            }
+            (Some(_), None, _) => [Some(io.output(0)), None, None],
+            _ => [None, Some(io.output(0)), None],
+        }
+    }
+}
+
 impl<T: Real> Operation<T> for Draw<'_, T> {
     fn name(&self) -> &'static str {
         match (self.weight, self.kl) {
@@ -139,25 +156,23 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
-        let [weight, kept] = [self.weight, self.kept].map(|output| output.map(|k| Shared::new(io.output(k))));
         let noise = self.noise.of_draw(io.draw());
-        let total = sum_items(mean.len(), |range| {
+        let [weight, kl, kept] = self.outputs(io);
+        let total = sum_items((weight, kept), mean.len(), &|range, (weight, exponentials)| {
             dispatch(Forward {
                 noise: &noise,
                 prior: self.prior,
                 start: range.start,
                 mean: &mean[range.clone()],
-                rho: &rho[range.clone()],
+                rho: &rho[range],
                 made: self.made,
-                // SAFETY: items are disjoint parts of the output, which is borrowed throughout.
-                weight: weight.map(|weight| unsafe { weight.range(range.clone()) }),
-                // SAFETY: as above.
-                exponentials: kept.map(|kept| unsafe { kept.range(range) }),
+                weight,
+                exponentials,
                 kl: self.kl.is_some(),
             })
         });
-        if let Some(k) = self.kl {
-            io.output(k)[0] = T::from_f64(total);
+        if let Some(kl) = kl {
+            kl[0] = T::from_f64(total);
         }
     }
 
@@ -168,8 +183,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
         let kept = self.kept.map(|k| io.output(k).data);
         let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
-            let (to_mean, to_rho) = (Shared::new(to_mean), Shared::new(to_rho));
-            for_each_range(mean.len(), PARALLEL, ITEM, &|range| {
+            for_each_part((to_mean, to_rho), mean.len(), PARALLEL, ITEM, &|range, (to_mean, to_rho)| {
                 dispatch(Backward {
                     noise: &noise,
                     prior: self.prior,
@@ -180,11 +194,8 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                     exponentials: kept.map(|kept| &kept[range.clone()]),
                     weight: weight.map(|of_both| of_both.map(|x| &x[range.clone()])),
                     kl,
-                    // SAFETY: the ranges are disjoint parts of the two targets, which are borrowed
-                    // throughout.
-                    to_mean: unsafe { to_mean.range(range.clone()) },
-                    // SAFETY: as above.
-                    to_rho: unsafe { to_rho.range(range) },
+                    to_mean,
+                    to_rho,
                     writes: [mean_write, rho_write],
                 });
             });
@@ -192,7 +203,7 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
     }
 }
 
-/// The sum of `part` over items of `0..len`: the same bits for any number of threads.
-fn sum_items(len: usize, part: impl Fn(std::ops::Range<usize>) -> f64 + Sync) -> f64 {
-    sum_blocks(len.div_ceil(ITEM), len > PARALLEL, &|item| part(item * ITEM..len.min((item + 1) * ITEM)))
+/// The sum of `part` over items of `0..len`, each with its part of `memory`: the same bits for any number of threads.
+fn sum_items<P: Split>(memory: P, len: usize, part: &(dyn Fn(Range<usize>, P) -> f64 + Sync)) -> f64 {
+    sum_parts(memory, len, ITEM, len > PARALLEL, part)
 }

@@ -7,7 +7,7 @@ use super::{ITEM, PARALLEL};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::{BLOCK, Block};
-use crate::engine::threads::{Shared, for_each_range};
+use crate::engine::threads::for_each_part;
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Tensor, Var};
 use crate::sampling::{Cx, DrawNoise, Noise};
@@ -31,10 +31,7 @@ impl<T: Real> Operation<T> for Perturbation<'_, T> {
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let rho = io.input(0).data;
         let noise = self.noise.of_draw(io.draw());
-        let out = Shared::new(io.output(0));
-        for_each_range(rho.len(), PARALLEL, ITEM, &|range| {
-            // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
-            let out = unsafe { out.range(range.clone()) };
+        for_each_part(io.output(0), rho.len(), PARALLEL, ITEM, &|range, out| {
             dispatch(Forward { noise, start: range.start, rho: &rho[range], out });
         });
     }
@@ -43,10 +40,7 @@ impl<T: Real> Operation<T> for Perturbation<'_, T> {
         let (rho, made) = (io.input(0).data, io.output(0).data);
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            for_each_range(rho.len(), PARALLEL, ITEM, &|range| {
-                // SAFETY: the ranges are disjoint parts of the target, which is borrowed throughout.
-                let out = unsafe { target.range(range.clone()) };
+            for_each_part(target, rho.len(), PARALLEL, ITEM, &|range, out| {
                 let [rho, made, g] = [rho, made, g].map(|x| &x[range.clone()]);
                 dispatch(Backward { rho, made, g, out, write });
             });

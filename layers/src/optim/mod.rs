@@ -10,7 +10,7 @@ pub use adam::Adam;
 pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
-use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::threads::{GRAIN, for_each_part};
 use crate::engine::{Gradients, Parameters, Real};
 use state::State;
 
@@ -59,13 +59,8 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
         lengths.iter().all(|&other| other == len),
         "an optimiser's step needs slices of equal length, got lengths {lengths:?}"
     );
-    let slices = slices.map(Shared::new);
     // About four arrays are read or written for each element, so half the usual number of elements is worth a thread.
-    for_each_range(len, GRAIN / 2, 64, &|range| {
-        // SAFETY: ranges are disjoint parts of slices of this length, which are borrowed throughout.
-        let parts = slices.map(|slice| unsafe { slice.range(range.clone()) });
-        dispatch(kernel(parts));
-    });
+    for_each_part(slices, len, GRAIN / 2, 64, &|_, parts| dispatch(kernel(parts)));
 }
 
 fn check_rate(name: &str, rate: f64) -> Result<(), String> {

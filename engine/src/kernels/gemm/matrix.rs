@@ -132,7 +132,7 @@ impl<'a, T> MatrixMut<'a, T> {
     /// # Safety
     /// The rows are within the slice behind `data`, which is borrowed for `'a`, do not overlap each other, and nothing
     /// else uses their elements meanwhile.
-    pub unsafe fn part(data: Shared<T>, start: usize, rows: usize, columns: usize, row_stride: usize) -> Self {
+    pub(crate) unsafe fn part(data: Shared<T>, start: usize, rows: usize, columns: usize, row_stride: usize) -> Self {
         // For an empty matrix, the start need not be within the slice.
         MatrixMut { data: data.pointer().wrapping_add(start), rows, columns, row_stride, borrowed: PhantomData }
     }

@@ -171,13 +171,12 @@ impl<'t, T: Real> OnTape<'t, T> {
 /// The elements of row `i` below the diagonal.
 #[inline(always)]
 fn row<T>(lower: &[T], i: usize) -> &[T] {
-    &lower[i * i.saturating_sub(1) / 2..][..i]
+    &lower[row_start(i)..][..i]
 }
 
-/// The range of the elements of `rows` below the diagonal.
-fn elements(rows: &std::ops::Range<usize>) -> std::ops::Range<usize> {
-    let before = |row: usize| row * row.saturating_sub(1) / 2;
-    before(rows.start)..before(rows.end)
+/// The index of the first element of row `i` below the diagonal.
+fn row_start(i: usize) -> usize {
+    i * i.saturating_sub(1) / 2
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::{elements, row};
+use super::{row, row_start};
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::kernels::map::{Elementwise, Scale, map_slices};
 use crate::engine::kernels::reduce::sum_slices;
-use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::threads::{GRAIN, Ragged, for_each_part};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 
@@ -31,10 +31,8 @@ impl<T: Real> Operation<T> for StrictlyLowerProduct {
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (lower, x) = (io.input(0).data, io.input(1).data);
-        let out = Shared::new(io.output(0));
-        for_each_range(x.len(), grain(x.len()), 1, &|rows| {
-            // SAFETY: the ranges are disjoint parts of the output, which is borrowed throughout.
-            dispatch(Dots { lower, x, out: unsafe { out.range(rows.clone()) }, rows });
+        for_each_part(io.output(0), x.len(), grain(x.len()), 1, &|rows, out| {
+            dispatch(Dots { lower, x, out, rows });
         });
     }
 
@@ -42,10 +40,9 @@ impl<T: Real> Operation<T> for StrictlyLowerProduct {
         let (lower, x) = (io.input(0).data, io.input(1).data);
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| {
-            let target = Shared::new(target);
-            for_each_range(x.len(), grain(x.len()), 1, &|rows| {
-                // SAFETY: different rows are disjoint parts of the target, which is borrowed throughout.
-                dispatch(Outer { g, x, target: unsafe { target.range(elements(&rows)) }, rows, write });
+            let target = Ragged::new(target, &row_start);
+            for_each_part(target, x.len(), grain(x.len()), 1, &|rows, target| {
+                dispatch(Outer { g, x, target: target.data, rows, write });
             });
         });
         io.accumulate(1, |target, write| dispatch(Back { lower, g, target, write }));

@@ -4,7 +4,7 @@ use super::sigmoid;
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::engine::random::BLOCK;
-use crate::engine::threads::{GRAIN, Shared, for_each_range};
+use crate::engine::threads::{GRAIN, for_each_part};
 use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 use crate::sampling::Cx;
@@ -26,10 +26,7 @@ impl<T: Real> Gate<'_, T> {
     /// Writes, or adds, `x` to `out` where the gate is open; zero elsewhere.
     fn apply(&self, draw: usize, log_odds: &[T], x: &[T], out: &mut [T], write: Write) {
         let noise = self.noise.of_draw(draw);
-        let out = Shared::new(out);
-        for_each_range(x.len(), GRAIN / 16, BLOCK, &|range| {
-            // SAFETY: the ranges are disjoint parts of `out`, which is borrowed throughout.
-            let out = unsafe { out.range(range.clone()) };
+        for_each_part(out, x.len(), GRAIN / 16, BLOCK, &|range, out| {
             let (start, log_odds) = (range.start, &log_odds[range.clone()]);
             dispatch(Apply { noise, start, log_odds, x: &x[range], out, write });
         });
