@@ -70,7 +70,7 @@ fn a_short_run_writes_every_result_in_three_dimensions_and_in_two() {
         let (table, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
         assert!(output.status.success(), "{log}");
         let parts = ["Before training", "After training", "convolution.weight", "head.bias", "always the larger class"];
-        for part in [&parts[..], &[name, "8", "Over the means"]].concat() {
+        for part in [&parts[..], &[name, "8", "For the means"]].concat() {
             assert!(table.contains(part), "{part} is not in {table}");
         }
         let read = |file: &str| serde_json::from_str::<Value>(&std::fs::read_to_string(file).unwrap()).unwrap();
