@@ -58,18 +58,18 @@ fn what_is_left_out_is_as_the_constructor_has_it() {
 #[test]
 fn what_a_constructor_refuses_is_refused() {
     refused::<Tempering>(r#"{"KlFactor":0}"#, "KlFactor(0.0): the factor must be positive and finite");
-    refused::<Clip>(r#"{"Value":-1}"#, "gradients can only be cut to a positive length, got Value(-1.0)");
-    refused::<WarmUp>(r#"{"shape":"Linear","period":0}"#, "at least one step, got 0");
+    refused::<Clip>(r#"{"Value":-1}"#, "the limit of gradient clipping must be positive, got Value(-1.0)");
+    refused::<WarmUp>(r#"{"shape":"Linear","period":0}"#, "at least one step");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"cycles":0}"#, "at least one cycle");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"growth":1.5}"#, "must be in (0, 1], got 1.5");
-    refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":0,"floor":0}}}"#, "at least one step, got 0");
+    refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":0,"floor":0}}}"#, "at least one step is needed, got 0");
     refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":9,"floor":2}}}"#, "must be in [0, 1], got 2");
-    refused::<Schedule>(r#"{"shape":{"Stairs":{"every":0,"factor":0.5}}}"#, "at least one step long");
-    refused::<Schedule>(r#"{"shape":{"Stairs":{"every":1,"factor":0}}}"#, "positive and finite, got 0");
+    refused::<Schedule>(r#"{"shape":{"Step":{"every":0,"factor":0.5}}}"#, "`every` must be at least one step, got 0");
+    refused::<Schedule>(r#"{"shape":{"Step":{"every":1,"factor":0}}}"#, "positive and finite, got 0");
     let endless = format!(r#"{{"shape":{{"Cosine":{{"steps":9,"floor":0}}}},"warm_up":{}}}"#, usize::MAX);
-    refused::<Schedule>(&endless, "more than can be counted");
+    refused::<Schedule>(&endless, "overflow the number of steps");
     refused::<Adam>(r#"{"rate":0}"#, "the learning rate must be positive and finite, got 0");
-    refused::<Adam>(r#"{"rate":0.1,"betas":[0.9,1]}"#, "decay rates must be in [0, 1), got 0.9 and 1");
+    refused::<Adam>(r#"{"rate":0.1,"betas":[0.9,1]}"#, "betas must be in [0, 1), got 0.9 and 1");
     refused::<Adam>(r#"{"rate":0.1,"beta":0.9}"#, "unknown field `beta`");
     refused::<Sgd>(r#"{"rate":0.1,"momentum":1}"#, "the momentum must be in [0, 1), got 1");
     refused::<Draws>(r#"{"count":0}"#, "at least one draw is needed, got 0");
@@ -81,7 +81,7 @@ fn what_a_constructor_refuses_is_refused() {
 #[test]
 fn a_function_cannot_be_written() {
     let error = serde_json::to_string(&KlWeight::from_fn(|_, _| 1.0)).unwrap_err().to_string();
-    assert!(error.contains("KlWeight::Of cannot be serialized"), "{error}");
+    assert!(error.contains("KlWeight::Custom cannot be serialized"), "{error}");
     let error = serde_json::to_string(&Schedule::from_fn(|_| 1.0)).unwrap_err().to_string();
     assert!(error.contains("cannot be serialized"), "{error}");
 }
