@@ -71,7 +71,7 @@ fn update(group: &mut BenchmarkGroup<'_, WallTime>, model: &mut Single) {
 
 fn loss<'t>(model: &'t Single, tape: &'t Tape, step: usize) -> elbo::Loss<'t> {
     let net = model.draw(tape, Key::new(1).step(step));
-    Objective::new(1000).loss(elbo::MeanNll::new(net.weight.sum(), 1), net.kl(), step)
+    Objective::new(1000).loss(elbo::MeanNll::from_sum(net.weight.sum(), 1), net.kl(), step)
 }
 
 criterion_group!(benches, draws);

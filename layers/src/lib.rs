@@ -100,10 +100,14 @@ pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
-pub use likelihood::{Bernoulli, Categorical, Gaussian, Likelihood, MeanNll};
+pub use likelihood::{
+    Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Gaussian, Head, Heads,
+    HeteroscedasticGaussian, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll, MixtureDensity,
+    MultivariateGaussian, NegativeBinomial, Ordinal, Poisson, SoftCategorical, StudentTNoise, ZeroInflated,
+};
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
-pub use model::{Flipout, Forward, Layer, LayerAt, Local, Sample};
+pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Optimizer, Sgd};

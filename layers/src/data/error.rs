@@ -42,6 +42,20 @@ pub enum DataError {
         value: f64,
     },
 
+    /// Weights of examples that do not fit them.
+    #[error("weights: {problem}")]
+    Weights {
+        /// What is wrong, where, and what was expected.
+        problem: String,
+    },
+
+    /// A mask that does not fit the targets.
+    #[error("mask: {problem}")]
+    Mask {
+        /// What is wrong, where, and what was expected.
+        problem: String,
+    },
+
     /// A split that leaves one side without examples.
     #[error("a split of {rows} rows at {fraction} leaves one part empty; use a fraction between 0 and 1")]
     Split {

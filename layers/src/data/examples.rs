@@ -3,16 +3,25 @@
 use std::ops::Range;
 
 use super::targets::check_finite;
-use super::{DataError, Scaling, Targets, shuffle};
+use super::{DataError, Minibatch, Observed, Scaling, Targets, shuffle};
 use crate::engine::{Key, Real, Tensor};
 
 /// A data set: inputs with their targets, row by row; at least one row, all values finite.
 ///
-/// The first axis of `inputs` is the examples. Targets are labels (`Vec<usize>`) or numbers (`Tensor<T>`).
+/// The first axis of `inputs` is the examples. Targets are labels (`Vec<usize>`), numbers (`Tensor<T>`), or a tuple of
+/// several kinds. Examples may have weights, and targets may be missing:
+///
+/// ```
+/// # use elbo::prelude::*;
+/// let x: Tensor = Tensor::new([3, 1], [0.0, 1.0, 2.0]);
+/// let y = Tensor::new([3, 2], [0.5, f32::NAN, 1.5, 3.0, 2.5, 5.0]);
+/// let data = Examples::with_missing(x, y)?.with_weights([1.0, 1.0, 4.0])?;
+/// assert_eq!(data.mask().unwrap().data(), [1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Examples<T: Real = f32, Y: Targets = Vec<usize>> {
-    inputs: Tensor<T>,
-    targets: Y,
+    all: Minibatch<T, Y>,
 }
 
 impl<T: Real, Y: Targets> Examples<T, Y> {
@@ -26,6 +35,34 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// If `inputs` is a scalar.
     #[track_caller]
     pub fn new(inputs: Tensor<T>, targets: Y) -> Result<Self, DataError> {
+        Self::check_inputs(&inputs, &targets)?;
+        targets.check()?;
+        Ok(Examples { all: Minibatch { inputs, observed: Observed::new(targets) } })
+    }
+
+    /// Pairs inputs with targets of which some are missing: `mask` is 1 where a target was observed and 0 where it is
+    /// missing. It has an entry for each element of the targets, or one for each example, with the examples along the
+    /// first axis. A missing target may have any value; it is replaced by an observed one and does not count.
+    ///
+    /// A likelihood whose terms are sums over an example's elements, such as a multivariate normal density, can only
+    /// mask whole examples; training refuses other masks.
+    ///
+    /// # Errors
+    /// As [`new`](Examples::new), and [`DataError::Mask`] if the mask does not fit the targets or contains another
+    /// number than 0 or 1.
+    ///
+    /// # Panics
+    /// If `inputs` is a scalar.
+    #[track_caller]
+    pub fn with_mask(inputs: Tensor<T>, targets: Y, mask: Tensor<T>) -> Result<Self, DataError> {
+        Self::check_inputs(&inputs, &targets)?;
+        let observed = Observed::new(targets).with_mask(mask)?;
+        observed.targets().check()?;
+        Ok(Examples { all: Minibatch { inputs, observed } })
+    }
+
+    #[track_caller]
+    fn check_inputs(inputs: &Tensor<T>, targets: &Y) -> Result<(), DataError> {
         let (rows, answers) = (inputs.rows(), targets.rows());
         if rows != answers {
             return Err(DataError::RowsDiffer { inputs: rows, targets: answers });
@@ -33,25 +70,52 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         if inputs.is_empty() {
             return Err(DataError::Empty { what: format!("inputs of shape {:?}", inputs.shape()) });
         }
-        check_finite("inputs", &inputs)?;
-        targets.check()?;
-        Ok(Examples { inputs, targets })
+        check_finite("inputs", inputs)
+    }
+
+    /// Gives each example a weight, which multiplies its log-likelihood: an example with weight 3 counts as three equal
+    /// ones, one with weight 0 not at all. N stays the number of examples, so the divergence counts once per epoch.
+    /// Weights of mean 1 keep the balance between likelihood and prior.
+    ///
+    /// # Errors
+    /// [`DataError::Weights`] if there is not one for each example, if one is negative, or if all are 0;
+    /// [`DataError::NotFinite`].
+    pub fn with_weights(self, weights: impl Into<Vec<f64>>) -> Result<Self, DataError> {
+        let Minibatch { inputs, observed } = self.all;
+        let weights = weights.into();
+        let weights = Tensor::from_fn([weights.len()], |i| weights[i]);
+        Ok(Examples { all: Minibatch { inputs, observed: observed.with_weights(weights)? } })
+    }
+
+    /// The examples' weights, (examples); `None` if they are all 1.
+    pub fn weights(&self) -> Option<&Tensor<T>> {
+        self.all.observed.weights()
+    }
+
+    /// The mask, (examples, ..): 1 where a target was observed and 0 where it is missing; `None` if none is missing.
+    pub fn mask(&self) -> Option<&Tensor<T>> {
+        self.all.observed.mask()
+    }
+
+    /// The targets with weights and mask.
+    pub fn observed(&self) -> &Observed<T, Y> {
+        &self.all.observed
     }
 
     /// The number of examples, at least 1.
     #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
     pub fn len(&self) -> usize {
-        self.inputs.rows()
+        self.all.inputs.rows()
     }
 
     /// The inputs, (examples, ..).
     pub fn inputs(&self) -> &Tensor<T> {
-        &self.inputs
+        &self.all.inputs
     }
 
-    /// The targets.
+    /// The targets. A missing target has the value of an observed one.
     pub fn targets(&self) -> &Y {
-        &self.targets
+        self.all.observed.targets()
     }
 
     /// Shuffles and splits into two data sets: the given fraction of the examples (rounded) and the rest. The same seed
@@ -84,17 +148,48 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// ```
     ///
     /// # Panics
-    /// If `batch_size` is 0.
+    /// If `batch_size` is 0, or if examples have weights or missing targets, which pairs of inputs and targets would lose:
+    /// use [`minibatches`](Examples::minibatches).
     #[track_caller]
     pub fn batches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = (Tensor<T>, Y)> {
+        assert!(
+            self.weights().is_none() && self.mask().is_none(),
+            "batches: the examples have weights or missing targets, which (inputs, targets) would lose; use `minibatches`"
+        );
+        self.shuffled(batch_size, key).map(|Minibatch { inputs, observed }| (inputs, observed.into_targets()))
+    }
+
+    /// [`batches`](Examples::batches) with weights and mask, in the same order. [`Observed::nll`] takes them into
+    /// account:
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let (x, y) = (Tensor::from_fn([10, 2], |i| i as f64), (0..10).map(|i| i % 2).collect());
+    /// # let data: Examples = Examples::new(x, y)?.with_weights([2.0; 10])?;
+    /// # let (model, tape) = (Dense::new(2, 2), Tape::new());
+    /// for batch in data.minibatches(4, Key::new(1).step(0)) {
+    ///     let net = model.draw(&tape, Key::new(2));
+    ///     let nll = batch.observed().nll(&Categorical, net.forward(tape.input(batch.inputs())));
+    ///     println!("{:.3} nats per example", nll.nats());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `batch_size` is 0.
+    #[track_caller]
+    pub fn minibatches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = Minibatch<T, Y>> {
+        self.shuffled(batch_size, key)
+    }
+
+    #[track_caller]
+    fn shuffled(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = Minibatch<T, Y>> {
         assert!(batch_size > 0, "batches: a batch must have at least one example, got 0");
         let mut rows: Vec<usize> = (0..self.len()).collect();
         shuffle(&mut rows, key.at("order"));
         (0..self.len().div_ceil(batch_size)).map(move |batch| {
             let rows = &rows[batch * batch_size..self.len().min((batch + 1) * batch_size)];
-            let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
-            self.gather(rows, &mut inputs, &mut targets);
-            (inputs, targets)
+            self.select(rows).all
         })
     }
 
@@ -115,38 +210,50 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// If `scaling` has another number of columns.
     #[track_caller]
     pub fn scaled(mut self, scaling: &Scaling) -> Self {
-        scaling.transform(&mut self.inputs);
+        scaling.transform(&mut self.all.inputs);
         self
     }
 
     /// Private, because an empty selection would give an empty data set.
-    fn select(&self, rows: &[usize]) -> Self {
-        let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
-        self.gather(rows, &mut inputs, &mut targets);
-        Examples { inputs, targets }
+    #[track_caller]
+    pub(super) fn select(&self, rows: &[usize]) -> Self {
+        let mut all = self.all.empty_like();
+        self.gather(rows, &mut all);
+        Examples { all }
     }
 
-    /// Replaces the content of the two buffers by these rows.
+    /// Empty buffers for minibatches.
+    pub(crate) fn empty_minibatch(&self) -> Minibatch<T, Y> {
+        self.all.empty_like()
+    }
+
+    /// Replaces the content of `into` by these rows.
     ///
     /// # Panics
     /// If a [`Targets`] implementation returns another number of rows.
     #[track_caller]
-    pub(crate) fn gather(&self, rows: &[usize], inputs: &mut Tensor<T>, targets: &mut Y) {
-        self.inputs.gather(rows, inputs);
-        self.gather_targets(rows, targets);
+    pub(crate) fn gather(&self, rows: &[usize], into: &mut Minibatch<T, Y>) {
+        self.all.gather(rows, into);
     }
+}
 
-    /// [`gather`](Self::gather) for the targets only.
+impl<T: Real> Examples<T, Tensor<T>> {
+    /// Pairs inputs with targets of which some are missing, where they are NaN:
+    /// [`with_mask`](Examples::with_mask).
+    ///
+    /// # Errors
+    /// As [`with_mask`](Examples::with_mask); an infinite target is an error.
+    ///
+    /// # Panics
+    /// If `inputs` is a scalar.
     #[track_caller]
-    pub(crate) fn gather_targets(&self, rows: &[usize], targets: &mut Y) {
-        self.targets.gather(rows, targets);
-        assert!(
-            targets.rows() == rows.len(),
-            "`Targets::gather` of `{}` is wrong: {} rows were requested, but it returned {} rows",
-            std::any::type_name::<Y>(),
-            rows.len(),
-            targets.rows()
-        );
+    pub fn with_missing(inputs: Tensor<T>, targets: Tensor<T>) -> Result<Self, DataError> {
+        let is_nan = |y: T| y.to_f64().is_nan();
+        if !targets.data().iter().any(|&y| is_nan(y)) {
+            return Self::new(inputs, targets);
+        }
+        let mask = Tensor::from_fn(targets.shape(), |i| f64::from(u8::from(!is_nan(targets.data()[i]))));
+        Self::with_mask(inputs, targets, mask)
     }
 }
 

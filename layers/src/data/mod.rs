@@ -21,6 +21,8 @@
 mod error;
 mod examples;
 mod images;
+mod labels;
+mod observed;
 mod scaling;
 mod shuffle;
 mod source;
@@ -34,6 +36,8 @@ mod saved;
 pub use error::DataError;
 pub use examples::Examples;
 pub use images::Images;
+pub use labels::Labels;
+pub use observed::{Minibatch, Observed};
 pub use scaling::Scaling;
 pub use shuffle::shuffle;
 pub use targets::Targets;

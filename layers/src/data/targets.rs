@@ -28,8 +28,39 @@ pub trait Targets: Sized {
     /// Checks that all values are finite.
     ///
     /// # Errors
-    /// [`DataError::NotFinite`] if there is one.
+    /// [`DataError::NotFinite`] if there is a value that is not.
     fn check(&self) -> Result<(), DataError>;
+
+    /// Replaces the values that are masked, where `observed` is false, by valid ones, so that a likelihood accepts all
+    /// targets; they do not count. `observed` has one entry per element, row by row. Provided: an error.
+    ///
+    /// # Errors
+    /// [`DataError::Mask`] if this type of targets cannot be masked.
+    fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
+        let _ = observed;
+        Err(DataError::Mask {
+            problem: format!(
+                "targets of type `{}` cannot be masked; implement `Targets::fill_masked` for it",
+                std::any::type_name::<Self>()
+            ),
+        })
+    }
+}
+
+/// Replaces the masked values of row-major `values` by the first observed value of their column, or of another column
+/// if there is none.
+pub(super) fn fill_columns<V: Copy>(values: &mut [V], columns: usize, observed: &[bool]) {
+    let Some(any) = observed.iter().position(|&is_observed| is_observed) else {
+        return;
+    };
+    for column in 0..columns {
+        let len = values.len();
+        let rows = || (column..len).step_by(columns);
+        let fill = values[rows().find(|&i| observed[i]).unwrap_or(any)];
+        for i in rows().filter(|&i| !observed[i]) {
+            values[i] = fill;
+        }
+    }
 }
 
 impl Targets for Vec<usize> {
@@ -52,6 +83,11 @@ impl Targets for Vec<usize> {
     }
 
     fn check(&self) -> Result<(), DataError> {
+        Ok(())
+    }
+
+    fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
+        fill_columns(self, 1, observed);
         Ok(())
     }
 }
@@ -96,6 +132,75 @@ impl<T: Real> Targets for Tensor<T> {
     fn check(&self) -> Result<(), DataError> {
         check_finite("targets", self)
     }
+
+    fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
+        let columns: usize = self.shape()[1..].iter().product();
+        if let Some(at) = (0..self.len()).find(|&i| observed[i] && !self.data()[i].is_finite()) {
+            let (row, column, value) = (at / columns, at % columns, self.data()[at].to_f64());
+            return Err(DataError::NotFinite { what: "targets", row, column, value });
+        }
+        fill_columns(self.data_mut(), columns, observed);
+        Ok(())
+    }
+}
+
+/// Targets of several kinds, such as those of a model with several outputs. A row's elements are those of the first
+/// kind, then those of the second, and so on.
+macro_rules! tuples {
+    ($(($($kind:ident $index:tt),+);)+) => {$(
+        impl<$($kind: Targets),+> Targets for ($($kind,)+) {
+            /// # Panics
+            /// If the kinds have different numbers of rows.
+            #[track_caller]
+            fn rows(&self) -> usize {
+                let rows = [$(self.$index.rows()),+];
+                assert!(
+                    rows.iter().all(|&count| count == rows[0]),
+                    "the targets of a tuple have different numbers of rows: {rows:?}"
+                );
+                rows[0]
+            }
+
+            fn empty_like(&self) -> Self {
+                ($(self.$index.empty_like(),)+)
+            }
+
+            #[track_caller]
+            fn gather(&self, rows: &[usize], into: &mut Self) {
+                $(self.$index.gather(rows, &mut into.$index);)+
+            }
+
+            fn elements(&self) -> Option<usize> {
+                [$(self.$index.elements()),+].into_iter().sum()
+            }
+
+            fn check(&self) -> Result<(), DataError> {
+                $(self.$index.check()?;)+
+                Ok(())
+            }
+
+            fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
+                let (rows, width) = (self.rows(), observed.len() / self.rows().max(1));
+                let mut from = 0;
+                $(
+                    let own = self.$index.elements().map_or(0, |elements| elements / rows.max(1));
+                    let of_kind: Vec<bool> =
+                        observed.chunks(width.max(1)).flat_map(|row| &row[from..from + own]).copied().collect();
+                    self.$index.fill_masked(&of_kind)?;
+                    from += own;
+                )+
+                debug_assert_eq!(from, width);
+                Ok(())
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
 }
 
 /// Checks that all elements are finite; the error has the row, and the element within the row.
@@ -120,6 +225,19 @@ mod tests {
         let mut labels = vec![9; 5];
         vec![10, 11, 12].gather(&[2, 1], &mut labels);
         assert_eq!(labels, [12, 11]);
+    }
+
+    #[test]
+    fn masked_values_become_observed_ones_of_their_column() {
+        let mut y: Tensor<f64> = Tensor::new([3, 2], [f64::NAN, 1.0, 2.0, f64::NAN, 3.0, f64::NAN]);
+        let observed: Vec<bool> = y.data().iter().map(|y| y.is_finite()).collect();
+        let mut both = (vec![7, 8, 9], y.clone());
+        y.fill_masked(&observed).unwrap();
+        assert_eq!(y.data(), [2.0, 1.0, 2.0, 1.0, 3.0, 1.0]);
+        let with_labels: Vec<bool> =
+            observed.chunks(2).zip([false, true, true]).flat_map(|(y, label)| [label, y[0], y[1]]).collect();
+        both.fill_masked(&with_labels).unwrap();
+        assert_eq!(both, (vec![8, 8, 9], y));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::estimator::Variance;
 use crate::estimator::Weight;
 use crate::infer::batch::Batch;
 use crate::likelihood::Likelihood;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Drawn};
 use crate::scalar_sum::Terms;
@@ -22,7 +22,7 @@ pub(super) fn measure<T, M, L>(
 ) -> Diagnosis
 where
     T: Real,
-    M: Layer + Bayesian<Scalar = T>,
+    M: Model + Bayesian<Scalar = T>,
     L: Likelihood<T>,
 {
     let [mut nll, mut kl, mut log_sd] = [(); 3].map(|()| Gradients::of(model));

@@ -34,7 +34,7 @@ use crate::data::Examples;
 use crate::engine::{Key, Real};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::sampling::check_draws;
 
 /// A weight has fallen back to its prior (posterior collapse) if its divergence is less than this many nats. For a
@@ -47,7 +47,7 @@ pub const FALLEN_BACK: f64 = 0.05;
 pub fn diagnose<T, M, L>(model: &M, data: &Examples<T, L::Targets>, likelihood: &L) -> Diagnosis
 where
     T: Real,
-    M: Layer + Bayesian<Scalar = T>,
+    M: Model + Bayesian<Scalar = T>,
     L: Likelihood<T>,
 {
     Diagnose::new().run(model, data, likelihood)
@@ -120,7 +120,7 @@ impl Diagnose {
     pub fn run<T, M, L>(&self, model: &M, data: &Examples<T, L::Targets>, likelihood: &L) -> Diagnosis
     where
         T: Real,
-        M: Layer + Bayesian<Scalar = T>,
+        M: Model + Bayesian<Scalar = T>,
         L: Likelihood<T>,
     {
         let n = self.examples.unwrap_or(data.len());

@@ -1,7 +1,7 @@
 //! Computes a minibatch's negative log-likelihood under a draw of a model: gathers the rows, runs the forward.
 
-use crate::data::{Examples, Targets};
-use crate::engine::{Real, Tape, Tensor, Var};
+use crate::data::{Examples, Minibatch, Observed, Targets};
+use crate::engine::{Real, Tape, Var};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
@@ -10,8 +10,7 @@ use crate::model::forward_by::Outputs;
 /// allocates.
 pub(crate) struct Batch<T: Real, Y> {
     pub(crate) tape: Tape<T>,
-    inputs: Tensor<T>,
-    targets: Y,
+    rows: Minibatch<T, Y>,
 }
 
 /// A draw of a model on a tape, and its outputs for a batch.
@@ -20,7 +19,7 @@ pub(crate) type Outcome<'t, M, V> = (<M as Bayesian>::Draw<'t>, V);
 impl<T: Real, Y: Targets> Batch<T, Y> {
     /// Makes empty buffers for batches of `data`.
     pub(crate) fn new(tape: Tape<T>, data: &Examples<T, Y>) -> Self {
-        Batch { tape, inputs: data.inputs().empty_like(), targets: data.targets().empty_like() }
+        Batch { tape, rows: data.empty_minibatch() }
     }
 
     /// Gathers rows into the buffers and resets the tape.
@@ -29,7 +28,7 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
     /// If a [`Targets`] implementation returns another number of rows.
     #[track_caller]
     pub(crate) fn gather(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
-        data.gather(rows, &mut self.inputs, &mut self.targets);
+        data.gather(rows, &mut self.rows);
         self.tape.reset();
     }
 
@@ -41,7 +40,7 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
         draw: impl FnOnce(&'t Tape<T>) -> M::Draw<'t>,
     ) -> Outcome<'t, M, Var<'t, T>> {
         let net = draw(&self.tape);
-        (net, forward.outputs(net, self.tape.input(&self.inputs)))
+        (net, forward.outputs(net, self.tape.input(self.rows.inputs())))
     }
 
     /// Makes a draw with `draw`, and returns it with the mean negative log-likelihood of the gathered rows.
@@ -63,6 +62,11 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
         likelihood: &impl Likelihood<T, Targets = Y>,
         output: Var<'t, T>,
     ) -> MeanNll<'t, T> {
-        likelihood.mean_nll(output, &self.targets)
+        self.rows.observed().nll(likelihood, output)
+    }
+
+    /// The gathered targets.
+    pub(crate) fn observed(&self) -> &Observed<T, Y> {
+        self.rows.observed()
     }
 }

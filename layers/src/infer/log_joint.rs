@@ -5,7 +5,7 @@ use crate::engine::threads::map_tasks;
 use crate::engine::{Gradients, Path, Real, Tape};
 use crate::infer::batch::Batch;
 use crate::likelihood::Likelihood;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Drawn};
 use crate::weights::Weights;
@@ -48,7 +48,7 @@ pub struct LogJoint<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
 
 impl<'m, M, L> LogJoint<'m, M, L>
 where
-    M: Bayesian + Layer + Sync,
+    M: Bayesian + Model + Sync,
     L: Likelihood<M::Scalar>,
     L::Targets: Sync + Send,
 {

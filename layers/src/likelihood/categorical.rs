@@ -21,7 +21,7 @@ impl Categorical {
     /// If `logits` are not (examples, classes) with one label for each example, or a label is out of range.
     #[track_caller]
     pub fn nll<'t, T: Real>(&self, logits: Var<'t, T>, labels: &'t [usize]) -> MeanNll<'t, T> {
-        MeanNll::new(logits.cross_entropy(labels), labels.len())
+        MeanNll::of_mean(logits.cross_entropy(labels), labels.len())
     }
 }
 

@@ -66,7 +66,7 @@ impl Gaussian {
         let squares = output.mse(output.tape().input(targets), Reduction::Sum);
         let normaliser = elements as f64 * self.normaliser();
         let mean = squares.scale_shift(0.5 / (self.sd * self.sd * examples as f64), normaliser);
-        MeanNll::new(mean, examples)
+        MeanNll::of_mean(mean, examples)
     }
 
     /// −ln of the density at the mean.

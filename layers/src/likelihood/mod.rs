@@ -1,15 +1,37 @@
-//! Likelihoods: the trait `Likelihood`, and `Categorical`, `Bernoulli` and `Gaussian`.
+//! Likelihoods: the trait `Likelihood`, a file for each likelihood or family, and `Heads` for several.
 
 mod bernoulli;
+mod beta;
 mod categorical;
+mod categorical_options;
+mod counts;
+mod elementwise;
 mod gaussian;
+mod heads;
+mod mean_nll;
+mod mixture_density;
 mod mixture_nll;
+mod multivariate_gaussian;
+mod noise;
+mod observed;
+mod ordinal;
 mod probabilities;
+mod zero_inflated;
 
 pub use bernoulli::Bernoulli;
+pub use beta::BetaRegression;
 pub use categorical::Categorical;
+pub use categorical_options::{CategoricalWith, LabelTargets, SoftCategorical};
+pub use counts::{Binomial, BinomialByRow, NegativeBinomial, Poisson};
 pub use gaussian::Gaussian;
+pub use heads::{Head, Heads};
+pub use mean_nll::MeanNll;
+pub use mixture_density::MixtureDensity;
+pub use multivariate_gaussian::MultivariateGaussian;
+pub use noise::{HeteroscedasticGaussian, LaplaceNoise, LogNormalNoise, StudentTNoise};
+pub use ordinal::Ordinal;
 pub(crate) use probabilities::probabilities;
+pub use zero_inflated::ZeroInflated;
 
 use crate::data::Targets;
 use crate::engine::{Real, Var};
@@ -23,6 +45,26 @@ use crate::predictive::{Outputs, Predictive};
 /// [`Univariate`](crate::Univariate) for one element, which provides means, intervals and metrics. The engine has the
 /// common densities as single operations (`poisson_nll`, `negative_binomial_nll`, `student_t_nll`, `gaussian_nll`):
 /// with `Reduction::Each` and a negative sign they are log-likelihoods.
+///
+/// | targets | likelihood |
+/// |---|---|
+/// | classes | [`Categorical`]; with class weights, smoothing or ignored labels [`CategoricalWith`]; distributions over classes [`SoftCategorical`]; ordered classes [`Ordinal`] |
+/// | 0 or 1 | [`Bernoulli`] |
+/// | numbers | [`Gaussian`] with a given sd; [`HeteroscedasticGaussian`], [`LaplaceNoise`], [`StudentTNoise`] with a scale that is learned or an output; [`MixtureDensity`] for several modes; [`MultivariateGaussian`] for correlated elements |
+/// | positive numbers | [`LogNormalNoise`] |
+/// | shares in (0, 1) | [`BetaRegression`] |
+/// | counts | [`Poisson`], [`NegativeBinomial`], [`Binomial`], [`ZeroInflated`] |
+/// | several of these | [`Heads`] |
+///
+/// Weights of examples and missing targets are in the data, for every likelihood:
+/// [`Examples::with_weights`](crate::data::Examples::with_weights) and
+/// [`with_mask`](crate::data::Examples::with_mask).
+///
+/// The quantile (pinball) loss is not a likelihood: it is not −ln p of a distribution whose width the data determine, so it
+/// has no ELBO. For quantiles, take any likelihood and ask its prediction for them: [`Mixture::quantile`]. For the median
+/// that minimises absolute errors, take [`LaplaceNoise`].
+///
+/// [`Mixture::quantile`]: crate::metrics::Mixture::quantile
 ///
 /// ```
 /// use elbo::prelude::*;
@@ -96,7 +138,7 @@ pub trait Likelihood<T: Real>: Sync {
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T> {
         let (each, examples) = (self.log_likelihood(output, targets), targets.rows());
         check_terms::<Self>(each.shape(), targets);
-        MeanNll::new(each.sum() * (-1.0 / examples as f64), examples)
+        MeanNll::from_sum(-each.sum(), examples)
     }
 
     /// Checks whether outputs of this shape can have these targets, before training: for instance, that labels are in
@@ -133,45 +175,6 @@ pub(crate) fn check_terms<L: ?Sized>(shape: &[usize], targets: &impl Targets) {
          and targets of different shapes were broadcast; give the targets the shape of the outputs, such as \
          ({examples}, 1)"
     );
-}
-
-/// A negative log-likelihood as a mean over examples, in nats per example, with their number.
-///
-/// It has no arithmetic, because a mean must not be added to a [`Kl`](crate::Kl), which is a sum.
-/// [`Objective::loss`](crate::Objective::loss) joins them.
-#[derive(Clone, Copy, Debug)]
-pub struct MeanNll<'t, T: Real = f32> {
-    mean: Var<'t, T>,
-    examples: usize,
-}
-
-impl<'t, T: Real> MeanNll<'t, T> {
-    /// Wraps a scalar that is the mean negative log-likelihood of `examples` examples, for a custom likelihood.
-    ///
-    /// # Panics
-    /// If `mean` is not one element, or there are no examples.
-    #[track_caller]
-    pub fn new(mean: Var<'t, T>, examples: usize) -> Self {
-        assert!(mean.len() == 1, "MeanNll: the mean must be one element, got shape {:?}", mean.shape());
-        assert!(examples > 0, "MeanNll: a mean over 0 examples");
-        MeanNll { mean, examples }
-    }
-
-    /// The value, in nats per example.
-    pub fn nats(self) -> f64 {
-        self.mean.item()
-    }
-
-    /// The variable on the tape, in nats per example. [`Objective`](crate::Objective) combines a likelihood and a
-    /// divergence without it.
-    pub fn var(self) -> Var<'t, T> {
-        self.mean
-    }
-
-    /// The number of examples.
-    pub fn examples(self) -> usize {
-        self.examples
-    }
 }
 
 impl<T: Real> Outputs<T> {

@@ -1,5 +1,7 @@
 //! `Mixture`: the predictive distribution of numbers over posterior draws: mean, sd, quantiles, intervals, samples.
 
+use smallvec::SmallVec;
+
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, Tensor};
 use crate::metrics::uniform::uniform;
@@ -41,16 +43,13 @@ impl<L: Univariate> Mixture<L> {
     /// If an example has no outputs, or another number than `likelihood` needs for each element.
     #[track_caller]
     pub fn new<T: Real>(likelihood: L, outputs: &Outputs<T>) -> Self {
-        let width: usize = outputs.axes().iter().product();
+        let (width, each): (usize, usize) = (outputs.axes().iter().product(), likelihood.num_outputs());
         assert!(
-            width > 0
-                && width.is_multiple_of(L::OUTPUTS)
-                && (L::OUTPUTS == 1 || outputs.axes().last() == Some(&L::OUTPUTS)),
-            "{}: the model's output for one example has shape {:?}, but the likelihood needs {} output(s) for each \
-             element of a target, along the last axis",
+            width > 0 && (each == 1 || outputs.axes().last().is_some_and(|last| last.is_multiple_of(each))),
+            "{}: the model's output for one example has shape {:?}, but the likelihood needs {each} output(s) for each \
+             element of a target, in blocks along the last axis",
             std::any::type_name::<L>(),
-            outputs.axes(),
-            L::OUTPUTS
+            outputs.axes()
         );
         Mixture { likelihood, outputs: outputs.cast() }
     }
@@ -68,7 +67,7 @@ impl<L: Univariate> Mixture<L> {
 
     /// The number of elements of an example's target.
     pub fn width(&self) -> usize {
-        self.outputs.axes().iter().product::<usize>() / L::OUTPUTS
+        self.outputs.axes().iter().product::<usize>() / self.likelihood.num_outputs()
     }
 
     /// The likelihood.
@@ -108,7 +107,7 @@ impl<L: Univariate> Mixture<L> {
 
     /// The mean over draws of the likelihood's entropy in nats, (N, D); `None` if it has no closed form.
     pub fn expected_entropy(&self) -> Option<Vec<f64>> {
-        self.likelihood.entropy(self.of_draw(0, 0))?;
+        self.of_draw(0, 0, |outputs| self.likelihood.entropy(outputs))?;
         let entropy = |outputs: &[f64]| self.likelihood.entropy(outputs).unwrap_or(f64::NAN);
         Some(self.each(|i| self.average(i, entropy)))
     }
@@ -131,7 +130,7 @@ impl<L: Univariate> Mixture<L> {
         );
         self.each(|i| {
             let range = |of: &dyn Fn(&[f64]) -> f64| {
-                let of_draws = (0..self.draws()).map(|draw| of(self.of_draw(draw, i)));
+                let of_draws = (0..self.draws()).map(|draw| self.of_draw(draw, i, of));
                 of_draws.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], y| [low.min(y), high.max(y)])
             };
             let (mut around, sd) = (range(&|outputs| self.likelihood.mean(outputs)), self.variances(i)[0].sqrt());
@@ -166,7 +165,7 @@ impl<L: Univariate> Mixture<L> {
             let noise = key.at("samples").draw(sample).philox();
             self.each(|i| {
                 let uniform = uniform(&noise, i);
-                self.likelihood.quantile(self.of_draw(sample % self.draws(), i), uniform)
+                self.of_draw(sample % self.draws(), i, |outputs| self.likelihood.quantile(outputs, uniform))
             })
         });
         let samples: Vec<f64> = samples.collect();
@@ -183,14 +182,23 @@ impl<L: Univariate> Mixture<L> {
         map_tasks(elements.div_ceil(ELEMENTS), || (), task).concat()
     }
 
-    /// The outputs for element `i` under a draw.
-    fn of_draw(&self, draw: usize, i: usize) -> &[f64] {
-        let elements = self.len() * self.width();
-        &self.outputs.tensor().data()[(draw * elements + i) * L::OUTPUTS..][..L::OUTPUTS]
+    /// `of` applied to the outputs for element `i` under a draw.
+    pub(super) fn of_draw<R>(&self, draw: usize, i: usize, of: impl FnOnce(&[f64]) -> R) -> R {
+        let (elements, each) = (self.len() * self.width(), self.likelihood.num_outputs());
+        let of_draw = &self.outputs.tensor().data()[draw * elements * each..][..elements * each];
+        if each == 1 {
+            return of(&of_draw[i..=i]);
+        }
+        // The last axis has a block for each parameter.
+        let block = self.outputs.axes().last().expect("checked by `new`") / each;
+        let (row, column) = (i / block, i % block);
+        let parameters: SmallVec<[f64; 8]> =
+            (0..each).map(|parameter| of_draw[(row * each + parameter) * block + column]).collect();
+        of(&parameters)
     }
 
     fn average(&self, i: usize, of: impl Fn(&[f64]) -> f64) -> f64 {
-        (0..self.draws()).map(|draw| of(self.of_draw(draw, i))).sum::<f64>() / self.draws() as f64
+        (0..self.draws()).map(|draw| self.of_draw(draw, i, &of)).sum::<f64>() / self.draws() as f64
     }
 
     /// The mean over draws of the likelihood's variance, and the variance over draws of its mean.

@@ -2,7 +2,7 @@
 
 use crate::engine::Var;
 use crate::model::Bayesian;
-use crate::model::{Forward, Layer};
+use crate::model::{Forward, Model, ModelOutput};
 
 /// Maps a draw of `M` and a batch's inputs to outputs.
 pub(crate) trait Outputs<M: Bayesian> {
@@ -12,9 +12,9 @@ pub(crate) trait Outputs<M: Bayesian> {
 /// Calls the model's `forward`.
 pub(crate) struct Own;
 
-impl<M: Layer> Outputs<M> for Own {
+impl<M: Model> Outputs<M> for Own {
     fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
-        net.forward(x)
+        net.forward(x).join()
     }
 }
 

@@ -17,4 +17,4 @@ pub use buffer::{Buffer, Saved};
 pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local, Sample, SampledByOutput};
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
-pub use layer::{Forward, Layer, LayerAt};
+pub use layer::{Forward, Layer, LayerAt, Model, ModelAt, ModelOutput};

@@ -10,6 +10,7 @@ mod embedding;
 mod norm;
 mod pool;
 mod recurrent;
+mod with_constants;
 
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
@@ -22,6 +23,7 @@ pub use pool::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
 };
 pub use recurrent::{Gru, GruDraw, Lstm, LstmDraw, Rnn, RnnDraw};
+pub use with_constants::{WithConstants, WithConstantsDraw, WithRandomConstants, WithRandomConstantsDraw};
 
 /// The default of the constant that normalisations add to a variance.
 const EPS: f64 = 1e-5;

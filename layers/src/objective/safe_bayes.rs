@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::data::{Examples, Targets};
+use crate::data::Examples;
 use crate::engine::{Key, Real, Tape};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
-use crate::model::{Forward, Layer};
+use crate::model::{Forward, Model, ModelOutput};
 use crate::sampling::check_draws;
 
 /// Examples on the tape at a time.
@@ -130,7 +130,7 @@ impl SafeBayes {
     ) -> Result<SafeBayesTable, E>
     where
         T: Real,
-        M: Layer + Bayesian<Scalar = T>,
+        M: Model + Bayesian<Scalar = T>,
         L: Likelihood<T>,
     {
         let (n, blocks) = (data.len(), self.blocks);
@@ -203,18 +203,19 @@ impl fmt::Display for SafeBayesTable {
 fn mean_nll<T, M, L>(model: &M, likelihood: &L, data: &Examples<T, L::Targets>, key: Option<Key>) -> f64
 where
     T: Real,
-    M: Layer + Bayesian<Scalar = T>,
+    M: Model + Bayesian<Scalar = T>,
     L: Likelihood<T>,
 {
     let mut tape = Tape::inference();
-    let (mut inputs, mut targets) = (data.inputs().empty_like(), data.targets().empty_like());
+    let mut batch = data.empty_minibatch();
     let mut total = 0.0;
     for from in (0..data.len()).step_by(ROWS) {
         let rows: Vec<usize> = (from..data.len().min(from + ROWS)).collect();
-        data.gather(&rows, &mut inputs, &mut targets);
+        data.gather(&rows, &mut batch);
         tape.reset();
         let net = key.map_or_else(|| model.mean(&tape), |key| model.draw(&tape, key));
-        total += likelihood.mean_nll(net.forward(tape.input(&inputs)), &targets).nats() * rows.len() as f64;
+        let nll = batch.observed().nll(likelihood, net.forward(tape.input(batch.inputs())).join());
+        total += nll.nats() * rows.len() as f64;
     }
     total / data.len() as f64
 }

@@ -13,7 +13,7 @@ use crate::engine::{Tensor, Var};
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::{By, Own};
 use crate::predictive::Outputs;
 use crate::samples::Draws;
@@ -50,7 +50,7 @@ pub trait Predict: Samples {
     fn predict<L: Likelihood<ScalarOf<Self>>>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>) -> L::Predictive
     where
         Self: Sized,
-        Self::Model: Layer,
+        Self::Model: Model,
     {
         streaming::predict(self, &Own, likelihood, x)
     }
@@ -78,7 +78,7 @@ pub trait Predict: Samples {
     fn outputs(&self, x: &Tensor<ScalarOf<Self>>) -> Outputs<ScalarOf<Self>>
     where
         Self: Sized,
-        Self::Model: Layer,
+        Self::Model: Model,
     {
         streaming::outputs(self, &Own, x)
     }
@@ -111,7 +111,7 @@ pub trait Predict: Samples {
     ) -> Result<LogLikelihood, TrainError>
     where
         Self: Sized,
-        Self::Model: Layer,
+        Self::Model: Model,
         L: Likelihood<ScalarOf<Self>>,
         L::Targets: Sync,
     {
@@ -161,7 +161,7 @@ pub trait PredictFromPosterior: Bayesian + Sync + Sized {
     #[track_caller]
     fn predict<L>(&self, likelihood: &L, x: &Tensor<Self::Scalar>, draws: Draws) -> L::Predictive
     where
-        Self: Layer,
+        Self: Model,
         L: Likelihood<Self::Scalar>,
     {
         self.posterior(draws).predict(likelihood, x)
@@ -174,7 +174,7 @@ pub trait PredictFromPosterior: Bayesian + Sync + Sized {
     #[track_caller]
     fn outputs(&self, x: &Tensor<Self::Scalar>, draws: Draws) -> Outputs<Self::Scalar>
     where
-        Self: Layer,
+        Self: Model,
     {
         self.posterior(draws).outputs(x)
     }

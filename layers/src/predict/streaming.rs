@@ -8,7 +8,6 @@ use crate::data::{Examples, Targets};
 use crate::engine::{Real, Tensor, Var};
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
-use crate::likelihood::check_terms;
 use crate::model::forward_by::Outputs as Forwards;
 use crate::predict::LogLikelihood;
 use crate::predictive::{Outputs, Predictive};
@@ -138,14 +137,13 @@ where
     let rows = RowBatches::new(samples, forward, data.inputs());
     likelihood.check(&rows.axes(), data.targets()).map_err(TrainError::Targets)?;
     let groups = rows.map_groups(|tape, group| {
-        let mut targets = data.targets().empty_like();
+        let mut observed = data.observed().empty_like();
         let mut nats = vec![0.0; group.len() * data.len()];
         let result = rows.for_each(tape, group.clone(), 0..data.len(), |part, output| {
             check_values(output, &part, &group, |row| likelihood.allows(row))?;
             let indices: Vec<usize> = part.clone().collect();
-            data.gather_targets(&indices, &mut targets);
-            let each = likelihood.log_likelihood(output, &targets);
-            check_terms::<L>(each.shape(), &targets);
+            data.observed().gather(&indices, &mut observed);
+            let each = observed.log_likelihood(likelihood, output);
             let of_draws = each.value().chunks_exact(each.len()).cycle();
             for (draw, of_draw) in of_draws.take(group.len()).enumerate() {
                 let examples = of_draw.chunks_exact(each.len() / part.len());

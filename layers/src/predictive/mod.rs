@@ -17,3 +17,25 @@ pub trait Predictive: Sized {
 impl Predictive for () {
     fn join(_: Vec<()>) {}
 }
+
+/// The predictions of several heads.
+macro_rules! tuples {
+    ($(($($part:ident $index:tt),+);)+) => {$(
+        impl<$($part: Predictive),+> Predictive for ($($part,)+) {
+            fn join(parts: Vec<Self>) -> Self {
+                let mut columns = ($(Vec::<$part>::with_capacity(parts.len()),)+);
+                for part in parts {
+                    $(columns.$index.push(part.$index);)+
+                }
+                ($($part::join(columns.$index),)+)
+            }
+        }
+    )+};
+}
+
+tuples! {
+    (A 0);
+    (A 0, B 1);
+    (A 0, B 1, C 2);
+    (A 0, B 1, C 2, D 3);
+}

@@ -5,12 +5,14 @@
 ///
 /// It is computed in double precision, whatever the model's scalar type. Units are those of the targets.
 pub trait Univariate: Clone + Sync {
-    /// The number of outputs for each element. If several, they are adjacent, along the last axis of the model's
-    /// output.
-    const OUTPUTS: usize = 1;
-
     /// Whether targets are whole numbers.
     const DISCRETE: bool = false;
+
+    /// The number of outputs for each element, the distribution's parameters. If several, the last axis of the model's
+    /// output has as many blocks: the first parameter of all elements, then the second of all, and so on. Provided: 1.
+    fn num_outputs(&self) -> usize {
+        1
+    }
 
     /// The mean of the element.
     fn mean(&self, outputs: &[f64]) -> f64;

@@ -23,6 +23,7 @@ mod evaluation;
 mod fits_in_parallel;
 mod kl;
 mod layers_of_any_family;
+mod likelihoods;
 mod memory;
 mod metrics;
 mod normalisation;

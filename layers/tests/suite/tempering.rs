@@ -106,7 +106,7 @@ fn a_deterministic_weight_has_the_same_optimum_at_all_temperatures() {
     let gradient = |t: f64| {
         let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
         let net = model.draw(&tape, Key::new(1));
-        let nll = elbo::MeanNll::new(net.weight.square().sum(), 1);
+        let nll = elbo::MeanNll::from_sum(net.weight.square().sum(), 1);
         Objective::new(1).tempering(Tempering::Posterior(t)).loss_of(nll, &net, 0).backward(&mut gradients);
         gradients.get("weight").unwrap().to_vec()
     };
@@ -182,7 +182,7 @@ fn divergences_below_the_free_nats_have_no_gradient_and_the_others_their_full_gr
     for (nats, gradients) in [(0.0, &mut all), (2.0, &mut free)] {
         let tape = Tape::new();
         let net = near.draw(&tape, Key::new(1));
-        let nll = elbo::MeanNll::new(tape.constant([], |_| 0.0), 1);
+        let nll = elbo::MeanNll::from_sum(tape.constant([], |_| 0.0), 1);
         let loss = Objective::new(1).free_nats(nats).loss_of(nll, &net, 0);
         let (weight, bias) = (net.weight.kl().nats(), net.bias.kl().nats());
         assert!(weight < 2.0 && bias > 2.0, "{weight} {bias}");
@@ -208,7 +208,7 @@ fn the_divergence_alone_is_not_enough_for_a_cold_posterior() {
     let model = posterior(&data(3), 1.0, 1.0);
     let tape = Tape::new();
     let net = model.draw(&tape, Key::new(1));
-    let nll = elbo::MeanNll::new(tape.constant([], |_| 0.0), 1);
+    let nll = elbo::MeanNll::from_sum(tape.constant([], |_| 0.0), 1);
     let _ = Objective::new(1).tempering(Tempering::Posterior(0.5)).loss(nll, net.kl(), 0);
 }
 

@@ -1,16 +1,17 @@
 //! `Elbo::evaluate`: the evidence lower bound of a trained model, averaged over posterior draws.
 
-use crate::data::{Examples, Targets};
+use crate::data::Examples;
 use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
 use crate::engine::{Path, Real, Tape, Var};
+use crate::infer::batch::Batch;
 use crate::infer::vi::Elbo;
 use crate::infer::vi::TrainError;
 use crate::infer::vi::caught_panic::Batches;
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::Drawn;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::{By, Outputs, Own};
 use crate::samples::Draws;
 
@@ -53,7 +54,7 @@ impl<L, O> Elbo<L, O> {
         draws: Draws,
     ) -> Result<Bound, TrainError>
     where
-        M: Layer + Bayesian + Sync,
+        M: Model + Bayesian + Sync,
         L: Likelihood<M::Scalar>,
         L::Targets: Sync,
         O: Sync,
@@ -95,7 +96,7 @@ impl<L, O> Elbo<L, O> {
         draws: Draws,
     ) -> Result<f64, TrainError>
     where
-        M: Layer + Bayesian + Sync,
+        M: Model + Bayesian + Sync,
         L: Likelihood<M::Scalar>,
         L::Targets: Sync,
         O: Sync,
@@ -160,11 +161,10 @@ where
     L: Likelihood<T>,
     F: Outputs<M>,
 {
-    let mut inputs = data.inputs().empty_like();
-    data.inputs().gather(&first_rows(rows, data.len()), &mut inputs);
-    let tape = Tape::inference();
-    let output = forward.outputs(model.mean(&tape), tape.input(&inputs));
-    likelihood.check(output.shape().get(1..).unwrap_or_default(), data.targets()).map_err(TrainError::Targets)
+    let mut batch = Batch::new(Tape::inference(), data);
+    batch.gather(data, &first_rows(rows, data.len()));
+    let (_, output) = batch.outputs::<M>(forward, |tape| model.mean(tape));
+    data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)
 }
 
 /// The indices of the first `rows` examples, starting over if there are fewer.
@@ -205,15 +205,15 @@ where
     F: Outputs<M> + Sync,
 {
     let rows: Vec<usize> = (0..data.len()).collect();
-    let start = || (Tape::inference(), data.targets().empty_like());
-    map_tasks(draws.count(), start, |(tape, targets), draw| {
+    let start = || (Tape::inference(), data.observed().empty_like());
+    map_tasks(draws.count(), start, |(tape, observed), draw| {
         let weights = model.draw_weights(draws.key(draw));
         let mut sum = 0.0;
         for rows in rows.chunks(batch) {
-            data.gather_targets(rows, targets);
+            data.observed().gather(rows, observed);
             tape.reset();
             let x = tape.input_rows(data.inputs(), rows[0]..rows[0] + rows.len());
-            let nll = likelihood.mean_nll(forward.outputs(model.at(tape, &weights), x), targets);
+            let nll = observed.nll(likelihood, forward.outputs(model.at(tape, &weights), x));
             sum += nll.nats() * rows.len() as f64;
         }
         sum / data.len() as f64

@@ -12,7 +12,7 @@ use crate::infer::vi::training::{TrainingOptions, Validation};
 use crate::infer::vi::{Elbo, Epoch, Report, TrainError, Training};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
 use crate::optim::Optimizer;
@@ -45,7 +45,7 @@ impl<L, O> Elbo<L, O> {
         epochs: Epochs,
     ) -> Result<Report, TrainError>
     where
-        M: Layer + Bayesian + Send + Sync,
+        M: Model + Bayesian + Send + Sync,
         L: Likelihood<M::Scalar> + Send,
         L::Targets: Send + Sync,
         O: Optimizer + Send,

@@ -148,9 +148,7 @@ impl<L, F> LossRecipe<'_, L, F> {
         batch.gather(data, &first_rows(rows, data.len()));
         let draw = |tape| model.draw(tape, self.draw.drawing(key));
         let (_, output) = batch.outputs::<M>(self.forward, draw);
-        self.likelihood
-            .check(output.shape().get(1..).unwrap_or_default(), data.targets())
-            .map_err(TrainError::Targets)?;
+        data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
         Ok(())
     }

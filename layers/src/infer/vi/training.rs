@@ -9,7 +9,7 @@ use crate::infer::vi::early_stopping::{EarlyStopping, Monitor};
 use crate::infer::vi::{Elbo, Epoch, Epochs, Report, TrainError};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
-use crate::model::Layer;
+use crate::model::Model;
 use crate::model::forward_by::{By, Outputs, Own};
 use crate::optim::Optimizer;
 use crate::samples::Draws;
@@ -88,7 +88,7 @@ where
     /// [`TrainError`]; the model then holds the parameters of the last good step, or its initial ones.
     pub fn run(self, epochs: Epochs) -> Result<Report, TrainError>
     where
-        M: Layer,
+        M: Model,
     {
         self.start(epochs, &Own)
     }

@@ -153,7 +153,7 @@ impl<'r> Case<'r> {
     /// means per example.
     fn check_losses<M: Bayesian>(&self, model: &M, batch: usize, nll: Var<'_, M::Scalar>, kl: Kl<'_, M::Scalar>) {
         let (n, m) = (self.number("N"), self.number("M"));
-        let nll = elbo::MeanNll::new(nll * (1.0 / batch as f64), batch);
+        let nll = elbo::MeanNll::from_sum(nll, batch);
         let epoch = Objective::new(n).num_batches(m);
         let halving = epoch.clone().kl_weight(KlWeight::Halving);
         let unit = n as f64 / m as f64;

@@ -1,0 +1,78 @@
+//! Cases from public reports, and targets outside of the support.
+
+use elbo::prelude::*;
+use elbo::{
+    BetaRegression, Binomial, HeteroscedasticGaussian, LogNormalNoise, NegativeBinomial, Poisson, ZeroInflated,
+};
+
+#[track_caller]
+fn refused<L: Likelihood<f64>>(likelihood: L, output: &[usize], targets: L::Targets, parts: &[&str]) {
+    let message = likelihood.check(output, &targets).unwrap_err();
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is not in {message:?}");
+    }
+}
+
+#[test]
+fn a_target_outside_of_the_support_is_refused_by_its_row() {
+    let y = |values: [f64; 3]| Tensor::new([3, 1], values);
+    refused(Bernoulli, &[1], y([0.0, 1.0, -1.0]), &["example 2", "-1", "0 or 1"]);
+    refused(Poisson, &[1], y([0.0, -2.5, 1.0]), &["example 1", "-2.5", "whole numbers"]);
+    refused(Poisson, &[1], y([0.5, 2.0, 1.0]), &["example 0", "0.5"]);
+    refused(NegativeBinomial, &[2], y([1.0, 2.0, -1.0]), &["example 2", "-1"]);
+    refused(ZeroInflated(Poisson), &[2], y([1.0, 2.0, -1.0]), &["example 2", "-1"]);
+    refused(Binomial::new(3), &[1], y([1.0, 4.0, 0.0]), &["example 1", "4", "number of trials"]);
+    refused(BetaRegression, &[2], y([0.5, 1.0, 0.2]), &["example 1", "strictly between 0 and 1"]);
+    refused(LogNormalNoise, &[2], y([0.5, 0.0, 0.2]), &["example 1", "positive"]);
+    let two = Tensor::new([2, 2], [0.0, 1.0, 2.0, -3.0]);
+    refused(Poisson, &[2], two, &["example 1, element 1", "-3"]);
+    refused(Categorical.each_step(), &[2, 3], elbo::data::Labels::new([2, 2], [0, 1, 2, 3]), &["example 1, step 1"]);
+}
+
+#[test]
+fn an_output_of_another_shape_is_refused_with_the_shape_that_fits() {
+    let y = Tensor::new([2, 1], [0.5, 0.2]);
+    refused(HeteroscedasticGaussian, &[1], y.clone(), &["[1]", "[2]", "every mean", "every log standard deviation"]);
+    refused(Poisson, &[2], y.clone(), &["its log mean", "[1]"]);
+    refused(elbo::MixtureDensity::new(2), &[2], y, &["[6]"]);
+    refused(Categorical.label_smoothing(0.1), &[1], vec![0, 1], &["Bernoulli"]);
+    refused(Categorical.label_smoothing(0.1), &[7, 3], vec![0, 1], &["each_step"]);
+}
+
+#[test]
+fn training_refuses_impossible_targets_before_the_first_step() {
+    let x = Tensor::from_fn([3, 2], |i| i as f64);
+    let data = Examples::new(x, Tensor::new([3, 1], [1.0, 0.0, -2.5])).unwrap();
+    let mut model = Dense::<MeanField<f64>>::mean_field(2, 1);
+    let before = model.mean_weights();
+    let error = Elbo::new(Poisson).quiet().fit(&mut model, &data, Epochs(1)).unwrap_err().to_string();
+    assert!(error.contains("example 2") && error.contains("-2.5"), "{error}");
+    assert_eq!(model.mean_weights().flat(), before.flat());
+}
+
+#[test]
+fn noise_may_differ_by_draw_and_row() {
+    // N(0, 1) and N(1, 2²) in two draws of one row.
+    let outputs = Outputs::new(Tensor::new([2, 1, 2], [0.0, 0.0, 1.0, 2f64.ln()]));
+    let nll = outputs.under(&HeteroscedasticGaussian).nll(&Tensor::<f64>::new([1, 1], [0.5]));
+    assert!((nll - 1.2994).abs() < 5e-5, "{nll}");
+}
+
+#[test]
+fn a_learned_standard_deviation_is_that_of_the_residuals() {
+    // y = 2x + noise of sd 0.3, by a fixed sequence.
+    let n = 2000;
+    let x: Tensor<f64> = Tensor::from_fn([n, 1], |i| 2.0 * (i as f64 + 0.5) / n as f64 - 1.0);
+    let noise = |i: usize| 0.3 * 2f64.sqrt() * (1.0 + i as f64 * 0.754_877_666).sin();
+    let y = Tensor::from_fn([n, 1], |i| 2.0 * x.data()[i] + noise(i));
+    let data = Examples::new(x.clone(), y.clone()).unwrap();
+    let line = Dense::of(1, 1, |shape| Point::new(shape), Normal(0.0, 10.0));
+    let mut model = elbo::nn::WithConstants::new(line, [0.0]);
+    let mut elbo = Elbo::new(HeteroscedasticGaussian).optimizer(Adam::new(3e-2)).batch_size(n).quiet();
+    elbo.fit(&mut model, &data, Epochs(600)).unwrap();
+    let (slope, shift) = (model.model.weight.0.data()[0], model.model.bias.0.data()[0]);
+    let squares: f64 = x.data().iter().zip(y.data()).map(|(x, y)| (y - slope * x - shift).powi(2)).sum();
+    let sd = model.constants.0.data()[0].exp();
+    assert!((sd / (squares / n as f64).sqrt() - 1.0).abs() < 1e-3, "{sd}");
+    assert!((sd - 0.3).abs() < 0.01, "{sd}");
+}

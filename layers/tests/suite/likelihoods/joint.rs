@@ -1,0 +1,115 @@
+//! Ordinal and multivariate likelihoods against values in 40 digits (by `mpmath`, from their definitions).
+
+use elbo::prelude::*;
+use elbo::{MultivariateGaussian, Ordinal};
+
+use super::nll_and_gradient;
+
+#[track_caller]
+fn close(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len());
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs() / expected.abs().max(1.0);
+        assert!(error <= tolerance, "{i}: {found:e}, expected {expected:e}");
+    }
+}
+
+const FIRST: [f64; 9] = [0.3, -0.5, 1.2, 0.1, -0.4, 0.6, 0.7, -0.2, 0.5];
+const SECOND: [f64; 9] = [-0.1, 0.4, 0.2, -0.3, 0.2, 0.0, -0.5, 0.3, 0.9];
+
+#[test]
+fn a_multivariate_normal_has_its_density_and_gradient() {
+    let y = Tensor::new([1, 3], [0.5, 0.1, -0.7]);
+    let data = Examples::new(Tensor::zeros([1, 1]), y.clone()).unwrap();
+    let (nll, gradient) = nll_and_gradient(&MultivariateGaussian, &Tensor::new([1, 9], FIRST), data.observed());
+    close(&[nll], &[4.062_596_350_468_400_4], 1e-14);
+    let expected = [
+        0.939_753_862_869_782_7,
+        -1.551_449_734_581_566,
+        0.667_706_543_965_148,
+        1.187_950_772_573_956_5,
+        0.265_663_527_338_250_6,
+        -0.480_214_463_695_742_84,
+        -0.280_761_954_410_271_8,
+        0.120_833_173_049_427_7,
+        0.471_477_329_543_694_3,
+    ];
+    close(&gradient, &expected, 1e-13);
+}
+
+#[test]
+fn its_prediction_has_the_mixture_s_moments_density_and_samples() {
+    let outputs = Outputs::new(Tensor::new([2, 1, 9], [FIRST, SECOND].concat()));
+    let predicted = outputs.under(&MultivariateGaussian);
+    close(&[predicted.nll(&Tensor::new([1, 3], [0.5, 0.1, -0.7]))], &[3.884_321_611_788_097], 1e-14);
+    close(&predicted.mean(), &[0.1, -0.05, 0.7], 1e-14);
+    let covariance = [
+        0.925_107_197_127_098_1,
+        0.111_605_266_156_047_2,
+        0.100_605_641_294_692_92,
+        0.111_605_266_156_047_2,
+        1.543_076_830_879_246,
+        0.347_211_252_680_986_25,
+        0.100_605_641_294_692_92,
+        0.347_211_252_680_986_25,
+        3.005_058_461_368_273_7,
+    ];
+    close(predicted.covariance().data(), &covariance, 1e-13);
+    let marginals = predicted.marginals();
+    close(&marginals.sd(), &[0, 4, 8].map(|i| f64::sqrt(covariance[i])), 1e-13);
+    let count = 40_000;
+    let samples = predicted.samples(count, Key::new(1));
+    for (i, j) in [(0, 0), (0, 1), (1, 2), (2, 2)] {
+        let mean = |k: usize| samples.data()[k..].iter().step_by(3).sum::<f64>() / count as f64;
+        let (mi, mj) = (mean(i), mean(j));
+        let products = samples.data().chunks_exact(3).map(|y| (y[i] - mi) * (y[j] - mj)).sum::<f64>() / count as f64;
+        // Five standard errors of a normal product.
+        let bound = 5.0 * ((covariance[4 * i] * covariance[4 * j] * 2.0) / count as f64).sqrt();
+        assert!((products - covariance[3 * i + j]).abs() < bound, "({i}, {j}): {products}");
+    }
+}
+
+#[test]
+fn an_ordinal_model_has_its_probabilities_and_gradients_in_the_tails_too() {
+    let cases = [
+        (
+            [0.4, -1.0, 0.3, -0.7],
+            0,
+            1.620_417_409_918_450_9,
+            [0.802_183_888_558_581_8, -0.802_183_888_558_581_8, 0.0, 0.0],
+        ),
+        (
+            [0.4, -1.0, 0.3, -0.7],
+            1,
+            1.239_077_782_992_236_3,
+            [0.314_716_561_034_359_6, -0.314_716_561_034_359_6, -1.164_340_640_424_632_5, 0.0],
+        ),
+        (
+            [0.4, -1.0, 0.3, -0.7],
+            2,
+            2.101_064_602_631_260_9,
+            [-0.097_260_785_235_831_41, 0.097_260_785_235_831_41, 0.131_288_327_582_345_12, -0.965_943_963_870_091_9],
+        ),
+        (
+            [0.4, -1.0, 0.3, -0.7],
+            3,
+            0.941_079_084_433_449_9,
+            [-0.609_793_457_711_609_3, 0.609_793_457_711_609_3, 0.823_135_069_694_240_8, 0.302_814_469_447_733_5],
+        ),
+        ([12.0, -30.0, -18.0, 2.5], 1, 59.999_999_992_385_01, [1.0, -1.0, -1.000_000_007_614_989_9, 0.0]),
+        (
+            [12.0, -30.0, -18.0, 2.5],
+            2,
+            29.817_511_143_374_06,
+            [0.999_999_999_999_887_7, -0.999_999_999_999_887_7, -1.522_997_974_471_091_8e-8, -12.182_556_326_793_25],
+        ),
+    ];
+    for (output, label, expected, slopes) in cases {
+        let data = Examples::new(Tensor::zeros([1, 1]), vec![label]).unwrap();
+        let (nll, gradient) = nll_and_gradient(&Ordinal, &Tensor::new([1, 4], output), data.observed());
+        close(&[nll], &[expected], 1e-13);
+        close(&gradient, &slopes, 1e-12);
+        let predicted = Outputs::new(Tensor::new([1, 1, 4], output)).under(&Ordinal);
+        close(&[predicted.nll(&[label])], &[expected], 1e-13);
+    }
+}
