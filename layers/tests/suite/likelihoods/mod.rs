@@ -3,6 +3,7 @@
 mod cases;
 mod heads;
 mod joint;
+mod recovery;
 mod reference;
 mod weights_and_masks;
 
