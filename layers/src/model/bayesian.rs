@@ -95,7 +95,8 @@ pub trait Bayesian: Parameters + 'static {
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
         tape.note_order(weights);
         let used = tape.alloc(Cell::new(0));
-        let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { weights, used }));
+        let key = weights.noise().unwrap_or(Key::new(0));
+        let draw = self.draw_in(Cx::new(tape, key, Mode::At { weights, used }));
         let (found, used) = (weights.entries().len(), used.get());
         assert!(found == used, "at: the weights are of another model: {found} tensors for {used} random weights");
         draw
@@ -111,6 +112,12 @@ pub trait Bayesian: Parameters + 'static {
     fn draw_weights(&self, key: Key) -> Weights<Self::Scalar> {
         let tape = Tape::inference();
         Weights::of(&self.draw(&tape, Drawing::new(key).without_kl()))
+    }
+
+    /// [`draw_weights`](Bayesian::draw_weights), with the key for layers that make noise, such as dropout.
+    #[doc(hidden)]
+    fn draw_with_noise(&self, key: Key) -> Weights<Self::Scalar> {
+        self.draw_weights(key).with_noise(key)
     }
 
     /// The KL divergence KL(posterior ‖ prior) in nats, summed over all random weights, without a forward pass and without

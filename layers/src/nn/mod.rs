@@ -6,6 +6,7 @@ mod batch_norm;
 mod bias;
 mod conv;
 mod dense;
+mod dropout;
 mod embedding;
 mod norm;
 mod pool;
@@ -17,6 +18,7 @@ pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
+pub use dropout::{Dropout, DropoutDraw, Noise, NoiseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{

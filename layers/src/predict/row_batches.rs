@@ -135,7 +135,7 @@ impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
             let net = self.samples.draw_for_rows(tape, group.start, from);
             from = self.until_full(tape, net, &group, from..range.end, &mut visit)?;
             // The tape is full, and resetting it also drops the draw, so copy the weights if that is cheaper.
-            (from < range.end && group.len() == 1).then(|| self.samples.copy(&net)).flatten()
+            (from < range.end && group.len() == 1).then(|| self.samples.copy(&net, group.start)).flatten()
         };
         while from < range.end {
             tape.reset();

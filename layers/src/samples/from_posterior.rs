@@ -51,8 +51,8 @@ impl<M: Bayesian + Sync> Samples for FromPosterior<'_, M> {
         self.draws.are_in_one_batch()
     }
 
-    fn copy(&self, draw: &DrawOf<'_, Self>) -> Option<Weights<ScalarOf<Self>>> {
-        Some(Weights::of(draw))
+    fn copy(&self, draw: &DrawOf<'_, Self>, index: usize) -> Option<Weights<ScalarOf<Self>>> {
+        Some(Weights::of(draw).with_noise(self.draws.key(index)))
     }
 }
 

@@ -34,7 +34,7 @@ impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
     /// Draws from the model's own posterior: the same weights as [`posterior`](crate::PredictFromPosterior::posterior)
     /// draws.
     pub fn new(model: M, draws: Draws) -> Self {
-        let weights = (0..draws.count()).map(|draw| model.draw_weights(draws.key(draw))).collect();
+        let weights = (0..draws.count()).map(|draw| model.draw_with_noise(draws.key(draw))).collect();
         KeptDraws { model, weights, in_one_batch: draws.are_in_one_batch() }
     }
 

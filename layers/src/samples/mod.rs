@@ -77,10 +77,10 @@ pub trait Samples: Sync {
         false
     }
 
-    /// A copy of a draw's weights, if copying is cheaper than drawing again. Provided: `None`.
+    /// A copy of the weights of draw `index`, if copying is cheaper than drawing again. Provided: `None`.
     #[doc(hidden)]
-    fn copy(&self, draw: &DrawOf<'_, Self>) -> Option<Weights<ScalarOf<Self>>> {
-        let _ = draw;
+    fn copy(&self, draw: &DrawOf<'_, Self>, index: usize) -> Option<Weights<ScalarOf<Self>>> {
+        let _ = (draw, index);
         None
     }
 }
@@ -116,8 +116,8 @@ impl<S: Samples> Samples for &S {
         (**self).serves_once()
     }
 
-    fn copy(&self, draw: &DrawOf<'_, S>) -> Option<Weights<ScalarOf<S>>> {
-        (**self).copy(draw)
+    fn copy(&self, draw: &DrawOf<'_, S>, index: usize) -> Option<Weights<ScalarOf<S>>> {
+        (**self).copy(draw, index)
     }
 }
 

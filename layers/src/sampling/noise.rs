@@ -135,6 +135,20 @@ impl<'t, T: Real> Cx<'t, T> {
         self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0]
     }
 
+    /// Standard normal noise for a layer that makes noise without weights, such as dropout, as a value on the tape, for each
+    /// draw. `call` counts the layer's calls in a forward pass, each of which gets its own noise. `None` if there is none: at
+    /// the posterior's means, and at given weights.
+    #[track_caller]
+    pub fn layer_noise(self, call: usize, shape: &[usize]) -> Option<Var<'t, T>> {
+        match self.mode {
+            Mode::Random(_) => {}
+            Mode::At { weights, .. } if weights.noise().is_some() => {}
+            Mode::Mean | Mode::At { .. } => return None,
+        }
+        let noise = Noise { source: Source::Key(self.key.index(call)), antithetic: self.is_antithetic() };
+        Some(self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0])
+    }
+
     /// The given noise of this weight, if noise was given.
     #[track_caller]
     pub(crate) fn fixed_noise(self, shape: &[usize]) -> Option<&'t Tensor<T>> {

@@ -13,8 +13,8 @@ pub use space::Space;
 
 #[cfg(feature = "files")]
 use crate::engine::io::safetensors::{self, Safetensors};
+use crate::engine::{Key, Parameters, Path, Real, Role, Tensor};
 use crate::engine::{Name, Visitor, VisitorMut};
-use crate::engine::{Parameters, Path, Real, Role, Tensor};
 
 /// The values of a model's random weights: one tensor for each, by name (`hidden.0.weight`), in the order of the
 /// model's fields. A prior's random hyperparameters come before the weights under it.
@@ -45,6 +45,8 @@ use crate::engine::{Parameters, Path, Real, Role, Tensor};
 pub struct Weights<T: Real = f32> {
     entries: Vec<Entry<T>>,
     unconstrained: bool,
+    /// The key of the draw, for layers that make noise without weights, such as dropout. Without it they are off.
+    noise: Option<Key>,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +58,17 @@ pub(crate) struct Entry<T: Real> {
 
 impl<T: Real> Weights<T> {
     pub(crate) fn new(entries: Vec<Entry<T>>) -> Self {
-        Weights { entries, unconstrained: false }
+        Weights { entries, unconstrained: false, noise: None }
+    }
+
+    /// Switches layers that make noise on, with this draw's key.
+    pub(crate) fn with_noise(self, key: Key) -> Self {
+        Weights { noise: Some(key), ..self }
+    }
+
+    /// The key of the draw; `None` if layers that make noise are off.
+    pub(crate) fn noise(&self) -> Option<Key> {
+        self.noise
     }
 
     /// The names, in order.

@@ -14,6 +14,7 @@ mod data;
 mod determinism;
 mod diagnose;
 mod divergence_reference;
+mod dropout;
 mod elbo_reference;
 mod errors;
 mod estimator_bias;

@@ -207,7 +207,7 @@ where
     let rows: Vec<usize> = (0..data.len()).collect();
     let start = || (Tape::inference(), data.observed().empty_like());
     map_tasks(draws.count(), start, |(tape, observed), draw| {
-        let weights = model.draw_weights(draws.key(draw));
+        let weights = model.draw_with_noise(draws.key(draw));
         let mut sum = 0.0;
         for rows in rows.chunks(batch) {
             data.observed().gather(rows, observed);
