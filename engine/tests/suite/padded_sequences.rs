@@ -160,9 +160,8 @@ fn as_the_rows_alone(padding: f64) {
             let mut of_steps = Gradients::of(&steps);
             let alone = Tape::new();
             let weights = network.weights.each_ref().map(|layer| layer.each_ref().map(|tensor| alone.param(tensor)));
-            let start = network.states.each_ref().map(|tensor| {
-                alone.param(tensor).slice(0, row as isize..=row as isize, 1)
-            });
+            let start =
+                network.states.each_ref().map(|tensor| alone.param(tensor).slice(0, row as isize..=row as isize, 1));
             let expected = two_layers(kind, weights, alone.input(&steps), None, start, reverse);
             assert_near(real, expected[0].value(), 1e-12);
             for (end, expected) in all[1..].iter().zip(&expected[1..]) {
@@ -171,9 +170,8 @@ fn as_the_rows_alone(padding: f64) {
             loss(expected, row).backward(&mut of_rows);
             let alone = Tape::new();
             let inputs = network.weights.each_ref().map(|layer| layer.each_ref().map(|tensor| alone.input(tensor)));
-            let start = network.states.each_ref().map(|tensor| {
-                alone.input(tensor).slice(0, row as isize..=row as isize, 1)
-            });
+            let start =
+                network.states.each_ref().map(|tensor| alone.input(tensor).slice(0, row as isize..=row as isize, 1));
             loss(two_layers(kind, inputs, alone.param(&steps), None, start, reverse), row).backward(&mut of_steps);
             assert_near(of_real, of_steps.get("").unwrap(), 1e-12);
         }

@@ -4,6 +4,7 @@
 mod bare;
 mod batch_norm;
 mod bias;
+mod bidirectional;
 mod conv;
 mod dense;
 mod embedding;
@@ -14,6 +15,7 @@ mod recurrent;
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
+pub use bidirectional::{Bidirectional, BidirectionalDraw, RecurrentAt, RecurrentDraw, RecurrentLayer, RecurrentState};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
