@@ -180,11 +180,12 @@ fn network() -> Vec<(usize, usize)> {
     })
 }
 
-/// Recurrent networks over a few steps, in both directions.
+/// Recurrent networks over a few steps, in both directions, also over padded sequences.
 fn sequences() -> Vec<(usize, usize)> {
     let of = |shape: &[usize]| Tensor::from_fn(shape, |i| 0.1 * (i as f64).sin());
     let mut model = [of(&[256, 20]), of(&[256, 64]), of(&[256]), of(&[192, 64]), of(&[192, 64]), of(&[64, 64])];
     let (x, start): (Tensor, Tensor) = (of(&[300, 5, 20]), of(&[300, 64]));
+    let lengths: Vec<usize> = (0..300).map(|row| row * 7 % 5).collect();
     let mut gradients = Gradients::of(&model);
     let mut tape = Tape::new();
     steps(|| {
@@ -197,6 +198,7 @@ fn sequences() -> Vec<(usize, usize)> {
         let (outputs, last) = outputs.gru(gru, cell);
         let rnn = Recurrent { weight_ih: square, weight_hh: square, biases: None, reverse: false };
         let (outputs, _) = outputs.rnn(rnn, last);
+        let (outputs, _) = outputs.rnn_padded(&lengths, rnn, last);
         outputs.square().mean().backward(&mut gradients);
         descend(&mut model, &mut gradients, 1e-3);
     })

@@ -88,6 +88,7 @@ mod sampling;
 mod saved;
 mod scalar;
 mod scalar_sum;
+pub mod sequence;
 mod weights;
 
 pub use diagnose::{Diagnose, Diagnosis, diagnose};

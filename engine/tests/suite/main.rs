@@ -15,6 +15,7 @@ mod files_of_numpy;
 mod looking_at_a_tape;
 mod networks_have_the_same_bits;
 mod noise;
+mod padded_sequences;
 mod recompute;
 mod reference;
 mod same_bits_for_any_thread_count;

@@ -73,5 +73,14 @@ fn recurrent_networks_have_the_same_bits_for_any_thread_count() {
                 _ => x[0].rnn(weights, x[3]).0,
             }
         });
+        let lengths: Vec<usize> = (0..200).map(|row| row * 7 % 4).collect();
+        same_bits(name, &[&[200, 3, 20], &[gates * 50, 20], &[gates * 50, 50], &[200, 50]], |x| {
+            let weights = Recurrent { weight_ih: x[1], weight_hh: x[2], biases: None, reverse: true };
+            match name {
+                "lstm" => x[0].lstm_padded(&lengths, weights, [x[3]; 2]).0,
+                "gru" => x[0].gru_padded(&lengths, weights, x[3]).0,
+                _ => x[0].rnn_padded(&lengths, weights, x[3]).0,
+            }
+        });
     }
 }

@@ -4,6 +4,7 @@
 mod bare;
 mod batch_norm;
 mod bias;
+mod bidirectional;
 mod conv;
 mod dense;
 mod dropout;
@@ -16,6 +17,7 @@ mod with_constants;
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
+pub use bidirectional::{Bidirectional, BidirectionalDraw, RecurrentAt, RecurrentDraw, RecurrentLayer, RecurrentState};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use dropout::{Dropout, DropoutDraw, Noise, NoiseDraw};

@@ -2,6 +2,7 @@
 
 use crate::divergence::Divergence;
 use crate::engine::{Real, Recurrent, Shape, Var};
+use crate::nn::{RecurrentDraw, RecurrentLayer};
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
@@ -24,13 +25,13 @@ fn outputs_of_gates(layer: &str, gates: usize, hidden: usize) -> usize {
     })
 }
 
-/// A layer whose sequence operation is `$method` of `Var`. `$rows` is the first axis of its weights, in words; `$initial` makes
-/// the initial state, of the type `$state`, from zeros called `$zeros`.
+/// A layer whose sequence operation is `$method` of `Var`, and `$padded` over padded sequences. `$rows` is the first axis of its weights, in words; `$initial` makes
+/// the initial state, of the type `$state`, from zeros called `$zeros`; `$drawn_state` is that type with the tape's lifetime.
 macro_rules! recurrent {
     (
         $(#[$doc:meta])*
-        $name:ident, $method:ident, $gates:literal gates $rows:literal $order:literal,
-        |$zeros:ident| $initial:expr, ($($state:tt)+)
+        $name:ident, $draw:ident, $method:ident, $padded:ident, $gates:literal gates $rows:literal $order:literal,
+        |$zeros:ident| $initial:expr, ($($state:tt)+) ($($drawn_state:tt)+)
     ) => {
         $(#[$doc])*
         ///
@@ -81,8 +82,7 @@ macro_rules! recurrent {
             /// If `x` is not (examples, steps, inputs) with at least one step.
             #[track_caller]
             pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
-                let $zeros = zero_state(stringify!($name), x, *self.hidden);
-                self.forward_from(x, $initial).0
+                self.forward_from(x, self.zero_state(x)).0
             }
 
             /// The outputs of all steps from the initial state, (examples, hidden), and the final state. An LSTM's state
@@ -95,6 +95,71 @@ macro_rules! recurrent {
                 let biases = Some([self.bias_ih, self.bias_hh]);
                 let (weight_ih, weight_hh) = (self.weight_ih, self.weight_hh);
                 x.$method(Recurrent { weight_ih, weight_hh, biases, reverse: *self.reverse }, state)
+            }
+
+            /// [`forward`](Self::forward) over padded sequences: example i has `lengths`\[i\] steps. Its results are those
+            /// of its steps alone, in either direction, and its outputs at padded steps are 0. Padding is not read, and its
+            /// gradient is exactly 0. [`Sequence`](crate::sequence::Sequence) reads the lengths from a model's inputs.
+            ///
+            /// # Panics
+            /// As [`forward`](Self::forward), if there is not one length for each example, or if a length exceeds the steps
+            /// of `x`.
+            #[track_caller]
+            pub fn forward_padded(&self, x: Var<Q::Scalar>, lengths: &[usize]) -> Var<Q::Scalar> {
+                self.forward_from_padded(x, lengths, self.zero_state(x)).0
+            }
+
+            /// [`forward_from`](Self::forward_from) over padded sequences, as [`forward_padded`](Self::forward_padded). The
+            /// final state is the one after an example's last step; reversed, after its first. An example of length 0 keeps
+            /// its initial state.
+            ///
+            /// Under [`Estimator::Flipout`](crate::Estimator::Flipout) the perturbation of an example depends on its place
+            /// among the lengths of the batch.
+            ///
+            /// # Panics
+            /// As [`forward_padded`](Self::forward_padded), or if the state has another shape.
+            #[track_caller]
+            pub fn forward_from_padded(
+                &self,
+                x: Var<Q::Scalar>,
+                lengths: &[usize],
+                state: $($state)+,
+            ) -> (Var<Q::Scalar>, $($state)+) {
+                let biases = Some([self.bias_ih, self.bias_hh]);
+                let (weight_ih, weight_hh) = (self.weight_ih, self.weight_hh);
+                x.$padded(lengths, Recurrent { weight_ih, weight_hh, biases, reverse: *self.reverse }, state)
+            }
+
+            /// The initial state of zeros for the examples of `x`.
+            ///
+            /// # Panics
+            /// If `x` is a scalar.
+            #[track_caller]
+            pub fn zero_state(&self, x: Var<Q::Scalar>) -> $($state)+ {
+                let $zeros = zero_state(stringify!($name), x, *self.hidden);
+                $initial
+            }
+        }
+
+        impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> RecurrentDraw<'t, Q::Scalar> for $draw<'t, Q, P> {
+            type State = $($drawn_state)+;
+
+            #[track_caller]
+            fn run(&self, x: Var<'t, Q::Scalar>, lengths: Option<&[usize]>) -> (Var<'t, Q::Scalar>, Self::State) {
+                match lengths {
+                    None => self.forward_from(x, self.zero_state(x)),
+                    Some(lengths) => self.forward_from_padded(x, lengths, self.zero_state(x)),
+                }
+            }
+        }
+
+        impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> RecurrentLayer for $name<Q, P> {
+            fn is_reversed(&self) -> bool {
+                self.reverse
+            }
+
+            fn reversed(self) -> Self {
+                $name { reverse: true, ..self }
             }
         }
 
@@ -144,17 +209,20 @@ recurrent! {
     /// A long short-term memory over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
     /// family and any prior. See [`Var::lstm`](crate::engine::Var::lstm) for the equations; the gates are in PyTorch's
     /// order.
-    Lstm, lstm, 4 gates "4 · hidden" ": gates i, f, g, o", |zeros| [zeros; 2], ([Var<Q::Scalar>; 2])
+    Lstm, LstmDraw, lstm, lstm_padded, 4 gates "4 · hidden" ": gates i, f, g, o", |zeros| [zeros; 2],
+    ([Var<Q::Scalar>; 2]) ([Var<'t, Q::Scalar>; 2])
 }
 
 recurrent! {
     /// A gated recurrent unit over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
     /// family and any prior. See [`Var::gru`](crate::engine::Var::gru) for the equations; the gates are in PyTorch's order.
-    Gru, gru, 3 gates "3 · hidden" ": gates r, z, n", |zeros| zeros, (Var<Q::Scalar>)
+    Gru, GruDraw, gru, gru_padded, 3 gates "3 · hidden" ": gates r, z, n", |zeros| zeros, (Var<Q::Scalar>)
+    (Var<'t, Q::Scalar>)
 }
 
 recurrent! {
     /// A plain recurrent network over sequences: (examples, steps, inputs) to (examples, steps, hidden), with any posterior
     /// family and any prior. See [`Var::rnn`](crate::engine::Var::rnn) for the equations.
-    Rnn, rnn, 1 gates "hidden" "", |zeros| zeros, (Var<Q::Scalar>)
+    Rnn, RnnDraw, rnn, rnn_padded, 1 gates "hidden" "", |zeros| zeros, (Var<Q::Scalar>)
+    (Var<'t, Q::Scalar>)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use elbo::data::DataError;
 use elbo::engine::io::{FileError, Place};
 use elbo::prelude::*;
+use elbo::sequence::SequenceError;
 use elbo::{Space, TrainError, WeightsError};
 
 /// Errors of all types, by the type's name.
@@ -29,6 +30,7 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ),
         ("DataError", Box::new(Examples::new(length, vec![0_usize]).unwrap_err())),
         ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
+        ("SequenceError", Box::new(SequenceError::NoSteps { row: 3 })),
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("TrainError", Box::new(TrainError::Schedule { end: 3, needed: 4 })),
         (

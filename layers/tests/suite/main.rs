@@ -45,6 +45,7 @@ mod refused_options;
 mod rooms;
 mod samples;
 mod service;
+mod sequences;
 mod tempering;
 mod training;
 mod training_failures;

@@ -21,7 +21,7 @@ use crate::threads::{GRAIN, Rows, Split, for_each_part};
 /// One step of a batch of sequences.
 #[derive(Clone, Copy, Debug)]
 pub struct Step {
-    /// The number of sequences.
+    /// The number of sequences: the first of those in the inputs' sums, if these have more.
     pub rows: usize,
     /// The width of the state.
     pub hidden: usize,
@@ -41,7 +41,7 @@ impl Step {
     /// Sets this step of `target`, which has that shape, to `parts`, or adds them.
     pub(crate) fn put<T: Real>(self, parts: &[T], gates: usize, target: &mut [T], write: Write) {
         let width = gates * self.hidden;
-        if write == Write::Store && self.steps > 1 {
+        if write == Write::Store && parts.len() < target.len() {
             target.fill(T::ZERO);
         }
         for n in 0..self.rows {

@@ -4,6 +4,7 @@
 //! in its own way, and the inputs of all steps are multiplied at once.
 
 mod cells;
+mod padded;
 
 use std::cell::Cell;
 
@@ -106,7 +107,8 @@ fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     weights: Recurrent<impl Linear<'t, T>>,
     mut state: [Var<'t, T>; N],
 ) -> (Var<'t, T>, [Var<'t, T>; N]) {
-    let from_x = from_inputs(C::NAME, x, weights, &state, C::GATES);
+    check(C::NAME, x, &state);
+    let from_x = from_inputs(C::NAME, x, weights, state[0], C::GATES);
     let outputs = Outputs::of(x, state[0]);
     for at in outputs.steps(weights.reverse) {
         state = C::step(from_x, at, from_last(weights, state[0]), state);
@@ -115,15 +117,9 @@ fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     (outputs.stack(), state)
 }
 
-/// The gates' sums over the inputs of all steps: (examples, steps, gates · hidden).
+/// Checks the shapes of x and of a state's parts; returns the numbers of examples and steps, and the width of the state.
 #[track_caller]
-fn from_inputs<'t, T: Real>(
-    name: &str,
-    x: Var<'t, T>,
-    weights: Recurrent<impl Linear<'t, T>>,
-    states: &[Var<'t, T>],
-    gates: usize,
-) -> Var<'t, T> {
+fn check<T: Real>(name: &str, x: Var<'_, T>, states: &[Var<'_, T>]) -> [usize; 3] {
     let shape = x.shape();
     let (&[examples, steps, _], &[_, hidden]) = (shape, states[0].shape()) else {
         panic!(
@@ -141,6 +137,19 @@ fn from_inputs<'t, T: Real>(
             state.shape()
         );
     }
+    [examples, steps, hidden]
+}
+
+/// The gates' sums over the inputs of all steps: (examples, steps, gates · hidden).
+#[track_caller]
+fn from_inputs<'t, T: Real>(
+    name: &str,
+    x: Var<'t, T>,
+    weights: Recurrent<impl Linear<'t, T>>,
+    state: Var<'t, T>,
+    gates: usize,
+) -> Var<'t, T> {
+    let (&[examples, steps, _], &[_, hidden]) = (x.shape(), state.shape()) else { unreachable!("checked before") };
     let sums = weights.weight_ih.affine(x, weights.biases.map(|[bias, _]| bias), Activation::Identity);
     assert!(
         matches!(*sums.shape(), [rows, all, each] if [rows, all] == [examples, steps] && each == gates * hidden),
@@ -148,7 +157,7 @@ fn from_inputs<'t, T: Real>(
          · {hidden}] for a state of shape {:?}",
         sums.shape().last().copied().unwrap_or(1),
         sums.shape(),
-        states[0].shape()
+        state.shape()
     );
     sums
 }

@@ -134,6 +134,10 @@ fn recurrent_networks_that_do_not_match() {
     let narrow = Recurrent { weight_hh: short, biases: None, ..weights };
     panics(&["lstm", "[2, 12]", "4 · 4"], || x.lstm(narrow, [state; 2]));
     panics(&["affine", "[2, 3, 5]", "[16, 4]"], || x.lstm(Recurrent { weight_ih: hh, ..weights }, [state; 2]));
+    panics(&["lstm", "3 lengths", "[2, 3, 5]", "2 examples"], || x.lstm_padded(&[3, 1, 2], weights, [state; 2]));
+    panics(&["lstm", "row 1 is 4", "[2, 3, 5]", "3 steps"], || x.lstm_padded(&[3, 4], weights, [state; 2]));
+    panics(&["lstm", "[3, 4]", "[2, 4]"], || x.lstm_padded(&[3, 1], weights, [state, other]));
+    panics(&["gru", "16 outputs", "3 · 4"], || x.gru_padded(&[1, 2], weights, state));
     panics(&["lstm_cell", "[2, 16]", "[3, 4]", "(examples, 4 · hidden)"], || wide.lstm_cell(wide, other));
     panics(&["gru_cell", "[2, 16]", "3 · hidden"], || wide.gru_cell(wide, state));
     panics(&["rnn_cell", "[2, 16]", "[2, 4]"], || wide.rnn_cell(state));

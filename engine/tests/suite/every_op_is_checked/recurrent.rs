@@ -28,6 +28,24 @@ pub(crate) const CHECKS: &[Check] = &[
             [outputs, last, last]
         })
     }),
+    ("lstm_padded", |random| {
+        padded(random, 4, |x, lengths, weights, state| {
+            let (outputs, [last, cell]) = x.lstm_padded(lengths, weights, [state, state * 0.5]);
+            [outputs, last, cell]
+        })
+    }),
+    ("gru_padded", |random| {
+        padded(random, 3, |x, lengths, weights, state| {
+            let (outputs, last) = x.gru_padded(lengths, weights, state);
+            [outputs, last, last]
+        })
+    }),
+    ("rnn_padded", |random| {
+        padded(random, 1, |x, lengths, weights, state| {
+            let (outputs, last) = x.rnn_padded(lengths, weights, state);
+            [outputs, last, last]
+        })
+    }),
 ];
 
 /// Both kinds of sums for `gates` gates, and a state.
@@ -132,6 +150,32 @@ fn sequences(
     // Earlier outputs do not depend on later steps.
     let [begun, ..] = run(x.slice(1, ..1, 1), false);
     assert_eq!(begun.value(), outputs.slice(1, ..1, 1).value());
+}
+
+/// Outputs, last output and last state of a network over padded sequences, in both directions. That a row equals its steps
+/// alone is tested in `padded_sequences.rs`.
+fn padded(
+    random: &mut Random,
+    gates: usize,
+    network: impl for<'t> Fn(Var<'t, f64>, &[usize], Recurrent<Var<'t, f64>>, Var<'t, f64>) -> [Var<'t, f64>; 3],
+) {
+    let (examples, steps, inputs, hidden) = (random.below(5), 1 + random.below(4), random.below(4), random.below(4));
+    let lengths: Vec<usize> = (0..examples).map(|_| random.below(steps + 1)).collect();
+    let mut model = [
+        random.tensor(&[examples, steps, inputs]),
+        random.tensor(&[gates * hidden, inputs]),
+        random.tensor(&[gates * hidden, hidden]),
+        random.tensor(&[gates * hidden]),
+        random.tensor(&[gates * hidden]),
+        random.tensor(&[examples, hidden]),
+    ];
+    let (reverse, biased) = (random.below(2) == 0, random.below(2) == 0);
+    for part in 0..3 {
+        agree(&mut model, |tape, model| {
+            let [x, rest @ ..] = model.each_ref().map(|tensor| tape.param(tensor));
+            network(x, &lengths, weights(rest, biased, reverse), rest[4])[part]
+        });
+    }
 }
 
 fn weights<'t>(
