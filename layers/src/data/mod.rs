@@ -21,11 +21,11 @@
 mod error;
 mod examples;
 mod images;
-mod labels;
 mod observed;
 mod scaling;
 mod shuffle;
 mod source;
+mod step_labels;
 mod targets;
 
 pub mod digits;
@@ -36,8 +36,8 @@ mod saved;
 pub use error::DataError;
 pub use examples::Examples;
 pub use images::Images;
-pub use labels::Labels;
 pub use observed::{Minibatch, Observed};
 pub use scaling::Scaling;
 pub use shuffle::shuffle;
+pub use step_labels::Labels;
 pub use targets::Targets;

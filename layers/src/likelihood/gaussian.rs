@@ -138,6 +138,10 @@ impl Univariate for Gaussian {
         0.5 * libm::erfc((output[0] - y) / (self.sd * SQRT_2))
     }
 
+    fn normal(&self, output: &[f64]) -> Option<[f64; 2]> {
+        Some([output[0], self.sd])
+    }
+
     fn entropy(&self, _: &[f64]) -> Option<f64> {
         Some(0.5 + self.normaliser())
     }

@@ -8,6 +8,7 @@ mod counts;
 mod elementwise;
 mod gaussian;
 mod heads;
+mod log_space;
 mod mean_nll;
 mod mixture_density;
 mod mixture_nll;

@@ -98,6 +98,10 @@ impl Univariate for HeteroscedasticGaussian {
         normal_cdf((y - outputs[0]) / outputs[1].exp())
     }
 
+    fn normal(&self, outputs: &[f64]) -> Option<[f64; 2]> {
+        Some([outputs[0], outputs[1].exp()])
+    }
+
     fn entropy(&self, outputs: &[f64]) -> Option<f64> {
         Some(0.5 + 0.5 * TAU.ln() + outputs[1])
     }

@@ -1,6 +1,7 @@
 //! The ordinal likelihood: ordered classes, by a cumulative logit model.
 
 use crate::engine::{Indices, Real, Tensor, Var};
+use crate::likelihood::log_space::ln_one_minus_exp;
 use crate::likelihood::{Likelihood, probabilities};
 use crate::metrics::Probabilities;
 use crate::predictive::Outputs;
@@ -25,16 +26,6 @@ fn check_outputs(output: &[usize]) -> Result<(), String> {
              the location, the first cut point, and the logarithms of the distances between cut points"
         )),
     }
-}
-
-/// ln(1 − e^(−x)) for x > 0.
-fn ln_one_minus_exp<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
-    // Each form keeps its digits on its side of ln 2; the arguments of the other are replaced by a harmless one.
-    let is_small = x.lt(std::f64::consts::LN_2);
-    let one = x.tape().constant([], |_| T::ONE);
-    let small = (-(-is_small.select(x, one)).exp_m1()).ln();
-    let large = (-(-is_small.select(one, x)).exp()).ln_1p();
-    is_small.select(small, large)
 }
 
 impl Ordinal {

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, Tensor};
+use crate::metrics::normal_mixture::NormalMixtures;
 use crate::metrics::uniform::uniform;
 use crate::predictive::Outputs;
 use crate::predictive::Predictive;
@@ -11,6 +12,9 @@ use crate::predictive::{Univariate, invert};
 
 /// Elements in a task, whatever the number of threads.
 const ELEMENTS: usize = 256;
+
+/// Elements whose quantiles are found together, so that their draws stay in a cache.
+const NORMALS: usize = 64;
 
 /// The predictive distribution of targets whose elements are independent given the outputs: for each element of each
 /// example, an equal mixture of the likelihood `L` over the draws of the weights.
@@ -128,6 +132,9 @@ impl<L: Univariate> Mixture<L> {
             probability > 0.0 && probability < 1.0,
             "quantile: the probability must be between 0 and 1, got {probability}"
         );
+        if self.of_draw(0, 0, |outputs| self.likelihood.normal(outputs)).is_some() {
+            return self.normal_quantiles(probability);
+        }
         self.each(|i| {
             let range = |of: &dyn Fn(&[f64]) -> f64| {
                 let of_draws = (0..self.draws()).map(|draw| self.of_draw(draw, i, of));
@@ -140,6 +147,23 @@ impl<L: Univariate> Mixture<L> {
             }
             invert(around, sd, L::DISCRETE, probability, |y| self.below(i, y))
         })
+    }
+
+    /// [`quantile`](Mixture::quantile) of mixtures of normal distributions.
+    fn normal_quantiles(&self, probability: f64) -> Vec<f64> {
+        let elements = self.len() * self.width();
+        let parts = map_tasks(
+            elements.div_ceil(NORMALS),
+            || (),
+            |(), task| {
+                let range = task * NORMALS..elements.min((task + 1) * NORMALS);
+                let normal = |outputs: &[f64]| self.likelihood.normal(outputs).unwrap_or([f64::NAN; 2]);
+                let of_draw = |draw| range.clone().map(move |i| (draw, i));
+                let all = (0..self.draws()).flat_map(of_draw).map(|(draw, i)| self.of_draw(draw, i, normal));
+                NormalMixtures::new(range.len(), all).quantiles(probability)
+            },
+        );
+        parts.concat()
     }
 
     /// The central prediction interval of probability `level`: its lower and upper bounds, (N, D) each.

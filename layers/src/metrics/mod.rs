@@ -30,6 +30,7 @@ mod mixture_of_normals;
 mod mixture_scores;
 mod mutual_information;
 mod nll;
+mod normal_mixture;
 mod probabilities;
 mod probability_rows;
 mod reliability;

@@ -282,8 +282,8 @@ def quantile(family, draws, probability):
     return high
 
 
-def case(name, family, outputs, targets):
-    """outputs: (draws, rows, blocks), targets: (rows, D)."""
+def case(name, family, outputs, targets, known=0):
+    """outputs: (draws, rows, blocks), targets: (rows, D). The last `known` blocks are data, without a gradient."""
     draws = [[[mpf(x) for x in row] for row in draw] for draw in outputs]
     ys = [[mpf(y) for y in row] for row in targets]
     d = len(ys[0])
@@ -293,6 +293,9 @@ def case(name, family, outputs, targets):
     for row, y in zip(draws[0], ys):
         slopes = []
         for k in range(len(row)):
+            if k >= len(row) - known * d:
+                slopes.append(mpf(0))
+                continue
             f = lambda x: -nats(row[:k] + [x] + row[k + 1 :], y) / len(ys)
             slopes.append(mp.diff(f, row[k]))
         gradient.append(slopes)
@@ -356,8 +359,9 @@ def main():
         case(
             "binomial_by_row",
             Binomial(),
-            [[[0.5, -1.0, 4, 9], [1.5, 0.2, 1, 7], [-0.3, 0.1, 20, 2]], [[-0.5, 1.0, 4, 9], [2.5, 0, 1, 7], [0.3, 2, 20, 2]]],
+            [[[0.5, -0.9, 4, 9], [1.5, 0.2, 1, 7], [-0.3, 0.1, 20, 2]], [[-0.5, 1.0, 4, 9], [2.5, 0, 1, 7], [0.3, 2, 20, 2]]],
             counts,
+            known=1,
         ),
         case("zero_inflated_poisson", ZeroInflated(Poisson()), numbers(11, 2, 3, 2, [-1, -2], [2, 2]), counts),
         case(
