@@ -21,7 +21,7 @@ fn class_weights_divide_by_the_number_of_examples() {
     let data = Examples::new(inputs(2), vec![0, 1]).unwrap();
     let likelihood = Categorical.class_weights([1.0, 9.0]);
     let (nll, gradient) = nll_and_gradient(&likelihood, &logits, observed(&data));
-    assert!((nll - 3.775_793_156_278_865).abs() < 1e-14, "{nll}");
+    assert!((nll - 3.775_793_156_278_87).abs() < 1e-14, "{nll}");
     let by_row = data.with_weights([1.0, 9.0]).unwrap();
     let (same, same_gradient) = nll_and_gradient(&Categorical, &logits, observed(&by_row));
     assert!((same - nll).abs() < 1e-14);
