@@ -29,6 +29,7 @@ mod normalisation;
 mod objective;
 mod optimisers;
 mod own_process;
+mod parameter_groups;
 mod posteriors;
 mod prediction;
 mod predictives;
