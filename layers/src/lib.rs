@@ -111,7 +111,7 @@ pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalD
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
-pub use optim::{Adam, Optimizer, Sgd};
+pub use optim::{Adam, Ema, Optimizer, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
     MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
@@ -120,7 +120,7 @@ pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
 pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
-pub use prior::{LogUniform, Normals, PerElement};
+pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
 pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};

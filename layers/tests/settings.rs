@@ -42,6 +42,14 @@ fn every_setting_is_read_as_it_was_written() {
     round_trip(Schedule::step(3, 0.5), r#"{"shape":{"Step":{"every":3,"factor":0.5}},"warm_up":0}"#);
     round_trip(Adam::new(1e-3).betas(0.8, 0.99), r#"{"rate":0.001,"betas":[0.8,0.99]}"#);
     round_trip(Sgd::new(0.1).momentum(0.9), r#"{"rate":0.1,"momentum":0.9}"#);
+    round_trip(
+        Adam::new(1e-3).epsilon(1e-6).weight_decay(0.01).freeze("body.*").rate_of("*.rho", 0.01),
+        r#"{"rate":0.001,"betas":[0.9,0.999],"epsilon":1e-6,"weight_decay":0.01,"by_name":[{"pattern":"body.*","set":{"Frozen":true}},{"pattern":"*.rho","set":{"Rate":0.01}}]}"#,
+    );
+    round_trip(
+        Sgd::new(0.1).weight_decay_of("*.bias", 0.5).unfreeze("head"),
+        r#"{"rate":0.1,"momentum":0.0,"by_name":[{"pattern":"*.bias","set":{"WeightDecay":0.5}},{"pattern":"head","set":{"Frozen":false}}]}"#,
+    );
     round_trip(Draws(64).seed(7).in_one_batch(), r#"{"count":64,"seed":7,"in_one_batch":true}"#);
     let scaling = Scaling::fit(&Tensor::<f64>::new([2, 2], [1.0, 10.0, 3.0, 50.0]));
     round_trip(scaling, r#"{"shift":[2.0,30.0],"scale":[1.0,20.0]}"#);
@@ -76,6 +84,14 @@ fn what_a_constructor_refuses_is_refused() {
     refused::<Draws>(r#"{"count":4294967297}"#, "at most 4294967296 draws");
     refused::<Scaling>(r#"{"shift":[0],"scale":[]}"#, "1 columns of shifts, but 0 of scales");
     refused::<Scaling>(r#"{"shift":[0],"scale":[0]}"#, "the scale must be positive, got 0");
+}
+
+#[test]
+fn what_a_setting_by_name_refuses_is_refused() {
+    refused::<Adam>(r#"{"rate":0.1,"epsilon":0}"#, "epsilon must be positive and finite, got 0");
+    refused::<Sgd>(r#"{"rate":0.1,"weight_decay":-1}"#, "the weight decay must be finite and at least 0, got -1");
+    let rule = r#"{"rate":0.1,"by_name":[{"pattern":"a","set":{"Rate":0}}]}"#;
+    refused::<Adam>(rule, "the learning rate must be positive and finite, got 0 for `a`");
 }
 
 #[test]

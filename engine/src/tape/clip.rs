@@ -1,4 +1,4 @@
-//! Gradient clipping by value and by norm.
+//! Gradients scaled, and clipped by value and by norm.
 
 use crate::Real;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
@@ -10,13 +10,24 @@ use crate::threads::{GRAIN, sum_blocks};
 /// Elements summed as one block.
 const BLOCK: usize = 4096;
 
-/// Clipping allocates nothing. If a gradient is infinite or NaN, all stay unchanged and the returned number is not
+/// Scaling and clipping allocate nothing. If a gradient is infinite or NaN, all stay unchanged and the returned number is not
 /// finite.
 impl<T: Real> Gradients<T> {
     /// The Euclidean norm of all gradients together, in double precision.
     #[track_caller]
     pub fn norm(&self) -> f64 {
         norm(self.learned().map(|(_, entry)| entry.gradient.data()))
+    }
+
+    /// Multiplies all gradients by `factor`: by 1/k for the mean of the k backward passes that they hold. New values of
+    /// buffers stay.
+    ///
+    /// # Panics
+    /// If the factor is not finite.
+    #[track_caller]
+    pub fn scale(&mut self, factor: f64) {
+        assert!(factor.is_finite(), "Gradients::scale: the factor must be finite, got {factor}");
+        self.learned_mut().for_each(|gradient| map_in_place(Scale(T::from_f64(factor)), gradient));
     }
 
     /// Clamps every element to `-limit..=limit`; returns the largest magnitude before clipping.

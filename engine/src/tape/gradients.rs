@@ -96,6 +96,35 @@ impl<T: Real> Gradients<T> {
         self.broken = false;
     }
 
+    /// Discards the gradient of the `index`th tensor of the model's walk: that of a learned parameter becomes 0, and a
+    /// buffer keeps its value in the next [`step`](Gradients::step).
+    ///
+    /// ```
+    /// use elbo_engine::{Gradients, Tape, Tensor};
+    ///
+    /// let model: [Tensor; 2] = [Tensor::full([1], 2.0), Tensor::full([1], 3.0)];
+    /// let mut gradients = Gradients::of(&model);
+    /// let tape = Tape::new();
+    /// (tape.param(&model[0]) * tape.param(&model[1])).sum().backward(&mut gradients);
+    /// gradients.discard(0);
+    /// assert_eq!([gradients.at(0).unwrap(), gradients.at(1).unwrap()], [[0.0], [2.0]]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such tensor.
+    #[track_caller]
+    pub fn discard(&mut self, index: usize) {
+        self.check_whole();
+        let count = self.entries.len();
+        assert!(index < count, "Gradients::discard: tensor {index} of a model with {count} tensors");
+        let entry = &mut self.entries[index];
+        if !entry.role.is_learned() {
+            self.written[index] = false;
+        } else if self.written[index] {
+            entry.gradient.data_mut().fill(T::ZERO);
+        }
+    }
+
     /// The gradient of the `index`th tensor of the model's walk (for a buffer: its new value), if there is one.
     #[track_caller]
     pub fn at(&self, index: usize) -> Option<&[T]> {

@@ -14,6 +14,7 @@ mod moments;
 mod monte_carlo;
 mod normal;
 mod normals;
+mod normals_by_name;
 pub(crate) mod pair;
 mod point;
 mod radial;

@@ -6,7 +6,7 @@ use crate::divergence::Divergence;
 use crate::engine::{Path, Real, Tensor, Var};
 use crate::estimator::{Source, Used, Variance, Weight};
 use crate::posterior::Posterior;
-use crate::prior::{PriorFor, log_density};
+use crate::prior::{DrawnPrior, PriorFor, log_density};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Space, Weights};
 
@@ -179,6 +179,7 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     cx: Cx<'t, Q::Scalar>,
 ) -> Weight<'t, Q::Scalar> {
     check_at(posterior, &cx.path());
+    let prior = prior.for_weight(&cx.path(), posterior.shape());
     let value = OnceCell::new();
     let space = Q::space();
     let mut log_jacobian = None;

@@ -6,11 +6,12 @@ use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::model::CompatibleWith;
+use crate::model::set_means::set_means;
 use crate::prior::SameScalar;
 use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Drawing, Mode};
 use crate::scalar_sum::Terms;
-use crate::weights::Weights;
+use crate::weights::{Weights, WeightsError};
 
 /// A model with a distribution over its weights.
 ///
@@ -196,12 +197,35 @@ pub trait Bayesian: Parameters + 'static {
         });
     }
 
-    /// Copies every parameter and buffer from `other`, whose tensors must have the same names and shapes.
+    /// Sets the posterior means to these values: a warm start from a file, from a network that was trained without a
+    /// distribution, or from a flat slice ([`Weights::set_flat`]). Deterministic weights with a prior are set, too. Scales
+    /// stay.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let mut layer = Dense::new(2, 1);
+    /// let mut weights = layer.mean_weights();
+    /// weights.set_flat(&[0.5, -1.0, 0.1])?;
+    /// layer.set_means(&weights)?;
+    /// assert_eq!(layer.weight.mean.data(), [0.5, -1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`WeightsError::Model`] if the names or shapes are not those of this model, or a value is outside of its support;
+    /// [`WeightsError::Mean`] for a family whose mean is not a parameter, such as [`LogNormal`](crate::LogNormal). The model
+    /// is then unchanged.
+    fn set_means(&mut self, weights: &Weights<Self::Scalar>) -> Result<(), WeightsError> {
+        set_means(self, weights)
+    }
+
+    /// Copies every parameter and buffer from `other`, whose tensors must have the same names and shapes. The types may
+    /// differ, as of two models under different priors.
     ///
     /// # Panics
     /// If one model has a tensor that the other does not have, or with another shape. Then nothing is copied.
     #[track_caller]
-    fn copy_from(&mut self, other: &Self) {
+    fn copy_from<M: Parameters<Scalar = Self::Scalar> + ?Sized>(&mut self, other: &M) {
         let mut from: Vec<(String, &Tensor<Self::Scalar>)> = Vec::new();
         other.visit(&Path::ROOT, &mut |path, _, tensor| from.push((path.to_string(), tensor)));
         let order = Order::of(self);

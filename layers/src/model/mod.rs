@@ -8,8 +8,10 @@ mod draw_first;
 pub(crate) mod forward_by;
 mod hierarchical_normal;
 mod layer;
+mod normals_by_name;
 mod point;
 pub(crate) mod properties_of_fields;
+mod set_means;
 mod weights;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};

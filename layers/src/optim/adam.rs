@@ -2,11 +2,12 @@
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
+use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
-use crate::scalar::accepted;
+use crate::scalar::{accepted, try_to_scalar};
 
-/// Adam (Kingma and Ba 2015, algorithm 1): parameters, gradients and both moments are updated in one pass over memory. Serde
-/// writes and reads the settings, without the moments.
+/// Adam (Kingma and Ba 2015, algorithm 1), and AdamW with a [`weight_decay`](Adam::weight_decay): parameters, gradients and
+/// both moments are updated in one pass over memory. Serde writes and reads the settings, without the moments.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Adam", into = "crate::optim::saved::Adam"))]
@@ -14,7 +15,9 @@ pub struct Adam {
     pub(crate) rate: f64,
     scale: f64,
     pub(crate) betas: [f64; 2],
-    epsilon: f64,
+    pub(crate) epsilon: f64,
+    pub(crate) weight_decay: f64,
+    pub(crate) groups: Groups,
     /// β₁ᵗ and β₂ᵗ after t steps.
     powers: [f64; 2],
     /// The moving averages of the gradients and of their squares.
@@ -28,10 +31,17 @@ impl Adam {
     /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        let moments = State::default();
-        accepted(
-            Adam { rate, scale: 1.0, betas: [0.9, 0.999], epsilon: 1e-8, powers: [1.0; 2], moments }.check_settings(),
-        )
+        let adam = Adam {
+            rate,
+            scale: 1.0,
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            groups: Groups::default(),
+            powers: [1.0; 2],
+            moments: State::default(),
+        };
+        accepted(adam.check_settings())
     }
 
     /// Sets β₁ and β₂, the decay rates of the moments' moving averages.
@@ -43,22 +53,68 @@ impl Adam {
         accepted(Adam { betas: [beta1, beta2], ..self }.check_settings())
     }
 
+    /// Sets ε, which is added to the root of the second moment: 1e-8 if it is not set.
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    pub fn epsilon(self, epsilon: f64) -> Self {
+        accepted(Adam { epsilon, ..self }.check_settings())
+    }
+
+    /// Sets the decoupled weight decay λ of AdamW (Loshchilov and Hutter 2019, algorithm 2, in the form θ ← θ − ηλθ with the
+    /// current learning rate η, as in PyTorch), for all parameters without their [own](Adam::weight_decay_of). It acts on
+    /// means and points, not on scales. A Bayesian model already has its prior, which the divergence accounts for; decay is
+    /// for deterministic weights.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let adam_w = Adam::new(1e-3).weight_decay(1e-2).weight_decay_of("*.bias", 0.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[doc(alias = "AdamW")]
+    #[track_caller]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        accepted(Adam { weight_decay, ..self }.check_settings())
+    }
+
     /// # Errors
     /// What the constructors refuse.
     pub(crate) fn check_settings(self) -> Result<Self, String> {
         check_rate("Adam", self.rate)?;
-        let [beta1, beta2] = self.betas;
+        check_decay("Adam", self.weight_decay)?;
+        self.groups.check_settings("Adam")?;
+        let (epsilon, [beta1, beta2]) = (self.epsilon, self.betas);
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            return Err(format!("Adam: epsilon must be positive and finite, got {epsilon}"));
+        }
         if self.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
             return Ok(self);
         }
         Err(format!("Adam: betas must be in [0, 1), got {beta1} and {beta2}"))
     }
+
+    /// # Errors
+    /// If ε or the weight decay is zero or infinite in `T`, and was not set so.
+    fn check_in<T: Real>(&self) -> Result<(), String> {
+        try_to_scalar::<T>("Adam: epsilon", self.epsilon)?;
+        try_to_scalar::<T>("Adam: a weight decay", self.weight_decay).map(|_| ())
+    }
 }
+
+settings_by_name!(Adam);
 
 impl Optimizer for Adam {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
+        if let Err(mistake) = self.check_in::<M::Scalar>() {
+            panic!("{mistake}");
+        }
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
+        let others = Settings { frozen: false, rate: self.rate, weight_decay: self.weight_decay };
+        let settings = self.groups.prepare("Adam", others, gradients);
         let [first, second] = self.betas;
         let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = M::Scalar::from_f64;
@@ -67,11 +123,20 @@ impl Optimizer for Adam {
             keep_second: number(second),
             take_first: number(1.0 - first),
             take_second: number(1.0 - second),
-            step: number(self.rate * self.scale / (1.0 - powers[0])),
+            step: M::Scalar::ZERO,
             unbias: number(1.0 / (1.0 - powers[1]).sqrt()),
             epsilon: number(self.epsilon),
+            keep: M::Scalar::ONE,
         };
         gradients.step(model, |index, parameter, gradient| {
+            let Settings { frozen, rate, weight_decay } = settings[index];
+            if frozen {
+                gradient.copy_from_slice(parameter);
+                return;
+            }
+            let rate = rate * self.scale;
+            let [step, keep] = [rate / (1.0 - powers[0]), 1.0 - rate * weight_decay].map(number);
+            let constants = Constants { step, keep, ..constants };
             let [first, second] = moments[index].each_mut().map(Tensor::data_mut);
             over_parts([gradient, first, second, parameter], |parts| Update { parts, constants });
         });
@@ -85,7 +150,13 @@ impl Optimizer for Adam {
     }
 
     fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
-        self.moments.check("Adam", self.rate, model)
+        self.check_in::<M::Scalar>()?;
+        self.moments.check("Adam", self.rate, model)?;
+        self.groups.check("Adam", model)
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        self.groups.is_frozen(name)
     }
 }
 
@@ -98,6 +169,8 @@ struct Constants<T> {
     step: T,
     unbias: T,
     epsilon: T,
+    /// 1 − ηλ.
+    keep: T,
 }
 
 struct Update<'a, T> {
@@ -117,7 +190,7 @@ impl<T: Real> Kernel for Update<'_, T> {
             let g = std::mem::replace(place, *p);
             *m = c.keep_first.mul_add::<S>(*m, c.take_first * g);
             *v = c.keep_second.mul_add::<S>(*v, c.take_second * g * g);
-            *p -= c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
+            *p = c.keep * *p - c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
         }
     }
 }

@@ -1,12 +1,16 @@
-//! Optimisers: the trait `Optimizer`, `Adam` and `Sgd`.
+//! Optimisers: the trait `Optimizer`, `Adam` and `Sgd`, with settings by name; averages of parameters: `Ema`.
 
 mod adam;
+mod ema;
+pub(crate) mod groups;
+mod pattern;
 #[cfg(feature = "serde")]
 mod saved;
 mod sgd;
 mod state;
 
 pub use adam::Adam;
+pub use ema::Ema;
 pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
@@ -33,6 +37,13 @@ pub trait Optimizer {
     /// If the factor is negative or not finite.
     fn scale_rate(&mut self, factor: f64);
 
+    /// Whether the tensor of this name is frozen: no step changes it. [`Elbo::fit`](crate::Elbo::fit) then keeps its initial
+    /// value and discards its gradient before clipping.
+    fn is_frozen(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
+
     /// Checks whether it can train `model`. [`Elbo::fit`](crate::Elbo::fit) calls it before the first step.
     ///
     /// # Errors
@@ -41,6 +52,16 @@ pub trait Optimizer {
     fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         let _ = model;
         Ok(())
+    }
+}
+
+/// Discards the gradients of the parameters that `optimizer` freezes.
+pub(crate) fn discard_frozen<T: Real>(optimizer: &impl Optimizer, gradients: &mut Gradients<T>) {
+    let count = gradients.tensors().len();
+    for index in 0..count {
+        if optimizer.is_frozen(gradients.name(index)) {
+            gradients.discard(index);
+        }
     }
 }
 

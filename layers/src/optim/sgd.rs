@@ -2,6 +2,7 @@
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
+use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
 use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
 use crate::scalar::accepted;
 
@@ -14,6 +15,8 @@ pub struct Sgd {
     pub(crate) rate: f64,
     scale: f64,
     pub(crate) momentum: f64,
+    pub(crate) weight_decay: f64,
+    pub(crate) groups: Groups,
     velocity: State<1>,
 }
 
@@ -24,7 +27,8 @@ impl Sgd {
     /// If the rate is not positive and finite.
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        accepted(Sgd { rate, scale: 1.0, momentum: 0.0, velocity: State::default() }.check_settings())
+        let (groups, velocity) = (Groups::default(), State::default());
+        accepted(Sgd { rate, scale: 1.0, momentum: 0.0, weight_decay: 0.0, groups, velocity }.check_settings())
     }
 
     /// Sets the momentum μ.
@@ -36,10 +40,22 @@ impl Sgd {
         accepted(Sgd { momentum, ..self }.check_settings())
     }
 
+    /// Sets the weight decay λ, which adds λθ to the gradient, before the momentum, for all parameters without their
+    /// [own](Sgd::weight_decay_of). It acts on means and points, not on scales.
+    ///
+    /// # Panics
+    /// If it is negative or not finite.
+    #[track_caller]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        accepted(Sgd { weight_decay, ..self }.check_settings())
+    }
+
     /// # Errors
     /// What the constructors refuse.
     pub(crate) fn check_settings(self) -> Result<Self, String> {
         check_rate("Sgd", self.rate)?;
+        check_decay("Sgd", self.weight_decay)?;
+        self.groups.check_settings("Sgd")?;
         let momentum = self.momentum;
         if (0.0..1.0).contains(&momentum) {
             return Ok(self);
@@ -48,14 +64,24 @@ impl Sgd {
     }
 }
 
+settings_by_name!(Sgd);
+
 impl Optimizer for Sgd {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let velocities = self.velocity.prepare("Sgd", self.rate, model, gradients);
-        let (rate, momentum) = (M::Scalar::from_f64(self.rate * self.scale), M::Scalar::from_f64(self.momentum));
+        let others = Settings { frozen: false, rate: self.rate, weight_decay: self.weight_decay };
+        let settings = self.groups.prepare("Sgd", others, gradients);
+        let momentum = M::Scalar::from_f64(self.momentum);
         gradients.step(model, |index, parameter, gradient| {
+            let Settings { frozen, rate, weight_decay } = settings[index];
+            if frozen {
+                gradient.copy_from_slice(parameter);
+                return;
+            }
+            let [rate, decay] = [rate * self.scale, weight_decay].map(M::Scalar::from_f64);
             let velocity = velocities[index][0].data_mut();
-            over_parts([gradient, velocity, parameter], |parts| Update { parts, rate, momentum });
+            over_parts([gradient, velocity, parameter], |parts| Update { parts, rate, momentum, decay });
         });
     }
 
@@ -66,7 +92,12 @@ impl Optimizer for Sgd {
     }
 
     fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
-        self.velocity.check("Sgd", self.rate, model)
+        self.velocity.check("Sgd", self.rate, model)?;
+        self.groups.check("Sgd", model)
+    }
+
+    fn is_frozen(&self, name: &str) -> bool {
+        self.groups.is_frozen(name)
     }
 }
 
@@ -75,6 +106,7 @@ struct Update<'a, T> {
     parts: [&'a mut [T]; 3],
     rate: T,
     momentum: T,
+    decay: T,
 }
 
 impl<T: Real> Kernel for Update<'_, T> {
@@ -85,7 +117,7 @@ impl<T: Real> Kernel for Update<'_, T> {
         let [gradient, velocity, parameter] = self.parts;
         for ((p, place), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = std::mem::replace(place, *p);
-            *v = self.momentum.mul_add::<S>(*v, g);
+            *v = self.momentum.mul_add::<S>(*v, g + self.decay * *p);
             *p -= self.rate * *v;
         }
     }

@@ -44,12 +44,17 @@ fn constructed<T: Real>(path: &Path<'_>, role: Role, parameter: &Tensor<T>) -> O
 /// [`Bayesian::initialise`](crate::Bayesian::initialise) does, and returns the indices of these in visiting order.
 ///
 /// Parameters that were trained, read from a file, set or initialised differ from the constructor's value, so they need not
-/// be marked.
-pub(crate) fn redraw_unchanged<M: Parameters + ?Sized>(model: &mut M, key: Key) -> Vec<usize> {
+/// be marked. Those whose name `is_frozen` are kept.
+pub(crate) fn redraw_unchanged<M: Parameters + ?Sized>(
+    model: &mut M,
+    key: Key,
+    is_frozen: impl Fn(&str) -> bool,
+) -> Vec<usize> {
     let mut unchanged = Vec::new();
     let mut index = 0;
     model.visit_mut(&Path::ROOT, &mut |path, role, parameter| {
-        if constructed(path, role, parameter).is_some_and(|made| made == *parameter) {
+        let is_unchanged = constructed(path, role, parameter).is_some_and(|made| made == *parameter);
+        if is_unchanged && !is_frozen(&path.to_string()) {
             start(key_at(key, path), path, role, parameter);
             unchanged.push(index);
         }

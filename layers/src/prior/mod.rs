@@ -12,6 +12,7 @@ mod log_uniform;
 mod monte_carlo;
 mod normal;
 mod normals;
+mod normals_by_name;
 mod same_scalar;
 mod scale_mixture;
 mod spike_and_slab;
@@ -28,6 +29,7 @@ pub use log_uniform::LogUniform;
 pub use monte_carlo::MonteCarlo;
 pub use normal::Normal;
 pub use normals::{Normals, PerElement};
+pub use normals_by_name::{NormalsByName, NormalsByNameDraw};
 pub(crate) use same_scalar::SameScalar;
 pub use scale_mixture::ScaleMixture;
 pub use spike_and_slab::SpikeAndSlabPrior;
@@ -156,6 +158,17 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
     /// ln p(w) given the hyperparameters, summed over the elements of `w`: nats. Differentiable with respect to `w` and to
     /// the hyperparameters.
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T>;
+
+    /// The prior of the weight at `path` of this shape: itself, unless weights that share the prior have different ones, as
+    /// under [`NormalsByName`]. It is called once for each weight of a draw, before all other methods.
+    ///
+    /// # Panics
+    /// If there is none for this weight.
+    #[must_use]
+    fn for_weight(self, path: &Path<'_>, shape: &[usize]) -> Self {
+        let _ = (path, shape);
+        self
+    }
 
     /// Calls `f` with every random hyperparameter below `path`.
     fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {

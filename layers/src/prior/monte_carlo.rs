@@ -47,6 +47,10 @@ impl<'t, T: Real, D: DrawnPrior<'t, T>> DrawnPrior<'t, T> for MonteCarlo<D> {
         self.0.log_density_of(w)
     }
 
+    fn for_weight(self, path: &Path<'_>, shape: &[usize]) -> Self {
+        MonteCarlo(self.0.for_weight(path, shape))
+    }
+
     fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         self.0.walk(path, f);
     }

@@ -107,6 +107,11 @@ impl Normals {
         &self.sd
     }
 
+    /// The shape, unless all elements have the same prior.
+    pub(crate) fn shape(&self) -> Option<&[usize]> {
+        self.mean.shape().or(self.sd.shape())
+    }
+
     /// The prior of element `i`.
     pub(crate) fn at(&self, i: usize) -> Normal {
         Normal { mean: self.mean.at(i), sd: self.sd.at(i) }

@@ -62,6 +62,16 @@ pub enum WeightsError {
         mistake: String,
     },
 
+    /// The mean of a weight's posterior family is not a parameter, so it cannot be set.
+    #[error(
+        "the mean of the weight `{name}` cannot be set: it is not a parameter of its posterior family; set the parameters \
+         of the family instead"
+    )]
+    Mean {
+        /// The weight's name.
+        name: String,
+    },
+
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),

@@ -92,6 +92,25 @@ fn same(what: &str, (value, gradient): &(f64, Vec<f64>), (whole, expected): &(f6
 }
 
 #[test]
+fn gradients_accumulated_over_batches_and_scaled_are_those_of_the_full_batch() {
+    let steps = Steps::<f64>::new();
+    for weight in [KlWeight::PerExample, KlWeight::PerBatch, KlWeight::Halving] {
+        // Batches of 13, 13, 13 and 9 of the 48 examples.
+        let objective = Objective::new(EXAMPLES).num_batches(4).kl_weight(weight.clone());
+        let (mut gradients, mut value) = (Gradients::of(&steps.model), 0.0);
+        for i in 0..4 {
+            value += steps.loss(i * 13..EXAMPLES.min((i + 1) * 13), &objective, i, |loss, _| {
+                loss.backward(&mut gradients);
+                loss.value() / 4.0
+            });
+        }
+        gradients.scale(0.25);
+        let whole = steps.value_and_gradient(0..EXAMPLES, &Objective::new(EXAMPLES), 0);
+        same(&format!("{weight:?}"), &(value, flat(&gradients)), &whole);
+    }
+}
+
+#[test]
 fn an_epoch_s_mean_is_the_full_batch_value_for_every_weight_and_tempering() {
     let steps = Steps::<f64>::new();
     let own = KlWeight::from_fn(|i, m| (i + 1) as f64 / (m * (m + 1) / 2) as f64);

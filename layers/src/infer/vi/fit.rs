@@ -127,7 +127,8 @@ impl<L, O> Elbo<L, O> {
             batches_of("validation set", data.inputs().shape()).check(forward)?;
         }
         // From here on, only the values of a batch can make a step fail.
-        let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed)) } else { Vec::new() };
+        let is_frozen = |name: &str| self.optimizer.is_frozen(name);
+        let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed), is_frozen) } else { Vec::new() };
         let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
         let mut step = Step::new(model, data, recipe);
         let mut progress = Progress::new(options.shown, epochs, batches);

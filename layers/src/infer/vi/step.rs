@@ -12,7 +12,7 @@ use crate::model::Bayesian;
 use crate::model::Drawn;
 use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, discard_frozen};
 
 /// The buffers of a step, which are reused: from the second step on, nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
@@ -83,6 +83,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             return Err(self.undo_last_step(model, place));
         }
         loss.backward(&mut self.gradients);
+        discard_frozen(optimizer, &mut self.gradients);
         if let Some(name) = self.gradients.first_non_finite() {
             let place = format!("the gradient of `{name}`");
             return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });
