@@ -6,7 +6,7 @@ use crate::prior::{Normals, NormalsByName, NormalsByNameDraw};
 use crate::properties::ClosedForm;
 use crate::sampling::{Cx, Sampled};
 
-/// The divergence from the [`Normals`] of the weight.
+/// The divergence from the [`Normals`](struct@Normals) of the weight.
 #[diagnostic::do_not_recommend]
 impl<Q: Divergence<Normals>> Divergence<NormalsByName> for Q {
     type Exact = <Q as Divergence<Normals>>::Exact;

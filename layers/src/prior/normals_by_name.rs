@@ -9,8 +9,8 @@ use crate::engine::{Path, Real, Var};
 use crate::prior::{DrawnPrior, FixedPrior, Normal, Normals, Prior, PriorFor};
 use crate::sampling::Cx;
 
-/// A [`Normals`] for each weight of a model, by the weight's name in the model (`hidden.0.weight`): one value that serves as
-/// the prior of all layers, such as the posterior of an earlier model. Clones share their memory.
+/// A [`Normals`](struct@Normals) for each weight of a model, by the weight's name in the model (`hidden.0.weight`): one value
+/// that serves as the prior of all layers, such as the posterior of an earlier model. Clones share their memory.
 ///
 /// Yesterday's posterior as today's prior (variational continual learning: Nguyen et al. 2018, eq. 3):
 ///
