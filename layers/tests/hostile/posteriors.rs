@@ -61,7 +61,8 @@ impl Posterior for Liar {
 
     fn shape(&self) -> &[usize] {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        if self.lie == Lie::Shape && asked.is_multiple_of(2) { &[1 << 40, 1 << 20] } else { &[2, 3] }
+        // The prior is asked for by the true shape, and the weight then has another.
+        if self.lie == Lie::Shape && !asked.is_multiple_of(2) { &[1 << 40, 1 << 20] } else { &[2, 3] }
     }
 
     fn sample<'t>(&'t self, cx: Cx<'t>) -> Var<'t> {
