@@ -193,8 +193,6 @@ mod tests {
     #[test]
     fn without_the_feature_a_gzip_file_says_which_it_needs() {
         let error = Source::of_bytes("digits.csv.gz", &[0x1f, 0x8b, 8, 0]).err().expect("an error").to_string();
-        assert!(
-            error.starts_with("digits.csv.gz: the file is ") && error.contains("feature `gzip` of `elbo`")
-        );
+        assert!(error.starts_with("digits.csv.gz: the file is ") && error.contains("feature `gzip` of `elbo`"));
     }
 }
