@@ -21,3 +21,4 @@ mod reference;
 mod same_bits_for_any_thread_count;
 mod tape;
 mod unsafe_is_listed;
+mod zero_adjoints;

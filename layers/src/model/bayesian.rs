@@ -94,7 +94,7 @@ pub trait Bayesian: Parameters + 'static {
     #[track_caller]
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
         tape.note_order(weights);
-        let used = tape.alloc(Cell::new(0));
+        let used = tape.alloc_without_drop(Cell::new(0));
         let draw = self.draw_in(Cx::new(tape, Key::new(0), Mode::At { weights, used }));
         let (found, used) = (weights.entries().len(), used.get());
         assert!(found == used, "at: the weights are of another model: {found} tensors for {used} random weights");
