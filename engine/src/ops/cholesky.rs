@@ -11,7 +11,7 @@ use crate::ops::batch::{square, squares, transpose, which};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// A matrix that has no Cholesky factor: see [`Var::try_cholesky`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct NotPositiveDefinite {
     /// The shape of the batch; empty for a single matrix.
@@ -53,6 +53,13 @@ impl fmt::Display for NotPositiveDefinite {
                 (1e-6 * mean_of_diagonal.abs()).max(10.0 * jitter)
             ),
         }
+    }
+}
+
+/// As [`Display`](fmt::Display), for a `main` that returns it.
+impl fmt::Debug for NotPositiveDefinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
