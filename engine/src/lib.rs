@@ -44,14 +44,16 @@ pub use derivative_products::{Product, hvp_by_differences, jvp_by_differences};
 pub use gradcheck::gradcheck;
 pub use names::Name;
 pub use ops::{
-    Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, Operand, Padding, Pooling, Recurrent,
-    Reduction, Running, Scaling, Transposed, Triangle,
+    Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, NotPositiveDefinite, Operand,
+    Padding, Pooling, Recurrent, Reduction, Running, Scaling, Transposed, Triangle,
 };
 pub use order::Order;
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};
 pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;
-pub use tape::{Adjoints, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape, Var, View};
+pub use tape::{
+    Adjoints, Copied, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape, Var, View,
+};
 pub use tensor::Tensor;
 pub use threads::with_threads;

@@ -14,12 +14,19 @@ pub(crate) fn scratch(n: usize) -> usize {
     2 * BLOCK * n + n * n / 4
 }
 
-/// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 and zeros above the diagonal. If that is
-/// not positive definite to working precision, L is NaN on and below the diagonal.
+/// A pivot that is not positive: the square of the factor's diagonal element that it would have given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct BadPivot {
+    pub(crate) index: usize,
+    pub(crate) value: f64,
+}
+
+/// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 + `jitter` · 1 and zeros above the diagonal.
+/// If that is not positive definite to working precision, L is NaN on and below the diagonal.
 ///
 /// # Panics
 /// If a size does not match.
-pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T]) {
+pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, jitter: T, l: &mut [T], scratch: &mut [T]) -> Result<(), BadPivot> {
     assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements do not make an {n}×{n} matrix", a.len());
     l.fill(T::ZERO);
     let (panel, rest) = scratch.split_at_mut(BLOCK * n);
@@ -30,7 +37,10 @@ pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T
         // Columns of L from the diagonal down, each stored as a row, so that the loops are contiguous.
         let panel = &mut panel[..columns * rows];
         for (j, column) in (start..).zip(panel.chunks_exact_mut(rows)) {
-            (start..).zip(column).for_each(|(i, x)| *x = half * a[i * n + j] + half * a[j * n + i]);
+            (start..).zip(&mut *column).for_each(|(i, x)| *x = half * a[i * n + j] + half * a[j * n + i]);
+            if jitter != T::ZERO {
+                column[j - start] += jitter;
+            }
         }
         if start > 0 {
             let done = &mut done[..rows * start];
@@ -42,29 +52,31 @@ pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, l: &mut [T], scratch: &mut [T
             let done = Matrix::new(done, rows, start);
             gemm(Matrix::new(coefficients, columns, start), done.t(), panel, Write::Add);
         }
-        if !dispatch(Panel { rows, panel }) {
+        if let Some((column, value)) = dispatch(Panel { rows, panel }) {
             for (i, row) in l.chunks_exact_mut(n).enumerate() {
                 row[..=i].fill(T::from_f64(f64::NAN));
             }
-            return;
+            return Err(BadPivot { index: start + column, value: value.to_f64() });
         }
         for (j, column) in panel.chunks_exact(rows).enumerate() {
             (start + j..n).for_each(|i| l[i * n + start + j] = column[i - start]);
         }
     }
+    Ok(())
 }
 
-/// The columns of one panel, which depend only on each other; returns whether all pivots are positive.
+/// The columns of one panel, which depend only on each other; returns the first pivot that is not positive, with its
+/// column.
 struct Panel<'a, T> {
     rows: usize,
     panel: &'a mut [T],
 }
 
 impl<T: Real> Kernel for Panel<'_, T> {
-    type Output = bool;
+    type Output = Option<(usize, T)>;
 
     #[inline(always)]
-    fn run<S: Simd>(self) -> bool {
+    fn run<S: Simd>(self) -> Option<(usize, T)> {
         let Panel { rows, panel } = self;
         for j in 0..panel.len() / rows {
             let (done, rest) = panel.split_at_mut(j * rows);
@@ -74,13 +86,13 @@ impl<T: Real> Kernel for Panel<'_, T> {
                 column.iter_mut().zip(&done[j..]).for_each(|(x, &done)| *x -= coefficient * done);
             }
             if column[0].partial_cmp(&T::ZERO) != Some(Ordering::Greater) {
-                return false;
+                return Some((j, column[0]));
             }
             let pivot = column[0].sqrt();
             column.iter_mut().for_each(|x| *x /= pivot);
             column[0] = pivot;
         }
-        true
+        None
     }
 }
 
@@ -88,10 +100,10 @@ impl<T: Real> Kernel for Panel<'_, T> {
 mod tests {
     use super::*;
 
-    fn factor(a: &[f64], n: usize) -> Vec<f64> {
+    fn factor(a: &[f64], n: usize, jitter: f64) -> (Vec<f64>, Result<(), BadPivot>) {
         let mut l = vec![7.0; n * n];
-        cholesky(a, n, &mut l, &mut vec![f64::NAN; scratch(n)]);
-        l
+        let outcome = cholesky(a, n, jitter, &mut l, &mut vec![f64::NAN; scratch(n)]);
+        (l, outcome)
     }
 
     /// M · Mᵀ/n + 1, symmetric only up to rounding.
@@ -103,9 +115,11 @@ mod tests {
 
     #[test]
     fn the_factor_times_its_transpose_is_the_matrix() {
-        for n in [0, 1, 2, 47, 48, 49, 97, 150] {
-            let a = positive_definite(n);
-            let l = factor(&a, n);
+        for (n, jitter) in [(0, 0.0), (1, 0.5), (2, 0.0), (47, 0.0), (48, 0.25), (49, 0.0), (97, 0.125), (150, 0.0)] {
+            let mut a = positive_definite(n);
+            let (l, outcome) = factor(&a, n, jitter);
+            assert_eq!(outcome, Ok(()));
+            (0..n).for_each(|i| a[i * n + i] += jitter);
             for i in 0..n {
                 for j in 0..n {
                     let product: f64 = (0..n).map(|k| l[i * n + k] * l[j * n + k]).sum();
@@ -118,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_matrix_that_is_not_positive_definite_gives_nan() {
+    fn a_matrix_that_is_not_positive_definite_gives_nan_and_the_pivot() {
         for n in [1, 5, 60, 100] {
             for bad in [0, n / 2, n - 1] {
                 for value in [-1e-3, 0.0, f64::NAN] {
@@ -127,7 +141,9 @@ mod tests {
                         (a[bad * n + i], a[i * n + bad]) = (0.0, 0.0);
                     }
                     a[bad * n + bad] = value;
-                    let l = factor(&a, n);
+                    let (l, outcome) = factor(&a, n, 0.0);
+                    let BadPivot { index, value: pivot } = outcome.unwrap_err();
+                    assert_eq!((index, pivot.to_bits()), (bad, value.to_bits()), "{n}");
                     assert!((0..n * n).all(|i| if i % n <= i / n { l[i].is_nan() } else { l[i] == 0.0 }));
                 }
             }

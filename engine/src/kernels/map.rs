@@ -66,8 +66,24 @@ impl Write {
 
 /// A function of `N` numbers that is compiled for every SIMD level.
 pub trait Elementwise<T, const N: usize>: Copy + Sync {
+    /// Whether [`chained`](Elementwise::chained) differs from [`apply`](Elementwise::apply) where that is NaN. A flag costs
+    /// less than the choices of [`chain`](crate::kernels::chain::chain) for every element.
+    const IS_CHAINED: bool = false;
+
+    /// Whether this is so for this function: not if the adjoint is one number for all elements, finite and not 0.
+    #[inline(always)]
+    fn is_chained(self) -> bool {
+        Self::IS_CHAINED
+    }
+
     /// The function; implementations are `#[inline(always)]` and have no branches.
     fn apply<S: Simd>(self, x: [T; N]) -> T;
+
+    /// The function where `apply` is NaN: an adjoint times a derivative, one of which is exactly 0.
+    #[inline(always)]
+    fn chained<S: Simd>(self, x: [T; N]) -> T {
+        self.apply::<S>(x)
+    }
 }
 
 /// `out[i] = f(inputs[0][i], …)`, or `+=`.
@@ -198,6 +214,21 @@ pub fn map_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(
     write: Write,
 ) {
     let inputs = cut(inputs, 0..out.len());
+    if F::IS_CHAINED && f.is_chained() {
+        match write {
+            Write::Store => store_chained::<S, T, F, N>(f, inputs, out),
+            Write::Add => {
+                let mut parts = [T::ZERO; BLOCK];
+                for from in (0..out.len()).step_by(BLOCK) {
+                    let to = out.len().min(from + BLOCK);
+                    let parts = &mut parts[..to - from];
+                    store_chained::<S, T, F, N>(f, cut(inputs, from..to), parts);
+                    out[from..to].iter_mut().zip(parts).for_each(|(out, &mut part)| *out += part);
+                }
+            }
+        }
+        return;
+    }
     match write {
         Write::Store => {
             for (i, out) in out.iter_mut().enumerate() {
@@ -207,6 +238,26 @@ pub fn map_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(
         Write::Add => {
             for (i, out) in out.iter_mut().enumerate() {
                 *out += f.apply::<S>(each(inputs, i));
+            }
+        }
+    }
+}
+
+/// Parts that are added are first computed for this many elements, within the first-level cache.
+const BLOCK: usize = 256;
+
+/// `out[i] = f(inputs[0][i], …)` of a chained function.
+#[inline(always)]
+fn store_chained<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(f: F, inputs: [&[T]; N], out: &mut [T]) {
+    let mut found = false;
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = f.apply::<S>(each(inputs, i));
+        found |= out.is_nan();
+    }
+    if found {
+        for (i, out) in out.iter_mut().enumerate() {
+            if out.is_nan() {
+                *out = f.chained::<S>(each(inputs, i));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod chain;
 pub(crate) mod cholesky;
 pub mod conv;
 pub mod dispatch;

@@ -108,6 +108,13 @@ pub fn sum_slices<S: Simd, T: Real, F: Elementwise<T, N>, const N: usize>(f: F, 
     for i in whole..len {
         lanes[i - whole] += f.apply::<S>(each(inputs, i)).to_f64();
     }
+    if F::IS_CHAINED && lanes.iter().any(|lane| lane.is_nan()) {
+        lanes = [0.0; LANES];
+        for i in 0..len {
+            let part = f.apply::<S>(each(inputs, i));
+            lanes[i % LANES] += if part.is_nan() { f.chained::<S>(each(inputs, i)) } else { part }.to_f64();
+        }
+    }
     fold(lanes)
 }
 

@@ -33,6 +33,12 @@ pub enum Function {
     Digamma,
     /// The second derivative of ln Γ(x).
     Trigamma,
+    /// ln Φ(x).
+    LnNormalCdf,
+    /// φ(x)/Φ(x), the derivative of ln Φ(x).
+    InverseMills,
+    /// The second derivative of ln Φ(x).
+    InverseMillsSlope,
     /// The hyperbolic sine.
     Sinh,
     /// The hyperbolic cosine.
@@ -65,6 +71,12 @@ pub enum Pairing {
     LnAddExpToFirst,
     /// The derivative of ln(eᵃ + eᵇ) with respect to b.
     LnAddExpToSecond,
+    /// a ln b; 0 where a is 0.
+    XLogY,
+    /// The derivative ln b of a ln b with respect to a.
+    XLogYToFirst,
+    /// The derivative a/b of a ln b with respect to b; 0 where a is 0.
+    XLogYToSecond,
 }
 
 /// A scalar type with these loops.
@@ -127,6 +139,9 @@ macro_rules! special {
                     Function::LnGamma => map(LnGamma, [x], out, Write::Store),
                     Function::Digamma => map(Digamma, [x], out, Write::Store),
                     Function::Trigamma => map(Trigamma, [x], out, Write::Store),
+                    Function::LnNormalCdf => map(LnNormalCdf, [x], out, Write::Store),
+                    Function::InverseMills => map(InverseMills, [x], out, Write::Store),
+                    Function::InverseMillsSlope => map(InverseMillsSlope, [x], out, Write::Store),
                     Function::Sinh => map(Sinh, [x], out, Write::Store),
                     Function::Cosh => map(Cosh, [x], out, Write::Store),
                     Function::Atan => map(Atan, [x], out, Write::Store),
@@ -142,6 +157,9 @@ macro_rules! special {
                     Pairing::Angle => map(Angle, operands, out, Write::Store),
                     Pairing::AngleToHeight => map(AngleToHeight, operands, out, Write::Store),
                     Pairing::AngleToWidth => map(AngleToWidth, operands, out, Write::Store),
+                    Pairing::XLogY => map(XLogY, operands, out, Write::Store),
+                    Pairing::XLogYToFirst => map(XLogYToFirst, operands, out, Write::Store),
+                    Pairing::XLogYToSecond => map(XLogYToSecond, operands, out, Write::Store),
                     Pairing::LnAddExp => map(LnAddExp, operands, out, Write::Store),
                     Pairing::LnAddExpToFirst => map(LnAddExpToFirst, operands, out, Write::Store),
                     Pairing::LnAddExpToSecond => {
@@ -198,6 +216,9 @@ table! {
     LnGamma(1): |x| x.ln_gamma::<S>();
     Digamma(1): |x| x.digamma::<S>();
     Trigamma(1): |x| x.trigamma::<S>();
+    LnNormalCdf(1): |x| x.ln_normal_cdf::<S>();
+    InverseMills(1): |x| x.inverse_mills::<S>();
+    InverseMillsSlope(1): |x| x.inverse_mills_slope::<S>();
     Sinh(1): |x| x.sinh::<S>();
     Cosh(1): |x| x.cosh::<S>();
     Atan(1): |x| x.atan::<S>();
@@ -220,6 +241,15 @@ table! {
         // The difference of equal infinities would be NaN.
         let added = if a == b { T::from_f64(std::f64::consts::LN_2) } else { (-difference).softplus::<S>() };
         greater + added
+    };
+    XLogY(2): |a, b| {
+        let value = a * b.ln::<S>();
+        if a == T::ZERO && !b.is_nan() { T::ZERO } else { value }
+    };
+    XLogYToFirst(2): |_a, b| b.ln::<S>();
+    XLogYToSecond(2): |a, b| {
+        let slope = a / b;
+        if a == T::ZERO && !b.is_nan() { T::ZERO } else { slope }
     };
     LnAddExpToFirst(2): |a, b| if a == b { T::from_f64(0.5) } else { (a - b).sigmoid::<S>() };
 }

@@ -1,6 +1,7 @@
 //! Activations that an affine map applies in the same operation.
 
 use crate::kernels::Write;
+use crate::kernels::chain::{chain, chain_as};
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map, map_in_place, map_rows, scale};
 use crate::threads::{GRAIN, Rows, for_each_part};
@@ -97,8 +98,8 @@ macro_rules! table {
 table! {
     Identity: |x| x, |_y, g| g;
     Relu: |x| if x <= T::ZERO { T::ZERO } else { x }, |y, g| if y <= T::ZERO { T::ZERO } else { g };
-    Tanh: |x| x.tanh::<S>(), |y, g| g * (T::ONE - y * y);
-    Sigmoid: |x| x.sigmoid::<S>(), |y, g| g * y * (T::ONE - y);
+    Tanh: |x| x.tanh::<S>(), |y, g| chain(g, T::ONE - y * y);
+    Sigmoid: |x| x.sigmoid::<S>(), |y, g| chain_as(g, y * (T::ONE - y), g * y * (T::ONE - y));
 }
 
 fn apply_in_place<T: Real, R: Rule<T>>(rule: R, bias: Option<&[T]>, values: &mut [T]) {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::Shape;
 use crate::ops::broadcast::broadcast;
 
 /// Broadcasts two batches. Calls `visit` for each output matrix with its index, the index of each operand's matrix, and
@@ -40,6 +41,18 @@ pub(crate) fn squares(shape: &[usize]) -> impl Iterator<Item = Range<usize>> {
     };
     let (count, len) = (batch.iter().product::<usize>(), n * n);
     (0..count).map(move |i| i * len..(i + 1) * len)
+}
+
+/// How a message names matrix `index` of a batch of this shape.
+pub(crate) fn which(batch: &[usize], mut index: usize) -> String {
+    if batch.is_empty() {
+        return "the matrix".to_owned();
+    }
+    let mut place = Shape::from(batch);
+    for axis in place.iter_mut().rev() {
+        (*axis, index) = (index % *axis, index / *axis);
+    }
+    format!("matrix {place:?} of the batch {batch:?}")
 }
 
 /// Sets the n×n matrix `out` to the transpose of `a`.

@@ -6,10 +6,11 @@ use crate::kernels::Write;
 use crate::kernels::map::map;
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::broadcast_binary::{self, Backward, Binary, Part, Value};
+use crate::tape::Form;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
 macro_rules! rule {
-    ($name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr) => {
+    ($name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr $(, $form:ident)?) => {
         #[derive(Clone, Copy)]
         struct $rule;
 
@@ -17,6 +18,11 @@ macro_rules! rule {
         #[allow(unused_variables)]
         impl<T: Real> Binary<T> for $rule {
             const NAME: &'static str = stringify!($name);
+            $(
+                const FORM: Form = Form::$form;
+                // Only sums and differences have a form.
+                const CONSTANT_SLOPES: bool = true;
+            )?
 
             #[inline(always)]
             fn value(self, $a: T, $b: T) -> T {
@@ -32,8 +38,9 @@ macro_rules! rule {
 }
 
 macro_rules! operators {
-    ($($(#[$doc:meta])* $trait:ident, $name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr;)*) => {$(
-        rule! { $name, $rule: |$a, $b| $value, $slopes }
+    ($($(#[$doc:meta])* $trait:ident, $name:ident, $rule:ident:
+       |$a:ident, $b:ident| $value:expr, $slopes:expr $(, $form:ident)?;)*) => {$(
+        rule! { $name, $rule: |$a, $b| $value, $slopes $(, $form)? }
 
         $(#[$doc])*
         impl<'t, T: Real> $trait for Var<'t, T> {
@@ -49,9 +56,9 @@ macro_rules! operators {
 
 operators! {
     /// Elementwise, with broadcasting.
-    Add, add, Sum: |a, b| a + b, [T::ONE, T::ONE];
+    Add, add, Sum: |a, b| a + b, [T::ONE, T::ONE], Sum;
     /// Elementwise, with broadcasting.
-    Sub, sub, Difference: |a, b| a - b, [T::ONE, -T::ONE];
+    Sub, sub, Difference: |a, b| a - b, [T::ONE, -T::ONE], Difference;
     /// Elementwise, with broadcasting.
     Mul, mul, Product: |a, b| a * b, [b, a];
     /// Elementwise, with broadcasting.
@@ -128,6 +135,10 @@ struct Combine<F>(F);
 impl<T: Real, F: Binary<T>> Operation<T> for Combine<F> {
     fn name(&self) -> &'static str {
         F::NAME
+    }
+
+    fn form(&self) -> Form {
+        F::FORM
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -4,15 +4,24 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
 use crate::kernels::reduce::sum_slices;
 use crate::ops::layout::{Layout, Row};
+use crate::tape::Form;
 use crate::threads::{GRAIN, Rows, for_each_part};
 
 /// A function of two numbers and its two partial derivatives.
 pub(crate) trait Binary<T: Real>: Copy + Sync {
     const NAME: &'static str;
+
+    /// Whether the derivatives are the same for all operands, finite and not zero: then a product with them is right as
+    /// it is.
+    const CONSTANT_SLOPES: bool = false;
+
+    /// The part in a sum of logarithms.
+    const FORM: Form = Form::Other;
 
     fn value(self, a: T, b: T) -> T;
 
@@ -139,7 +148,8 @@ impl<T: Real, F: Binary<T>, const K: usize> Kernel for BackwardRows<'_, F, T, K>
                 [Each(a), All(b)] => sum_slices::<S, _, _, 2>(PartWithSecond(part, b), [g, a]),
                 [All(a), Each(b)] => sum_slices::<S, _, _, 2>(PartWithFirst(part, a), [g, b]),
                 // Both strides are 0 only in a row of one element.
-                [All(a), All(b)] => part.apply::<S>([g[0], a, b]).to_f64(),
+                [All(a), All(b)] if F::CONSTANT_SLOPES => part.apply::<S>([g[0], a, b]).to_f64(),
+                [All(a), All(b)] => part.chained::<S>([g[0], a, b]).to_f64(),
             };
             let sum = T::from_f64(sum);
             write.put(sum, &mut target[0]);
@@ -162,9 +172,16 @@ impl<T: Real, F: Binary<T>> Elementwise<T, 2> for Value<F> {
 pub(crate) struct Part<F, const K: usize>(pub(crate) F);
 
 impl<T: Real, F: Binary<T>, const K: usize> Elementwise<T, 3> for Part<F, K> {
+    const IS_CHAINED: bool = !F::CONSTANT_SLOPES;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [g, a, b]: [T; 3]) -> T {
         g * self.0.slopes(a, b)[K]
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [g, a, b]: [T; 3]) -> T {
+        chain(g, self.0.slopes(a, b)[K])
     }
 }
 
@@ -175,10 +192,18 @@ macro_rules! with_one_fixed {
         struct $name<V, T>(V, T);
 
         impl<T: Real, V: Elementwise<T, $inner>> Elementwise<T, $outer> for $name<V, T> {
+            const IS_CHAINED: bool = V::IS_CHAINED;
+
             #[inline(always)]
             fn apply<S: Simd>(self, $x: [T; $outer]) -> T {
                 let $fixed = self.1;
                 self.0.apply::<S>($arguments)
+            }
+
+            #[inline(always)]
+            fn chained<S: Simd>(self, $x: [T; $outer]) -> T {
+                let $fixed = self.1;
+                self.0.chained::<S>($arguments)
             }
         }
     )*};

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::kernels::Write;
 use crate::ops::broadcast::broadcast_shape;
 use crate::ops::sum_mean::{spread, sum_over};
+use crate::tape::Form;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -61,6 +62,10 @@ struct BroadcastTo;
 impl<T: Real> Operation<T> for BroadcastTo {
     fn name(&self) -> &'static str {
         "broadcast_to"
+    }
+
+    fn form(&self) -> Form {
+        Form::Broadcast
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

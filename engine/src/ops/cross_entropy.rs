@@ -32,7 +32,8 @@ impl<'t> CrossEntropy<'t> {
     }
 
     /// How the losses of the rows are reduced. The mean divides by the total weight of the labels that are not ignored,
-    /// or by their number if there are no weights.
+    /// or by their number if there are no weights; if that is 0, because all labels are ignored or have weight 0, the
+    /// mean is 0 and so is its gradient.
     #[must_use]
     pub fn reduction(mut self, reduction: Reduction) -> Self {
         self.reduction = reduction;
@@ -59,7 +60,7 @@ impl<'t> CrossEntropy<'t> {
         self
     }
 
-    /// Multiplies −ln p of each class by its weight.
+    /// Multiplies −ln p of each class by its weight. A class of weight 0 does not count, even if its logit is −∞.
     #[must_use]
     pub fn class_weights(mut self, weights: &'t [f64]) -> Self {
         self.weights = Some(weights);
@@ -144,6 +145,14 @@ impl Fused<'_> {
         self.options.smoothing / classes as f64
     }
 
+    /// The mean of losses with this sum; 0 if nothing counts.
+    fn mean_of(&self, sum: f64) -> f64 {
+        match self.divisor() {
+            0.0 => 0.0,
+            divisor => sum / divisor,
+        }
+    }
+
     /// The divisor of the mean.
     fn divisor(&self) -> f64 {
         let kept = self.labels.iter().filter(|&&label| self.options.ignored != Some(label));
@@ -169,12 +178,14 @@ impl<T: Real> Operation<T> for Fused<'_> {
         for (row, &[max, rest]) in totals.iter().enumerate() {
             let x = &x.data[row * classes..][..classes];
             let surprise = |class: usize| (rest + (max - x[class])).to_f64();
+            // A class of weight 0 may have an infinite surprise.
+            let weighted = |weight: f64, class: usize| if weight == 0.0 { 0.0 } else { weight * surprise(class) };
             let own = self.target(row).map_or(0.0, |(label, weight)| {
-                let own = weight * surprise(label);
+                let own = weighted(weight, label);
                 if spread == 0.0 {
                     return own;
                 }
-                own + spread * (0..classes).map(|class| self.options.weight(class) * surprise(class)).sum::<f64>()
+                own + spread * (0..classes).map(|class| weighted(self.options.weight(class), class)).sum::<f64>()
             });
             sum += own;
             if self.options.reduction == Reduction::Each {
@@ -182,7 +193,7 @@ impl<T: Real> Operation<T> for Fused<'_> {
             }
         }
         match self.options.reduction {
-            Reduction::Mean => loss[0] = T::from_f64(sum / self.divisor()),
+            Reduction::Mean => loss[0] = T::from_f64(self.mean_of(sum)),
             Reduction::Sum => loss[0] = T::from_f64(sum),
             Reduction::Each => {}
         }
@@ -194,7 +205,10 @@ impl<T: Real> Operation<T> for Fused<'_> {
         let (totals, _) = io.output(1).data.as_chunks();
         let g = io.upstream(0).expect("the second output is private");
         let of_all = match self.options.reduction {
-            Reduction::Mean => Some(g[0] / T::from_f64(self.divisor())),
+            Reduction::Mean => Some(match self.divisor() {
+                0.0 => T::ZERO,
+                divisor => g[0] / T::from_f64(divisor),
+            }),
             Reduction::Sum => Some(g[0]),
             Reduction::Each => None,
         };
@@ -251,6 +265,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
             0.0 => 0.0,
             _ => spread * (0..classes).map(|class| of.options.weight(class)).sum::<f64>(),
         };
+        let spread_is_zero = spread == 0.0 || (0..classes).all(|class| of.options.weight(class) == 0.0);
         for (i, row) in rows.enumerate() {
             let (x, target) = (&x[i * classes..][..classes], &mut target[i * classes..][..classes]);
             let Some((label, weight)) = of.target(row) else {
@@ -259,6 +274,11 @@ impl<T: Real> Kernel for Softmax<'_, T> {
             };
             let [max, rest] = totals[row];
             let g = of_all.unwrap_or_else(|| g[row]);
+            if g == T::ZERO || (weight == 0.0 && spread_is_zero) {
+                // The logits of a row that does not count may be infinite or NaN.
+                write.clear(target);
+                continue;
+            }
             let mass = g * T::from_f64(weight + spread_mass);
             for (target, x) in target.chunks_mut(LANES).zip(x.chunks(LANES)) {
                 let mut parts = padded(x, max);

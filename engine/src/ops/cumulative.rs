@@ -3,6 +3,7 @@
 use std::iter::StepBy;
 use std::ops::Range;
 
+use crate::kernels::chain::chain;
 use crate::ops::axes::resolve_one;
 use crate::ops::reduction::Runs;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
@@ -99,9 +100,9 @@ impl<T: Real> Operation<T> for CumulativeProduct {
                 for i in places.rev() {
                     let at = start + i;
                     let tail = g[at].to_f64() + behind;
-                    behind = x[at].to_f64() * tail;
+                    behind = chain(tail, x[at].to_f64());
                     let before = if Some(i) == first { 1.0 } else { y[at - inner].to_f64() };
-                    write.put(T::from_f64(before * tail), &mut target[i]);
+                    write.put(T::from_f64(chain(tail, before)), &mut target[i]);
                 }
             });
         });

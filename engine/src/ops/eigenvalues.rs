@@ -1,6 +1,7 @@
 //! The eigenvalues of symmetric matrices.
 
 use crate::kernels::Write;
+use crate::kernels::chain::all_zero;
 use crate::kernels::eigen::symmetric_eigen;
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::ops::batch::{square, squares};
@@ -51,6 +52,10 @@ impl<T: Real> Operation<T> for Eigenvalues {
         io.accumulate(0, |target, write| {
             for (k, matrix) in squares(vectors.shape).enumerate() {
                 let (vectors, target) = (&vectors.data[matrix.clone()], &mut target[matrix]);
+                if all_zero(&g[k * n..][..n]) {
+                    write.clear(target);
+                    continue;
+                }
                 for (i, x) in scaled.iter_mut().enumerate() {
                     *x = g[k * n + i / n] * vectors[i];
                 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::kernels::Write;
+use crate::kernels::chain::all_zero;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::map_slices;
 use crate::kernels::normalize::{
@@ -280,6 +281,11 @@ impl<T: Real> Kernel for Backward<'_, T> {
         let count = row as f64;
         let rows = x.chunks_exact(row).zip(g.chunks_exact(row)).zip(target.chunks_exact_mut(row));
         for (i, ((x, g), target)) in rows.enumerate() {
+            if all_zero(g) {
+                // The statistics of a row that is not used may be infinite or NaN.
+                write.clear(target);
+                continue;
+            }
             let statistics = kept.at(first + i);
             let factor = statistics.factor.to_f64();
             // Σ g w and Σ g w (x − mean).

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::kernels::Write;
+use crate::kernels::chain::all_zero;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp};
 use crate::ops::axes::resolve_one;
@@ -126,6 +127,11 @@ impl<T: Real> Kernel for Backward<'_, T> {
         for ((y, g), target) in y.chunks_exact(block).zip(g.chunks_exact(block)).zip(target.chunks_exact_mut(block)) {
             if inner == 1 {
                 let sum: T = g.iter().copied().sum();
+                if sum == T::ZERO && all_zero(g) {
+                    // The probabilities of a run that is not used may be NaN.
+                    write.clear(target);
+                    continue;
+                }
                 for ((target, &y), &g) in target.iter_mut().zip(y).zip(g) {
                     let part = g - y.exp::<S>() * sum;
                     write.put(part, target);
@@ -138,11 +144,18 @@ impl<T: Real> Kernel for Backward<'_, T> {
                 for g in g.chunks_exact(inner) {
                     sums.iter_mut().zip(&g[from..to]).for_each(|(sum, &g)| *sum += g);
                 }
+                // Whether to use the run, as above.
+                let mut used = [true; LANES];
+                for (lane, used) in used.iter_mut().enumerate().take(to - from) {
+                    let run = || g.chunks_exact(inner).map(|g| g[from + lane]);
+                    *used = sums[lane] != T::ZERO || run().any(|g| g != T::ZERO);
+                }
                 let rows = y.chunks_exact(inner).zip(g.chunks_exact(inner)).zip(target.chunks_exact_mut(inner));
                 for ((y, g), target) in rows {
-                    let row = y[from..to].iter().zip(&g[from..to]).zip(&sums);
-                    for (target, ((&y, &g), &sum)) in target[from..to].iter_mut().zip(row) {
+                    let row = y[from..to].iter().zip(&g[from..to]).zip(sums.iter().zip(&used));
+                    for (target, ((&y, &g), (&sum, &used))) in target[from..to].iter_mut().zip(row) {
                         let part = g - y.exp::<S>() * sum;
+                        let part = if used { part } else { T::ZERO };
                         write.put(part, target);
                     }
                 }

@@ -1,19 +1,38 @@
 //! `log_sum_exp` over axes, and `softmax` along one axis.
 
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::axes::resolve_one;
 use crate::ops::max_min::Greatest;
-use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
+use crate::ops::reduction::{Gather, Over, Runs, gather, record, record_with, spread};
+use crate::ops::zero_weights::{self, OfZero, Weighted, ZeroShare};
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// ln Σ eˣ over all elements, a scalar, without overflow; −∞ if there are none.
+    ///
+    /// A mixture with weights p and log-densities x is `x.log_sum_exp_weighted(p)`. Written as `(p.ln() + x).log_sum_exp()`
+    /// it has the same value and derivatives, also by a weight that is exactly 0: eˣ / Σ, and not the 0 · ∞ of the chain
+    /// rule. For this, the sum must be computed on the same tape and outside of a [`Tape::recompute`](crate::Tape::recompute)
+    /// that it is an input of, and ln p may be added to, shifted by a number, reshaped and broadcast, but not sliced,
+    /// joined, permuted or scaled: after these, the derivative by a weight that is 0 is 0.
+    ///
+    /// ```
+    /// use elbo_engine::{Gradients, Tape, Tensor};
+    ///
+    /// let p: Tensor<f64> = Tensor::new([2], [0.0, 1.0]);
+    /// let mut gradients = Gradients::of(&p);
+    /// let tape = Tape::new();
+    /// let x = tape.constant([2], |k| k as f64);
+    /// (tape.param(&p).ln() + x).log_sum_exp().backward(&mut gradients);
+    /// let expected = [(-1.0f64).exp(), 1.0];
+    /// assert!(gradients.get("").unwrap().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15));
+    /// ```
     #[track_caller]
     pub fn log_sum_exp(self) -> Var<'t, T> {
-        let [y] = record("log_sum_exp", self, Over::All, |runs| LogSumExp { runs });
-        y
+        log_sum_exp("log_sum_exp", self, Over::All)
     }
 
     /// ln Σ eˣ over `axes`, negative ones counted from the last; otherwise as [`log_sum_exp`](Var::log_sum_exp). The reduced axes
@@ -23,8 +42,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// If an axis is out of range, or repeated.
     #[track_caller]
     pub fn log_sum_exp_axes(self, axes: &[isize], keep: bool) -> Var<'t, T> {
-        let [y] = record("log_sum_exp_axes", self, Over::Axes(axes, keep), |runs| LogSumExp { runs });
-        y
+        log_sum_exp("log_sum_exp_axes", self, Over::Axes(axes, keep))
     }
 
     /// eˣ / Σ eˣ along `axis` (negative: from the last): probabilities, without overflow. For log-probabilities use
@@ -39,6 +57,16 @@ impl<'t, T: Real> Var<'t, T> {
     }
 }
 
+#[track_caller]
+fn log_sum_exp<'t, T: Real>(name: &str, x: Var<'t, T>, over: Over<'_>) -> Var<'t, T> {
+    let [y] = match zero_weights::find(x) {
+        None => record(name, x, over, |runs| LogSumExp { runs }),
+        Some(Weighted { weight, rest }) => record_with(name, x, &[weight, rest], over, |runs| LogSumExp { runs }),
+    };
+    y
+}
+
+/// If x is ln w + rest with weights w that may be 0, these follow as the second and third input.
 #[derive(Clone, Copy)]
 struct LogSumExp {
     runs: Runs,
@@ -60,6 +88,11 @@ impl<T: Real> Operation<T> for LogSumExp {
         let (x, y) = (io.input(0).data, io.output(0).data);
         let g = io.upstream(0).expect("the only output");
         io.accumulate(0, |target, write| spread(Share, self.runs, x, [y, g], target, write));
+        if io.inputs() == 3 && io.is_wanted(1) {
+            let open = io.scratch(x.len());
+            map(OfZero, [io.input(1).data, io.input(2).data], open, Write::Store);
+            io.accumulate(1, |target, write| spread(ZeroShare, self.runs, open, [y, g], target, write));
+        }
     }
 }
 
@@ -100,7 +133,7 @@ impl<T: Real> Operation<T> for Softmax {
 
 /// `x − about`; x itself if `about`, a maximum, is −∞, which avoids −∞ + ∞.
 #[inline(always)]
-fn minus_max<T: Real>(x: T, about: T) -> T {
+pub(crate) fn minus_max<T: Real>(x: T, about: T) -> T {
     x - if about == T::from_f64(f64::NEG_INFINITY) { T::ZERO } else { about }
 }
 
@@ -108,7 +141,7 @@ macro_rules! gathers {
     ($($(#[$doc:meta])* $rule:ident: |$x:ident, $about:ident| $term:expr, |$sum:ident| $finished:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy)]
-        struct $rule;
+        pub(crate) struct $rule;
 
         #[allow(unused_variables)]
         impl<T: Real> Gather<T> for $rule {
@@ -141,6 +174,8 @@ macro_rules! gathers {
 gathers! {
     /// Sums of eˣ⁻ᵐ, with the maximum m, to ln Σ eˣ.
     Logarithm: |x, max| minus_max(x, max).exp::<S>(), |sum| if is_infinite(max) { max } else { max + sum.ln::<S>() };
+    /// Sums of terms relative to eᵐ, to the logarithm of their sum.
+    LogarithmOfTotal: |x, max| x, |sum| if is_infinite(max) { max } else { max + sum.ln::<S>() };
     Total: |x, max| minus_max(x, max).exp::<S>(), |sum| sum;
     Sum: |x, about| x, |sum| sum;
 }
@@ -155,9 +190,16 @@ fn is_infinite<T: Real>(x: T) -> bool {
 struct Share;
 
 impl<T: Real> Elementwise<T, 3> for Share {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [x, y, g]: [T; 3]) -> T {
         g * minus_max(x, y).exp::<S>()
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [x, y, g]: [T; 3]) -> T {
+        chain(g, minus_max(x, y).exp::<S>())
     }
 }
 
@@ -175,9 +217,16 @@ impl<T: Real> Elementwise<T, 3> for Probability {
 struct Product;
 
 impl<T: Real> Elementwise<T, 2> for Product {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
-    fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
-        a * b
+    fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
+        g * y
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [y, g]: [T; 2]) -> T {
+        chain(g, y)
     }
 }
 
@@ -185,8 +234,15 @@ impl<T: Real> Elementwise<T, 2> for Product {
 struct LessPart;
 
 impl<T: Real> Elementwise<T, 3> for LessPart {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [y, total, _]: [T; 3]) -> T {
         -(y * total)
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [y, total, _]: [T; 3]) -> T {
+        -chain(total, y)
     }
 }

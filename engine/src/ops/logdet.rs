@@ -1,12 +1,15 @@
 //! `logdet`, `slogdet` and `logdet_positive_definite`: logarithms of determinants.
 
+use crate::kernels::chain::chain;
 use crate::kernels::lu;
 use crate::ops::batch::{square, squares, transpose};
+use crate::ops::cholesky::factor_of;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// ln det A of a square matrix, or of each in a batch: (.., n, n) to (..), by LU decomposition with partial
-    /// pivoting. NaN if the determinant is negative, −∞ if it is zero; an empty matrix has determinant 1.
+    /// pivoting. NaN if the determinant is negative (see [`slogdet`](Var::slogdet)), −∞ if it is zero; an empty matrix has
+    /// determinant 1.
     ///
     /// # Panics
     /// If the last two axes differ in length.
@@ -25,15 +28,14 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// ln det A of a symmetric positive-definite matrix, or of each in a batch, through its [Cholesky
-    /// factor](Var::cholesky): half the work of [`logdet`](Var::logdet), and NaN if A is not positive definite. If the
-    /// factor L is already known, use `l.diagonal().ln().sum_axes(&[-1], false) * 2.0`.
+    /// factor](Var::cholesky): half the work of [`logdet`](Var::logdet). If the factor L is already known, or is computed
+    /// [with a jitter](Var::cholesky_with_jitter), use `l.diagonal().ln().sum_axes(&[-1], false) * 2.0`.
     ///
     /// # Panics
-    /// If the last two axes differ in length.
+    /// As [`cholesky`](Var::cholesky).
     #[track_caller]
     pub fn logdet_positive_definite(self) -> Var<'t, T> {
-        square("logdet_positive_definite", self.shape());
-        self.cholesky().diagonal().ln().sum_axes(&[-1], false) * 2.0
+        factor_of("logdet_positive_definite", self, 0.0).diagonal().ln().sum_axes(&[-1], false) * 2.0
     }
 }
 
@@ -87,7 +89,7 @@ impl<T: Real> Operation<T> for LogDet {
                 inverse.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
                 lu::eliminate(factors, n, n, inverse, working);
                 for (target, &x) in target[matrix].iter_mut().zip(&*inverse) {
-                    write.put(g * x, target);
+                    write.put(chain(g, x), target);
                 }
             }
         });

@@ -3,6 +3,7 @@
 
 use crate::kernels::dispatch::{Portable, Simd};
 use crate::kernels::math::Math;
+use crate::kernels::math::stirling::minus_ln_1p;
 use crate::ops::pointwise_loss::{Pointwise, Reduction, record};
 use crate::{Real, Var};
 
@@ -52,7 +53,8 @@ table! {
     // −ln p of the target, written with e^−|x|, so that a confident correct prediction keeps its digits.
     Binary, bce_with_logits(2): [x, y] {
         let positive = if x > T::ZERO { x } else { T::ZERO };
-        (positive - x * y) + (-x.abs()).softplus::<S>()
+        let contradicted = if x > T::ZERO { T::ONE - y } else { y };
+        certain(x, contradicted, positive - x * y) + (-x.abs()).softplus::<S>()
     }, {
         let tail = (-x.abs()).sigmoid::<S>();
         [if x > T::ZERO { (T::ONE - y) - tail } else { tail - y }, -x]
@@ -61,7 +63,8 @@ table! {
     WeightedBinary, bce_with_logits(3): [x, y, z] {
         let weight = T::ONE + (z - T::ONE) * y;
         let negative = if x < T::ZERO { -x } else { T::ZERO };
-        ((T::ONE - y) * x + weight * negative) + weight * (-x.abs()).softplus::<S>()
+        let contradicted = if x > T::ZERO { T::ONE - y } else { z * y };
+        certain(x, contradicted, (T::ONE - y) * x + weight * negative) + weight * (-x.abs()).softplus::<S>()
     }, {
         let weight = T::ONE + (z - T::ONE) * y;
         let tail = weight * (-x.abs()).sigmoid::<S>();
@@ -86,20 +89,43 @@ table! {
     };
     // z is the scale.
     StudentTOf, student_t_nll_with_df(4): [x, y, z, df] {
+        let df = capped(df);
         let distance = (x - y) / z;
         let normaliser = 0.5 * Math::ln::<S>(df.to_f64() * std::f64::consts::PI) - ln_gamma_ratio::<S>(0.5 * df.to_f64());
         let spread = T::from_f64(0.5) * (df + T::ONE) * (distance * distance / df).ln_1p::<S>();
         spread + z.ln::<S>() + T::from_f64(normaliser)
     }, {
+        let df = capped(df);
         let distance = (x - y) / z;
         let pull = (df + T::ONE) * distance / (df + distance * distance);
-        // In double precision: with many degrees of freedom the terms nearly cancel.
+        // In double precision: with many degrees of freedom ln(1 + d²/ν) − (ν + 1)/ν · d²/(ν + d²) nearly cancels.
         let (df, square) = (df.to_f64(), distance.to_f64() * distance.to_f64());
-        let spread = Math::ln_1p::<S>(square / df) - (df + 1.0) / df * (square / (df + square));
-        let of_df = 0.5 * (spread + 1.0 / df - ln_gamma_ratio_slope::<S>(0.5 * df));
+        let share = square / (df + square);
+        let spread = minus_ln_1p::<S>(-share, -Math::ln_1p::<S>(square / df)) - share / df;
+        let of_df = 0.5 * (spread - ln_gamma_ratio_slope_rest::<S>(0.5 * df));
         [pull / z, -(pull / z), (T::ONE - pull * distance) / z, T::from_f64(of_df)]
     };
 }
+
+/// The part of a binary cross-entropy that is linear in the logit, at an infinite one: 0 if the target does not contradict
+/// it at all, otherwise ∞.
+#[inline(always)]
+fn certain<T: Real>(logit: T, contradicted: T, linear: T) -> T {
+    let infinity = T::from_f64(f64::INFINITY);
+    let at_infinity = if contradicted == T::ZERO { T::ZERO } else { infinity };
+    if logit.abs() == infinity { at_infinity } else { linear }
+}
+
+/// Degrees of freedom; very many as a number whose distribution is the same, the normal one.
+#[inline(always)]
+fn capped<T: Real>(df: T) -> T {
+    let most = T::from_f64(MOST);
+    // The comparison is false for NaN, which passes through.
+    if df > most { most } else { df }
+}
+
+/// The most degrees of freedom that are computed with.
+const MOST: f64 = 1e30;
 
 #[inline(always)]
 fn sign<T: Real>(x: T) -> T {
@@ -147,7 +173,8 @@ impl<'t, T: Real> Var<'t, T> {
     }
 
     /// The binary cross-entropy of `targets` y in \[0, 1\] with the logits x, p = 1/(1 + e⁻ˣ), in nats: −y ln p − (1 −
-    /// y) ln(1 − p), without overflow, and accurate for confident correct predictions.
+    /// y) ln(1 − p), without overflow, and accurate for confident correct predictions. A logit may be infinite: the loss is
+    /// then 0 if the target agrees, and ∞ otherwise.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -203,11 +230,12 @@ impl<'t, T: Real> Var<'t, T> {
             df > 0.0 && df.is_finite(),
             "student_t_nll: the degrees of freedom must be positive and finite, got {df}"
         );
+        let df = capped(df);
         let normaliser = 0.5 * (df * std::f64::consts::PI).ln() - ln_gamma_ratio::<Portable>(0.5 * df);
         record(StudentT { df, normaliser }, [("predictions", self), ("targets", targets), ("scales", scale)], reduction)
     }
     /// [`student_t_nll`](Var::student_t_nll) with degrees of freedom ν > 0 per target, which may be learned: the
-    /// derivative has digamma functions of ν/2 and (ν+1)/2.
+    /// derivative has digamma functions of ν/2 and (ν+1)/2, and is accurate however large ν is. It may be infinite.
     ///
     /// # Panics
     /// If the shapes differ: nothing is broadcast.
@@ -234,13 +262,13 @@ fn ln_gamma_ratio<S: Simd>(x: f64) -> f64 {
     if x < LARGE { near } else { far }
 }
 
-/// The derivative of `ln_gamma_ratio`.
+/// The derivative of `ln_gamma_ratio` without its first term, 1/2x.
 #[inline(always)]
-fn ln_gamma_ratio_slope<S: Simd>(x: f64) -> f64 {
-    let near = Math::digamma::<S>(x + 0.5) - Math::digamma::<S>(x);
-    let (inverse, square) = (1.0 / x, 1.0 / (x * x));
+fn ln_gamma_ratio_slope_rest<S: Simd>(x: f64) -> f64 {
+    let near = Math::digamma::<S>(x + 0.5) - Math::digamma::<S>(x) - 0.5 / x;
+    let square = 1.0 / (x * x);
     let series = 1.0 / 8.0 + square * (-1.0 / 64.0 + square * (1.0 / 128.0 + square * (-17.0 / 2048.0)));
-    if x < LARGE { near } else { 0.5 * inverse + square * series }
+    if x < LARGE { near } else { square * series }
 }
 
 /// From here on, a difference of two functions related to Γ is computed by its expansion in 1/x, whose first omitted

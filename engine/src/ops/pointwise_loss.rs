@@ -1,6 +1,7 @@
 //! Elementwise losses: `Reduction`, and the operation that applies a loss and reduces it.
 
 use crate::kernels::Write;
+use crate::kernels::chain::{chain, is_special};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::kernels::reduce::sum_map;
@@ -109,7 +110,7 @@ impl<F, const N: usize> Loss<F, N> {
         if self.reduction == Reduction::Each && io.is_wanted(K) {
             let slopes = io.scratch(g.len());
             map(share, x, slopes, Write::Store);
-            io.accumulate(K, |target, write| map(Times, [g, slopes], target, write));
+            io.accumulate(K, |target, write| map(Chain, [g, slopes], target, write));
         } else {
             io.accumulate(K, |target, write| map(share, x, target, write));
         }
@@ -134,18 +135,37 @@ struct Share<F, T, const K: usize> {
 }
 
 impl<T: Real, F: Pointwise<T, N>, const N: usize, const K: usize> Elementwise<T, N> for Share<F, T, K> {
+    const IS_CHAINED: bool = true;
+
+    #[inline(always)]
+    fn is_chained(self) -> bool {
+        is_special(self.g)
+    }
+
     #[inline(always)]
     fn apply<S: Simd>(self, x: [T; N]) -> T {
         self.g * self.f.slopes::<S>(x)[K]
     }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, x: [T; N]) -> T {
+        chain(self.g, self.f.slopes::<S>(x)[K])
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Times;
+struct Chain;
 
-impl<T: Real> Elementwise<T, 2> for Times {
+impl<T: Real> Elementwise<T, 2> for Chain {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
-    fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
-        a * b
+    fn apply<S: Simd>(self, [g, slope]: [T; 2]) -> T {
+        g * slope
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [g, slope]: [T; 2]) -> T {
+        chain(g, slope)
     }
 }

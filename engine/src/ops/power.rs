@@ -1,5 +1,6 @@
 //! Powers with a constant exponent.
 
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::kernels::special::powers_to;
@@ -57,8 +58,15 @@ struct ToNumber<T> {
 }
 
 impl<T: Real> Elementwise<T, 2> for ToNumber<T> {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [slope, g]: [T; 2]) -> T {
         if self.exponent == T::ZERO { T::ZERO } else { self.exponent * slope * g }
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [slope, g]: [T; 2]) -> T {
+        if self.exponent == T::ZERO { T::ZERO } else { chain(g, self.exponent * slope) }
     }
 }

@@ -1,6 +1,7 @@
 //! `prod`: products over all axes or some.
 
 use crate::kernels::Write;
+use crate::kernels::chain::{chain, unless_zero};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
@@ -60,7 +61,7 @@ struct Times;
 impl<T: Real> Elementwise<T, 2> for Times {
     #[inline(always)]
     fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
-        a * b
+        chain(a, b)
     }
 }
 
@@ -72,7 +73,7 @@ impl<T: Real> Elementwise<T, 3> for WithoutOne {
     #[inline(always)]
     fn apply<S: Simd>(self, [x, zeros, others]: [T; 3]) -> T {
         let of_zero = if zeros == T::ONE { others } else { T::ZERO };
-        let of_other = if zeros == T::ZERO { others / x } else { T::ZERO };
+        let of_other = if zeros == T::ZERO { unless_zero(others, others / x) } else { T::ZERO };
         if x == T::ZERO { of_zero } else { of_other }
     }
 }

@@ -14,8 +14,9 @@ impl<'t, T: Real> Var<'t, T> {
     /// Chooses by this mask, with broadcasting: `a` where it is not 0, and `b` where it is 0. The other value may be
     /// NaN there, and gets gradient 0; the mask gets no gradient.
     ///
-    /// A gradient of 0 becomes NaN when multiplied by an infinite derivative, such as that of √x at 0: apply the choice
-    /// to the argument of such a function, not to its value.
+    /// What was computed to obtain the other value gets gradient 0 as well, even if its derivative is infinite or NaN, such
+    /// as that of √x at 0: see [`kernels::chain`](crate::kernels::chain). Sums of products are an exception: in
+    /// [`matmul`](Var::matmul), NaN in one row of x makes the gradient of w NaN.
     ///
     /// ```
     /// use elbo_engine::{Tape, Tensor};

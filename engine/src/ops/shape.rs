@@ -4,6 +4,7 @@ use crate::kernels::map::scale;
 use crate::ops::axes::resolve_each;
 use crate::ops::layout::{Axis, Layout};
 use crate::shape::elements;
+use crate::tape::Form;
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -61,6 +62,10 @@ struct Reshape;
 impl<T: Real> Operation<T> for Reshape {
     fn name(&self) -> &'static str {
         "reshape"
+    }
+
+    fn form(&self) -> Form {
+        Form::Reshape
     }
 
     /// The output is an alias of the input's memory.

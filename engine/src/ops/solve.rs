@@ -1,10 +1,12 @@
-//! `triangular_solve`, `solve` and `inverse`: systems of linear equations.
+//! `triangular_solve` and `solve`: systems of linear equations.
 
 use crate::kernels::Write;
+use crate::kernels::chain::all_zero;
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::lu;
+use crate::kernels::reduce::all_finite;
 use crate::kernels::triangular_solve::Triangular;
-use crate::ops::batch::{for_each_pair, square, squares, transpose};
+use crate::ops::batch::{for_each_pair, square, transpose, which};
 use crate::ops::broadcast::broadcast_shape;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
 
@@ -60,43 +62,30 @@ impl<'t, T: Real> Var<'t, T> {
     /// Solves A x = `b`, with A a triangle of this square matrix. `b` is a matrix (n, columns) or a vector (n); axes
     /// before the last two are batches and broadcast, as in [`matmul`](Var::matmul).
     ///
-    /// Elements outside of the triangle are not read and have gradient zero. If the diagonal contains a zero, x is
-    /// infinite or NaN.
+    /// Elements outside of the triangle are not read and have gradient zero.
     ///
     /// # Panics
-    /// If the shapes cannot be broadcast.
+    /// If the shapes cannot be broadcast, or a matrix has a zero on its diagonal, so that x is not finite.
     #[track_caller]
     pub fn triangular_solve(self, b: Var<'t, T>, triangle: Triangle) -> Var<'t, T> {
         solve(System::Triangular(triangle), self, b)
     }
 
     /// Solves A x = `b`, with A this square matrix, by LU decomposition with partial pivoting. Shapes are those of
-    /// [`triangular_solve`](Var::triangular_solve). If A is singular, x is infinite or NaN.
+    /// [`triangular_solve`](Var::triangular_solve).
     ///
     /// # Panics
-    /// If the shapes cannot be broadcast.
+    /// If the shapes cannot be broadcast, or a matrix is singular (a pivot is exactly 0), so that x is not finite. The
+    /// message names the matrix of the batch and the pivot.
     #[track_caller]
     pub fn solve(self, b: Var<'t, T>) -> Var<'t, T> {
         solve(System::General, self, b)
-    }
-
-    /// The inverse of a square matrix, or of each in a batch (.., n, n). If a matrix is singular, its inverse is
-    /// infinite or NaN.
-    ///
-    /// To multiply a vector by an inverse, use [`solve`](Var::solve): it is cheaper and more accurate.
-    ///
-    /// # Panics
-    /// If the last two axes differ in length.
-    #[track_caller]
-    pub fn inverse(self) -> Var<'t, T> {
-        square("inverse", self.shape());
-        self.tape().record(Inverse, &[self], [self.shape()])[0]
     }
 }
 
 /// The structure of the matrix.
 #[derive(Clone, Copy)]
-enum System {
+pub(crate) enum System {
     General,
     Triangular(Triangle),
 }
@@ -109,15 +98,37 @@ impl System {
         }
     }
 
-    fn scratch(self, n: usize) -> usize {
+    pub(crate) fn scratch(self, n: usize) -> usize {
         match self {
             System::General => n * n + lu::scratch(n),
             System::Triangular(_) => Triangular::<f64>::scratch(n),
         }
     }
 
+    /// The first pivot that is exactly 0.
+    #[cold]
+    fn zero_pivot<T: Real>(self, a: &[T], n: usize) -> Option<usize> {
+        let mut factors = a.to_vec();
+        match self {
+            System::General => {
+                lu::eliminate(&mut factors, n, 0, &mut [], &mut vec![T::ZERO; lu::scratch(n)]);
+            }
+            System::Triangular(triangle) if triangle.unit_diagonal => return None,
+            System::Triangular(_) => {}
+        }
+        factors.iter().step_by(n + 1).position(|&pivot| pivot == T::ZERO)
+    }
+
     /// Replaces `x`, which holds b, by the solution; of the transposed system if `transposed`.
-    fn apply<T: Real>(self, a: &[T], n: usize, transposed: bool, columns: usize, x: &mut [T], scratch: &mut [T]) {
+    pub(crate) fn apply<T: Real>(
+        self,
+        a: &[T],
+        n: usize,
+        transposed: bool,
+        columns: usize,
+        x: &mut [T],
+        scratch: &mut [T],
+    ) {
         match self {
             System::General => {
                 let (factors, working) = scratch.split_at_mut(n * n);
@@ -153,7 +164,28 @@ fn solve<'t, T: Real>(system: System, a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T
         );
     };
     let shape: Shape = sizes.batch.iter().copied().chain([n, sizes.columns]).collect();
-    a.tape().record(Solve { system }, &[a, b], [shape])[0]
+    let x = a.tape().record(Solve { system }, &[a, b], [shape])[0];
+    check_regular(name, system, a, x);
+    x
+}
+
+/// # Panics
+/// If the solution `x` is not finite because a matrix is singular.
+#[track_caller]
+pub(crate) fn check_regular<T: Real>(name: &str, system: System, a: Var<'_, T>, x: Var<'_, T>) {
+    if all_finite(x.value()) {
+        return;
+    }
+    let n = square(name, a.shape());
+    // Other reasons are a number that is not finite in the operands, or overflow: they pass through, as everywhere.
+    let singular = a.value().chunks_exact(n * n).enumerate().find_map(|(i, a)| Some((i, system.zero_pivot(a, n)?)));
+    if let Some((index, pivot)) = singular {
+        let matrix = which(&a.shape()[..a.shape().len() - 2], index % (a.len() / (n * n)));
+        panic!(
+            "{name}: {matrix} is singular: pivot {pivot} is 0; if it should not be, two of its rows or columns depend on \
+             each other: remove one, or add a small number to the diagonal"
+        );
+    }
 }
 
 /// The sizes and batches of matrices and right-hand sides.
@@ -211,7 +243,11 @@ impl<T: Real> Operation<T> for Solve {
         let u = io.scratch(g.len());
         u.copy_from_slice(g);
         for_each_pair(&batch, batches, &mut |i, [j, _], _| {
-            self.system.apply(&a.data[j * square..][..square], n, true, columns, &mut u[i * len..][..len], working);
+            let u = &mut u[i * len..][..len];
+            // The adjoint of a system that is not used is 0, even if its solution is infinite or NaN.
+            if !all_zero(u) {
+                self.system.apply(&a.data[j * square..][..square], n, true, columns, u, working);
+            }
         });
         let clear = |target: &mut [T], write| {
             // An empty product writes no part of the target.
@@ -233,9 +269,13 @@ impl<T: Real> Operation<T> for Solve {
         io.accumulate(0, |target, write| {
             clear(target, write);
             for_each_pair(&batch, batches, &mut |i, [j, _], [first, _]| {
-                let [x, u] = [x, &*u].map(|part| Matrix::new(&part[i * len..][..len], n, columns));
                 let target = &mut target[j * square..][..square];
                 let write = if first { write } else { Write::Add };
+                if all_zero(&g[i * len..][..len]) {
+                    write.clear(target);
+                    return;
+                }
+                let [x, u] = [x, &*u].map(|part| Matrix::new(&part[i * len..][..len], n, columns));
                 match self.system {
                     System::Triangular(triangle) if triangle.transposed => gemm(x, u.t(), outer, Write::Store),
                     _ => gemm(u, x.t(), outer, Write::Store),
@@ -249,43 +289,6 @@ impl<T: Real> Operation<T> for Solve {
                     write.put(part, target);
                 }
             });
-        });
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Inverse;
-
-impl<T: Real> Operation<T> for Inverse {
-    fn name(&self) -> &'static str {
-        "inverse"
-    }
-
-    fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let a = io.input(0);
-        let n = square("inverse", a.shape);
-        let working = io.scratch(System::General.scratch(n));
-        let out = io.output(0);
-        for matrix in squares(a.shape) {
-            let x = &mut out[matrix.clone()];
-            x.fill(T::ZERO);
-            x.iter_mut().step_by(n + 1).for_each(|x| *x = T::ONE);
-            System::General.apply(&a.data[matrix], n, false, n, x, working);
-        }
-    }
-
-    /// −A⁻ᵀ g A⁻ᵀ.
-    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
-        let (y, g) = (io.output(0), io.upstream(0).expect("the only output"));
-        let n = square("inverse", y.shape);
-        let left = io.scratch(n * n);
-        io.accumulate(0, |target, write| {
-            for matrix in squares(y.shape) {
-                let y = Matrix::new(&y.data[matrix.clone()], n, n);
-                gemm(y.t(), Matrix::new(&g[matrix.clone()], n, n), left, Write::Store);
-                left.iter_mut().for_each(|x| *x = -*x);
-                gemm(Matrix::new(left, n, n), y.t(), &mut target[matrix], write);
-            }
         });
     }
 }

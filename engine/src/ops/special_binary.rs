@@ -1,6 +1,7 @@
-//! `pow`, `atan2` and `ln_add_exp`: elementwise functions of two variables with costly kernels.
+//! `pow`, `atan2`, `xlogy` and `ln_add_exp`: elementwise functions of two variables with costly kernels.
 
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, scale};
 use crate::kernels::reduce::sum;
@@ -8,6 +9,7 @@ use crate::kernels::special::{Pairing, apply_pairing};
 use crate::ops::binary::result_shape;
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
+use crate::ops::zero_weights;
 use crate::{Adjoints, Evaluation, Operation, Real, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -34,15 +36,28 @@ impl<'t, T: Real> Var<'t, T> {
         pair(Paired { name: "atan2", value: Pairing::Angle, slopes }, self, x)
     }
 
+    /// x ln y of this x and `y`, elementwise, with broadcasting; 0 where x is 0, whatever y (NaN stays NaN), and so is the
+    /// derivative by y. A cross-entropy of probabilities, −Σ x ln y, allows outcomes that never occur.
+    ///
+    /// # Panics
+    /// If the shapes cannot be broadcast.
+    #[track_caller]
+    pub fn xlogy(self, y: Var<'t, T>) -> Var<'t, T> {
+        let slopes = [Pairing::XLogYToFirst, Pairing::XLogYToSecond];
+        pair(Paired { name: "xlogy", value: Pairing::XLogY, slopes }, self, y)
+    }
+
     /// ln(eᵃ + eᵇ) of this and `other`, elementwise, with broadcasting and without overflow. Equal operands share the
-    /// gradient evenly, also if infinite.
+    /// gradient evenly, also if infinite. A weight that is 0 in either, as in ln p + x, gets its derivative: see
+    /// [`log_sum_exp`](Var::log_sum_exp).
     ///
     /// # Panics
     /// If the shapes cannot be broadcast.
     #[track_caller]
     pub fn ln_add_exp(self, other: Var<'t, T>) -> Var<'t, T> {
         let slopes = [Pairing::LnAddExpToFirst, Pairing::LnAddExpToSecond];
-        pair(Paired { name: "ln_add_exp", value: Pairing::LnAddExp, slopes }, self, other)
+        let y = pair(Paired { name: "ln_add_exp", value: Pairing::LnAddExp, slopes }, self, other);
+        zero_weights::with_weights(y, [self, other], true)
     }
 }
 
@@ -83,7 +98,7 @@ impl<T: Real> Operation<T> for Paired {
                 continue;
             }
             apply_pairing(self.slopes[k], operands, slopes);
-            map(Times, [slopes, g], parts, Write::Store);
+            map(Chain, [slopes, g], parts, Write::Store);
             let layout = broadcast(shape, [input.shape]);
             io.accumulate(k, |target, write| gather(&layout, parts, target, write));
         }
@@ -130,11 +145,18 @@ fn gather<T: Real>(layout: &Layout<1>, parts: &[T], target: &mut [T], write: Wri
 }
 
 #[derive(Clone, Copy)]
-struct Times;
+struct Chain;
 
-impl<T: Real> Elementwise<T, 2> for Times {
+impl<T: Real> Elementwise<T, 2> for Chain {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
-    fn apply<S: Simd>(self, [a, b]: [T; 2]) -> T {
-        a * b
+    fn apply<S: Simd>(self, [slope, g]: [T; 2]) -> T {
+        g * slope
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [slope, g]: [T; 2]) -> T {
+        chain(g, slope)
     }
 }

@@ -1,5 +1,6 @@
-//! Elementwise functions with costly kernels: trigonometric, hyperbolic, error and gamma functions.
+//! Elementwise functions with costly kernels: trigonometric, hyperbolic, error, normal and gamma functions.
 
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::kernels::special::{Function, apply};
@@ -47,6 +48,17 @@ table! {
     ln_gamma, LnGamma: |factor| 1.0, Digamma;
     /// The derivative of ln Γ(x): NaN at the negative integers.
     digamma, Digamma: |factor| 1.0, Trigamma;
+    /// ln Φ(x) with the standard normal distribution function Φ, accurate in both tails: it is finite for every finite
+    /// x above −2.6 · 10¹⁹ in single precision, where Φ(x) underflows below −14. The derivative is
+    /// [`inverse_mills_ratio`](Var::inverse_mills_ratio).
+    ///
+    /// For probit regression, −ln p(y) of a label y = ±1 is `-(x * y).ln_normal_cdf()`, in nats. ln(1 − Φ(x)) is
+    /// `(-x).ln_normal_cdf()`.
+    ln_normal_cdf, LnNormalCdf: |factor| 1.0, InverseMills;
+    /// φ(x)/Φ(x) with the density φ and the distribution function Φ of the standard normal distribution: the inverse Mills
+    /// ratio (J. P. Mills 1926; J. Heckman 1979) of −x, and the derivative of [`ln_normal_cdf`](Var::ln_normal_cdf). It
+    /// approaches −x where Φ(x) underflows.
+    inverse_mills_ratio, InverseMills: |factor| 1.0, InverseMillsSlope;
 }
 
 #[derive(Clone, Copy)]
@@ -82,8 +94,15 @@ struct Scaled<T> {
 }
 
 impl<T: Real> Elementwise<T, 2> for Scaled<T> {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [slope, g]: [T; 2]) -> T {
         self.factor * slope * g
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [slope, g]: [T; 2]) -> T {
+        chain(g, self.factor * slope)
     }
 }

@@ -1,12 +1,20 @@
 //! Elementwise functions of one variable: one table of rules with their derivatives.
 
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
+use crate::ops::zero_weights;
+use crate::tape::Form;
 use crate::{Adjoints, Evaluation, Operation, Real, Var};
 
 /// A function and its derivative, which may use the function's value.
 pub(crate) trait Unary<T: Real>: Copy + Sync {
     const NAME: &'static str;
+
+    /// The part in a sum of logarithms.
+    fn form(self) -> Form {
+        Form::Other
+    }
 
     fn value<S: Simd>(self, x: T) -> T;
 
@@ -65,12 +73,12 @@ mod rules {
         rsqrt, Rsqrt: |x, y| T::ONE / x.sqrt(), T::from_f64(-0.5) * y / x;
         /// 1/x.
         recip, Recip: |x, y| T::ONE / x, -(y * y);
-        /// eˣ.
-        exp, Exp: |x, y| x.exp::<S>(), y;
         /// eˣ − 1, without cancellation for small x.
         exp_m1, ExpM1: |x, y| x.exp_m1::<S>(), x.exp::<S>();
-        /// The natural logarithm: −∞ at 0, NaN below.
-        ln, Ln: |x, y| x.ln::<S>(), T::ONE / x;
+        /// x ln x: 0 at 0, NaN below. The derivative ln x + 1 is −∞ at 0, and 0 is passed on to a value that does not
+        /// change, such as a probability of [`softmax`](Var::softmax) that underflows. An entropy in nats is
+        /// `-p.xlogx().sum()`.
+        xlogx, XLogX: |x, y| times_ln::<S, T>(x), x.ln::<S>() + T::ONE;
         /// ln(1 + x), without cancellation for small x.
         ln_1p, Ln1p: |x, y| x.ln_1p::<S>(), T::ONE / (T::ONE + x);
         /// max(x, 0), with derivative 0 at 0.
@@ -88,6 +96,12 @@ mod rules {
         /// An approximation of [`gelu`](Var::gelu) to 0.0005, with tanh: ½x(1 + tanh(√(2/π)(x + 0.044715 x³))).
         gelu_tanh, GeluTanh: |x, y| x * doubled(x).sigmoid::<S>(), gelu_tanh_slope::<S, T>(x);
     }
+}
+
+#[inline(always)]
+fn times_ln<S: Simd, T: Real>(x: T) -> T {
+    let product = x * x.ln::<S>();
+    if x == T::ZERO { T::ZERO } else { product }
 }
 
 #[inline(always)]
@@ -119,6 +133,46 @@ const GELU: f64 = 1.595_769_121_605_730_7;
 /// The weight of the cube in the approximation of Φ.
 const GELU_CUBE: f64 = 0.044_715;
 
+/// eˣ.
+#[derive(Clone, Copy)]
+struct Exp;
+
+impl<T: Real> Unary<T> for Exp {
+    const NAME: &'static str = "exp";
+
+    #[inline(always)]
+    fn value<S: Simd>(self, x: T) -> T {
+        x.exp::<S>()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd>(self, _: T, y: T) -> T {
+        y
+    }
+}
+
+/// ln x.
+#[derive(Clone, Copy)]
+struct Ln;
+
+impl<T: Real> Unary<T> for Ln {
+    const NAME: &'static str = "ln";
+
+    fn form(self) -> Form {
+        Form::Ln
+    }
+
+    #[inline(always)]
+    fn value<S: Simd>(self, x: T) -> T {
+        x.ln::<S>()
+    }
+
+    #[inline(always)]
+    fn slope<S: Simd>(self, x: T, _: T) -> T {
+        T::ONE / x
+    }
+}
+
 /// a·x + b.
 #[derive(Clone, Copy)]
 struct Linear<T> {
@@ -128,6 +182,10 @@ struct Linear<T> {
 
 impl<T: Real> Unary<T> for Linear<T> {
     const NAME: &'static str = "scale and shift";
+
+    fn form(self) -> Form {
+        if self.scale == T::ONE { Form::Shift(self.shift.to_f64()) } else { Form::Other }
+    }
 
     #[inline(always)]
     fn value<S: Simd>(self, x: T) -> T {
@@ -141,6 +199,24 @@ impl<T: Real> Unary<T> for Linear<T> {
 }
 
 impl<'t, T: Real> Var<'t, T> {
+    /// eˣ.
+    ///
+    /// If this is ln p + x with a weight p that is 0, the derivative by p is that of p eˣ: see
+    /// [`log_sum_exp`](Var::log_sum_exp).
+    #[track_caller]
+    pub fn exp(self) -> Var<'t, T> {
+        zero_weights::with_weights(apply(Exp, self), [self], false)
+    }
+
+    /// The natural logarithm: −∞ at 0, NaN below. The derivative at 0 is ∞, and 0 is passed on where the adjoint is 0.
+    ///
+    /// For mixtures of weights p and log-densities x, ln Σ p eˣ, use [`log_sum_exp_weighted`](Var::log_sum_exp_weighted):
+    /// a weight may be 0. For p ln p use [`xlogx`](Var::xlogx).
+    #[track_caller]
+    pub fn ln(self) -> Var<'t, T> {
+        apply(Ln, self)
+    }
+
     /// `scale` · x + `shift`.
     #[track_caller]
     pub fn scale_shift(self, scale: f64, shift: f64) -> Var<'t, T> {
@@ -159,6 +235,10 @@ struct Apply<F>(F);
 impl<T: Real, F: Unary<T>> Operation<T> for Apply<F> {
     fn name(&self) -> &'static str {
         F::NAME
+    }
+
+    fn form(&self) -> Form {
+        self.0.form()
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -193,8 +273,15 @@ impl<T: Real, F: Unary<T>> Elementwise<T, 1> for Value<F> {
 struct Slope<F>(F);
 
 impl<T: Real, F: Unary<T>> Elementwise<T, 3> for Slope<F> {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [x, y, g]: [T; 3]) -> T {
         g * self.0.slope::<S>(x, y)
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [x, y, g]: [T; 3]) -> T {
+        chain(g, self.0.slope::<S>(x, y))
     }
 }

@@ -1,6 +1,7 @@
 //! `variance`, `std` and `norm`, over all axes or some.
 
 use crate::kernels::Write;
+use crate::kernels::chain::{chain, unless_zero};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
@@ -281,7 +282,7 @@ struct RootSlope<T> {
 impl<T: Real> Elementwise<T, 2> for RootSlope<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        if y == T::ZERO { T::ZERO } else { g / (self.divisor * y) }
+        if y == T::ZERO { T::ZERO } else { unless_zero(g, g / (self.divisor * y)) }
     }
 }
 
@@ -301,9 +302,16 @@ impl<T: Real> Elementwise<T, 1> for SquareSlope<T> {
 struct FromMean;
 
 impl<T: Real> Elementwise<T, 3> for FromMean {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [x, mean, slope]: [T; 3]) -> T {
         slope * (x - mean)
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [x, mean, slope]: [T; 3]) -> T {
+        chain(slope, x - mean)
     }
 }
 
@@ -311,8 +319,15 @@ impl<T: Real> Elementwise<T, 3> for FromMean {
 struct Direction;
 
 impl<T: Real> Elementwise<T, 3> for Direction {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [x, norm, g]: [T; 3]) -> T {
         if norm == T::ZERO { T::ZERO } else { g * (x / norm) }
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [x, norm, g]: [T; 3]) -> T {
+        if norm == T::ZERO { T::ZERO } else { chain(g, x / norm) }
     }
 }

@@ -110,6 +110,7 @@ impl<T: Real> Tape<T> {
             borrowed,
             draws: 1,
             tracked: parameter.is_some(),
+            has_ln: false,
         });
         Var { tape: self, id }
     }
@@ -119,7 +120,7 @@ impl<T: Real> Tape<T> {
     pub(super) fn detached<'t>(&'t self, value: Var<'t, T>) -> Var<'t, T> {
         let mut lists = self.lists_mut();
         let id = number(lists.slots.len());
-        let slot = Slot { tracked: false, ..lists.slots[value.id as usize] };
+        let slot = Slot { tracked: false, has_ln: false, ..lists.slots[value.id as usize] };
         lists.slots.push(slot);
         Var { tape: self, id }
     }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::Real;
 use crate::tape::backward::BackwardState;
 use crate::tape::operation::{Place, Slot};
-use crate::tape::{Operation, Origin};
+use crate::tape::{Form, Operation, Origin};
 
 /// The lists that grow with every operation; cleared, not freed, between steps.
 pub(super) struct Lists<T> {
@@ -37,9 +37,17 @@ pub(super) struct Node<T> {
     /// It may point to data that is gone: dereference it only for a value that was computed by it.
     pub(super) operation: *const dyn Operation<T>,
     name: &'static str,
+    form: Form,
     pub(super) inputs: (u32, u32),
     pub(super) outputs: (u32, u32),
     pub(super) caller: &'static Location<'static>,
+}
+
+/// What is read of an operation when it is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Label {
+    pub(super) name: &'static str,
+    pub(super) form: Form,
 }
 
 impl<T: Real> Node<T> {
@@ -58,13 +66,23 @@ impl<T: Real> Lists<T> {
     /// needs a gradient; returns the slot of the first output.
     pub(super) fn note<'t, const N: usize>(
         &mut self,
-        (operation, name): (&'t dyn Operation<T>, &'static str),
+        (operation, Label { name, form }): (&'t dyn Operation<T>, Label),
         first_input: usize,
         mut outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
     ) -> u32 {
         let tracked = self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].tracked);
-        outputs.iter_mut().for_each(|output| output.tracked = tracked);
+        let has_ln = tracked
+            && match form {
+                Form::Other => false,
+                Form::Ln => true,
+                Form::Sum | Form::Difference | Form::Shift(_) | Form::Reshape | Form::Broadcast => {
+                    self.inputs[first_input..].iter().any(|&id| self.slots[id as usize].has_ln)
+                }
+            };
+        for output in &mut outputs {
+            (output.tracked, output.has_ln) = (tracked, has_ln);
+        }
         let first = number(self.slots.len());
         self.slots.extend_from_slice(&outputs);
         // SAFETY: only the lifetime changes. The operation lies in the arena, and `reset`, which overwrites it, clears
@@ -73,7 +91,7 @@ impl<T: Real> Lists<T> {
             std::mem::transmute::<*const (dyn Operation<T> + 't), *const (dyn Operation<T> + 'static)>(operation)
         };
         let inputs = (number(first_input), number(self.inputs.len()));
-        let node = Node { operation, name, inputs, outputs: (first, number(self.slots.len())), caller };
+        let node = Node { operation, name, form, inputs, outputs: (first, number(self.slots.len())), caller };
         if tracked {
             self.nodes.push(node)
         } else {
@@ -89,6 +107,12 @@ impl<T: Real> Lists<T> {
     ) -> (&'l [Node<T>], &'l [u32], BackwardState<'l, T>) {
         let Lists { slots, inputs, nodes, places, entry_ids, .. } = self;
         (nodes, inputs, BackwardState { slots, places, entry_ids, entry_written })
+    }
+
+    /// The form and the inputs of the operation that produced a value with a gradient; `None` for a leaf.
+    pub(super) fn form_of(&self, slot: u32) -> Option<(Form, &[u32])> {
+        let node = &self.nodes[self.nodes.partition_point(|node| node.outputs.0 <= slot).checked_sub(1)?];
+        (slot < node.outputs.1).then(|| (node.form, node.inputs(&self.inputs)))
     }
 
     /// What produced each value, by slot.

@@ -3,8 +3,10 @@
 pub(crate) mod arena;
 mod backward;
 mod clip;
+mod copied;
 mod diagnose;
 mod dump;
+mod form;
 mod gradients;
 mod leaves;
 mod lists;
@@ -16,6 +18,7 @@ mod var;
 use std::cell::{Ref, RefCell, RefMut};
 use std::panic::Location;
 
+pub use copied::Copied;
 pub use diagnose::{NonFinite, Origin};
 pub use dump::{Dump, Entry, Memory};
 pub use gradients::Gradients;
@@ -25,8 +28,9 @@ pub use var::Var;
 use crate::Real;
 use crate::shape::elements;
 use arena::Arena;
+pub(crate) use form::Form;
 pub(crate) use leaves::address;
-use lists::Lists;
+use lists::{Label, Lists};
 use operation::Slot;
 
 const BUSY: &str = "Operation: `forward` or `adjoint` uses variables of the tape that runs it; it may only use its \
@@ -133,16 +137,6 @@ impl<T: Real> Tape<T> {
         self.arena.capacity()
     }
 
-    /// Moves a value that needs no drop into the arena, where it lives until the reset.
-    pub fn alloc<V>(&self, value: V) -> &V {
-        self.arena.value(value)
-    }
-
-    /// A slice in the arena whose element `i` is `value(i)`; `value` may use the tape.
-    pub fn alloc_slice<V>(&self, len: usize, value: impl FnMut(usize) -> V) -> &[V] {
-        self.arena.slice(len, value)
-    }
-
     /// Runs `operation` on `inputs` and returns its outputs, one per shape.
     ///
     /// # Panics
@@ -219,17 +213,17 @@ impl<T: Real> Tape<T> {
         Var { tape: self, id }
     }
 
-    /// An operation in the arena, and its name, which is read while the data that the operation borrows is alive.
-    fn named<'t, O: Operation<T> + Copy + 't>(&'t self, operation: O) -> (&'t dyn Operation<T>, &'static str) {
-        let name = operation.name();
-        (self.arena.value(operation), name)
+    /// An operation in the arena, and its label, which is read while the data that the operation borrows is alive.
+    fn named<'t, O: Operation<T> + Copy + 't>(&'t self, operation: O) -> (&'t dyn Operation<T>, Label) {
+        let label = Label { name: operation.name(), form: operation.form() };
+        (self.arena.value(operation), label)
     }
 
     /// Evaluates an operation and records it; returns the slot of the first output.
     #[track_caller]
     fn run<'t, const N: usize>(
         &'t self,
-        (operation, name): (&'t dyn Operation<T>, &'static str),
+        (operation, label): (&'t dyn Operation<T>, Label),
         inputs: &[Var<'t, T>],
         outputs: [Slot<T>; N],
         caller: &'static Location<'static>,
@@ -244,7 +238,7 @@ impl<T: Real> Tape<T> {
             let _work = unsafe { self.arena.work() };
             let (slots, arena) = (&lists.slots, &self.arena);
             if operation.forward_draws(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw: 0, arena }) {
-                return lists.note((operation, name), first_input, outputs, caller);
+                return lists.note((operation, label), first_input, outputs, caller);
             }
         }
         for draw in 0..draws {
@@ -253,7 +247,7 @@ impl<T: Real> Tape<T> {
             let (slots, arena) = (&lists.slots, &self.arena);
             operation.forward(&mut Evaluation { slots, inputs: ids, outputs: &outputs, draw, arena });
         }
-        lists.note((operation, name), first_input, outputs, caller)
+        lists.note((operation, label), first_input, outputs, caller)
     }
 
     /// Allocates a value, or gives an existing one with as many elements another shape.
@@ -265,7 +259,7 @@ impl<T: Real> Tape<T> {
             Some(value) => (value.value().as_ptr().cast_mut(), self.lists().slots[value.id as usize].borrowed),
             None => (self.arena.numbers(len.checked_mul(draws as usize).expect("draws larger than memory")), false),
         };
-        Slot { data, len, axes: axes.as_ptr(), rank: axes.len(), borrowed, draws, tracked: false }
+        Slot { data, len, axes: axes.as_ptr(), rank: axes.len(), borrowed, draws, tracked: false, has_ln: false }
     }
 
     /// The lists, for reading.

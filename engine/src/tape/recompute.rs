@@ -84,7 +84,7 @@ impl<T: Real> Tape<T> {
             let first = first_of(ids, k);
             if first == k {
                 let slot = slots[k];
-                lists.slots.push(Slot { tracked: slot.tracked && self.recording, ..slot });
+                lists.slots.push(Slot { tracked: slot.tracked && self.recording, has_ln: false, ..slot });
             }
             // Leaves are the first slots of the tape, in the order of their first occurrence.
             Var { tape: self, id: leaf_of(ids, first) as u32 }

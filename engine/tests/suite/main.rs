@@ -13,6 +13,7 @@ mod every_op_is_checked;
 #[cfg(all(feature = "files", feature = "gzip"))]
 mod files_of_numpy;
 mod looking_at_a_tape;
+mod losses_at_their_limits;
 mod networks_have_the_same_bits;
 mod noise;
 mod padded_sequences;
@@ -21,3 +22,4 @@ mod reference;
 mod same_bits_for_any_thread_count;
 mod tape;
 mod unsafe_is_listed;
+mod zero_adjoints;

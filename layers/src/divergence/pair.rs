@@ -193,7 +193,7 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
         let _ = value.set(weight);
         log_jacobian = jacobian;
     }
-    Weight::new(cx.tape().alloc(Pair {
+    Weight::new(cx.tape().alloc_without_drop(Pair {
         posterior,
         prior,
         cx,

@@ -95,7 +95,7 @@ pub trait Bayesian: Parameters + 'static {
     #[track_caller]
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
         tape.note_order(weights);
-        let used = tape.alloc(Cell::new(0));
+        let used = tape.alloc_without_drop(Cell::new(0));
         let key = weights.noise().unwrap_or(Key::new(0));
         let draw = self.draw_in(Cx::new(tape, key, Mode::At { weights, used }));
         let (found, used) = (weights.entries().len(), used.get());

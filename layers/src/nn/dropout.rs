@@ -125,7 +125,7 @@ struct Source<'t, T: Real> {
 
 impl<'t, T: Real> Source<'t, T> {
     fn new(cx: Cx<'t, T>, in_predictions: bool) -> Self {
-        Source { cx, calls: cx.tape().alloc(Cell::new(0)), in_predictions }
+        Source { cx, calls: cx.tape().alloc_without_drop(Cell::new(0)), in_predictions }
     }
 
     /// Noise for a value of this shape, (examples, ..), if the layer is on.

@@ -22,6 +22,7 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("FileError", Box::new(missing())),
         ("FileError", Box::new(read("the disk is gone"))),
         ("FileError", Box::new(FileError::Length { place, expected: 4, found: 3 })),
+        ("NotPositiveDefinite", Box::new(Tape::<f32>::new().constant([1, 1], |_| -1.0).try_cholesky(0.0).unwrap_err())),
         ("WeightsError", Box::new(WeightsError::File(missing()))),
         ("WeightsError", Box::new(weights.set_flat(length.data()).unwrap_err())),
         (

@@ -40,6 +40,14 @@ pub(super) fn ln_normal<S: Simd, T: Format>(x: T) -> T {
     add_exponent::<S, T>(k, ln_1p_reduced::<S, T>(m - T::ONE))
 }
 
+/// f − ln(1 + f) for −1/4 ≤ f ≤ 1/2, without cancellation.
+#[inline(always)]
+pub(super) fn ln_rest<S: Simd, T: Format>(f: T) -> T {
+    let s = f / (T::TWO + f);
+    let z = s * s;
+    s * mul_add::<S, T>(-z, polynomial::<S, T>(z, T::LN), f)
+}
+
 /// ln(1 + f) for −1/4 ≤ f ≤ 1/2.
 #[inline(always)]
 pub(crate) fn ln_1p_reduced<S: Simd, T: Format>(f: T) -> T {

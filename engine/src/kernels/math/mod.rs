@@ -6,7 +6,8 @@
 //! [`sinh`](Math::sinh), [`cosh`](Math::cosh), [`erfc`](Math::erfc) and [`normal_cdf`](Math::normal_cdf) at most 4 in
 //! both; [`sin`](Math::sin), [`cos`](Math::cos) and [`pow`](Math::pow) at most 1. The functions related to Γ keep that
 //! for positive x; for negative x, where their zeros lie close to their poles, the error is within 4 ULP of the greater
-//! of the result and 1. These, sine, cosine, arc tangents and powers are computed in double precision for `f32`, too.
+//! of the result and 1. These, ln Φ, sine, cosine, arc tangents and powers are computed in double precision for `f32`,
+//! too.
 //!
 //! The polynomials were computed for this crate: each interpolates its function at Chebyshev nodes, in arithmetic of
 //! 300 bits or more.
@@ -27,6 +28,7 @@ mod gamma;
 mod ln;
 mod ln_1p;
 mod ln_gamma;
+mod ln_normal_cdf;
 mod ln_pair;
 mod log_product;
 mod log_softplus;
@@ -37,6 +39,7 @@ mod sigmoid;
 mod sin;
 mod sinh;
 mod softplus;
+pub(crate) mod stirling;
 mod tanh;
 mod trigamma;
 #[cfg(test)]
@@ -98,6 +101,15 @@ pub trait Math: Sized {
 
     /// Φ(x), the distribution function of the standard normal distribution, without cancellation.
     fn normal_cdf<S: Simd>(self) -> Self;
+
+    /// ln Φ(x), also where Φ(x) underflows.
+    fn ln_normal_cdf<S: Simd>(self) -> Self;
+
+    /// φ(x)/Φ(x), the derivative of ln Φ(x) and the inverse Mills ratio of −x: it approaches −x where Φ(x) underflows.
+    fn inverse_mills<S: Simd>(self) -> Self;
+
+    /// The derivative of [`inverse_mills`](Math::inverse_mills), without cancellation.
+    fn inverse_mills_slope<S: Simd>(self) -> Self;
 
     /// sin x for |x| ≤ 10⁶; NaN for larger |x|, whose exact reduction is not implemented.
     fn sin<S: Simd>(self) -> Self;
@@ -209,6 +221,21 @@ impl<T: Format> Math for T {
     #[inline(always)]
     fn normal_cdf<S: Simd>(self) -> Self {
         normal_cdf::normal_cdf::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn ln_normal_cdf<S: Simd>(self) -> Self {
+        ln_normal_cdf::ln_normal_cdf::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn inverse_mills<S: Simd>(self) -> Self {
+        ln_normal_cdf::inverse_mills::<S, T>(self)
+    }
+
+    #[inline(always)]
+    fn inverse_mills_slope<S: Simd>(self) -> Self {
+        ln_normal_cdf::inverse_mills_slope::<S, T>(self)
     }
 
     #[inline(always)]

@@ -154,16 +154,18 @@ pub(super) fn check_f64_below_zero<F: Function>(bound: f64) {
 /// The arguments and values of a function in the tables.
 fn known<F: Function>() -> impl Iterator<Item = (f64, f64)> {
     let number = |bits: &str| f64::from_bits(u64::from_str_radix(bits, 16).expect("sixteen hexadecimal digits"));
-    [include_str!("table.txt"), include_str!("special.txt")].into_iter().flat_map(move |table| {
-        let mut lines = table.lines();
-        let names = lines.by_ref().find(|line| line.starts_with("# x ")).expect("a line of names");
-        // The names begin with a `#`.
-        let column = names.split(' ').position(|name| name == F::NAME).map(|place| place - 1);
-        lines.filter_map(move |line| {
-            let numbers: Vec<f64> = line.split(' ').map(number).collect();
-            Some((numbers[0], numbers[column?]))
-        })
-    })
+    [include_str!("table.txt"), include_str!("special.txt"), include_str!("normal.txt")].into_iter().flat_map(
+        move |table| {
+            let mut lines = table.lines();
+            let names = lines.by_ref().find(|line| line.starts_with("# x ")).expect("a line of names");
+            // The names begin with a `#`.
+            let column = names.split(' ').position(|name| name == F::NAME).map(|place| place - 1);
+            lines.filter_map(move |line| {
+                let numbers: Vec<f64> = line.split(' ').map(number).collect();
+                Some((numbers[0], numbers[column?]))
+            })
+        },
+    )
 }
 
 fn check_f64<F: Function>(x: &[f64], want: &[f64], bound: f64) {

@@ -1,7 +1,10 @@
 //! Adjoints of a normalisation's weight and bias: sums over each channel.
 
+use std::ops::Range;
+
 use super::{Correlation, Extent, Kept, WIDTH};
 use crate::Real;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{Same, sum_slices};
 use crate::threads::Rows;
@@ -57,7 +60,7 @@ impl<T: Real> Kernel for ChannelSums<'_, T> {
                 let segment = extent.segment(n, channel);
                 let (x, g) = (&x[segment.clone()], &g[segment]);
                 sum += sum_slices::<S, T, _, 1>(Same, [g]);
-                correlation += of.factor.to_f64() * sum_slices::<S, T, _, 2>(Correlation(of), [g, x]);
+                correlation += chain(sum_slices::<S, T, _, 2>(Correlation(of), [g, x]), of.factor.to_f64());
             }
             (*plain, *scaled) = (T::from_f64(sum), T::from_f64(correlation));
         }
@@ -67,45 +70,57 @@ impl<T: Real> Kernel for ChannelSums<'_, T> {
 impl<T: Real> ChannelSums<'_, T> {
     #[inline(always)]
     fn side_by_side(self) {
-        let ChannelSums { extent, per, kept, x, g, first, plain, scaled } = self;
+        let ChannelSums { extent, per, first, .. } = self;
         let channels = extent.channels;
         let mut done = 0;
-        while done < plain.len() {
+        while done < self.plain.len() {
             let start = first + done;
             // Within one group.
             let group = match per {
                 Per::Channel => channels,
                 Per::Group(size) => size,
             };
-            let len = WIDTH.min(plain.len() - done).min(group - start % group);
+            let len = WIDTH.min(self.plain.len() - done).min(group - start % group);
             let columns = start..start + len;
-            let (mut sums, mut correlations) = ([0.0; WIDTH], [0.0; WIDTH]);
-            for n in 0..extent.batch {
-                let row = n * channels;
-                let pairs = x[row..][columns.clone()].iter().zip(&g[row..][columns.clone()]);
-                let totals = sums.iter_mut().zip(&mut correlations);
-                match per {
-                    Per::Channel => {
-                        let means = kept.high[columns.clone()].iter().zip(&kept.low[columns.clone()]);
-                        let each = means.zip(&kept.factor[columns.clone()]);
-                        for (((sum, correlation), (&x, &g)), ((&high, &low), &factor)) in totals.zip(pairs).zip(each) {
-                            *sum += g.to_f64();
-                            *correlation += (g * (((x - high) - low) * factor)).to_f64();
-                        }
-                    }
-                    Per::Group(size) => {
-                        let of = kept.at(n * (channels / size) + start / size);
-                        for ((sum, correlation), (&x, &g)) in totals.zip(pairs) {
-                            *sum += g.to_f64();
-                            *correlation += (g * (of.centre(x) * of.factor)).to_f64();
-                        }
-                    }
-                }
+            let (mut sums, mut correlations) = self.columns(columns.clone(), |g, x| g * x);
+            if correlations[..len].iter().any(|sum| sum.is_nan()) {
+                // With adjoints of 0 at elements that are not finite.
+                (sums, correlations) = self.columns(columns, chain);
             }
             for i in 0..len {
-                (plain[done + i], scaled[done + i]) = (T::from_f64(sums[i]), T::from_f64(correlations[i]));
+                (self.plain[done + i], self.scaled[done + i]) = (T::from_f64(sums[i]), T::from_f64(correlations[i]));
             }
             done += len;
         }
+    }
+
+    /// Σ g and Σ g x̂ of some columns, with this product of g and x̂.
+    #[inline(always)]
+    fn columns(&self, columns: Range<usize>, product: impl Fn(T, T) -> T) -> ([f64; WIDTH], [f64; WIDTH]) {
+        let &ChannelSums { extent: Extent { batch, channels, .. }, per, kept, x, g, .. } = self;
+        let (mut sums, mut correlations) = ([0.0; WIDTH], [0.0; WIDTH]);
+        for n in 0..batch {
+            let row = n * channels;
+            let pairs = x[row..][columns.clone()].iter().zip(&g[row..][columns.clone()]);
+            let totals = sums.iter_mut().zip(&mut correlations);
+            match per {
+                Per::Channel => {
+                    let means = kept.high[columns.clone()].iter().zip(&kept.low[columns.clone()]);
+                    let each = means.zip(&kept.factor[columns.clone()]);
+                    for (((sum, correlation), (&x, &g)), ((&high, &low), &factor)) in totals.zip(pairs).zip(each) {
+                        *sum += g.to_f64();
+                        *correlation += product(g, ((x - high) - low) * factor).to_f64();
+                    }
+                }
+                Per::Group(size) => {
+                    let of = kept.at(n * (channels / size) + columns.start / size);
+                    for ((sum, correlation), (&x, &g)) in totals.zip(pairs) {
+                        *sum += g.to_f64();
+                        *correlation += product(g, of.centre(x) * of.factor).to_f64();
+                    }
+                }
+            }
+        }
+        (sums, correlations)
     }
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 pub(crate) use channel_sums::{Per, channel_sums};
 
 use crate::Real;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::Elementwise;
 use crate::threads::{GRAIN, Split, for_each_part};
@@ -166,9 +167,16 @@ impl<T: Real> Elementwise<T, 2> for Product {
 pub(crate) struct Correlation<T>(pub(crate) Statistics<T>);
 
 impl<T: Real> Elementwise<T, 2> for Correlation<T> {
+    const IS_CHAINED: bool = true;
+
     #[inline(always)]
     fn apply<S: Simd>(self, [g, x]: [T; 2]) -> T {
         g * self.0.centre(x)
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [g, x]: [T; 2]) -> T {
+        chain(g, self.0.centre(x))
     }
 }
 
@@ -206,14 +214,26 @@ impl<T: Real> Elementwise<T, 3> for Back<T> {
     }
 }
 
-/// [`Back`] with all parameters per element: g, x, both summands of the mean, a, slope, shift.
+/// [`Back`] for channels whose statistics may not be finite: an adjoint that is exactly 0 stays 0.
+#[derive(Clone, Copy)]
+pub(crate) struct BackChannel<T>(pub(crate) Back<T>);
+
+impl<T: Real> Elementwise<T, 2> for BackChannel<T> {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, x]: [T; 2]) -> T {
+        let Back { of, a, slope, shift } = self.0;
+        chain(g, a) + chain(slope, of.centre(x)) + shift
+    }
+}
+
+/// [`BackChannel`] with all parameters per element: g, x, both summands of the mean, a, slope, shift.
 #[derive(Clone, Copy)]
 pub(crate) struct BackEach;
 
 impl<T: Real> Elementwise<T, 7> for BackEach {
     #[inline(always)]
     fn apply<S: Simd>(self, [g, x, high, low, a, slope, shift]: [T; 7]) -> T {
-        a * g + slope * ((x - high) - low) + shift
+        chain(g, a) + chain(slope, (x - high) - low) + shift
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::rules::{Between, NewState, OfBetween, OfNewState, OfSigmoid, Product, SigmoidOfSum};
+use super::rules::{Between, Chain, NewState, OfBetween, OfNewState, OfSigmoid, SigmoidOfSum};
 use super::{GRU_KEPT, Step, row};
 use crate::Real;
 use crate::kernels::Write;
@@ -66,8 +66,8 @@ impl<T: Real> Kernel for GruBack<'_, T> {
             map_slices::<S, _, _, 3>(OfSigmoid, [of_new, from_h, r], &mut gates[..width], Write::Store);
             map_slices::<S, _, _, 4>(OfBetween, [g, last, new, z], &mut gates[width..], Write::Store);
             of_h[..2 * width].copy_from_slice(gates);
-            map_slices::<S, _, _, 2>(Product, [of_new, r], &mut of_h[2 * width..], Write::Store);
-            map_slices::<S, _, _, 2>(Product, [g, z], of_last, Write::Store);
+            map_slices::<S, _, _, 2>(Chain, [of_new, r], &mut of_h[2 * width..], Write::Store);
+            map_slices::<S, _, _, 2>(Chain, [g, z], of_last, Write::Store);
         }
     }
 }

@@ -6,6 +6,7 @@ use super::rules::{NewCell, OfNewCell, OfSigmoid, OfTanh, Product, SigmoidOfSum,
 use super::{LSTM_KEPT, Step, row};
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::{Kernel, Simd};
 use crate::kernels::map::map_slices;
 use crate::threads::Rows;
@@ -80,7 +81,7 @@ impl<T: Real> Kernel for LstmBack<'_, T> {
             map_slices::<S, _, _, 3>(OfSigmoid, [last, cell, f], of_f, Write::Store);
             map_slices::<S, _, _, 3>(OfTanh, [last, i, g], of_g, Write::Store);
             map_slices::<S, _, _, 3>(OfSigmoid, [of_out, tanh, o], of_o, Write::Store);
-            last.iter_mut().zip(f).for_each(|(last, &f)| *last *= f);
+            last.iter_mut().zip(f).for_each(|(last, &f)| *last = chain(*last, f));
         }
     }
 }

@@ -253,6 +253,8 @@ impl<T: Real> Operation<T> for Operator {
                             weights,
                             largest,
                             rest,
+                            g,
+                            width: e,
                         });
                         dispatch(AdjointMeans { y, g, width: e, means });
                         let g = Matrix::new(g, rows, e);

@@ -2,6 +2,7 @@
 
 use super::Operator;
 use crate::Real;
+use crate::kernels::chain::{all_zero, unless_zero};
 use crate::kernels::dispatch::{Kernel, Simd};
 use crate::kernels::reduce::{LANES, padded};
 
@@ -104,6 +105,9 @@ pub(super) struct RecomputeWeights<'a, T> {
     pub(super) weights: &'a mut [T],
     pub(super) largest: &'a [T],
     pub(super) rest: &'a [T],
+    /// The adjoints of the outputs, of this width.
+    pub(super) g: &'a [T],
+    pub(super) width: usize,
 }
 
 impl<T: Real> Kernel for RecomputeWeights<'_, T> {
@@ -111,10 +115,15 @@ impl<T: Real> Kernel for RecomputeWeights<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        let RecomputeWeights { of, first, keys, mask, weights, largest, rest } = self;
+        let RecomputeWeights { of, first, keys, mask, weights, largest, rest, g, width } = self;
         let scale = T::from_f64(of.scale);
         for (i, (&largest, &rest)) in largest.iter().zip(rest).enumerate() {
             let row = &mut weights[i * keys..][..keys];
+            if all_zero(&g[i * width..][..width]) {
+                // The weights of a query that is not used may be NaN; zeros pass on nothing.
+                row.fill(T::ZERO);
+                continue;
+            }
             let (row, beyond) = row.split_at_mut(of.attended(first + i, keys));
             beyond.fill(T::ZERO);
             mask.apply(i, of.keys, scale, row);
@@ -138,7 +147,7 @@ impl<T: Real> Kernel for AdjointMeans<'_, T> {
     fn run<S: Simd>(self) {
         for (i, mean) in self.means.iter_mut().enumerate() {
             let [y, g] = [self.y, self.g].map(|x| &x[i * self.width..][..self.width]);
-            *mean = y.iter().zip(g).map(|(&y, &g)| y * g).sum();
+            *mean = y.iter().zip(g).map(|(&y, &g)| unless_zero(g, y * g)).sum();
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::map_slices;
-use crate::kernels::normalize::{Back, BackEach, Extent, Kept, Normalized, NormalizedEach, Statistics};
+use crate::kernels::normalize::{Back, BackChannel, BackEach, Extent, Kept, Normalized, NormalizedEach, Statistics};
 use crate::threads::{GRAIN, Rows, for_each_part};
 use crate::{Adjoints, Real};
 
@@ -98,8 +99,8 @@ pub(super) fn adjoint_of_input<T: Real>(
         a[c] = kept.factor[c] * w.map_or(T::ONE, |w| w[c]);
         let [plain, scaled] = if sums.is_empty() { [0.0; 2] } else { [sums[c], sums[channels + c]].map(T::to_f64) };
         let through = -a[c].to_f64() / count;
-        shift[c] = T::from_f64(through * plain);
-        slope[c] = T::from_f64(through * scaled * kept.factor[c].to_f64());
+        shift[c] = T::from_f64(chain(plain, through));
+        slope[c] = T::from_f64(chain(chain(scaled, through), kept.factor[c].to_f64()));
     }
     let (a, slope, shift) = (&*a, &*slope, &*shift);
     let each = if extent.spatial == 1 { channels } else { extent.spatial };
@@ -144,7 +145,7 @@ impl<T: Real> Kernel for InputAdjoint<'_, T> {
             }
             let c = (first + i) % extent.channels;
             let back = Back { of: kept.at(c), a: a[c], slope: slope[c], shift: shift[c] };
-            map_slices::<S, T, _, 2>(back, [g, x], target, write);
+            map_slices::<S, T, _, 2>(BackChannel(back), [g, x], target, write);
         }
     }
 }

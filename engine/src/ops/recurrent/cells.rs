@@ -1,6 +1,7 @@
 //! Recurrent cells: one time step of an LSTM, GRU or plain RNN as an operation.
 
 use crate::kernels::Write;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, scale};
 use crate::kernels::recurrent_cells::{GRU_KEPT, LSTM_KEPT, Step};
@@ -199,6 +200,6 @@ struct OfTanh;
 impl<T: Real> Elementwise<T, 2> for OfTanh {
     #[inline(always)]
     fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        g * (T::ONE - y * y)
+        chain(g, T::ONE - y * y)
     }
 }

@@ -174,7 +174,7 @@ struct Outputs<'t, T: Real>(&'t [Cell<Var<'t, T>>]);
 impl<'t, T: Real> Outputs<'t, T> {
     /// As many as x has steps; `any` is a placeholder.
     fn of(x: Var<'t, T>, any: Var<'t, T>) -> Self {
-        Outputs(x.tape().alloc_slice(x.shape()[1], |_| Cell::new(any)))
+        Outputs(x.tape().alloc_slice_without_drop(x.shape()[1], |_| Cell::new(any)))
     }
 
     fn steps(&self, reverse: bool) -> impl Iterator<Item = At> + use<T> {

@@ -94,7 +94,7 @@ fn unroll_padded<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     let longest = rows.counts.len();
     let initial = initial.map(|part| rows.sort(part));
     // The initial states, those of each step, and a row of zeros for the outputs of padding.
-    let states = initial.map(|part| tape.alloc_slice(longest + 2, |_| Cell::new(part)));
+    let states = initial.map(|part| tape.alloc_slice_without_drop(longest + 2, |_| Cell::new(part)));
     states[0][longest + 1].set(tape.constant([1, hidden], |_| T::ZERO));
     if longest > 0 {
         let from_x = from_inputs(C::NAME, rows.without_padding(x), weights, initial[0], C::GATES);
@@ -160,14 +160,14 @@ impl<'t> Rows<'t> {
     fn of<T: Real>(tape: &'t Tape<T>, lengths: &[usize]) -> Self {
         let longest = lengths.iter().copied().max().unwrap_or(0);
         // At first the rows of each length, then the number of longer rows.
-        let longer = tape.alloc_slice(longest + 1, |_| Cell::new(0usize));
+        let longer = tape.alloc_slice_without_drop(longest + 1, |_| Cell::new(0usize));
         lengths.iter().for_each(|&length| longer[length].update(|rows| rows + 1));
         let mut before = 0;
         for cell in longer.iter().rev() {
             before += cell.replace(before);
         }
         let counts = tape.alloc_slice(longest, |step| longer[step].get());
-        let order = tape.alloc_slice(lengths.len(), |_| Cell::new(0));
+        let order = tape.alloc_slice_without_drop(lengths.len(), |_| Cell::new(0));
         let places = tape.alloc_slice(lengths.len(), |row| {
             let place = longer[lengths[row]].get();
             longer[lengths[row]].set(place + 1);

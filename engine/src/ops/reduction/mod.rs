@@ -106,18 +106,34 @@ pub(crate) fn record<'t, T: Real, O: Operation<T> + Copy + 't, const N: usize>(
     over: Over<'_>,
     operation: impl FnOnce(Runs) -> O,
 ) -> [Var<'t, T>; N] {
+    record_with(name, x, &[], over, operation)
+}
+
+/// [`record`] for an operation that has further inputs, of x's shape.
+#[track_caller]
+pub(crate) fn record_with<'t, T: Real, O: Operation<T> + Copy + 't, const N: usize>(
+    name: &str,
+    x: Var<'t, T>,
+    others: &[Var<'t, T>],
+    over: Over<'_>,
+    operation: impl FnOnce(Runs) -> O,
+) -> [Var<'t, T>; N] {
     let axes = over.resolve(name, x.shape());
     let shape = reduced_shape(x.shape(), &axes, over.keep());
-    let (x, runs) = match Runs::along_all(x.shape(), &axes) {
-        Some(runs) => (x, runs),
+    let mut inputs: SmallVec<[Var<'t, T>; 3]> = [x].into_iter().chain(others.iter().copied()).collect();
+    let runs = match Runs::along_all(x.shape(), &axes) {
+        Some(runs) => runs,
         None => {
             let kept = (0..x.shape().len()).filter(|axis| !axes.contains(axis));
             let order: SmallVec<[isize; 6]> = kept.chain(axes.iter().copied()).map(|axis| axis as isize).collect();
             let length = axes.iter().map(|&axis| x.shape()[axis]).product();
-            (x.permute(&order), Runs { length, inner: 1 })
+            for input in &mut inputs {
+                *input = input.permute(&order);
+            }
+            Runs { length, inner: 1 }
         }
     };
-    x.tape().record(operation(runs), &[x], [(); N].map(|()| &shape))
+    x.tape().record(operation(runs), &inputs, [(); N].map(|()| &shape))
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 use super::Runs;
 use crate::Real;
 use crate::kernels::Write;
+use crate::kernels::chain::is_special;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::map::{Elementwise, map_slices};
 
-/// `target[i] = f(x[i], a[run], b[run])` for the elements of every run, or `+=`.
+/// `target[i] = f(x[i], a[run], b[run])` for the elements of every run, or `+=`. If f is chained, b is the adjoint.
 pub(crate) fn spread<T: Real, F: Elementwise<T, 3>>(
     f: F,
     runs: Runs,
@@ -60,8 +61,20 @@ impl<T: Real, F: Elementwise<T, 3>> Kernel for Spread<'_, T, F> {
 struct OfRun<F, T>(F, T, T);
 
 impl<T: Real, F: Elementwise<T, 3>> Elementwise<T, 1> for OfRun<F, T> {
+    const IS_CHAINED: bool = F::IS_CHAINED;
+
+    #[inline(always)]
+    fn is_chained(self) -> bool {
+        F::IS_CHAINED && is_special(self.2)
+    }
+
     #[inline(always)]
     fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
         self.0.apply::<S>([x, self.1, self.2])
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [x]: [T; 1]) -> T {
+        self.0.chained::<S>([x, self.1, self.2])
     }
 }

@@ -8,6 +8,7 @@ pub(crate) use adjoints::{NO_ENTRY, Place};
 pub use evaluation::Evaluation;
 
 use crate::Real;
+use crate::tape::Form;
 
 /// One differentiable operation: a small `Copy` struct with a forward and an adjoint.
 ///
@@ -52,8 +53,15 @@ pub trait Operation<T: Real> {
     /// Computes every element of every output from the inputs.
     fn forward(&self, io: &mut Evaluation<'_, T>);
 
-    /// Computes the inputs' adjoints from the outputs' (a vector-Jacobian product).
+    /// Computes the inputs' adjoints from the outputs' (a vector-Jacobian product). An adjoint that is exactly 0 should pass
+    /// on exactly 0, also where the derivative is infinite or NaN: multiply with [`chain`](crate::kernels::chain::chain).
     fn adjoint(&self, io: &mut Adjoints<'_, T>);
+
+    /// The part that the operation has in a sum of logarithms, for the derivative by a mixture's weight that is 0.
+    #[doc(hidden)]
+    fn form(&self) -> Form {
+        Form::Other
+    }
 
     /// Computes all draws at once, instead of one [`forward`](Operation::forward) per draw, and returns whether it did.
     /// To an elementwise or rowwise map, draws are only more elements or rows: see [`Evaluation::input_draws`] and
@@ -91,6 +99,8 @@ pub(crate) struct Slot<T> {
     pub(crate) draws: u32,
     /// Whether this value depends on a parameter, so that a gradient can flow through it.
     pub(crate) tracked: bool,
+    /// Whether this value is a sum with the logarithm of a value that has a gradient.
+    pub(crate) has_ln: bool,
 }
 
 impl<T> Slot<T> {

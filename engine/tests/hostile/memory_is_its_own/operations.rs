@@ -75,7 +75,7 @@ fn memory_allocated_by_an_operation_stays_valid() {
     let w = Tensor::<f64>::full([64], 2.0);
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
-    let kept = tape.alloc([const { Cell::new(None) }; 2]);
+    let kept = tape.alloc_without_drop([const { Cell::new(None) }; 2]);
     let x = tape.param(&w);
     let [y] = tape.record(Allocates { tape: &tape, kept }, &[x], [x.shape()]);
     let loss = (y.exp() + y).sum();
@@ -92,7 +92,7 @@ fn a_segment_whose_shape_changes_on_recomputation_is_rejected() {
     for second in [1usize, 4, 100_000] {
         let mut gradients = Gradients::of(&w);
         let tape = Tape::new();
-        let calls = tape.alloc(Cell::new(0));
+        let calls = tape.alloc_without_drop(Cell::new(0));
         let [x, wide] = [tape.param(&w), tape.constant([100_000, 1], |_| 1.0)];
         let y = tape.recompute([x, wide], move |[x, wide]| {
             calls.set(calls.get() + 1);
@@ -209,7 +209,7 @@ fn after_a_panic_in_an_adjoint_the_tape_is_usable_and_the_gradients_are_not() {
     let mut gradients = Gradients::of(&w);
     let tape = Tape::new();
     let x = tape.param(&w);
-    let failed = tape.alloc(Cell::new(false));
+    let failed = tape.alloc_without_drop(Cell::new(false));
     // The other factor's part is accumulated before the panic.
     let loss = (tape.record(Fails(failed), &[x], [[4]])[0] * x).sum();
     assert!(catch_unwind(AssertUnwindSafe(|| loss.backward(&mut gradients))).is_err());

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use elbo_engine::Tensor;
+use elbo_engine::{Adjoints, Evaluation, Operation, Tape, Tensor, Var};
 
 /// A reproducible random generator for test data: S. Vigna's SplitMix64.
 pub(crate) struct Random {
@@ -159,4 +159,26 @@ pub(crate) fn panics<R>(words: &[&str], mistake: impl FnOnce() -> R) {
     let message = formatted.or_else(|| payload.downcast_ref().copied()).expect("a panic's payload is text");
     let missing = words.iter().find(|word| !message.contains(**word));
     assert!(missing.is_none(), "`{message}` does not contain `{}`", missing.unwrap());
+}
+
+/// A value with these draws, without a gradient.
+pub(crate) fn draws_of<'t, const N: usize>(tape: &'t Tape<f64>, draws: &[[f64; N]]) -> Var<'t, f64> {
+    #[derive(Clone, Copy)]
+    struct Given<'t, const N: usize>(&'t [[f64; N]]);
+
+    impl<const N: usize> Operation<f64> for Given<'_, N> {
+        fn name(&self) -> &'static str {
+            "given draws"
+        }
+
+        fn forward(&self, io: &mut Evaluation<'_, f64>) {
+            let draw = io.draw();
+            io.output(0).copy_from_slice(&self.0[draw]);
+        }
+
+        fn adjoint(&self, _: &mut Adjoints<'_, f64>) {}
+    }
+
+    let given = tape.alloc_slice(draws.len(), |draw| draws[draw]);
+    tape.record_draws(draws.len(), Given(given), &[], [[N]])[0]
 }

@@ -64,10 +64,45 @@ fn the_loss_of_a_confident_correct_prediction_is_accurate() {
 }
 
 #[test]
-fn the_mean_over_ignored_rows_only_is_nan() {
-    let x = zeros(&[2, 3]);
+fn the_loss_of_a_batch_without_labels_is_zero() {
+    let x: Tensor = Tensor::new([2, 3], [0.5, 1.0, -2.0, f32::NEG_INFINITY, f32::NAN, 1.0]);
+    let weights = [0.0, 1.0, 2.0];
+    let options = CrossEntropy::new();
+    for (labels, options) in [
+        (&[1, 1], options.ignore(1)),
+        (&[1, 1], options.ignore(1).label_smoothing(0.1)),
+        (&[7, 7], options.ignore(7).class_weights(&weights)),
+        (&[0, 0], options.class_weights(&weights)),
+        (&[0, 0], options.class_weights(&[0.0; 3]).label_smoothing(0.1)),
+    ] {
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::Each] {
+            let mut gradients = Gradients::of(&x);
+            let tape = Tape::new();
+            let loss = tape.param(&x).cross_entropy_with(labels, options.reduction(reduction));
+            assert!(loss.value().iter().all(|&loss| loss == 0.0), "{loss:?}");
+            loss.sum().backward(&mut gradients);
+            assert_eq!(gradients.get("").unwrap(), [0.0; 6]);
+        }
+    }
+    let nothing = zeros(&[0, 3]);
+    assert_eq!(Tape::new().input(&nothing).cross_entropy(&[]).item(), 0.0);
+}
+
+#[test]
+fn every_reduction_takes_class_weights_smoothing_and_an_ignored_label() {
+    let x: Tensor<f64> = Tensor::new([3, 2], [0.0, 1.0, 2.0, 0.0, 5.0, -5.0]);
     let tape = Tape::new();
-    let ignoring = CrossEntropy::new().ignore(1);
-    assert!(tape.input(&x).cross_entropy_with(&[1, 1], ignoring).item().is_nan());
-    assert_eq!(tape.input(&x).cross_entropy_with(&[1, 1], ignoring.reduction(Reduction::Sum)).item(), 0.0);
+    let options = CrossEntropy::new().class_weights(&[1.0, 9.0]).label_smoothing(0.2).ignore(0);
+    let loss = |reduction| tape.input(&x).cross_entropy_with(&[1, 1, 0], options.reduction(reduction));
+    let of_row = |a: f64, b: f64| {
+        let total = (a.exp() + b.exp()).ln();
+        0.8 * 9.0 * (total - b) + 0.1 * ((total - a) + 9.0 * (total - b))
+    };
+    let expected = [of_row(0.0, 1.0), of_row(2.0, 0.0)];
+    let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-13, "{found}, {expected}");
+    let each = loss(Reduction::Each).value();
+    (0..2).for_each(|row| near(each[row], expected[row]));
+    assert_eq!(each[2], 0.0);
+    near(loss(Reduction::Sum).item(), expected[0] + expected[1]);
+    near(loss(Reduction::Mean).item(), (expected[0] + expected[1]) / 18.0);
 }

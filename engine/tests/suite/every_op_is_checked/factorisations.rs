@@ -8,6 +8,11 @@ use crate::common::Random;
 pub(crate) const CHECKS: &[Check] = &[
     ("outer", outer),
     ("cholesky", cholesky),
+    ("cholesky_with_jitter", cholesky_with_jitter),
+    ("try_cholesky", |random| {
+        let (batch, n) = (batch(random), rows(random));
+        agree(&mut positive_definite(random, &batch, n), |tape, a| tape.param(a).try_cholesky(0.1).unwrap());
+    }),
     ("triangular_solve", triangular_solve),
     ("solve", solve),
     ("inverse", inverse),
@@ -78,6 +83,16 @@ fn cholesky(random: &mut Random) {
     let l = a.cholesky();
     close(l.matmul(l.transpose()), (a + a.transpose()) * 0.5);
     close(l, l.tril(0));
+}
+
+fn cholesky_with_jitter(random: &mut Random) {
+    let (batch, n) = (batch(random), rows(random));
+    let mut a = positive_definite(random, &batch, n);
+    agree(&mut a, |tape, a| tape.param(a).cholesky_with_jitter(0.3));
+    let tape = Tape::new();
+    let a = tape.input(&a);
+    close(a.cholesky_with_jitter(0.3), (a + identity(&tape, n) * 0.3).cholesky());
+    close(a.cholesky_with_jitter(0.0), a.cholesky());
 }
 
 /// Batches of matrices and of right-hand sides that broadcast to each other.

@@ -32,6 +32,11 @@ pub(crate) const CHECKS: &[Check] = &[
     ("norm_axes", |random| over_axes(random, Random::tensor, |x, axes, keep| x.norm_axes(axes, keep))),
     ("log_sum_exp", |random| of_all(random, some, |x| x.log_sum_exp())),
     ("log_sum_exp_axes", |random| over_axes(random, some, |x, axes, keep| x.log_sum_exp_axes(axes, keep))),
+    ("log_sum_exp_weighted", |random| of_all(random, some, |x| x.log_sum_exp_weighted(x.square()))),
+    ("log_sum_exp_weighted_axes", |random| {
+        over_axes(random, some, |x, axes, keep| x.log_sum_exp_weighted_axes(x.sigmoid(), axes, keep));
+        over_axes(random, some, |x, axes, keep| (x * 2.0).log_sum_exp_weighted_axes(x.exp().sum() * 0.1, axes, keep));
+    }),
     ("softmax", |random| along_each_axis(random, Random::tensor, |x, axis| x.softmax(axis))),
     ("cumsum", |random| along_each_axis(random, Random::tensor, |x, axis| x.cumsum(axis))),
     ("cumprod", |random| {

@@ -23,6 +23,12 @@ pub(crate) const CHECKS: &[Check] = &[
     ("cosh", |random| unary(random, |x| x.cosh())),
     ("atan2", |random| binary(random, |a, b| a.atan2(b))),
     ("ln_add_exp", |random| binary(random, |a, b| a.ln_add_exp(b * 3.0))),
+    ("xlogx", |random| unary_of_positive(random, |x| x.xlogx())),
+    ("xlogy", |random| binary(random, |a, b| a.xlogy(b.square() + 0.3) + a.square().xlogy(b.exp()))),
+    ("ln_normal_cdf", |random| unary(random, |x| (x * 3.0).ln_normal_cdf() + (x * 30.0).ln_normal_cdf() * 0.01)),
+    ("inverse_mills_ratio", |random| {
+        unary(random, |x| (x * 3.0).inverse_mills_ratio() + (x * 30.0).inverse_mills_ratio());
+    }),
     ("erf", |random| unary(random, |x| x.erf())),
     ("erfc", |random| unary(random, |x| (x * 2.0).erfc())),
     ("ln_gamma", |random| {
