@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use elbo::data::Scaling;
+use elbo::data::{Csv, Encoder, Missing, Scaling};
 use elbo::{
     Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, WarmUp,
 };
@@ -45,6 +45,14 @@ fn every_setting_is_read_as_it_was_written() {
     round_trip(Draws(64).seed(7).in_one_batch(), r#"{"count":64,"seed":7,"in_one_batch":true}"#);
     let scaling = Scaling::fit(&Tensor::<f64>::new([2, 2], [1.0, 10.0, 3.0, 50.0]));
     round_trip(scaling, r#"{"shift":[2.0,30.0],"scale":[1.0,20.0]}"#);
+    let csv = Csv::new().target("y").missing(Missing::Mask);
+    let encoder = Encoder::fit(&csv.parse("t", "x,leaf,y\n1,a,0\n,b,4\n3,a,2\n").unwrap()).unwrap();
+    round_trip(
+        encoder,
+        "{\"inputs\":[{\"Number\":{\"name\":\"x\",\"mean\":2.0,\"sd\":1.0,\"flags_missing\":true}},\
+         {\"Categories\":{\"name\":\"leaf\",\"names\":[\"a\",\"b\"],\"flags_missing\":false,\"has_other\":false}}],\
+         \"targets\":[{\"Number\":{\"name\":\"y\",\"mean\":2.0,\"sd\":1.632993161855452,\"flags_missing\":false}}]}",
+    );
 }
 
 #[test]
@@ -58,30 +66,31 @@ fn what_is_left_out_is_as_the_constructor_has_it() {
 #[test]
 fn what_a_constructor_refuses_is_refused() {
     refused::<Tempering>(r#"{"KlFactor":0}"#, "KlFactor(0.0): the factor must be positive and finite");
-    refused::<Clip>(r#"{"Value":-1}"#, "gradients can only be cut to a positive length, got Value(-1.0)");
+    refused::<Clip>(r#"{"Value":-1}"#, "the limit of gradient clipping must be positive, got Value(-1.0)");
     refused::<WarmUp>(r#"{"shape":"Linear","period":0}"#, "at least one step, got 0");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"cycles":0}"#, "at least one cycle");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"growth":1.5}"#, "must be in (0, 1], got 1.5");
-    refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":0,"floor":0}}}"#, "at least one step, got 0");
+    refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":0,"floor":0}}}"#, "at least one step is needed, got 0");
     refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":9,"floor":2}}}"#, "must be in [0, 1], got 2");
-    refused::<Schedule>(r#"{"shape":{"Stairs":{"every":0,"factor":0.5}}}"#, "at least one step long");
-    refused::<Schedule>(r#"{"shape":{"Stairs":{"every":1,"factor":0}}}"#, "positive and finite, got 0");
+    refused::<Schedule>(r#"{"shape":{"Step":{"every":0,"factor":0.5}}}"#, "`every` must be at least one step, got 0");
+    refused::<Schedule>(r#"{"shape":{"Step":{"every":1,"factor":0}}}"#, "positive and finite, got 0");
     let endless = format!(r#"{{"shape":{{"Cosine":{{"steps":9,"floor":0}}}},"warm_up":{}}}"#, usize::MAX);
-    refused::<Schedule>(&endless, "more than can be counted");
+    refused::<Schedule>(&endless, "overflow the number of steps");
     refused::<Adam>(r#"{"rate":0}"#, "the learning rate must be positive and finite, got 0");
-    refused::<Adam>(r#"{"rate":0.1,"betas":[0.9,1]}"#, "decay rates must be in [0, 1), got 0.9 and 1");
+    refused::<Adam>(r#"{"rate":0.1,"betas":[0.9,1]}"#, "betas must be in [0, 1), got 0.9 and 1");
     refused::<Adam>(r#"{"rate":0.1,"beta":0.9}"#, "unknown field `beta`");
     refused::<Sgd>(r#"{"rate":0.1,"momentum":1}"#, "the momentum must be in [0, 1), got 1");
     refused::<Draws>(r#"{"count":0}"#, "at least one draw is needed, got 0");
     refused::<Draws>(r#"{"count":4294967297}"#, "at most 4294967296 draws");
     refused::<Scaling>(r#"{"shift":[0],"scale":[]}"#, "1 columns of shifts, but 0 of scales");
-    refused::<Scaling>(r#"{"shift":[0],"scale":[0]}"#, "the scale must be positive, got 0");
+    refused::<Scaling>(r#"{"shift":[0],"scale":[0]}"#, "the scale must be positive and finite, got 0");
+    refused::<Encoder>(r#"{"inputs":[],"targets":[]}"#, "at least one input column");
 }
 
 #[test]
 fn a_function_cannot_be_written() {
     let error = serde_json::to_string(&KlWeight::from_fn(|_, _| 1.0)).unwrap_err().to_string();
-    assert!(error.contains("KlWeight::Of cannot be serialized"), "{error}");
+    assert!(error.contains("KlWeight::Custom cannot be serialized"), "{error}");
     let error = serde_json::to_string(&Schedule::from_fn(|_| 1.0)).unwrap_err().to_string();
     assert!(error.contains("cannot be serialized"), "{error}");
 }

@@ -120,7 +120,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     }
 
     /// Private, because an empty selection would give an empty data set.
-    fn select(&self, rows: &[usize]) -> Self {
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
         let (mut inputs, mut targets) = (self.inputs.empty_like(), self.targets.empty_like());
         self.gather(rows, &mut inputs, &mut targets);
         Examples { inputs, targets }
