@@ -1,9 +1,9 @@
 //! From a CSV file to class probabilities with their uncertainty: the iris flowers of Fisher 1936.
 
-use elbo::data::Scaling;
+use elbo::data::{Csv, Encoder};
 use elbo::prelude::*;
 
-/// Four measurements in centimetres and the number of the species in each line. The first line counts them.
+/// Four measurements in centimetres and the species in each line.
 const TABLE: &str = include_str!("data/iris.csv");
 
 #[bayesian]
@@ -21,20 +21,16 @@ impl Classifier {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut inputs, mut labels) = (Vec::new(), Vec::new());
-    for line in TABLE.lines().skip(1) {
-        let (measurements, species) = line.rsplit_once(',').ok_or("a line without a comma")?;
-        for x in measurements.split(',') {
-            inputs.push(x.parse::<f32>()?);
-        }
-        labels.push(species.parse::<usize>()?);
-    }
-    let data = Examples::new(Tensor::new([labels.len(), 4], inputs), labels)?;
-    let (train, test) = data.split(0.7, 1)?;
-    let scaling = Scaling::fit(train.inputs()); // mean 0 and standard deviation 1 in every column of the training data
-    let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
+    let table = Csv::new().target("species").parse("iris.csv", TABLE)?; // a file: `.read("iris.csv")`
+    let (train, test) = table.split(0.7, 1)?;
+    let encoder = Encoder::fit(&train)?; // mean 0 and standard deviation 1 in every column of the training data
+    let (train, test) = (encoder.classification(&train)?, encoder.classification(&test)?);
 
-    let mut model = Classifier { hidden: Dense::new(4, 16).initial_sd(0.1), head: Dense::new(16, 3).initial_sd(0.1) };
+    let (inputs, species) = (encoder.width(), encoder.classes());
+    let mut model = Classifier {
+        hidden: Dense::new(inputs, 16).initial_sd(0.1),
+        head: Dense::new(16, species.len()).initial_sd(0.1),
+    };
     let (epochs, batch) = (400, 32);
     let steps = epochs * train.len().div_ceil(batch);
     let mut elbo = Elbo::new(Categorical)

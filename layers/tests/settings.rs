@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use elbo::data::Scaling;
+use elbo::data::{Csv, Encoder, Missing, Scaling};
 use elbo::{
     Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, WarmUp,
 };
@@ -53,6 +53,14 @@ fn every_setting_is_read_as_it_was_written() {
     round_trip(Draws(64).seed(7).in_one_batch(), r#"{"count":64,"seed":7,"in_one_batch":true}"#);
     let scaling = Scaling::fit(&Tensor::<f64>::new([2, 2], [1.0, 10.0, 3.0, 50.0]));
     round_trip(scaling, r#"{"shift":[2.0,30.0],"scale":[1.0,20.0]}"#);
+    let csv = Csv::new().target("y").missing(Missing::Mask);
+    let encoder = Encoder::fit(&csv.parse("t", "x,leaf,y\n1,a,0\n,b,4\n3,a,2\n").unwrap()).unwrap();
+    round_trip(
+        encoder,
+        "{\"inputs\":[{\"Number\":{\"name\":\"x\",\"mean\":2.0,\"sd\":1.0,\"flags_missing\":true}},\
+         {\"Categories\":{\"name\":\"leaf\",\"names\":[\"a\",\"b\"],\"flags_missing\":false,\"has_other\":false}}],\
+         \"targets\":[{\"Number\":{\"name\":\"y\",\"mean\":2.0,\"sd\":1.632993161855452,\"flags_missing\":false}}]}",
+    );
 }
 
 #[test]
@@ -67,7 +75,7 @@ fn what_is_left_out_is_as_the_constructor_has_it() {
 fn what_a_constructor_refuses_is_refused() {
     refused::<Tempering>(r#"{"KlFactor":0}"#, "KlFactor(0.0): the factor must be positive and finite");
     refused::<Clip>(r#"{"Value":-1}"#, "the limit of gradient clipping must be positive, got Value(-1.0)");
-    refused::<WarmUp>(r#"{"shape":"Linear","period":0}"#, "at least one step");
+    refused::<WarmUp>(r#"{"shape":"Linear","period":0}"#, "at least one step, got 0");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"cycles":0}"#, "at least one cycle");
     refused::<WarmUp>(r#"{"shape":"Linear","period":9,"growth":1.5}"#, "must be in (0, 1], got 1.5");
     refused::<Schedule>(r#"{"shape":{"Cosine":{"steps":0,"floor":0}}}"#, "at least one step is needed, got 0");
@@ -83,7 +91,8 @@ fn what_a_constructor_refuses_is_refused() {
     refused::<Draws>(r#"{"count":0}"#, "at least one draw is needed, got 0");
     refused::<Draws>(r#"{"count":4294967297}"#, "at most 4294967296 draws");
     refused::<Scaling>(r#"{"shift":[0],"scale":[]}"#, "1 columns of shifts, but 0 of scales");
-    refused::<Scaling>(r#"{"shift":[0],"scale":[0]}"#, "the scale must be positive, got 0");
+    refused::<Scaling>(r#"{"shift":[0],"scale":[0]}"#, "the scale must be positive and finite, got 0");
+    refused::<Encoder>(r#"{"inputs":[],"targets":[]}"#, "at least one input column");
 }
 
 #[test]

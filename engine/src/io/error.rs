@@ -100,6 +100,20 @@ pub enum FileError {
         into: &'static str,
     },
 
+    /// A number that is not a class label.
+    #[error(
+        "{place}: row {row} (from 0) is {value}, which is not a class; labels are whole numbers from 0, so number the classes \
+         0, 1, .. before"
+    )]
+    Label {
+        /// The location of the number.
+        place: Place,
+        /// The row, from 0.
+        row: usize,
+        /// The number.
+        value: f64,
+    },
+
     /// Reading would take much more memory than the file's size suggests.
     #[error(
         "{place}: {}takes {needed} bytes of memory, but at most {limit} are allowed (16 times the file's size and 1 MiB, \

@@ -44,6 +44,19 @@ mod tests {
     }
 
     #[test]
+    fn views_with_any_strides_of_either_type_are_copied() {
+        let array = ::ndarray::Array2::from_shape_fn((4, 6), |(i, j)| (10 * i + j) as f32);
+        let view = array.slice(::ndarray::s![..;-2, 1..;2]);
+        let tensor = Tensor::from(&view);
+        assert_eq!(tensor, Tensor::new([2, 3], [31.0, 33.0, 35.0, 11.0, 13.0, 15.0]));
+        assert_eq!(ArrayD::from(&tensor), view.into_dyn());
+        let column = Tensor::<f64>::from(&array.column(2).mapv(f64::from));
+        assert_eq!(column, Tensor::new([4], [2.0, 12.0, 22.0, 32.0]));
+        let repeated = Tensor::from(&array.row(1).broadcast((2, 6)).unwrap());
+        assert_eq!(repeated.data()[..7], [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 10.0]);
+    }
+
+    #[test]
     fn scalars_and_empty_arrays_are_tensors_too() {
         for shape in [&[][..], &[0, 3]] {
             let tensor = Tensor::<f32>::from(&ArrayD::<f32>::zeros(IxDyn(shape)));

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::source::{Source, WORKING};
-use super::{DataError, Images};
+use super::{DataError, Images, TableError};
 
 /// The number of classes: the digits 0 to 9.
 pub const CLASSES: usize = 10;
@@ -74,16 +74,16 @@ const COLUMNS: &str = "64 pixels and a digit, separated by commas";
 struct Table {
     file: PathBuf,
     /// The number of lines so far.
-    line: usize,
+    line: u64,
     /// The first blank line, after which only blank lines may follow.
-    blank: Option<usize>,
+    blank: Option<u64>,
     pixels: Vec<u8>,
     labels: Vec<usize>,
 }
 
 impl Table {
-    fn wrong(&self, line: usize, expected: impl Into<String>, found: impl Into<String>) -> DataError {
-        DataError::Table { file: self.file.clone(), line, expected: expected.into(), found: found.into() }
+    fn wrong(&self, line: u64, expected: impl Into<String>, found: impl Into<String>) -> DataError {
+        TableError::Line { file: self.file.clone(), line, expected: expected.into(), found: found.into() }.into()
     }
 
     fn push(&mut self, line: &[u8]) -> Result<(), DataError> {

@@ -131,7 +131,7 @@ pub enum DataError {
     /// An IDX file with another element type than unsigned bytes.
     #[error(
         "{}: byte 2: elements of type 0x{found:02x} ({}), expected 0x08 (unsigned bytes)",
-        file.display(), idx_type(*found)
+        file.display(), super::idx::type_name(*found)
     )]
     ElementType {
         /// The file.
@@ -262,34 +262,48 @@ pub enum DataError {
         labels: usize,
     },
 
-    /// A malformed line of a table.
-    #[error("{}, line {line}: expected {expected}, found {found}", file.display())]
-    Table {
+    /// A number that is not a class label.
+    #[error(
+        "row {row} (from 0): {value} is not a class; labels are whole numbers from 0, so number the classes 0, 1, .. before"
+    )]
+    NotALabel {
+        /// The row, from 0.
+        row: usize,
+        /// The number found.
+        value: String,
+    },
+
+    /// Chosen rows, folds or weights that do not fit the data set.
+    #[error("{problem}")]
+    Rows {
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// Parts from which a value cannot be made.
+    #[error("{what}: {problem}")]
+    Parts {
+        /// The type.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// A picture that cannot be read or does not fit the others.
+    #[error("{}: {problem}", file.display())]
+    Picture {
         /// The file.
         file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What was expected.
-        expected: String,
-        /// What was found.
-        found: String,
+        /// What is wrong.
+        problem: String,
     },
+
+    /// An error in a table of text.
+    #[error(transparent)]
+    InTable(#[from] super::TableError),
 }
 
 crate::engine::debug_as_display!(DataError);
-
-/// The name of an IDX element type.
-fn idx_type(code: u8) -> &'static str {
-    match code {
-        0x08 => "unsigned bytes",
-        0x09 => "signed bytes",
-        0x0b => "16-bit integers",
-        0x0c => "32-bit integers",
-        0x0d => "32-bit floats",
-        0x0e => "64-bit floats",
-        _ => "unknown to IDX",
-    }
-}
 
 fn for_shape(shape: &[usize]) -> String {
     if shape.is_empty() { String::new() } else { format!(" of {shape:?} elements") }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::targets::check_finite;
-use super::{DataError, Minibatch, Observed, Scaling, Targets, shuffle};
+use super::{DataError, Minibatch, Observed, Scaling, Targets, batch_rows, parts};
 use crate::engine::{Key, Real, Tensor};
 
 /// A data set: inputs with their targets, row by row; at least one row, all values finite.
@@ -124,16 +124,8 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// # Errors
     /// [`DataError::Split`] if one of them would be empty.
     pub fn split(&self, fraction: f64, seed: u64) -> Result<(Self, Self), DataError> {
-        let rows = self.len();
-        let first = (fraction * rows as f64).round();
-        // Written so that NaN fails too.
-        if !(first >= 1.0 && first <= (rows - 1) as f64) {
-            return Err(DataError::Split { rows, fraction });
-        }
-        let mut order: Vec<usize> = (0..rows).collect();
-        shuffle(&mut order, Key::new(seed).at("split"));
-        let (first, second) = order.split_at(first as usize);
-        Ok((self.select(first), self.select(second)))
+        let (first, second) = parts::split(self.len(), fraction, seed)?;
+        Ok((self.select(&first), self.select(&second)))
     }
 
     /// Shuffled minibatches of `batch_size` examples, for your own training loop; the last batch holds the remaining
@@ -152,11 +144,8 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// use [`minibatches`](Examples::minibatches).
     #[track_caller]
     pub fn batches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = (Tensor<T>, Y)> {
-        assert!(
-            self.weights().is_none() && self.mask().is_none(),
-            "batches: the examples have weights or missing targets, which (inputs, targets) would lose; use `minibatches`"
-        );
-        self.shuffled(batch_size, key).map(|Minibatch { inputs, observed }| (inputs, observed.into_targets()))
+        self.assert_unweighted();
+        self.minibatches(batch_size, key).map(Minibatch::into_pair)
     }
 
     /// [`batches`](Examples::batches) with weights and mask, in the same order. [`Observed::nll`] takes them into
@@ -179,18 +168,17 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// If `batch_size` is 0.
     #[track_caller]
     pub fn minibatches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = Minibatch<T, Y>> {
-        self.shuffled(batch_size, key)
+        batch_rows(self.len(), batch_size, key).map(|rows| self.select(&rows).all)
     }
 
+    /// # Panics
+    /// If examples have weights or missing targets.
     #[track_caller]
-    fn shuffled(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = Minibatch<T, Y>> {
-        assert!(batch_size > 0, "batches: a batch must have at least one example, got 0");
-        let mut rows: Vec<usize> = (0..self.len()).collect();
-        shuffle(&mut rows, key.at("order"));
-        (0..self.len().div_ceil(batch_size)).map(move |batch| {
-            let rows = &rows[batch * batch_size..self.len().min((batch + 1) * batch_size)];
-            self.select(rows).all
-        })
+    pub(super) fn assert_unweighted(&self) {
+        assert!(
+            self.weights().is_none() && self.mask().is_none(),
+            "batches: the examples have weights or missing targets, which (inputs, targets) would lose; use `minibatches`"
+        );
     }
 
     /// A range of the examples, in order.
@@ -220,6 +208,10 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         let mut all = self.all.empty_like();
         self.gather(rows, &mut all);
         Examples { all }
+    }
+
+    pub(super) fn into_minibatch(self) -> Minibatch<T, Y> {
+        self.all
     }
 
     /// Empty buffers for minibatches.

@@ -213,3 +213,16 @@ fn header<const AXES: usize>(source: &mut Source<'_>) -> Result<[usize; AXES], D
     }
     Ok(shape)
 }
+
+/// The name of an element type.
+pub(super) fn type_name(code: u8) -> &'static str {
+    match code {
+        0x08 => "unsigned bytes",
+        0x09 => "signed bytes",
+        0x0b => "16-bit integers",
+        0x0c => "32-bit integers",
+        0x0d => "32-bit floats",
+        0x0e => "64-bit floats",
+        _ => "unknown to IDX",
+    }
+}

@@ -1,4 +1,5 @@
-//! Data sets: [`Examples`] in memory, [`Scaling`], minibatches, and readers of IDX files and the digits table.
+//! Data sets: tables of text ([`Csv`], [`Table`]), [`Encoder`] and [`Scaling`] fitted on the training part, [`Examples`] in
+//! memory with splits, folds and minibatches, and readers of IDX files and the digits table.
 //!
 //! Programming errors panic; errors in a file or a table are a [`DataError`] with the place, what was expected and what
 //! was found. Files are not trusted: whatever a file contains, reading takes at most 16 times its size plus 1 MiB of
@@ -17,27 +18,62 @@
 //! let (train, test) = (train.scaled(&scaling), test.scaled(&scaling));
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```
+//!
+//! ```
+//! use elbo::data::{Csv, Encoder, Examples};
+//!
+//! # let text: String = (0..20).map(|i| format!("{},{}\n", i * i, ["oak", "willow"][i % 2])).collect();
+//! # let text = format!("height,species\n{text}");
+//! let table = Csv::new().target("species").parse("trees.csv", text)?;       // or `.read("trees.csv")`
+//! let (train, test) = table.split(0.8, 1)?;
+//! let encoder = Encoder::fit(&train)?;
+//! let (train, test): (Examples, Examples) = (encoder.classification(&train)?, encoder.classification(&test)?);
+//! assert_eq!((train.len(), test.len()), (16, 4));
+//! # Ok::<(), elbo::data::DataError>(())
+//! ```
 
+mod combine;
+mod csv;
+mod encoder;
 mod error;
 mod examples;
 mod images;
+mod labels;
 mod observed;
+mod parts;
+#[cfg(feature = "images")]
+mod pictures;
+mod prefetch;
+mod sampler;
 mod scaling;
+mod selection;
 mod shuffle;
 mod source;
 mod step_labels;
+mod table;
 mod targets;
 
 pub mod digits;
 pub mod idx;
 #[cfg(feature = "serde")]
 mod saved;
+pub mod ts;
 
+pub use combine::Concat;
+pub use csv::{ColumnId, Csv, Missing};
+pub use encoder::{ColumnEncoding, Encoder, Encoding, Unknown};
 pub use error::DataError;
 pub use examples::Examples;
 pub use images::Images;
+pub use labels::{labels, labels_of_tensor};
 pub use observed::{Minibatch, Observed};
+#[cfg(feature = "images")]
+pub use pictures::{PictureFolder, Pictures};
+pub use prefetch::{Prefetched, prefetch};
+pub use sampler::Sampler;
 pub use scaling::Scaling;
+pub use selection::batch_rows;
 pub use shuffle::shuffle;
 pub use step_labels::Labels;
+pub use table::{Column, Table, TableError};
 pub use targets::Targets;

@@ -45,10 +45,6 @@ impl<T: Real, Y: Targets> Observed<T, Y> {
         self.mask.as_ref()
     }
 
-    pub(super) fn into_targets(self) -> Y {
-        self.targets
-    }
-
     pub(super) fn with_weights(self, weights: Tensor<T>) -> Result<Self, DataError> {
         let problem = |problem: String| Err(DataError::Weights { problem });
         let rows = self.targets.rows();
@@ -146,6 +142,10 @@ impl<T: Real, Y: Targets> Minibatch<T, Y> {
     /// The targets, with weights and mask.
     pub fn observed(&self) -> &Observed<T, Y> {
         &self.observed
+    }
+
+    pub(super) fn into_pair(self) -> (Tensor<T>, Y) {
+        (self.inputs, self.observed.targets)
     }
 
     pub(crate) fn empty_like(&self) -> Self {

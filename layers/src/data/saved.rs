@@ -1,4 +1,4 @@
-//! `Scaling` as serde writes and reads it.
+//! `Scaling` and `Encoder` as serde writes and reads them.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,20 +18,30 @@ impl From<data::Scaling> for Scaling {
 }
 
 impl TryFrom<Scaling> for data::Scaling {
-    type Error = String;
+    type Error = data::DataError;
 
-    fn try_from(Scaling { shift, scale }: Scaling) -> Result<Self, String> {
-        if shift.len() != scale.len() {
-            return Err(format!("Scaling: {} columns of shifts, but {} of scales", shift.len(), scale.len()));
-        }
-        for (column, (shift, scale)) in shift.iter().zip(&scale).enumerate() {
-            if !shift.is_finite() {
-                return Err(format!("Scaling: column {column} (from 0): the shift must be finite, got {shift}"));
-            }
-            if !(*scale > 0.0 && scale.is_finite()) {
-                return Err(format!("Scaling: column {column} (from 0): the scale must be positive, got {scale}"));
-            }
-        }
-        Ok(data::Scaling { shift, scale })
+    fn try_from(Scaling { shift, scale }: Scaling) -> Result<Self, data::DataError> {
+        data::Scaling::from_parts(shift, scale)
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Encoder {
+    inputs: Vec<data::ColumnEncoding>,
+    targets: Vec<data::ColumnEncoding>,
+}
+
+impl From<data::Encoder> for Encoder {
+    fn from(data::Encoder { inputs, targets }: data::Encoder) -> Encoder {
+        Encoder { inputs, targets }
+    }
+}
+
+impl TryFrom<Encoder> for data::Encoder {
+    type Error = data::DataError;
+
+    fn try_from(Encoder { inputs, targets }: Encoder) -> Result<Self, data::DataError> {
+        data::Encoder::from_parts(inputs, targets)
     }
 }

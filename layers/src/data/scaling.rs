@@ -1,6 +1,6 @@
 //! `Scaling`: standardises columns to mean 0 and standard deviation 1 (a `StandardScaler`), and back.
 
-use super::Targets;
+use super::{DataError, Targets};
 use crate::engine::{Real, Tensor};
 use crate::scalar::to_scalar;
 
@@ -52,6 +52,36 @@ impl Scaling {
             "Scaling::by: the divisor must be positive and finite, got {divisor}"
         );
         Scaling { shift: vec![0.0; columns], scale: vec![divisor; columns] }
+    }
+
+    /// A scaling of these shifts and scales, one per column, such as those of a saved one.
+    ///
+    /// ```
+    /// # use elbo::data::Scaling;
+    /// let scaling = Scaling::from_parts([20.0, 0.5], [4.0, 0.1])?;
+    /// assert_eq!((scaling.shift(), scaling.scale()), (&[20.0, 0.5][..], &[4.0, 0.1][..]));
+    /// # Ok::<(), elbo::data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DataError::Parts`] if their numbers differ, a shift is not finite, or a scale is not positive and finite.
+    pub fn from_parts(shift: impl Into<Vec<f64>>, scale: impl Into<Vec<f64>>) -> Result<Scaling, DataError> {
+        let wrong = |problem| DataError::Parts { what: "Scaling", problem };
+        let (shift, scale) = (shift.into(), scale.into());
+        if shift.len() != scale.len() {
+            return Err(wrong(format!("{} columns of shifts, but {} of scales", shift.len(), scale.len())));
+        }
+        for (column, (shift, scale)) in shift.iter().zip(&scale).enumerate() {
+            if !shift.is_finite() {
+                return Err(wrong(format!("column {column} (from 0): the shift must be finite, got {shift}")));
+            }
+            if !(*scale > 0.0 && scale.is_finite()) {
+                return Err(wrong(format!(
+                    "column {column} (from 0): the scale must be positive and finite, got {scale}"
+                )));
+            }
+        }
+        Ok(Scaling { shift, scale })
     }
 
     /// What is subtracted from each column.
@@ -117,7 +147,7 @@ impl Scaling {
 }
 
 /// Mean and standard deviation of `rows` finite numbers; `None` if the difference of two overflows.
-fn moments<I: Iterator<Item = f64>>(column: impl Fn() -> I, rows: usize) -> Option<[f64; 2]> {
+pub(super) fn moments<I: Iterator<Item = f64>>(column: impl Fn() -> I, rows: usize) -> Option<[f64; 2]> {
     let first = column().next()?;
     // Relative to the first value, so that a constant column has variance exactly 0; and in a unit in which no square
     // overflows or underflows.

@@ -65,6 +65,11 @@ impl<'a> Source<'a> {
         Source::new(Path::new(name), Box::new(bytes), Some(bytes.len() as u64))
     }
 
+    /// Reads from a reader of unknown size; `name` is used in errors.
+    pub(super) fn of_reader(name: &str, reader: impl BufRead + 'a) -> Result<Self, DataError> {
+        Source::new(Path::new(name), Box::new(reader), None)
+    }
+
     fn new(file: &Path, reader: Box<dyn BufRead + 'a>, size: Option<u64>) -> Result<Self, DataError> {
         let file = file.to_owned();
         let mut packed = Counted { reader, taken: 0 };

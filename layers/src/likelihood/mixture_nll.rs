@@ -3,8 +3,8 @@
 use crate::engine::threads::map_tasks;
 use crate::engine::{Real, Tape, Tensor};
 use crate::likelihood::{Likelihood, check_terms};
-use crate::metrics::Mixture;
 use crate::metrics::log_mean_exp::log_mean_exp;
+use crate::metrics::{Mixture, Unscaled};
 use crate::predictive::Univariate;
 
 impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
@@ -34,5 +34,22 @@ impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
     pub fn nll<T: Real>(&self, targets: &Tensor<T>) -> f64 {
         self.check("nll", targets);
         -self.log_likelihood_of_checked(targets).iter().sum::<f64>() / self.len() as f64
+    }
+}
+
+impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Unscaled<L> {
+    /// The log predictive density of each example in nats, of targets in their unit: [`Mixture::log_likelihood`] of the
+    /// scaled targets less Σ ln scale.
+    #[track_caller]
+    pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
+        let scaled = self.scale_targets("log_likelihood", targets);
+        let ln_scale: f64 = self.scaling().scale().iter().map(|scale| scale.ln()).sum();
+        self.scaled().log_likelihood_of_checked(&scaled).into_iter().map(|nats| nats - ln_scale).collect()
+    }
+
+    /// The negative log-likelihood of the predictive distribution, in nats per example, of targets in their unit.
+    #[track_caller]
+    pub fn nll<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+        -self.log_likelihood(targets).iter().sum::<f64>() / self.len() as f64
     }
 }

@@ -35,6 +35,7 @@ mod probabilities;
 mod probability_rows;
 mod reliability;
 mod uniform;
+mod unscaled;
 mod variation_ratio;
 
 pub use accuracy::{accuracy, error};
@@ -51,4 +52,5 @@ pub use nll::nll;
 pub use probabilities::Probabilities;
 pub use probability_rows::{confidence, mean_of_draws};
 pub use reliability::{Bin, Reliability};
+pub use unscaled::Unscaled;
 pub use variation_ratio::variation_ratio;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use elbo::data::DataError;
+use elbo::data::{Csv, DataError};
 use elbo::engine::io::{FileError, Place};
 use elbo::prelude::*;
 use elbo::sequence::SequenceError;
@@ -30,6 +30,7 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
             Box::new(WeightsError::Space { name: "w".to_owned(), element: 0, value: -1.0, space: Space::Positive }),
         ),
         ("DataError", Box::new(Examples::new(length, vec![0_usize]).unwrap_err())),
+        ("TableError", Box::new(Csv::new().parse("t.csv", "a\n1\n").unwrap().numbers("b").unwrap_err())),
         ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
         ("SequenceError", Box::new(SequenceError::NoSteps { row: 3 })),
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),

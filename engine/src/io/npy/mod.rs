@@ -4,6 +4,8 @@
 //! elements' type, their order and the shape), then the elements.
 
 mod header;
+mod labels;
+mod rows;
 mod text;
 
 use std::io::Read;
@@ -12,6 +14,9 @@ use std::path::Path;
 use super::{FileError, Place, elements, read_file, shown, write_file};
 use crate::{Real, Shape, Tensor};
 use header::Header;
+pub(super) use labels::parse_labels;
+pub use labels::{labels, labels_from_bytes};
+pub use rows::Rows;
 
 /// Reads the array in a file.
 ///
@@ -83,48 +88,73 @@ impl Budget {
 /// The size in bytes of the pieces in which elements are read: a multiple of all element sizes.
 const PIECE: usize = 8192;
 
-/// Reads the array in the `length` bytes of `source`, within the budget; `place` locates a byte.
+/// Reads the `length` bytes of a source within a budget; the function locates a byte.
+pub(super) type Parse<V> = fn(&mut dyn Read, u64, &Budget, &dyn Fn(usize) -> Place) -> Result<V, FileError>;
+
+/// Reads an array: a [`Parse`].
 pub(super) fn parse<T: Real>(
     source: &mut dyn Read,
     length: u64,
     budget: &Budget,
     place: &dyn Fn(usize) -> Place,
 ) -> Result<Tensor<T>, FileError> {
-    let Header { element, big_endian, fortran, shape, end } = Header::read(source, length, place)?;
-    let count = elements(&shape).ok_or_else(|| {
-        FileError::format(place(end), "a shape that memory can address", format!("the shape {}", shown(&shape)))
+    let header = checked_header(source, length, budget, size_of::<T>(), place)?;
+    let mut tensor = Tensor::<T>::zeros(header.shape.clone());
+    let out = tensor.data_mut();
+    let mut columns = Columns::new(&header.shape);
+    let mut i = 0;
+    each_element(source, &header, out.len(), place, |x| {
+        out[if header.fortran { columns.next() } else { i }] = x;
+        i += 1;
     })?;
-    let (expected, found) = (count as u128 * element.size() as u128, length - end as u64);
+    Ok(tensor)
+}
+
+/// Reads a header and checks its shape against the length and the budget, for values of `size` bytes.
+fn checked_header(
+    source: &mut dyn Read,
+    length: u64,
+    budget: &Budget,
+    size: usize,
+    place: &dyn Fn(usize) -> Place,
+) -> Result<Header, FileError> {
+    let header = Header::read(source, length, place)?;
+    let (end, shape) = (header.end, &header.shape);
+    let count = elements(shape).ok_or_else(|| {
+        FileError::format(place(end), "a shape that memory can address", format!("the shape {}", shown(shape)))
+    })?;
+    let (expected, found) = (count as u128 * header.element.size() as u128, length - end as u64);
     if u128::from(found) != expected {
         let expected = u64::try_from(expected).unwrap_or(u64::MAX);
         return Err(FileError::Length { place: place(end), expected, found });
     }
-    let alone = (count as u64).saturating_mul(size_of::<T>() as u64).saturating_add(budget.held);
+    let alone = (count as u64).saturating_mul(size as u64).saturating_add(budget.held);
     let (together, unpacked) = budget.together;
     let (arrays, needed) = if alone < unpacked { (together, unpacked) } else { (1, alone) };
     if needed > budget.limit {
         return Err(FileError::TooLarge { place: place(end), arrays, needed, limit: budget.limit });
     }
-    let mut tensor = Tensor::<T>::zeros(shape.clone());
-    let out = tensor.data_mut();
-    let mut columns = Columns::new(&shape);
+    Ok(header)
+}
+
+/// Passes the `count` elements behind a header to `put`, in the order of the file.
+fn each_element<T: Real>(
+    source: &mut dyn Read,
+    header: &Header,
+    count: usize,
+    place: &dyn Fn(usize) -> Place,
+    mut put: impl FnMut(T),
+) -> Result<(), FileError> {
+    let (element, end) = (header.element, header.end);
     let mut i = 0;
     let mut piece = [0; PIECE];
     while i < count {
         let bytes = &mut piece[..PIECE.min((count - i) * element.size())];
         source.read_exact(bytes).map_err(|error| header::unreadable(place(end + i * element.size()), &error))?;
-        element.convert(
-            bytes,
-            big_endian,
-            i,
-            |byte| place(end + byte),
-            |x| {
-                out[if fortran { columns.next() } else { i }] = x;
-                i += 1;
-            },
-        )?;
+        element.convert(bytes, header.big_endian, i, |byte| place(end + byte), &mut put)?;
+        i += bytes.len() / element.size();
     }
-    Ok(tensor)
+    Ok(())
 }
 
 /// Row-major positions of elements that are stored in Fortran order, with the first axis contiguous.

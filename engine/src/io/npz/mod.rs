@@ -101,6 +101,18 @@ impl Npz {
     /// is encrypted or corrupt, if it needs more memory than [the limit](Npz::with_limit), or if [`npy::read`] would
     /// fail.
     pub fn tensor<T: Real>(&self, name: &str) -> Result<Tensor<T>, FileError> {
+        self.read(name, npy::parse)
+    }
+
+    /// Reads the array with this name as class labels, as [`npy::labels`] does.
+    ///
+    /// # Errors
+    /// As for [`tensor`](Npz::tensor) and [`npy::labels`].
+    pub fn labels(&self, name: &str) -> Result<Vec<usize>, FileError> {
+        self.read(name, npy::parse_labels)
+    }
+
+    fn read<V>(&self, name: &str, parse: npy::Parse<V>) -> Result<V, FileError> {
         let Some(member) = self.names.find(name, |place| &self.members[place].name) else {
             return Err(FileError::missing(&self.file, name, self.names()));
         };
@@ -124,7 +136,7 @@ impl Npz {
             }
             CompressionMethod::STORE => {
                 verify(rawzip::crc32(packed))?;
-                npy::parse(&mut &packed[..], size, &budget, &place)
+                parse(&mut &packed[..], size, &budget, &place)
             }
             #[cfg(not(feature = "gzip"))]
             CompressionMethod::DEFLATE => {
@@ -133,7 +145,7 @@ impl Npz {
             #[cfg(feature = "gzip")]
             CompressionMethod::DEFLATE => {
                 let mut source = Inflate::new(packed, size);
-                let outcome = npy::parse(&mut source, size, &budget, &place);
+                let outcome = parse(&mut source, size, &budget, &place);
                 if !matches!(outcome, Err(FileError::TooLarge { .. })) {
                     // Report the corruption, which explains other errors.
                     verify(source.finish().map_err(|error| damaged(error.to_string()))?)?;

@@ -1,6 +1,8 @@
-//! Readers of IDX files and of the digits table, on valid files and on every kind of malformed file.
+//! Tables and their encoders, and readers of IDX files and of the digits table, on valid files and on every kind of malformed file.
 
+mod csv_files;
 mod digits_table;
+mod encoders;
 mod idx_files;
 
 use std::fs;

@@ -10,6 +10,7 @@ mod damage;
 mod data_sets;
 mod limits;
 mod memory;
+mod tables;
 mod tensors;
 
 use std::fmt::Display;

@@ -44,7 +44,9 @@ fn read_npz(bytes: &[u8]) -> Result<(), FileError> {
     let npz = Npz::from_bytes("file.npz", bytes.to_vec())?;
     let mut outcome = Ok(());
     for name in npz.names() {
+        let labels = npz.labels(name).map(drop);
         outcome = npz.tensor::<f64>(name).map(drop).and(npz.tensor::<f32>(name).map(drop)).and(outcome);
+        outcome = labels.or(outcome);
     }
     outcome
 }
@@ -60,6 +62,23 @@ fn npy_survives_anything() {
         |bytes| {
             let file = bytes.to_vec();
             npy::from_bytes::<f64>("file.npy", &file).map(drop)
+        },
+    );
+}
+
+#[test]
+fn labels_of_npy_survive_anything() {
+    let mut seeds = arrays();
+    seeds.push(npy::to_bytes(&Tensor::<f32>::from_fn([30], |i| (i % 3) as f64)));
+    seeds.push(npy::to_bytes(&Tensor::<f64>::from_fn([9, 1], |i| i as f64)));
+    survive(
+        "labels of npy",
+        memory::MESSAGE,
+        100,
+        |random, _| damaged(random, &seeds),
+        |bytes| {
+            let file = bytes.to_vec();
+            npy::labels_from_bytes("file.npy", &file).map(drop)
         },
     );
 }
