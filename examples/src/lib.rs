@@ -3,11 +3,13 @@
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies.
 
 pub mod augment;
+pub mod bands;
 pub mod baseline;
 pub mod classifier;
 pub mod cli;
 pub mod experiment;
 pub mod failure;
+pub mod job;
 pub mod json;
 pub mod mnist;
 pub mod plot;

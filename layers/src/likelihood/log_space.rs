@@ -13,3 +13,12 @@ pub(super) fn ln_one_minus_exp<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
     let large = (-(-is_small.select(one, x)).exp()).ln_1p();
     is_small.select(small, large)
 }
+
+/// ln(Φ(high) − Φ(low)) for low < high, with the standard normal distribution function Φ.
+pub(super) fn ln_normal_interval<'t, T: Real>(low: Var<'t, T>, high: Var<'t, T>) -> Var<'t, T> {
+    // Above 0, the probabilities of the mirrored interval keep their digits.
+    let is_above = low.gt(0.0);
+    let (from, to) = (is_above.select(-high, low), is_above.select(-low, high));
+    let (less, more) = (from.ln_normal_cdf(), to.ln_normal_cdf());
+    more + ln_one_minus_exp(more - less)
+}

@@ -4,6 +4,7 @@ mod bernoulli;
 mod beta;
 mod categorical;
 mod categorical_options;
+mod censored;
 mod counts;
 mod elementwise;
 mod gaussian;
@@ -23,6 +24,7 @@ pub use bernoulli::Bernoulli;
 pub use beta::BetaRegression;
 pub use categorical::Categorical;
 pub use categorical_options::{CategoricalWith, LabelTargets, SoftCategorical};
+pub use censored::{Censored, IntervalCensored, Truncated};
 pub use counts::{Binomial, BinomialByRow, NegativeBinomial, Poisson};
 pub use gaussian::Gaussian;
 pub use heads::{Head, Heads};
@@ -53,6 +55,7 @@ use crate::predictive::{Outputs, Predictive};
 /// | 0 or 1 | [`Bernoulli`] |
 /// | numbers | [`Gaussian`] with a given sd; [`HeteroscedasticGaussian`], [`LaplaceNoise`], [`StudentTNoise`] with a scale that is learned or an output; [`MixtureDensity`] for several modes; [`MultivariateGaussian`] for correlated elements |
 /// | positive numbers | [`LogNormalNoise`] |
+/// | numbers beyond a limit of the measurement | [`Censored`], [`IntervalCensored`], [`Truncated`] |
 /// | shares in (0, 1) | [`BetaRegression`] |
 /// | counts | [`Poisson`], [`NegativeBinomial`], [`Binomial`], [`ZeroInflated`] |
 /// | several of these | [`Heads`] |

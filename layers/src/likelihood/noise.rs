@@ -57,7 +57,7 @@ impl StudentTNoise {
 elementwise_likelihood!(HeteroscedasticGaussian: 2, LaplaceNoise: 2, LogNormalNoise: 2, StudentTNoise: 2);
 
 /// −½z² − ln sd − ½ ln 2π with z = (y − mean)/sd.
-fn log_normal_density<'t, T: Real>(mean: Var<'t, T>, ln_sd: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
+pub(super) fn log_normal_density<'t, T: Real>(mean: Var<'t, T>, ln_sd: Var<'t, T>, y: Var<'t, T>) -> Var<'t, T> {
     let z = (y - mean) * (-ln_sd).exp();
     z.square().scale_shift(-0.5, -0.5 * TAU.ln()) - ln_sd
 }

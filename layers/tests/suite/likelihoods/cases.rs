@@ -1,9 +1,7 @@
 //! Cases from public reports, and targets outside of the support.
 
 use elbo::prelude::*;
-use elbo::{
-    BetaRegression, Binomial, HeteroscedasticGaussian, LogNormalNoise, NegativeBinomial, Poisson, ZeroInflated,
-};
+use elbo::{BetaRegression, Binomial, HeteroscedasticGaussian, LogNormalNoise, NegativeBinomial, Poisson, ZeroInflated};
 
 #[track_caller]
 fn refused<L: Likelihood<f64>>(likelihood: L, output: &[usize], targets: L::Targets, parts: &[&str]) {
@@ -48,6 +46,15 @@ fn training_refuses_impossible_targets_before_the_first_step() {
     let error = Elbo::new(Poisson).quiet().fit(&mut model, &data, Epochs(1)).unwrap_err().to_string();
     assert!(error.contains("example 2") && error.contains("-2.5"), "{error}");
     assert_eq!(model.mean_weights().flat(), before.flat());
+}
+
+#[test]
+fn a_count_of_zero_where_none_is_possible_is_certain() {
+    let tape = Tape::new();
+    let none = Tensor::new([2, 1], [f64::NEG_INFINITY, 0.0]);
+    let counts = Tensor::new([2, 1], [0.0, 0.0]);
+    let nats = Likelihood::<f64>::log_likelihood(&Poisson, tape.input(&none), &counts);
+    assert_eq!(nats.value(), [0.0, -1.0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Ordinal and multivariate likelihoods against values in 40 digits (by `mpmath`, from their definitions).
+//! Ordinal, multivariate and interval-censored likelihoods against values in 40 digits (by `mpmath`, from their definitions).
 
 use elbo::prelude::*;
-use elbo::{MultivariateGaussian, Ordinal};
+use elbo::{IntervalCensored, MultivariateGaussian, Ordinal};
 
 use super::nll_and_gradient;
 
@@ -72,7 +72,12 @@ fn its_prediction_has_the_mixture_s_moments_density_and_samples() {
 #[test]
 fn an_ordinal_model_has_its_probabilities_and_gradients_in_the_tails_too() {
     let cases = [
-        ([0.4, -1.0, 0.3, -0.7], 0, 1.620_417_409_918_45, [0.802_183_888_558_582, -0.802_183_888_558_582, 0.0, 0.0]),
+        (
+            [0.4, -1.0, 0.3, -0.7],
+            0,
+            1.620_417_409_918_45,
+            [0.802_183_888_558_582, -0.802_183_888_558_582, 0.0, 0.0],
+        ),
         (
             [0.4, -1.0, 0.3, -0.7],
             1,
@@ -107,4 +112,27 @@ fn an_ordinal_model_has_its_probabilities_and_gradients_in_the_tails_too() {
         let predicted = Outputs::new(Tensor::new([1, 1, 4], output)).under(&Ordinal);
         close(&[predicted.nll(&[label])], &[expected], 1e-13);
     }
+}
+
+#[test]
+fn intervals_exact_values_and_open_ends_have_their_probabilities() {
+    let open = IntervalCensored::OPEN;
+    let cases = [
+        ([0.5, 0.5], 0.563_449_351_774_522, [-0.445_108_185_698_493, 0.910_978_362_860_301]),
+        ([-open, -0.2], 1.479_023_072_660_25, [1.977_615_692_541_3, -0.988_807_846_270_652]),
+        ([1.5, open], 3.304_659_358_803_29, [-3.265_233_763_939_17, -3.918_280_516_727_01]),
+        ([0.1, 0.9], 0.839_516_107_197_825, [-0.394_837_765_255_195, 0.817_446_013_211_47]),
+        ([6.0, 6.5], 39.227_926_365_396_6, [-12.855_123_420_276_6, -73.265_629_796_374_6]),
+    ];
+    // All in one batch: the forms that do not apply to a row must not reach its value or gradient.
+    let targets = Tensor::new([5, 2], cases.map(|(ends, ..)| ends).concat());
+    let outputs = Tensor::from_fn([5, 2], |i| [0.3, -0.4][i % 2]);
+    let data = Examples::new(Tensor::zeros([5, 1]), targets.clone()).unwrap();
+    let (nll, gradient) = nll_and_gradient(&IntervalCensored, &outputs, data.observed());
+    close(&[5.0 * nll], &[cases.map(|(_, nats, _)| nats).iter().sum()], 1e-13);
+    close(&gradient.iter().map(|slope| 5.0 * slope).collect::<Vec<_>>(), &cases.map(|(.., slopes)| slopes).concat(), 1e-12);
+    assert_eq!(Likelihood::<f64>::check(&IntervalCensored, &[2], &targets), Ok(()));
+    let reversed = Tensor::new([1, 2], [1.0, 0.5]);
+    let error = Likelihood::<f64>::check(&IntervalCensored, &[2], &reversed).unwrap_err();
+    assert!(error.contains("example 0, element 0 (from 0) has the interval from 1 to 0.5"), "{error}");
 }

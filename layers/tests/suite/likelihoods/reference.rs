@@ -4,8 +4,8 @@
 use elbo::data::Examples;
 use elbo::prelude::*;
 use elbo::{
-    BetaRegression, Binomial, HeteroscedasticGaussian, LaplaceNoise, LogNormalNoise, MixtureDensity, NegativeBinomial,
-    Poisson, StudentTNoise, ZeroInflated,
+    BetaRegression, Binomial, Censored, HeteroscedasticGaussian, LaplaceNoise, LogNormalNoise, MixtureDensity,
+    NegativeBinomial, Poisson, StudentTNoise, Truncated, ZeroInflated,
 };
 use serde_json::Value;
 
@@ -71,14 +71,17 @@ fn values_gradients_and_predictions_agree_with_references() {
             "log_normal" => check(case, &LogNormalNoise),
             "student_t" => check(case, &StudentTNoise::new(4.0)),
             "poisson" => check(case, &Poisson),
-            "negative_binomial" => check(case, &NegativeBinomial),
+            "negative_binomial" | "nearly_poisson" => check(case, &NegativeBinomial),
             "binomial" => check(case, &Binomial::new(12)),
             "binomial_by_row" => check(case, &Binomial::by_row()),
             "zero_inflated_poisson" => check(case, &ZeroInflated(Poisson)),
             "zero_inflated_negative_binomial" => check(case, &ZeroInflated(NegativeBinomial)),
             "beta" => check(case, &BetaRegression),
             "mixture_density" => check(case, &MixtureDensity::new(3)),
-            "nearly_poisson" | "censored" | "censored_in_the_tail" | "truncated" | "truncated_in_the_tail" => {}
+            "censored" => check(case, &Censored::new(-1.0, 2.0)),
+            "censored_in_the_tail" => check(case, &Censored::new(f64::NEG_INFINITY, 30.0)),
+            "truncated" => check(case, &Truncated::new(-1.0, 2.0)),
+            "truncated_in_the_tail" => check(case, &Truncated::new(10.0, f64::INFINITY)),
             other => panic!("`{other}` is not tested"),
         }
     }
