@@ -103,8 +103,9 @@ pub use infer::LogJoint;
 pub use infer::vi::{Bound, Clip, Elbo, Epoch, Epochs, Monitor, Report, Schedule, TrainError, Training};
 pub use likelihood::{
     Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
-    HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll, MixtureDensity,
-    MultivariateGaussian, NegativeBinomial, Ordinal, Poisson, SoftCategorical, StudentTNoise, Truncated, ZeroInflated,
+    HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
+    MixtureDensity, MultivariateGaussian, NegativeBinomial, Ordinal, Poisson, SoftCategorical, StudentTNoise,
+    Truncated, ZeroInflated,
 };
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};

@@ -37,7 +37,8 @@ fn run(options: &Options) -> Result<(), Failure> {
     let inputs = csv.read(job.file("tables/diabetes_data_raw.csv.gz")?)?;
     let targets = csv.read(job.file("tables/diabetes_target.csv.gz")?)?;
     let matrix = |table: &elbo::data::Table| -> Result<Tensor, Failure> {
-        let columns: Result<Vec<&[f64]>, _> = table.columns().iter().map(|column| table.numbers(column.name())).collect();
+        let columns: Result<Vec<&[f64]>, _> =
+            table.columns().iter().map(|column| table.numbers(column.name())).collect();
         let columns = columns.map_err(elbo::data::DataError::from)?;
         Ok(Tensor::from_fn([table.len(), columns.len()], |i| columns[i % columns.len()][i / columns.len()]))
     };
@@ -56,18 +57,26 @@ fn run(options: &Options) -> Result<(), Failure> {
     let limit = sorted[(RECORDED * sorted.len() as f64) as usize];
     let recorded = Tensor::from_fn([inputs.shape()[0], 1], |i| f64::from(complete.data()[i].min(limit)));
     let beyond = complete.data().iter().filter(|&&y| y >= limit).count();
-    println!("censored: {} rows for training, {beyond} of them beyond the limit; {} for testing", train.len(), test.len());
+    println!(
+        "censored: {} rows for training, {beyond} of them beyond the limit; {} for testing",
+        train.len(),
+        test.len()
+    );
     let start = Instant::now();
     let censored = Examples::new(inputs, recorded)?;
     let (test_inputs, _) = scaled(&test);
     let predicted = fit(Censored::new(f64::NEG_INFINITY, f64::from(limit)), &censored, &test_inputs, job)?;
     let baseline = fit(HeteroscedasticGaussian, &censored, &test_inputs, job)?;
-    let [predicted, baseline] = [predicted, baseline].map(|outputs| outputs.under(&HeteroscedasticGaussian).unscaled(&y));
+    let [predicted, baseline] =
+        [predicted, baseline].map(|outputs| outputs.under(&HeteroscedasticGaussian).unscaled(&y));
     let results = Results {
         test_nll: predicted.nll(test.targets()),
         baseline_nll: baseline.nll(test.targets()),
         score: ("rmse", predicted.rmse(test.targets())),
-        others: vec![("baseline_rmse", baseline.rmse(test.targets())), ("coverage_90", predicted.coverage(test.targets(), 0.9))],
+        others: vec![
+            ("baseline_rmse", baseline.rmse(test.targets())),
+            ("coverage_90", predicted.coverage(test.targets(), 0.9)),
+        ],
     };
     job.report(&results, start)
 }

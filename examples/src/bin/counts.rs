@@ -79,7 +79,8 @@ fn run(options: &Options) -> Result<(), Failure> {
     let predicted = fit(Poisson, 1, &train, test.inputs(), job)?;
     let dispersed = fit(NegativeBinomial, 2, &train, test.inputs(), job)?;
     let sum = |of: &[f32]| of.iter().map(|&x| f64::from(x)).sum::<f64>();
-    let exposures = |data: &Examples<f32, Tensor>| data.inputs().data().iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
+    let exposures =
+        |data: &Examples<f32, Tensor>| data.inputs().data().iter().skip(3).step_by(4).copied().collect::<Vec<_>>();
     let rate = sum(train.targets().data()) / sum(&exposures(&train));
     let constant: Vec<f64> = exposures(&test).iter().map(|&exposure| (rate * f64::from(exposure)).ln()).collect();
     let constant = Outputs::new(Tensor::new([1, test.len(), 1], constant)).under(&Poisson);

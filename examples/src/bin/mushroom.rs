@@ -63,7 +63,8 @@ fn run(options: &Options) -> Result<(), Failure> {
         .threads(job.threads());
     elbo.fit(&mut model, &train, Epochs(epochs))?;
     let predicted = with_threads(job.threads(), || model.predict(&Categorical, test.inputs(), Draws(job.draws)));
-    let share = |class: usize| train.targets().iter().filter(|&&label| label == class).count() as f64 / train.len() as f64;
+    let share =
+        |class: usize| train.targets().iter().filter(|&&label| label == class).count() as f64 / train.len() as f64;
     let shares: Vec<f64> = (0..encoder.classes().len()).map(|class| share(class).ln()).collect();
     let of_shares: f64 = test.targets().iter().map(|&label| -shares[label]).sum();
     let results = Results {

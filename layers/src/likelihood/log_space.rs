@@ -4,6 +4,9 @@ use std::f64::consts::LN_2;
 
 use crate::engine::{Real, Var};
 
+/// ½ ln 2π.
+pub(super) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_7;
+
 /// ln(1 − e^(−x)) for x > 0.
 pub(super) fn ln_one_minus_exp<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
     // Each form keeps its digits on its side of ln 2; the arguments of the other are replaced by a harmless one.
@@ -12,13 +15,4 @@ pub(super) fn ln_one_minus_exp<'t, T: Real>(x: Var<'t, T>) -> Var<'t, T> {
     let small = (-(-is_small.select(x, one)).exp_m1()).ln();
     let large = (-(-is_small.select(one, x)).exp()).ln_1p();
     is_small.select(small, large)
-}
-
-/// ln(Φ(high) − Φ(low)) for low < high, with the standard normal distribution function Φ.
-pub(super) fn ln_normal_interval<'t, T: Real>(low: Var<'t, T>, high: Var<'t, T>) -> Var<'t, T> {
-    // Above 0, the probabilities of the mirrored interval keep their digits.
-    let is_above = low.gt(0.0);
-    let (from, to) = (is_above.select(-high, low), is_above.select(-low, high));
-    let (less, more) = (from.ln_normal_cdf(), to.ln_normal_cdf());
-    more + ln_one_minus_exp(more - less)
 }

@@ -376,6 +376,9 @@ def main():
         case("censored_in_the_tail", Censored(-inf, 30), [[[0.0, 0.5, 0.0, -1.0]], [[1.0, 0.2, 0.3, 0.1]]], [[30.0, 30.0]]),
         case("truncated", Truncated(-1, 2), numbers(16, 2, 3, 2, [-2, -1], [2, 1]), [[0.3, -1.0], [2.0, 0.0], [-0.5, 1.2]]),
         case("truncated_in_the_tail", Truncated(10, inf), [[[0.0, 0.5, 0.0, 0.4]], [[1.0, 0.2, 0.3, 0.1]]], [[10.5, 11.0]]),
+        case("truncated_far", Truncated(1000, inf), [[[0.0, 0.5, 0.0, 0.4]], [[1.0, 0.2, 0.3, 0.1]]], [[1000.0005, 1000.002]]),
+        case("truncated_below", Truncated(-inf, -40), [[[0.0, 0.5, 0.0, 0.4]], [[1.0, 0.2, 0.3, 0.1]]], [[-40.01, -40.1]]),
+        case("truncated_in_a_narrow_interval", Truncated(2, 2.125), [[[0.0, 0.5, 9.0, 0.4]], [[1.0, 0.2, 9.3, 0.1]]], [[2.015625, 2.0625]]),
     ]
     print(json.dumps({"source": "layers/tests/reference/likelihoods.py", "cases": cases}, indent=1))
 

@@ -1,7 +1,9 @@
 //! Cases from public reports, and targets outside of the support.
 
 use elbo::prelude::*;
-use elbo::{BetaRegression, Binomial, HeteroscedasticGaussian, LogNormalNoise, NegativeBinomial, Poisson, ZeroInflated};
+use elbo::{
+    BetaRegression, Binomial, HeteroscedasticGaussian, LogNormalNoise, NegativeBinomial, Poisson, ZeroInflated,
+};
 
 #[track_caller]
 fn refused<L: Likelihood<f64>>(likelihood: L, output: &[usize], targets: L::Targets, parts: &[&str]) {

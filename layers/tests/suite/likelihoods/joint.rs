@@ -72,12 +72,7 @@ fn its_prediction_has_the_mixture_s_moments_density_and_samples() {
 #[test]
 fn an_ordinal_model_has_its_probabilities_and_gradients_in_the_tails_too() {
     let cases = [
-        (
-            [0.4, -1.0, 0.3, -0.7],
-            0,
-            1.620_417_409_918_45,
-            [0.802_183_888_558_582, -0.802_183_888_558_582, 0.0, 0.0],
-        ),
+        ([0.4, -1.0, 0.3, -0.7], 0, 1.620_417_409_918_45, [0.802_183_888_558_582, -0.802_183_888_558_582, 0.0, 0.0]),
         (
             [0.4, -1.0, 0.3, -0.7],
             1,
@@ -123,14 +118,21 @@ fn intervals_exact_values_and_open_ends_have_their_probabilities() {
         ([1.5, open], 3.304_659_358_803_29, [-3.265_233_763_939_17, -3.918_280_516_727_01]),
         ([0.1, 0.9], 0.839_516_107_197_825, [-0.394_837_765_255_195, 0.817_446_013_211_47]),
         ([6.0, 6.5], 39.227_926_365_396_6, [-12.855_123_420_276_6, -73.265_629_796_374_6]),
+        ([-40.0, -39.5], 1767.676_015_089_33, [88.601_640_348_038_5, -3526.345_285_851_93]),
+        ([0.25, 0.25 + 2f64.powi(-20)], 14.384_664_017_503_5, [0.111_275_985_203_993, 0.994_436_253_800_157]),
+        ([30.0, 30.0 + 2f64.powi(-30)], 1002.877_052_787_74, [-66.098_565_577_262_6, -1962.127_397_675_48]),
     ];
     // All in one batch: the forms that do not apply to a row must not reach its value or gradient.
-    let targets = Tensor::new([5, 2], cases.map(|(ends, ..)| ends).concat());
-    let outputs = Tensor::from_fn([5, 2], |i| [0.3, -0.4][i % 2]);
-    let data = Examples::new(Tensor::zeros([5, 1]), targets.clone()).unwrap();
+    let targets = Tensor::new([8, 2], cases.map(|(ends, ..)| ends).concat());
+    let outputs = Tensor::from_fn([8, 2], |i| [0.3, -0.4][i % 2]);
+    let data = Examples::new(Tensor::zeros([8, 1]), targets.clone()).unwrap();
     let (nll, gradient) = nll_and_gradient(&IntervalCensored, &outputs, data.observed());
-    close(&[5.0 * nll], &[cases.map(|(_, nats, _)| nats).iter().sum()], 1e-13);
-    close(&gradient.iter().map(|slope| 5.0 * slope).collect::<Vec<_>>(), &cases.map(|(.., slopes)| slopes).concat(), 1e-12);
+    close(&[8.0 * nll], &[cases.map(|(_, nats, _)| nats).iter().sum()], 1e-13);
+    close(
+        &gradient.iter().map(|slope| 8.0 * slope).collect::<Vec<_>>(),
+        &cases.map(|(.., slopes)| slopes).concat(),
+        1e-12,
+    );
     assert_eq!(Likelihood::<f64>::check(&IntervalCensored, &[2], &targets), Ok(()));
     let reversed = Tensor::new([1, 2], [1.0, 0.5]);
     let error = Likelihood::<f64>::check(&IntervalCensored, &[2], &reversed).unwrap_err();

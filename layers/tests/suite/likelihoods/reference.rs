@@ -82,6 +82,9 @@ fn values_gradients_and_predictions_agree_with_references() {
             "censored_in_the_tail" => check(case, &Censored::new(f64::NEG_INFINITY, 30.0)),
             "truncated" => check(case, &Truncated::new(-1.0, 2.0)),
             "truncated_in_the_tail" => check(case, &Truncated::new(10.0, f64::INFINITY)),
+            "truncated_far" => check(case, &Truncated::new(1000.0, f64::INFINITY)),
+            "truncated_below" => check(case, &Truncated::new(f64::NEG_INFINITY, -40.0)),
+            "truncated_in_a_narrow_interval" => check(case, &Truncated::new(2.0, 2.125)),
             other => panic!("`{other}` is not tested"),
         }
     }
