@@ -111,7 +111,7 @@ impl<T: Real> Gradients<T> {
     /// ```
     ///
     /// # Panics
-    /// If there is no such tensor.
+    /// If `index` is out of range.
     #[track_caller]
     pub fn discard(&mut self, index: usize) {
         self.check_whole();

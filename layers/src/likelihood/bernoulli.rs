@@ -18,7 +18,7 @@ impl<T: Real> Likelihood<T> for Bernoulli {
     type Predictive = Mixture<Self>;
 
     /// # Panics
-    /// If the shapes differ: there is no broadcasting.
+    /// If the shapes differ; shapes are not broadcast.
     #[track_caller]
     fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> Var<'t, T> {
         -output.bce_with_logits(output.tape().input(targets), Reduction::Each)

@@ -44,6 +44,26 @@ fn check_classes(output: &[usize]) -> Result<(), String> {
     }
 }
 
+/// Checks that labels, `each` for an example, are below the number of classes.
+pub(super) fn check_labels(
+    labels: &[usize],
+    each: usize,
+    classes: usize,
+    ignored: Option<usize>,
+) -> Result<(), String> {
+    let is_wrong = |&label: &usize| label >= classes && Some(label) != ignored;
+    let Some(at) = labels.iter().position(is_wrong) else {
+        return Ok(());
+    };
+    let step = if each > 1 { format!(", step {}", at % each) } else { String::new() };
+    Err(format!(
+        "example {}{step} (from 0) has the label {}, but the model's output has {classes} classes, 0 to {}",
+        at / each,
+        labels[at],
+        classes - 1
+    ))
+}
+
 impl<T: Real> Likelihood<T> for Categorical {
     type Targets = Vec<usize>;
     type Predictive = Probabilities;
@@ -74,14 +94,7 @@ impl<T: Real> Likelihood<T> for Categorical {
                  needs logits (examples, classes)"
             ));
         };
-        match targets.iter().position(|&label| label >= classes) {
-            Some(row) => Err(format!(
-                "example {row} (from 0) has the label {}, but the model's output has {classes} classes, 0 to {}",
-                targets[row],
-                classes - 1
-            )),
-            None => Ok(()),
-        }
+        check_labels(targets, 1, classes, None)
     }
 
     /// An output is valid if at least one class is not excluded by a logit of −∞.

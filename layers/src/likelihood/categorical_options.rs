@@ -6,8 +6,9 @@ use std::marker::PhantomData;
 use crate::data::{Labels, Targets};
 use crate::engine::{CrossEntropy, Reduction};
 use crate::engine::{Real, Tensor, Var};
+use crate::likelihood::categorical::check_labels;
 use crate::likelihood::elementwise::check_support;
-use crate::likelihood::{Categorical, Likelihood, probabilities};
+use crate::likelihood::{Categorical, Likelihood};
 use crate::metrics::Probabilities;
 use crate::predictive::Outputs;
 
@@ -136,7 +137,6 @@ impl<Y> CategoricalWith<Y> {
 fn classes_of(output: &[usize], axes: &[usize]) -> Result<usize, String> {
     match output.split_last() {
         Some((&classes, steps)) if steps == axes && classes >= 2 => Ok(classes),
-        Some((&classes, [])) if !axes.is_empty() || classes < 2 => Err(mismatch(output, axes)),
         _ => Err(mismatch(output, axes)),
     }
 }
@@ -180,7 +180,7 @@ impl<T: Real, Y: LabelTargets> Likelihood<T> for CategoricalWith<Y> {
 
     #[track_caller]
     fn predictive(&self, outputs: &Outputs<T>) -> Probabilities {
-        probabilities(outputs)
+        Categorical.predictive(outputs)
     }
 
     fn check(&self, output: &[usize], targets: &Y) -> Result<(), String> {
@@ -188,18 +188,8 @@ impl<T: Real, Y: LabelTargets> Likelihood<T> for CategoricalWith<Y> {
         if let Some(weights) = self.weights.as_ref().filter(|weights| weights.len() != classes) {
             return Err(format!("there are {} class weights for {classes} classes; give one for each", weights.len()));
         }
-        let wrong = |&label: &usize| label >= classes && Some(label) != self.ignored;
         let each = targets.axes().iter().product::<usize>().max(1);
-        match targets.labels().iter().position(wrong) {
-            Some(at) => Err(format!(
-                "example {}{} (from 0) has the label {}, but the model's output has {classes} classes, 0 to {}",
-                at / each,
-                if each > 1 { format!(", step {}", at % each) } else { String::new() },
-                targets.labels()[at],
-                classes - 1
-            )),
-            None => Ok(()),
-        }
+        check_labels(targets.labels(), each, classes, self.ignored)
     }
 
     /// An output is valid if at least one class is not excluded by a logit of −∞.
@@ -238,7 +228,7 @@ impl<T: Real> Likelihood<T> for SoftCategorical {
 
     #[track_caller]
     fn predictive(&self, outputs: &Outputs<T>) -> Probabilities {
-        probabilities(outputs)
+        Categorical.predictive(outputs)
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {

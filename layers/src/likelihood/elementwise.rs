@@ -33,7 +33,7 @@ macro_rules! elementwise_likelihood {
             type Predictive = $crate::metrics::Mixture<Self>;
 
             /// # Panics
-            /// If the shapes do not fit: there is no broadcasting.
+            /// If the shapes differ from those needed; shapes are not broadcast.
             #[track_caller]
             fn log_likelihood<'t>(
                 &self,
@@ -65,18 +65,19 @@ pub(super) fn parameters<'t, T: Real, const N: usize, L: Elementwise<N>>(
     output: Var<'t, T>,
     targets: &Tensor<T>,
 ) -> [Var<'t, T>; N] {
-    let fits = !output.shape().is_empty() && output.shape()[0] == targets.rows();
-    let mistake = check_shape(L::NAME, &L::PARAMETERS, output.shape().get(1..).unwrap_or_default(), targets.shape());
-    assert!(
-        fits && mistake.is_ok(),
-        "{}",
-        mistake.err().unwrap_or_else(|| format!(
-            "{}: {:?} is the shape of the outputs and {:?} that of the targets; expected as many examples",
+    let fits = |output: &[usize]| match output.split_first() {
+        Some((&examples, output)) if examples == targets.rows() => {
+            check_blocks(L::NAME, &L::PARAMETERS, output, targets.shape())
+        }
+        _ => Err(format!(
+            "{}: {output:?} is the shape of the outputs and {:?} that of the targets; expected as many examples",
             L::NAME,
-            output.shape(),
             targets.shape()
-        ))
-    );
+        )),
+    };
+    if let Err(mistake) = fits(output.shape()) {
+        panic!("{mistake}");
+    }
     if N == 1 {
         return [output; N];
     }
@@ -94,35 +95,45 @@ pub(super) fn check<T: Real, const N: usize, L: Elementwise<N>>(
     output: &[usize],
     targets: &Tensor<T>,
 ) -> Result<(), String> {
-    check_shape(L::NAME, &L::PARAMETERS, output, targets.shape())?;
+    check_blocks(L::NAME, &L::PARAMETERS, output, targets.shape())?;
     check_support(L::NAME, L::SUPPORT, targets, |y| likelihood.supports(y))
 }
 
-/// Checks that an example's output has `parameters` for each element of a target. `targets` is the shape with the axis of
-/// examples.
-pub(super) fn check_shape(name: &str, parameters: &[&str], output: &[usize], targets: &[usize]) -> Result<(), String> {
+/// Checks that an example's output has a block of each of the parameters.
+pub(super) fn check_blocks(name: &str, parameters: &[&str], output: &[usize], targets: &[usize]) -> Result<(), String> {
+    check_shape(parameters.len(), output, targets, || match parameters {
+        [one] => format!("{name} needs one output for each element of a target, its {one}"),
+        [first, others @ ..] => format!(
+            "{name} needs {} outputs for each element of a target, in blocks along the last axis: first every {first}, then \
+             every {}",
+            parameters.len(),
+            others.join(", then every ")
+        ),
+        [] => format!("{name} needs outputs"),
+    })
+}
+
+/// Checks that an example's output has `count` outputs for each element of a target, in blocks along the last axis.
+/// `targets` is the shape with the axis of examples, and `needs` says what is needed.
+pub(super) fn check_shape(
+    count: usize,
+    output: &[usize],
+    targets: &[usize],
+    needs: impl FnOnce() -> String,
+) -> Result<(), String> {
     let each = targets.get(1..).unwrap_or_default();
     let mut expected: Shape = each.into();
-    match (expected.last_mut(), parameters.len()) {
-        (Some(last), count) => *last *= count,
-        (None, 1) => {}
-        (None, count) => expected.push(count),
+    match expected.last_mut() {
+        Some(last) => *last *= count,
+        None if count > 1 => expected.push(count),
+        None => {}
     }
     if output == &expected[..] {
         return Ok(());
     }
-    let needs = match parameters {
-        [one] => format!("one output for each element of a target, its {one}"),
-        [first, others @ ..] => format!(
-            "{} outputs for each element of a target, in blocks along the last axis: first every {first}, then every {}",
-            parameters.len(),
-            others.join(", then every ")
-        ),
-        [] => "outputs".into(),
-    };
     Err(format!(
-        "the model's output for one example has shape {output:?}, but a target has {each:?}; {name} needs {needs}: shape \
-         {expected:?}"
+        "the model's output for one example has shape {output:?}, but a target has {each:?}; {}: shape {expected:?}",
+        needs()
     ))
 }
 

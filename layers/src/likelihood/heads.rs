@@ -50,31 +50,6 @@ pub struct Head<L> {
     likelihood: L,
 }
 
-impl<L> Head<L> {
-    fn width(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// This head's part of the joined output, (examples, ..).
-    #[track_caller]
-    fn of<'t, T: Real>(&self, output: Var<'t, T>, from: usize) -> Var<'t, T> {
-        let part = output.slice(-1, from as isize..(from + self.width()) as isize, 1);
-        let mut shape = Shape::from(&output.shape()[..1]);
-        self.shape.iter().for_each(|&length| shape.push(length));
-        part.reshape(shape)
-    }
-
-    /// This head's part of the joined outputs.
-    fn of_outputs<T: Real>(&self, outputs: &Outputs<T>, from: usize) -> Outputs<T> {
-        let (total, width) = (outputs.axes()[0], self.width());
-        let values: Vec<T> =
-            outputs.tensor().data().chunks_exact(total).flat_map(|row| &row[from..from + width]).copied().collect();
-        let mut shape = Shape::from(&outputs.tensor().shape()[..2]);
-        self.shape.iter().for_each(|&length| shape.push(length));
-        Outputs::new(Tensor::new(shape, values))
-    }
-}
-
 impl<L> Heads<(Head<L>,)> {
     /// The first head: the shape of its output for one example, and its likelihood.
     pub fn new(shape: impl Into<Shape>, likelihood: L) -> Self {
@@ -82,8 +57,13 @@ impl<L> Heads<(Head<L>,)> {
     }
 }
 
-/// Checks the width of one example's joined output.
-fn check_width(widths: &[usize], output: &[usize]) -> Result<(), String> {
+fn width(shape: &Shape) -> usize {
+    shape.iter().product()
+}
+
+/// Checks the shape of one example's joined output.
+fn check_joined<const N: usize>(shapes: [&Shape; N], output: &[usize]) -> Result<(), String> {
+    let widths = shapes.map(width);
     if output == [widths.iter().sum::<usize>()] {
         return Ok(());
     }
@@ -91,6 +71,38 @@ fn check_width(widths: &[usize], output: &[usize]) -> Result<(), String> {
         "the model's joined output for one example has shape {output:?}, but the heads need {widths:?} elements; return a \
          tuple with an output for each head from `forward`, in the order of the heads"
     ))
+}
+
+/// The heads' parts of the joined output, each (examples, ..).
+#[track_caller]
+fn parts<'t, T: Real, const N: usize>(shapes: [&Shape; N], output: Var<'t, T>) -> [Var<'t, T>; N] {
+    if let Err(mistake) = check_joined(shapes, output.shape().get(1..).unwrap_or_default()) {
+        panic!("{mistake}");
+    }
+    let joined = output.split(-1, shapes.map(width));
+    let examples = Shape::from(&output.shape()[..1]);
+    std::array::from_fn(|head| {
+        let mut shape = examples.clone();
+        shapes[head].iter().for_each(|&length| shape.push(length));
+        joined[head].reshape(shape)
+    })
+}
+
+/// The heads' parts of the joined outputs of all draws.
+#[track_caller]
+fn parts_of_draws<T: Real, const N: usize>(shapes: [&Shape; N], outputs: &Outputs<T>) -> [Outputs<T>; N] {
+    if let Err(mistake) = check_joined(shapes, outputs.axes()) {
+        panic!("{mistake}");
+    }
+    let mut from = 0;
+    shapes.map(|part| {
+        let rows = outputs.tensor().data().chunks_exact(outputs.axes()[0]);
+        let values: Vec<T> = rows.flat_map(|row| &row[from..from + width(part)]).copied().collect();
+        from += width(part);
+        let mut shape = Shape::from(&outputs.tensor().shape()[..2]);
+        part.iter().for_each(|&length| shape.push(length));
+        Outputs::new(Tensor::new(shape, values))
+    })
 }
 
 macro_rules! heads {
@@ -103,55 +115,28 @@ macro_rules! heads {
             /// If the shapes do not fit.
             #[track_caller]
             fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> Var<'t, T> {
-                if let Err(mistake) = check_width(&self.widths(), output.shape().get(1..).unwrap_or_default()) {
-                    panic!("{mistake}");
-                }
-                let mut from = 0;
-                let terms = [$({
-                    let head = &self.heads.$index;
-                    let terms = head.likelihood.log_likelihood(head.of(output, from), &targets.$index);
-                    from += head.width();
-                    terms
-                }),+];
-                debug_assert_eq!(from, output.shape()[1]);
-                crate::model::ModelOutput::join(terms)
+                let parts = parts([$(&self.heads.$index.shape),+], output);
+                crate::model::ModelOutput::join([
+                    $(self.heads.$index.likelihood.log_likelihood(parts[$index], &targets.$index)),+
+                ])
             }
 
             #[track_caller]
             fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T> {
-                if let Err(mistake) = check_width(&self.widths(), output.shape().get(1..).unwrap_or_default()) {
-                    panic!("{mistake}");
-                }
-                let mut from = 0;
-                let means = [$({
-                    let head = &self.heads.$index;
-                    let mean = head.likelihood.mean_nll(head.of(output, from), &targets.$index);
-                    from += head.width();
-                    mean
-                }),+];
-                debug_assert_eq!(from, output.shape()[1]);
+                let parts = parts([$(&self.heads.$index.shape),+], output);
+                let means = [$(self.heads.$index.likelihood.mean_nll(parts[$index], &targets.$index)),+];
                 let sum = means[1..].iter().fold(means[0].var(), |sum, mean| sum + mean.var());
                 MeanNll::of_mean(sum, output.shape()[0])
             }
 
             #[track_caller]
             fn predictive(&self, outputs: &Outputs<T>) -> Self::Predictive {
-                if let Err(mistake) = check_width(&self.widths(), outputs.axes()) {
-                    panic!("{mistake}");
-                }
-                let mut from = 0;
-                let predictive = ($({
-                    let head = &self.heads.$index;
-                    let part = head.of_outputs(outputs, from);
-                    from += head.width();
-                    head.likelihood.predictive(&part)
-                },)+);
-                debug_assert_eq!(from, outputs.axes()[0]);
-                predictive
+                let parts = parts_of_draws([$(&self.heads.$index.shape),+], outputs);
+                ($(self.heads.$index.likelihood.predictive(&parts[$index]),)+)
             }
 
             fn check(&self, output: &[usize], targets: &Self::Targets) -> Result<(), String> {
-                check_width(&self.widths(), output)?;
+                check_joined([$(&self.heads.$index.shape),+], output)?;
                 $(
                     let head = &self.heads.$index;
                     let named = |mistake| format!("head {} (from 0): {mistake}", $index);
@@ -160,22 +145,18 @@ macro_rules! heads {
                 Ok(())
             }
 
-            fn allows(&self, output: &[T]) -> bool {
-                let mut from = 0;
+            fn allows(&self, mut output: &[T]) -> bool {
                 $(
-                    let width = self.heads.$index.width();
-                    if !output.get(from..from + width).is_some_and(|part| self.heads.$index.likelihood.allows(part)) {
+                    let head = &self.heads.$index;
+                    let Some((part, rest)) = output.split_at_checked(width(&head.shape)) else {
+                        return false;
+                    };
+                    if !head.likelihood.allows(part) {
                         return false;
                     }
-                    from += width;
+                    output = rest;
                 )+
-                from == output.len()
-            }
-        }
-
-        impl<$($head),+> Heads<($(Head<$head>,)+)> {
-            fn widths(&self) -> Vec<usize> {
-                vec![$(self.heads.$index.width()),+]
+                output.is_empty()
             }
         }
     )+};

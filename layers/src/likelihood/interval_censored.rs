@@ -2,7 +2,7 @@
 
 use crate::data::Targets;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::elementwise::check_shape;
+use crate::likelihood::elementwise::check_blocks;
 use crate::likelihood::noise::log_normal_density;
 use crate::likelihood::normal_interval::NormalInterval;
 use crate::likelihood::{HeteroscedasticGaussian, Likelihood};
@@ -73,7 +73,7 @@ fn check_intervals<T: Real>(output: &[usize], targets: &Tensor<T>) -> Result<(),
     let each = &targets.shape()[1..];
     match *each {
         [ends] if ends > 0 && ends % 2 == 0 => {
-            check_shape("IntervalCensored", &["mean", "log standard deviation"], output, &[1, ends / 2])
+            check_blocks("IntervalCensored", &["mean", "log standard deviation"], output, &[1, ends / 2])
         }
         _ => Err(format!(
             "a target has shape {each:?}; IntervalCensored needs (examples, 2D): D lower ends, then D upper ends"

@@ -20,12 +20,23 @@ impl<'t, T: Real> MeanNll<'t, T> {
     /// as the mean weight says, without a message. [`Observed::nll`](crate::data::Observed::nll) does this for you.
     ///
     /// # Panics
-    /// If `sum` is not one element, or there are no examples.
+    /// If `sum` is not one element, or `examples` is 0.
     #[track_caller]
     pub fn from_sum(sum: Var<'t, T>, examples: usize) -> Self {
         assert!(sum.len() == 1, "MeanNll: the sum must be one element, got shape {:?}", sum.shape());
+        Self::scaled(sum, 1.0, examples)
+    }
+
+    /// The terms of a log-likelihood, summed, with the other sign.
+    #[track_caller]
+    pub(super) fn from_log_likelihood(each: Var<'t, T>, examples: usize) -> Self {
+        Self::scaled(each.sum(), -1.0, examples)
+    }
+
+    #[track_caller]
+    fn scaled(sum: Var<'t, T>, sign: f64, examples: usize) -> Self {
         assert!(examples > 0, "MeanNll: a mean over 0 examples");
-        MeanNll { mean: sum * (1.0 / examples as f64), examples }
+        MeanNll { mean: sum * (sign / examples as f64), examples }
     }
 
     /// Wraps a mean over `examples` examples, at least 1.

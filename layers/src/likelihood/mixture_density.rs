@@ -36,13 +36,14 @@ impl MixtureDensity {
     }
 
     fn check_shape(self, output: &[usize], targets: &[usize]) -> Result<(), String> {
-        let names = ["logit", "mean", "log standard deviation"];
-        let parameters: Vec<String> = names
-            .iter()
-            .flat_map(|name| (0..self.components).map(move |k| format!("{name} of component {k}")))
-            .collect();
-        let names: Vec<&str> = parameters.iter().map(String::as_str).collect();
-        check_shape("MixtureDensity", &names, output, targets)
+        let k = self.components;
+        check_shape(3 * k, output, targets, || {
+            format!(
+                "MixtureDensity of {k} components needs {} outputs for each element of a target, in blocks along the last \
+                 axis: a block of logits for each component, then as many of means, then of log standard deviations",
+                3 * k
+            )
+        })
     }
 
     /// The weight, mean and standard deviation of every component.
@@ -59,7 +60,7 @@ impl<T: Real> Likelihood<T> for MixtureDensity {
     type Predictive = Mixture<Self>;
 
     /// # Panics
-    /// If the shapes do not fit: there is no broadcasting.
+    /// If the shapes differ from those needed; shapes are not broadcast.
     #[track_caller]
     fn log_likelihood<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> Var<'t, T> {
         if let Err(mistake) = self.check_shape(output.shape().get(1..).unwrap_or_default(), targets.shape()) {

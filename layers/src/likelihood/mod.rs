@@ -148,7 +148,7 @@ pub trait Likelihood<T: Real>: Sync {
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Self::Targets) -> MeanNll<'t, T> {
         let (each, examples) = (self.log_likelihood(output, targets), targets.rows());
         check_terms::<Self>(each.shape(), targets);
-        MeanNll::from_sum(-each.sum(), examples)
+        MeanNll::from_log_likelihood(each, examples)
     }
 
     /// Checks whether outputs of this shape can have these targets, before training: for instance, that labels are in

@@ -23,7 +23,7 @@ fn num_outputs(d: usize) -> usize {
 }
 
 /// D, from the number of outputs.
-pub(super) fn dimension(outputs: &[usize]) -> Result<usize, String> {
+fn dimension(outputs: &[usize]) -> Result<usize, String> {
     let found = (outputs.len() == 1).then(|| (1..).take_while(|&d| num_outputs(d) <= outputs[0])).into_iter().flatten();
     found.last().filter(|&d| num_outputs(d) == outputs[0]).ok_or_else(|| {
         format!(

@@ -28,7 +28,7 @@ pub struct LogNormalNoise;
 
 /// Student's t-distribution with fixed degrees of freedom, with the location and ln scale from the outputs, in blocks as
 /// those of [`HeteroscedasticGaussian`]: robust to outliers (Lange, Little and Taylor 1989). The standard deviation is
-/// scale · √(ν/(ν − 2)), infinite for ν ≤ 2; there is no mean for ν ≤ 1.
+/// scale · √(ν/(ν − 2)), infinite for ν ≤ 2; the mean is undefined for ν ≤ 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StudentTNoise {
     df: f64,
@@ -224,7 +224,7 @@ impl Univariate for StudentTNoise {
         if t == 0.0 {
             return 0.5;
         }
-        // Of the two forms, the one whose argument is the smaller keeps its digits.
+        // The form with the smaller argument keeps its digits.
         let square = t * t;
         let tail = if square < df {
             0.5 - 0.5 * beta::beta_reg(0.5, 0.5 * df, square / (df + square))

@@ -19,7 +19,7 @@ impl<T: Real, Y: Targets> Observed<T, Y> {
         let Some(mask) = self.mask() else {
             return each;
         };
-        let shape = match self.mask_shape(likelihood, each.shape()) {
+        let shape = match self.mask_shape::<L>(each.shape()) {
             Ok(shape) => shape,
             Err(mistake) => panic!("{mistake}"),
         };
@@ -43,9 +43,11 @@ impl<T: Real, Y: Targets> Observed<T, Y> {
         let mut each = self.log_likelihood(likelihood, output);
         let examples = self.targets().rows();
         if let Some(weights) = self.weights() {
-            each = each * output.tape().input(weights).reshape(per_example(each.shape()));
+            let weights = output.tape().input(weights).reshape(per_example(each.shape()));
+            // An example of weight 0 does not count, even if its log-likelihood is infinite.
+            each = weights.select(each * weights, output.tape().constant([], |_| T::ZERO));
         }
-        MeanNll::from_sum(-each.sum(), examples)
+        MeanNll::from_log_likelihood(each, examples)
     }
 
     /// Checks whether outputs like this one, for some examples, can have these targets under `likelihood`.
@@ -68,13 +70,13 @@ impl<T: Real, Y: Targets> Observed<T, Y> {
         })?;
         if batch.mask().is_some() {
             let each = likelihood.log_likelihood(output, batch.targets());
-            batch.mask_shape(likelihood, each.shape())?;
+            batch.mask_shape::<L>(each.shape())?;
         }
         Ok(())
     }
 
     /// The shape in which the mask is broadcast to terms of shape `each`.
-    fn mask_shape<L>(&self, _: &L, each: &[usize]) -> Result<Shape, String> {
+    fn mask_shape<L>(&self, each: &[usize]) -> Result<Shape, String> {
         let mask = self.mask().expect("checked by the caller");
         let (terms, examples) = (each.iter().product::<usize>(), self.targets().rows());
         if mask.len() == terms {

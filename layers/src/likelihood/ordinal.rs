@@ -1,6 +1,7 @@
 //! The ordinal likelihood: ordered classes, by a cumulative logit model.
 
 use crate::engine::{Indices, Real, Tensor, Var};
+use crate::likelihood::categorical::check_labels;
 use crate::likelihood::log_space::ln_one_minus_exp;
 use crate::likelihood::{Likelihood, probabilities};
 use crate::metrics::Probabilities;
@@ -76,14 +77,6 @@ impl<T: Real> Likelihood<T> for Ordinal {
 
     fn check(&self, output: &[usize], targets: &Vec<usize>) -> Result<(), String> {
         check_outputs(output)?;
-        let classes = output[0];
-        match targets.iter().position(|&label| label >= classes) {
-            Some(row) => Err(format!(
-                "example {row} (from 0) has the label {}, but the model's output is for {classes} classes, 0 to {}",
-                targets[row],
-                classes - 1
-            )),
-            None => Ok(()),
-        }
+        check_labels(targets, 1, output[0], None)
     }
 }

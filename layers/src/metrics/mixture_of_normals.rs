@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use crate::engine::random::normals;
 use crate::engine::{Key, Real, Tensor};
 use crate::metrics::log_mean_exp::log_mean_exp;
-use crate::predictive::Predictive;
+use crate::predictive::{Outputs, Predictive};
 
 /// The predictive distribution of targets of D correlated elements: for each example an equal mixture over draws of the
 /// multivariate normal distributions that [`MultivariateGaussian`](crate::MultivariateGaussian) makes of the outputs.
@@ -135,7 +135,6 @@ impl MixtureOfNormals {
 
 impl Predictive for MixtureOfNormals {
     fn join(parts: Vec<Self>) -> Self {
-        use crate::predictive::Outputs;
         let (means, factors): (Vec<_>, Vec<_>) =
             parts.into_iter().map(|part| (Outputs::new(part.means), Outputs::new(part.factors))).unzip();
         let [means, factors] = [means, factors].map(|parts| Outputs::join(parts).tensor().clone());

@@ -25,8 +25,9 @@ fn outputs_of_gates(layer: &str, gates: usize, hidden: usize) -> usize {
     })
 }
 
-/// A layer whose sequence operation is `$method` of `Var`, and `$padded` over padded sequences. `$rows` is the first axis of its weights, in words; `$initial` makes
-/// the initial state, of the type `$state`, from zeros called `$zeros`; `$drawn_state` is that type with the tape's lifetime.
+/// A layer whose sequence operation is `$method` of `Var`, and `$padded` over padded sequences. `$rows` is the first axis
+/// of its weights, in words; `$initial` makes the initial state, of the type `$state`, from zeros called `$zeros`;
+/// `$drawn_state` is that type with the tape's lifetime.
 macro_rules! recurrent {
     (
         $(#[$doc:meta])*

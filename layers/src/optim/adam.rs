@@ -113,8 +113,7 @@ impl Optimizer for Adam {
             panic!("{mistake}");
         }
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
-        let others = Settings { frozen: false, rate: self.rate, weight_decay: self.weight_decay };
-        let settings = self.groups.prepare("Adam", others, gradients);
+        let settings = self.groups.prepare("Adam", self.rate, self.weight_decay, gradients);
         let [first, second] = self.betas;
         let powers = [self.powers[0] * first, self.powers[1] * second];
         let number = M::Scalar::from_f64;
@@ -129,7 +128,7 @@ impl Optimizer for Adam {
             keep: M::Scalar::ONE,
         };
         gradients.step(model, |index, parameter, gradient| {
-            let Settings { frozen, rate, weight_decay } = settings[index];
+            let Settings { frozen, rate, weight_decay } = settings(index);
             if frozen {
                 gradient.copy_from_slice(parameter);
                 return;

@@ -133,10 +133,10 @@ impl Ema {
     }
 
     /// # Panics
-    /// If there are no averages, or they are of a model with other names or shapes.
+    /// If nothing was averaged yet, or the averages are of a model with other names or shapes.
     #[track_caller]
     fn check<M: Parameters + ?Sized>(&self, method: &str, model: &M) {
-        assert!(self.updates > 0, "Ema::{method}: there is no average yet; call `update` first");
+        assert!(self.updates > 0, "Ema::{method}: nothing was averaged yet; call `update` first");
         let (mut index, mut mistake) = (0, None);
         model.visit(&Path::ROOT, &mut |path, _, tensor| {
             let average = self.averages.get(index);

@@ -9,8 +9,8 @@ use crate::scalar::try_to_scalar;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Groups {
     rules: Vec<Rule>,
-    /// The settings of each tensor of the model, found at the first step.
-    resolved: Vec<Settings>,
+    /// The settings that the rules give to each tensor of the model, found at the first step.
+    resolved: Vec<Own>,
 }
 
 /// A setting of all tensors whose names match a pattern.
@@ -35,6 +35,14 @@ pub(super) struct Settings {
     pub(super) frozen: bool,
     pub(super) rate: f64,
     pub(super) weight_decay: f64,
+}
+
+/// The settings that a tensor has of its own.
+#[derive(Clone, Copy, Debug, Default)]
+struct Own {
+    frozen: bool,
+    rate: Option<f64>,
+    weight_decay: Option<f64>,
 }
 
 impl Groups {
@@ -108,18 +116,19 @@ impl Groups {
         Ok(())
     }
 
-    /// The settings of each tensor of the model of `gradients`, where no rule applies `others`. Discards the gradients of
-    /// frozen tensors.
+    /// The settings of each tensor of the model of `gradients`: its own, or else `rate` and `weight_decay`. Discards the
+    /// gradients of frozen tensors.
     ///
     /// # Panics
     /// Where [`check`](Self::check) fails.
     #[track_caller]
-    pub(super) fn prepare<T: Real>(
-        &mut self,
+    pub(super) fn prepare<'g, T: Real>(
+        &'g mut self,
         optimizer: &str,
-        others: Settings,
+        rate: f64,
+        weight_decay: f64,
         gradients: &mut Gradients<T>,
-    ) -> &[Settings] {
+    ) -> impl Fn(usize) -> Settings + use<'g, T> {
         let count = gradients.tensors().len();
         if self.resolved.len() != count {
             let roles: Vec<Role> = gradients.tensors().map(|(role, _)| role).collect();
@@ -129,32 +138,39 @@ impl Groups {
                     panic!("{mistake}");
                 }
             }
-            let settings = roles.iter().enumerate().map(|(index, &role)| self.of(gradients, index, role, others));
-            self.resolved = settings.collect();
+            self.resolved =
+                roles.iter().enumerate().map(|(index, &role)| self.own(gradients.name(index), role)).collect();
         }
-        for (index, settings) in self.resolved.iter().enumerate() {
-            if settings.frozen {
+        for (index, own) in self.resolved.iter().enumerate() {
+            if own.frozen {
                 gradients.discard(index);
             }
         }
-        &self.resolved
+        move |index| {
+            let own = self.resolved[index];
+            Settings {
+                frozen: own.frozen,
+                rate: own.rate.unwrap_or(rate),
+                weight_decay: own.weight_decay.unwrap_or(weight_decay),
+            }
+        }
     }
 
-    fn of<T: Real>(&self, gradients: &Gradients<T>, index: usize, role: Role, others: Settings) -> Settings {
-        let mut settings = others;
+    fn own(&self, name: &str, role: Role) -> Own {
+        let mut own = Own::default();
         if !Setting::WeightDecay(0.0).applies_to(role) {
-            settings.weight_decay = 0.0;
+            own.weight_decay = Some(0.0);
         }
         for Rule { pattern, set } in &self.rules {
-            if set.applies_to(role) && matches(pattern, gradients.name(index)) {
+            if set.applies_to(role) && matches(pattern, name) {
                 match *set {
-                    Setting::Frozen(frozen) => settings.frozen = frozen,
-                    Setting::Rate(rate) => settings.rate = rate,
-                    Setting::WeightDecay(decay) => settings.weight_decay = decay,
+                    Setting::Frozen(frozen) => own.frozen = frozen,
+                    Setting::Rate(rate) => own.rate = Some(rate),
+                    Setting::WeightDecay(decay) => own.weight_decay = Some(decay),
                 }
             }
         }
-        settings
+        own
     }
 
     #[cfg(feature = "serde")]

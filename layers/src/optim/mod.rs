@@ -55,14 +55,9 @@ pub trait Optimizer {
     }
 }
 
-/// Discards the gradients of the parameters that `optimizer` freezes.
-pub(crate) fn discard_frozen<T: Real>(optimizer: &impl Optimizer, gradients: &mut Gradients<T>) {
-    let count = gradients.tensors().len();
-    for index in 0..count {
-        if optimizer.is_frozen(gradients.name(index)) {
-            gradients.discard(index);
-        }
-    }
+/// The indices of the tensors that `optimizer` freezes.
+pub(crate) fn frozen<T: Real>(optimizer: &impl Optimizer, gradients: &Gradients<T>) -> Vec<usize> {
+    (0..gradients.tensors().len()).filter(|&index| optimizer.is_frozen(gradients.name(index))).collect()
 }
 
 /// Runs a kernel on corresponding parts of equally long slices, on several threads if they are long.

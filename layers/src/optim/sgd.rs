@@ -70,11 +70,10 @@ impl Optimizer for Sgd {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let velocities = self.velocity.prepare("Sgd", self.rate, model, gradients);
-        let others = Settings { frozen: false, rate: self.rate, weight_decay: self.weight_decay };
-        let settings = self.groups.prepare("Sgd", others, gradients);
+        let settings = self.groups.prepare("Sgd", self.rate, self.weight_decay, gradients);
         let momentum = M::Scalar::from_f64(self.momentum);
         gradients.step(model, |index, parameter, gradient| {
-            let Settings { frozen, rate, weight_decay } = settings[index];
+            let Settings { frozen, rate, weight_decay } = settings(index);
             if frozen {
                 gradient.copy_from_slice(parameter);
                 return;

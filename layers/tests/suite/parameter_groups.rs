@@ -276,8 +276,26 @@ fn an_average_is_copied_swapped_and_of_one_model() {
     refused("`weight.mean` of shape [2, 2], where the average has `body.0.weight.mean` of shape [4, 2]", &mut || {
         ema.update(&Dense::new(2, 2));
     });
-    refused("there is no average yet", &mut || Ema::new(0.9).copy_to(&mut Dense::new(2, 2)));
+    refused("nothing was averaged yet", &mut || Ema::new(0.9).copy_to(&mut Dense::new(2, 2)));
     let mut swapped = ema.clone();
     swapped.swap(&mut model);
     refused("call `swap` again first", &mut || swapped.update(&model));
+}
+
+#[test]
+fn a_setting_for_all_parameters_applies_after_the_first_step_too() {
+    let mut model = Dense::new(1, 1).initial_sd(0.1);
+    let mut adam = Adam::new(1e-9).weight_decay_of("bias", 0.0);
+    let mut step = |adam: &mut Adam| {
+        let mut gradients = Gradients::of(&model);
+        let (tape, x) = (Tape::new(), Tensor::full([1, 1], 1.0));
+        model.draw(&tape, Key::new(1)).forward(tape.input(&x)).sum().backward(&mut gradients);
+        adam.step(&mut model, &mut gradients);
+        let all = tensors(&model);
+        (all[0].1[0], all[2].1[0])
+    };
+    let (weight, bias) = step(&mut adam);
+    let mut adam = adam.weight_decay(1e8);
+    let (decayed, kept) = step(&mut adam);
+    assert!((decayed / weight - 0.9).abs() < 1e-6 && (kept - bias).abs() < 1e-6, "{weight} {decayed}, {bias} {kept}");
 }

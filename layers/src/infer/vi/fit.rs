@@ -130,7 +130,7 @@ impl<L, O> Elbo<L, O> {
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
         let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed), is_frozen) } else { Vec::new() };
         let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
-        let mut step = Step::new(model, data, recipe);
+        let mut step = Step::new(model, data, recipe, &self.optimizer);
         let mut progress = Progress::new(options.shown, epochs, batches);
         let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();

@@ -12,13 +12,15 @@ use crate::model::Bayesian;
 use crate::model::Drawn;
 use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
-use crate::optim::{Optimizer, discard_frozen};
+use crate::optim::{self, Optimizer};
 
 /// The buffers of a step, which are reused: from the second step on, nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
     recipe: LossRecipe<'s, L, F>,
     batch: Batch<T, Y>,
     gradients: Gradients<T>,
+    /// The tensors that the optimiser freezes.
+    frozen: Vec<usize>,
 }
 
 /// Everything that a loss depends on beside the model and the batch.
@@ -52,8 +54,15 @@ pub(super) enum StepError {
 }
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
-    pub(super) fn new<M: Bayesian<Scalar = T>>(model: &M, data: &Examples<T, Y>, recipe: LossRecipe<'s, L, F>) -> Self {
-        Step { recipe, batch: Batch::new(Tape::new(), data), gradients: Gradients::of(model) }
+    pub(super) fn new<M: Bayesian<Scalar = T>>(
+        model: &M,
+        data: &Examples<T, Y>,
+        recipe: LossRecipe<'s, L, F>,
+        optimizer: &impl Optimizer,
+    ) -> Self {
+        let gradients = Gradients::of(model);
+        let frozen = optim::frozen(optimizer, &gradients);
+        Step { recipe, batch: Batch::new(Tape::new(), data), gradients, frozen }
     }
 
     /// Takes one step. On failure, the model has the last parameters whose loss was finite.
@@ -83,7 +92,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             return Err(self.undo_last_step(model, place));
         }
         loss.backward(&mut self.gradients);
-        discard_frozen(optimizer, &mut self.gradients);
+        self.frozen.iter().for_each(|&index| self.gradients.discard(index));
         if let Some(name) = self.gradients.first_non_finite() {
             let place = format!("the gradient of `{name}`");
             return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });

@@ -201,3 +201,20 @@ fn pairs_of_inputs_and_targets_would_lose_weights() {
     let data: Examples<f64> = Examples::new(inputs(3), vec![0, 1, 2]).unwrap().with_weights([1.0; 3]).unwrap();
     let _ = data.batches(2, Key::new(1));
 }
+
+#[test]
+fn an_example_of_weight_0_does_not_count_even_if_it_is_impossible() {
+    let x = Tensor::<f64>::zeros([2, 1]);
+    let data = Examples::new(x, vec![0, 1]).unwrap().with_weights([1.0, 0.0]).unwrap();
+    let logits = Tensor::new([2, 2], [0.0, 0.0, 0.0, f64::NEG_INFINITY]);
+    let (nll, gradient) = super::nll_and_gradient(&Categorical, &logits, data.observed());
+    assert_eq!(nll, 0.5 * std::f64::consts::LN_2);
+    assert_eq!(gradient, [-0.25, 0.25, 0.0, 0.0]);
+}
+
+#[test]
+#[should_panic(expected = "for binary classification with a single logit use `Bernoulli`")]
+fn a_single_logit_is_no_prediction_of_classes() {
+    let outputs = Outputs::new(Tensor::<f64>::zeros([1, 2, 1]));
+    outputs.under(&Categorical.label_smoothing(0.1));
+}
