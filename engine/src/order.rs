@@ -50,34 +50,17 @@ impl Order {
         model: &mut M,
         mut f: impl FnMut(usize, Role, &mut Tensor<M::Scalar>),
     ) {
-        let (mut index, mut mistake) = (0, None);
-        model.visit_mut(&Path::ROOT, &mut |path, role, tensor| {
-            if mistake.is_some() {
-                return;
-            }
-            if self.tensors.get(index) == Some(&seen(role, tensor)) {
-                f(index, role, tensor);
-                index += 1;
-            } else {
-                mistake = Some(shown(path, role, tensor));
-            }
-        });
-        if mistake.is_none() && index < self.len() {
-            mistake = Some("no further tensor".to_owned());
-        }
-        if let Some(mistake) = mistake {
-            let (mut at, mut expected) = (0, "no further tensor".to_owned());
+        let mut walk = Walk { order: self, index: 0, mistake: None, f: &mut f };
+        model.visit_mut(&Path::ROOT, &mut |path, role, tensor| walk.visit(path, role, tensor));
+        if let Err((index, mistake)) = walk.end() {
+            let (mut at, mut expected) = (0, None);
             model.visit(&Path::ROOT, &mut |path, role, tensor| {
                 if at == index {
-                    expected = shown(path, role, tensor);
+                    expected = Some(shown(path, role, tensor));
                 }
                 at += 1;
             });
-            panic!(
-                "`Parameters::visit_mut` of `{}` visits {mistake} where `Parameters::visit` visits {expected}: both must \
-                 visit the same tensors in the same order",
-                std::any::type_name::<M>()
-            );
+            disagree(std::any::type_name::<M>(), mistake, expected);
         }
     }
 
@@ -98,6 +81,48 @@ impl Order {
     pub(crate) fn addresses(&self) -> impl Iterator<Item = usize> {
         self.tensors.iter().filter(|tensor| tensor.len > 0).map(|tensor| tensor.address)
     }
+}
+
+/// A walk of `visit_mut`, compared with the order of `visit`. It does not know the model's type, so that it is compiled
+/// once for all models.
+struct Walk<'a, T: Real> {
+    order: &'a Order,
+    index: usize,
+    mistake: Option<String>,
+    f: &'a mut dyn FnMut(usize, Role, &mut Tensor<T>),
+}
+
+impl<T: Real> Walk<'_, T> {
+    fn visit(&mut self, path: &Path<'_>, role: Role, tensor: &mut Tensor<T>) {
+        if self.mistake.is_some() {
+            return;
+        }
+        if self.order.tensors.get(self.index) == Some(&seen(role, tensor)) {
+            (self.f)(self.index, role, tensor);
+            self.index += 1;
+        } else {
+            self.mistake = Some(shown(path, role, tensor));
+        }
+    }
+
+    /// # Errors
+    /// The index of the first difference, and what `visit_mut` visits there, if anything.
+    fn end(self) -> Result<(), (usize, Option<String>)> {
+        if self.mistake.is_none() && self.index == self.order.len() {
+            return Ok(());
+        }
+        Err((self.index, self.mistake))
+    }
+}
+
+#[cold]
+#[track_caller]
+fn disagree(model: &str, found: Option<String>, expected: Option<String>) -> ! {
+    let [found, expected] = [found, expected].map(|tensor| tensor.unwrap_or_else(|| "no further tensor".to_owned()));
+    panic!(
+        "`Parameters::visit_mut` of `{model}` visits {found} where `Parameters::visit` visits {expected}: both must visit the \
+         same tensors in the same order"
+    );
 }
 
 fn seen<T: Real>(role: Role, tensor: &Tensor<T>) -> Seen {

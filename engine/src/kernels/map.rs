@@ -279,9 +279,12 @@ pub(crate) fn each<T: Real, const N: usize>(inputs: [&[T]; N], i: usize) -> [T; 
 }
 
 /// The same part of every slice, implemented as simply as [`each`].
+///
+/// # Panics
+/// If a slice is shorter.
 #[inline(always)]
 #[track_caller]
-pub(crate) fn cut<T: Real, const N: usize>(inputs: [&[T]; N], range: Range<usize>) -> [&[T]; N] {
+pub fn cut<T: Real, const N: usize>(inputs: [&[T]; N], range: Range<usize>) -> [&[T]; N] {
     let mut parts = inputs;
     let mut k = 0;
     while k < N {

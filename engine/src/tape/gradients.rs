@@ -46,23 +46,35 @@ impl<T: Real> Gradients<T> {
     /// If the walk visits a tensor twice: it would have two partial gradients.
     #[track_caller]
     pub fn of<M: Parameters<Scalar = T> + ?Sized>(model: &M) -> Self {
-        let (mut entries, mut by_address, mut names) = (Vec::new(), Vec::new(), Names::default());
+        let (mut entries, mut names) = (Vec::new(), Names::default());
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
             names.push(path);
-            // Empty tensors share an address, so no gradient can be found by it.
-            if !tensor.is_empty() {
-                by_address.push((address(tensor), entries.len()));
-            }
             entries.push(Entry { role, gradient: Tensor::zeros(tensor.shape()), address: address(tensor) });
         });
+        Self::of_entries(entries, names)
+    }
+
+    #[track_caller]
+    fn of_entries(entries: Vec<Entry<T>>, names: Names) -> Self {
+        // Empty tensors share an address, so no gradient can be found by it.
+        let filled = entries.iter().enumerate().filter(|(_, entry)| !entry.gradient.is_empty());
+        let mut by_address: Vec<_> = filled.map(|(index, entry)| (entry.address, index)).collect();
         by_address.sort_unstable();
         if let Some(pair) = by_address.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             let [first, second] = [names.get(pair[0].1), names.get(pair[1].1)];
             panic!("Parameters: `visit` visits one tensor as `{first}` and as `{second}`; it must visit each once");
         }
-        let [written, previous] = [(); 2].map(|()| vec![false; entries.len()]);
-        let [order, latest] = [(); 2].map(|()| Order::with_capacity(entries.len()));
-        Gradients { entries, names, written, previous, by_address, broken: false, order, latest }
+        let count = entries.len();
+        Gradients {
+            entries,
+            names,
+            written: vec![false; count],
+            previous: vec![false; count],
+            by_address,
+            broken: false,
+            order: Order::with_capacity(count),
+            latest: Order::with_capacity(count),
+        }
     }
 
     /// The gradient of the parameter `name`, row by row; `None` if no backward pass has filled it since the last
@@ -167,25 +179,27 @@ impl<T: Real> Gradients<T> {
     ) {
         self.check_whole();
         self.check_model("step", model);
+        self.check_complete();
+        self.broken = true;
+        let Gradients { entries, written, order, .. } = self;
+        order.each_mut(model, |index, role, tensor| match role {
+            // A buffer that no forward pass updated has no new value.
+            Role::Buffer if !written[index] => {}
+            Role::Buffer => tensor.data_mut().swap_with_slice(entries[index].gradient.data_mut()),
+            _ => update(index, tensor.data_mut(), entries[index].gradient.data_mut()),
+        });
+        self.previous.copy_from_slice(&self.written);
+        self.clear();
+    }
+
+    /// Panics if a learned tensor has no gradient.
+    #[track_caller]
+    fn check_complete(&self) {
         let mut entries = self.entries.iter().zip(&self.written);
         if let Some(index) = entries.position(|(entry, written)| entry.role.is_learned() && !written) {
             let name = self.names.get(index);
             panic!("step: there is no gradient of `{name}`; call `loss.backward(&mut gradients)` first");
         }
-        self.broken = true;
-        let Gradients { entries, written, order, .. } = self;
-        order.each_mut(model, |index, role, tensor| {
-            let entry = &mut entries[index];
-            let (elements, gradient) = (tensor.data_mut(), entry.gradient.data_mut());
-            match (role, written[index]) {
-                (Role::Buffer, true) => elements.swap_with_slice(gradient),
-                // A buffer that no forward pass updated has no new value.
-                (Role::Buffer, false) => {}
-                _ => update(index, elements, gradient),
-            }
-        });
-        self.previous.copy_from_slice(&self.written);
-        self.clear();
     }
 
     /// Restores the values that `model` had before the last step, unless gradients have been accumulated since; returns
@@ -214,37 +228,47 @@ impl<T: Real> Gradients<T> {
     /// its two walks agree. The second check runs once for every address at which a model is found.
     #[track_caller]
     fn check_model<M: Parameters<Scalar = T> + ?Sized>(&mut self, what: &str, model: &mut M) {
-        let Gradients { entries, names, latest, .. } = self;
-        let held = |index: usize| {
-            entries.get(index).map_or("no tensor".to_owned(), |entry| {
-                format!("`{}` of shape {:?} ({:?})", names.get(index), entry.gradient.shape(), entry.role)
-            })
-        };
-        let (mut found, mut mistake) = (0, None);
-        latest.clear();
-        model.visit(&Path::ROOT, &mut |path, role, tensor| {
-            latest.push(role, tensor);
-            let entry = entries.get(found);
-            let fits = entry.is_some_and(|entry| entry.gradient.shape() == tensor.shape() && entry.role == role);
-            if mistake.is_none() && !fits {
-                let (shape, held) = (tensor.shape(), held(found));
-                mistake = Some(format!(
-                    "the model has {path:?} of shape {shape:?} ({role:?}) where the gradients have {held}"
-                ));
-            }
-            found += 1;
-        });
-        if mistake.is_none() && found < entries.len() {
-            mistake = Some(format!("the gradients have {}, which the model does not have", held(found)));
+        self.latest.clear();
+        let mut mistake = None;
+        model.visit(&Path::ROOT, &mut |path, role, tensor| self.compare(path, role, tensor, &mut mistake));
+        self.check_latest(what, mistake);
+        if self.latest != self.order {
+            self.latest.each_mut(model, |_, _, _| ());
+            std::mem::swap(&mut self.latest, &mut self.order);
+        }
+    }
+
+    /// Adds a tensor of a model's walk to the latest order, and compares it with these gradients.
+    fn compare(&mut self, path: &Path<'_>, role: Role, tensor: &Tensor<T>, mistake: &mut Option<String>) {
+        let index = self.latest.len();
+        self.latest.push(role, tensor);
+        let entry = self.entries.get(index);
+        let fits = entry.is_some_and(|entry| entry.gradient.shape() == tensor.shape() && entry.role == role);
+        if mistake.is_none() && !fits {
+            let (shape, held) = (tensor.shape(), self.held(index));
+            *mistake =
+                Some(format!("the model has {path:?} of shape {shape:?} ({role:?}) where the gradients have {held}"));
+        }
+    }
+
+    /// Panics if a model's walk, which is the latest order now, had a mistake, ended early, or has changed.
+    #[track_caller]
+    fn check_latest(&self, what: &str, mut mistake: Option<String>) {
+        let found = self.latest.len();
+        if mistake.is_none() && found < self.entries.len() {
+            mistake = Some(format!("the gradients have {}, which the model does not have", self.held(found)));
         }
         if let Some(mistake) = mistake {
             panic!("{what}: these gradients belong to another model: {mistake}; {REBUILD}");
         }
         self.check_order(what, self.latest.addresses());
-        if self.latest != self.order {
-            self.latest.each_mut(model, |_, _, _| ());
-            std::mem::swap(&mut self.latest, &mut self.order);
-        }
+    }
+
+    /// The tensor of this index, for messages.
+    fn held(&self, index: usize) -> String {
+        self.entries.get(index).map_or("no tensor".to_owned(), |entry| {
+            format!("`{}` of shape {:?} ({:?})", self.names.get(index), entry.gradient.shape(), entry.role)
+        })
     }
 
     /// Panics if the order of tensors in the walk of a model, or of a part of it, has changed since these gradients

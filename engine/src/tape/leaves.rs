@@ -41,14 +41,15 @@ impl<T: Real> Tape<T> {
     /// since the gradients were made would get each other's. Call it when a model is put on the tape.
     pub fn note_order<M: Parameters<Scalar = T> + ?Sized>(&self, model: &M) {
         if self.recording {
-            let walks = &mut self.lists_mut().walks;
-            // Discard what a walk that panicked has left.
-            walks.push(None);
-            model.visit(&Path::ROOT, &mut |_, _, tensor| {
-                if !tensor.is_empty() {
-                    walks.push(Some(address(tensor)));
-                }
-            });
+            // Discards what a walk that panicked has left.
+            self.lists_mut().walks.push(None);
+            model.visit(&Path::ROOT, &mut |_, _, tensor| self.note_tensor(tensor));
+        }
+    }
+
+    fn note_tensor(&self, tensor: &Tensor<T>) {
+        if !tensor.is_empty() {
+            self.lists_mut().walks.push(Some(address(tensor)));
         }
     }
 

@@ -93,7 +93,7 @@ pub fn map_tasks<S, R: Send + Sync>(
     }
     let next = AtomicUsize::new(0);
     let done: Vec<OnceLock<R>> = (0..tasks).map(|_| OnceLock::new()).collect();
-    let take = || {
+    on_each(threads, &|| {
         let mut state = state();
         loop {
             let task = next.fetch_add(1, Ordering::Relaxed);
@@ -103,9 +103,13 @@ pub fn map_tasks<S, R: Send + Sync>(
             // A task is taken once, so its slot is free.
             let _ = place.set(work(&mut state, task));
         }
-    };
-    waiting(|| rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(take)))));
+    });
     done.into_iter().map(|place| place.into_inner().expect("every task was taken")).collect()
+}
+
+/// Runs `work` once on each of this many threads, or as they become free. A trait object, as [`Work`] is.
+fn on_each(threads: usize, work: &(dyn Fn() + Sync)) {
+    waiting(|| rayon::scope(|scope| (0..threads).for_each(|_| scope.spawn(|_| alone(work)))));
 }
 
 /// A function of a part of the work. A trait object, so that the splitting code is compiled once instead of once per

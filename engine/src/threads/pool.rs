@@ -43,9 +43,18 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
         return work();
     }
     match Lent::take(threads.min(rayon::max_num_threads())) {
-        Some(lent) => lent.pool().install(work),
+        Some(lent) => {
+            let (mut work, mut result) = (Some(work), None);
+            install(lent.pool(), &mut || result = work.take().map(|work| work()));
+            result.expect("the work was run once")
+        }
         None => alone(work),
     }
+}
+
+/// Runs `work` in a pool. A trait object, so that the pool's code is compiled once.
+fn install(pool: &ThreadPool, work: &mut (dyn FnMut() + Send)) {
+    pool.install(work);
 }
 
 /// The pools of this process. A pool is idle or in use, and every thread belongs to one or is ending.

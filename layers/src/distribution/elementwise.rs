@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
+use crate::engine::kernels::map::cut;
 use crate::engine::kernels::reduce::LANES;
 use crate::engine::threads::{GRAIN, for_each_part, sum_blocks};
 use crate::engine::{Adjoints, Evaluation, Operation};
@@ -41,14 +42,24 @@ pub trait ElementwiseTerm<const N: usize>: Copy + Send + Sync {
     /// The function in the scalar type of the weights, for the fused pass: computed in double precision unless overridden.
     #[inline(always)]
     fn value_in<S: Simd, T: Real>(self, x: [T; N], at: At) -> T {
-        T::from_f64(self.value::<S>(x.map(T::to_f64), at))
+        T::from_f64(self.value::<S>(to_f64(x), at))
     }
 
     /// Its derivative in the scalar type of the weights, for the fused pass.
     #[inline(always)]
     fn slope_in<S: Simd, const K: usize, T: Real>(self, x: [T; N], at: At) -> T {
-        T::from_f64(self.slope::<S, K>(x.map(T::to_f64), at))
+        T::from_f64(self.slope::<S, K>(to_f64(x), at))
     }
+}
+
+/// The numbers in double precision. Not by `map` of arrays, which is compiled to ten functions for each use.
+#[inline(always)]
+fn to_f64<T: Real, const N: usize>(x: [T; N]) -> [f64; N] {
+    let mut numbers = [0.0; N];
+    for (number, x) in numbers.iter_mut().zip(x) {
+        *number = x.to_f64();
+    }
+    numbers
 }
 
 /// A visitor of an elementwise log-density, whose type its caller does not know.
@@ -136,13 +147,17 @@ struct Part<'a, T, F, const N: usize> {
 
 impl<'a, T: Real, F: ElementwiseTerm<N>, const N: usize> Part<'a, T, F, N> {
     fn of(f: F, x: [&'a [T]; N], shared: f64, range: Range<usize>) -> Self {
-        Part { f, x: x.map(|x| &x[range.clone()]), start: range.start, shared }
+        Part { f, start: range.start, x: cut(x, range), shared }
     }
 
     /// Element `i` of the part.
     #[inline(always)]
     fn element(&self, i: usize) -> ([f64; N], At) {
-        (self.x.map(|x| x[i].to_f64()), At { element: self.start + i, shared: self.shared })
+        let mut x = [0.0; N];
+        for (x, elements) in x.iter_mut().zip(&self.x) {
+            *x = elements[i].to_f64();
+        }
+        (x, At { element: self.start + i, shared: self.shared })
     }
 }
 
@@ -156,7 +171,7 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const SLOPES: bool> Kernel 
     fn run<S: Simd>(self) -> f64 {
         let Total(part) = self;
         let len = part.x[0].len();
-        let part = Part { x: part.x.map(|x| &x[..len]), ..part };
+        let part = Part { x: cut(part.x, 0..len), ..part };
         // Several partial sums, so that the loop vectorises.
         let mut lanes = [0.0; LANES];
         let whole = len - len % LANES;
@@ -194,7 +209,7 @@ impl<T: Real, F: ElementwiseTerm<N>, const N: usize, const K: usize> Kernel for 
     #[inline(always)]
     fn run<S: Simd>(self) {
         let Slopes { part, g, out, write } = self;
-        let part = Part { x: part.x.map(|x| &x[..out.len()]), ..part };
+        let part = Part { x: cut(part.x, 0..out.len()), ..part };
         for (i, out) in out.iter_mut().enumerate() {
             let (x, at) = part.element(i);
             let slope = part.f.slope::<S, K>(x, at);

@@ -39,7 +39,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     }
 
     fn value(&self) -> &Var<'t, Q::Scalar> {
-        self.value.get_or_init(|| match self.cx.mode {
+        cached(&self.value, || match self.cx.mode {
             Mode::Mean => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
@@ -64,25 +64,25 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
             // One pass over memory computes both.
             self.value();
         }
-        *self.kl.get_or_init(|| {
+        *cached(&self.kl, || {
             let kl = self.posterior.kl_on(self.prior, self.cx, &|| *self.value());
             self.one_number("Divergence::kl_on", kl)
         })
     }
 
     fn log_prior(&self) -> Var<'t, Q::Scalar> {
-        *self.log_prior.get_or_init(|| log_density(self.prior, *self.value()))
+        *cached(&self.log_prior, || log_density(self.prior, *self.value()))
     }
 
     fn mean(&self) -> Var<'t, Q::Scalar> {
-        *self.mean.get_or_init(|| match self.cx.kept_moments() {
+        *cached(&self.mean, || match self.cx.kept_moments() {
             Some((mean, _)) => mean,
             None => self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())),
         })
     }
 
     fn variance(&self) -> Variance<'t, Q::Scalar> {
-        *self.variance.get_or_init(|| {
+        *cached(&self.variance, || {
             if let Some((_, variance)) = self.cx.kept_moments() {
                 return variance.map_or(Variance::Zero, Variance::Independent);
             }
@@ -106,7 +106,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     }
 
     fn perturbation(&self) -> Option<Var<'t, Q::Scalar>> {
-        *self.perturbation.get_or_init(|| {
+        *cached(&self.perturbation, || {
             let perturbation = self.posterior.perturbation(self.cx)?;
             Some(self.of_shape("Posterior::perturbation", perturbation))
         })
@@ -123,6 +123,16 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     fn log_jacobian(&self) -> Option<Var<'t, Q::Scalar>> {
         self.log_jacobian
     }
+}
+
+/// The value of a cell, which is computed once. `OnceCell::get_or_init` compiles to several functions for each use.
+#[inline(always)]
+fn cached<V>(cell: &OnceCell<V>, compute: impl FnOnce() -> V) -> &V {
+    if cell.get().is_none() {
+        let value = compute();
+        let _ = cell.set(value);
+    }
+    cell.get().expect("it was set above")
 }
 
 /// Checks the values that implementations return, because any crate may implement the traits.

@@ -9,7 +9,7 @@ use crate::model::CompatibleWith;
 use crate::model::set_means::set_means;
 use crate::prior::SameScalar;
 use crate::properties::{ClosedForm, Property};
-use crate::sampling::{Cx, Drawing, Mode};
+use crate::sampling::{Cx, Drawing, Estimators, Mode};
 use crate::scalar_sum::Terms;
 use crate::weights::{Weights, WeightsError};
 
@@ -72,10 +72,7 @@ pub trait Bayesian: Parameters + 'static {
         how: impl Into<Drawing<'t, Self::Scalar, E>>,
     ) -> Self::Draw<'t> {
         let drawing = how.into();
-        if let Some(Err(mistake)) = drawing.estimators_by_name().map(|estimators| estimators.check_names(self)) {
-            panic!("draw: {mistake}");
-        }
-        tape.note_order(self);
+        note(self, tape, drawing.estimators_by_name());
         let (key, mode) = drawing.mode();
         self.draw_in(Cx::new(tape, key, mode))
     }
@@ -355,4 +352,16 @@ impl<'t, T: Real> LogPrior<'t, T> {
     pub fn var(self) -> Option<Var<'t, T>> {
         self.0
     }
+}
+
+/// Notes a model on the tape of its draw. Not generic over the compatibility that `draw` checks.
+///
+/// # Panics
+/// If the estimators name a weight that the model does not have.
+#[track_caller]
+fn note<M: Bayesian + ?Sized>(model: &M, tape: &Tape<M::Scalar>, estimators: Option<&Estimators>) {
+    if let Some(Err(mistake)) = estimators.map(|estimators| estimators.check_names(model)) {
+        panic!("draw: {mistake}");
+    }
+    tape.note_order(model);
 }

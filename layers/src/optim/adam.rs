@@ -114,32 +114,11 @@ impl Optimizer for Adam {
         }
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
         let settings = self.groups.prepare("Adam", self.rate, self.weight_decay, gradients);
-        let [first, second] = self.betas;
-        let powers = [self.powers[0] * first, self.powers[1] * second];
-        let number = M::Scalar::from_f64;
-        let constants = Constants {
-            keep_first: number(first),
-            keep_second: number(second),
-            take_first: number(1.0 - first),
-            take_second: number(1.0 - second),
-            step: M::Scalar::ZERO,
-            unbias: number(1.0 / (1.0 - powers[1]).sqrt()),
-            epsilon: number(self.epsilon),
-            keep: M::Scalar::ONE,
-        };
+        self.powers = [self.powers[0] * self.betas[0], self.powers[1] * self.betas[1]];
+        let rule = Rule { betas: self.betas, powers: self.powers, scale: self.scale, epsilon: self.epsilon };
         gradients.step(model, |index, parameter, gradient| {
-            let Settings { frozen, rate, weight_decay } = settings(index);
-            if frozen {
-                gradient.copy_from_slice(parameter);
-                return;
-            }
-            let rate = rate * self.scale;
-            let [step, keep] = [rate / (1.0 - powers[0]), 1.0 - rate * weight_decay].map(number);
-            let constants = Constants { step, keep, ..constants };
-            let [first, second] = moments[index].each_mut().map(Tensor::data_mut);
-            over_parts([gradient, first, second, parameter], |parts| Update { parts, constants });
+            rule.update(settings(index), &mut moments[index], parameter, gradient);
         });
-        self.powers = powers;
     }
 
     #[track_caller]
@@ -156,6 +135,43 @@ impl Optimizer for Adam {
 
     fn is_frozen(&self, name: &str) -> bool {
         self.groups.is_frozen(name)
+    }
+}
+
+/// The rule of a step, for models of any type.
+struct Rule {
+    betas: [f64; 2],
+    powers: [f64; 2],
+    scale: f64,
+    epsilon: f64,
+}
+
+impl Rule {
+    /// Updates a parameter and leaves its previous elements in place of its gradient.
+    fn update<T: Real>(
+        &self,
+        settings: Settings,
+        [first, second]: &mut [Tensor<T>; 2],
+        parameter: &mut [T],
+        gradient: &mut [T],
+    ) {
+        if settings.frozen {
+            gradient.copy_from_slice(parameter);
+            return;
+        }
+        let rate = settings.rate * self.scale;
+        let constants = Constants {
+            keep_first: T::from_f64(self.betas[0]),
+            keep_second: T::from_f64(self.betas[1]),
+            take_first: T::from_f64(1.0 - self.betas[0]),
+            take_second: T::from_f64(1.0 - self.betas[1]),
+            step: T::from_f64(rate / (1.0 - self.powers[0])),
+            unbias: T::from_f64(1.0 / (1.0 - self.powers[1]).sqrt()),
+            epsilon: T::from_f64(self.epsilon),
+            keep: T::from_f64(1.0 - rate * settings.weight_decay),
+        };
+        let slices = [gradient, first.data_mut(), second.data_mut(), parameter];
+        over_parts(slices, |parts| Update { parts, constants });
     }
 }
 

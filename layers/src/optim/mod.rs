@@ -69,11 +69,11 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
     slices: [&'a mut [T]; N],
     kernel: impl Fn([&'a mut [T]; N]) -> K + Sync,
 ) {
-    let lengths = slices.each_ref().map(|slice| slice.len());
-    let len = lengths[0];
+    let len = slices[0].len();
     assert!(
-        lengths.iter().all(|&other| other == len),
-        "an optimiser's step needs slices of equal length, got lengths {lengths:?}"
+        slices.iter().all(|slice| slice.len() == len),
+        "an optimiser's step needs slices of equal length, got lengths {:?}",
+        slices.each_ref().map(|slice| slice.len())
     );
     // About four arrays are read or written for each element, so half the usual number of elements is worth a thread.
     for_each_part(slices, len, GRAIN / 2, 64, &|_, parts| dispatch(kernel(parts)));

@@ -71,16 +71,15 @@ impl Optimizer for Sgd {
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let velocities = self.velocity.prepare("Sgd", self.rate, model, gradients);
         let settings = self.groups.prepare("Sgd", self.rate, self.weight_decay, gradients);
-        let momentum = M::Scalar::from_f64(self.momentum);
+        let (momentum, scale) = (self.momentum, self.scale);
         gradients.step(model, |index, parameter, gradient| {
             let Settings { frozen, rate, weight_decay } = settings(index);
+            let velocity = velocities[index][0].data_mut();
             if frozen {
                 gradient.copy_from_slice(parameter);
-                return;
+            } else {
+                update([gradient, velocity, parameter], rate * scale, momentum, weight_decay);
             }
-            let [rate, decay] = [rate * self.scale, weight_decay].map(M::Scalar::from_f64);
-            let velocity = velocities[index][0].data_mut();
-            over_parts([gradient, velocity, parameter], |parts| Update { parts, rate, momentum, decay });
         });
     }
 
@@ -98,6 +97,12 @@ impl Optimizer for Sgd {
     fn is_frozen(&self, name: &str) -> bool {
         self.groups.is_frozen(name)
     }
+}
+
+/// Updates a parameter. `parts` are those of [`Update`].
+fn update<T: Real>(parts: [&mut [T]; 3], rate: f64, momentum: f64, decay: f64) {
+    let (rate, momentum, decay) = (T::from_f64(rate), T::from_f64(momentum), T::from_f64(decay));
+    over_parts(parts, |parts| Update { parts, rate, momentum, decay });
 }
 
 struct Update<'a, T> {

@@ -47,11 +47,7 @@ impl<const N: usize> State<N> {
         let Some(state) = self.get::<M::Scalar>(optimizer)? else { return Ok(()) };
         let mut tensors = Vec::new();
         model.visit(&Path::ROOT, &mut |path, role, tensor| tensors.push((path.to_string(), (role, tensor.shape()))));
-        let forms = tensors.iter().map(|&(_, form)| form);
-        if fits(state, forms.clone()) {
-            return Ok(());
-        }
-        Err(other_model(optimizer, state, forms, |index| tensors[index].0.clone()))
+        check_tensors(optimizer, state, &tensors)
     }
 
     /// The state for the model of `gradients`. It is allocated at the first step only.
@@ -66,27 +62,34 @@ impl<const N: usize> State<N> {
         model: &mut M,
         gradients: &mut Gradients<M::Scalar>,
     ) -> &mut [[Tensor<M::Scalar>; N]] {
-        let mistake = match self.get::<M::Scalar>(optimizer) {
-            Ok(Some(state)) if fits(state, gradients.tensors()) => None,
-            Ok(Some(state)) => {
-                gradients.check(model);
-                let name = |index| gradients.name(index).to_string();
-                Some(other_model(optimizer, state, gradients.tensors(), name))
-            }
-            Ok(None) => {
-                gradients.check(model);
-                check_rate_in::<M::Scalar>(optimizer, rate).err()
-            }
-            Err(mistake) => Some(mistake),
-        };
+        let mistake = self.mistake(optimizer, rate, gradients);
+        if mistake.is_some() || self.0.is_none() {
+            gradients.check(model);
+        }
         if let Some(mistake) = mistake {
             panic!("{mistake}");
         }
+        self.allocated(gradients)
+    }
+
+    /// Why this state cannot train the model of `gradients`.
+    fn mistake<T: Real>(&self, optimizer: &str, rate: f64, gradients: &Gradients<T>) -> Option<String> {
+        match self.get::<T>(optimizer) {
+            Ok(Some(state)) if fits(state, gradients.tensors()) => None,
+            Ok(Some(state)) => {
+                Some(other_model(optimizer, state, gradients.tensors(), |index| gradients.name(index).to_string()))
+            }
+            Ok(None) => check_rate_in::<T>(optimizer, rate).err(),
+            Err(mistake) => Some(mistake),
+        }
+    }
+
+    fn allocated<T: Real>(&mut self, gradients: &Gradients<T>) -> &mut [[Tensor<T>; N]] {
         let state: &mut dyn Any = &mut **self.0.get_or_insert_with(|| {
-            let zeros = |form| [(); N].map(|()| Tensor::<M::Scalar>::zeros(shape_of(form)));
+            let zeros = |form| std::array::from_fn::<_, N, _>(|_| Tensor::<T>::zeros(shape_of(form)));
             Box::new(gradients.tensors().map(zeros).collect::<Vec<_>>())
         });
-        state.downcast_mut::<Vec<[Tensor<M::Scalar>; N]>>().expect("its scalar type was checked")
+        state.downcast_mut::<Vec<[Tensor<T>; N]>>().expect("its scalar type was checked")
     }
 
     /// The state, if there was a step.
@@ -129,6 +132,19 @@ fn fits<'a, T: Real, const N: usize>(
     forms: impl ExactSizeIterator<Item = (Role, &'a [usize])>,
 ) -> bool {
     state.len() == forms.len() && !state.iter().zip(forms).any(differs)
+}
+
+/// Checks that a state fits a model with these tensors.
+fn check_tensors<T: Real, const N: usize>(
+    optimizer: &str,
+    state: &[[Tensor<T>; N]],
+    tensors: &[(String, (Role, &[usize]))],
+) -> Result<(), String> {
+    let forms = tensors.iter().map(|&(_, form)| form);
+    if fits(state, forms.clone()) {
+        return Ok(());
+    }
+    Err(other_model(optimizer, state, forms, |index| tensors[index].0.clone()))
 }
 
 /// The error for a model that this state does not fit.

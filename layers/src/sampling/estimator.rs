@@ -90,11 +90,22 @@ impl Estimators {
     /// # Errors
     /// The first unknown name, and the names of the model's weights.
     pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
-        let is_met = |named: &&Named| {
-            let mut met = false;
+        self.check_names_of(&|visit| {
             model.visit(&Path::ROOT, &mut |path, role, _| {
                 // A weight's path is the parent of its mean's; the weight's own parameters do not count.
-                let mut place = path.parent().filter(|_| role == Role::Mean);
+                if let (Role::Mean, Some(weight)) = (role, path.parent()) {
+                    visit(weight);
+                }
+            });
+        })
+    }
+
+    /// Not generic over the model, so that it is compiled once for all models.
+    fn check_names_of(&self, each_weight: &dyn Fn(&mut dyn FnMut(&Path<'_>))) -> Result<(), String> {
+        let is_met = |named: &&Named| {
+            let mut met = false;
+            each_weight(&mut |weight| {
+                let mut place = Some(weight);
                 while let (false, Some(path)) = (met, place) {
                     met = key_at(Key::new(0), path) == named.key;
                     place = path.parent();
@@ -104,11 +115,7 @@ impl Estimators {
         };
         let Some(named) = self.named.iter().find(|named| !is_met(named)) else { return Ok(()) };
         let mut names = Vec::new();
-        model.visit(&Path::ROOT, &mut |path, role, _| {
-            if role == Role::Mean {
-                names.extend(path.parent().map(|weight| format!("`{weight}`")));
-            }
-        });
+        each_weight(&mut |weight| names.push(format!("`{weight}`")));
         Err(format!(
             "an estimator is set for `{}`, but the model has no random weight or part of that name; its weights are {}",
             named.name,

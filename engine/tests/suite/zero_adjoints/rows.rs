@@ -128,6 +128,9 @@ pub(super) const CHECKS: &[Check] = &[
     ("lstm", || recurrent(4, |x, weights, state| x.lstm(weights, [state; 2]).0)),
     ("gru", || recurrent(3, |x, weights, state| x.gru(weights, state).0)),
     ("rnn", || recurrent(1, |x, weights, state| x.rnn(weights, state).0)),
+    ("lstm_padded", || recurrent(4, |x, weights, state| x.lstm_padded(&lengths(x), weights, [state; 2]).0)),
+    ("gru_padded", || recurrent(3, |x, weights, state| x.gru_padded(&lengths(x), weights, state).0)),
+    ("rnn_padded", || recurrent(1, |x, weights, state| x.rnn_padded(&lengths(x), weights, state).0)),
     ("cholesky", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).cholesky())),
     ("cholesky_with_jitter", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).cholesky_with_jitter(0.1))),
     ("try_cholesky", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).try_cholesky(0.1).unwrap())),
@@ -145,6 +148,11 @@ pub(super) const CHECKS: &[Check] = &[
     ("inverse", || check(&[Rows(&[3, 3])], &[&[NAN]], &|x| x[0].inverse())),
     ("eigenvalues", || check(&[Rows(&[3, 3])], &[&[NAN], &[INFINITY]], &|x| x[0].eigenvalues())),
 ];
+
+/// Lengths of sequences whose last step is padding.
+fn lengths(x: Var<'_, f64>) -> Vec<usize> {
+    vec![x.shape()[1] - 1; x.shape()[0]]
+}
 
 /// An input.
 #[derive(Clone, Copy)]
