@@ -35,7 +35,7 @@ pub(crate) fn local<'t, T: Real>(
         Some((_, Some([mean, variance]))) => [Some(mean), Some(variance)],
         Some((bias, None)) => [Some(bias.var()), None],
     };
-    sample_output(map(x, mean, bias_mean), map(x.square(), variance, bias_variance), cx.at("output"))
+    sample_output(map(x, mean, bias_mean), map(x.square(), variance, bias_variance), cx.for_examples("output"))
 }
 
 /// Flipout (Wen et al. 2018, eq. 4): gives each example its own perturbation, by multiplying the inputs and outputs of
@@ -50,8 +50,8 @@ pub(crate) fn flipout<'t, T: Real>(
     cx: Cx<'t, T>,
 ) -> Var<'t, T> {
     let mean_output = map(x, mean, bias.map(Operand::var));
-    let perturbed = map(flip(x, layout(x.shape()), cx.at("signs_in")), perturbation, None);
-    mean_output + flip(perturbed, layout(perturbed.shape()), cx.at("signs_out"))
+    let perturbed = map(flip(x, layout(x.shape()), cx.for_examples("signs_in")), perturbation, None);
+    mean_output + flip(perturbed, layout(perturbed.shape()), cx.for_examples("signs_out"))
 }
 
 /// The layout of a dense layer's values: (examples, positions.., features).

@@ -32,6 +32,8 @@ pub(super) struct PriorTerms<'t, T: Real> {
 }
 
 impl<'t, T: Real> PriorTerms<'t, T> {
+    pub(super) const NONE: Self = PriorTerms { kl: Kl(None), minimised: None, log_prior: None };
+
     /// The divergence as the only term.
     pub(super) fn of(kl: Kl<'t, T>) -> Self {
         PriorTerms { kl, minimised: kl.0, log_prior: None }

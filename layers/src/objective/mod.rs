@@ -45,6 +45,13 @@ pub struct Objective {
     options: LossOptions,
 }
 
+/// A batch of a step that has several: its index, and the number of examples of all of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    pub(crate) index: usize,
+    pub(crate) examples: usize,
+}
+
 impl Objective {
     /// Makes an objective for `examples` training examples (N), in equal batches or a stream.
     ///
@@ -142,9 +149,28 @@ impl Objective {
     /// As [`loss`](Self::loss), except for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
+        self.loss_of_batch(nll, net, step, Part { index: 0, examples: nll.examples() })
+    }
+
+    /// [`loss_of`](Self::loss_of) for one of the batches of a step. The sum over them is the step's loss; the first has the
+    /// prior's terms.
+    #[track_caller]
+    pub(crate) fn loss_of_batch<'t, T: Real>(
+        &self,
+        nll: MeanNll<'t, T>,
+        net: &impl Drawn<'t, T>,
+        step: usize,
+        part: Part,
+    ) -> Loss<'t, T> {
         self.options.assert_in::<T>();
-        let weights = self.weights(nll.examples(), step);
-        Loss::new(nll, PriorTerms::drawn(net, self.options.free_nats, self.options.needs_log_prior()), weights)
+        let mut weights = self.weights(part.examples, step);
+        weights.nll *= nll.examples() as f64 / part.examples as f64;
+        let prior = if part.index == 0 {
+            PriorTerms::drawn(net, self.options.free_nats, self.options.needs_log_prior())
+        } else {
+            PriorTerms::NONE
+        };
+        Loss::new(nll, prior, weights)
     }
 
     /// The weights of a step's terms.

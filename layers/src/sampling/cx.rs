@@ -32,6 +32,8 @@ pub(crate) struct Random<'t, T: Real> {
     pub(crate) path_derivative: bool,
     /// Whether the divergence is needed, so that it is computed together with the sample where one pass gives both.
     pub(crate) with_kl: bool,
+    /// The index of the batch, of several that share the weights.
+    pub(crate) batch: usize,
 }
 
 /// The context in which a field is drawn: the tape, the noise key and path of the field in the model, and the sampling
@@ -106,6 +108,20 @@ impl<'t, T: Real> Cx<'t, T> {
     pub fn index(self, index: usize) -> Self {
         let parent = self.tape.alloc(self.path);
         self.below(self.key.index(index), parent.index(index))
+    }
+
+    /// [`at`](Cx::at) for noise of each example, which differs between the batches that share the weights.
+    pub(crate) fn for_examples(self, name: &'static str) -> Self {
+        let cx = self.at(name);
+        Cx { key: cx.key_of_batch(), ..cx }
+    }
+
+    /// The noise key for the examples of a batch.
+    pub(super) fn key_of_batch(self) -> Key {
+        match self.mode {
+            Mode::Random(Random { batch, .. }) if batch > 0 => self.key.at("batch").index(batch),
+            _ => self.key,
+        }
     }
 
     fn below(self, key: Key, path: Path<'t>) -> Self {

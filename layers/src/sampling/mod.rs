@@ -64,6 +64,7 @@ impl<'n, T: Real> Drawing<'n, T> {
             antithetic: false,
             path_derivative: false,
             with_kl: true,
+            batch: 0,
         };
         Drawing { key, how, estimator: PhantomData }
     }
@@ -125,6 +126,11 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// Samples weights without their divergence.
     pub(crate) fn without_kl(self) -> Self {
         Drawing { how: Random { with_kl: false, ..self.how }, ..self }
+    }
+
+    /// The draw for the batch of this index, of several that share the weights and their divergence.
+    pub(crate) fn for_batch(self, batch: usize) -> Self {
+        Drawing { how: Random { batch, with_kl: self.how.with_kl && batch == 0, ..self.how }, ..self }
     }
 
     /// Uses precomputed means and variances of the weights.

@@ -1,5 +1,6 @@
 //! The integration tests of the library, in one binary, which is linked once.
 
+mod accumulation;
 mod allocations;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]

@@ -52,6 +52,8 @@ pub struct Elbo<L, O = Adam> {
 pub(super) struct Options {
     pub(super) loss: LossOptions,
     pub(super) batch_size: usize,
+    /// Batches in a step.
+    pub(super) accumulated: usize,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) shown: bool,
@@ -66,6 +68,7 @@ impl<L> Elbo<L> {
         let options = Options {
             loss: LossOptions::default(),
             batch_size: 128,
+            accumulated: 1,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             shown: true,
@@ -92,6 +95,23 @@ impl<L, O> Elbo<L, O> {
     pub fn batch_size(mut self, examples: usize) -> Self {
         assert!(examples > 0, "Elbo: a batch must have at least one example, got 0");
         self.options.batch_size = examples;
+        self
+    }
+
+    /// Accumulates the gradients of `batches` batches before each step of the optimiser, for a step on more examples than fit
+    /// into memory: `batch_size(64).accumulate(4)` has the loss, gradient and KL weight of `batch_size(256)`, with one draw
+    /// of the weights and one divergence for each step. Noise for each example, such as dropout's, is other noise.
+    ///
+    /// Steps of a schedule, a warm-up and a report are steps of the optimiser. Batch normalisation normalises each batch by
+    /// itself. Memory for one more copy of the gradients is used.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[doc(alias = "gradient accumulation")]
+    #[track_caller]
+    pub fn accumulate(mut self, batches: usize) -> Self {
+        assert!(batches > 0, "Elbo: at least one batch must be accumulated, got 0");
+        self.options.accumulated = batches;
         self
     }
 
@@ -211,8 +231,13 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
+    /// The number of examples of a step.
+    pub(super) fn step_size(&self) -> usize {
+        self.options.batch_size.saturating_mul(self.options.accumulated)
+    }
+
     /// Checks the options and the optimiser against `model`, and against a training of `epochs` epochs of `batches`
-    /// batches.
+    /// steps.
     ///
     /// # Errors
     /// [`TrainError::Options`] or [`TrainError::Schedule`].

@@ -114,7 +114,8 @@ impl<L, O> Elbo<L, O> {
     {
         let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = options;
         let options = &self.options;
-        let batches = data.len().div_ceil(options.batch_size);
+        let size = self.step_size();
+        let batches = data.len().div_ceil(size);
         let objective = Objective::with_options(data.len(), batches, options.loss.clone());
         let recipe =
             LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
@@ -130,7 +131,7 @@ impl<L, O> Elbo<L, O> {
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
         let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed), is_frozen) } else { Vec::new() };
         let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
-        let mut step = Step::new(model, data, recipe, &self.optimizer);
+        let mut step = Step::new(model, data, recipe, options, &self.optimizer);
         let mut progress = Progress::new(options.shown, epochs, batches);
         let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
@@ -145,17 +146,17 @@ impl<L, O> Elbo<L, O> {
             shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
-            for (batch, rows) in order.chunks(options.batch_size).enumerate() {
+            for (batch, rows) in order.chunks(size).enumerate() {
                 if let Some(schedule) = &options.schedule {
                     rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
                     self.optimizer.scale_rate(rate_factor);
                 }
                 let key = Key::new(options.seed).step(self.steps);
-                let terms = step.take(model, data, rows, key, options.clip, &mut self.optimizer);
+                let terms = step.take(model, data, rows, key, &mut self.optimizer);
                 let terms = terms.map_err(|error| {
                     start.restore(model, &error, self.steps);
                     error.into_train_error(self.steps, self.epochs + 1, |panic| {
-                        training.forward_error(batch + 1, rows.len(), panic)
+                        training.forward_error(batch + 1, rows.len().min(options.batch_size), panic)
                     })
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
@@ -172,7 +173,7 @@ impl<L, O> Elbo<L, O> {
                 let key = Key::new(options.seed).step(self.steps);
                 step.check_last_step(model, key).map_err(|error| {
                     start.restore(model, &error, self.steps);
-                    let rows = data.len() - (batches - 1) * options.batch_size;
+                    let rows = (data.len() - (batches - 1) * size).min(options.batch_size);
                     error.into_train_error(self.steps - 1, self.epochs, |panic| {
                         training.forward_error(batches, rows, panic)
                     })

@@ -1,17 +1,19 @@
-//! One training step: draw, forward, loss, backward, clipping, optimiser; undone if the loss is not finite.
+//! One training step: draw, forward, loss and backward for each of its batches; clipping, optimiser; undone if the loss is not
+//! finite.
 
 use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::engine::{Gradients, Key, Real, Tape};
 use crate::infer::batch::{Batch, Outcome};
 use crate::infer::vi::caught_panic::{CaughtPanic, catch_step};
+use crate::infer::vi::elbo::Options;
 use crate::infer::vi::evaluate::first_rows;
 use crate::infer::vi::{Clip, DrawOptions, TrainError};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::Drawn;
 use crate::model::forward_by::Outputs;
-use crate::objective::Objective;
+use crate::objective::{Objective, Part};
 use crate::optim::{self, Optimizer};
 
 /// The buffers of a step, which are reused: from the second step on, nothing is allocated.
@@ -19,8 +21,14 @@ pub(super) struct Step<'s, T: Real, Y, L, F> {
     recipe: LossRecipe<'s, L, F>,
     batch: Batch<T, Y>,
     gradients: Gradients<T>,
+    /// If a step has several batches, the gradients of the previous step, from which it can be undone: when a later batch
+    /// has an infinite loss, `gradients` are those of the first.
+    previous: Option<Gradients<T>>,
     /// The tensors that the optimiser freezes.
     frozen: Vec<usize>,
+    /// Examples in a batch.
+    batch_size: usize,
+    clip: Option<Clip>,
 }
 
 /// Everything that a loss depends on beside the model and the batch.
@@ -58,11 +66,19 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         model: &M,
         data: &Examples<T, Y>,
         recipe: LossRecipe<'s, L, F>,
+        options: &Options,
         optimizer: &impl Optimizer,
     ) -> Self {
         let gradients = Gradients::of(model);
-        let frozen = optim::frozen(optimizer, &gradients);
-        Step { recipe, batch: Batch::new(Tape::new(), data), gradients, frozen }
+        Step {
+            recipe,
+            batch: Batch::new(Tape::new(), data),
+            frozen: optim::frozen(optimizer, &gradients),
+            previous: (options.accumulated > 1).then(|| Gradients::of(model)),
+            gradients,
+            batch_size: options.batch_size,
+            clip: options.clip,
+        }
     }
 
     /// Takes one step. On failure, the model has the last parameters whose loss was finite.
@@ -72,7 +88,6 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         data: &Examples<T, Y>,
         rows: &[usize],
         key: Key,
-        clip: Option<Clip>,
         optimizer: &mut O,
     ) -> Result<StepTerms, StepError>
     where
@@ -80,27 +95,37 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
         O: Optimizer,
     {
-        self.batch.gather(data, rows);
-        let loss = || {
-            let (net, nll) = self.recipe.nll(&self.batch, model, key);
-            self.recipe.objective.loss_of(nll, &net, key.current_step() as usize)
-        };
-        let loss = catch_step(self.recipe.shared, loss).map_err(StepError::Panicked)?;
-        let terms = StepTerms { nll: loss.nll().nats(), kl: loss.kl().nats(), kl_weight: loss.kl_weight() };
-        if !loss.value().is_finite() {
-            let place = loss.first_non_finite(&self.gradients);
-            return Err(self.undo_last_step(model, place));
+        let mut terms = StepTerms { nll: 0.0, kl: 0.0, kl_weight: 0.0 };
+        for (index, part) in rows.chunks(self.batch_size).enumerate() {
+            self.batch.gather(data, part);
+            let loss = || {
+                let (net, nll) = self.recipe.nll(&self.batch, model, key, index);
+                let objective = self.recipe.objective;
+                objective.loss_of_batch(nll, &net, key.current_step() as usize, Part { index, examples: rows.len() })
+            };
+            let loss = catch_step(self.recipe.shared, loss).map_err(StepError::Panicked)?;
+            if !loss.value().is_finite() {
+                let place = loss.first_non_finite(&self.gradients);
+                return Err(self.undo_last_step(model, place));
+            }
+            terms.nll += loss.nll().nats() * part.len() as f64 / rows.len() as f64;
+            if index == 0 {
+                (terms.kl, terms.kl_weight) = (loss.kl().nats(), loss.kl_weight());
+            }
+            loss.backward(&mut self.gradients);
         }
-        loss.backward(&mut self.gradients);
         self.frozen.iter().for_each(|&index| self.gradients.discard(index));
         if let Some(name) = self.gradients.first_non_finite() {
             let place = format!("the gradient of `{name}`");
             return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });
         }
-        if let Some(clip) = clip {
+        if let Some(clip) = self.clip {
             clip.apply(&mut self.gradients);
         }
         optimizer.step(model, &mut self.gradients);
+        if let Some(previous) = &mut self.previous {
+            std::mem::swap(previous, &mut self.gradients);
+        }
         Ok(terms)
     }
 
@@ -113,7 +138,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
     {
         self.batch.tape.reset();
         let terms = || {
-            let (net, nll) = self.recipe.nll(&self.batch, model, key);
+            let (net, nll) = self.recipe.nll(&self.batch, model, key, 0);
             (nll, net.kl())
         };
         let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(StepError::Panicked)?;
@@ -133,7 +158,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
     ) -> StepError {
         let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
         // Before the first step this changes nothing.
-        self.gradients.undo(model);
+        self.previous.as_mut().unwrap_or(&mut self.gradients).undo(model);
         StepError::NonFinite { what: "the loss", place, is_undone: true }
     }
 }
@@ -163,12 +188,13 @@ impl<L, F> LossRecipe<'_, L, F> {
         Ok(())
     }
 
-    /// Makes a step's draw and computes the batch's negative log-likelihood under it.
+    /// Makes a step's draw for its batch of this index, and computes the batch's negative log-likelihood under it.
     fn nll<'t, T, M>(
         &'t self,
         batch: &'t Batch<T, L::Targets>,
         model: &'t M,
         key: Key,
+        index: usize,
     ) -> Outcome<'t, M, MeanNll<'t, T>>
     where
         T: Real,
@@ -176,6 +202,6 @@ impl<L, F> LossRecipe<'_, L, F> {
         L: Likelihood<T>,
         F: Outputs<M>,
     {
-        batch.nll::<M>(self.likelihood, self.forward, |tape| model.draw(tape, self.draw.drawing(key)))
+        batch.nll::<M>(self.likelihood, self.forward, |tape| model.draw(tape, self.draw.drawing(key).for_batch(index)))
     }
 }

@@ -120,7 +120,7 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.options.batch_size))?;
+        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.step_size()))?;
         options.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.options.threads, || elbo.run(model, data, epochs.0, forward, options))
     }
