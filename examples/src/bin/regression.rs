@@ -33,7 +33,7 @@ struct Options {
     picture: Option<PathBuf>,
 }
 
-/// A network with one hidden layer of 50 units: `outputs` numbers from a time.
+/// A network with one hidden layer: `outputs` numbers from a time.
 #[bayesian]
 struct Network {
     hidden: Dense,
@@ -49,15 +49,14 @@ impl Network {
 
 impl Network {
     fn new(outputs: usize) -> Self {
-        // Times have variance 1; a wider prior lets the curve turn quickly.
-        let prior = Normal::new(0.0, 3.0);
+        const UNITS: usize = 10;
         let family = |shape| MeanField::new(shape).initial_sd(0.05);
-        Network { hidden: hidden(family, prior), head: Dense::of(50, outputs, family, Normal::new(0.0, 1.0)) }
+        Network {
+            // Times have variance 1; a wider prior lets the curve turn quickly.
+            hidden: Dense::of(1, UNITS, family, Normal::new(0.0, 3.0)),
+            head: Dense::of(UNITS, outputs, family, Normal::new(0.0, 1.0)),
+        }
     }
-}
-
-fn hidden(family: impl FnMut(elbo::Shape) -> MeanField, prior: Normal) -> Dense {
-    Dense::of(1, 50, family, prior)
 }
 
 fn main() -> ExitCode {
@@ -114,9 +113,10 @@ fn fit<M: Model<Scalar = f32> + Send + Sync>(
     test: &Tensor,
     job: &Job,
 ) -> Result<Mixture<HeteroscedasticGaussian>, Failure> {
-    let epochs = job.epochs(1500);
+    let epochs = job.epochs(3000);
     let mut elbo = Elbo::new(HeteroscedasticGaussian)
         .optimizer(Adam::new(1e-2))
+        .estimator(Estimator::Local)
         .schedule(Schedule::cosine(epochs))
         .batch_size(train.len())
         .seed(job.seed)

@@ -1,0 +1,92 @@
+//! Runs the programs of real jobs on real data, as a user does. The tests show as ignored without `ELBO_DATA`, which the
+//! default harness cannot decide at run time.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use serde_json::Value;
+
+type Check = fn(&Value) -> bool;
+
+/// Programs, their options, the numbers that they report, and what these must fulfil.
+const JOBS: [(&str, &[&str], &str, Check); 5] = [
+    ("regression", &["--epochs", "1500"], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
+    ("counts", &[], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
+    ("censored", &[], "rmse", |of| {
+        number(of, "test_nll") < number(of, "baseline_nll") && number(of, "rmse") < number(of, "baseline_rmse")
+    }),
+    ("vowels", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.05),
+    ("mushroom", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.005),
+];
+
+fn main() -> ExitCode {
+    let data = std::env::var_os("ELBO_DATA").map(PathBuf::from);
+    let mut tests = vec![Trial::test("without_data_the_programs_say_what_to_do", without_data)];
+    for (name, options, score, check) in JOBS {
+        let folder = data.clone();
+        let run = move || {
+            let folder = folder.ok_or("set ELBO_DATA to the folder of the data sets")?;
+            reports(name, options, score, check, &folder)
+        };
+        tests.push(Trial::test(name, run).with_ignored_flag(data.is_none()));
+    }
+    libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+fn number(report: &Value, name: &str) -> f64 {
+    report[name].as_f64().unwrap_or(f64::NAN)
+}
+
+fn program(name: &str) -> &'static str {
+    match name {
+        "regression" => env!("CARGO_BIN_EXE_regression"),
+        "counts" => env!("CARGO_BIN_EXE_counts"),
+        "censored" => env!("CARGO_BIN_EXE_censored"),
+        "vowels" => env!("CARGO_BIN_EXE_vowels"),
+        "tasks" => env!("CARGO_BIN_EXE_tasks"),
+        _ => env!("CARGO_BIN_EXE_mushroom"),
+    }
+}
+
+fn reports(name: &str, options: &[&str], score: &str, check: Check, data: &Path) -> Result<(), Failed> {
+    let scratch = std::env::temp_dir().join(format!("elbo-jobs-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&scratch)?;
+    let [json, picture] = ["results.json", "bands.svg"].map(|file| scratch.join(file));
+    let mut command = Command::new(program(name));
+    command.args(options).arg("--data").arg(data).arg("--json").arg(&json);
+    if name == "regression" {
+        command.arg("--picture").arg(&picture);
+    }
+    let output = command.output()?;
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{name}: {message}");
+    let report: Value = serde_json::from_slice(&std::fs::read(json)?)?;
+    for number in ["test_nll", "baseline_nll", score, "seconds"] {
+        assert!(report[number].as_f64().is_some_and(f64::is_finite), "{name}: no number {number} in {report}");
+    }
+    assert!(check(&report), "{name}: {report}");
+    if name == "regression" {
+        let svg = std::fs::read_to_string(picture)?;
+        assert!(svg.starts_with("<svg") && svg.matches("<circle").count() == 133 && svg.contains("<polygon"));
+    }
+    std::fs::remove_dir_all(scratch)?;
+    Ok(())
+}
+
+fn without_data() -> Result<(), Failed> {
+    for name in ["regression", "censored", "vowels", "mushroom", "tasks"] {
+        let missing = |options: &[&str]| -> Result<String, Failed> {
+            let output = Command::new(program(name)).args(options).env_remove("ELBO_DATA").output()?;
+            assert_eq!(output.status.code(), Some(2), "{name}");
+            Ok(String::from_utf8(output.stderr)?)
+        };
+        let message = missing(&[])?;
+        for part in ["--data", "ELBO_DATA", "examples/README.md"] {
+            assert!(message.contains(part), "{name}: {message}");
+        }
+        let message = missing(&["--data", "/no/such/folder"])?;
+        assert!(message.contains("/no/such/folder"), "{name}: {message}");
+    }
+    Ok(())
+}
