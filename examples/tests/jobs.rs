@@ -10,13 +10,14 @@ use serde_json::Value;
 type Check = fn(&Value) -> bool;
 
 /// Programs, their options, the numbers that they report, and what these must fulfil.
-const JOBS: [(&str, &[&str], &str, Check); 5] = [
+const JOBS: [(&str, &[&str], &str, Check); 6] = [
     ("regression", &["--epochs", "1500"], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("counts", &[], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("censored", &[], "rmse", |of| {
         number(of, "test_nll") < number(of, "baseline_nll") && number(of, "rmse") < number(of, "baseline_rmse")
     }),
     ("vowels", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.05),
+    ("far", &["--epochs", "100", "--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.06),
     ("mushroom", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.005),
 ];
 
@@ -45,6 +46,7 @@ fn program(name: &str) -> &'static str {
         "censored" => env!("CARGO_BIN_EXE_censored"),
         "vowels" => env!("CARGO_BIN_EXE_vowels"),
         "tasks" => env!("CARGO_BIN_EXE_tasks"),
+        "far" => env!("CARGO_BIN_EXE_far"),
         _ => env!("CARGO_BIN_EXE_mushroom"),
     }
 }
@@ -75,7 +77,7 @@ fn reports(name: &str, options: &[&str], score: &str, check: Check, data: &Path)
 }
 
 fn without_data() -> Result<(), Failed> {
-    for name in ["regression", "censored", "vowels", "mushroom", "tasks"] {
+    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far"] {
         let missing = |options: &[&str]| -> Result<String, Failed> {
             let output = Command::new(program(name)).args(options).env_remove("ELBO_DATA").output()?;
             assert_eq!(output.status.code(), Some(2), "{name}");

@@ -77,7 +77,10 @@ fn run(options: &Options) -> Result<(), Failure> {
     );
     let start = Instant::now();
     let mean_field = |shape| MeanField::new(shape).initial_sd(0.05);
-    let low_rank = |shape| LowRank::new(shape, 4);
+    let low_rank = |shape: Shape| {
+        let rank = shape.iter().product::<usize>().min(4);
+        LowRank::new(shape, rank)
+    };
     let of = |net: Net<Point>, seed| predictions(net, seed, &data, job);
     let point = |seed| of(net(Point::new, 0.0, 1.0), seed);
     let single = row("point estimate (MAP)", &point(job.seed)?, &data);

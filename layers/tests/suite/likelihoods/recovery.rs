@@ -32,6 +32,8 @@ struct Recovery {
 
 /// How a likelihood's data are simulated, and what of its parameters they identify.
 struct Experiment<'a, L: Likelihood<f64>> {
+    /// Makes the noise of this experiment independent of that of others.
+    name: &'static str,
     likelihood: L,
     truth: &'a [Line],
     simulate: &'a dyn Fn(&L::Predictive, Key) -> L::Targets,
@@ -43,7 +45,7 @@ fn recover<L>(experiment: &Experiment<'_, L>) -> Recovery
 where
     L: Likelihood<f64, Targets: Send + Sync> + Clone + Send,
 {
-    let Experiment { likelihood, truth, simulate, identified } = experiment;
+    let Experiment { name, likelihood, truth, simulate, identified } = experiment;
     let mut recovery = Recovery { covered: 0, intervals: 0, excess: 0.0 };
     for simulation in 0..simulations() {
         // Uniform inputs of mean 0 and variance 1, so that intercepts and slopes are nearly independent.
@@ -53,7 +55,7 @@ where
             intercept + slope * x.data()[i / truth.len()]
         });
         let exact = Outputs::new(Tensor::new([1, ROWS, truth.len()], outputs.data())).under(likelihood);
-        let data = Examples::new(x, simulate(&exact, Key::new(simulation as u64 + 1))).unwrap();
+        let data = Examples::new(x, simulate(&exact, Key::new(simulation as u64 + 1).at(name))).unwrap();
 
         let family = |shape| FullCovariance::new(shape);
         let mut model: Dense<FullCovariance<f64>> = Dense::of(1, truth.len(), family, Normal(0.0, 10.0));
@@ -92,7 +94,7 @@ fn start_near(model: &mut Dense<FullCovariance<f64>>, truth: &[Line]) {
 
 /// Checks a likelihood of numbers, all of whose outputs are identified. `observe` is the measurement of a value.
 #[track_caller]
-fn check_observed<L>(name: &str, likelihood: L, truth: &[Line], observe: &dyn Fn(f64) -> f64)
+fn check_observed<L>(name: &'static str, likelihood: L, truth: &[Line], observe: &dyn Fn(f64) -> f64)
 where
     L: Likelihood<f64, Targets = Tensor<f64>, Predictive = Mixture<L>> + Univariate + Send,
 {
@@ -100,11 +102,11 @@ where
         let values = exact.samples(1, key);
         Tensor::from_fn([ROWS, 1], |row| observe(values.data()[row]))
     };
-    check_all(name, &Experiment { likelihood, truth, simulate: &simulate, identified: &|all| all.to_vec() });
+    check_all(&Experiment { name, likelihood, truth, simulate: &simulate, identified: &|all| all.to_vec() });
 }
 
 #[track_caller]
-fn check<L>(name: &str, likelihood: L, truth: &[Line])
+fn check<L>(name: &'static str, likelihood: L, truth: &[Line])
 where
     L: Likelihood<f64, Targets = Tensor<f64>, Predictive = Mixture<L>> + Univariate + Send,
 {
@@ -112,11 +114,12 @@ where
 }
 
 #[track_caller]
-fn check_all<L>(name: &str, experiment: &Experiment<'_, L>)
+fn check_all<L>(experiment: &Experiment<'_, L>)
 where
     L: Likelihood<f64, Targets: Send + Sync> + Clone + Send,
 {
     let Recovery { covered, intervals, excess } = recover(experiment);
+    let name = experiment.name;
     println!("| {name} | {covered} of {intervals} | {excess:.5} |");
     // Three and a half binomial standard errors around 90 %.
     let (n, share) = (intervals as f64, covered as f64 / intervals as f64);
@@ -140,7 +143,17 @@ fn real_targets() {
 #[test]
 fn mixtures() {
     let truth = [[0.3, 0.2], [-0.3, -0.2], [2.0, 0.5], [-2.0, 0.5], [-0.7, 0.0], [-0.3, 0.1]];
-    check("MixtureDensity (2)", MixtureDensity::new(2), &truth);
+    let simulate = |exact: &Mixture<MixtureDensity>, key| Tensor::new([ROWS, 1], exact.samples(1, key).data());
+    // Of the weights' logits only the difference is identified.
+    let identified = |all: &[f64]| all.chunks(6).flat_map(|of| [of[1] - of[0], of[2], of[3], of[4], of[5]]).collect();
+    let likelihood = MixtureDensity::new(2);
+    check_all(&Experiment {
+        name: "MixtureDensity (2)",
+        likelihood,
+        truth: &truth,
+        simulate: &simulate,
+        identified: &identified,
+    });
 }
 
 #[test]
@@ -172,10 +185,13 @@ fn censored_and_truncated_targets() {
         })
     };
     let likelihood = IntervalCensored;
-    check_all(
-        "IntervalCensored",
-        &Experiment { likelihood, truth: &truth, simulate: &simulate, identified: &|all| all.to_vec() },
-    );
+    check_all(&Experiment {
+        name: "IntervalCensored",
+        likelihood,
+        truth: &truth,
+        simulate: &simulate,
+        identified: &|all| all.to_vec(),
+    });
 }
 
 #[test]
@@ -185,11 +201,11 @@ fn classes() {
     let differences = |all: &[f64]| all.chunks(3).flat_map(|of| [of[1] - of[0], of[2] - of[0]]).collect();
     let truth: &[Line] = &[[0.0, 0.0], [0.5, -1.0], [-0.4, 0.7]];
     let likelihood = Categorical;
-    check_all("Categorical", &Experiment { likelihood, truth, simulate: &labels, identified: &differences });
+    check_all(&Experiment { name: "Categorical", likelihood, truth, simulate: &labels, identified: &differences });
     // Only the first cut point less the location is identified.
     let cuts = |all: &[f64]| all.chunks(3).flat_map(|of| [of[1] - of[0], of[2]]).collect();
     let truth: &[Line] = &[[0.2, 0.8], [-0.6, 0.0], [0.3, 0.1]];
-    check_all("Ordinal", &Experiment { likelihood: Ordinal, truth, simulate: &labels, identified: &cuts });
+    check_all(&Experiment { name: "Ordinal", likelihood: Ordinal, truth, simulate: &labels, identified: &cuts });
 }
 
 #[test]
@@ -197,8 +213,11 @@ fn correlated_targets() {
     let truth: &[Line] = &[[0.5, -1.0], [-0.3, 0.4], [-0.4, 0.2], [0.6, 0.3], [0.1, -0.2]];
     let simulate = |exact: &MixtureOfNormals, key| Tensor::new([ROWS, 2], exact.samples(1, key).data());
     let likelihood = MultivariateGaussian;
-    check_all(
-        "MultivariateGaussian",
-        &Experiment { likelihood, truth, simulate: &simulate, identified: &|all| all.to_vec() },
-    );
+    check_all(&Experiment {
+        name: "MultivariateGaussian",
+        likelihood,
+        truth,
+        simulate: &simulate,
+        identified: &|all| all.to_vec(),
+    });
 }
