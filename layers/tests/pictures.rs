@@ -81,6 +81,8 @@ fn a_picture_that_does_not_fit_is_named() {
     }
     fs::write(folder.path("a/2.png"), "text").unwrap();
     wrong(&folder.0, "2.png");
+    image::RgbaImage::from_pixel(3, 2, image::Rgba([9, 9, 9, 255])).save(folder.path("a/2.png")).unwrap();
+    assert_eq!(PictureFolder::new().read(&folder.0).unwrap().shape(), [2, 3, 2, 3], "opaque");
     image::RgbaImage::new(3, 2).save(folder.path("a/2.png")).unwrap();
     wrong(&folder.0, "2.png: the picture is transparent in places; flatten it");
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::Real;
+use crate::kernels::chain::chain;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::threads::{GRAIN, Rows, for_each_part};
 
@@ -67,7 +68,7 @@ impl Write {
 /// A function of `N` numbers that is compiled for every SIMD level.
 pub trait Elementwise<T, const N: usize>: Copy + Sync {
     /// Whether [`chained`](Elementwise::chained) differs from [`apply`](Elementwise::apply) where that is NaN. A flag costs
-    /// less than the choices of [`chain`](crate::kernels::chain::chain) for every element.
+    /// less than the choices of [`chain`] for every element.
     const IS_CHAINED: bool = false;
 
     /// Whether this is so for this function: not if the adjoint is one number for all elements, finite and not 0.
@@ -115,6 +116,24 @@ impl<T: Real> Elementwise<T, 1> for Scale<T> {
     #[inline(always)]
     fn apply<S: Simd>(self, [x]: [T; 1]) -> T {
         self.0 * x
+    }
+}
+
+/// (g, slope) ↦ [`chain`](g, slope).
+#[derive(Clone, Copy, Debug)]
+pub struct Chain;
+
+impl<T: Real> Elementwise<T, 2> for Chain {
+    const IS_CHAINED: bool = true;
+
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g, slope]: [T; 2]) -> T {
+        g * slope
+    }
+
+    #[inline(always)]
+    fn chained<S: Simd>(self, [g, slope]: [T; 2]) -> T {
+        chain(g, slope)
     }
 }
 
@@ -278,7 +297,7 @@ pub(crate) fn each<T: Real, const N: usize>(inputs: [&[T]; N], i: usize) -> [T; 
     elements
 }
 
-/// The same part of every slice, implemented as simply as [`each`].
+/// The same part of every slice, by a loop: `map` of arrays would be compiled to ten functions for each use.
 ///
 /// # Panics
 /// If a slice is shorter.

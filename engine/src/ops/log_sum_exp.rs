@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
-use crate::kernels::map::{Elementwise, map};
+use crate::kernels::map::{Chain, Elementwise, map};
 use crate::ops::axes::resolve_one;
 use crate::ops::max_min::Greatest;
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, record_with, spread};
@@ -122,10 +122,10 @@ impl<T: Real> Operation<T> for Softmax {
         let g = io.upstream(0).expect("the only output");
         let products = io.scratch(y.len());
         let totals = io.scratch(y.len() / self.runs.length.max(1));
-        map(Product, [y, g], products, Write::Store);
+        map(Chain, [g, y], products, Write::Store);
         gather(Sum, self.runs, products, totals);
         io.accumulate(0, |target, write| {
-            map(Product, [y, g], target, write);
+            map(Chain, [g, y], target, write);
             spread(LessPart, self.runs, y, [totals, totals], target, Write::Add);
         });
     }
@@ -210,23 +210,6 @@ impl<T: Real> Elementwise<T, 3> for Probability {
     #[inline(always)]
     fn apply<S: Simd>(self, [x, max, total]: [T; 3]) -> T {
         (x - max).exp::<S>() / total
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Product;
-
-impl<T: Real> Elementwise<T, 2> for Product {
-    const IS_CHAINED: bool = true;
-
-    #[inline(always)]
-    fn apply<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        g * y
-    }
-
-    #[inline(always)]
-    fn chained<S: Simd>(self, [y, g]: [T; 2]) -> T {
-        chain(g, y)
     }
 }
 

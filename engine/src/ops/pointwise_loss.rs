@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::chain::{chain, is_special};
 use crate::kernels::dispatch::Simd;
-use crate::kernels::map::{Elementwise, map};
+use crate::kernels::map::{Chain, Elementwise, map};
 use crate::kernels::reduce::sum_map;
 use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
 
@@ -150,22 +150,5 @@ impl<T: Real, F: Pointwise<T, N>, const N: usize, const K: usize> Elementwise<T,
     #[inline(always)]
     fn chained<S: Simd>(self, x: [T; N]) -> T {
         chain(self.g, self.f.slopes::<S>(x)[K])
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Chain;
-
-impl<T: Real> Elementwise<T, 2> for Chain {
-    const IS_CHAINED: bool = true;
-
-    #[inline(always)]
-    fn apply<S: Simd>(self, [g, slope]: [T; 2]) -> T {
-        g * slope
-    }
-
-    #[inline(always)]
-    fn chained<S: Simd>(self, [g, slope]: [T; 2]) -> T {
-        chain(g, slope)
     }
 }

@@ -1,9 +1,7 @@
 //! `pow`, `atan2`, `xlogy` and `ln_add_exp`: elementwise functions of two variables with costly kernels.
 
 use crate::kernels::Write;
-use crate::kernels::chain::chain;
-use crate::kernels::dispatch::Simd;
-use crate::kernels::map::{Elementwise, map, scale};
+use crate::kernels::map::{Chain, map, scale};
 use crate::kernels::reduce::sum;
 use crate::kernels::special::{Pairing, apply_pairing};
 use crate::ops::binary::result_shape;
@@ -98,7 +96,7 @@ impl<T: Real> Operation<T> for Paired {
                 continue;
             }
             apply_pairing(self.slopes[k], operands, slopes);
-            map(Chain, [slopes, g], parts, Write::Store);
+            map(Chain, [g, slopes], parts, Write::Store);
             let layout = broadcast(shape, [input.shape]);
             io.accumulate(k, |target, write| gather(&layout, parts, target, write));
         }
@@ -141,22 +139,5 @@ fn gather<T: Real>(layout: &Layout<1>, parts: &[T], target: &mut [T], write: Wri
         } else {
             scale(T::ONE, parts, &mut target[row.offsets[0]..][..layout.row], write);
         }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Chain;
-
-impl<T: Real> Elementwise<T, 2> for Chain {
-    const IS_CHAINED: bool = true;
-
-    #[inline(always)]
-    fn apply<S: Simd>(self, [slope, g]: [T; 2]) -> T {
-        g * slope
-    }
-
-    #[inline(always)]
-    fn chained<S: Simd>(self, [slope, g]: [T; 2]) -> T {
-        chain(g, slope)
     }
 }

@@ -19,6 +19,8 @@ pub struct Gradients<T: Real = f32> {
     names: Names,
     /// Whether an entry's gradient has been written since the last `clear`.
     pub(crate) written: Vec<bool>,
+    /// How often each buffer was set since the last step.
+    updates: Vec<u32>,
     /// Whether an entry holds its tensor's value before the last step, see `undo`.
     previous: Vec<bool>,
     /// (address, entry), sorted by address.
@@ -69,6 +71,7 @@ impl<T: Real> Gradients<T> {
             entries,
             names,
             written: vec![false; count],
+            updates: vec![0; count],
             previous: vec![false; count],
             by_address,
             broken: false,
@@ -322,11 +325,20 @@ impl<T: Real> Gradients<T> {
         self.find(address).map(|index| self.names.get(index))
     }
 
-    /// Sets the new value of the buffer whose elements are at this address.
+    /// Sets the new value of the buffer whose elements are at this address: the mean of all values that it was set to since
+    /// the last step.
     #[track_caller]
     pub(crate) fn set(&mut self, address: usize, value: &[T]) {
         let index = self.updated_at(address, value.len());
-        self.entries[index].gradient.data_mut().copy_from_slice(value);
+        let mean = self.entries[index].gradient.data_mut();
+        if self.written[index] {
+            self.updates[index] += 1;
+            let share = T::from_f64(1.0 / f64::from(self.updates[index]));
+            mean.iter_mut().zip(value).for_each(|(mean, &value)| *mean += (value - *mean) * share);
+        } else {
+            self.updates[index] = 1;
+            mean.copy_from_slice(value);
+        }
         self.written[index] = true;
     }
 

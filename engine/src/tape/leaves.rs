@@ -60,8 +60,8 @@ impl<T: Real> Tape<T> {
         self.leaf(self.arena.slice(elements(shape), value), shape, false, None)
     }
 
-    /// Sets `buffer`, a saved tensor of the model, to `value` when the optimiser takes its step. The value is read now,
-    /// even if the tape borrows it.
+    /// Sets `buffer`, a saved tensor of the model, to `value` when the optimiser takes its step; if it is set several times
+    /// before, to the mean of the values. The value is read now, even if the tape borrows it.
     ///
     /// # Panics
     /// If the shapes differ, if the value has several draws, or within a segment, as for [`param`](Tape::param).

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let job = &options.job;
-    let table = Csv::new().inputs(["times"]).target("accel").ignore([1]).read(job.file("tables/mcycle.csv")?)?;
+    let table = Csv::new().inputs(["times"]).target("accel").read(job.file("tables/mcycle.csv")?)?;
     let column = |name: &str| -> Result<Tensor, Failure> {
         let numbers = table.numbers(name).map_err(elbo::data::DataError::from)?;
         Ok(Tensor::from_fn([numbers.len(), 1], |i| numbers[i]))

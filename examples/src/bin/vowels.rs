@@ -50,6 +50,9 @@ fn run(options: &Options) -> Result<(), Failure> {
         Ok(ts::load(job.file(&format!("timeseries/JapaneseVowels_{part}.ts"))?)?)
     };
     let (train, test) = (read("TRAIN")?, read("TEST")?);
+    if train.classes() != test.classes() {
+        return Err(Failure::Input("the two files name other classes, or in another order".to_owned()));
+    }
     let steps = train.lengths().iter().chain(test.lengths()).copied().max().unwrap_or(1);
     let classes = train.classes().len();
     let examples = |part: ts::Sequences| -> Result<Examples, Failure> {

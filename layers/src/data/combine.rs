@@ -1,4 +1,4 @@
-//! Joins data sets row by row.
+//! Joins data sets row by row, and several inputs of each example.
 
 use super::{DataError, Examples, Labels, Observed, Targets};
 use crate::engine::{Real, Tensor};
@@ -18,16 +18,25 @@ impl Concat for Vec<usize> {
     }
 }
 
+/// The shape of all rows together.
+///
+/// # Errors
+/// If there is no part, or two have rows of different shapes.
+fn joined_shape(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
+    let Some((first, others)) = shapes.split_first() else {
+        return Err("there is no part".to_owned());
+    };
+    if let Some(other) = others.iter().find(|other| other.get(1..) != first.get(1..)) {
+        return Err(format!("shapes {first:?} and {other:?} differ after the first axis"));
+    }
+    let mut shape = first.to_vec();
+    shape[0] = shapes.iter().map(|shape| shape[0]).sum();
+    Ok(shape)
+}
+
 impl<T: Real> Concat for Tensor<T> {
     fn concat(parts: &[&Self]) -> Result<Self, String> {
-        let Some((first, others)) = parts.split_first() else {
-            return Err("there is no part".to_owned());
-        };
-        if let Some(other) = others.iter().find(|other| other.shape().get(1..) != first.shape().get(1..)) {
-            return Err(format!("shapes {:?} and {:?} differ after the first axis", first.shape(), other.shape()));
-        }
-        let mut shape = first.shape().to_vec();
-        shape[0] = parts.iter().map(|part| part.rows()).sum();
+        let shape = joined_shape(&parts.iter().map(|part| part.shape()).collect::<Vec<_>>())?;
         let mut data = Vec::with_capacity(shape.iter().product());
         parts.iter().for_each(|part| data.extend_from_slice(part.data()));
         Ok(Tensor::new(shape, data))
@@ -36,14 +45,7 @@ impl<T: Real> Concat for Tensor<T> {
 
 impl Concat for Labels {
     fn concat(parts: &[&Self]) -> Result<Self, String> {
-        let Some((first, others)) = parts.split_first() else {
-            return Err("there is no part".to_owned());
-        };
-        if let Some(other) = others.iter().find(|other| other.shape()[1..] != first.shape()[1..]) {
-            return Err(format!("shapes {:?} and {:?} differ after the first axis", first.shape(), other.shape()));
-        }
-        let mut shape = first.shape().to_vec();
-        shape[0] = parts.iter().map(|part| part.rows()).sum();
+        let shape = joined_shape(&parts.iter().map(|part| part.shape()).collect::<Vec<_>>())?;
         Ok(Labels::new(shape, parts.iter().flat_map(|part| part.values()).copied().collect::<Vec<_>>()))
     }
 }
@@ -106,6 +108,57 @@ impl<T: Real, Y: Concat> Examples<T, Y> {
     }
 }
 
+/// Several inputs of each example as one tensor, (examples, elements of all inputs), for [`Examples::new`]; a forward pass
+/// takes them apart again.
+///
+/// ```
+/// use elbo::data::{Examples, join_inputs};
+/// use elbo::prelude::*;
+///
+/// #[bayesian]
+/// struct Net {
+///     image: Dense,
+///     table: Dense,
+///     head: Dense,
+/// }
+///
+/// #[bayesian]
+/// impl Net {
+///     fn forward(&self, x: Var) -> Var {
+///         let [image, table] = x.split(-1, [64, 3]);       // `image.reshape(..)` for a convolution
+///         self.head.forward((self.image.forward(image) + self.table.forward(table)).relu())
+///     }
+/// }
+/// # let (images, table) = (Tensor::from_fn([10, 8, 8], |i| (i as f64).sin()), Tensor::zeros([10, 3]));
+/// # let labels = (0..10).map(|i| i % 2).collect();
+/// let data = Examples::new(join_inputs(&[&images, &table])?, labels)?;   // (10, 8, 8) and (10, 3)
+/// assert_eq!(data.inputs().shape(), [10, 67]);
+/// # let mut net = Net { image: Dense::new(64, 4), table: Dense::new(3, 4), head: Dense::new(4, 2) };
+/// Elbo::new(Categorical).quiet().fit(&mut net, &data, Epochs(2))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`DataError::Rows`] if there are no inputs, one is a scalar, or they have different numbers of rows.
+pub fn join_inputs<T: Real>(inputs: &[&Tensor<T>]) -> Result<Tensor<T>, DataError> {
+    let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape()).collect();
+    let problem = || DataError::Rows {
+        problem: format!("join_inputs: inputs of shapes {shapes:?} do not have one number of examples, the first axis"),
+    };
+    let rows = *shapes.first().and_then(|shape| shape.first()).ok_or_else(problem)?;
+    if shapes.iter().any(|shape| shape.first() != Some(&rows)) {
+        return Err(problem());
+    }
+    let widths: Vec<usize> = shapes.iter().map(|shape| shape[1..].iter().product()).collect();
+    let mut joined = Vec::with_capacity(rows * widths.iter().sum::<usize>());
+    for row in 0..rows {
+        for (input, &width) in inputs.iter().zip(&widths) {
+            joined.extend_from_slice(&input.data()[row * width..][..width]);
+        }
+    }
+    Ok(Tensor::new([rows, widths.iter().sum()], joined))
+}
+
 /// The rows of a tensor that parts may have, with ones for the parts that have none; `None` if no part has one.
 fn concat_or_ones<T: Real, Y: Targets>(
     parts: &[&Observed<T, Y>],
@@ -156,6 +209,15 @@ mod tests {
         let joined = Concat::concat(&[&both, &both]).unwrap();
         assert_eq!(joined, (vec![7, 8, 7, 8], Labels::new([4, 2], [1, 2, 3, 4, 1, 2, 3, 4])));
         assert!(Concat::concat(&[&steps, &Labels::new([1, 3], [1, 2, 3])]).is_err());
+    }
+
+    #[test]
+    fn inputs_are_joined_row_by_row() {
+        let (a, b) = (Tensor::<f32>::from_fn([2, 1, 2], |i| i as f64), Tensor::from_fn([2], |i| 10.0 + i as f64));
+        assert_eq!(join_inputs(&[&a, &b]).unwrap(), Tensor::new([2, 3], [0.0, 1.0, 10.0, 2.0, 3.0, 11.0]));
+        let message = join_inputs(&[&a, &Tensor::zeros([3, 1])]).unwrap_err().to_string();
+        assert!(message.contains("[[2, 1, 2], [3, 1]] do not have one number of examples"), "{message}");
+        assert!(join_inputs::<f32>(&[]).is_err());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::engine::{Key, Real, Tensor};
 /// A data set: inputs with their targets, row by row; at least one row, all values finite.
 ///
 /// The first axis of `inputs` is the examples. Targets are labels (`Vec<usize>`), numbers (`Tensor<T>`), or a tuple of
-/// several kinds. Examples may have weights, and targets may be missing:
+/// several kinds; for several inputs see [`join_inputs`](super::join_inputs). Examples may have weights, and targets may be
+/// missing:
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -113,7 +114,8 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         &self.all.inputs
     }
 
-    /// The targets. A missing target has the value of an observed one.
+    /// The targets. A missing target has the value of an observed one, which metrics of predictions would count; the NLL
+    /// without it is that of [`Predict::log_likelihood`](crate::Predict::log_likelihood).
     pub fn targets(&self) -> &Y {
         self.all.observed.targets()
     }

@@ -59,7 +59,7 @@ pub mod idx;
 mod saved;
 pub mod ts;
 
-pub use combine::Concat;
+pub use combine::{Concat, join_inputs};
 pub use csv::{ColumnId, Csv, Missing};
 pub use encoder::{ColumnEncoding, Encoder, Encoding, Unknown};
 pub use error::DataError;

@@ -142,7 +142,8 @@ impl PictureFolder {
         reader.limits(limits);
         let wrong = |error: image::ImageError| DataError::Picture { file: file.to_owned(), problem: error.to_string() };
         let picture = reader.decode().map_err(wrong)?;
-        if picture.color().has_alpha() {
+        let is_transparent = || picture.to_rgba8().pixels().any(|pixel| pixel.0[3] != u8::MAX);
+        if picture.color().has_alpha() && is_transparent() {
             let problem = "the picture is transparent in places; flatten it onto a background before".to_owned();
             return Err(DataError::Picture { file: file.to_owned(), problem });
         }

@@ -24,7 +24,7 @@ pub struct Sequences<T: Real = f32> {
 }
 
 impl<T: Real> Sequences<T> {
-    /// The values, (cases, steps, channels): zeros behind a sequence's end. The number of steps is that of the longest.
+    /// The values, (cases, steps, channels): zeros after a sequence's end. The number of steps is that of the longest.
     pub fn values(&self) -> &Tensor<T> {
         &self.values
     }
@@ -93,7 +93,8 @@ impl Reader {
     }
 
     fn parse<T: Real>(&self, mut source: Source<'_>) -> Result<Sequences<T>, DataError> {
-        let mut reading = Reading { file: source.file(), ..Reading::default() };
+        let largest = if T::from_f64(f64::MAX).is_finite() { f64::MAX } else { f64::from(f32::MAX) };
+        let mut reading = Reading { file: source.file(), largest, ..Reading::default() };
         let mut line = Vec::new();
         source.pieces(u64::MAX, |source, piece| {
             reading.limit = self.limit.unwrap_or_else(|| source.memory_limit());
@@ -131,6 +132,8 @@ struct Reading {
     labels: Vec<usize>,
     /// Case by case, channel by channel.
     values: Vec<f64>,
+    /// The largest number of the tensor's type.
+    largest: f64,
 }
 
 impl Reading {
@@ -203,10 +206,12 @@ impl Reading {
         for channel in channels.split(':') {
             let start = self.values.len();
             for value in channel.split(',').map(str::trim_ascii) {
-                let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
+                let number = value.parse::<f64>().ok().filter(|number| number.abs() <= self.largest);
                 let number = number.ok_or_else(|| {
                     let advice = if value == "?" { ", a missing value; fill the gap before" } else { "" };
-                    self.wrong("a finite number", excerpt(value) + advice)
+                    let step = self.values.len() - start + 1;
+                    let expected = format!("a finite number at step {step} of channel {}", count + 1);
+                    self.wrong(expected, excerpt(value) + advice)
                 })?;
                 if self.values.len() == self.values.capacity() {
                     self.check(16 * self.values.capacity() as u64 + 3 * line.len() as u64)?;
@@ -277,14 +282,21 @@ mod tests {
             ("1,2:a\n1,2:c\n", "x.ts, line 7: expected a class that `@classLabel` names, found \"c\""),
             ("1,2:3:a\n", "x.ts, line 6: expected channels of equal length, 2 as in the first, found 1 in channel 2"),
             ("1:a\n1:2:a\n", "x.ts, line 7: expected 1 channels, as in the first case, found 2"),
-            ("1,?:a\n", "x.ts, line 6: expected a finite number, found \"?\", a missing value; fill the gap before"),
-            ("1,inf:a\n", "expected a finite number, found \"inf\""),
+            (
+                "1,?:a\n",
+                "x.ts, line 6: expected a finite number at step 2 of channel 1, found \"?\", a missing value; fill the gap before",
+            ),
+            ("1:2:a\n1:inf:a\n", "line 7: expected a finite number at step 1 of channel 2, found \"inf\""),
             ("1,2\n", "expected channels and a class, separated by colons"),
             ("", "x.ts: no examples"),
         ] {
             let error = read(cases).unwrap_err();
             assert!(error.starts_with(message) || error.contains(message), "{error}");
         }
+        // A number may be too large for the tensor's type.
+        let error = from_bytes::<f32>("x.ts", format!("{HEADER}1e39:a\n").as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("line 6: expected a finite number at step 1 of channel 1, found \"1e39\""), "{error}");
+        assert!(read("1e39:a\n").is_ok());
         let header = |text: &str| from_bytes::<f32>("x.ts", text.as_bytes()).unwrap_err().to_string();
         assert!(header("@timestamps true\n").contains("expected values without time stamps"));
         assert!(header("@data\n").contains("line 1: expected a line `@classLabel true ..`"));

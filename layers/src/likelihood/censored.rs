@@ -49,6 +49,13 @@ impl Limits {
     pub(super) fn contain(self, y: f64) -> bool {
         y >= f64::from(self.lower as f32).min(self.lower) && y <= f64::from(self.upper as f32).max(self.upper)
     }
+
+    /// The limits, or those rounded to single precision if these are inside: targets that were once in single precision
+    /// are at the limits by `<=` and `>=`.
+    fn rounded_inwards(self) -> Limits {
+        let [lower, upper] = [self.lower, self.upper].map(|limit| f64::from(limit as f32));
+        Limits { lower: self.lower.max(lower), upper: self.upper.min(upper) }
+    }
 }
 
 elementwise_likelihood!(Censored: 2);
@@ -64,13 +71,15 @@ impl Elementwise<2> for Censored {
 
     fn log_density<'t, T: Real>(&self, [mean, ln_sd]: [Var<'t, T>; 2], y: Var<'t, T>) -> Var<'t, T> {
         let z = (y - mean) * (-ln_sd).exp();
-        let [lower, upper] = [self.limits.lower, self.limits.upper].map(|limit| T::from_f64(limit).to_f64());
+        let Limits { lower, upper } = self.limits.rounded_inwards();
         let observed = log_normal_density(mean, ln_sd, y);
         y.le(lower).select(z.ln_normal_cdf(), y.ge(upper).select((-z).ln_normal_cdf(), observed))
     }
 }
 
 impl Univariate for Censored {
+    const HAS_POINT_MASSES: bool = true;
+
     fn num_outputs(&self) -> usize {
         2
     }

@@ -55,12 +55,13 @@ impl<T: Real> Likelihood<T> for IntervalCensored {
         check_intervals(output, targets)?;
         let block = targets.len() / targets.rows() / 2;
         for (row, ends) in targets.data().chunks_exact(2 * block).enumerate() {
-            if let Some(element) = (0..block).find(|&i| ends[i] > ends[i + block]) {
+            let ends = |i: usize| (ends[i].to_f64(), ends[i + block].to_f64());
+            let fits = |(low, high): (f64, f64)| low <= high && low < Self::OPEN && high > -Self::OPEN;
+            if let Some(element) = (0..block).find(|&i| !fits(ends(i))) {
+                let (low, high) = ends(element);
                 return Err(format!(
-                    "example {row}, element {element} (from 0) has the interval from {} to {}; the lower end must be at most \
-                     the upper one",
-                    ends[element].to_f64(),
-                    ends[element + block].to_f64()
+                    "example {row}, element {element} (from 0) has the interval from {low} to {high}; the lower end must be at \
+                     most the upper one, and only a lower end may be open below, only an upper end above"
                 ));
             }
         }

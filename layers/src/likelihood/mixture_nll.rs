@@ -40,8 +40,18 @@ impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Mixture<L> {
 impl<L: Univariate + Likelihood<f64, Targets = Tensor<f64>>> Unscaled<L> {
     /// The log predictive density of each example in nats, of targets in their unit: [`Mixture::log_likelihood`] of the
     /// scaled targets less Σ ln scale.
+    ///
+    /// # Panics
+    /// If there is not one finite target for each element, or if some targets have a probability instead of a density, which
+    /// does not change with the unit: use [`scaled`](Unscaled::scaled).
     #[track_caller]
     pub fn log_likelihood<T: Real>(&self, targets: &Tensor<T>) -> Vec<f64> {
+        assert!(
+            !L::HAS_POINT_MASSES,
+            "log_likelihood: some targets of {} have a probability, which does not change with the unit, and others a density, \
+             which does; compute it of scaled targets, by `scaled()`",
+            std::any::type_name::<L>()
+        );
         let scaled = self.scale_targets("log_likelihood", targets);
         let ln_scale: f64 = self.scaling().scale().iter().map(|scale| scale.ln()).sum();
         self.scaled().log_likelihood_of_checked(&scaled).into_iter().map(|nats| nats - ln_scale).collect()

@@ -69,8 +69,10 @@ impl<T: Real> Likelihood<T> for MultivariateGaussian {
         }
         let (examples, d) = (targets.shape()[0], targets.shape()[1]);
         let [mean, ln_diagonal, factor] = parameters(output, d);
-        let distance = (output.tape().input(targets) - mean).reshape([examples, d, 1]);
-        let z = factor.triangular_solve(distance, Triangle::LOWER);
+        // Rows in units of the diagonal, which may underflow: the loss is then not finite, and nothing panics.
+        let units = (-ln_diagonal).exp().reshape([examples, d, 1]);
+        let distance = (output.tape().input(targets) - mean).reshape([examples, d, 1]) * units;
+        let z = (factor * units).triangular_solve(distance, Triangle::LOWER.unit_diagonal());
         let squares = z.square().reshape([examples, d]).scale_shift(-0.5, -0.5 * TAU.ln());
         (squares - ln_diagonal).sum_axes(&[-1], false)
     }

@@ -39,13 +39,16 @@ impl TruncatedNormal {
     /// maximum.
     fn reach(&self) -> [f64; 2] {
         let (mode, _) = self.mode();
-        let most = 80.0 / (mode.abs() + (mode * mode + 80.0).sqrt());
+        let most = 80.0 / (mode.abs() + mode.hypot(80f64.sqrt()));
         [(self.low - mode).max(-most), (self.high - mode).min(most)]
     }
 
     /// Mean and variance.
     pub(super) fn moments(&self) -> [f64; 2] {
         let (mode, value) = self.mode();
+        if mode.is_infinite() {
+            return [value, 0.0];
+        }
         let reach = self.reach();
         // Deviations in units of the reach, whose squares stay within the range of doubles.
         let unit = reach[1] - reach[0];
@@ -60,7 +63,7 @@ impl TruncatedNormal {
         if y < self.limits.lower {
             return 0.0;
         }
-        if y >= self.limits.upper {
+        if y >= self.limits.upper || (self.mode().0.is_infinite() && y >= self.mode().1) {
             return 1.0;
         }
         let z = (y - self.mean) / self.sd;
@@ -145,5 +148,11 @@ mod tests {
         let [mean, variance] = narrow.moments();
         assert!((mean - 1.0).abs() < 1e-14 && (variance - 16.0 / 12.0).abs() < 1e-14, "{mean} {variance}");
         assert!((narrow.cdf(2.0) - 0.75).abs() < 1e-15);
+        // Limits beyond the squares of doubles, and beyond doubles.
+        let above = |ln_sd| TruncatedNormal::new(Limits { lower: 1.0, upper: f64::INFINITY }, 0.0, ln_sd);
+        assert_eq!(above(-360.0).moments(), [1.0, 0.0]);
+        assert_eq!(above(-700.0).cdf(1.5), 1.0);
+        let beyond = TruncatedNormal::new(Limits { lower: 1e10, upper: f64::INFINITY }, 0.0, -700.0);
+        assert_eq!((beyond.moments(), beyond.cdf(1e10)), ([1e10, 0.0], 1.0));
     }
 }

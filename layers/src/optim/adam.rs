@@ -114,11 +114,12 @@ impl Optimizer for Adam {
         }
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
         let settings = self.groups.prepare("Adam", self.rate, self.weight_decay, gradients);
-        self.powers = [self.powers[0] * self.betas[0], self.powers[1] * self.betas[1]];
-        let rule = Rule { betas: self.betas, powers: self.powers, scale: self.scale, epsilon: self.epsilon };
+        let powers = [self.powers[0] * self.betas[0], self.powers[1] * self.betas[1]];
+        let rule = Rule { betas: self.betas, powers, scale: self.scale, epsilon: self.epsilon };
         gradients.step(model, |index, parameter, gradient| {
             rule.update(settings(index), &mut moments[index], parameter, gradient);
         });
+        self.powers = powers;
     }
 
     #[track_caller]

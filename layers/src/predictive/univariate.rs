@@ -8,6 +8,10 @@ pub trait Univariate: Clone + Sync {
     /// Whether targets are whole numbers.
     const DISCRETE: bool = false;
 
+    /// Whether some real targets have a probability instead of a density, such as those at a limit of
+    /// [`Censored`](crate::Censored).
+    const HAS_POINT_MASSES: bool = false;
+
     /// The number of outputs for each element, the distribution's parameters. If several, the last axis of the model's
     /// output has as many blocks: the first parameter of all elements, then the second of all, and so on. Provided: 1.
     fn num_outputs(&self) -> usize {

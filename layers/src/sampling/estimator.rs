@@ -57,6 +57,9 @@ pub(crate) struct Named {
     pub(crate) estimator: Estimator,
 }
 
+/// Calls a visitor with the path of each weight of a model.
+type EachWeight<'a> = dyn Fn(&mut dyn FnMut(&Path<'_>)) + 'a;
+
 impl Estimators {
     /// One estimator for all weights.
     pub fn all(estimator: Estimator) -> Self {
@@ -101,7 +104,7 @@ impl Estimators {
     }
 
     /// Not generic over the model, so that it is compiled once for all models.
-    fn check_names_of(&self, each_weight: &dyn Fn(&mut dyn FnMut(&Path<'_>))) -> Result<(), String> {
+    fn check_names_of(&self, each_weight: &EachWeight<'_>) -> Result<(), String> {
         let is_met = |named: &&Named| {
             let mut met = false;
             each_weight(&mut |weight| {

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::{Budget, Parse, checked_header, each_element};
+use super::{Budget, checked_header, each_element};
 use crate::io::{FileError, Place, read_file, shown};
 
 /// Above this a double does not tell whole numbers apart.
@@ -35,9 +35,7 @@ pub fn labels_from_bytes(name: impl AsRef<Path>, bytes: &[u8]) -> Result<Vec<usi
     parse_labels(&mut &bytes[..], bytes.len() as u64, &Budget::NONE, &|byte| Place::new(name.as_ref(), None, byte))
 }
 
-const _: Parse<Vec<usize>> = parse_labels;
-
-/// Reads labels: a [`Parse`].
+/// Reads labels.
 pub(in crate::io) fn parse_labels(
     source: &mut dyn Read,
     length: u64,

@@ -137,7 +137,7 @@ fn checked_header(
     Ok(header)
 }
 
-/// Passes the `count` elements behind a header to `put`, in the order of the file.
+/// Passes the `count` elements after a header to `put`, in the order of the file.
 fn each_element<T: Real>(
     source: &mut dyn Read,
     header: &Header,

@@ -172,7 +172,13 @@ impl Csv {
     }
 
     /// Skips lines that start with this byte, such as `b'#'`, after spaces.
+    ///
+    /// # Panics
+    /// If a cell may start with it: if it is a quote, a letter, a digit, a space, a line end, a sign or a point.
+    #[track_caller]
     pub fn comment(self, byte: u8) -> Csv {
+        let fits = byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\" \t\r\n+-.\0".contains(&byte);
+        assert!(fits, "Csv::comment: {:?} cannot start a comment", char::from(byte));
         Csv { comment: Some(byte), ..self }
     }
 

@@ -21,6 +21,10 @@ pub(super) fn classify(text: &str, decimal: u8) -> Text {
             0.0 if mantissa(text).any(|byte| (b'1'..=b'9').contains(&byte)) => {
                 Text::Almost("which a 64-bit number rounds to 0")
             }
+            // Two names of 17 digits would become one number.
+            _ if number.abs() > LARGEST_WHOLE && mantissa(text).count() == text.len() && !is_exact(text, number) => {
+                Text::Almost("which a 64-bit number rounds; for names, declare the column by `.categorical(..)`")
+            }
             _ => Text::Number(number),
         };
     }
@@ -44,6 +48,15 @@ pub(super) fn classify(text: &str, decimal: u8) -> Text {
         });
     }
     Text::Other
+}
+
+/// Above this, a double does not tell whole numbers apart.
+const LARGEST_WHOLE: f64 = (1u64 << 53) as f64;
+
+/// Whether the whole number that a text spells is this double.
+fn is_exact(text: &str, number: f64) -> bool {
+    let digits = text.trim_start_matches(['+', '-']).trim_start_matches('0');
+    format!("{:.0}", number.abs()) == digits
 }
 
 /// The number that a text of digits is, with an optional sign, fraction and exponent.

@@ -17,10 +17,13 @@ impl Table {
     /// The rows that have a value in this column, such as a target.
     ///
     /// # Errors
-    /// [`TableError::Columns`] if there is no such column, [`DataError::Rows`] if no row has a value.
+    /// [`TableError::Columns`] if there is no such column, or no row has a value.
     pub fn drop_missing(&self, name: &str) -> Result<Table, DataError> {
         let values = &self.column(name)?.values;
         let rows: Vec<usize> = (0..self.len()).filter(|&row| !values.is_missing(row)).collect();
+        if rows.is_empty() {
+            return Err(self.problem(format!("column {name:?} has no values, so no row remains")).into());
+        }
         self.subset(&rows)
     }
 

@@ -103,7 +103,7 @@ impl<L, O> Elbo<L, O> {
     /// of the weights and one divergence for each step. Noise for each example, such as dropout's, is other noise.
     ///
     /// Steps of a schedule, a warm-up and a report are steps of the optimiser. Batch normalisation normalises each batch by
-    /// itself. Memory for one more copy of the gradients is used.
+    /// itself, and its running statistics take the mean of the batches'. Memory for one more copy of the gradients is used.
     ///
     /// # Panics
     /// If it is 0.

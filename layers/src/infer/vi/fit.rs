@@ -155,8 +155,8 @@ impl<L, O> Elbo<L, O> {
                 let terms = step.take(model, data, rows, key, &mut self.optimizer);
                 let terms = terms.map_err(|error| {
                     start.restore(model, &error, self.steps);
-                    error.into_train_error(self.steps, self.epochs + 1, |panic| {
-                        training.forward_error(batch + 1, rows.len().min(options.batch_size), panic)
+                    error.into_train_error(self.steps, self.epochs + 1, |index, rows, panic| {
+                        training.forward_error(batch * options.accumulated + index + 1, rows, panic)
                     })
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
@@ -173,9 +173,8 @@ impl<L, O> Elbo<L, O> {
                 let key = Key::new(options.seed).step(self.steps);
                 step.check_last_step(model, key).map_err(|error| {
                     start.restore(model, &error, self.steps);
-                    let rows = (data.len() - (batches - 1) * size).min(options.batch_size);
-                    error.into_train_error(self.steps - 1, self.epochs, |panic| {
-                        training.forward_error(batches, rows, panic)
+                    error.into_train_error(self.steps - 1, self.epochs, |index, rows, panic| {
+                        training.forward_error((batches - 1) * options.accumulated + index + 1, rows, panic)
                     })
                 })?;
             }
@@ -225,11 +224,11 @@ impl StepError {
         self,
         step: usize,
         epoch: usize,
-        forward_error: impl FnOnce(CaughtPanic) -> TrainError,
+        forward_error: impl FnOnce(usize, usize, CaughtPanic) -> TrainError,
     ) -> TrainError {
         match self {
             StepError::NonFinite { what, place, .. } => TrainError::NonFinite { step, epoch, what, place },
-            StepError::Panicked(panic) => forward_error(panic),
+            StepError::Panicked { index, rows, panic } => forward_error(index, rows, panic),
         }
     }
 }

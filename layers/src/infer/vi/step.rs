@@ -28,6 +28,8 @@ pub(super) struct Step<'s, T: Real, Y, L, F> {
     frozen: Vec<usize>,
     /// Examples in a batch.
     batch_size: usize,
+    /// The index in its step of the last batch.
+    last: usize,
     clip: Option<Clip>,
 }
 
@@ -57,8 +59,8 @@ pub(super) enum StepError {
         /// Whether the previous step was undone.
         is_undone: bool,
     },
-    /// The draw, the forward or the likelihood panicked.
-    Panicked(CaughtPanic),
+    /// The draw, the forward or the likelihood panicked, for the batch of this index in the step, of this many rows.
+    Panicked { index: usize, rows: usize, panic: CaughtPanic },
 }
 
 impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L, F> {
@@ -77,6 +79,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             previous: (options.accumulated > 1).then(|| Gradients::of(model)),
             gradients,
             batch_size: options.batch_size,
+            last: 0,
             clip: options.clip,
         }
     }
@@ -98,12 +101,17 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         let mut terms = StepTerms { nll: 0.0, kl: 0.0, kl_weight: 0.0 };
         for (index, part) in rows.chunks(self.batch_size).enumerate() {
             self.batch.gather(data, part);
+            self.last = index;
             let loss = || {
                 let (net, nll) = self.recipe.nll(&self.batch, model, key, index);
                 let objective = self.recipe.objective;
                 objective.loss_of_batch(nll, &net, key.current_step() as usize, Part { index, examples: rows.len() })
             };
-            let loss = catch_step(self.recipe.shared, loss).map_err(StepError::Panicked)?;
+            let loss = catch_step(self.recipe.shared, loss).map_err(|panic| StepError::Panicked {
+                index,
+                rows: part.len(),
+                panic,
+            })?;
             if !loss.value().is_finite() {
                 let place = loss.first_non_finite(&self.gradients);
                 return Err(self.undo_last_step(model, place));
@@ -141,7 +149,12 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             let (net, nll) = self.recipe.nll(&self.batch, model, key, 0);
             (nll, net.kl())
         };
-        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(StepError::Panicked)?;
+        let rows = self.batch.observed().targets().rows();
+        let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(|panic| StepError::Panicked {
+            index: self.last,
+            rows,
+            panic,
+        })?;
         if nll.nats().is_finite() && kl.nats().is_finite() {
             return Ok(());
         }

@@ -63,7 +63,7 @@ fn a_value_of_another_kind_is_named_by_line_and_column() {
     contains(&wrong(&csv, "a\n12:30\n"), "a date or time");
     contains(&wrong(&csv, "a\n12%\n"), "remove units and separators; set `.categorical(..)`");
     contains(&wrong(&Csv::new().numeric(["a"]), "a\nx\n"), "expected a number, found \"x\" (the column is declared");
-    // Lines are those of an editor, also behind cells of several lines.
+    // Lines are those of an editor, also after cells of several lines.
     contains(&wrong(&csv, "a,b\n\"x\ny\",1\nz,w\n"), "line 4, column 2");
 }
 
@@ -169,7 +169,7 @@ fn malformed_files_are_named_by_line() {
         ),
         ("a,b\n1,2\n\n3,4\n", "t.csv, line 3: expected a row, found a blank line"),
         ("a,b\n1,\"2\n3,4\n", "t.csv, line 2: expected a quote that ends the quoted cell which starts here"),
-        ("a,b\n1,2\n3,\"4\"5\n", "t.csv, line 3: expected the delimiter or the end of the line behind a quoted cell"),
+        ("a,b\n1,2\n3,\"4\"5\n", "t.csv, line 3: expected the delimiter or the end of the line after a quoted cell"),
         ("a,b\n1,2\nx\"y,4\n", "t.csv, line 3: expected quotes around a whole cell"),
     ] {
         contains(&wrong(&csv, text), message);

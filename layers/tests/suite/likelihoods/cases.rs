@@ -85,3 +85,48 @@ fn a_learned_standard_deviation_is_that_of_the_residuals() {
     assert!((sd / (squares / n as f64).sqrt() - 1.0).abs() < 1e-3, "{sd}");
     assert!((sd - 0.3).abs() < 0.01, "{sd}");
 }
+
+#[test]
+fn limits_that_single_precision_rounds_are_limits_of_predictions_too() {
+    let limited = elbo::Censored::new(0.1, 0.7);
+    // In single precision 0.1 is a little above 0.1, and 0.7 a little below 0.7.
+    let y: Tensor = Tensor::new([3, 1], [0.1, 0.7, 0.5]);
+    let predicted = Outputs::new(Tensor::<f32>::from_fn([1, 3, 2], |_| 0.0)).under(&limited);
+    let nats = predicted.log_likelihood(&y);
+    let below = 0.5 * erfc(-0.1 / std::f64::consts::SQRT_2);
+    let above = 0.5 * erfc(0.7 / std::f64::consts::SQRT_2);
+    assert!((nats[0] - below.ln()).abs() < 1e-7 && (nats[1] - above.ln()).abs() < 1e-7, "{nats:?}");
+}
+
+/// 2 Φ(−x√2), from the normal distribution function of the library's own Gaussian.
+fn erfc(x: f64) -> f64 {
+    let standard = Outputs::new(Tensor::<f64>::zeros([1, 1, 1])).under(&Gaussian::new(1.0));
+    2.0 * standard.cdf(-x * std::f64::consts::SQRT_2)[0]
+}
+
+#[test]
+#[should_panic(expected = "have a probability, which does not change with the unit")]
+fn probabilities_and_densities_have_no_common_unit() {
+    let scaling = elbo::data::Scaling::fit(&Tensor::<f32>::new([3, 1], [0.0, 5.0, 20.0]));
+    let outputs = Outputs::new(Tensor::<f32>::from_fn([1, 3, 2], |_| 0.0));
+    let _ = outputs.under(&elbo::Censored::new(0.0, 1.0)).unscaled(&scaling).nll(&Tensor::<f32>::zeros([3, 1]));
+}
+
+#[test]
+fn a_covariance_that_underflows_is_an_infinite_loss() {
+    let data = Examples::new(Tensor::<f64>::zeros([1, 1]), Tensor::new([1, 2], [1.0, 2.0])).unwrap();
+    let outputs = Tensor::new([1, 5], [0.0, 0.0, -800.0, 0.0, 0.5]);
+    let tape = Tape::new();
+    let nll = data.observed().nll(&elbo::MultivariateGaussian, tape.input(&outputs));
+    assert!(!nll.nats().is_finite());
+}
+
+#[test]
+fn an_interval_that_is_open_on_the_wrong_side_is_refused() {
+    let open = elbo::IntervalCensored::OPEN;
+    for ends in [[open, open], [-open, -open], [2.0 * open, 3.0 * open], [1.0, 0.5]] {
+        let targets = Tensor::<f64>::new([1, 2], ends);
+        assert!(Likelihood::<f64>::check(&elbo::IntervalCensored, &[2], &targets).is_err(), "{ends:?}");
+    }
+    assert_eq!(Likelihood::<f64>::check(&elbo::IntervalCensored, &[2], &Tensor::new([1, 2], [-open, open])), Ok(()));
+}

@@ -176,7 +176,7 @@ impl Splitter {
             State::Plain | State::Quote if self.is_spaced() && self.is_space(byte) => self.emit(to)?,
             State::Quote | State::Closed if self.is_space(byte) => self.state = State::Closed,
             State::Quote | State::Closed => {
-                let expected = "the delimiter or the end of the line behind a quoted cell";
+                let expected = "the delimiter or the end of the line after a quoted cell";
                 return Err(to.wrong(line, expected, "more text; within quotes, write a quote twice"));
             }
             State::Plain if byte == b'"' && self.quotes => {

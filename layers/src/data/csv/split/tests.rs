@@ -72,7 +72,7 @@ fn comments_are_skipped() {
 fn quotes_that_are_not_around_a_whole_cell_are_errors() {
     for (text, message) in [
         ("a\n\"b\nc", "x, line 2: expected a quote that ends the quoted cell which starts here, found the end of"),
-        ("\"a\"b", "x, line 1: expected the delimiter or the end of the line behind a quoted cell"),
+        ("\"a\"b", "x, line 1: expected the delimiter or the end of the line after a quoted cell"),
         ("\"a\" \"b\"", "x, line 1: expected the delimiter"),
         ("\na\"b\"", "x, line 2: expected quotes around a whole cell"),
     ] {
