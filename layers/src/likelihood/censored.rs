@@ -11,7 +11,7 @@ use crate::predictive::Univariate;
 /// Limited Dependent Variables"). Outputs are those of [`HeteroscedasticGaussian`]: means, then ln sd.
 ///
 /// Predictions are of the value itself, not of its measurement: their quantiles may lie beyond the limits. For limits that
-/// differ by example use [`IntervalCensored`].
+/// differ by example use [`IntervalCensored`](super::IntervalCensored).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Censored {
     limits: Limits,
