@@ -14,6 +14,7 @@ use std::path::Path;
 use super::{FileError, Place, elements, read_file, shown, write_file};
 use crate::{Real, Shape, Tensor};
 use header::Header;
+#[cfg(feature = "files")]
 pub(super) use labels::parse_labels;
 pub use labels::{labels, labels_from_bytes};
 pub use rows::Rows;
@@ -89,9 +90,10 @@ impl Budget {
 const PIECE: usize = 8192;
 
 /// Reads the `length` bytes of a source within a budget; the function locates a byte.
+#[cfg(feature = "files")]
 pub(super) type Parse<V> = fn(&mut dyn Read, u64, &Budget, &dyn Fn(usize) -> Place) -> Result<V, FileError>;
 
-/// Reads an array: a [`Parse`].
+/// Reads an array.
 pub(super) fn parse<T: Real>(
     source: &mut dyn Read,
     length: u64,
