@@ -22,7 +22,7 @@ pub(super) fn classify(text: &str, decimal: u8) -> Text {
                 Text::Almost("which a 64-bit number rounds to 0")
             }
             // Two names of 17 digits would become one number.
-            _ if number.abs() > LARGEST_WHOLE && mantissa(text).count() == text.len() && !is_exact(text, number) => {
+            _ if number.abs() >= LARGEST_WHOLE && !is_exact(text, number) => {
                 Text::Almost("which a 64-bit number rounds; for names, declare the column by `.categorical(..)`")
             }
             _ => Text::Number(number),
@@ -50,13 +50,13 @@ pub(super) fn classify(text: &str, decimal: u8) -> Text {
     Text::Other
 }
 
-/// Above this, a double does not tell whole numbers apart.
+/// From here on, a double does not tell whole numbers apart.
 const LARGEST_WHOLE: f64 = (1u64 << 53) as f64;
 
-/// Whether the whole number that a text spells is this double.
+/// Whether this double is the whole number that a text of digits is; true for a number in another form.
 fn is_exact(text: &str, number: f64) -> bool {
     let digits = text.trim_start_matches(['+', '-']).trim_start_matches('0');
-    format!("{:.0}", number.abs()) == digits
+    !digits.bytes().all(|byte| byte.is_ascii_digit()) || format!("{:.0}", number.abs()) == digits
 }
 
 /// The number that a text of digits is, with an optional sign, fraction and exponent.
@@ -138,6 +138,9 @@ mod tests {
             ("007", 7.0),
             ("-0.0e5", 0.0),
             ("4.9e-324", 4.9e-324),
+            ("9007199254740992", 9_007_199_254_740_992.0),
+            ("00100000000000000000000", 1e20),
+            ("1.5e300", 1.5e300),
         ] {
             assert_eq!(classify(text, b'.'), Text::Number(number), "{text}");
         }
@@ -162,6 +165,8 @@ mod tests {
             "$3",
             "1_0",
             "1.2.3",
+            "9007199254740993",
+            "-00123456789012345678901234567890",
         ] {
             assert!(matches!(classify(text, b'.'), Text::Almost(_)), "{text}: {:?}", classify(text, b'.'));
         }
