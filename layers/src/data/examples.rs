@@ -114,8 +114,8 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
         &self.all.inputs
     }
 
-    /// The targets. A missing target has the value of an observed one, which metrics of predictions would count; the NLL
-    /// without it is that of [`Predict::log_likelihood`](crate::Predict::log_likelihood).
+    /// The targets. A missing target has the value of an observed one, which metrics would count: pass them
+    /// [`observed`](Examples::observed) targets.
     pub fn targets(&self) -> &Y {
         self.all.observed.targets()
     }

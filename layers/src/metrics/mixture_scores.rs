@@ -1,50 +1,54 @@
 //! Scores of predicted numbers: RMSE, MAE, coverage of prediction intervals.
 
-use crate::engine::{Real, Tensor};
-use crate::metrics::Mixture;
+use crate::engine::Real;
+use crate::metrics::number_targets::mean_of_counted;
+use crate::metrics::{Mixture, NumberTargets};
 use crate::predictive::Univariate;
 
-/// Metrics. Targets are (N, ..), as in [`Examples::targets`](crate::data::Examples::targets).
+/// Metrics. Targets are (N, ..), as in [`Examples::targets`](crate::data::Examples::targets); if some are missing,
+/// [`Examples::observed`](crate::data::Examples::observed).
 impl<L: Univariate> Mixture<L> {
     /// The root of the mean squared error of [`mean`](Mixture::mean), over all elements.
     ///
     /// # Panics
     /// If there is not one finite target for each element. All metrics below panic likewise.
     #[track_caller]
-    pub fn rmse<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+    pub fn rmse<Y: NumberTargets>(&self, targets: &Y) -> f64 {
         self.check("rmse", targets);
-        let squares: f64 = self.mean().iter().zip(targets.data()).map(|(mean, y)| (mean - y.to_f64()).powi(2)).sum();
-        (squares / targets.len() as f64).sqrt()
+        let errors = self.mean().into_iter().zip(targets.numbers().data());
+        mean_of_counted(targets, errors.map(|(mean, y)| (mean - y.to_f64()).powi(2))).sqrt()
     }
 
     /// The mean absolute error of [`mean`](Mixture::mean), over all elements.
     #[track_caller]
-    pub fn mae<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+    pub fn mae<Y: NumberTargets>(&self, targets: &Y) -> f64 {
         self.check("mae", targets);
-        let errors: f64 = self.mean().iter().zip(targets.data()).map(|(mean, y)| (mean - y.to_f64()).abs()).sum();
-        errors / targets.len() as f64
+        let errors = self.mean().into_iter().zip(targets.numbers().data());
+        mean_of_counted(targets, errors.map(|(mean, y)| (mean - y.to_f64()).abs()))
     }
 
     /// The share of targets within the central [`interval`](Mixture::interval) of this level: close to `level` for a
     /// calibrated model. For discrete targets it is larger, since no interval has exactly the given probability.
     #[track_caller]
-    pub fn coverage<T: Real>(&self, targets: &Tensor<T>, level: f64) -> f64 {
+    pub fn coverage<Y: NumberTargets>(&self, targets: &Y, level: f64) -> f64 {
         self.check("coverage", targets);
         assert!(level > 0.0 && level < 1.0, "coverage: the level must be between 0 and 1, got {level}");
         // Compare CDFs, so that no quantile has to be found. The lower end is the smallest y with cdf(y) ≥ tail, so y
         // is not below it if cdf(y) ≥ tail; the upper end is the smallest y with cdf(y) ≥ 1 − tail, so y is not above
         // it if the cdf just below y is less than 1 − tail.
         let tail = (1.0 - level) / 2.0;
+        let numbers = targets.numbers().data();
         let within = self.each(|i| {
-            let y = targets.data()[i].to_f64();
+            let y = numbers[i].to_f64();
             let less = if L::DISCRETE { y - 1.0 } else { y.next_down() };
             f64::from(u8::from(self.below(i, y) >= tail && self.below(i, less) < 1.0 - tail))
         });
-        within.iter().sum::<f64>() / within.len() as f64
+        mean_of_counted(targets, within)
     }
 
     #[track_caller]
-    pub(crate) fn check<T: Real>(&self, metric: &str, targets: &Tensor<T>) {
+    pub(crate) fn check<Y: NumberTargets>(&self, metric: &str, targets: &Y) {
+        let targets = targets.numbers();
         let (rows, width) = (self.len(), self.width());
         assert!(
             targets.shape().first() == Some(&rows) && targets.len() == rows * width,
@@ -62,6 +66,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
+    use crate::engine::Tensor;
     use crate::{Gaussian, Outputs};
 
     fn predicted<const N: usize>(shape: [usize; 3], outputs: [f64; N], sd: f64) -> Mixture<Gaussian> {

@@ -2,7 +2,8 @@
 
 use crate::data::Scaling;
 use crate::engine::{Key, Real, Tensor};
-use crate::metrics::Mixture;
+use crate::metrics::number_targets::{InDouble, mean_of_counted};
+use crate::metrics::{Mixture, NumberTargets};
 use crate::predictive::Univariate;
 
 /// A predictive distribution in the unit that the targets had before a [`Scaling`]: y = z · scale + shift, where z is what
@@ -141,31 +142,30 @@ impl<L: Univariate> Unscaled<L> {
     /// # Panics
     /// If there is not one finite target for each element. All metrics below panic likewise.
     #[track_caller]
-    pub fn rmse<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+    pub fn rmse<Y: NumberTargets>(&self, targets: &Y) -> f64 {
         self.mixture.check("rmse", targets);
-        let squares = self.errors(targets).map(|error| error * error);
-        (squares.sum::<f64>() / targets.len() as f64).sqrt()
+        mean_of_counted(targets, self.errors(targets.numbers()).map(|error| error * error)).sqrt()
     }
 
     /// The mean absolute error of [`mean`](Unscaled::mean), over all elements.
     #[track_caller]
-    pub fn mae<T: Real>(&self, targets: &Tensor<T>) -> f64 {
+    pub fn mae<Y: NumberTargets>(&self, targets: &Y) -> f64 {
         self.mixture.check("mae", targets);
-        self.errors(targets).map(f64::abs).sum::<f64>() / targets.len() as f64
+        mean_of_counted(targets, self.errors(targets.numbers()).map(f64::abs))
     }
 
     /// The share of targets within the central [`interval`](Unscaled::interval) of this level.
     #[track_caller]
-    pub fn coverage<T: Real>(&self, targets: &Tensor<T>, level: f64) -> f64 {
+    pub fn coverage<Y: NumberTargets>(&self, targets: &Y, level: f64) -> f64 {
         self.mixture.coverage(&self.scale_targets("coverage", targets), level)
     }
 
     /// The targets, scaled in double precision.
     #[track_caller]
-    pub(crate) fn scale_targets<T: Real>(&self, metric: &str, targets: &Tensor<T>) -> Tensor<f64> {
+    pub(crate) fn scale_targets<Y: NumberTargets>(&self, metric: &str, targets: &Y) -> InDouble {
         self.mixture.check(metric, targets);
-        let mut scaled = targets.cast::<f64>();
-        self.scaling.transform(&mut scaled);
+        let mut scaled = InDouble::of(targets);
+        self.scaling.transform(&mut scaled.numbers);
         scaled
     }
 
