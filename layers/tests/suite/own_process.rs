@@ -97,6 +97,7 @@ pub(crate) fn held() -> isize {
 }
 
 /// The result of `work`, and its largest allocation on this thread.
+#[cfg(feature = "gzip")]
 pub(crate) fn largest_allocation<R>(work: impl FnOnce() -> R) -> (R, usize) {
     LARGEST.set(0);
     let result = work();
