@@ -32,7 +32,7 @@ impl<'t> CrossEntropy<'t> {
     }
 
     /// How the losses of the rows are reduced. The mean divides by the total weight of the labels that are not ignored,
-    /// or by their number if there are no weights; if that is 0, because all labels are ignored or have weight 0, the
+    /// or by their number without weights; if that is 0, because all labels are ignored or have weight 0, the
     /// mean is 0 and so is its gradient.
     #[must_use]
     pub fn reduction(mut self, reduction: Reduction) -> Self {

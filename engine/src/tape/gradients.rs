@@ -201,7 +201,7 @@ impl<T: Real> Gradients<T> {
         let mut entries = self.entries.iter().zip(&self.written);
         if let Some(index) = entries.position(|(entry, written)| entry.role.is_learned() && !written) {
             let name = self.names.get(index);
-            panic!("step: there is no gradient of `{name}`; call `loss.backward(&mut gradients)` first");
+            panic!("step: `{name}` has no gradient yet; call `loss.backward(&mut gradients)` first");
         }
     }
 

@@ -21,10 +21,10 @@ impl Concat for Vec<usize> {
 /// The shape of all rows together.
 ///
 /// # Errors
-/// If there is no part, or two have rows of different shapes.
+/// If `shapes` is empty, or two parts have rows of different shapes.
 fn joined_shape(shapes: &[&[usize]]) -> Result<Vec<usize>, String> {
     let Some((first, others)) = shapes.split_first() else {
-        return Err("there is no part".to_owned());
+        return Err("expected at least one data set".to_owned());
     };
     if let Some(other) = others.iter().find(|other| other.get(1..) != first.get(1..)) {
         return Err(format!("shapes {first:?} and {other:?} differ after the first axis"));
@@ -80,11 +80,11 @@ impl<T: Real, Y: Concat> Examples<T, Y> {
     /// ```
     ///
     /// # Errors
-    /// [`DataError::Rows`] if there are no parts, or the rows of two have different shapes, or masks of
+    /// [`DataError::Rows`] if `parts` is empty, or the rows of two have different shapes, or masks of
     /// different shapes.
     pub fn concat(parts: &[&Self]) -> Result<Self, DataError> {
         if parts.is_empty() {
-            return Err(DataError::Rows { problem: "concat: there are no data sets to join".to_owned() });
+            return Err(DataError::Rows { problem: "concat: got 0 data sets, expected at least one".to_owned() });
         }
         let inputs: Vec<&Tensor<T>> = parts.iter().map(|part| part.inputs()).collect();
         let observed: Vec<&Observed<T, Y>> = parts.iter().map(|part| part.observed()).collect();
@@ -139,7 +139,7 @@ impl<T: Real, Y: Concat> Examples<T, Y> {
 /// ```
 ///
 /// # Errors
-/// [`DataError::Rows`] if there are no inputs, one is a scalar, or they have different numbers of rows.
+/// [`DataError::Rows`] if `inputs` is empty, one is a scalar, or they have different numbers of rows.
 pub fn join_inputs<T: Real>(inputs: &[&Tensor<T>]) -> Result<Tensor<T>, DataError> {
     let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape()).collect();
     let problem = || DataError::Rows {

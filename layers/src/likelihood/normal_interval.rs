@@ -14,6 +14,8 @@ pub(super) struct NormalInterval<'t, T: Real> {
     near: Var<'t, T>,
     middle: Var<'t, T>,
     width: Var<'t, T>,
+    ln_above_near: Var<'t, T>,
+    ln_hazard_near: Var<'t, T>,
     /// The ratio of Φ(−near) to Φ(−far), as a logarithm.
     ln_ratio: Var<'t, T>,
     is_narrow: Var<'t, T>,
@@ -30,15 +32,16 @@ impl<'t, T: Real> NormalInterval<'t, T> {
         let epsilon = if size_of::<T>() == 4 { f64::from(f32::EPSILON) } else { f64::EPSILON };
         let bound = epsilon.powf(0.2);
         let is_narrow = width.lt(bound) * (width * middle).lt(bound);
-        let in_tail = width * middle + ln_hazard(far) - ln_hazard(near);
-        let ln_ratio = near.gt(0.0).select(in_tail, (-near).ln_normal_cdf() - (-far).ln_normal_cdf());
-        NormalInterval { is_mirrored, near, middle, width, ln_ratio, is_narrow }
+        let (ln_above_near, ln_hazard_near) = ((-near).ln_normal_cdf(), ln_hazard(near));
+        let in_tail = width * middle + ln_hazard(far) - ln_hazard_near;
+        let ln_ratio = near.gt(0.0).select(in_tail, ln_above_near - (-far).ln_normal_cdf());
+        NormalInterval { is_mirrored, near, middle, width, ln_above_near, ln_hazard_near, ln_ratio, is_narrow }
     }
 
     /// The logarithm of its probability.
     pub(super) fn ln_probability(&self) -> Var<'t, T> {
         let narrow = self.width.ln() + self.curvature() - self.middle.square().scale_shift(0.5, HALF_LN_TAU);
-        self.is_narrow.select(narrow, (-self.near).ln_normal_cdf() + ln_one_minus_exp(self.ln_ratio))
+        self.is_narrow.select(narrow, self.ln_above_near + ln_one_minus_exp(self.ln_ratio))
     }
 
     /// The log-density of a point `z` within the interval, which is `from_low` above the low end and `to_high` below the
@@ -48,8 +51,8 @@ impl<'t, T: Real> NormalInterval<'t, T> {
         let point = self.near + distance;
         let narrow = (self.width * 0.5 - distance) * (point + self.middle) * 0.5 - self.width.ln() - self.curvature();
         let ln_rest = ln_one_minus_exp(self.ln_ratio);
-        let in_tail = ln_hazard(self.near) - distance * (distance + self.near * 2.0) * 0.5 - ln_rest;
-        let otherwise = z.square().scale_shift(-0.5, -HALF_LN_TAU) - (-self.near).ln_normal_cdf() - ln_rest;
+        let in_tail = self.ln_hazard_near - distance * (distance + self.near * 2.0) * 0.5 - ln_rest;
+        let otherwise = z.square().scale_shift(-0.5, -HALF_LN_TAU) - self.ln_above_near - ln_rest;
         self.is_narrow.select(narrow, self.near.gt(0.0).select(in_tail, otherwise))
     }
 

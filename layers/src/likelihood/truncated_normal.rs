@@ -52,9 +52,10 @@ impl TruncatedNormal {
         let reach = self.reach();
         // Deviations in units of the reach, whose squares stay within the range of doubles.
         let unit = reach[1] - reach[0];
-        let mass = average(reach, |u| density(mode, u));
-        let mean = average(reach, |u| u * density(mode, u)) / mass;
-        let variance = average(reach, |u| ((u - mean) / unit).powi(2) * density(mode, u)) / mass;
+        let weighted: [(f64, f64); NODES] = nodes(reach).map(|(u, weight)| (u, weight * density(mode, u)));
+        let mass: f64 = weighted.iter().map(|(_, p)| p).sum();
+        let mean = weighted.iter().map(|(u, p)| u * p).sum::<f64>() / mass;
+        let variance = weighted.iter().map(|(u, p)| ((u - mean) / unit).powi(2) * p).sum::<f64>() / mass;
         [value + self.sd * mean, (self.sd * unit).powi(2) * variance]
     }
 
@@ -91,15 +92,20 @@ fn probability(low: f64, high: f64) -> f64 {
 
 const NODES: usize = 64;
 
-/// The mean of f over a range, by Gauss–Legendre quadrature. With 64 nodes, e^−x²/2 from −9 to 9 and e^−x from 0 to 40 have all digits.
-fn average([from, to]: [f64; 2], f: impl Fn(f64) -> f64) -> f64 {
+/// The mean of f over a range, by Gauss–Legendre quadrature. With 64 nodes, e^−x²/2 from −9 to 9 and e^−x from 0 to 40 have
+/// all digits.
+fn average(range: [f64; 2], f: impl Fn(f64) -> f64) -> f64 {
+    nodes(range).into_iter().map(|(u, weight)| weight * f(u)).sum()
+}
+
+/// The nodes in a range, and their weights, which sum to 1.
+fn nodes([from, to]: [f64; 2]) -> [(f64, f64); NODES] {
     let half = 0.5 * (to - from);
-    let terms = gauss_legendre().iter().map(|&(x, weight)| {
+    gauss_legendre().map(|(x, weight)| {
         // From the nearer end, so that differences from it keep their digits.
         let u = if x < 0.0 { from + half * (1.0 + x) } else { to - half * (1.0 - x) };
-        weight * f(u)
-    });
-    0.5 * terms.sum::<f64>()
+        (u, 0.5 * weight)
+    })
 }
 
 /// Nodes in (−1, 1) and their weights: Newton's method on the Legendre polynomial.

@@ -79,7 +79,7 @@ impl Rows {
         self.header.shape[0]
     }
 
-    /// Whether there are no rows.
+    /// Whether the array has zero rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

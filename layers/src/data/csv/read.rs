@@ -61,6 +61,13 @@ impl Csv {
             blank: None,
             last: 1,
         };
+        if self.header == Some(false) && self.delimiter == self.decimal {
+            // With a header, the number of columns shows the mistake.
+            let sign = char::from(self.decimal);
+            let problem =
+                format!("{sign:?} is the decimal sign and separates cells; set `.delimiter(b';')`, or add a header");
+            return Err(reading.problem(problem).into());
+        }
         let mut splitter = Splitter::new(self.delimiter, self.quotes, self.comment, self.skip);
         source.pieces(u64::MAX, |source, piece| {
             reading.limit = self.limit.unwrap_or_else(|| source.memory_limit());

@@ -1,6 +1,6 @@
 //! Target columns as labels or as a tensor, and examples of inputs and targets.
 
-use super::transform::{other_kind, places, scaled, unexpected, unknown};
+use super::transform::{other_kind, places, scaled, unexpected, unknown_class};
 use super::{ColumnEncoding, Encoder};
 use crate::data::table::Values;
 use crate::data::{DataError, Examples, Table, TableError};
@@ -44,7 +44,7 @@ impl Encoder {
             (ColumnEncoding::Categories { names, .. }, Values::Categories { names: present, .. }) => {
                 let places = places(names, present);
                 let place = |(row, label): (usize, usize)| {
-                    places[label].ok_or_else(|| unknown(table, column, row, names.len()))
+                    places[label].ok_or_else(|| unknown_class(table, column, row, &present[label], names.len()))
                 };
                 labels.into_iter().enumerate().map(place).collect()
             }

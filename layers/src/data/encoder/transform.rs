@@ -93,6 +93,13 @@ pub(super) fn unknown(table: &Table, column: &Column, row: usize, count: usize) 
     table.wrong(row, column, format!("one of the {count} categories of the training part"), found)
 }
 
+/// [`unknown`] for a target, of which an encoder has all classes of the table that it was fitted on.
+pub(super) fn unknown_class(table: &Table, column: &Column, row: usize, class: &str, count: usize) -> TableError {
+    let expected = format!("one of the {count} classes of the table that the encoder was fitted on");
+    let found = format!("{}; fit the encoder on a table with this class", excerpt(class));
+    table.wrong(row, column, expected, found)
+}
+
 pub(super) fn other_kind(table: &Table, encoding: &ColumnEncoding) -> TableError {
     let name = excerpt(encoding.name());
     table.problem(match encoding {

@@ -191,6 +191,10 @@ fn malformed_files_are_named_by_line() {
 #[test]
 fn other_dialects_are_read_by_their_options() {
     let german = "Größe;Art\n1,5;Eiche\n-2,25e1;Weide\n";
+    contains(
+        &wrong(&Csv::new().header(false).decimal(b','), "1,5,2,5\n"),
+        "',' is the decimal sign and separates cells",
+    );
     let table = Csv::new().delimiter(b';').decimal(b',').parse("t", german).unwrap();
     assert_eq!(table.numbers("Größe").unwrap(), [1.5, -22.5]);
     contains(&wrong(&Csv::new().delimiter(b';').decimal(b','), "a\n1.5\n"), "has a point, but the decimal sign is set");

@@ -96,7 +96,10 @@ fn labels_are_classes_by_name_or_by_number() {
     // By name, whatever the order of another file.
     assert_eq!(encoder.labels(&parse("x,y\n2,willow\n")).unwrap(), [1]);
     let message = encoder.labels(&parse("x,y\n2,elm\n")).unwrap_err().to_string();
-    contains(&message, r#"line 2, column 2 ("y"): expected one of the 2 categories of the training part, found "elm""#);
+    contains(
+        &message,
+        r#"line 2, column 2 ("y"): expected one of the 2 classes of the table that the encoder was fitted on, found "elm""#,
+    );
     contains(&encoder.targets::<f32>(&train).unwrap_err().to_string(), "target \"y\" holds categories");
     let numbered = parse("x,y\n1,2\n2,0\n3,1\n");
     let encoder = Encoder::fit(&numbered).unwrap();
