@@ -132,8 +132,9 @@ impl<L: Univariate> Mixture<L> {
             probability > 0.0 && probability < 1.0,
             "quantile: the probability must be between 0 and 1, got {probability}"
         );
-        if self.of_draw(0, 0, |outputs| self.likelihood.normal(outputs)).is_some() {
-            return self.normal_quantiles(probability);
+        if self.is_normal() {
+            let [quantiles] = self.normal_quantiles([probability]);
+            return quantiles;
         }
         self.each(|i| {
             let range = |of: &dyn Fn(&[f64]) -> f64| {
@@ -149,8 +150,8 @@ impl<L: Univariate> Mixture<L> {
         })
     }
 
-    /// [`quantile`](Mixture::quantile) of mixtures of normal distributions.
-    fn normal_quantiles(&self, probability: f64) -> Vec<f64> {
+    /// [`quantile`](Mixture::quantile) of mixtures of normal distributions, for some probabilities.
+    fn normal_quantiles<const P: usize>(&self, probabilities: [f64; P]) -> [Vec<f64>; P] {
         let elements = self.len() * self.width();
         let parts = map_tasks(
             elements.div_ceil(NORMALS),
@@ -160,10 +161,16 @@ impl<L: Univariate> Mixture<L> {
                 let normal = |outputs: &[f64]| self.likelihood.normal(outputs).unwrap_or([f64::NAN; 2]);
                 let of_draw = |draw| range.clone().map(move |i| (draw, i));
                 let all = (0..self.draws()).flat_map(of_draw).map(|(draw, i)| self.of_draw(draw, i, normal));
-                NormalMixtures::new(range.len(), all).quantiles(probability)
+                let mixtures = NormalMixtures::new(range.len(), all);
+                probabilities.map(|probability| mixtures.quantiles(probability))
             },
         );
-        parts.concat()
+        std::array::from_fn(|of| parts.iter().flat_map(|part| &part[of]).copied().collect())
+    }
+
+    /// Whether the likelihood is a normal distribution.
+    fn is_normal(&self) -> bool {
+        self.of_draw(0, 0, |outputs| self.likelihood.normal(outputs)).is_some()
     }
 
     /// The central prediction interval of probability `level`: its lower and upper bounds, (N, D) each.
@@ -173,7 +180,12 @@ impl<L: Univariate> Mixture<L> {
     #[track_caller]
     pub fn interval(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
         assert!(level > 0.0 && level < 1.0, "interval: the level must be between 0 and 1, got {level}");
-        (self.quantile((1.0 - level) / 2.0), self.quantile((1.0 + level) / 2.0))
+        let [low, high] = [(1.0 - level) / 2.0, (1.0 + level) / 2.0];
+        if self.is_normal() {
+            let [low, high] = self.normal_quantiles([low, high]);
+            return (low, high);
+        }
+        (self.quantile(low), self.quantile(high))
     }
 
     /// `count` samples of the targets, (count, N, D), from draws 0, 1, .. of the weights, starting over after the last.
