@@ -3,7 +3,7 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
 use crate::scalar::{accepted, try_to_scalar};
 
 /// Adam (Kingma and Ba 2015, algorithm 1), and AdamW with a [`weight_decay`](Adam::weight_decay): parameters, gradients and
@@ -203,9 +203,10 @@ impl<T: Real> Kernel for Update<'_, T> {
         let Update { parts: [gradient, first, second, parameter], constants: c } = self;
         let moments = first.iter_mut().zip(second);
         for ((p, place), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-            let g = std::mem::replace(place, *p);
-            *m = c.keep_first.mul_add::<S>(*m, c.take_first * g);
-            *v = c.keep_second.mul_add::<S>(*v, c.take_second * g * g);
+            let g = flush(std::mem::replace(place, *p));
+            *m = flush(c.keep_first.mul_add::<S>(*m, c.take_first * g));
+            let square = c.keep_second.mul_add::<S>(*v, c.take_second * (g * g));
+            *v = if square < T::TINY * T::TINY { T::ZERO } else { square };
             *p = c.keep * *p - c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
         }
     }
@@ -245,6 +246,28 @@ mod tests {
             let expected = by_the_paper(start, |x| 3.0 * x * x, 0.05, 50);
             assert!((w.data()[i] - expected).abs() < 1e-12, "{} {expected}", w.data()[i]);
         }
+    }
+
+    #[test]
+    fn moments_do_not_become_subnormal() {
+        let mut w = Tensor::<f32>::new([3], [1e-3, 1e-30, 1.0]);
+        let mut gradients = Gradients::of(&w);
+        let mut adam = Adam::new(1e-2);
+        for step in 0..20_000 {
+            let tape = Tape::new();
+            // Gradients that are 0 from some step on, tiny, and small.
+            let slopes = [if step < 5 { 1e-3 } else { 0.0 }, 1e-20, 1e-12];
+            (tape.param(&w) * tape.constant([3], |i| slopes[i])).sum().backward(&mut gradients);
+            drop(tape);
+            adam.step(&mut w, &mut gradients);
+        }
+        let moments = adam.moments.get::<f32>("Adam").unwrap().expect("it has stepped");
+        for moment in moments.iter().flatten().flat_map(|tensor| tensor.data()) {
+            assert!(*moment == 0.0 || moment.is_normal(), "{moment:e}");
+        }
+        // A tiny gradient moves nothing; the smallest ones that count still do.
+        assert_eq!(w.data()[1], 1e-30);
+        assert!(w.data()[2] < 1.0 - 1e-3);
     }
 
     #[test]

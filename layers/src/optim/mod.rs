@@ -79,6 +79,13 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
     for_each_part(slices, len, GRAIN / 2, 64, &|_, parts| dispatch(kernel(parts)));
 }
 
+/// `x`, or 0 if it is less than [`Real::TINY`] in size. The gradients of weights that the data do not need decay without end,
+/// and subnormal numbers would make each step several times as long.
+#[inline(always)]
+fn flush<T: Real>(x: T) -> T {
+    if x.abs() < T::TINY { T::ZERO } else { x }
+}
+
 fn check_rate(name: &str, rate: f64) -> Result<(), String> {
     if rate > 0.0 && rate.is_finite() {
         return Ok(());

@@ -3,7 +3,7 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
 use crate::scalar::accepted;
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Serialised are its
@@ -121,7 +121,7 @@ impl<T: Real> Kernel for Update<'_, T> {
         let [gradient, velocity, parameter] = self.parts;
         for ((p, place), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = std::mem::replace(place, *p);
-            *v = self.momentum.mul_add::<S>(*v, g + self.decay * *p);
+            *v = flush(self.momentum.mul_add::<S>(*v, g + self.decay * *p));
             *p -= self.rate * *v;
         }
     }

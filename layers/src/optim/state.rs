@@ -96,7 +96,7 @@ impl<const N: usize> State<N> {
     ///
     /// # Errors
     /// If it has another scalar type.
-    fn get<T: Real>(&self, optimizer: &str) -> Result<Option<&[[Tensor<T>; N]]>, String> {
+    pub(super) fn get<T: Real>(&self, optimizer: &str) -> Result<Option<&[[Tensor<T>; N]]>, String> {
         let Some(state) = &self.0 else { return Ok(None) };
         let any: &dyn Any = &**state;
         match any.downcast_ref::<Vec<[Tensor<T>; N]>>() {

@@ -17,7 +17,7 @@ use crate::kernels::dispatch::{Level, level};
 use crate::threads::{self};
 
 /// Multiply-adds below which a product stays on one thread.
-const PARALLEL: usize = 1 << 20;
+const PARALLEL: usize = 1 << 21;
 
 /// The initial value of a product's output.
 #[doc(hidden)]
