@@ -156,7 +156,8 @@ impl Reading {
     fn line(&mut self, line: &[u8]) -> Result<(), DataError> {
         self.at += 1;
         let line = std::str::from_utf8(line).map_err(|_| self.wrong("text in UTF-8", "bytes that are not UTF-8"))?;
-        let line = line.trim_ascii();
+        // Some programs write a byte order mark before UTF-8.
+        let line = if self.at == 1 { line.trim_start_matches('\u{feff}') } else { line }.trim_ascii();
         match line.as_bytes().first() {
             None | Some(b'#') => Ok(()),
             Some(b'@') if !self.is_data => self.property(line),
@@ -274,6 +275,8 @@ mod tests {
         assert_eq!((read.lengths(), read.labels()), (&[3, 1][..], &[1, 0][..]));
         assert_eq!(read.classes(), ["b", "a"]);
         assert_eq!(read.examples().unwrap().len(), 2);
+        let marked = format!("\u{feff}{HEADER}1:2:a\n");
+        assert_eq!(from_bytes::<f64>("x.ts", marked.as_bytes()).unwrap().labels(), [1]);
     }
 
     #[test]
