@@ -4,7 +4,7 @@ use std::f64::consts::{SQRT_2, TAU};
 
 use statrs::function::erf::erfc_inv;
 
-use crate::Real;
+use crate::engine::Real;
 use crate::engine::kernels::dispatch::{Kernel, Portable, Simd, dispatch};
 use crate::engine::kernels::math::Math;
 
