@@ -8,6 +8,7 @@ mod elbo;
 mod error;
 mod evaluate;
 mod fit;
+mod guess;
 mod progress;
 mod report;
 #[cfg(feature = "serde")]
