@@ -1,14 +1,11 @@
 //! The training loop.
 
-use std::cell::Cell;
-
 use crate::clock::Clock;
 use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Var};
-use crate::infer::vi::caught_panic::{Batches, CaughtPanic, catch_step};
+use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
-use crate::infer::vi::guess::bound_of_guessing;
 use crate::infer::vi::progress::Progress;
 use crate::infer::vi::step::{LossRecipe, Step, StepError};
 use crate::infer::vi::training::{TrainingOptions, Validation};
@@ -125,8 +122,7 @@ impl<L, O> Elbo<L, O> {
         let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch_size, shared };
         let key = Key::new(options.seed).step(self.steps);
         let training = batches_of("training set", data.inputs().shape());
-        let outputs = Cell::new(Vec::new());
-        training.check(|rows| recipe.check(model, data, rows, key).map(|shape| outputs.set(shape)))?;
+        training.check(|rows| recipe.check(model, data, rows, key))?;
         if let Some(Validation { data, .. }) = validation {
             let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
             batches_of("validation set", data.inputs().shape()).check(forward)?;
@@ -200,12 +196,6 @@ impl<L, O> Elbo<L, O> {
             report.best = Some(best.epoch());
             progress.best(report.epochs.len(), best.epoch());
             best.restore(model);
-        }
-        if !report.epochs.is_empty() {
-            let guess = || bound_of_guessing(&self.likelihood, data, &outputs.take()[1..]);
-            // A likelihood of a user's own may panic at outputs that no model has.
-            report.guessing = catch_step(shared, guess).ok().filter(|bound| bound.is_finite());
-            progress.conclusion(&report);
         }
         Ok(report)
     }

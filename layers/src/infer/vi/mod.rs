@@ -8,7 +8,6 @@ mod elbo;
 mod error;
 mod evaluate;
 mod fit;
-mod guess;
 mod progress;
 mod report;
 #[cfg(feature = "serde")]

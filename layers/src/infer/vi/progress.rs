@@ -3,8 +3,8 @@
 #[cfg(all(feature = "progress", not(target_family = "wasm")))]
 use bar::Bar;
 
+use crate::infer::vi::Epoch;
 use crate::infer::vi::step::StepTerms;
-use crate::infer::vi::{Epoch, Report};
 
 /// The number of lines printed in a training where standard error is not a terminal.
 const LINES: usize = 10;
@@ -41,15 +41,6 @@ impl Progress {
         match self {
             Progress::Bar(bar) => bar.say(line()),
             Progress::Lines { .. } => eprintln!("{}", line()),
-            Progress::Quiet => {}
-        }
-    }
-
-    /// At the end of a training.
-    pub(super) fn conclusion(&self, report: &Report) {
-        match self {
-            Progress::Bar(bar) => bar.line(report.conclusion()),
-            Progress::Lines { .. } => eprintln!("{}", report.conclusion()),
             Progress::Quiet => {}
         }
     }
@@ -118,11 +109,6 @@ mod bar {
         pub(super) fn say(&self, line: String) {
             self.bar.set_message(line);
         }
-
-        /// Prints a line that stays.
-        pub(super) fn line(&self, line: String) {
-            self.bar.println(line);
-        }
     }
 
     impl Drop for Bar {
@@ -147,10 +133,6 @@ impl Bar {
     }
 
     fn say(&self, _line: String) {
-        match *self {}
-    }
-
-    fn line(&self, _line: String) {
         match *self {}
     }
 }

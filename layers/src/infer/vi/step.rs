@@ -178,14 +178,14 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
 
 impl<L, F> LossRecipe<'_, L, F> {
     /// Checks the targets against the likelihood, with the draw and forward of a training step on the first `rows`
-    /// examples. Returns the outputs' shape.
+    /// examples.
     pub(super) fn check<T, M>(
         &self,
         model: &M,
         data: &Examples<T, L::Targets>,
         rows: usize,
         key: Key,
-    ) -> Result<Vec<usize>, TrainError>
+    ) -> Result<(), TrainError>
     where
         T: Real,
         M: Bayesian<Scalar = T>,
@@ -198,7 +198,7 @@ impl<L, F> LossRecipe<'_, L, F> {
         let (_, output) = batch.outputs::<M>(self.forward, draw);
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
-        Ok(output.shape().to_vec())
+        Ok(())
     }
 
     /// Makes a step's draw for its batch of this index, and computes the batch's negative log-likelihood under it.
