@@ -181,6 +181,7 @@ impl<L: Univariate> Mixture<L> {
     pub fn interval(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
         assert!(level > 0.0 && level < 1.0, "interval: the level must be between 0 and 1, got {level}");
         let [low, high] = [(1.0 - level) / 2.0, (1.0 + level) / 2.0];
+        assert!(high < 1.0, "interval: the level {level} is too near 1");
         if self.is_normal() {
             let [low, high] = self.normal_quantiles([low, high]);
             return (low, high);

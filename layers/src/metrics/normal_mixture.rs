@@ -8,11 +8,14 @@ use crate::engine::Real;
 use crate::engine::kernels::dispatch::{Kernel, Portable, Simd, dispatch};
 use crate::engine::kernels::math::Math;
 
-/// Safeguarded steps halve the bracket at worst: enough for any two doubles.
+/// At most this many steps. A few are enough, most often.
 const STEPS: usize = 200;
 
 /// Newton steps for a quantile: three are most often enough.
 const NEWTON: usize = 20;
+
+/// For smaller probabilities the distribution function is 0 in single precision.
+const SINGLE: f64 = 1e-30;
 
 /// Equal mixtures of normal distributions over draws, one for each of some elements.
 pub(super) struct NormalMixtures {
@@ -54,7 +57,7 @@ impl NormalMixtures {
         NormalMixtures { elements: of_elements, exact, rough }
     }
 
-    /// The quantile of every element; NaN where the mean of a draw is not finite.
+    /// The quantile of every element; NaN where the mean or standard deviation of a draw is not finite.
     pub(super) fn quantiles(&self, probability: f64) -> Vec<f64> {
         let standard = standard_quantile(probability);
         // The mixture's quantile lies between those of the draws.
@@ -68,18 +71,23 @@ impl NormalMixtures {
         });
         let start = |(of, [low, high]): (&Element, &[f64; 2])| (of.mean + standard * of.sd).max(*low).min(*high);
         let mut y: Vec<f64> = self.elements.iter().zip(&brackets).map(start).collect();
-        // Single precision finds where double precision starts, most often one step from its result.
-        self.solve(probability, &mut y, brackets.clone(), f64::from(f32::EPSILON), |y, of_mixtures| {
-            let standardised = |(of, y): (&Element, &f64)| ((y - of.mean) / of.sd) as f32;
-            let y: Vec<f32> = self.elements.iter().zip(y).map(standardised).collect();
-            self.rough.evaluate(&y, of_mixtures);
-            for (of, [_, density, slope]) in self.elements.iter().zip(of_mixtures) {
-                *density /= of.sd;
-                *slope /= of.sd * of.sd;
-            }
-        });
+        // First in single precision: from its result, double precision most often needs one step.
+        if probability > SINGLE {
+            self.solve(probability, &mut y, brackets.clone(), f64::from(f32::EPSILON), |y, of_mixtures| {
+                let standardised = |(of, y): (&Element, &f64)| ((y - of.mean) / of.sd) as f32;
+                let y: Vec<f32> = self.elements.iter().zip(y).map(standardised).collect();
+                self.rough.evaluate(&y, of_mixtures);
+                for (of, [_, density, slope]) in self.elements.iter().zip(of_mixtures) {
+                    *density /= of.sd;
+                    *slope /= of.sd * of.sd;
+                }
+            });
+        }
         self.solve(probability, &mut y, brackets, f64::EPSILON, |y, of_mixtures| self.exact.evaluate(y, of_mixtures));
-        y.iter_mut().zip(&self.elements).filter(|(_, of)| !of.mean.is_finite()).for_each(|(y, _)| *y = f64::NAN);
+        y.iter_mut()
+            .zip(&self.elements)
+            .filter(|(_, of)| !(of.mean + of.sd).is_finite())
+            .for_each(|(y, _)| *y = f64::NAN);
         y
     }
 
@@ -112,11 +120,12 @@ impl NormalMixtures {
                 };
                 let halley = *y - newton / (1.0 - 0.5 * newton * of_equation).max(0.5);
                 let middle = *low + 0.5 * (*high - *low);
-                let next = if halley > *low && halley < *high { halley } else { middle };
+                let next = if halley >= *low && halley <= *high { halley } else { middle };
                 // The error after a step is at most about its third power times the square of the density's sharpness.
                 let (step, sharpness) = ((next - *y).abs(), bend.abs() + self.elements[i].sharpest);
                 let rounding = epsilon * (2.0 * next.abs() + (probability / density).min(self.elements[i].sd));
-                let is_near = next == halley && (sharpness * step).powi(2) * step <= rounding;
+                let is_near =
+                    (next == halley && (sharpness * step).powi(2) * step <= rounding) || *high - *low <= rounding;
                 is_found[i] = is_near || !(middle > *low && middle < *high);
                 *y = next;
             }

@@ -53,7 +53,8 @@ impl Adam {
         accepted(Adam { betas: [beta1, beta2], ..self }.check_settings())
     }
 
-    /// Sets ε, which is added to the root of the second moment: 1e-8 if it is not set.
+    /// Sets ε, which is added to the root of the second moment: 1e-8 if it is not set. Gradients below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64)
+    /// in size count as 0.
     ///
     /// # Panics
     /// If it is not positive and finite.
@@ -166,6 +167,7 @@ impl Rule {
             keep_second: T::from_f64(self.betas[1]),
             take_first: T::from_f64(1.0 - self.betas[0]),
             take_second: T::from_f64(1.0 - self.betas[1]),
+            least: [T::from_f64(1.0 - self.betas[0]) * T::TINY, T::from_f64(1.0 - self.betas[1]) * T::TINY * T::TINY],
             step: T::from_f64(rate / (1.0 - self.powers[0])),
             unbias: T::from_f64(1.0 / (1.0 - self.powers[1]).sqrt()),
             epsilon: T::from_f64(self.epsilon),
@@ -182,6 +184,8 @@ struct Constants<T> {
     keep_second: T,
     take_first: T,
     take_second: T,
+    /// Both moments after one step of the smallest gradient that counts.
+    least: [T; 2],
     step: T,
     unbias: T,
     epsilon: T,
@@ -204,9 +208,12 @@ impl<T: Real> Kernel for Update<'_, T> {
         let moments = first.iter_mut().zip(second);
         for ((p, place), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
             let g = flush(std::mem::replace(place, *p));
-            *m = flush(c.keep_first.mul_add::<S>(*m, c.take_first * g));
-            let square = c.keep_second.mul_add::<S>(*v, c.take_second * (g * g));
-            *v = if square < T::TINY * T::TINY { T::ZERO } else { square };
+            let [first, second] = [
+                c.keep_first.mul_add::<S>(*m, c.take_first * g),
+                c.keep_second.mul_add::<S>(*v, c.take_second * (g * g)),
+            ];
+            *m = if first.abs() < c.least[0] { T::ZERO } else { first };
+            *v = if second < c.least[1] { T::ZERO } else { second };
             *p = c.keep * *p - c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
         }
     }
@@ -268,6 +275,21 @@ mod tests {
         // A tiny gradient moves nothing; the smallest ones that count still do.
         assert_eq!(w.data()[1], 1e-30);
         assert!(w.data()[2] < 1.0 - 1e-3);
+    }
+
+    #[test]
+    fn the_smallest_gradients_that_count_are_normalised() {
+        let mut w = Tensor::<f32>::new([1], [1.0]);
+        let mut gradients = Gradients::of(&w);
+        let mut adam = Adam::new(1e-3).epsilon(1e-30);
+        for _ in 0..100 {
+            let tape = Tape::new();
+            (tape.param(&w) * 1e-15).sum().backward(&mut gradients);
+            drop(tape);
+            adam.step(&mut w, &mut gradients);
+        }
+        // Every step is as long as the learning rate.
+        assert!((w.data()[0] - 0.9).abs() < 1e-4, "{w:?}");
     }
 
     #[test]

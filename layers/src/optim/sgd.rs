@@ -6,8 +6,8 @@ use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_n
 use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
 use crate::scalar::accepted;
 
-/// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Serialised are its
-/// settings, without the velocities.
+/// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Velocities below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64)
+/// in size count as 0. Serialised are its settings, without the velocities.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Sgd", into = "crate::optim::saved::Sgd"))]
