@@ -73,7 +73,8 @@ impl NormalMixtures {
         let mut y: Vec<f64> = self.elements.iter().zip(&brackets).map(start).collect();
         // First in single precision: from its result, double precision most often needs one step.
         if probability > SINGLE {
-            self.solve(probability, &mut y, brackets.clone(), f64::from(f32::EPSILON), |y, of_mixtures| {
+            let rounding = |i: usize, y: f64| f64::from(f32::EPSILON) * (y - self.elements[i].mean).abs();
+            self.solve(probability, &mut y, brackets.clone(), f64::from(f32::EPSILON), rounding, |y, of_mixtures| {
                 let standardised = |(of, y): (&Element, &f64)| ((y - of.mean) / of.sd) as f32;
                 let y: Vec<f32> = self.elements.iter().zip(y).map(standardised).collect();
                 self.rough.evaluate(&y, of_mixtures);
@@ -83,7 +84,10 @@ impl NormalMixtures {
                 }
             });
         }
-        self.solve(probability, &mut y, brackets, f64::EPSILON, |y, of_mixtures| self.exact.evaluate(y, of_mixtures));
+        let rounding = |_: usize, y: f64| f64::EPSILON * y.abs();
+        self.solve(probability, &mut y, brackets, f64::EPSILON, rounding, |y, of_mixtures| {
+            self.exact.evaluate(y, of_mixtures);
+        });
         y.iter_mut()
             .zip(&self.elements)
             .filter(|(_, of)| !(of.mean + of.sd).is_finite())
@@ -91,14 +95,16 @@ impl NormalMixtures {
         y
     }
 
-    /// Moves `y` to the quantiles, by Halley's method within brackets, as far as the precision allows: `evaluate` gives the
-    /// distribution function, the density and its derivative of every element.
+    /// Moves `y` to the quantiles, by Halley's method within brackets, as far as the precision allows: `epsilon` is the relative
+    /// rounding error, and `rounding` that of an element's number. `evaluate` gives the distribution function, the density and
+    /// its derivative of every element.
     fn solve(
         &self,
         probability: f64,
         y: &mut [f64],
         mut brackets: Vec<[f64; 2]>,
         epsilon: f64,
+        rounding: impl Fn(usize, f64) -> f64,
         mut evaluate: impl FnMut(&[f64], &mut [[f64; 3]]),
     ) {
         let mut of_mixtures = vec![[0.0; 3]; y.len()];
@@ -123,7 +129,7 @@ impl NormalMixtures {
                 let next = if halley >= *low && halley <= *high { halley } else { middle };
                 // The error after a step is at most about its third power times the square of the density's sharpness.
                 let (step, sharpness) = ((next - *y).abs(), bend.abs() + self.elements[i].sharpest);
-                let rounding = epsilon * (2.0 * next.abs() + (probability / density).min(self.elements[i].sd));
+                let rounding = 2.0 * rounding(i, next) + epsilon * (probability / density).min(self.elements[i].sd);
                 let is_near =
                     (next == halley && (sharpness * step).powi(2) * step <= rounding) || *high - *low <= rounding;
                 is_found[i] = is_near || !(middle > *low && middle < *high);
