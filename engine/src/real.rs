@@ -49,8 +49,8 @@ pub trait Real:
     const ZERO: Self;
     /// One.
     const ONE: Self;
-    /// A positive number whose square can be multiplied by the rounding unit and is not subnormal: arithmetic with subnormal
-    /// numbers is up to a hundred times slower.
+    /// A positive number, 2⁻⁵⁰ or 2⁻⁴⁸⁰, whose square times the rounding unit is not subnormal: arithmetic with subnormal numbers
+    /// is slow.
     const TINY: Self;
     /// The type's name as Rust writes it.
     const NAME: &'static str;
@@ -99,6 +99,6 @@ macro_rules! real {
     };
 }
 
-// 2⁻⁵⁰ and 2⁻⁴⁸⁰, as bits.
+// Powers of two, by their exponents' bits.
 real!(f32, tiny f32::from_bits((127 - 50) << 23));
 real!(f64, tiny f64::from_bits((1023 - 480) << 52));

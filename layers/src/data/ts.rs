@@ -157,7 +157,7 @@ impl Reading {
         self.at += 1;
         let line = std::str::from_utf8(line).map_err(|_| self.wrong("text in UTF-8", "bytes that are not UTF-8"))?;
         // Some programs write a byte order mark before UTF-8.
-        let line = if self.at == 1 { line.trim_start_matches('\u{feff}') } else { line }.trim_ascii();
+        let line = line.strip_prefix('\u{feff}').filter(|_| self.at == 1).unwrap_or(line).trim_ascii();
         match line.as_bytes().first() {
             None | Some(b'#') => Ok(()),
             Some(b'@') if !self.is_data => self.property(line),

@@ -132,10 +132,20 @@ impl<L: Univariate> Mixture<L> {
             probability > 0.0 && probability < 1.0,
             "quantile: the probability must be between 0 and 1, got {probability}"
         );
-        if self.is_normal() {
-            let [quantiles] = self.normal_quantiles([probability]);
-            return quantiles;
+        let [quantiles] = self.quantiles([probability]);
+        quantiles
+    }
+
+    /// [`quantile`](Mixture::quantile) for some probabilities.
+    fn quantiles<const P: usize>(&self, probabilities: [f64; P]) -> [Vec<f64>; P] {
+        if self.of_draw(0, 0, |outputs| self.likelihood.normal(outputs)).is_some() {
+            return self.normal_quantiles(probabilities);
         }
+        probabilities.map(|probability| self.other_quantiles(probability))
+    }
+
+    /// [`quantile`](Mixture::quantile) of mixtures of other distributions.
+    fn other_quantiles(&self, probability: f64) -> Vec<f64> {
         self.each(|i| {
             let range = |of: &dyn Fn(&[f64]) -> f64| {
                 let of_draws = (0..self.draws()).map(|draw| self.of_draw(draw, i, of));
@@ -150,7 +160,7 @@ impl<L: Univariate> Mixture<L> {
         })
     }
 
-    /// [`quantile`](Mixture::quantile) of mixtures of normal distributions, for some probabilities.
+    /// [`quantiles`](Mixture::quantiles) of mixtures of normal distributions.
     fn normal_quantiles<const P: usize>(&self, probabilities: [f64; P]) -> [Vec<f64>; P] {
         let elements = self.len() * self.width();
         let parts = map_tasks(
@@ -168,25 +178,19 @@ impl<L: Univariate> Mixture<L> {
         std::array::from_fn(|of| parts.iter().flat_map(|part| &part[of]).copied().collect())
     }
 
-    /// Whether the likelihood is a normal distribution.
-    fn is_normal(&self) -> bool {
-        self.of_draw(0, 0, |outputs| self.likelihood.normal(outputs)).is_some()
-    }
-
     /// The central prediction interval of probability `level`: its lower and upper bounds, (N, D) each.
     ///
     /// # Panics
-    /// If the level is not in the open interval (0, 1).
+    /// If the level is not in the open interval (0, 1), or so near 1 that the upper bound's probability rounds to 1.
     #[track_caller]
     pub fn interval(&self, level: f64) -> (Vec<f64>, Vec<f64>) {
-        assert!(level > 0.0 && level < 1.0, "interval: the level must be between 0 and 1, got {level}");
         let [low, high] = [(1.0 - level) / 2.0, (1.0 + level) / 2.0];
-        assert!(high < 1.0, "interval: the level {level} is too near 1");
-        if self.is_normal() {
-            let [low, high] = self.normal_quantiles([low, high]);
-            return (low, high);
-        }
-        (self.quantile(low), self.quantile(high))
+        // The upper probability may round to 1.
+        assert!(
+            level > 0.0 && high < 1.0,
+            "interval: the level must be between 0 and 1, and less than 1 - 1e-15, got {level}"
+        );
+        self.quantiles([low, high]).into()
     }
 
     /// `count` samples of the targets, (count, N, D), from draws 0, 1, .. of the weights, starting over after the last.

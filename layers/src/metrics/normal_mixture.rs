@@ -8,10 +8,10 @@ use crate::engine::Real;
 use crate::engine::kernels::dispatch::{Kernel, Portable, Simd, dispatch};
 use crate::engine::kernels::math::Math;
 
-/// At most this many steps. A few are enough, most often.
+/// Steps at most: a few are enough, most often.
 const STEPS: usize = 200;
 
-/// Newton steps for a quantile: three are most often enough.
+/// Newton steps at most, for a quantile of the standard normal distribution.
 const NEWTON: usize = 20;
 
 /// For smaller probabilities the distribution function is 0 in single precision.
@@ -73,8 +73,8 @@ impl NormalMixtures {
         let mut y: Vec<f64> = self.elements.iter().zip(&brackets).map(start).collect();
         // First in single precision: from its result, double precision most often needs one step.
         if probability > SINGLE {
-            let rounding = |i: usize, y: f64| f64::from(f32::EPSILON) * (y - self.elements[i].mean).abs();
-            self.solve(probability, &mut y, brackets.clone(), f64::from(f32::EPSILON), rounding, |y, of_mixtures| {
+            let (from, epsilon) = (|of: &Element| of.mean, f64::from(f32::EPSILON));
+            self.solve(probability, &mut y, brackets.clone(), epsilon, from, |y, of_mixtures| {
                 let standardised = |(of, y): (&Element, &f64)| ((y - of.mean) / of.sd) as f32;
                 let y: Vec<f32> = self.elements.iter().zip(y).map(standardised).collect();
                 self.rough.evaluate(&y, of_mixtures);
@@ -84,10 +84,8 @@ impl NormalMixtures {
                 }
             });
         }
-        let rounding = |_: usize, y: f64| f64::EPSILON * y.abs();
-        self.solve(probability, &mut y, brackets, f64::EPSILON, rounding, |y, of_mixtures| {
-            self.exact.evaluate(y, of_mixtures);
-        });
+        let evaluate = |y: &[f64], of_mixtures: &mut [[f64; 3]]| self.exact.evaluate(y, of_mixtures);
+        self.solve(probability, &mut y, brackets, f64::EPSILON, |_| 0.0, evaluate);
         y.iter_mut()
             .zip(&self.elements)
             .filter(|(_, of)| !(of.mean + of.sd).is_finite())
@@ -95,16 +93,16 @@ impl NormalMixtures {
         y
     }
 
-    /// Moves `y` to the quantiles, by Halley's method within brackets, as far as the precision allows: `epsilon` is the relative
-    /// rounding error, and `rounding` that of an element's number. `evaluate` gives the distribution function, the density and
-    /// its derivative of every element.
+    /// Moves `y` to the quantiles, by Halley's method within brackets, as far as the precision allows: `evaluate` gives the
+    /// distribution function, the density and its derivative of every element, with the relative rounding error `epsilon` of
+    /// numbers that are measured from the element's `origin`.
     fn solve(
         &self,
         probability: f64,
         y: &mut [f64],
         mut brackets: Vec<[f64; 2]>,
         epsilon: f64,
-        rounding: impl Fn(usize, f64) -> f64,
+        origin: impl Fn(&Element) -> f64,
         mut evaluate: impl FnMut(&[f64], &mut [[f64; 3]]),
     ) {
         let mut of_mixtures = vec![[0.0; 3]; y.len()];
@@ -128,8 +126,9 @@ impl NormalMixtures {
                 let middle = *low + 0.5 * (*high - *low);
                 let next = if halley >= *low && halley <= *high { halley } else { middle };
                 // The error after a step is at most about its third power times the square of the density's sharpness.
-                let (step, sharpness) = ((next - *y).abs(), bend.abs() + self.elements[i].sharpest);
-                let rounding = 2.0 * rounding(i, next) + epsilon * (probability / density).min(self.elements[i].sd);
+                let (of, step) = (&self.elements[i], (next - *y).abs());
+                let sharpness = bend.abs() + of.sharpest;
+                let rounding = epsilon * (2.0 * (next - origin(of)).abs() + (probability / density).min(of.sd));
                 let is_near =
                     (next == halley && (sharpness * step).powi(2) * step <= rounding) || *high - *low <= rounding;
                 is_found[i] = is_near || !(middle > *low && middle < *high);
@@ -233,13 +232,15 @@ mod tests {
 
     #[test]
     fn quantiles_invert_the_distribution_function_for_all_scales() {
-        let mixtures: [&[[f64; 2]]; 6] = [
+        let mixtures: [&[[f64; 2]]; 7] = [
             &[[0.0, 1.0], [3.0, 0.1], [-2.0, 5.0], [0.5, 1e-3]],
             &[[1e9, 1.0], [1e9 + 3.0, 2.0], [1e9 - 1.0, 0.5], [1e9, 1.0]],
             &[[0.0, 1e-6], [0.0, 1e6], [1.0, 1.0], [-1.0, 1e-3]],
             &[[-100.0, 1.0], [100.0, 1.0], [-100.0, 1e-2], [100.0, 1e-2]],
             &[[1e-100, 1e-105], [2e-100, 1e-104], [3e-100, 1e-105], [0.0, 1e-106]],
+            // All draws agree, near 0 and far from it.
             &[[2.0, 3.0]; 4],
+            &[[1e9, 1e-2]; 4],
         ];
         let by_draw = (0..4).flat_map(|draw| mixtures.map(|mixture| mixture[draw]));
         let solver = NormalMixtures::new(mixtures.len(), by_draw);
@@ -256,10 +257,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mixture_without_a_mean_has_no_quantiles_and_does_not_change_others() {
-        let draws = [[f64::NAN, 1.0], [0.0, 1.0], [2.0, 1.0], [0.0, 1.0]];
-        let [missing, median] = NormalMixtures::new(2, draws.into_iter()).quantiles(0.5)[..] else { unreachable!() };
-        assert!(missing.is_nan());
-        assert!(median.abs() < 1e-15);
+    fn a_mixture_without_moments_has_no_quantiles_and_does_not_change_others() {
+        let draws = [[f64::NAN, 1.0], [0.0, 1.0], [0.0, f64::NAN], [2.0, 1.0], [0.0, 1.0], [0.0, 1.0]];
+        let medians = NormalMixtures::new(3, draws.into_iter()).quantiles(0.5);
+        assert_eq!(medians.len(), 3);
+        assert!(medians[0].is_nan() && medians[2].is_nan(), "{medians:?}");
+        assert!(medians[1].abs() < 1e-15, "{medians:?}");
     }
 }

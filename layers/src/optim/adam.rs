@@ -7,7 +7,7 @@ use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts
 use crate::scalar::{accepted, try_to_scalar};
 
 /// Adam (Kingma and Ba 2015, algorithm 1), and AdamW with a [`weight_decay`](Adam::weight_decay): parameters, gradients and
-/// both moments are updated in one pass over memory. Serde writes and reads the settings, without the moments.
+/// both moments are updated in one pass over memory. Gradients below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64) in size count as 0. Serde writes and reads the settings, without the moments.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Adam", into = "crate::optim::saved::Adam"))]
@@ -53,8 +53,7 @@ impl Adam {
         accepted(Adam { betas: [beta1, beta2], ..self }.check_settings())
     }
 
-    /// Sets ε, which is added to the root of the second moment: 1e-8 if it is not set. Gradients below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64)
-    /// in size count as 0.
+    /// Sets ε, which is added to the root of the second moment: 1e-8 if it is not set.
     ///
     /// # Panics
     /// If it is not positive and finite.
@@ -207,12 +206,11 @@ impl<T: Real> Kernel for Update<'_, T> {
         let Update { parts: [gradient, first, second, parameter], constants: c } = self;
         let moments = first.iter_mut().zip(second);
         for ((p, place), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
-            let g = flush(std::mem::replace(place, *p));
-            let [first, second] = [
-                c.keep_first.mul_add::<S>(*m, c.take_first * g),
-                c.keep_second.mul_add::<S>(*v, c.take_second * (g * g)),
-            ];
-            *m = if first.abs() < c.least[0] { T::ZERO } else { first };
+            let g = flush(std::mem::replace(place, *p), T::TINY);
+            let first = c.keep_first.mul_add::<S>(*m, c.take_first * g);
+            let second = c.keep_second.mul_add::<S>(*v, c.take_second * (g * g));
+            *m = flush(first, c.least[0]);
+            // Not negative, so `flush` would do more than is needed.
             *v = if second < c.least[1] { T::ZERO } else { second };
             *p = c.keep * *p - c.step * *m / v.sqrt().mul_add::<S>(c.unbias, c.epsilon);
         }

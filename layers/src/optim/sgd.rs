@@ -121,7 +121,7 @@ impl<T: Real> Kernel for Update<'_, T> {
         let [gradient, velocity, parameter] = self.parts;
         for ((p, place), v) in parameter.iter_mut().zip(gradient).zip(velocity) {
             let g = std::mem::replace(place, *p);
-            *v = flush(self.momentum.mul_add::<S>(*v, g + self.decay * *p));
+            *v = flush(self.momentum.mul_add::<S>(*v, g + self.decay * *p), T::TINY);
             *p -= self.rate * *v;
         }
     }
@@ -145,5 +145,22 @@ mod tests {
         }
         // Velocities 1 and 1.5.
         assert!((w.data()[0] - (1.0 - 0.1 - 0.15)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn velocities_do_not_become_subnormal() {
+        let mut w = Tensor::<f32>::new([1], [1.0]);
+        let mut gradients = Gradients::of(&w);
+        let mut sgd = Sgd::new(0.1).momentum(0.9);
+        for step in 0..2000 {
+            let tape = Tape::new();
+            (tape.param(&w) * if step == 0 { 1.0 } else { 0.0 }).sum().backward(&mut gradients);
+            drop(tape);
+            sgd.step(&mut w, &mut gradients);
+        }
+        // The sum of all velocities is 10.
+        assert!(w.data()[0].abs() < 1e-5, "{w:?}");
+        let [velocity] = &sgd.velocity.get::<f32>("Sgd").unwrap().expect("it has stepped")[0];
+        assert_eq!(velocity.data(), [0.0]);
     }
 }

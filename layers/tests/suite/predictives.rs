@@ -224,6 +224,14 @@ fn a_distribution_without_moments_has_intervals() {
 }
 
 #[test]
+#[should_panic(
+    expected = "interval: the level must be between 0 and 1, and less than 1 - 1e-15, got 0.9999999999999999"
+)]
+fn a_level_whose_upper_probability_rounds_to_one_is_refused() {
+    outputs([1, 1, 1], &[0.0]).under(&Gaussian::new(1.0)).interval(1.0 - f64::EPSILON / 2.0);
+}
+
+#[test]
 fn bernoulli_as_two_classes_keeps_small_probabilities_and_axes() {
     let predicted = outputs([1, 1, 1], &[800.0]).under(&Bernoulli);
     assert_eq!(predicted.nll(&Tensor::<f64>::zeros([1, 1])), 800.0);
