@@ -7,12 +7,15 @@ use crate::divergence::{Divergence, in_double};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
-use crate::posterior::{MeanField, Point};
+use crate::fused::{self, Learned, Made};
+use crate::posterior::{MeanField, Point, check};
 use crate::prior::{LearnedNormal, LearnedNormalDraw, log_density};
 use crate::properties::Yes;
-use crate::sampling::Cx;
+use crate::sampling::{Cx, Sampled};
 
 /// KL(N(μ, σ²) ‖ N(0, s²)), differentiable with respect to s as well.
+///
+/// One pass over memory computes it with the sample, or with the variances, as for a prior of constant scale.
 impl<T: Real> Divergence<LearnedNormal<T>> for MeanField<T> {
     type Exact = Yes;
 
@@ -21,8 +24,30 @@ impl<T: Real> Divergence<LearnedNormal<T>> for MeanField<T> {
     }
 
     fn kl_on<'t>(&'t self, prior: LearnedNormalDraw<'t, T>, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
-        mean_field::kl_on(self, Scaled, Some(prior.ln_sd), cx)
+        check(self);
+        match moderate(prior) {
+            Some(prior) => fused::kl_on(self.parameters(), prior, cx),
+            None => mean_field::kl_on(self, Scaled, Some(prior.ln_sd), cx),
+        }
     }
+
+    fn sample_with_kl<'t>(&'t self, prior: LearnedNormalDraw<'t, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        check(self);
+        Some(fused::with_kl(self.parameters(), moderate(prior)?, Made::Sample, cx))
+    }
+
+    fn variance_with_kl<'t>(&'t self, prior: LearnedNormalDraw<'t, T>, cx: Cx<'t, T>) -> Option<Sampled<'t, T>> {
+        check(self);
+        // The variances do not depend on a draw, and would be computed for each.
+        let prior = moderate(prior).filter(|_| prior.ln_sd.draws() == 1)?;
+        Some(fused::with_kl(self.parameters(), prior, Made::Variance, cx))
+    }
+}
+
+/// The prior for the fused kernels, if 1/s² neither underflows nor overflows in single precision.
+fn moderate<'t, T: Real>(prior: LearnedNormalDraw<'t, T>) -> Option<Learned<'t, T>> {
+    let mut of_draws = prior.ln_sd.value().iter();
+    of_draws.all(|ln_sd| ln_sd.to_f64().abs() < 40.0).then_some(Learned(prior.ln_sd))
 }
 
 /// −ln N(w; 0, s²).
@@ -66,5 +91,43 @@ impl ElementwiseTerm<2> for Scaled {
             1 => (scale * scale - 1.0) * log_slope::<S>(rho),
             _ => 1.0 - scale * scale - away * away,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Key, with_threads};
+    use crate::sampling::Mode;
+    use crate::{Gradients, Tape, Tensor};
+
+    /// The fused kernels against the sum in double precision: values and gradients, over several blocks and items.
+    #[test]
+    fn one_pass_agrees_with_the_sum_of_logarithms() {
+        fn check<T: Real>(bound: f64) {
+            let number = |i: usize| (i as f64 * 0.7).sin();
+            let mean = Tensor::<T>::from_fn([9001], |i| 0.5 * number(i));
+            let q = MeanField { mean, rho: Tensor::from_fn([9001], |i| 4.0 * number(i + 3) - 2.0) };
+            let both = (q, Tensor::<T>::full([1], -0.9));
+            let with = |kl: &dyn for<'t> Fn(&'t MeanField<T>, LearnedNormalDraw<'t, T>, Cx<'t, T>) -> Var<'t, T>| {
+                let (tape, mut gradients) = (Tape::new(), Gradients::of(&both));
+                let cx = Cx::new(&tape, Key::new(1), Mode::Mean);
+                let kl = kl(&both.0, LearnedNormalDraw { ln_sd: tape.param(&both.1) }, cx);
+                kl.backward(&mut gradients);
+                let all = gradients.iter().flat_map(|(_, _, g)| g.iter().map(|g| g.to_f64())).collect::<Vec<_>>();
+                (kl.item(), all)
+            };
+            let by_sum = with(&|q, prior, cx| mean_field::kl_on(q, Scaled, Some(prior.ln_sd), cx));
+            let fused =
+                || with(&|q, prior, cx| Divergence::<LearnedNormal<T>>::kl_on(q, prior, cx, &|| unreachable!()));
+            let (value, gradients) = with_threads(1, fused);
+            assert!((value / by_sum.0 - 1.0).abs() < bound, "{value} {}", by_sum.0);
+            for (i, (found, exact)) in gradients.iter().zip(&by_sum.1).enumerate() {
+                assert!((found - exact).abs() < bound * exact.abs().max(1.0), "{i}: {found} {exact}");
+            }
+            assert_eq!(with_threads(3, fused), (value, gradients));
+        }
+        check::<f32>(1e-5);
+        check::<f64>(1e-12);
     }
 }

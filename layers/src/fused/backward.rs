@@ -1,6 +1,7 @@
 //! The backward kernel: the gradients of weight and divergence with respect to μ and ρ.
 
 use super::block::block_of;
+use super::forward::{LANES, quadratic};
 use super::scale::Slopes;
 use super::{Made, Scaled};
 use crate::engine::Real;
@@ -9,8 +10,8 @@ use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::random::{BLOCK, Block};
 use crate::sampling::DrawNoise;
 
-/// One range of a draw.
-pub(super) struct Backward<'a, 't, T> {
+/// One range of a draw. With `SUM`, the result is Σ (σ² + (μ − m)²)/s², the sum that a learned scale's gradient needs.
+pub(super) struct Backward<'a, 't, T, const SUM: bool> {
     pub(super) noise: &'a DrawNoise<'t, T>,
     pub(super) prior: Scaled<T>,
     pub(super) start: usize,
@@ -28,12 +29,13 @@ pub(super) struct Backward<'a, 't, T> {
     pub(super) writes: [Write; 2],
 }
 
-impl<T: Real> Kernel for Backward<'_, '_, T> {
-    type Output = ();
+impl<T: Real, const SUM: bool> Kernel for Backward<'_, '_, T, SUM> {
+    type Output = f64;
 
     #[inline(always)]
-    fn run<S: Simd>(self) {
+    fn run<S: Simd>(self) -> f64 {
         let len = self.mean.len();
+        let mut sum = 0.0;
         let zeros = Block::of(T::ZERO);
         let [mut mean_end, mut rho_end, mut exponentials_end, mut weight_end, mut made_end] = [zeros; 5];
         let [mut by_mean, mut by_rho] = [zeros; 2];
@@ -60,6 +62,9 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
             let made_by_mean = if self.made == Made::Sample { made } else { &*zeros };
             let (to_mean, to_rho) = (&mut self.to_mean[from..], &mut self.to_rho[from..]);
             let (kl, prior) = (self.kl, self.prior);
+            if SUM {
+                sum += squares::<S, T>(prior, mean, &slopes.sd, BLOCK.min(len - from));
+            }
             let parts = Parts { kl, prior, mean, slopes: &slopes, made_by_mean, made, made_by_rho: &made_by_rho };
             match (self.writes, to_mean.first_chunk_mut(), to_rho.first_chunk_mut()) {
                 ([Write::Store, Write::Store], Some(to_mean), Some(to_rho)) => parts.compute::<S>(to_mean, to_rho),
@@ -70,7 +75,20 @@ impl<T: Real> Kernel for Backward<'_, '_, T> {
                 }
             }
         }
+        sum
     }
+}
+
+/// Σ (σ² + (μ − m)²)/s² over the first `live` elements of a block.
+#[inline(always)]
+fn squares<S: Simd, T: Real>(prior: Scaled<T>, mean: &[T; BLOCK], sd: &[T; BLOCK], live: usize) -> f64 {
+    let mut values = quadratic::<S, T>(prior, mean, sd);
+    values[live..].fill(T::ZERO);
+    let mut lanes = [T::ZERO; LANES];
+    for part in values.chunks_exact(LANES) {
+        lanes.iter_mut().zip(part).for_each(|(lane, &value)| *lane += value);
+    }
+    2.0 * lanes.iter().map(|lane| lane.to_f64()).sum::<f64>()
 }
 
 /// The terms of a block's gradients.

@@ -12,7 +12,7 @@ use crate::engine::random::{BLOCK, Block};
 use crate::sampling::DrawNoise;
 
 /// The number of partial sums.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// One item of a draw. The result is its divergence, meaningful only with `kl`.
 pub(super) struct Forward<'a, 't, T> {
@@ -83,7 +83,7 @@ pub(super) fn reparameterise<S: Simd, T: Real>(
 
 /// (σ² + (μ − m)²)/2s².
 #[inline(always)]
-fn quadratic<S: Simd, T: Real>(prior: Scaled<T>, mean: &[T; BLOCK], sd: &[T; BLOCK]) -> Block<T> {
+pub(super) fn quadratic<S: Simd, T: Real>(prior: Scaled<T>, mean: &[T; BLOCK], sd: &[T; BLOCK]) -> Block<T> {
     let mut values = Block::of(T::ZERO);
     for ((value, &mean), &sd) in values.iter_mut().zip(mean).zip(sd) {
         let (scale, away) = (sd * prior.inverse_sd, (mean - prior.mean) * prior.inverse_sd);

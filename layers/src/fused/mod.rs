@@ -10,6 +10,7 @@ mod block;
 mod estimated;
 mod forward;
 mod perturbation;
+mod prior;
 mod scale;
 
 use std::ops::Range;
@@ -23,6 +24,7 @@ use backward::Backward;
 pub(crate) use estimated::estimated;
 use forward::{Exact, Forward};
 pub(crate) use perturbation::perturbation;
+pub(crate) use prior::{Learned, Prior};
 
 /// Elements of a work item: whole blocks of noise, some ten microseconds of work.
 const ITEM: usize = 64 * BLOCK;
@@ -61,30 +63,30 @@ pub(crate) fn kl<T: Real>([mean, rho]: MeanAndRho<'_, T>, prior: Scaled<f64>) ->
 }
 
 /// The divergence without a draw, on the tape.
-pub(crate) fn kl_on<'t, T: Real>([mean, rho]: MeanAndRho<'t, T>, prior: Scaled<T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation = Draw { noise: Noise::NONE, prior, made: Made::Sample, weight: None, kl: Some(0), kept: None };
-    let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
+pub(crate) fn kl_on<'t, T: Real>(q: MeanAndRho<'t, T>, prior: impl Prior<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
+    let operation =
+        Draw { noise: Noise::NONE, prior: prior.scaled(), made: Made::Sample, weight: None, kl: Some(0), kept: None };
     let scalar: &[usize] = &[];
-    cx.tape().record(operation, &inputs, [scalar])[0]
+    prior.record(operation, q.map(|parameter| cx.tape().param(parameter)), [scalar])[0]
 }
 
 /// The sample or the variance of every weight, and the divergence.
 pub(crate) fn with_kl<'t, T: Real>(
     [mean, rho]: MeanAndRho<'t, T>,
-    prior: Scaled<T>,
+    prior: impl Prior<'t, T>,
     made: Made,
     cx: Cx<'t, T>,
 ) -> Sampled<'t, T> {
     let shape = mean.shape();
     let noise = if made == Made::Sample { cx.source(shape) } else { Noise::NONE };
-    let operation = Draw { noise, prior, made, weight: Some(0), kl: Some(1), kept: None };
+    let operation = Draw { noise, prior: prior.scaled(), made, weight: Some(0), kl: Some(1), kept: None };
     let inputs = [cx.tape().param(mean), cx.tape().param(rho)];
     if cx.tape().is_recording() && mean.len() <= KEPT {
         let operation = Draw { kept: Some(2), ..operation };
-        let [weight, kl, _] = cx.tape().record(operation, &inputs, [shape, &[], shape]);
+        let [weight, kl, _] = prior.record(operation, inputs, [shape, &[], shape]);
         return (weight, kl);
     }
-    let [weight, kl] = cx.tape().record(operation, &inputs, [shape, &[]]);
+    let [weight, kl] = prior.record(operation, inputs, [shape, &[]]);
     (weight, kl)
 }
 
@@ -120,7 +122,7 @@ pub(crate) enum Made {
 /// The operation: the sample or variance of a weight, its divergence, or both, and e^−|ρ| for the backward pass. The numbers
 /// are the indices of these outputs.
 #[derive(Clone, Copy)]
-struct Draw<'t, T> {
+pub(crate) struct Draw<'t, T> {
     noise: Noise<'t, T>,
     prior: Scaled<T>,
     made: Made,
@@ -142,9 +144,7 @@ impl<T: Real> Draw<'_, T> {
             _ => [None, Some(io.output(0)), None],
         }
     }
-}
 
-impl<T: Real> Operation<T> for Draw<'_, T> {
     fn name(&self) -> &'static str {
         match (self.weight, self.kl) {
             (Some(_), Some(_)) if self.made == Made::Variance => "variance with divergence",
@@ -176,15 +176,26 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
         }
     }
 
-    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+    /// The adjoint of the divergence.
+    fn upstream_of_kl(&self, io: &Adjoints<'_, T>) -> T {
+        self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0])
+    }
+
+    /// Accumulates the gradients of μ and ρ. `each` takes their memory, and a function that computes a range of it.
+    #[inline(always)]
+    fn adjoint_by<const SUM: bool>(
+        &self,
+        io: &mut Adjoints<'_, T>,
+        each: impl FnOnce(Targets<'_, T>, usize, &Part<'_, T>),
+    ) {
         let (mean, rho) = (io.input(0).data, io.input(1).data);
         let weight = self.weight.and_then(|k| io.upstream(k).map(|upstream| [io.output(k).data, upstream]));
-        let kl = self.kl.and_then(|k| io.upstream(k)).map_or(T::ZERO, |g| g[0]);
+        let kl = self.upstream_of_kl(io);
         let kept = self.kept.map(|k| io.output(k).data);
         let noise = self.noise.of_draw(io.draw());
         io.accumulate_both([0, 1], |[(to_mean, mean_write), (to_rho, rho_write)]| {
-            for_each_part((to_mean, to_rho), mean.len(), PARALLEL, ITEM, &|range, (to_mean, to_rho)| {
-                dispatch(Backward {
+            each((to_mean, to_rho), mean.len(), &|range, (to_mean, to_rho)| {
+                dispatch(Backward::<T, SUM> {
                     noise: &noise,
                     prior: self.prior,
                     start: range.start,
@@ -197,7 +208,31 @@ impl<T: Real> Operation<T> for Draw<'_, T> {
                     to_mean,
                     to_rho,
                     writes: [mean_write, rho_write],
-                });
+                })
+            });
+        });
+    }
+}
+
+/// The memory of the gradients of μ and ρ.
+type Targets<'a, T> = (&'a mut [T], &'a mut [T]);
+
+/// Computes a range of both gradients, and [`Backward`]'s sum.
+type Part<'a, T> = dyn Fn(Range<usize>, Targets<'_, T>) -> f64 + Sync + 'a;
+
+impl<T: Real> Operation<T> for Draw<'_, T> {
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn forward(&self, io: &mut Evaluation<'_, T>) {
+        self.forward(io);
+    }
+
+    fn adjoint(&self, io: &mut Adjoints<'_, T>) {
+        self.adjoint_by::<false>(io, |targets, len, part| {
+            for_each_part(targets, len, PARALLEL, ITEM, &|range, targets| {
+                part(range, targets);
             });
         });
     }
