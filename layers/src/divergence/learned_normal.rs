@@ -101,6 +101,9 @@ mod tests {
     use crate::sampling::Mode;
     use crate::{Gradients, Tape, Tensor};
 
+    /// A way to compute the divergence.
+    type Kl<'a, T> = dyn for<'t> Fn(&'t MeanField<T>, LearnedNormalDraw<'t, T>, Cx<'t, T>) -> Var<'t, T> + 'a;
+
     /// The fused kernels against the sum in double precision: values and gradients, over several blocks and items.
     #[test]
     fn one_pass_agrees_with_the_sum_of_logarithms() {
@@ -109,7 +112,7 @@ mod tests {
             let mean = Tensor::<T>::from_fn([9001], |i| 0.5 * number(i));
             let q = MeanField { mean, rho: Tensor::from_fn([9001], |i| 4.0 * number(i + 3) - 2.0) };
             let both = (q, Tensor::<T>::full([1], -0.9));
-            let with = |kl: &dyn for<'t> Fn(&'t MeanField<T>, LearnedNormalDraw<'t, T>, Cx<'t, T>) -> Var<'t, T>| {
+            let with = |kl: &Kl<'_, T>| {
                 let (tape, mut gradients) = (Tape::new(), Gradients::of(&both));
                 let cx = Cx::new(&tape, Key::new(1), Mode::Mean);
                 let kl = kl(&both.0, LearnedNormalDraw { ln_sd: tape.param(&both.1) }, cx);
