@@ -7,6 +7,7 @@ pub mod bands;
 pub mod baseline;
 pub mod classifier;
 pub mod cli;
+pub mod convergence;
 pub mod experiment;
 pub mod failure;
 pub mod job;

@@ -56,7 +56,9 @@ pub(crate) trait Source<'t, T: Real> {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Used {
     Never,
-    /// A sample of it was used.
+    /// A sample of it was used once, in a linear map of rows of features: its outputs could be sampled in its place.
+    Once,
+    /// A sample of it was used in another way.
     Sampled,
     /// The outputs of a linear map were sampled, each with a different weight.
     Locally,
@@ -114,9 +116,22 @@ impl<'t, T: Real> Weight<'t, T> {
     /// The sample of the weight; records the use.
     #[track_caller]
     fn sampled(&self) -> &Var<'t, T> {
-        let before = self.0.used().replace(Used::Sampled);
+        self.sampled_for(false)
+    }
+
+    /// The sample of the weight; records the use, in a linear map of rows of features or in another one.
+    #[track_caller]
+    fn sampled_for(&self, of_rows: bool) -> &Var<'t, T> {
+        let used = self.0.used();
+        let before = used.get();
+        used.set(if of_rows && before == Used::Never { Used::Once } else { Used::Sampled });
         assert!(before != Used::Locally, "{}", self.second_use());
         self.0.value()
+    }
+
+    /// Whether the draw's only use of it allows outputs to be sampled in its place, without approximation.
+    pub(crate) fn allows_local(self) -> bool {
+        self.0.used().get() == Used::Once && matches!(self.0.variance(), Variance::Independent(_))
     }
 
     /// Mean and variance, to sample outputs with; `None` for a deterministic weight. Records the use, which must be the only
@@ -220,9 +235,10 @@ impl<'t, T: Real> Deref for Weight<'t, T> {
 }
 
 impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
+    /// As the bias of a linear map, whose outputs' noise can include its own.
     #[track_caller]
     fn var(self) -> Var<'t, T> {
-        *self.sampled()
+        *self.sampled_for(true)
     }
 
     #[track_caller]
@@ -235,7 +251,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     #[track_caller]
     fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
         if self.estimator() == Estimator::Sample {
-            return Linear::affine(*self.sampled(), x, b, activation);
+            return Linear::affine(*self.sampled_for(x.shape().len() == 2), x, b, activation);
         }
         let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
         self.enter(x, b, super::features_last, map).activate(activation)
@@ -245,7 +261,8 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
         // The outputs of a matrix are features. With other shapes the axes' meaning is unknown.
         if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
-            return Linear::matmul(*self.sampled(), x);
+            let of_rows = x.shape().len() == 2 && self.0.value().shape().len() == 2;
+            return Linear::matmul(*self.sampled_for(of_rows), x);
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, super::features_last, map)

@@ -38,6 +38,16 @@ impl LossOptions {
         LossOptions { warm_up: Some(warm_up), ..self }
     }
 
+    pub(crate) fn has_warm_up(&self) -> bool {
+        self.warm_up.is_some()
+    }
+
+    /// Whether the loss estimates the bound from its first step on: without tempering, free nats and warm-up.
+    pub(crate) fn is_bound(&self) -> bool {
+        let Factors { likelihood, divergence, log_prior } = self.tempering.factors();
+        [likelihood, divergence, log_prior] == [1.0, 1.0, 0.0] && self.free_nats == 0.0
+    }
+
     /// Checks that the factors of the terms are finite and not zero in `T`.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
+use crate::optim::by_role;
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
 use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
 use crate::scalar::{accepted, try_to_scalar};
@@ -13,13 +14,17 @@ use crate::scalar::{accepted, try_to_scalar};
 #[cfg_attr(feature = "serde", serde(try_from = "crate::optim::saved::Adam", into = "crate::optim::saved::Adam"))]
 pub struct Adam {
     pub(crate) rate: f64,
+    /// Whether rates depend on the parameters' roles, and [`Elbo`](crate::Elbo) chooses what is not set.
+    pub(crate) automatic: bool,
     scale: f64,
     pub(crate) betas: [f64; 2],
     pub(crate) epsilon: f64,
     pub(crate) weight_decay: f64,
     pub(crate) groups: Groups,
-    /// β₁ᵗ and β₂ᵗ after t steps.
+    /// The products of β₁ and of β₂ over the steps so far.
     powers: [f64; 2],
+    /// The number of steps so far.
+    steps: usize,
     /// The moving averages of the gradients and of their squares.
     moments: State<2>,
 }
@@ -33,15 +38,35 @@ impl Adam {
     pub fn new(rate: f64) -> Self {
         let adam = Adam {
             rate,
+            automatic: false,
             scale: 1.0,
             betas: [0.9, 0.999],
             epsilon: 1e-8,
             weight_decay: 0.0,
             groups: Groups::default(),
             powers: [1.0; 2],
+            steps: 0,
             moments: State::default(),
         };
         accepted(adam.check_settings())
+    }
+
+    /// Adam with learning rates by the parameters' roles, the optimiser of an [`Elbo`](crate::Elbo) for which none is set: 0.1
+    /// for scales (ρ), and for a matrix of means with n inputs 0.3/√n, at most 0.03; 0.03 for other means; 0.01 for everything
+    /// else, such as deterministic weights and priors' hyperparameters. With it, [`Elbo::fit`](crate::Elbo::fit) also chooses
+    /// what is not set: [`Elbo`](crate::Elbo) says how. Settings by name apply as to any Adam.
+    ///
+    /// Scales have a larger rate because they have a longer way: from a start that is small enough for the likelihood's
+    /// gradient to be seen up to the prior's scale, where most weights of a large network end. At step t, β₂ is
+    /// 1 − t^−0.8 until that exceeds the usual one (Shazeer and Stern 2018, section 7.2), so that the huge gradients of a start
+    /// far from the data are forgotten.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let elbo = Elbo::new(Categorical).optimizer(Adam::automatic().freeze("body.*"));
+    /// ```
+    pub fn automatic() -> Self {
+        Adam { automatic: true, ..Adam::new(by_role::MEANS) }
     }
 
     /// Sets β₁ and β₂, the decay rates of the moments' moving averages.
@@ -96,6 +121,11 @@ impl Adam {
         Err(format!("Adam: betas must be in [0, 1), got {beta1} and {beta2}"))
     }
 
+    /// β₂ of the next step.
+    fn second_beta(&self) -> f64 {
+        if self.automatic { self.betas[1].min(1.0 - ((self.steps + 1) as f64).powf(-0.8)) } else { self.betas[1] }
+    }
+
     /// # Errors
     /// If ε or the weight decay is zero or infinite in `T`, and was not set so.
     fn check_in<T: Real>(&self) -> Result<(), String> {
@@ -112,14 +142,17 @@ impl Optimizer for Adam {
         if let Err(mistake) = self.check_in::<M::Scalar>() {
             panic!("{mistake}");
         }
+        let betas = [self.betas[0], self.second_beta()];
         let moments = self.moments.prepare("Adam", self.rate, model, gradients);
-        let settings = self.groups.prepare("Adam", self.rate, self.weight_decay, gradients);
-        let powers = [self.powers[0] * self.betas[0], self.powers[1] * self.betas[1]];
-        let rule = Rule { betas: self.betas, powers, scale: self.scale, epsilon: self.epsilon };
+        let rate = if self.automatic { by_role::rate } else { |_: &str, _, _: &[usize]| None };
+        let settings = self.groups.prepare("Adam", rate, [self.rate, self.weight_decay], gradients);
+        let powers = [self.powers[0] * betas[0], self.powers[1] * betas[1]];
+        let rule = Rule { betas, powers, scale: self.scale, epsilon: self.epsilon };
         gradients.step(model, |index, parameter, gradient| {
             rule.update(settings(index), &mut moments[index], parameter, gradient);
         });
         self.powers = powers;
+        self.steps += 1;
     }
 
     #[track_caller]
@@ -136,6 +169,10 @@ impl Optimizer for Adam {
 
     fn is_frozen(&self, name: &str) -> bool {
         self.groups.is_frozen(name)
+    }
+
+    fn is_automatic(&self) -> bool {
+        self.automatic
     }
 }
 

@@ -116,8 +116,8 @@ impl Groups {
         Ok(())
     }
 
-    /// The settings of each tensor of the model of `gradients`: its own, or else `rate` and `weight_decay`. Discards the
-    /// gradients of frozen tensors.
+    /// The settings of each tensor of the model of `gradients`: its own, or else its rate of `by_role`, or else the common rate
+    /// and weight decay. Discards the gradients of frozen tensors.
     ///
     /// # Panics
     /// Where [`check`](Self::check) fails.
@@ -125,21 +125,25 @@ impl Groups {
     pub(super) fn prepare<'g, T: Real>(
         &'g mut self,
         optimizer: &str,
-        rate: f64,
-        weight_decay: f64,
+        by_role: fn(&str, Role, &[usize]) -> Option<f64>,
+        [rate, weight_decay]: [f64; 2],
         gradients: &mut Gradients<T>,
     ) -> impl Fn(usize) -> Settings + use<'g, T> {
         let count = gradients.tensors().len();
         if self.resolved.len() != count {
-            let roles: Vec<Role> = gradients.tensors().map(|(role, _)| role).collect();
+            let tensors: Vec<(Role, &[usize])> = gradients.tensors().collect();
             if !self.rules.is_empty() {
-                let named = roles.iter().enumerate().map(|(index, &role)| (gradients.name(index).to_owned(), role));
+                let named =
+                    tensors.iter().enumerate().map(|(index, &(role, _))| (gradients.name(index).to_owned(), role));
                 if let Err(mistake) = self.check_tensors::<T>(optimizer, &named.collect::<Vec<_>>()) {
                     panic!("{mistake}");
                 }
             }
-            self.resolved =
-                roles.iter().enumerate().map(|(index, &role)| self.own(gradients.name(index), role)).collect();
+            let own = |(index, &(role, shape))| {
+                let name = gradients.name(index);
+                self.own(name, role, by_role(name, role, shape))
+            };
+            self.resolved = tensors.iter().enumerate().map(own).collect();
         }
         for (index, own) in self.resolved.iter().enumerate() {
             if own.frozen {
@@ -156,8 +160,8 @@ impl Groups {
         }
     }
 
-    fn own(&self, name: &str, role: Role) -> Own {
-        let mut own = Own::default();
+    fn own(&self, name: &str, role: Role, rate: Option<f64>) -> Own {
+        let mut own = Own { rate, ..Own::default() };
         if !Setting::WeightDecay(0.0).applies_to(role) {
             own.weight_decay = Some(0.0);
         }

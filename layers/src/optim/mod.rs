@@ -1,6 +1,7 @@
 //! Optimisers: the trait `Optimizer`, `Adam` and `Sgd`, with settings by name; averages of parameters: `Ema`.
 
 mod adam;
+mod by_role;
 mod ema;
 pub(crate) mod groups;
 mod pattern;
@@ -41,6 +42,11 @@ pub trait Optimizer {
     /// value and discards its gradient before clipping.
     fn is_frozen(&self, name: &str) -> bool {
         let _ = name;
+        false
+    }
+
+    /// Whether [`Elbo::fit`](crate::Elbo::fit) chooses what is not set, as with [`Adam::automatic`].
+    fn is_automatic(&self) -> bool {
         false
     }
 

@@ -9,6 +9,8 @@ use crate::optim::groups::{Groups, Rule};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Adam {
     rate: f64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    automatic: bool,
     #[serde(default = "betas")]
     betas: [f64; 2],
     #[serde(default = "epsilon", skip_serializing_if = "is_epsilon")]
@@ -37,16 +39,17 @@ fn is_zero(x: &f64) -> bool {
 
 impl From<optim::Adam> for Adam {
     fn from(adam: optim::Adam) -> Adam {
-        let optim::Adam { rate, betas, epsilon, weight_decay, groups, .. } = adam;
-        Adam { rate, betas, epsilon, weight_decay, by_name: groups.rules().to_vec() }
+        let optim::Adam { rate, automatic, betas, epsilon, weight_decay, groups, .. } = adam;
+        Adam { rate, automatic, betas, epsilon, weight_decay, by_name: groups.rules().to_vec() }
     }
 }
 
 impl TryFrom<Adam> for optim::Adam {
     type Error = String;
 
-    fn try_from(Adam { rate, betas, epsilon, weight_decay, by_name }: Adam) -> Result<Self, String> {
+    fn try_from(Adam { rate, automatic, betas, epsilon, weight_decay, by_name }: Adam) -> Result<Self, String> {
         let mut adam = optim::Adam::new(1.0);
+        adam.automatic = automatic;
         (adam.rate, adam.betas, adam.epsilon, adam.weight_decay) = (rate, betas, epsilon, weight_decay);
         adam.groups = Groups::from_rules(by_name);
         adam.check_settings()

@@ -70,7 +70,7 @@ impl Optimizer for Sgd {
     #[track_caller]
     fn step<M: Parameters + ?Sized>(&mut self, model: &mut M, gradients: &mut Gradients<M::Scalar>) {
         let velocities = self.velocity.prepare("Sgd", self.rate, model, gradients);
-        let settings = self.groups.prepare("Sgd", self.rate, self.weight_decay, gradients);
+        let settings = self.groups.prepare("Sgd", |_, _, _| None, [self.rate, self.weight_decay], gradients);
         let (momentum, scale) = (self.momentum, self.scale);
         gradients.step(model, |index, parameter, gradient| {
             let Settings { frozen, rate, weight_decay } = settings(index);

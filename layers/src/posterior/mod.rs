@@ -12,6 +12,7 @@ mod mean_field_laplace;
 mod point;
 pub(crate) mod radial;
 mod spike_and_slab;
+mod spread;
 mod start;
 
 pub use cholesky_factor::CholeskyFactor;
@@ -27,6 +28,7 @@ pub use mean_field_laplace::MeanFieldLaplace;
 pub use point::Point;
 pub use radial::Radial;
 pub use spike_and_slab::SpikeAndSlab;
+pub(crate) use spread::{spread_unchanged, undo_spread};
 use start::{constructed_loadings, constructed_means};
 pub(crate) use start::{redraw_unchanged, start, undo_redraw};
 

@@ -35,7 +35,8 @@ fn training_in_two_calls_equals_training_in_one() {
     let data = Examples::new(x, labels).unwrap();
     let bits = |calls: &[usize]| {
         let mut model = classifier(6, 8, 3);
-        let mut elbo = Elbo::new(Categorical).batch_size(16).seed(1).threads(1).quiet();
+        // A chosen schedule spans one call.
+        let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-3)).batch_size(16).seed(1).threads(1).quiet();
         for &epochs in calls {
             elbo.fit(&mut model, &data, Epochs(epochs)).unwrap();
         }
@@ -98,7 +99,7 @@ fn fitted(mut model: Layers, seed: u64) -> Vec<Vec<u32>> {
 fn started(model: Layers, seed: u64) -> Layers {
     let mut model = model;
     let still = Schedule::constant().warm_up(usize::MAX);
-    elbo(seed).batch_size(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
+    elbo(seed).optimizer(Adam::new(1e-3)).batch_size(20).schedule(still).fit(&mut model, &data(), Epochs(1)).unwrap();
     model
 }
 

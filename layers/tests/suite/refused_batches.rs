@@ -52,7 +52,7 @@ fn refusal(elbo: &mut Elbo<Categorical>, model: &mut Normalised, rows: usize) ->
 #[test]
 fn a_last_batch_of_one_row_is_refused_by_batch_normalisation_before_the_first_step() {
     let mut model = normalised();
-    let mut elbo = Elbo::new(Categorical).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(128).quiet();
     let error = refusal(&mut elbo, &mut model, 129);
     let TrainError::Batch { batch: 2, batches: 2, rows: 1, place: Some(place), message, .. } = &error else {
         panic!("{error}");
@@ -239,7 +239,7 @@ fn a_caught_panic_is_not_printed_and_one_of_another_thread_is() {
 
 #[test]
 fn debug_and_display_of_the_errors_are_equal() {
-    let error = refusal(&mut Elbo::new(Categorical).quiet(), &mut normalised(), 129);
+    let error = refusal(&mut Elbo::new(Categorical).batch_size(128).quiet(), &mut normalised(), 129);
     assert_eq!(format!("{error:?}"), error.to_string());
     let error = Examples::new(Tensor::<f32>::zeros([3, 2]), vec![0_usize]).unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());

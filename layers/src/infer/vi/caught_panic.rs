@@ -61,9 +61,14 @@ impl Batches<'_> {
     }
 
     fn catch<R>(&self, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
-        // Run on this thread alone: it then never waits, so a panic of another task is not taken for one of `work`.
-        if self.shared { catch(|| alone(work)) } else { catch(work) }
+        catch_alone(self.shared, work)
     }
+}
+
+/// Runs `work`, without printing its panic. If the threads are `shared` with other tasks, it runs on this thread alone, which
+/// then never waits, so that a panic of another task is not taken for one of `work`.
+pub(super) fn catch_alone<R>(shared: bool, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+    if shared { catch(|| alone(work)) } else { catch(work) }
 }
 
 /// A panic that was caught.

@@ -6,7 +6,8 @@ use crate::sampling::{Drawing, Estimators};
 /// How every training step draws the weights.
 #[derive(Clone, Debug)]
 pub(super) struct DrawOptions {
-    pub(super) estimators: Estimators,
+    /// `None` if the user has not set them.
+    pub(super) estimators: Option<Estimators>,
     pub(super) draws: usize,
     pub(super) antithetic: bool,
     pub(super) path_derivative: bool,
@@ -14,15 +15,15 @@ pub(super) struct DrawOptions {
 
 impl DrawOptions {
     pub(super) fn new() -> Self {
-        DrawOptions { estimators: Estimators::default(), draws: 1, antithetic: false, path_derivative: false }
+        DrawOptions { estimators: None, draws: 1, antithetic: false, path_derivative: false }
     }
 
     /// The [`Drawing`] of a step, with noise from `key`.
     pub(super) fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
-        let drawing = if self.estimators.has_names() {
-            Drawing::new(key).estimators(&self.estimators)
-        } else {
-            Drawing::new(key).estimator(self.estimators.others())
+        let drawing = match &self.estimators {
+            Some(estimators) if estimators.has_names() => Drawing::new(key).estimators(estimators),
+            Some(estimators) => Drawing::new(key).estimator(estimators.others()),
+            None => Drawing::new(key),
         };
         let drawing =
             if self.antithetic { drawing.antithetic_pairs(self.draws / 2) } else { drawing.draws(self.draws) };

@@ -1,6 +1,6 @@
 //! `Elbo`: the likelihood, the optimiser and the options of a training.
 
-use crate::infer::vi::{Clip, DrawOptions, Schedule, TrainError};
+use crate::infer::vi::{Budget, Clip, DrawOptions, Epochs, Schedule, TrainError};
 use crate::model::Bayesian;
 use crate::objective::LossOptions;
 use crate::objective::{KlWeight, Tempering, WarmUp};
@@ -33,9 +33,24 @@ use crate::scalar::accepted;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// Without an optimiser of your own, [`fit`](Elbo::fit) chooses what you do not set ([`Adam::automatic`]):
+///
+/// | | chosen |
+/// |---|---|
+/// | [optimiser](Elbo::optimizer) | Adam with rates by the parameters' roles |
+/// | [schedule](Elbo::schedule) | the rate rises in the first 5 % of the steps, and falls to 0 by a cosine |
+/// | [batch size](Elbo::batch_size) | all examples up to 512, 64 of more |
+/// | [estimator](Elbo::estimator) | local reparameterisation for every weight with independent elements that is used once, on rows of features; the others are sampled |
+/// | start | standard deviations of 0.1/√n for a matrix with n inputs and 0.05 for other weights, if they have their constructor's |
+/// | [warm-up](Elbo::warm_up) | the divergence's weight grows over the first tenth of the steps |
+/// | [clipping](Elbo::clip) | of norms above 10 times their running mean |
+///
+/// With an optimiser of your own, such as `Adam::new(1e-3)`, nothing is chosen: the rate is constant unless there is a schedule,
+/// batches have 128 examples, weights are sampled, and every standard deviation starts as its constructor sets it.
+///
 /// Use one `Elbo` for each model: its optimiser keeps the model's moments, and its step count goes on from one call of
-/// [`fit`](Elbo::fit) to the next, so that training in two calls equals training in one. A second model with other
-/// parameter shapes is refused; one with the same shapes cannot be detected.
+/// [`fit`](Elbo::fit) to the next, so that training in two calls equals training in one, except that a chosen schedule spans
+/// one call. A second model with other parameter shapes is refused; one with the same shapes cannot be detected.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Elbo<L, O = Adam> {
@@ -51,7 +66,8 @@ pub struct Elbo<L, O = Adam> {
 #[derive(Clone, Debug)]
 pub(super) struct Options {
     pub(super) loss: LossOptions,
-    pub(super) batch_size: usize,
+    /// `None` if the user has not set it, as for the other options.
+    pub(super) batch_size: Option<usize>,
     /// Batches in a step.
     pub(super) accumulated: usize,
     pub(super) seed: u64,
@@ -63,11 +79,11 @@ pub(super) struct Options {
 }
 
 impl<L> Elbo<L> {
-    /// The defaults: Adam with learning rate 1e-3, batch size 128, seed 0, all cores, and a progress bar.
+    /// The defaults: everything is chosen, as [`Elbo`] says; seed 0, all cores, and a progress bar.
     pub fn new(likelihood: L) -> Self {
         let options = Options {
             loss: LossOptions::default(),
-            batch_size: 128,
+            batch_size: None,
             accumulated: 1,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -76,7 +92,7 @@ impl<L> Elbo<L> {
             schedule: None,
             clip: None,
         };
-        Elbo { likelihood, optimizer: Adam::new(1e-3), options, steps: 0, epochs: 0 }
+        Elbo { likelihood, optimizer: Adam::automatic(), options, steps: 0, epochs: 0 }
     }
 }
 
@@ -94,7 +110,7 @@ impl<L, O> Elbo<L, O> {
     #[track_caller]
     pub fn batch_size(mut self, examples: usize) -> Self {
         assert!(examples > 0, "Elbo: a batch must have at least one example, got 0");
-        self.options.batch_size = examples;
+        self.options.batch_size = Some(examples);
         self
     }
 
@@ -174,7 +190,7 @@ impl<L, O> Elbo<L, O> {
 
     /// Sets estimators by the weights' names.
     pub fn estimators(mut self, estimators: Estimators) -> Self {
-        self.options.draw.estimators = estimators;
+        self.options.draw.estimators = Some(estimators);
         self
     }
 
@@ -231,17 +247,12 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
-    /// The number of examples of a step.
-    pub(super) fn step_size(&self) -> usize {
-        self.options.batch_size.saturating_mul(self.options.accumulated)
-    }
-
-    /// Checks the options and the optimiser against `model`, and against a training of `epochs` epochs of `batches`
+    /// Checks the options and the optimiser against `model`, and against a training of `budget` in epochs of `batches`
     /// steps.
     ///
     /// # Errors
     /// [`TrainError::Options`] or [`TrainError::Schedule`].
-    pub(super) fn check_options<M: Bayesian>(&self, model: &M, epochs: usize, batches: usize) -> Result<(), TrainError>
+    pub(super) fn check_options<M: Bayesian>(&self, model: &M, budget: Budget, batches: usize) -> Result<(), TrainError>
     where
         O: Optimizer,
     {
@@ -250,12 +261,17 @@ impl<L, O> Elbo<L, O> {
             loss.check_in::<M::Scalar>()?;
             loss.check_shares(batches)?;
             clip.map_or(Ok(()), Clip::check_in::<M::Scalar>)?;
-            draw.estimators.check_names(model)?;
+            draw.estimators.as_ref().map_or(Ok(()), |estimators| estimators.check_names(model))?;
             self.optimizer.check(model)
         };
         check().map_err(TrainError::Options)?;
         let Some(schedule) = schedule else { return Ok(()) };
         let first = self.steps.next_multiple_of(batches);
+        // A training that ends by itself also ends with its schedule.
+        let epochs = match budget {
+            Budget::Epochs(Epochs(epochs)) => epochs,
+            Budget::UntilConverged(_) => 0,
+        };
         let needed = first.saturating_add(epochs.saturating_mul(batches));
         if let Some(end) = schedule.end().filter(|&end| end < needed) {
             return Err(TrainError::Schedule { end, needed });

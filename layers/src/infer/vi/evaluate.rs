@@ -137,7 +137,7 @@ impl<L, O> Elbo<L, O> {
         O: Sync,
         F: Outputs<M> + Sync,
     {
-        let (likelihood, size) = (&self.likelihood, self.options.batch_size);
+        let (likelihood, size) = (&self.likelihood, self.evaluation_batch());
         let shared = rayon::current_thread_index().is_some();
         let batches = Batches { examples: "evaluation set", inputs: data.inputs().shape(), size, shared };
         with_threads(self.options.threads, || {

@@ -1,34 +1,32 @@
 //! The training loop.
 
+use std::cell::Cell;
+
 use crate::clock::Clock;
 use crate::data::{Examples, shuffle};
-use crate::engine::{Key, Var};
+use crate::engine::{Key, Real, Var};
 use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
+use crate::infer::vi::guess::guessing;
+use crate::infer::vi::plan::Plan;
 use crate::infer::vi::progress::Progress;
-use crate::infer::vi::step::{LossRecipe, Step, StepError};
+use crate::infer::vi::step::{LossRecipe, Step, StepError, Trial};
+use crate::infer::vi::trace::Trace;
 use crate::infer::vi::training::{TrainingOptions, Validation};
-use crate::infer::vi::{Elbo, Epoch, Report, TrainError, Training};
+use crate::infer::vi::{Budget, Elbo, Epoch, Report, TrainError, Training};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::Model;
 use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
 use crate::optim::Optimizer;
-use crate::posterior::{redraw_unchanged, undo_redraw};
-
-/// The number of passes over the training set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Epochs(
-    /// The number of epochs.
-    pub usize,
-);
+use crate::posterior::{redraw_unchanged, spread_unchanged, undo_redraw, undo_spread};
 
 impl<L, O> Elbo<L, O> {
-    /// Trains `model` on `data`, in a new order each epoch. Shows a progress bar with both terms of the bound if the
-    /// standard error is a terminal, and prints lines there if it is not.
+    /// Trains `model` on `data` for a [`Budget`]: [`Epochs`](crate::Epochs), or [`UntilConverged`](crate::UntilConverged). Each
+    /// epoch has a new order. Shows a progress bar with both terms of the bound if the standard error is a terminal, and prints
+    /// lines there if it is not; the last line says whether the bound has converged, and what guessing would have got.
     ///
     /// Before the first step, every randomly initialised parameter that still has its constructor's value is drawn anew
     /// from the [`seed`](Elbo::seed), as `model.initialise(Key::new(seed))` does. Parameters that were trained, loaded,
@@ -42,7 +40,7 @@ impl<L, O> Elbo<L, O> {
         &mut self,
         model: &mut M,
         data: &Examples<M::Scalar, L::Targets>,
-        epochs: Epochs,
+        budget: impl Into<Budget>,
     ) -> Result<Report, TrainError>
     where
         M: Model + Bayesian + Send + Sync,
@@ -50,7 +48,7 @@ impl<L, O> Elbo<L, O> {
         L::Targets: Send + Sync,
         O: Optimizer + Send,
     {
-        self.training(model, data).run(epochs)
+        self.training(model, data).run(budget)
     }
 
     /// [`fit`](Elbo::fit) with your own `forward`, for a model whose forward has another name or takes more than the
@@ -70,7 +68,7 @@ impl<L, O> Elbo<L, O> {
         &mut self,
         model: &mut M,
         data: &Examples<M::Scalar, L::Targets>,
-        epochs: Epochs,
+        budget: impl Into<Budget>,
         forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Send + Sync,
     ) -> Result<Report, TrainError>
     where
@@ -79,7 +77,7 @@ impl<L, O> Elbo<L, O> {
         L::Targets: Send + Sync,
         O: Optimizer + Send,
     {
-        self.training(model, data).run_with(epochs, forward)
+        self.training(model, data).run_with(budget, forward)
     }
 
     /// Configures a training beyond [`fit`](Elbo::fit): validation, early stopping, callbacks.
@@ -101,7 +99,7 @@ impl<L, O> Elbo<L, O> {
         &mut self,
         model: &mut M,
         data: &Examples<M::Scalar, L::Targets>,
-        epochs: usize,
+        (budget, batch_size): (Budget, usize),
         forward: &F,
         options: TrainingOptions<'_, M, L::Targets>,
     ) -> Result<Report, TrainError>
@@ -113,45 +111,61 @@ impl<L, O> Elbo<L, O> {
         F: Outputs<M> + Sync,
     {
         let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = options;
-        let options = &self.options;
-        let size = self.step_size();
+        let size = self.step_size(batch_size);
         let batches = data.len().div_ceil(size);
+        let automatic = self.optimizer.is_automatic();
+        let first = self.steps.next_multiple_of(batches);
+        let mut plan = Plan::new(budget, self.options.schedule.as_ref(), automatic, [first, batches]);
+        let options = self.options.chosen(automatic, plan.steps(), self.steps == 0);
+        let seed = Key::new(options.seed);
+        let key = seed.step(self.steps);
+
         let objective = Objective::with_options(data.len(), batches, options.loss.clone());
-        let recipe =
-            LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw: &options.draw, shared };
-        let batches_of = |examples, inputs| Batches { examples, inputs, size: options.batch_size, shared };
-        let key = Key::new(options.seed).step(self.steps);
+        let batches_of = |examples, inputs| Batches { examples, inputs, size: batch_size, shared };
         let training = batches_of("training set", data.inputs().shape());
-        training.check(|rows| recipe.check(model, data, rows, key))?;
+        let tried = Cell::new(None);
+        let recipe = |draw| LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw, shared };
+        let trial = recipe(&options.draw);
+        training.check(|rows| trial.check(model, data, rows, key).map(|found| tried.set(Some(found))))?;
+        let Trial { outputs, estimators } = tried.take().expect("there is at least one batch");
         if let Some(Validation { data, .. }) = validation {
-            let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows);
+            let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows).map(drop);
             batches_of("validation set", data.inputs().shape()).check(forward)?;
+        }
+        let mut draw = options.draw.clone();
+        if automatic && draw.estimators.is_none() {
+            draw.estimators = Some(estimators);
         }
         // From here on, only the values of a batch can make a step fail.
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
-        let redrawn = if epochs > 0 { redraw_unchanged(model, Key::new(options.seed), is_frozen) } else { Vec::new() };
-        let start = Start { step: self.steps.next_multiple_of(batches), redrawn };
-        let mut step = Step::new(model, data, recipe, options, &self.optimizer);
-        let mut progress = Progress::new(options.shown, epochs, batches);
+        let begins = !plan.is_over();
+        let start = Start {
+            step: first,
+            redrawn: if begins { redraw_unchanged(model, seed, is_frozen) } else { Vec::new() },
+            spread: if begins && automatic { spread_unchanged(model, is_frozen) } else { Vec::new() },
+        };
+        let mut step = Step::new(model, data, recipe(&draw), &options, batch_size, &self.optimizer);
+        let mut progress = Progress::new(options.shown, plan.steps(), batches);
         let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
-        let mut report = Report::default();
-        for number in 1..=epochs {
+        let (mut report, mut trace) = (Report::default(), Trace::default());
+        while !plan.is_over() {
+            let number = report.epochs.len() + 1;
             let clock = Clock::start();
             // Start each epoch at a multiple of its number of steps, even after a failed epoch or one with another
             // batch size: the divergence's weight may depend on the step within the epoch.
             self.steps = self.steps.next_multiple_of(batches);
             // Shuffle from the sorted order, so that an epoch's order depends on its number alone.
             order.sort_unstable();
-            shuffle(&mut order, Key::new(options.seed).at("order").step(self.epochs));
+            shuffle(&mut order, seed.at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
             for (batch, rows) in order.chunks(size).enumerate() {
-                if let Some(schedule) = &options.schedule {
-                    rate_factor = schedule.try_factor(self.steps).map_err(TrainError::Options)?;
-                    self.optimizer.scale_rate(rate_factor);
+                if let Some(factor) = plan.factor(self.steps).map_err(TrainError::Options)? {
+                    rate_factor = factor;
+                    self.optimizer.scale_rate(factor);
                 }
-                let key = Key::new(options.seed).step(self.steps);
+                let key = seed.step(self.steps);
                 let terms = step.take(model, data, rows, key, &mut self.optimizer);
                 let terms = terms.map_err(|error| {
                     start.restore(model, &error, self.steps);
@@ -161,16 +175,19 @@ impl<L, O> Elbo<L, O> {
                 })?;
                 nll += terms.nll * rows.len() as f64 / data.len() as f64;
                 self.steps += 1;
+                trace.push(-(data.len() as f64 * terms.nll + terms.kl));
                 progress.step(number, &terms);
                 last = Some(terms);
             }
             self.epochs += 1;
+            plan.after_epoch(self.steps, &trace);
+            progress.set_steps(plan.steps());
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = clock.seconds();
-            if number == epochs || best.is_some() || on_epoch_end.is_some() {
+            if plan.is_over() || best.is_some() || on_epoch_end.is_some() {
                 // Training may end here, and no later step checks the parameters of the last one: their loss must be
                 // finite, too.
-                let key = Key::new(options.seed).step(self.steps);
+                let key = seed.step(self.steps);
                 step.check_last_step(model, key).map_err(|error| {
                     start.restore(model, &error, self.steps);
                     error.into_train_error(self.steps - 1, self.epochs, |index, rows, panic| {
@@ -179,12 +196,12 @@ impl<L, O> Elbo<L, O> {
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
-                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, options.batch_size);
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, self.evaluation_batch());
                 nll.iter().sum::<f64>() / nll.len() as f64
             });
             let elbo = -(data.len() as f64 * nll + kl);
             let epoch = Epoch { nll, kl, kl_weight, elbo, validation_nll, rate_factor, seconds };
-            progress.epoch(number, epochs, &epoch);
+            progress.epoch(number, plan.steps().div_ceil(batches), plan.is_over(), &epoch);
             report.epochs.push(epoch);
             let is_exhausted = best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
             let is_stopped = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
@@ -197,23 +214,33 @@ impl<L, O> Elbo<L, O> {
             progress.best(report.epochs.len(), best.epoch());
             best.restore(model);
         }
+        if !report.epochs.is_empty() {
+            report.is_settled = plan.is_settled();
+            report.is_bound = options.loss.is_bound() && report.last().kl != 0.0;
+            report.rise = trace.rise();
+            report.guessing = guessing(&self.likelihood, data, &outputs[1..], shared);
+            progress.conclusion(&report);
+        }
         Ok(report)
     }
 }
 
 /// The state before the first step of a training.
-struct Start {
+struct Start<T> {
     /// The first step's number.
     step: usize,
     /// The indices of the parameters that were drawn anew.
     redrawn: Vec<usize>,
+    /// The indices of the scales that were set, with their elements before.
+    spread: Vec<(usize, T)>,
 }
 
-impl Start {
+impl<T: Real> Start<T> {
     /// Restores the model's initial parameters if `error`, in step `step`, leaves no completed step behind.
-    fn restore<M: Bayesian>(&self, model: &mut M, error: &StepError, step: usize) {
+    fn restore<M: Bayesian<Scalar = T>>(&self, model: &mut M, error: &StepError, step: usize) {
         let undone = matches!(error, StepError::NonFinite { is_undone: true, .. });
         if step - self.step <= usize::from(undone) {
+            undo_spread(model, &self.spread);
             undo_redraw(model, &self.redrawn);
         }
     }

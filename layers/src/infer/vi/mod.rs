@@ -1,5 +1,6 @@
 //! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
+mod budget;
 mod caught_panic;
 mod clip;
 mod draw_options;
@@ -8,22 +9,27 @@ mod elbo;
 mod error;
 mod evaluate;
 mod fit;
+mod guess;
+mod plan;
 mod progress;
+mod recipe;
 mod report;
 #[cfg(feature = "serde")]
 mod saved;
 mod schedule;
 mod step;
+mod trace;
 mod training;
 
+pub use budget::{Budget, Epochs, UntilConverged};
 pub use clip::Clip;
 use draw_options::DrawOptions;
 pub use early_stopping::Monitor;
 pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
-pub use fit::Epochs;
-pub use report::{Epoch, Report};
+
+pub use report::{Epoch, Report, Rise};
 pub use schedule::Schedule;
 #[cfg(feature = "serde")]
 pub(crate) use schedule::Shape as ScheduleShape;

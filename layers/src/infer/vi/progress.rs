@@ -3,29 +3,47 @@
 #[cfg(all(feature = "progress", not(target_family = "wasm")))]
 use bar::Bar;
 
-use crate::infer::vi::Epoch;
 use crate::infer::vi::step::StepTerms;
+use crate::infer::vi::{Epoch, Report};
 
 /// The number of lines printed in a training where standard error is not a terminal.
 const LINES: usize = 10;
 
 pub(super) enum Progress {
     Bar(Bar),
-    /// One line every `every` epochs.
+    /// One line every `every` epochs, and one after the last.
     Lines {
-        epochs: usize,
         every: usize,
     },
     Quiet,
 }
 
 impl Progress {
-    pub(super) fn new(shown: bool, epochs: usize, steps_per_epoch: usize) -> Self {
+    /// For a training of `steps` steps, as far as is known, in epochs of `batches` steps.
+    pub(super) fn new(shown: bool, steps: usize, batches: usize) -> Self {
         if !shown {
             return Progress::Quiet;
         }
-        let lines = || Progress::Lines { epochs, every: epochs.div_ceil(LINES).max(1) };
-        Bar::on_terminal(epochs, steps_per_epoch).map_or_else(lines, Progress::Bar)
+        let lines = || Progress::Lines { every: steps.div_ceil(batches.max(1)).div_ceil(LINES).max(1) };
+        Bar::on_terminal(steps, batches).map_or_else(lines, Progress::Bar)
+    }
+
+    /// The training will take this many steps.
+    pub(super) fn set_steps(&mut self, steps: usize) {
+        if let Progress::Bar(bar) = self {
+            bar.set_steps(steps);
+        }
+    }
+
+    /// At the end of a training.
+    pub(super) fn conclusion(&self, report: &Report) {
+        let conclusion = report.conclusion();
+        match self {
+            _ if conclusion.is_empty() => {}
+            Progress::Bar(bar) => bar.line(&conclusion),
+            Progress::Lines { .. } => eprintln!("{conclusion}"),
+            Progress::Quiet => {}
+        }
     }
 
     /// After a step of epoch `number`, from 1.
@@ -45,7 +63,8 @@ impl Progress {
         }
     }
 
-    pub(super) fn epoch(&self, number: usize, epochs: usize, epoch: &Epoch) {
+    /// After epoch `number`, from 1, of `epochs` as far as is known.
+    pub(super) fn epoch(&self, number: usize, epochs: usize, is_last: bool, epoch: &Epoch) {
         let line = || {
             let Epoch { nll, kl, kl_weight, elbo, .. } = epoch;
             let validation = epoch.validation_nll.map_or_else(String::new, |nll| format!("  validation NLL {nll:.4}"));
@@ -56,7 +75,7 @@ impl Progress {
         };
         match self {
             Progress::Bar(bar) => bar.say(line()),
-            Progress::Lines { epochs, every } if number.is_multiple_of(*every) || number == *epochs => {
+            Progress::Lines { every } if number.is_multiple_of(*every) || is_last => {
                 let time =
                     if epoch.seconds.is_nan() { String::new() } else { format!("  {:.2} s/epoch", epoch.seconds) };
                 eprintln!("{}{time}", line());
@@ -81,33 +100,44 @@ mod bar {
     /// A bar on the terminal.
     pub(in crate::infer::vi) struct Bar {
         bar: ProgressBar,
-        epochs: usize,
+        /// Steps of an epoch.
+        batches: usize,
         last: Instant,
     }
 
     impl Bar {
         /// A bar, if the standard error is a terminal.
-        pub(super) fn on_terminal(epochs: usize, steps_per_epoch: usize) -> Option<Bar> {
+        pub(super) fn on_terminal(steps: usize, batches: usize) -> Option<Bar> {
             if !std::io::stderr().is_terminal() {
                 return None;
             }
-            let bar = ProgressBar::new(epochs.saturating_mul(steps_per_epoch) as u64);
+            let bar = ProgressBar::new(steps as u64);
             let style = ProgressStyle::with_template("{msg} {wide_bar} {per_sec}, {eta} left");
             bar.set_style(style.expect("the template is constant"));
-            Some(Bar { bar, epochs, last: Instant::now() })
+            Some(Bar { bar, batches: batches.max(1), last: Instant::now() })
         }
 
         pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
             self.bar.inc(1);
             if self.last.elapsed() >= REFRESH {
                 self.last = Instant::now();
-                let (StepTerms { nll, kl, kl_weight }, epochs) = (terms, self.epochs);
+                let StepTerms { nll, kl, kl_weight } = terms;
+                let epochs = self.bar.length().unwrap_or(0).div_ceil(self.batches as u64);
                 self.say(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
             }
         }
 
+        pub(super) fn set_steps(&self, steps: usize) {
+            self.bar.set_length(steps as u64);
+        }
+
         pub(super) fn say(&self, line: String) {
             self.bar.set_message(line);
+        }
+
+        /// Prints a line that stays.
+        pub(super) fn line(&self, line: &str) {
+            self.bar.println(line);
         }
     }
 
@@ -124,7 +154,7 @@ pub(super) enum Bar {}
 
 #[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
 impl Bar {
-    fn on_terminal(_epochs: usize, _steps_per_epoch: usize) -> Option<Bar> {
+    fn on_terminal(_steps: usize, _batches: usize) -> Option<Bar> {
         None
     }
 
@@ -133,6 +163,14 @@ impl Bar {
     }
 
     fn say(&self, _line: String) {
+        match *self {}
+    }
+
+    fn set_steps(&self, _steps: usize) {
+        match *self {}
+    }
+
+    fn line(&self, _line: &str) {
         match *self {}
     }
 }

@@ -37,6 +37,27 @@ pub struct Report {
     /// The best epoch, from 1, with [`Training::early_stopping`](crate::Training::early_stopping): the model has its
     /// parameters.
     pub best: Option<usize>,
+    /// The rise of the bound over the last tenth of the steps. `None` if these are too few to measure it.
+    pub rise: Option<Rise>,
+    /// What guessing would have got: −N times the NLL of the best output that is the same for all examples, in nats. A
+    /// bound below it has not paid for its divergence. `None` if it cannot be computed or is not finite.
+    pub guessing: Option<f64>,
+    /// Whether the rate was held until the bound no longer rose; true if the number of epochs was given.
+    pub(super) is_settled: bool,
+    /// Whether the loss was the bound, so that the two can be compared.
+    pub(super) is_bound: bool,
+}
+
+/// The slope of the bound over some steps, by a regression on the estimates of the steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rise {
+    /// Nats for each 1,000 steps.
+    pub per_thousand: f64,
+    /// The standard error of `per_thousand`.
+    pub standard_error: f64,
+    /// The steps of the whole training.
+    pub steps: usize,
 }
 
 impl Report {
@@ -47,6 +68,52 @@ impl Report {
     #[track_caller]
     pub fn last(&self) -> Epoch {
         *self.epochs.last().expect("the report has no epochs")
+    }
+
+    /// Whether the bound has converged: its rise over the last tenth of the steps is less than two standard errors, or would
+    /// give less than 1 % of the bound in as many steps as were taken; and after [`UntilConverged`](crate::UntilConverged), the
+    /// rate began to fall because the bound no longer rose, not because of the limit.
+    ///
+    /// It says that this training would gain little by going on, not that no other one finds a better bound. False if the
+    /// training is too short to tell.
+    pub fn is_converged(&self) -> bool {
+        let Some(Rise { per_thousand, standard_error, steps }) = self.rise else { return false };
+        let gain = per_thousand * steps as f64 / 1000.0;
+        self.is_settled && (per_thousand < 2.0 * standard_error || gain < 0.01 * self.last().elbo.abs())
+    }
+
+    /// The epoch whose parameters the model has.
+    fn kept(&self) -> Option<&Epoch> {
+        self.best.map_or(self.epochs.last(), |best| self.epochs.get(best - 1))
+    }
+
+    /// In words: whether the bound has converged, what guessing would have got, and what to change. Empty if there is
+    /// nothing to say.
+    pub fn conclusion(&self) -> String {
+        let Some(epoch) = self.kept() else { return String::new() };
+        let mut said = Vec::new();
+        if let Some(Rise { per_thousand, standard_error, .. }) = self.rise.filter(|_| self.best.is_none()) {
+            let word = if self.is_converged() { "converged" } else { "not converged" };
+            said.push(format!(
+                "{word}: the bound rose by {per_thousand:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
+            ));
+            if !self.is_converged() {
+                said.push("train longer".to_owned());
+            }
+        }
+        if let Some(guessing) = self.guessing.filter(|_| self.is_bound) {
+            said.push(format!("ELBO {:.1} nats, the best constant output has {guessing:.1}", epoch.elbo));
+            let fit = epoch.elbo + epoch.kl;
+            if fit < guessing {
+                said.push("the network fits worse than that: train longer, or look at the data".to_owned());
+            } else if epoch.elbo < guessing {
+                said.push(
+                    "the weights cost more than they explain: use fewer, or learn the prior's scale (`LearnedNormal`)"
+                        .to_owned(),
+                );
+            }
+        }
+        said.join("; ")
     }
 
     /// The mean duration of an epoch in seconds; NaN without epochs or without a clock.
@@ -75,6 +142,57 @@ impl fmt::Display for Report {
             let seconds = if timed { format!(" {seconds:>9.3}") } else { String::new() };
             writeln!(f, " {rate_factor:>8.4}{seconds}{mark}")?;
         }
-        Ok(())
+        match &self.conclusion()[..] {
+            "" => Ok(()),
+            conclusion => writeln!(f, "{conclusion}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conclusion_says_what_to_change() {
+        let epoch = |nll, kl| Epoch {
+            nll,
+            kl,
+            kl_weight: 0.1,
+            elbo: -(100.0 * nll + kl),
+            validation_nll: None,
+            rate_factor: 1.0,
+            seconds: 1.0,
+        };
+        let rise = |per_thousand| Some(Rise { per_thousand, standard_error: 0.5, steps: 5000 });
+        let report = |nll, kl, slope| Report {
+            epochs: vec![epoch(nll, kl)],
+            best: None,
+            rise: rise(slope),
+            guessing: Some(-131.8),
+            is_settled: true,
+            is_bound: true,
+        };
+        assert_eq!(
+            report(0.5, 50.0, 0.2).conclusion(),
+            "converged: the bound rose by 0.2 ± 0.5 nats in 1,000 steps at the end; ELBO -100.0 nats, the best constant \
+             output has -131.8"
+        );
+        assert!(!report(0.5, 50.0, 2.0).is_converged());
+        assert!(
+            report(0.5, 50.0, 2.0)
+                .conclusion()
+                .contains("not converged: the bound rose by 2.0 ± 0.5 nats in 1,000 steps at the end; train longer")
+        );
+        // A rise that is sure, and too small to matter.
+        assert!(Report { epochs: vec![epoch(50.0, 0.0)], ..report(0.0, 0.0, 2.0) }.is_converged());
+        assert!(report(0.5, 100.0, 0.2).to_string().contains("the weights cost more than they explain"));
+        assert!(report(1.5, 1.0, 0.2).conclusion().contains("fits worse than that"));
+        assert!(!Report { is_bound: false, ..report(1.5, 1.0, 0.2) }.conclusion().contains("constant"));
+        assert_eq!(Report { rise: None, guessing: None, ..report(0.5, 50.0, 0.2) }.conclusion(), "");
+        // With early stopping the model has the parameters of the best epoch.
+        let stopped =
+            Report { epochs: vec![epoch(0.5, 50.0), epoch(0.5, 100.0)], best: Some(1), ..report(0.0, 0.0, 9.0) };
+        assert_eq!(stopped.conclusion(), "ELBO -100.0 nats, the best constant output has -131.8");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::infer::vi::{self, ScheduleShape};
 use crate::saved::numbered;
 
-numbered!(Clip from vi::Clip { ; Value, Norm, EachNorm });
+numbered!(Clip from vi::Clip { ; Value, Norm, EachNorm, Outliers });
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

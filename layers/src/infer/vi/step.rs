@@ -6,15 +6,17 @@ use crate::engine;
 use crate::engine::{Gradients, Key, Real, Tape};
 use crate::infer::batch::{Batch, Outcome};
 use crate::infer::vi::caught_panic::{CaughtPanic, catch_step};
+use crate::infer::vi::clip::RunningNorm;
 use crate::infer::vi::elbo::Options;
 use crate::infer::vi::evaluate::first_rows;
-use crate::infer::vi::{Clip, DrawOptions, TrainError};
+use crate::infer::vi::{Clip, DrawOptions, TrainError, recipe};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::Drawn;
 use crate::model::forward_by::Outputs;
 use crate::objective::{Objective, Part};
 use crate::optim::{self, Optimizer};
+use crate::sampling::Estimators;
 
 /// The buffers of a step, which are reused: from the second step on, nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
@@ -31,6 +33,7 @@ pub(super) struct Step<'s, T: Real, Y, L, F> {
     /// The index in its step of the last batch.
     last: usize,
     clip: Option<Clip>,
+    norm: RunningNorm,
 }
 
 /// Everything that a loss depends on beside the model and the batch.
@@ -41,6 +44,14 @@ pub(super) struct LossRecipe<'s, L, F> {
     pub(super) draw: &'s DrawOptions,
     /// Whether the threads are shared with tasks other than training.
     pub(super) shared: bool,
+}
+
+/// What a trial of the forward has found.
+pub(super) struct Trial {
+    /// The shape of the outputs.
+    pub(super) outputs: Vec<usize>,
+    /// The estimators to choose, if no weight had one.
+    pub(super) estimators: Estimators,
 }
 
 /// The terms of a step's loss.
@@ -69,6 +80,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         data: &Examples<T, Y>,
         recipe: LossRecipe<'s, L, F>,
         options: &Options,
+        batch_size: usize,
         optimizer: &impl Optimizer,
     ) -> Self {
         let gradients = Gradients::of(model);
@@ -78,9 +90,10 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             frozen: optim::frozen(optimizer, &gradients),
             previous: (options.accumulated > 1).then(|| Gradients::of(model)),
             gradients,
-            batch_size: options.batch_size,
+            batch_size,
             last: 0,
             clip: options.clip,
+            norm: RunningNorm::default(),
         }
     }
 
@@ -128,7 +141,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });
         }
         if let Some(clip) = self.clip {
-            clip.apply(&mut self.gradients);
+            clip.apply(&mut self.gradients, &mut self.norm);
         }
         optimizer.step(model, &mut self.gradients);
         if let Some(previous) = &mut self.previous {
@@ -185,7 +198,7 @@ impl<L, F> LossRecipe<'_, L, F> {
         data: &Examples<T, L::Targets>,
         rows: usize,
         key: Key,
-    ) -> Result<(), TrainError>
+    ) -> Result<Trial, TrainError>
     where
         T: Real,
         M: Bayesian<Scalar = T>,
@@ -195,10 +208,10 @@ impl<L, F> LossRecipe<'_, L, F> {
         let mut batch = Batch::new(Tape::new(), data);
         batch.gather(data, &first_rows(rows, data.len()));
         let draw = |tape| model.draw(tape, self.draw.drawing(key));
-        let (_, output) = batch.outputs::<M>(self.forward, draw);
+        let (net, output) = batch.outputs::<M>(self.forward, draw);
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
-        Ok(())
+        Ok(Trial { outputs: output.shape().to_vec(), estimators: recipe::estimators(&net) })
     }
 
     /// Makes a step's draw for its batch of this index, and computes the batch's negative log-likelihood under it.

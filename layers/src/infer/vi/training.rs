@@ -6,7 +6,7 @@ use crate::data::{Examples, Targets};
 use crate::engine::with_threads;
 use crate::engine::{Real, Var};
 use crate::infer::vi::early_stopping::{EarlyStopping, Monitor};
-use crate::infer::vi::{Elbo, Epoch, Epochs, Report, TrainError};
+use crate::infer::vi::{Budget, Elbo, Epoch, Report, TrainError};
 use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::Model;
@@ -81,16 +81,16 @@ where
         self
     }
 
-    /// Trains for `epochs` epochs, each in a new order. Shows a progress bar with both terms of the bound if the
+    /// Trains for the [`Budget`], such as [`Epochs`](crate::Epochs) or [`UntilConverged`](crate::UntilConverged), in a new order each epoch. Shows a progress bar with both terms of the bound if the
     /// standard error is a terminal, and prints lines there if it is not.
     ///
     /// # Errors
     /// [`TrainError`]; the model then holds the parameters of the last good step, or its initial ones.
-    pub fn run(self, epochs: Epochs) -> Result<Report, TrainError>
+    pub fn run(self, budget: impl Into<Budget>) -> Result<Report, TrainError>
     where
         M: Model,
     {
-        self.start(epochs, &Own)
+        self.start(budget.into(), &Own)
     }
 
     /// [`run`](Training::run) with your own `forward`: it computes a batch's outputs from a draw of the model and the
@@ -98,14 +98,14 @@ where
     ///
     /// # Errors
     /// As [`run`](Training::run).
-    pub fn run_with<F>(self, epochs: Epochs, forward: F) -> Result<Report, TrainError>
+    pub fn run_with<F>(self, budget: impl Into<Budget>, forward: F) -> Result<Report, TrainError>
     where
         F: for<'t> Fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar> + Send + Sync,
     {
-        self.start(epochs, &By(forward))
+        self.start(budget.into(), &By(forward))
     }
 
-    fn start<F: Outputs<M> + Sync>(self, epochs: Epochs, forward: &F) -> Result<Report, TrainError> {
+    fn start<F: Outputs<M> + Sync>(self, budget: Budget, forward: &F) -> Result<Report, TrainError> {
         let Training { elbo, model, data, mut options } = self;
         let needs_validation = options.early_stopping.is_some_and(|stop| stop.monitor == Monitor::ValidationNll);
         if needs_validation && options.validation.is_none() {
@@ -120,9 +120,10 @@ where
                 return Err(TrainError::Validation { training, validation });
             }
         }
-        elbo.check_options(model, epochs.0, data.len().div_ceil(elbo.step_size()))?;
+        let batch_size = elbo.batch_size_for(data.len());
+        elbo.check_options(model, budget, data.len().div_ceil(elbo.step_size(batch_size)))?;
         options.shared = rayon::current_thread_index().is_some();
-        with_threads(elbo.options.threads, || elbo.run(model, data, epochs.0, forward, options))
+        with_threads(elbo.options.threads, || elbo.run(model, data, (budget, batch_size), forward, options))
     }
 }
 

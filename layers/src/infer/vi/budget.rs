@@ -1,0 +1,94 @@
+//! How long a training lasts: a number of epochs, or until the bound has converged.
+
+/// The number of passes over the training set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Epochs(
+    /// The number of epochs.
+    pub usize,
+);
+
+/// Trains until the bound has converged, within a limit.
+///
+/// The learning rate is held until the bound no longer rises: its slope over the second half of the steps so far is
+/// within two standard errors of zero, or predicts less than 1 % of the bound for as many steps again. From then on the rate
+/// falls to 0 by a cosine, in twice the steps that it was held, and training ends. With a
+/// [`schedule`](crate::Elbo::schedule) of your own, training ends where the rate would begin to fall.
+///
+/// ```
+/// # use elbo::prelude::*;
+/// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), vec![0; 16])?;
+/// # let mut model = Dense::new(2, 2);
+/// let report = Elbo::new(Categorical).quiet().fit(&mut model, &train, UntilConverged::within(Epochs(300)))?;
+/// println!("{} epochs; converged: {}", report.epochs.len(), report.is_converged());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct UntilConverged {
+    pub(super) limit: Limit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(super) enum Limit {
+    Steps(usize),
+    Epochs(usize),
+}
+
+/// Steps that a training takes at most by default.
+const MOST_STEPS: usize = 60_000;
+
+impl UntilConverged {
+    /// At most 60,000 steps.
+    pub const fn new() -> Self {
+        UntilConverged { limit: Limit::Steps(MOST_STEPS) }
+    }
+
+    /// At most this many epochs.
+    pub const fn within(Epochs(epochs): Epochs) -> Self {
+        UntilConverged { limit: Limit::Epochs(epochs) }
+    }
+}
+
+impl Default for UntilConverged {
+    fn default() -> Self {
+        UntilConverged::new()
+    }
+}
+
+/// How long a training lasts: [`Epochs`] or [`UntilConverged`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub enum Budget {
+    /// This many epochs.
+    Epochs(Epochs),
+    /// Until the bound has converged.
+    UntilConverged(UntilConverged),
+}
+
+impl Budget {
+    /// The most epochs of `batches` steps.
+    pub(super) fn most_epochs(self, batches: usize) -> usize {
+        match self {
+            Budget::Epochs(Epochs(epochs)) => epochs,
+            Budget::UntilConverged(UntilConverged { limit }) => match limit {
+                Limit::Epochs(epochs) => epochs,
+                Limit::Steps(steps) => steps.div_ceil(batches.max(1)),
+            },
+        }
+    }
+}
+
+impl From<Epochs> for Budget {
+    fn from(epochs: Epochs) -> Self {
+        Budget::Epochs(epochs)
+    }
+}
+
+impl From<UntilConverged> for Budget {
+    fn from(until: UntilConverged) -> Self {
+        Budget::UntilConverged(until)
+    }
+}
