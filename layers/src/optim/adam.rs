@@ -52,8 +52,8 @@ impl Adam {
     }
 
     /// Adam with learning rates by the parameters' roles, the optimiser of an [`Elbo`](crate::Elbo) for which none is set: 0.1
-    /// for scales (ρ), and for a matrix of means with n inputs 0.3/√n, at most 0.03; 0.03 for other means; 0.01 for everything
-    /// else, such as deterministic weights and priors' hyperparameters. With it, [`Elbo::fit`](crate::Elbo::fit) also chooses
+    /// for scales (ρ), those of priors too; for a matrix of means with n inputs 0.12/√n, at most 0.03; 0.03 for other means;
+    /// 0.01 for everything else, such as deterministic weights. With it, [`Elbo::fit`](crate::Elbo::fit) also chooses
     /// what is not set: [`Elbo`](crate::Elbo) says how. Settings by name apply as to any Adam.
     ///
     /// Scales have a larger rate because they have a longer way: from a start that is small enough for the likelihood's

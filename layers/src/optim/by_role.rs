@@ -6,12 +6,12 @@ use crate::engine::Role;
 pub(super) const MEANS: f64 = 0.03;
 
 /// The rate of a matrix of means, times the root of its number of inputs.
-const MEANS_OF_MATRIX: f64 = 0.3;
+const MEANS_OF_MATRIX: f64 = 0.12;
 
-/// The rate of scales in the form ρ.
+/// The rate of scales in the form ρ, those of priors too: a learned prior follows its weights.
 const SCALES: f64 = 0.1;
 
-/// The rate of everything else: deterministic weights, hyperparameters, parts of covariance matrices.
+/// The rate of everything else: deterministic weights, parts of covariance matrices.
 const OTHERS: f64 = 0.01;
 
 /// The learning rate of the parameter of this name, role and shape, (outputs, inputs..) for a matrix.
@@ -22,7 +22,7 @@ pub(super) fn rate(name: &str, role: Role, shape: &[usize]) -> Option<f64> {
             (MEANS_OF_MATRIX / (inputs.max(1) as f64).sqrt()).min(MEANS)
         }
         (Role::Mean, _) => MEANS,
-        (Role::Scale, _) if name.ends_with("rho") => SCALES,
+        (Role::Scale | Role::Point, _) if name == "rho" || name.ends_with(".rho") => SCALES,
         _ => OTHERS,
     })
 }

@@ -2,6 +2,7 @@
 
 mod accumulation;
 mod allocations;
+mod automatic;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;

@@ -12,7 +12,7 @@ const RISE: f64 = 0.05;
 const RISE_STEPS: usize = 400;
 
 /// Steps for which the rate is held at least.
-const HELD: usize = 2700;
+const HELD: usize = 4000;
 
 /// How many times as long as it was held the rate falls.
 const FALL: usize = 2;
@@ -37,10 +37,12 @@ enum Phase {
         steps: usize,
         falls: bool,
     },
-    /// The rate is held until the bound no longer rises, for at most `limit` steps; it is looked at again after `next`.
+    /// The rate is held until the bound no longer rises, for at most `limit` of at most `most` steps; it is looked at again
+    /// after `next`.
     Held {
         limit: usize,
         next: usize,
+        most: usize,
     },
     /// The rate falls, in `steps` steps after `held`.
     Falling {
@@ -66,9 +68,9 @@ impl<'a> Plan<'a> {
             Budget::UntilConverged(_) if chosen => {
                 // In whole epochs, so that the limit holds.
                 let limit = most / batches.max(1) / (1 + FALL) * batches;
-                Phase::Held { limit, next: HELD.min(limit) }
+                Phase::Held { limit, next: HELD.min(limit), most }
             }
-            Budget::UntilConverged(_) => Phase::Held { limit: most, next: HELD.min(most) },
+            Budget::UntilConverged(_) => Phase::Held { limit: most, next: HELD.min(most), most },
         };
         let phase = if most == 0 { Phase::Ended } else { phase };
         Plan { schedule, rises: chosen && automatic, first, phase, settled: matches!(budget, Budget::Epochs(_)) }
@@ -119,15 +121,15 @@ impl<'a> Plan<'a> {
         self.phase = match self.phase {
             Phase::Fixed { steps, .. } if done >= steps => Phase::Ended,
             Phase::Falling { held, steps } if done >= held + steps => Phase::Ended,
-            Phase::Held { limit, next } if done >= next || done >= limit => {
+            Phase::Held { limit, next, most } if done >= next || done >= limit => {
                 self.settled = is_settled(done, trace);
                 if !self.settled && done < limit {
                     // A sixth at a time: the decision is never much too late, and not made too often.
-                    Phase::Held { limit, next: (done + done / 6).min(limit) }
-                } else if self.schedule.is_some() {
+                    Phase::Held { limit, next: (done + done / 6).min(limit), most }
+                } else if self.schedule.is_some() || done >= most {
                     Phase::Ended
                 } else {
-                    Phase::Falling { held: done, steps: FALL * done }
+                    Phase::Falling { held: done, steps: (FALL * done).min(most - done) }
                 }
             }
             Phase::Fixed { .. } | Phase::Falling { .. } | Phase::Held { .. } | Phase::Ended => return,
