@@ -12,7 +12,7 @@ pub struct Classifier {
 
 impl Classifier {
     /// A network inputs-hidden-hidden-classes. Every weight and bias has a normal prior with mean 0 and standard deviation
-    /// `prior_sd`, and the initial standard deviation `initial_sd`, or the library's default.
+    /// `prior_sd`, and the initial standard deviation `initial_sd`, or the constructor's, in place of which `fit` may choose one.
     pub fn new(inputs: usize, hidden: usize, classes: usize, prior_sd: f64, initial_sd: Option<f64>) -> Self {
         let dense =
             |from, to| Dense::new(from, to).prior(Normal(0.0, prior_sd)).initial_sd(initial_sd.unwrap_or(INITIAL_SD));

@@ -12,23 +12,24 @@ pub struct Training {
     #[arg(long, value_name = "UNITS", value_parser = integer::<1>)]
     pub hidden: usize,
 
-    /// Passes over the training examples
+    /// Passes over the training examples; without it, training ends when the bound has converged
     #[arg(long, value_name = "N", value_parser = integer::<1>)]
-    pub epochs: usize,
+    pub epochs: Option<usize>,
 
-    /// Examples in a minibatch
+    /// Examples in a minibatch; without it, it is chosen
     #[arg(long, value_name = "N", value_parser = integer::<1>)]
-    pub batch: usize,
+    pub batch: Option<usize>,
 
-    /// Adam's learning rate
+    /// Adam's learning rate, which is then constant and the same for all parameters; without it, rates, their schedule, the
+    /// estimator and the weights' initial standard deviations are chosen
     #[arg(long, value_name = "RATE", value_parser = positive)]
-    pub lr: f64,
+    pub lr: Option<f64>,
 
     /// Standard deviation of the normal prior of every weight and bias
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub prior_sd: f64,
 
-    /// Standard deviation of every weight before training [default: 0.0067, which is ln(1 + exp(-5))]
+    /// Standard deviation of every weight before training; without it, it is chosen, or 0.0067 with --lr
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub initial_sd: Option<f64>,
 
@@ -96,8 +97,9 @@ impl Training {
 
     /// Checks that need more than one option's text.
     fn check(&self) -> Result<(), String> {
-        if let Some(late) = self.evaluate_at.iter().find(|&&epoch| epoch > self.epochs) {
-            return Err(format!("'--evaluate-at {late}' is greater than '--epochs {}'", self.epochs));
+        let epochs = self.epochs.unwrap_or(usize::MAX);
+        if let Some(late) = self.evaluate_at.iter().find(|&&epoch| epoch > epochs) {
+            return Err(format!("'--evaluate-at {late}' is greater than '--epochs {epochs}'"));
         }
         let folder = self.json.as_ref().and_then(|file| file.parent()).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {

@@ -1,9 +1,11 @@
 //! Trains a classifier and evaluates it.
 
+use std::ops::ControlFlow;
+
 use elbo::data::Examples;
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::with_threads;
+use elbo::{Budget, with_threads};
 
 use crate::cli::Training;
 use crate::summary::{Evaluation, Scores, Summary, kl_terms};
@@ -21,21 +23,26 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
         Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd, options.initial_sd);
     model.initialise(Key::new(options.seed));
 
-    let mut training = Elbo::new(Categorical)
-        .optimizer(Adam::new(options.lr))
-        .batch_size(options.batch)
-        .seed(options.seed)
-        .threads(options.threads());
-    let (mut epochs, mut history) = (Vec::with_capacity(options.epochs), Vec::new());
-    for epoch in options.evaluations() {
-        epochs.extend(training.fit(&mut model, train, Epochs(epoch - epochs.len()))?.epochs);
-        history.push(Evaluation { epoch, scores: Scores::of(&predict(&model, test, options), test.targets()) });
+    let mut elbo = Elbo::new(Categorical).seed(options.seed).threads(options.threads());
+    if let Some(rate) = options.lr {
+        elbo = elbo.optimizer(Adam::new(rate));
     }
-    if epochs.len() < options.epochs {
-        epochs.extend(training.fit(&mut model, train, Epochs(options.epochs - epochs.len()))?.epochs);
+    if let Some(batch) = options.batch {
+        elbo = elbo.batch_size(batch);
     }
+    let budget = options.epochs.map_or(UntilConverged::new().into(), |epochs| Budget::from(Epochs(epochs)));
+    let (evaluations, mut history, mut done) = (options.evaluations(), Vec::new(), 0);
+    let training = elbo.training(&mut model, train).on_epoch_end(|_, model| {
+        done += 1;
+        if evaluations.binary_search(&done).is_ok() {
+            let scores = Scores::of(&predict(model, test, options), test.targets());
+            history.push(Evaluation { epoch: done, scores });
+        }
+        ControlFlow::Continue(())
+    });
+    let epochs = training.run(budget)?.epochs;
 
-    let bound = training.evaluate(&model, train, Draws(options.draws).seed(options.seed))?;
+    let bound = elbo.evaluate(&model, train, Draws(options.draws).seed(options.seed))?;
     let predicted = predict(&model, test, options);
     let (entropy_right, entropy_wrong) = predicted.entropy_split(test.targets());
     Ok(Summary {

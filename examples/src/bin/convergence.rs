@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use elbo_examples::cli::integer;
 use elbo_examples::convergence::Scale;
-use elbo_examples::convergence::method::{DEFAULT, LONG, train};
+use elbo_examples::convergence::method::{DEFAULT, LONG, Method, Training, train};
 use elbo_examples::convergence::problem::{NAMES, Problem};
 use elbo_examples::convergence::rows::{HEADING, Row, summary};
 use elbo_examples::failure::{Failure, exit};
@@ -43,6 +43,14 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "5", value_parser = integer::<1>)]
     seeds: usize,
 
+    /// Train for as many epochs in place of until the bound has converged
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
+    epochs: Option<usize>,
+
+    /// Write the inputs and labels of the first problem to inputs.npy and labels.npy in this folder, and end
+    #[arg(long, value_name = "DIR")]
+    export: Option<PathBuf>,
+
     /// Also train by the methods that the best bounds come from
     #[arg(long)]
     long: bool,
@@ -66,13 +74,21 @@ fn run(options: &Options) -> Result<(), Failure> {
     let data = data.ok_or_else(|| {
         Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get them".to_owned())
     })?;
+    if let Some(folder) = &options.export {
+        return Problem::load(&options.problems[0], &data)?.export(folder);
+    }
+    let default = match options.epochs {
+        Some(epochs) => Method { training: Training::Epochs(epochs), ..DEFAULT },
+        None => DEFAULT,
+    };
+    let methods = if options.long { LONG.to_vec() } else { vec![default] };
     println!("{HEADING}");
     let mut all = Vec::new();
     for name in &options.problems {
         let problem = Problem::load(name, &data)?;
         for &units in &options.units {
             for &scale in &options.priors {
-                for &method in if options.long { &LONG[..] } else { &[DEFAULT] } {
+                for &method in &methods {
                     let mut rows = Vec::new();
                     for seed in 1..=options.seeds as u64 {
                         let outcome = train(&problem, units, scale, method, seed, options.threads)?;

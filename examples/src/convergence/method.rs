@@ -24,6 +24,8 @@ pub struct Method {
 pub enum Training {
     /// `fit` without an option, until the bound has converged.
     Default,
+    /// `fit` without an option, for as many epochs.
+    Epochs(usize),
     /// As many steps, at the rates of `fit`.
     Long(usize),
     /// As many steps, at this rate of all means.
@@ -108,6 +110,7 @@ where
     let batches = if data.len() <= 512 { 1 } else { data.len().div_ceil(64) };
     let report = match method.training {
         Training::Default => elbo.fit(&mut model, data, UntilConverged::new())?,
+        Training::Epochs(epochs) => elbo.fit(&mut model, data, Epochs(epochs))?,
         Training::Long(steps) => elbo.fit(&mut model, data, Epochs(steps.div_ceil(batches)))?,
         Training::Slow(steps, rate) => {
             elbo = elbo.optimizer(Adam::automatic().rate_of("*.mean", rate));

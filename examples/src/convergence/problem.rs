@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elbo::data::{Csv, DataError, Scaling, Table, digits, idx};
+use elbo::engine::io::npy;
 use elbo::prelude::*;
 
 use crate::Failure;
@@ -65,6 +66,20 @@ impl Problem {
             }
             _ => Err(Failure::Input(format!("unknown problem '{name}': they are {}", NAMES.join(", ")))),
         }
+    }
+
+    /// Writes inputs and labels as `inputs.npy` and `labels.npy` into a folder, for other libraries.
+    ///
+    /// # Errors
+    /// If it has no classes, or a file cannot be written.
+    pub fn export(&self, folder: &Path) -> Result<(), Failure> {
+        let Problem::Classes(data, _) = self else {
+            return Err(Failure::Input("--export: only problems of classes are exported".to_owned()));
+        };
+        let labels: Tensor = Tensor::from_fn([data.len()], |row| data.targets()[row] as f64);
+        let write = |file: &str, tensor: &Tensor| npy::write(folder.join(file), tensor);
+        let written = write("inputs.npy", data.inputs()).and_then(|()| write("labels.npy", &labels));
+        written.map_err(|error| Failure::Run(error.into()))
     }
 
     /// The number of inputs and of outputs.

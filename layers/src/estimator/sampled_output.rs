@@ -2,7 +2,7 @@
 
 use crate::engine::kernels::Write;
 use crate::engine::kernels::dispatch::{Kernel, Simd, dispatch};
-use crate::engine::kernels::map::scale;
+use crate::engine::kernels::map::{Elementwise, map};
 use crate::engine::random::BLOCK;
 use crate::engine::threads::{GRAIN, Rows, for_each_part};
 use crate::engine::{Adjoints, Evaluation, Operation};
@@ -66,7 +66,7 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
     fn adjoint(&self, io: &mut Adjoints<'_, T>) {
         let (g, variance) = (io.upstream(0).expect("the only output"), io.input(1).data);
         let noise = self.noise.of_draw(io.draw());
-        io.accumulate(0, |target, write| scale(T::ONE, g, target, write));
+        io.accumulate(0, |target, write| map(Flushed, [g], target, write));
         io.accumulate(1, |target, write| {
             for_each_part(target, g.len(), GRAIN, BLOCK, &|range, target| {
                 dispatch(ToVariance {
@@ -79,6 +79,26 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
                 });
             });
         });
+    }
+}
+
+/// An adjoint, or 0 if it is so small that the gradients of weights that it gives count as 0 for every optimiser, for inputs
+/// up to 2³⁰. Weights that the data do not need give such adjoints, whose products would be subnormal numbers, and arithmetic
+/// with those is slow.
+#[inline(always)]
+fn flushed<T: Real>(g: T) -> T {
+    // 2⁻³⁰.
+    let least = T::TINY * T::from_f64(1.0 / f64::from(1 << 30));
+    if g.abs() < least { T::ZERO } else { g }
+}
+
+#[derive(Clone, Copy)]
+struct Flushed;
+
+impl<T: Real> Elementwise<T, 1> for Flushed {
+    #[inline(always)]
+    fn apply<S: Simd>(self, [g]: [T; 1]) -> T {
+        flushed(g)
     }
 }
 
@@ -153,7 +173,7 @@ impl<T: Real> Kernel for ToVariance<'_, '_, T> {
                 // for any value here; zero avoids 0/0.
                 let is_zero = variance <= T::ZERO;
                 let sd = if is_zero { T::ONE } else { variance.sqrt() };
-                let part = if is_zero { T::ZERO } else { T::from_f64(0.5) * g * e / sd };
+                let part = if is_zero { T::ZERO } else { flushed(T::from_f64(0.5) * g * e / sd) };
                 *target = if self.write == Write::Store { part } else { *target + part };
             }
         }

@@ -42,7 +42,7 @@ use crate::scalar::accepted;
 /// | [batch size](Elbo::batch_size) | all examples up to 512, 64 of more |
 /// | [estimator](Elbo::estimator) | local reparameterisation for every weight with independent elements that is used once, on rows of features; the others are sampled |
 /// | start | standard deviations of 0.1/√n for a matrix with n inputs and 0.05 for other weights, if they have their constructor's |
-/// | [warm-up](Elbo::warm_up) | the divergence's weight grows over the first tenth of the steps |
+/// | [warm-up](Elbo::warm_up) | the divergence's weight grows over the first tenth of the steps, and at most 1,200 |
 /// | [clipping](Elbo::clip) | of norms above 10 times their running mean |
 ///
 /// With an optimiser of your own, such as `Adam::new(1e-3)`, nothing is chosen: the rate is constant unless there is a schedule,

@@ -18,7 +18,7 @@ const HELD: usize = 4000;
 const FALL: usize = 2;
 
 /// The gain, relative to the bound, below which it is not worth to hold the rate for longer.
-const TOLERANCE: f64 = 0.01;
+const TOLERANCE: f64 = 0.03;
 
 pub(super) struct Plan<'a> {
     schedule: Option<&'a Schedule>,
@@ -49,7 +49,9 @@ enum Phase {
         held: usize,
         steps: usize,
     },
-    Ended,
+    Ended {
+        steps: usize,
+    },
 }
 
 impl<'a> Plan<'a> {
@@ -72,7 +74,7 @@ impl<'a> Plan<'a> {
             }
             Budget::UntilConverged(_) => Phase::Held { limit: most, next: HELD.min(most), most },
         };
-        let phase = if most == 0 { Phase::Ended } else { phase };
+        let phase = if most == 0 { Phase::Ended { steps: 0 } } else { phase };
         Plan { schedule, rises: chosen && automatic, first, phase, settled: matches!(budget, Budget::Epochs(_)) }
     }
 
@@ -83,12 +85,12 @@ impl<'a> Plan<'a> {
             Phase::Held { next, .. } if self.schedule.is_some() => next,
             Phase::Held { next, .. } => next * (1 + FALL),
             Phase::Falling { held, steps } => held + steps,
-            Phase::Ended => 0,
+            Phase::Ended { steps } => steps,
         }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended)
+        matches!(self.phase, Phase::Ended { .. })
     }
 
     /// Whether the rate was held until the bound no longer rose; true if the number of epochs is given.
@@ -108,7 +110,7 @@ impl<'a> Plan<'a> {
         let rise = |steps: usize| if self.rises { ((step + 1) as f64 / steps.max(1) as f64).min(1.0) } else { 1.0 };
         let fall = |step: usize, steps: usize| (1.0 + (PI * step as f64 / steps as f64).cos()) / 2.0;
         Ok(match self.phase {
-            Phase::Fixed { falls: false, .. } | Phase::Ended => None,
+            Phase::Fixed { falls: false, .. } | Phase::Ended { .. } => None,
             Phase::Fixed { steps, .. } => Some(rise((RISE * steps as f64) as usize) * fall(step, steps)),
             Phase::Held { limit, .. } => Some(rise(RISE_STEPS.min(limit / 4))),
             Phase::Falling { held, steps } => Some(fall(step - held, steps)),
@@ -119,20 +121,20 @@ impl<'a> Plan<'a> {
     pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace) {
         let done = step - self.first;
         self.phase = match self.phase {
-            Phase::Fixed { steps, .. } if done >= steps => Phase::Ended,
-            Phase::Falling { held, steps } if done >= held + steps => Phase::Ended,
+            Phase::Fixed { steps, .. } if done >= steps => Phase::Ended { steps: done },
+            Phase::Falling { held, steps } if done >= held + steps => Phase::Ended { steps: done },
             Phase::Held { limit, next, most } if done >= next || done >= limit => {
                 self.settled = is_settled(done, trace);
                 if !self.settled && done < limit {
                     // A sixth at a time: the decision is never much too late, and not made too often.
                     Phase::Held { limit, next: (done + done / 6).min(limit), most }
                 } else if self.schedule.is_some() || done >= most {
-                    Phase::Ended
+                    Phase::Ended { steps: done }
                 } else {
                     Phase::Falling { held: done, steps: (FALL * done).min(most - done) }
                 }
             }
-            Phase::Fixed { .. } | Phase::Falling { .. } | Phase::Held { .. } | Phase::Ended => return,
+            Phase::Fixed { .. } | Phase::Falling { .. } | Phase::Held { .. } | Phase::Ended { .. } => return,
         };
     }
 }

@@ -21,6 +21,9 @@ const CHOSEN_BATCH: usize = 64;
 /// have used them.
 const WARM_UP: f64 = 0.1;
 
+/// The longest chosen warm-up, in steps: after a longer one, weights that cost more than they explain are given up too late.
+const LONGEST_WARM_UP: usize = 1200;
+
 impl<L, O> Elbo<L, O> {
     /// The size of a batch of `examples` examples.
     pub(super) fn batch_size_for(&self, examples: usize) -> usize
@@ -53,7 +56,7 @@ impl Options {
             return options;
         }
         options.clip = self.clip.or(Some(Clip::Outliers(10.0)));
-        let growth = (WARM_UP * steps as f64) as usize;
+        let growth = ((WARM_UP * steps as f64) as usize).min(LONGEST_WARM_UP);
         // A model that is trained further has used its weights.
         if !self.loss.has_warm_up() && is_first && growth > 0 {
             options.loss = options.loss.warm_up(WarmUp::linear(growth));

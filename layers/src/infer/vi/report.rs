@@ -70,16 +70,16 @@ impl Report {
         *self.epochs.last().expect("the report has no epochs")
     }
 
-    /// Whether the bound has converged: its rise over the last tenth of the steps is less than two standard errors, or would
-    /// give less than 1 % of the bound in as many steps as were taken; and after [`UntilConverged`](crate::UntilConverged), the
+    /// Whether the bound has converged: its rise over the last tenth of the steps is less than two standard errors, or less
+    /// than 2 % of the bound; and after [`UntilConverged`](crate::UntilConverged), the
     /// rate began to fall because the bound no longer rose, not because of the limit.
     ///
     /// It says that this training would gain little by going on, not that no other one finds a better bound. False if the
     /// training is too short to tell.
     pub fn is_converged(&self) -> bool {
         let Some(Rise { per_thousand, standard_error, steps }) = self.rise else { return false };
-        let gain = per_thousand * steps as f64 / 1000.0;
-        self.is_settled && (per_thousand < 2.0 * standard_error || gain < 0.01 * self.last().elbo.abs())
+        let gain = per_thousand * (steps / 10) as f64 / 1000.0;
+        self.is_settled && (per_thousand < 2.0 * standard_error || gain < 0.02 * self.last().elbo.abs())
     }
 
     /// The epoch whose parameters the model has.
@@ -178,11 +178,11 @@ mod tests {
             "converged: the bound rose by 0.2 ± 0.5 nats in 1,000 steps at the end; ELBO -100.0 nats, the best constant \
              output has -131.8"
         );
-        assert!(!report(0.5, 50.0, 2.0).is_converged());
+        assert!(!report(0.5, 50.0, 20.0).is_converged());
         assert!(
             report(0.5, 50.0, 2.0)
                 .conclusion()
-                .contains("not converged: the bound rose by 2.0 ± 0.5 nats in 1,000 steps at the end; train longer")
+                .contains("not converged: the bound rose by 20.0 ± 0.5 nats in 1,000 steps at the end; train longer")
         );
         // A rise that is sure, and too small to matter.
         assert!(Report { epochs: vec![epoch(50.0, 0.0)], ..report(0.0, 0.0, 2.0) }.is_converged());
