@@ -34,7 +34,30 @@ fn main() -> ExitCode {
         };
         tests.push(Trial::test(name, run).with_ignored_flag(is_ignored));
     }
+    let folder = data.clone();
+    let run = move || convergence(&folder.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    tests.push(Trial::test("convergence", run).with_ignored_flag(data.is_none()));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+/// A short run of `convergence`: the fields of its rows, and a bound that is above guessing and not above the best known.
+fn convergence(data: &Path) -> Result<(), Failed> {
+    let json = std::env::temp_dir().join(format!("elbo-convergence-{}.json", std::process::id()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_convergence"));
+    command.args(["--problems", "iris", "--units", "16", "--seeds", "2", "--epochs", "3000"]);
+    let output = command.arg("--data").arg(data).arg("--json").arg(&json).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+    let rows = rows.as_array().ok_or("a list of rows")?;
+    assert_eq!(rows.len(), 4);
+    for row in rows {
+        let [elbo, best, guessing] = ["elbo", "best_known", "guessing"].map(|name| number(row, name));
+        assert!(guessing < elbo && elbo < best + 1.0, "{row}");
+        assert_eq!((&row["method"], &row["steps"]), (&Value::from("default"), &Value::from(3000)));
+        assert!(row["converged"].is_boolean() && number(row, "seconds") > 0.0, "{row}");
+    }
+    std::fs::remove_file(json)?;
+    Ok(())
 }
 
 fn number(report: &Value, name: &str) -> f64 {

@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let features = |i: usize| [|t| t, f64::sin, f64::cos][i % 3]((years[i / 3] - 1906.5) / 28.0);
     let train = Examples::new(Tensor::from_fn([years.len(), 3], features), Tensor::new([years.len(), 1], counts))?;
     let mut model = Dense::new(3, 1).initial_sd(0.1);
-    Elbo::new(Poisson).optimizer(Adam::new(1e-2)).fit(&mut model, &train, Epochs(500))?;
+    Elbo::new(Poisson).fit(&mut model, &train, UntilConverged::new())?;
 
     let predicted = model.predict(&Poisson, train.inputs(), Draws(200));
     let ((lower, upper), (rate, sd)) = (predicted.interval(0.9), (predicted.mean(), predicted.epistemic_sd()));

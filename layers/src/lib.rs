@@ -28,8 +28,8 @@
 //! let x: Tensor = Tensor::from_fn([500, 2], |i| ((i * i) as f64).sin());
 //! let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
 //! let (train, test) = Examples::new(x, labels)?.split(0.8, 1)?;
-//! let mut elbo = Elbo::new(Categorical).optimizer(Adam::new(1e-2));
-//! elbo.fit(&mut model, &train, Epochs(20))?;
+//! let mut elbo = Elbo::new(Categorical);
+//! elbo.fit(&mut model, &train, Epochs(20))?; // or `UntilConverged::new()`
 //! println!("ELBO {:.1} nats", elbo.evaluate(&model, &train, Draws(32))?.elbo);
 //!
 //! let predictions = model.predict(&Categorical, test.inputs(), Draws(64));

@@ -26,7 +26,8 @@ const BLOCKS: usize = 3;
 /// Compares objectives on MNIST's first 1,000 training rows: KL, and error, NLL and ECE on the 10,000 test images, averaged
 /// over seeds.
 ///
-/// Adam trains a network with two hidden layers with relu under N(0, 1) from small standard deviations. The objectives are
+/// Each training of a network with two hidden layers with relu under N(0, 1) takes the same number of steps, at the rates and
+/// with the start, estimator and schedule that the library chooses. The objectives are
 /// the evidence lower bound; the same with a KL weight that grows over the first half of the steps; cold posteriors,
 /// p(w|D)^(1/T); a factor on the divergence alone; and the likelihood to the power that SafeBayes chooses for each seed.
 #[derive(Parser)]
@@ -49,17 +50,13 @@ struct Options {
     #[arg(long, value_name = "UNITS", default_value = "100", value_parser = integer::<1>)]
     hidden: usize,
 
-    /// Passes over the training rows
-    #[arg(long, value_name = "N", default_value = "100", value_parser = integer::<1>)]
-    epochs: usize,
+    /// Steps of a training
+    #[arg(long, value_name = "N", default_value = "12000", value_parser = integer::<1>)]
+    steps: usize,
 
     /// Examples in a minibatch
-    #[arg(long, value_name = "N", default_value = "50", value_parser = integer::<1>)]
+    #[arg(long, value_name = "N", default_value = "64", value_parser = integer::<1>)]
     batch: usize,
-
-    /// Adam's learning rate
-    #[arg(long, value_name = "RATE", default_value = "2e-3", value_parser = positive)]
-    lr: f64,
 
     /// Standard deviation of the normal prior of every weight and bias
     #[arg(long, value_name = "SD", default_value = "1", value_parser = positive)]
@@ -158,21 +155,16 @@ fn train_model(
 ) -> Result<Classifier, Failure> {
     let mut model = Classifier::new(data.inputs().shape()[1], options.hidden, CLASSES, options.prior_sd, None);
     model.initialise(Key::new(seed));
-    let elbo = Elbo::new(Categorical)
-        .optimizer(Adam::new(options.lr))
-        .batch_size(options.batch)
-        .seed(seed)
-        .threads(threads)
-        .quiet();
+    let elbo = Elbo::new(Categorical).batch_size(options.batch).seed(seed).threads(threads).quiet();
+    // SafeBayes trains on parts of the rows, which have fewer steps in an epoch.
+    let batches = data.len().div_ceil(options.batch);
+    let epochs = options.steps.div_ceil(batches);
     let mut elbo = match method {
         Method::Tempered(tempering) => elbo.tempering(tempering),
-        Method::WarmedUp => {
-            let steps = data.len().div_ceil(options.batch) * options.epochs;
-            elbo.warm_up(WarmUp::linear((steps / 2).max(1)))
-        }
+        Method::WarmedUp => elbo.warm_up(WarmUp::linear((epochs * batches / 2).max(1))),
         Method::Safe => unreachable!("replaced by the power that SafeBayes chose"),
     };
-    elbo.fit(&mut model, data, Epochs(options.epochs))?;
+    elbo.fit(&mut model, data, Epochs(epochs))?;
     Ok(model)
 }
 

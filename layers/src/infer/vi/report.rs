@@ -180,7 +180,7 @@ mod tests {
         );
         assert!(!report(0.5, 50.0, 20.0).is_converged());
         assert!(
-            report(0.5, 50.0, 2.0)
+            report(0.5, 50.0, 20.0)
                 .conclusion()
                 .contains("not converged: the bound rose by 20.0 ± 0.5 nats in 1,000 steps at the end; train longer")
         );
