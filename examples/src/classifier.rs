@@ -1,28 +1,45 @@
-//! The network that `digits` and `mnist` train.
+//! The network that `digits`, `mnist`, `tempering` and `convergence` train.
 
-use elbo::INITIAL_SD;
 use elbo::prelude::*;
 
-/// Two hidden layers with relu and a linear head: one logit per class.
+/// Two hidden layers with relu and a linear head: one logit per class, or other outputs of a likelihood.
 #[bayesian]
-pub struct Classifier {
-    hidden: [Dense; 2],
-    head: Dense,
+pub struct Classifier<P: PriorFor<f32> = Normal>
+where
+    MeanField: Divergence<P>,
+{
+    hidden: [Dense<MeanField, P>; 2],
+    head: Dense<MeanField, P>,
 }
 
-impl Classifier {
-    /// A network inputs-hidden-hidden-classes. Every weight and bias has a normal prior with mean 0 and standard deviation
-    /// `prior_sd`, and the initial standard deviation `initial_sd`, or the constructor's, in place of which `fit` may choose one.
-    pub fn new(inputs: usize, hidden: usize, classes: usize, prior_sd: f64, initial_sd: Option<f64>) -> Self {
-        let dense =
-            |from, to| Dense::new(from, to).prior(Normal(0.0, prior_sd)).initial_sd(initial_sd.unwrap_or(INITIAL_SD));
-        Classifier { hidden: [dense(inputs, hidden), dense(hidden, hidden)], head: dense(hidden, classes) }
+impl<P: PriorFor<f32> + Clone> Classifier<P>
+where
+    MeanField: Divergence<P>,
+{
+    /// A network inputs-hidden-hidden-outputs with this prior of the weights and biases of each layer.
+    pub fn new([inputs, hidden, outputs]: [usize; 3], prior: &P) -> Self {
+        let dense = |from, to| Dense::new(from, to).prior(prior.clone());
+        Classifier { hidden: [dense(inputs, hidden), dense(hidden, hidden)], head: dense(hidden, outputs) }
+    }
+
+    /// Sets the standard deviation of every weight of a layer before training, by its number of inputs; otherwise it is the
+    /// constructor's, in place of which `fit` may choose one.
+    #[must_use]
+    pub fn initial_sd(self, sd: impl Fn(usize) -> f64) -> Self {
+        let set = |layer: Dense<MeanField, P>| {
+            let inputs = layer.weight.mean.shape()[1];
+            layer.initial_sd(sd(inputs))
+        };
+        Classifier { hidden: self.hidden.map(set), head: set(self.head) }
     }
 }
 
 #[bayesian]
-impl Classifier {
-    /// Logits.
+impl<P: PriorFor<f32>> Classifier<P>
+where
+    MeanField: Divergence<P>,
+{
+    /// The outputs.
     pub fn forward(&self, x: Var) -> Var {
         let [first, second] = self.hidden;
         let x = first.forward(x).relu();

@@ -29,6 +29,10 @@ pub struct Training {
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub prior_sd: f64,
 
+    /// Learn the standard deviation of each layer's prior, starting at --prior-sd
+    #[arg(long)]
+    pub learn_prior: bool,
+
     /// Standard deviation of every weight before training; without it, it is chosen, or 0.0067 with --lr
     #[arg(long, value_name = "SD", value_parser = positive)]
     pub initial_sd: Option<f64>,

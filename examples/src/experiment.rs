@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use elbo::data::Examples;
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Budget, with_threads};
+use elbo::{Budget, ClosedForm, Model, with_threads};
 
 use crate::cli::Training;
 use crate::summary::{Evaluation, Scores, Summary, kl_terms};
@@ -13,14 +13,30 @@ use crate::{Classifier, Failure, json, table};
 
 /// Trains a [`Classifier`] on `train`, tests it on `test`, prints the results and writes them to `--json`.
 pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<(), Failure> {
-    let summary = train_and_test(train, test, classes, options)?;
+    let (widths, sd) = ([train.inputs().shape()[1], options.hidden, classes], options.prior_sd);
+    let summary = match options.learn_prior {
+        false => train_and_test(started(Classifier::new(widths, &Normal(0.0, sd)), options), train, test, options)?,
+        true => train_and_test(started(Classifier::new(widths, &LearnedNormal(sd)), options), train, test, options)?,
+    };
     print!("\n{}", table::render(&summary));
     options.json.as_deref().map_or(Ok(()), |file| json::write(&summary, file))
 }
 
-fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<Summary, Failure> {
-    let mut model =
-        Classifier::new(train.inputs().shape()[1], options.hidden, classes, options.prior_sd, options.initial_sd);
+/// The network with the start of the options.
+fn started<P: PriorFor<f32> + Clone>(model: Classifier<P>, options: &Training) -> Classifier<P>
+where
+    MeanField: Divergence<P>,
+{
+    match options.initial_sd {
+        Some(sd) => model.initial_sd(|_| sd),
+        None => model,
+    }
+}
+
+fn train_and_test<M>(mut model: M, train: &Examples, test: &Examples, options: &Training) -> Result<Summary, Failure>
+where
+    M: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm> + Send + Sync,
+{
     model.initialise(Key::new(options.seed));
 
     let mut elbo = Elbo::new(Categorical).seed(options.seed).threads(options.threads());
@@ -40,7 +56,8 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
         }
         ControlFlow::Continue(())
     });
-    let epochs = training.run(budget)?.epochs;
+    let report = training.run(budget)?;
+    let epochs = &report.epochs;
 
     let bound = elbo.evaluate(&model, train, Draws(options.draws).seed(options.seed))?;
     let predicted = predict(&model, test, options);
@@ -49,7 +66,7 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
         train_nll: bound.nll * train.len() as f64,
         kl: model.kl(),
         elbo_standard_error: bound.standard_error,
-        elbo_without_learning: -(train.len() as f64) * (classes as f64).ln(),
+        elbo_without_learning: report.guessing.unwrap_or(f64::NAN),
         kl_terms: kl_terms(&model, model.kl_terms()),
         parameters: model.num_parameters(),
         test: Scores::of(&predicted, test.targets()),
@@ -61,7 +78,10 @@ fn train_and_test(train: &Examples, test: &Examples, classes: usize, options: &T
     })
 }
 
-fn predict(model: &Classifier, test: &Examples, options: &Training) -> Probabilities {
+fn predict<M>(model: &M, test: &Examples, options: &Training) -> Probabilities
+where
+    M: Model<Scalar = f32> + Bayesian<Scalar = f32> + Sync,
+{
     let draws = Draws(options.draws).seed(options.seed);
     with_threads(options.threads(), || model.predict(&Categorical, test.inputs(), draws))
 }

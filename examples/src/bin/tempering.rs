@@ -153,7 +153,8 @@ fn train_model(
     seed: u64,
     threads: usize,
 ) -> Result<Classifier, Failure> {
-    let mut model = Classifier::new(data.inputs().shape()[1], options.hidden, CLASSES, options.prior_sd, None);
+    let widths = [data.inputs().shape()[1], options.hidden, CLASSES];
+    let mut model = Classifier::new(widths, &Normal(0.0, options.prior_sd));
     model.initialise(Key::new(seed));
     let elbo = Elbo::new(Categorical).batch_size(options.batch).seed(seed).threads(threads).quiet();
     // SafeBayes trains on parts of the rows, which have fewer steps in an epoch.

@@ -3,10 +3,9 @@
 use elbo::prelude::*;
 use elbo::{HeteroscedasticGaussian, Model};
 
-use crate::Failure;
 use crate::convergence::Scale;
-use crate::convergence::network::Mlp;
 use crate::convergence::problem::Problem;
+use crate::{Classifier, Failure};
 
 /// How a network is trained.
 #[derive(Clone, Copy, Debug)]
@@ -73,8 +72,21 @@ pub fn train(
     let [inputs, outputs] = problem.widths();
     let widths = [inputs, units, outputs];
     match scale {
-        Scale::Normal => fit(problem, Mlp::new(widths, &Normal(0.0, 1.0), method.initial_sd), method, seed, threads),
-        Scale::Learned => fit(problem, Mlp::new(widths, &LearnedNormal(1.0), method.initial_sd), method, seed, threads),
+        Scale::Normal => fit(problem, start(Classifier::new(widths, &Normal(0.0, 1.0)), method), method, seed, threads),
+        Scale::Learned => {
+            fit(problem, start(Classifier::new(widths, &LearnedNormal(1.0)), method), method, seed, threads)
+        }
+    }
+}
+
+/// The network with the method's start.
+fn start<P: PriorFor<f32> + Clone>(model: Classifier<P>, method: Method) -> Classifier<P>
+where
+    MeanField: Divergence<P>,
+{
+    match method.initial_sd {
+        Some(sd) => model.initial_sd(|inputs| sd / f64::sqrt(inputs as f64)),
+        None => model,
     }
 }
 

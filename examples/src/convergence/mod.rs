@@ -1,7 +1,6 @@
-//! How close trainings come to the best bound that is known: [problems](problem), [networks](network), [methods](method).
+//! How close trainings come to the best bound that is known: [problems](problem), [methods](method), [rows](rows).
 
 pub mod method;
-pub mod network;
 pub mod problem;
 pub mod rows;
 
