@@ -5,6 +5,10 @@ use std::marker::PhantomData;
 
 /// The value of a property, as a type: `Yes`, `No<Why>`, or `Approximate<Why>`. `Why` is the type responsible.
 pub trait Property {
+    /// Whether it holds, exactly.
+    #[doc(hidden)]
+    const HOLDS: bool;
+
     /// The property of two parts together: the first `No`, or else the first `Approximate`, or else `Yes`.
     type And<B: Property>: Property;
 
@@ -42,6 +46,8 @@ pub struct Approximate<Why: ?Sized>(PhantomData<Why>);
 pub struct No<Why: ?Sized>(PhantomData<Why>);
 
 impl Property for Yes {
+    const HOLDS: bool = true;
+
     type And<B: Property> = B;
     type After<Why: ?Sized> = Approximate<Why>;
 
@@ -51,6 +57,8 @@ impl Property for Yes {
 }
 
 impl<Why: ?Sized> Property for Approximate<Why> {
+    const HOLDS: bool = false;
+
     type And<B: Property> = B::After<Why>;
     type After<Earlier: ?Sized> = Approximate<Earlier>;
 
@@ -60,6 +68,8 @@ impl<Why: ?Sized> Property for Approximate<Why> {
 }
 
 impl<Why: ?Sized> Property for No<Why> {
+    const HOLDS: bool = false;
+
     type And<B: Property> = No<Why>;
     type After<Earlier: ?Sized> = No<Why>;
 

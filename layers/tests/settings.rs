@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use elbo::data::{Csv, Encoder, Missing, Scaling};
 use elbo::{
-    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, WarmUp,
+    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, UntilConverged, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,10 +37,13 @@ fn every_setting_is_read_as_it_was_written() {
     round_trip(WarmUp::cosine(100), r#"{"shape":"Cosine","period":100,"growth":1.0,"cycles":1}"#);
     round_trip(WarmUp::cyclic(100, 4, 0.5), r#"{"shape":"Linear","period":100,"growth":0.5,"cycles":4}"#);
     round_trip(Clip::Norm(10.0), r#"{"Norm":10.0}"#);
+    round_trip(Clip::Outliers(10.0), r#"{"Outliers":10.0}"#);
+    round_trip(UntilConverged::within(Epochs(3)), r#"{"limit":{"Epochs":3}}"#);
     round_trip(Schedule::constant().warm_up(10), r#"{"shape":"Constant","warm_up":10}"#);
     round_trip(Schedule::cosine_to(0.1, 100), r#"{"shape":{"Cosine":{"steps":100,"floor":0.1}},"warm_up":0}"#);
     round_trip(Schedule::step(3, 0.5), r#"{"shape":{"Step":{"every":3,"factor":0.5}},"warm_up":0}"#);
     round_trip(Adam::new(1e-3).betas(0.8, 0.99), r#"{"rate":0.001,"betas":[0.8,0.99]}"#);
+    round_trip(Adam::automatic(), r#"{"rate":0.03,"automatic":true,"betas":[0.9,0.999]}"#);
     round_trip(Sgd::new(0.1).momentum(0.9), r#"{"rate":0.1,"momentum":0.9}"#);
     round_trip(
         Adam::new(1e-3).epsilon(1e-6).weight_decay(0.01).freeze("body.*").rate_of("*.rho", 0.01),

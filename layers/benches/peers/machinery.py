@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 
 #: The peers' packages on PyPI.
-PACKAGES = ["numpy", "torch", "jax"]
+PACKAGES = ["numpy", "torch", "jax", "ivon-opt"]
 
 #: Unmodified libraries, installed without dependencies: the layers used here need only PyTorch.
 LIBRARIES = ["bayesian-torch", "blitz-bayesian-pytorch"]

@@ -124,12 +124,12 @@ class Recipe(MeanField):
 
     def step(self, step, x, y):
         part = step / self.steps
-        factor = min(1.0, (step + 1) / (0.05 * self.steps)) * 0.5 * (1 + math.cos(math.pi * part))
+        factor = min(1.0, (step + 1) / min(0.05 * self.steps, 400)) * 0.5 * (1 + math.cos(math.pi * part))
         for group in self.adam.param_groups:
             group["lr"] = group["rate"] * factor
             group["betas"] = (0.9, min(0.999, 1 - (step + 1) ** -0.8))
         self.adam.zero_grad()
-        growth = min(1.0, part / 0.1)
+        growth = min(1.0, step / min(0.1 * self.steps, 1200))
         (functional.cross_entropy(self.local(x), y) + growth * self.kl() / self.examples).backward()
         limit = 10 * self.norm / self.weight if self.weight else math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit).item()

@@ -38,6 +38,10 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
         path.rsplit("::").next().unwrap_or(path)
     }
 
+    fn is_normal(&self) -> bool {
+        self.posterior.is_normal()
+    }
+
     fn value(&self) -> &Var<'t, Q::Scalar> {
         cached(&self.value, || match self.cx.mode {
             Mode::Mean => self.mean(),

@@ -41,6 +41,7 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
 pub(crate) trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn family(&self) -> &'static str;
+    fn is_normal(&self) -> bool;
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
     fn log_prior(&self) -> Var<'t, T>;
@@ -56,8 +57,9 @@ pub(crate) trait Source<'t, T: Real> {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Used {
     Never,
-    /// A sample of it was used once, in a linear map of rows of features: its outputs could be sampled in its place.
-    Once,
+    /// A sample of it was used once, in a linear map of this many rows of features, or as the bias of a linear map: if each
+    /// row is an example, its outputs could be sampled in its place.
+    Once(Option<usize>),
     /// A sample of it was used in another way.
     Sampled,
     /// The outputs of a linear map were sampled, each with a different weight.
@@ -116,22 +118,24 @@ impl<'t, T: Real> Weight<'t, T> {
     /// The sample of the weight; records the use.
     #[track_caller]
     fn sampled(&self) -> &Var<'t, T> {
-        self.sampled_for(false)
+        self.sampled_for(Used::Sampled)
     }
 
-    /// The sample of the weight; records the use, in a linear map of rows of features or in another one.
+    /// The sample of the weight for its first use, if this is the first; records the use.
     #[track_caller]
-    fn sampled_for(&self, of_rows: bool) -> &Var<'t, T> {
+    fn sampled_for(&self, first: Used) -> &Var<'t, T> {
         let used = self.0.used();
         let before = used.get();
-        used.set(if of_rows && before == Used::Never { Used::Once } else { Used::Sampled });
+        used.set(if before == Used::Never { first } else { Used::Sampled });
         assert!(before != Used::Locally, "{}", self.second_use());
         self.0.value()
     }
 
-    /// Whether the draw's only use of it allows outputs to be sampled in its place, without approximation.
-    pub(crate) fn allows_local(self) -> bool {
-        self.0.used().get() == Used::Once && matches!(self.0.variance(), Variance::Independent(_))
+    /// Whether the draw's only use of it allows outputs to be sampled in its place, without approximation, in a batch of
+    /// `examples`.
+    pub(crate) fn allows_local(self, examples: usize) -> bool {
+        let once = matches!(self.0.used().get(), Used::Once(rows) if rows.is_none_or(|rows| rows == examples));
+        once && self.0.is_normal() && matches!(self.0.variance(), Variance::Independent(_))
     }
 
     /// Mean and variance, to sample outputs with; `None` for a deterministic weight. Records the use, which must be the only
@@ -219,7 +223,9 @@ impl std::fmt::Display for SecondUse<'_> {
         } else {
             write!(
                 f,
-                "use Flipout, or sample this weight: `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`"
+                "use Flipout, or sample this weight: `Estimators::all(Estimator::Local).set(\"{path}\", Estimator::Sample)`. \
+                 If `fit` has chosen the estimator, the first batch used it once; sample all weights: \
+                 `.estimator(Estimator::Sample)`"
             )
         }
     }
@@ -238,7 +244,7 @@ impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
     /// As the bias of a linear map, whose outputs' noise can include its own.
     #[track_caller]
     fn var(self) -> Var<'t, T> {
-        *self.sampled_for(true)
+        *self.sampled_for(Used::Once(None))
     }
 
     #[track_caller]
@@ -247,11 +253,19 @@ impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
     }
 }
 
+/// The use in a linear map of `x`.
+fn of_rows<T: Real>(x: Var<'_, T>) -> Used {
+    match *x.shape() {
+        [rows, _] => Used::Once(Some(rows)),
+        _ => Used::Sampled,
+    }
+}
+
 impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     #[track_caller]
     fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
         if self.estimator() == Estimator::Sample {
-            return Linear::affine(*self.sampled_for(x.shape().len() == 2), x, b, activation);
+            return Linear::affine(*self.sampled_for(of_rows(x)), x, b, activation);
         }
         let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
         self.enter(x, b, super::features_last, map).activate(activation)
@@ -261,8 +275,8 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     fn matmul(self, x: Var<'t, T>) -> Var<'t, T> {
         // The outputs of a matrix are features. With other shapes the axes' meaning is unknown.
         if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
-            let of_rows = x.shape().len() == 2 && self.0.value().shape().len() == 2;
-            return Linear::matmul(*self.sampled_for(of_rows), x);
+            let is_matrix = self.0.value().shape().len() == 2;
+            return Linear::matmul(*self.sampled_for(if is_matrix { of_rows(x) } else { Used::Sampled }), x);
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, super::features_last, map)

@@ -42,8 +42,16 @@ impl LossOptions {
         self.warm_up.is_some()
     }
 
-    /// Whether the loss estimates the bound from its first step on: without tempering, free nats and warm-up.
-    pub(crate) fn is_bound(&self) -> bool {
+    /// The step at which the warm-up has ended; 0 without one.
+    pub(crate) fn warm_up_end(&self) -> usize {
+        self.warm_up.map_or(0, |warm_up| warm_up.end())
+    }
+
+    /// Whether the loss estimates the bound at this step: without tempering and free nats, and after the warm-up.
+    pub(crate) fn is_bound(&self, step: usize) -> bool {
+        if step < self.warm_up_end() {
+            return false;
+        }
         let Factors { likelihood, divergence, log_prior } = self.tempering.factors();
         [likelihood, divergence, log_prior] == [1.0, 1.0, 0.0] && self.free_nats == 0.0
     }

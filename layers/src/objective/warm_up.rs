@@ -83,9 +83,14 @@ impl WarmUp {
         WarmUp { shape, period: steps, growth: 1.0, cycles: 1 }
     }
 
+    /// The step from which on the factor is 1.
+    pub(crate) fn end(&self) -> usize {
+        self.period.saturating_mul(self.cycles)
+    }
+
     /// The factor of the divergence at a step, counted from 0.
     pub fn factor(&self, step: usize) -> f64 {
-        if step >= self.period.saturating_mul(self.cycles) {
+        if step >= self.end() {
             return 1.0;
         }
         let place = (step % self.period) as f64 / (self.growth * self.period as f64);

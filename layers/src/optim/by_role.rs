@@ -14,6 +14,11 @@ const SCALES: f64 = 0.1;
 /// The rate of everything else: deterministic weights, parts of covariance matrices.
 const OTHERS: f64 = 0.01;
 
+/// Whether a parameter of this name is a ρ, of which the scale is softplus(ρ).
+fn is_rho(name: &str) -> bool {
+    name == "rho" || name.ends_with(".rho")
+}
+
 /// The learning rate of the parameter of this name, role and shape, (outputs, inputs..) for a matrix.
 pub(super) fn rate(name: &str, role: Role, shape: &[usize]) -> Option<f64> {
     Some(match (role, shape) {
@@ -22,7 +27,7 @@ pub(super) fn rate(name: &str, role: Role, shape: &[usize]) -> Option<f64> {
             (MEANS_OF_MATRIX / (inputs.max(1) as f64).sqrt()).min(MEANS)
         }
         (Role::Mean, _) => MEANS,
-        (Role::Scale | Role::Point, _) if name == "rho" || name.ends_with(".rho") => SCALES,
+        (Role::Scale | Role::Point, _) if is_rho(name) => SCALES,
         _ => OTHERS,
     })
 }

@@ -143,6 +143,10 @@ impl<T: Real> Posterior for MeanField<T> {
         tape.param(&self.mean)
     }
 
+    fn is_normal(&self) -> bool {
+        true
+    }
+
     fn variance<'t>(&'t self, tape: &'t Tape<T>) -> Variance<'t, T> {
         Variance::Independent(tape.param(&self.rho).softplus().square())
     }

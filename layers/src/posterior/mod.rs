@@ -76,6 +76,12 @@ pub trait Posterior: Parameters + 'static {
     /// The mean.
     fn mean<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Var<'t, Self::Scalar>;
 
+    /// Whether the elements are normally distributed. With independent elements, sampling outputs in place of the weight
+    /// ([`Estimator::Local`](crate::Estimator::Local)) is then exact, and [`Elbo::fit`](crate::Elbo::fit) may choose it.
+    fn is_normal(&self) -> bool {
+        false
+    }
+
     /// The variance of every element, if the elements are independent, as
     /// [`Estimator::Local`](crate::Estimator::Local) requires.
     fn variance<'t>(&'t self, tape: &'t Tape<Self::Scalar>) -> Variance<'t, Self::Scalar> {

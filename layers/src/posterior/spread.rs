@@ -26,7 +26,7 @@ pub(crate) fn spread_unchanged<M: Parameters + ?Sized>(
         let name = path.to_string();
         let first = parameter.data().first().copied();
         let sd = match (first, parameter.shape()) {
-            (Some(first), shape) if role == Role::Scale && name.ends_with("rho") => {
+            (Some(first), shape) if role == Role::Scale && (name == "rho" || name.ends_with(".rho")) => {
                 start(softplus(first.to_f64()), shape)
             }
             _ => None,

@@ -139,6 +139,32 @@ fn mixed() -> Mixed {
     }
 }
 
+/// A weight that is not normal.
+#[bayesian]
+struct Positive {
+    #[prior(LogNormalPrior(0.0, 1.0))]
+    weight: LogNormal,
+}
+
+#[bayesian]
+impl Positive {
+    fn forward(&self, x: Var) -> Var {
+        x.linear(self.weight)
+    }
+}
+
+/// Two rows for each example.
+#[bayesian]
+struct Folded(Dense);
+
+#[bayesian]
+impl Folded {
+    fn forward(&self, x: Var) -> Var {
+        let rows = x.shape()[0];
+        self.0.forward(x.reshape([2 * rows, 2])).reshape([rows, 4])
+    }
+}
+
 fn trained<M: Model<Scalar = f32> + Send + Sync>(mut model: M, elbo: Elbo<Categorical>) -> Vec<u32> {
     let (x, labels) = examples(40, 4, 2);
     let data = Examples::new(x, labels).unwrap();
@@ -155,6 +181,11 @@ fn local_reparameterisation_is_chosen_where_it_is_exact() {
     let chosen = trained(whole(), elbo());
     assert!(chosen == trained(whole(), elbo().estimator(Estimator::Local)));
     assert!(chosen != trained(whole(), elbo().estimator(Estimator::Sample)));
+    // Not for weights that are not normal, nor where an example has several rows.
+    let positive = || Positive { weight: LogNormal::new([2, 4]) };
+    assert!(trained(positive(), elbo()) == trained(positive(), elbo().estimator(Estimator::Sample)));
+    let folded = || Folded(Dense::new(2, 2));
+    assert!(trained(folded(), elbo()) == trained(folded(), elbo().estimator(Estimator::Sample)));
     // With an optimiser of one's own nothing is chosen.
     let own = || elbo().optimizer(Adam::new(1e-3));
     assert!(trained(whole(), own()) == trained(whole(), own().estimator(Estimator::Sample).batch_size(128)));
@@ -218,4 +249,45 @@ fn guessing_finds_the_components_of_a_mixture() {
     let two = guess(MixtureDensity::new(2), 6, &data);
     // Two narrow modes are found: ln(sd of one) − ln(sd of each) nats a row better, less ln 2.
     assert!(two > one + 200.0 * (3f64.ln() - 0.5 - 2f64.ln()), "{one} {two}");
+}
+
+#[test]
+fn early_stopping_works_under_a_large_limit_and_a_second_call_goes_on() {
+    let (x, labels) = examples(600, 4, 2);
+    let (train, held_out) = Examples::new(x, labels).unwrap().split(0.8, 1).unwrap();
+    let mut model = classifier(4, 6, 2);
+    let mut elbo = Elbo::new(Categorical).seed(1).quiet();
+    let training = elbo.training(&mut model, &train).validate(&held_out, Draws(4));
+    let report = training.early_stopping(Monitor::ValidationNll, 60).run(Epochs(100_000)).unwrap();
+    let best = report.epochs[report.best.unwrap() - 1];
+    assert!(best.validation_nll.unwrap() < 0.5, "{best:?}");
+    assert!(!report.conclusion().contains("converged"), "{}", report.conclusion());
+
+    let before = elbo.evaluate(&model, &train, Draws(32)).unwrap().elbo;
+    elbo.fit(&mut model, &train, Epochs(1500)).unwrap();
+    let after = elbo.evaluate(&model, &train, Draws(32)).unwrap().elbo;
+    assert!(after > before, "{before} {after}");
+}
+
+#[test]
+fn several_draws_and_accumulated_batches_are_trained_too() {
+    let (x, labels) = examples(600, 4, 2);
+    let data = Examples::new(x, labels).unwrap();
+    let guessing = -600.0 * 2f64.ln();
+    for elbo in [
+        Elbo::new(Categorical).draws(3),
+        Elbo::new(Categorical).accumulate(2),
+        Elbo::new(Categorical).antithetic_pairs(1),
+    ] {
+        let mut model = classifier(4, 6, 2);
+        let mut elbo = elbo.quiet();
+        elbo.fit(&mut model, &data, Epochs(400)).unwrap();
+        let bound = elbo.evaluate(&model, &data, Draws(32)).unwrap().elbo;
+        assert!(bound > 0.9 * guessing, "{bound} {guessing}");
+    }
+    // One row.
+    let one = Examples::new(Tensor::<f32>::full([1, 4], 1.0), vec![0]).unwrap();
+    assert!(
+        Elbo::new(Categorical).quiet().fit(&mut Dense::new(4, 2), &one, Epochs(300)).unwrap().last().elbo.is_finite()
+    );
 }

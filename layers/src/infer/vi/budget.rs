@@ -10,10 +10,11 @@ pub struct Epochs(
 
 /// Trains until the bound has converged, within a limit.
 ///
-/// The learning rate is held until the bound no longer rises: its slope over the second half of the steps so far is
+/// The learning rate is held for at least 4,000 steps, and until the bound no longer rises: its slope over the second half of the steps so far is
 /// within two standard errors of zero, or predicts less than 3 % of the bound for as many steps again. From then on the rate
-/// falls to 0 by a cosine, in twice the steps that it was held, and training ends. With a
-/// [`schedule`](crate::Elbo::schedule) of your own, training ends where the rate would begin to fall.
+/// falls to 0 by a cosine, in twice the steps that it was held, and training ends: it is held for at most a
+/// third of the limit. With a [`schedule`](crate::Elbo::schedule) of your own, training ends where the rate would begin to fall, or
+/// where the schedule ends.
 ///
 /// ```
 /// # use elbo::prelude::*;
@@ -40,7 +41,7 @@ pub(super) enum Limit {
 const MOST_STEPS: usize = 60_000;
 
 impl UntilConverged {
-    /// At most 60,000 steps.
+    /// At most 60,000 steps, in whole epochs, and at least one epoch.
     pub const fn new() -> Self {
         UntilConverged { limit: Limit::Steps(MOST_STEPS) }
     }
@@ -75,7 +76,7 @@ impl Budget {
             Budget::Epochs(Epochs(epochs)) => epochs,
             Budget::UntilConverged(UntilConverged { limit }) => match limit {
                 Limit::Epochs(epochs) => epochs,
-                Limit::Steps(steps) => steps.div_ceil(batches.max(1)),
+                Limit::Steps(steps) => (steps / batches.max(1)).max(1),
             },
         }
     }

@@ -35,11 +35,14 @@ impl RunningNorm {
     /// Takes the norm of a step, clipped to `factor` times the mean so far, and returns that limit if it is larger.
     fn limit(&mut self, norm: f64, factor: f64) -> Option<f64> {
         const RATE: f64 = 0.01;
+        // Gradients of zero say nothing about the usual size.
+        if norm == 0.0 {
+            return None;
+        }
         let limit = if self.weight > 0.0 { factor * self.sum / self.weight } else { f64::INFINITY };
         self.sum += RATE * (norm.min(limit) - self.sum);
         self.weight += RATE * (1.0 - self.weight);
-        // After gradients of zero there is no limit.
-        (norm > limit && limit > 0.0).then_some(limit)
+        (norm > limit).then_some(limit)
     }
 }
 
@@ -48,6 +51,10 @@ impl Clip {
     /// If the limit is not positive.
     pub(crate) fn check(self) -> Result<Self, String> {
         let (Clip::Value(limit) | Clip::Norm(limit) | Clip::EachNorm(limit) | Clip::Outliers(limit)) = self;
+        if matches!(self, Clip::Outliers(factor) if factor <= 1.0) {
+            // The mean itself would shrink.
+            return Err(format!("Elbo: the factor of clipping outliers must be above 1, got {self:?}"));
+        }
         if limit > 0.0 {
             return Ok(self);
         }
@@ -100,5 +107,7 @@ mod tests {
 
         let mut silent = RunningNorm::default();
         assert_eq!([0.0, 5.0].map(|norm| silent.limit(norm, 3.0)), [None, None]);
+        assert!(silent.limit(1e9, 3.0).is_some());
+        assert!(Clip::Outliers(1.0).check().unwrap_err().contains("must be above 1"));
     }
 }

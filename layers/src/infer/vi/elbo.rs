@@ -40,17 +40,19 @@ use crate::scalar::accepted;
 /// | [optimiser](Elbo::optimizer) | Adam with rates by the parameters' roles |
 /// | [schedule](Elbo::schedule) | the rate rises in the first 5 % of the steps, and falls to 0 by a cosine |
 /// | [batch size](Elbo::batch_size) | all examples up to 512, 64 of more |
-/// | [estimator](Elbo::estimator) | local reparameterisation for every weight with independent elements that is used once, on rows of features; the others are sampled |
-/// | start | standard deviations of 0.1/√n for a matrix with n inputs and 0.05 for other weights, if they have their constructor's |
+/// | [estimator](Elbo::estimator) | local reparameterisation for every `MeanField` weight that is used once, on one row of features for each example, in a model whose examples are independent; the others are sampled |
+/// | start | standard deviations of 0.1/√n for a matrix (outputs, n inputs) of independent weights and 0.05 for other weights, if they have their constructor's |
 /// | [warm-up](Elbo::warm_up) | the divergence's weight grows over the first tenth of the steps, and at most 1,200 |
 /// | [clipping](Elbo::clip) | of norms above 10 times their running mean |
 ///
-/// With an optimiser of your own, such as `Adam::new(1e-3)`, nothing is chosen: the rate is constant unless there is a schedule,
-/// batches have 128 examples, weights are sampled, and every standard deviation starts as its constructor sets it.
+/// With an optimiser of your own, such as `Adam::new(1e-3)`, nothing of this is chosen: the rate is constant, unless there is a
+/// schedule or [`UntilConverged`](crate::UntilConverged) lets it fall; batches have 128 examples, weights are sampled, and every
+/// standard deviation starts as its constructor sets it.
 ///
 /// Use one `Elbo` for each model: its optimiser keeps the model's moments, and its step count goes on from one call of
-/// [`fit`](Elbo::fit) to the next, so that training in two calls equals training in one, except that a chosen schedule spans
-/// one call. A second model with other parameter shapes is refused; one with the same shapes cannot be detected.
+/// [`fit`](Elbo::fit) to the next, so that training in two calls equals training in one, with two exceptions: a chosen schedule
+/// spans one call (and a chosen warm-up the first), and [`Clip::Outliers`] begins its mean anew. So do not call `fit` for one
+/// epoch at a time without a schedule of your own. A second model with other parameter shapes is refused; one with the same shapes cannot be detected.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Elbo<L, O = Adam> {
@@ -60,6 +62,8 @@ pub struct Elbo<L, O = Adam> {
     /// Steps taken so far, over all calls.
     pub(super) steps: usize,
     pub(super) epochs: usize,
+    /// The batch size of the last training.
+    pub(super) last_batch_size: Option<usize>,
 }
 
 /// The options of training, other than the likelihood and the optimiser.
@@ -92,15 +96,15 @@ impl<L> Elbo<L> {
             schedule: None,
             clip: None,
         };
-        Elbo { likelihood, optimizer: Adam::automatic(), options, steps: 0, epochs: 0 }
+        Elbo { likelihood, optimizer: Adam::automatic(), options, steps: 0, epochs: 0, last_batch_size: None }
     }
 }
 
 impl<L, O> Elbo<L, O> {
     /// Sets the optimiser.
     pub fn optimizer<P>(self, optimizer: P) -> Elbo<L, P> {
-        let Elbo { likelihood, optimizer: _, options, steps, epochs } = self;
-        Elbo { likelihood, optimizer, options, steps, epochs }
+        let Elbo { likelihood, optimizer: _, options, steps, epochs, last_batch_size } = self;
+        Elbo { likelihood, optimizer, options, steps, epochs, last_batch_size }
     }
 
     /// Sets the batch size. The last batch of an epoch holds the remaining examples.
@@ -267,10 +271,10 @@ impl<L, O> Elbo<L, O> {
         check().map_err(TrainError::Options)?;
         let Some(schedule) = schedule else { return Ok(()) };
         let first = self.steps.next_multiple_of(batches);
-        // A training that ends by itself also ends with its schedule.
+        // A training that ends by itself also ends with its schedule, but needs one epoch of it.
         let epochs = match budget {
             Budget::Epochs(Epochs(epochs)) => epochs,
-            Budget::UntilConverged(_) => 0,
+            Budget::UntilConverged(_) => budget.most_epochs(batches).min(1),
         };
         let needed = first.saturating_add(epochs.saturating_mul(batches));
         if let Some(end) = schedule.end().filter(|&end| end < needed) {

@@ -22,6 +22,7 @@ use crate::model::forward_by::Outputs;
 use crate::objective::Objective;
 use crate::optim::Optimizer;
 use crate::posterior::{redraw_unchanged, spread_unchanged, undo_redraw, undo_spread};
+use crate::properties::Property;
 
 impl<L, O> Elbo<L, O> {
     /// Trains `model` on `data` for a [`Budget`]: [`Epochs`](crate::Epochs), or [`UntilConverged`](crate::UntilConverged). Each
@@ -115,7 +116,8 @@ impl<L, O> Elbo<L, O> {
         let batches = data.len().div_ceil(size);
         let automatic = self.optimizer.is_automatic();
         let first = self.steps.next_multiple_of(batches);
-        let mut plan = Plan::new(budget, self.options.schedule.as_ref(), automatic, [first, batches]);
+        let warm_up = self.options.loss.warm_up_end().saturating_sub(first);
+        let mut plan = Plan::new(budget, self.options.schedule.as_ref(), automatic, [first, batches], warm_up);
         let options = self.options.chosen(automatic, plan.steps(), self.steps == 0);
         let seed = Key::new(options.seed);
         let key = seed.step(self.steps);
@@ -126,16 +128,16 @@ impl<L, O> Elbo<L, O> {
         let tried = Cell::new(None);
         let recipe = |draw| LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw, shared };
         let trial = recipe(&options.draw);
-        training.check(|rows| trial.check(model, data, rows, key).map(|found| tried.set(Some(found))))?;
+        let chooses = automatic && M::Batch::HOLDS && options.draw.estimators.is_none();
+        training.check(|rows| trial.check(model, data, rows, key, chooses).map(|found| tried.set(Some(found))))?;
         let Trial { outputs, estimators } = tried.take().expect("there is at least one batch");
         if let Some(Validation { data, .. }) = validation {
             let forward = |rows| check_targets(model, &self.likelihood, forward, data, rows).map(drop);
             batches_of("validation set", data.inputs().shape()).check(forward)?;
         }
         let mut draw = options.draw.clone();
-        if automatic && draw.estimators.is_none() {
-            draw.estimators = Some(estimators);
-        }
+        draw.estimators = draw.estimators.or(estimators);
+        self.last_batch_size = Some(batch_size);
         // From here on, only the values of a batch can make a step fail.
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
         let begins = !plan.is_over();
@@ -196,7 +198,7 @@ impl<L, O> Elbo<L, O> {
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
-                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, self.evaluation_batch());
+                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, batch_size);
                 nll.iter().sum::<f64>() / nll.len() as f64
             });
             let elbo = -(data.len() as f64 * nll + kl);
@@ -216,9 +218,9 @@ impl<L, O> Elbo<L, O> {
         }
         if !report.epochs.is_empty() {
             report.is_settled = plan.is_settled();
-            report.is_bound = options.loss.is_bound() && report.last().kl != 0.0;
+            report.is_bound = options.loss.is_bound(self.steps) && report.last().kl != 0.0;
             report.rise = trace.rise();
-            report.guessing = guessing(&self.likelihood, data, &outputs[1..], shared);
+            report.guessing = outputs.get(1..).and_then(|shape| guessing(&self.likelihood, data, shape, shared));
             progress.conclusion(&report);
         }
         Ok(report)

@@ -7,10 +7,14 @@ use crate::infer::vi::caught_panic::catch_alone;
 use crate::likelihood::Likelihood;
 
 /// Outputs that are computed at once; of more examples, as many as have them are drawn at random.
-const ELEMENTS: usize = 1 << 18;
+const ELEMENTS: usize = 1 << 16;
 
-/// Steps at most. From a step of 0.1, 60 reach a million.
+/// Steps at most. From a step of 0.1, 80 reach a million.
 const STEPS: usize = 300;
+
+/// The last steps, in which the NLL may not fall by more than this part: a likelihood may have no best output, as one of learned
+/// noise for equal targets.
+const LAST: (usize, f64) = (50, 1e-4);
 
 /// [`bound_of_guessing`], if it can be computed: a user's likelihood may panic at outputs that no model has.
 pub(super) fn guessing<T: Real, L: Likelihood<T>>(
@@ -27,8 +31,8 @@ pub(super) fn guessing<T: Real, L: Likelihood<T>>(
     bound.ok().filter(|bound| bound.is_finite())
 }
 
-/// −N · NLL in nats of the best output of this shape, (features..), that is the same for all examples: a model without
-/// weights has no divergence. It is found by Rprop (Riedmiller and Braun 1993), whose steps depend on the slopes' signs only.
+/// −N · NLL in nats of the best output of this shape (of a mixture, of a local optimum), (features..), that is the same for all
+/// examples: a model without weights has no divergence. NaN if there is none. It is found by Rprop (Riedmiller and Braun 1993), whose steps depend on the slopes' signs only.
 fn bound_of_guessing<T: Real, L: Likelihood<T>>(
     likelihood: &L,
     data: &Examples<T, L::Targets>,
@@ -53,7 +57,11 @@ fn bound_of_guessing<T: Real, L: Likelihood<T>>(
     let mut steps = vec![0.1_f64; output.len()];
     let mut slopes = vec![0.0_f64; output.len()];
     let (mut best, mut best_nll) = (output.clone(), f64::INFINITY);
-    for _ in 0..STEPS {
+    let (mut is_best, mut earlier) = (false, f64::INFINITY);
+    for step in 0..STEPS {
+        if step + LAST.0 == STEPS {
+            earlier = best_nll;
+        }
         tape.reset();
         let nll = observed.nll(likelihood, broadcast(&tape, &output, rows.len()));
         if !nll.nats().is_finite() {
@@ -78,8 +86,12 @@ fn bound_of_guessing<T: Real, L: Likelihood<T>>(
         }
         gradients.clear();
         if is_found {
+            is_best = true;
             break;
         }
+    }
+    if !is_best && !(earlier - best_nll <= LAST.1 * (1.0 + best_nll.abs())) {
+        return f64::NAN;
     }
     -(data.len() as f64) * mean_nll(likelihood, data, &best, at_once)
 }

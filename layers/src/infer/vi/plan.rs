@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use crate::infer::vi::trace::Trace;
 use crate::infer::vi::{Budget, Schedule};
 
-/// The share of a training of given length in which the rate rises from 0.
+/// The share of a training of given length in which the rate rises from 0, for at most as many steps as otherwise.
 const RISE: f64 = 0.05;
 
 /// Steps in which the rate rises from 0, if the length of the training is not known.
@@ -55,13 +55,14 @@ enum Phase {
 }
 
 impl<'a> Plan<'a> {
-    /// For a training from step `first` on, in epochs of `batches` steps. With `automatic`, the rate rises and falls by
-    /// itself unless there is a schedule.
+    /// For a training from step `first` on, in epochs of `batches` steps, with a warm-up of the divergence that ends after
+    /// `warm_up` steps. With `automatic`, the rate rises and falls by itself unless there is a schedule.
     pub(super) fn new(
         budget: Budget,
         schedule: Option<&'a Schedule>,
         automatic: bool,
         [first, batches]: [usize; 2],
+        warm_up: usize,
     ) -> Self {
         let chosen = schedule.is_none();
         let most = budget.most_epochs(batches).saturating_mul(batches);
@@ -70,9 +71,19 @@ impl<'a> Plan<'a> {
             Budget::UntilConverged(_) if chosen => {
                 // In whole epochs, so that the limit holds.
                 let limit = most / batches.max(1) / (1 + FALL) * batches;
-                Phase::Held { limit, next: HELD.min(limit), most }
+                Phase::Held { limit, next: HELD.max(warm_up).min(limit), most }
             }
-            Budget::UntilConverged(_) => Phase::Held { limit: most, next: HELD.min(most), most },
+            Budget::UntilConverged(_) => {
+                // It ends with the schedule, too.
+                let end = schedule.and_then(Schedule::end).map_or(most, |end| end.saturating_sub(first));
+                let limit = most.min(end / batches.max(1) * batches);
+                Phase::Held { limit, next: HELD.max(warm_up).min(limit), most: limit }
+            }
+        };
+        // Too short to hold the rate.
+        let phase = match phase {
+            Phase::Held { limit: 0, most, .. } => Phase::Fixed { steps: most, falls: chosen && automatic },
+            phase => phase,
         };
         let phase = if most == 0 { Phase::Ended { steps: 0 } } else { phase };
         Plan { schedule, rises: chosen && automatic, first, phase, settled: matches!(budget, Budget::Epochs(_)) }
@@ -111,7 +122,9 @@ impl<'a> Plan<'a> {
         let fall = |step: usize, steps: usize| (1.0 + (PI * step as f64 / steps as f64).cos()) / 2.0;
         Ok(match self.phase {
             Phase::Fixed { falls: false, .. } | Phase::Ended { .. } => None,
-            Phase::Fixed { steps, .. } => Some(rise((RISE * steps as f64) as usize) * fall(step, steps)),
+            Phase::Fixed { steps, .. } => {
+                Some(rise(((RISE * steps as f64) as usize).min(RISE_STEPS)) * fall(step, steps))
+            }
             Phase::Held { limit, .. } => Some(rise(RISE_STEPS.min(limit / 4))),
             Phase::Falling { held, steps } => Some(fall(step - held, steps)),
         })
@@ -145,4 +158,70 @@ fn is_settled(done: usize, trace: &Trace) -> bool {
         let gain = slope.per_step * done as f64;
         slope.per_step < 2.0 * slope.standard_error || gain < TOLERANCE * slope.mean.abs()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::vi::{Epochs, UntilConverged};
+
+    /// The factors of a training in epochs of `batches` steps, from step `first` on, on a bound that rises by `rise` a step.
+    fn factors(
+        budget: Budget,
+        schedule: Option<&Schedule>,
+        [first, batches]: [usize; 2],
+        rise: f64,
+    ) -> (Vec<f64>, bool) {
+        let mut plan = Plan::new(budget, schedule, true, [first, batches], 0);
+        let (mut trace, mut factors) = (Trace::default(), Vec::new());
+        let mut step = first;
+        while !plan.is_over() {
+            for _ in 0..batches {
+                factors.push(plan.factor(step).unwrap().unwrap_or(1.0));
+                // Noise that is the same at each step of an epoch.
+                trace.push(-1000.0 + rise * (step - first) as f64 + (step as f64 * 0.7).sin());
+                step += 1;
+            }
+            plan.after_epoch(step, &trace);
+        }
+        assert_eq!(plan.steps(), factors.len());
+        (factors, plan.is_settled())
+    }
+
+    #[test]
+    fn a_given_length_rises_and_falls() {
+        let (all, settled) = factors(Epochs(100).into(), None, [70, 7], 0.0);
+        assert!(all.len() == 700 && settled && all[0] < 0.03 && all[34] > 0.99 && all[699] < 1e-4, "{all:?}");
+        // The rise does not grow with a limit that will not be reached.
+        let plan = Plan::new(Epochs(1_000_000).into(), None, true, [0, 10], 0);
+        assert!(plan.factor(RISE_STEPS).unwrap().unwrap() > 0.99);
+        assert!(factors(Epochs(0).into(), None, [0, 5], 0.0).0.is_empty());
+    }
+
+    #[test]
+    fn the_rate_is_held_until_the_bound_no_longer_rises() {
+        let (all, settled) = factors(UntilConverged::new().into(), None, [20, 10], 0.0);
+        assert!(settled && all.len() == 12_000 && all[3_999] == 1.0 && all[4_001] < 1.0 && all[11_999] < 1e-6);
+        let (all, settled) = factors(UntilConverged::new().into(), None, [0, 10], 1.0);
+        assert!(!settled && all.len() == 60_000 && all[19_999] == 1.0 && all[59_999] < 1e-6);
+        // One or two epochs are too short to be held.
+        for epochs in [1, 2] {
+            let (all, _) = factors(UntilConverged::within(Epochs(epochs)).into(), None, [0, 200], 1.0);
+            assert!(all.len() == 200 * epochs && all[0] < 0.2 && *all.last().unwrap() < 0.1, "{all:?}");
+        }
+        // An epoch of more steps than the limit is one epoch.
+        assert_eq!(factors(UntilConverged::new().into(), None, [0, 70_000], 0.0).0.len(), 70_000);
+    }
+
+    #[test]
+    fn with_a_schedule_training_ends_where_the_rate_would_fall_or_the_schedule_ends() {
+        let schedule = Schedule::cosine(1030);
+        let (all, settled) = factors(UntilConverged::new().into(), Some(&schedule), [30, 100], 1.0);
+        assert!(!settled && all.len() == 1000 && all[0] == schedule.factor(30));
+        let (all, settled) = factors(UntilConverged::new().into(), Some(&Schedule::constant()), [0, 100], 0.0);
+        assert!(settled && all.len() == 4000 && all.iter().all(|factor| *factor == 1.0));
+        // Not before the warm-up has ended.
+        let plan = Plan::new(UntilConverged::new().into(), None, true, [0, 10], 9_000);
+        assert_eq!(plan.steps(), 27_000);
+    }
 }

@@ -42,9 +42,9 @@ impl<L, O> Elbo<L, O> {
         batch_size.saturating_mul(self.options.accumulated)
     }
 
-    /// The batch size of an evaluation, which no result depends on.
+    /// The batch size of an evaluation: that of the last training.
     pub(super) fn evaluation_batch(&self) -> usize {
-        self.options.batch_size.unwrap_or(BATCH)
+        self.options.batch_size.or(self.last_batch_size).unwrap_or(BATCH)
     }
 }
 
@@ -66,12 +66,12 @@ impl Options {
 }
 
 /// Local reparameterisation for the weights of a draw that allow it without approximation, as the forward has used them: those
-/// with independent elements that are used once, on rows of features. Its gradients have less noise, because each example has
+/// with independent normal elements that are used once, on one row of features for each of the `examples`. Its gradients have less noise, because each example has
 /// noise of its own. Other weights are sampled.
-pub(super) fn estimators<'t, T: Real>(net: &impl Drawn<'t, T>) -> Estimators {
+pub(super) fn estimators<'t, T: Real>(net: &impl Drawn<'t, T>, examples: usize) -> Estimators {
     let (mut local, mut all) = (Vec::new(), true);
     net.walk(&Path::ROOT, &mut |path, weight| {
-        let allows = weight.allows_local();
+        let allows = weight.allows_local(examples);
         all &= allows;
         if allows {
             local.push(path.to_string());

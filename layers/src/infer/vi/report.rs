@@ -70,8 +70,8 @@ impl Report {
         *self.epochs.last().expect("the report has no epochs")
     }
 
-    /// Whether the bound has converged: its rise over the last tenth of the steps is less than two standard errors, or less
-    /// than 2 % of the bound; and after [`UntilConverged`](crate::UntilConverged), the
+    /// Whether the bound has converged: its rise or fall over the last tenth of the steps is less than two standard errors,
+    /// or less than 2 % of the bound; and after [`UntilConverged`](crate::UntilConverged), the
     /// rate began to fall because the bound no longer rose, not because of the limit.
     ///
     /// It says that this training would gain little by going on, not that no other one finds a better bound. False if the
@@ -79,7 +79,7 @@ impl Report {
     pub fn is_converged(&self) -> bool {
         let Some(Rise { per_thousand, standard_error, steps }) = self.rise else { return false };
         let gain = per_thousand * (steps / 10) as f64 / 1000.0;
-        self.is_settled && (per_thousand < 2.0 * standard_error || gain < 0.02 * self.last().elbo.abs())
+        self.is_settled && (per_thousand.abs() < 2.0 * standard_error || gain.abs() < 0.02 * self.last().elbo.abs())
     }
 
     /// The epoch whose parameters the model has.
@@ -94,11 +94,12 @@ impl Report {
         let mut said = Vec::new();
         if let Some(Rise { per_thousand, standard_error, .. }) = self.rise.filter(|_| self.best.is_none()) {
             let word = if self.is_converged() { "converged" } else { "not converged" };
+            let (moved, size) = if per_thousand < 0.0 { ("fell", -per_thousand) } else { ("rose", per_thousand) };
             said.push(format!(
-                "{word}: the bound rose by {per_thousand:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
+                "{word}: the bound {moved} by {size:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
             ));
             if !self.is_converged() {
-                said.push("train longer".to_owned());
+                said.push(if moved == "rose" { "train longer" } else { "lower the learning rate" }.to_owned());
             }
         }
         if let Some(guessing) = self.guessing.filter(|_| self.is_bound) {
@@ -184,6 +185,7 @@ mod tests {
                 .conclusion()
                 .contains("not converged: the bound rose by 20.0 ± 0.5 nats in 1,000 steps at the end; train longer")
         );
+        assert!(report(0.5, 50.0, -20.0).conclusion().contains("not converged: the bound fell by 20.0 ± 0.5"));
         // A rise that is sure, and too small to matter.
         assert!(Report { epochs: vec![epoch(50.0, 0.0)], ..report(0.0, 0.0, 2.0) }.is_converged());
         assert!(report(0.5, 100.0, 0.2).to_string().contains("the weights cost more than they explain"));

@@ -50,8 +50,8 @@ pub(super) struct LossRecipe<'s, L, F> {
 pub(super) struct Trial {
     /// The shape of the outputs.
     pub(super) outputs: Vec<usize>,
-    /// The estimators to choose, if no weight had one.
-    pub(super) estimators: Estimators,
+    /// The estimators to choose, if they are to be chosen.
+    pub(super) estimators: Option<Estimators>,
 }
 
 /// The terms of a step's loss.
@@ -191,13 +191,14 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
 
 impl<L, F> LossRecipe<'_, L, F> {
     /// Checks the targets against the likelihood, with the draw and forward of a training step on the first `rows`
-    /// examples.
+    /// examples. With `chooses`, also finds the estimators to choose.
     pub(super) fn check<T, M>(
         &self,
         model: &M,
         data: &Examples<T, L::Targets>,
         rows: usize,
         key: Key,
+        chooses: bool,
     ) -> Result<Trial, TrainError>
     where
         T: Real,
@@ -211,7 +212,8 @@ impl<L, F> LossRecipe<'_, L, F> {
         let (net, output) = batch.outputs::<M>(self.forward, draw);
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
-        Ok(Trial { outputs: output.shape().to_vec(), estimators: recipe::estimators(&net) })
+        let estimators = chooses.then(|| recipe::estimators(&net, rows));
+        Ok(Trial { outputs: output.shape().to_vec(), estimators })
     }
 
     /// Makes a step's draw for its batch of this index, and computes the batch's negative log-likelihood under it.
