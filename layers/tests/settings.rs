@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use elbo::data::{Csv, Encoder, Missing, Scaling};
 use elbo::{
-    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor, UntilConverged, WarmUp,
+    Adam, Clip, Draws, Epochs, Estimator, Estimators, KlWeight, Monitor, Schedule, Sgd, Tempering, Tensor,
+    UntilConverged, WarmUp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

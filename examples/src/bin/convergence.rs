@@ -18,8 +18,8 @@ use elbo_examples::failure::{Failure, exit};
 /// Trains networks with two hidden layers on seven problems with the defaults of the library, until the bound has converged,
 /// and compares the bound with the best that is known.
 ///
-/// The best bounds are in examples/data/best-bounds.csv. They come from this program with --long, which trains by several
-/// methods: the defaults, 30,000 steps, lower rates, and a wider start.
+/// The best bounds are in examples/data/best-bounds.csv. They are the largest of this program's, also with --long, which trains by
+/// several methods: the defaults, 30,000 steps, lower rates, and a wider start.
 #[derive(Parser)]
 #[command(name = "convergence", version, allow_negative_numbers = true)]
 struct Options {
@@ -52,7 +52,7 @@ struct Options {
     export: Option<PathBuf>,
 
     /// Also train by the methods that the best bounds come from
-    #[arg(long)]
+    #[arg(long, conflicts_with = "epochs")]
     long: bool,
 
     /// Number of threads; the results do not depend on it

@@ -118,7 +118,7 @@ class Recipe(MeanField):
         for mean, rho, bias, bias_rho in self.layers:
             groups.append({"params": [mean], "rate": min(0.03, 0.12 / math.sqrt(mean.shape[1]))})
             groups.append({"params": [bias], "rate": 0.03})
-            groups.append({"params": [rho, bias_rho], "rate": 0.1})
+            groups.append({"params": [rho, bias_rho], "rate": 0.05})
         self.adam = torch.optim.Adam(groups, lr=1e-3, fused=True)
         self.examples, self.steps, self.norm, self.weight = examples, steps, 0.0, 0.0
 

@@ -17,8 +17,9 @@ const HELD: usize = 4000;
 /// How many times as long as it was held the rate falls.
 const FALL: usize = 2;
 
-/// The gain, relative to the bound, below which it is not worth to hold the rate for longer.
-const TOLERANCE: f64 = 0.03;
+/// The gain in as many steps again, relative to the bound, below which the rate is not held for longer: what is left is mostly
+/// gained while it falls.
+const TOLERANCE: f64 = 0.2;
 
 pub(super) struct Plan<'a> {
     schedule: Option<&'a Schedule>,
