@@ -1,4 +1,4 @@
-//! How close trainings come to the best bound that is known: [problems](problem), [methods](method), [rows](rows).
+//! How close trainings come to the best bound that is known: [problems](problem), [methods](method) and [rows].
 
 pub mod method;
 pub mod problem;

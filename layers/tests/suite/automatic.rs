@@ -239,7 +239,7 @@ fn guessing_finds_the_components_of_a_mixture() {
     let y = Tensor::from_fn([200, 1], |i| if i % 2 == 0 { 3.0 } else { -3.0 } + 0.1 * (i as f64).sin());
     let data = Examples::new(Tensor::<f32>::zeros([200, 1]), y).unwrap();
     fn guess(
-        likelihood: impl Likelihood<f32, Targets = Tensor> + Send + Sync,
+        likelihood: impl Likelihood<f32, Targets = Tensor> + Send,
         outputs: usize,
         data: &Examples<f32, Tensor>,
     ) -> f64 {

@@ -90,7 +90,8 @@ fn bound_of_guessing<T: Real, L: Likelihood<T>>(
             break;
         }
     }
-    if !is_best && !(earlier - best_nll <= LAST.1 * (1.0 + best_nll.abs())) {
+    let is_steady = earlier - best_nll <= LAST.1 * (1.0 + best_nll.abs());
+    if !is_best && !is_steady {
         return f64::NAN;
     }
     -(data.len() as f64) * mean_nll(likelihood, data, &best, at_once)
