@@ -22,7 +22,7 @@ struct Pair<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> {
     mean: OnceCell<Var<'t, Q::Scalar>>,
     variance: OnceCell<Variance<'t, Q::Scalar>>,
     perturbation: OnceCell<Option<Var<'t, Q::Scalar>>>,
-    used: Cell<Used>,
+    used: Cell<Used<'t, Q::Scalar>>,
     /// The log-Jacobian of a weight that was set by unconstrained numbers.
     log_jacobian: Option<Var<'t, Q::Scalar>>,
 }
@@ -116,7 +116,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
         })
     }
 
-    fn used(&self) -> &Cell<Used> {
+    fn used(&self) -> &Cell<Used<'t, Q::Scalar>> {
         &self.used
     }
 

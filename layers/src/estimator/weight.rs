@@ -48,18 +48,18 @@ pub(crate) trait Source<'t, T: Real> {
     fn mean(&self) -> Var<'t, T>;
     fn variance(&self) -> Variance<'t, T>;
     fn perturbation(&self) -> Option<Var<'t, T>>;
-    fn used(&self) -> &Cell<Used>;
+    fn used(&self) -> &Cell<Used<'t, T>>;
     fn space(&self) -> Space;
     fn log_jacobian(&self) -> Option<Var<'t, T>>;
 }
 
 /// How a weight was used in its draw.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Used {
+#[derive(Clone, Copy)]
+pub(crate) enum Used<'t, T: Real> {
     Never,
-    /// A sample of it was used once, in a linear map of this many rows of features, or as the bias of a linear map: if each
-    /// row is an example, its outputs could be sampled in its place.
-    Once(Option<usize>),
+    /// A sample of it was used once, in a linear map of this value, or as the bias of a linear map: if each row of the value is
+    /// an example, its outputs could be sampled in its place.
+    Once(Option<Var<'t, T>>),
     /// A sample of it was used in another way.
     Sampled,
     /// The outputs of a linear map were sampled, each with a different weight.
@@ -123,18 +123,22 @@ impl<'t, T: Real> Weight<'t, T> {
 
     /// The sample of the weight for its first use, if this is the first; records the use.
     #[track_caller]
-    fn sampled_for(&self, first: Used) -> &Var<'t, T> {
+    fn sampled_for(&self, first: Used<'t, T>) -> &Var<'t, T> {
         let used = self.0.used();
-        let before = used.get();
-        used.set(if before == Used::Never { first } else { Used::Sampled });
-        assert!(before != Used::Locally, "{}", self.second_use());
+        match used.get() {
+            Used::Never => used.set(first),
+            Used::Once(_) => used.set(Used::Sampled),
+            Used::Sampled => {}
+            Used::Locally => panic!("{}", self.second_use()),
+        }
         self.0.value()
     }
 
     /// Whether the draw's only use of it allows outputs to be sampled in its place, without approximation, in a batch of
     /// `examples`.
     pub(crate) fn allows_local(self, examples: usize) -> bool {
-        let once = matches!(self.0.used().get(), Used::Once(rows) if rows.is_none_or(|rows| rows == examples));
+        let is_row_each = |x: Var<'t, T>| matches!(*x.shape(), [rows, _] if rows == examples);
+        let once = matches!(self.0.used().get(), Used::Once(x) if x.is_none_or(is_row_each));
         once && self.0.is_normal() && matches!(self.0.variance(), Variance::Independent(_))
     }
 
@@ -146,7 +150,7 @@ impl<'t, T: Real> Weight<'t, T> {
             Variance::Zero => None,
             Variance::Independent(variance) => {
                 let before = self.0.used().replace(Used::Locally);
-                assert!(before == Used::Never, "{}", self.second_use());
+                assert!(matches!(before, Used::Never), "{}", self.second_use());
                 Some([self.0.mean(), variance])
             }
             Variance::Joint => panic!(
@@ -253,19 +257,11 @@ impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
     }
 }
 
-/// The use in a linear map of `x`.
-fn of_rows<T: Real>(x: Var<'_, T>) -> Used {
-    match *x.shape() {
-        [rows, _] => Used::Once(Some(rows)),
-        _ => Used::Sampled,
-    }
-}
-
 impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     #[track_caller]
     fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
         if self.estimator() == Estimator::Sample {
-            return Linear::affine(*self.sampled_for(of_rows(x)), x, b, activation);
+            return Linear::affine(*self.sampled_for(Used::Once(Some(x))), x, b, activation);
         }
         let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
         self.enter(x, b, super::features_last, map).activate(activation)
@@ -276,7 +272,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         // The outputs of a matrix are features. With other shapes the axes' meaning is unknown.
         if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
             let is_matrix = self.0.value().shape().len() == 2;
-            return Linear::matmul(*self.sampled_for(if is_matrix { of_rows(x) } else { Used::Sampled }), x);
+            return Linear::matmul(*self.sampled_for(if is_matrix { Used::Once(Some(x)) } else { Used::Sampled }), x);
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, super::features_last, map)
