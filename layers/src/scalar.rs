@@ -1,4 +1,5 @@
-//! Converts `f64` options to a model's scalar type, with an error if they overflow or underflow.
+//! Numbers of a model's scalar type: options converted to it, with an error if they overflow or underflow, and tiny numbers
+//! taken as 0.
 
 use std::fmt::Display;
 
@@ -14,6 +15,13 @@ pub(crate) fn to_scalar<T: Real>(what: impl Display, x: f64) -> T {
         Ok(scalar) => scalar,
         Err(mistake) => panic!("{mistake}"),
     }
+}
+
+/// `x`, or 0 if it is less than `least` in size. The gradients of weights that the data do not need decay without end,
+/// and arithmetic with subnormal numbers is slow.
+#[inline(always)]
+pub(crate) fn flush<T: Real>(x: T, least: T) -> T {
+    if x.abs() < least { T::ZERO } else { x }
 }
 
 /// [`to_scalar`] without panicking.

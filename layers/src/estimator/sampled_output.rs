@@ -9,6 +9,7 @@ use crate::engine::{Adjoints, Evaluation, Operation};
 use crate::engine::{Real, Var};
 use crate::sampling::Cx;
 use crate::sampling::{DrawNoise, Noise};
+use crate::scalar::flush;
 
 /// mean + √variance · ε, with independent standard normal ε for each element.
 #[track_caller]
@@ -88,8 +89,7 @@ impl<T: Real> Operation<T> for SampleOutput<'_, T> {
 #[inline(always)]
 fn flushed<T: Real>(g: T) -> T {
     // 2⁻³⁰.
-    let least = T::TINY * T::from_f64(1.0 / f64::from(1 << 30));
-    if g.abs() < least { T::ZERO } else { g }
+    flush(g, T::TINY * T::from_f64(1.0 / f64::from(1 << 30)))
 }
 
 #[derive(Clone, Copy)]

@@ -4,8 +4,8 @@ use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::by_role;
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
-use crate::scalar::{accepted, try_to_scalar};
+use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::scalar::{accepted, flush, try_to_scalar};
 
 /// Adam (Kingma and Ba 2015, algorithm 1), and AdamW with a [`weight_decay`](Adam::weight_decay): parameters, gradients and
 /// both moments are updated in one pass over memory. Gradients below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64) in size count as 0. Serde writes and reads the settings, without the moments.

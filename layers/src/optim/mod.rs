@@ -85,13 +85,6 @@ fn over_parts<'a, T: Real, K: Kernel<Output = ()>, const N: usize>(
     for_each_part(slices, len, GRAIN / 2, 64, &|_, parts| dispatch(kernel(parts)));
 }
 
-/// `x`, or 0 if it is less than `least` in size. The gradients of weights that the data do not need decay without end, and
-/// arithmetic with subnormal numbers is slow.
-#[inline(always)]
-fn flush<T: Real>(x: T, least: T) -> T {
-    if x.abs() < least { T::ZERO } else { x }
-}
-
 fn check_rate(name: &str, rate: f64) -> Result<(), String> {
     if rate > 0.0 && rate.is_finite() {
         return Ok(());

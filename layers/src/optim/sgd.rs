@@ -3,8 +3,8 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, flush, over_parts};
-use crate::scalar::accepted;
+use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::scalar::{accepted, flush};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Velocities below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64)
 /// in size count as 0. Serialised are its settings, without the velocities.

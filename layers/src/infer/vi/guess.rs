@@ -31,9 +31,9 @@ pub(super) fn guessing<T: Real, L: Likelihood<T>>(
     bound.ok().filter(|bound| bound.is_finite())
 }
 
-/// −N · NLL in nats of the best output of this shape, (features..), that is the same for all examples: a model without weights
-/// has no divergence. NaN if there is no best one; of a mixture's several optima it is one. It is found by Rprop (Riedmiller and
-/// Braun 1993), whose steps depend on the slopes' signs only.
+/// −N · NLL in nats of the best output of this shape, (features..), that is the same for all examples: a model without
+/// weights has no divergence. NaN if the NLL has no minimum; for a mixture, the value at a local minimum. Rprop finds it
+/// (Riedmiller and Braun 1993), whose steps depend on the slopes' signs only.
 fn bound_of_guessing<T: Real, L: Likelihood<T>>(
     likelihood: &L,
     data: &Examples<T, L::Targets>,

@@ -66,8 +66,8 @@ impl Options {
 }
 
 /// Local reparameterisation for the weights of a draw that allow it without approximation, as the forward has used them: those
-/// with independent normal elements that are used once, on one row of features for each of the `examples`. Its gradients have less noise, because each example has
-/// noise of its own. Other weights are sampled.
+/// with independent normal elements that are used once, on one row of features for each of the `examples`. Its gradients
+/// have less noise, because each example has noise of its own. Other weights are sampled.
 pub(super) fn estimators<'t, T: Real>(net: &impl Drawn<'t, T>, examples: usize) -> Estimators {
     let (mut local, mut all) = (Vec::new(), true);
     net.walk(&Path::ROOT, &mut |path, weight| {

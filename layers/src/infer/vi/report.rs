@@ -99,7 +99,7 @@ impl Report {
                 "{word}: the bound {moved} by {size:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
             ));
             if !self.is_converged() {
-                said.push(if moved == "rose" { "train longer" } else { "lower the learning rate" }.to_owned());
+                said.push(if moved == "rose" { "train for more epochs" } else { "lower the learning rate" }.to_owned());
             }
         }
         if let Some(guessing) = self.guessing.filter(|_| self.is_bound) {
@@ -180,11 +180,9 @@ mod tests {
              output has -131.8"
         );
         assert!(!report(0.5, 50.0, 20.0).is_converged());
-        assert!(
-            report(0.5, 50.0, 20.0)
-                .conclusion()
-                .contains("not converged: the bound rose by 20.0 ± 0.5 nats in 1,000 steps at the end; train longer")
-        );
+        assert!(report(0.5, 50.0, 20.0).conclusion().contains(
+            "not converged: the bound rose by 20.0 ± 0.5 nats in 1,000 steps at the end; train for more epochs"
+        ));
         assert!(report(0.5, 50.0, -20.0).conclusion().contains("not converged: the bound fell by 20.0 ± 0.5"));
         // A rise that is sure, and too small to matter.
         assert!(Report { epochs: vec![epoch(50.0, 0.0)], ..report(0.0, 0.0, 2.0) }.is_converged());

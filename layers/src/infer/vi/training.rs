@@ -81,7 +81,8 @@ where
         self
     }
 
-    /// Trains for the [`Budget`], such as [`Epochs`](crate::Epochs) or [`UntilConverged`](crate::UntilConverged), in a new order each epoch. Shows a progress bar with both terms of the bound if the
+    /// Trains for the [`Budget`], such as [`Epochs`](crate::Epochs) or [`UntilConverged`](crate::UntilConverged), in a new
+    /// order each epoch. Shows a progress bar with both terms of the bound if the
     /// standard error is a terminal, and prints lines there if it is not.
     ///
     /// # Errors
