@@ -2,7 +2,16 @@
 
 use elbo::prelude::*;
 
-/// Two hidden layers with relu and a linear head: one logit per class, or other outputs of a likelihood.
+/// The function of the hidden units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// max(x, 0)
+    Relu,
+    /// The hyperbolic tangent, whose values are bounded.
+    Tanh,
+}
+
+/// Two hidden layers, by default with relu, and a linear head: one logit per class, or other outputs of a likelihood.
 #[bayesian]
 pub struct Classifier<P: PriorFor<f32> = Normal>
 where
@@ -10,6 +19,8 @@ where
 {
     hidden: [Dense<MeanField, P>; 2],
     head: Dense<MeanField, P>,
+    #[skip]
+    activation: Activation,
 }
 
 impl<P: PriorFor<f32> + Clone> Classifier<P>
@@ -19,7 +30,17 @@ where
     /// A network inputs-hidden-hidden-outputs with this prior of the weights and biases of each layer.
     pub fn new([inputs, hidden, outputs]: [usize; 3], prior: &P) -> Self {
         let dense = |from, to| Dense::new(from, to).prior(prior.clone());
-        Classifier { hidden: [dense(inputs, hidden), dense(hidden, hidden)], head: dense(hidden, outputs) }
+        Classifier {
+            hidden: [dense(inputs, hidden), dense(hidden, hidden)],
+            head: dense(hidden, outputs),
+            activation: Activation::Relu,
+        }
+    }
+
+    /// With another function of the hidden units.
+    #[must_use]
+    pub fn activation(self, activation: Activation) -> Self {
+        Classifier { activation, ..self }
     }
 
     /// Sets the standard deviation of every weight of a layer before training, by its number of inputs; otherwise it is the
@@ -30,7 +51,7 @@ where
             let inputs = layer.weight.mean.shape()[1];
             layer.initial_sd(sd(inputs))
         };
-        Classifier { hidden: self.hidden.map(set), head: set(self.head) }
+        Classifier { hidden: self.hidden.map(set), head: set(self.head), ..self }
     }
 }
 
@@ -41,9 +62,14 @@ where
 {
     /// The outputs.
     pub fn forward(&self, x: Var) -> Var {
-        let [first, second] = self.hidden;
-        let x = first.forward(x).relu();
-        let x = second.forward(x).relu();
+        let mut x = x;
+        for layer in self.hidden {
+            x = layer.forward(x);
+            x = match self.activation {
+                Activation::Relu => x.relu(),
+                Activation::Tanh => x.tanh(),
+            };
+        }
         self.head.forward(x)
     }
 }

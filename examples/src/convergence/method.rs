@@ -69,21 +69,19 @@ pub fn train(
     seed: u64,
     threads: usize,
 ) -> Result<Outcome, Failure> {
-    let [inputs, outputs] = problem.widths();
-    let widths = [inputs, units, outputs];
     match scale {
-        Scale::Normal => fit(problem, start(Classifier::new(widths, &Normal(0.0, 1.0)), method), method, seed, threads),
-        Scale::Learned => {
-            fit(problem, start(Classifier::new(widths, &LearnedNormal(1.0)), method), method, seed, threads)
-        }
+        Scale::Normal => fit(problem, network(problem, units, &Normal(0.0, 1.0), method), method, seed, threads),
+        Scale::Learned => fit(problem, network(problem, units, &LearnedNormal(1.0), method), method, seed, threads),
     }
 }
 
 /// The network with the method's start.
-fn start<P: PriorFor<f32> + Clone>(model: Classifier<P>, method: Method) -> Classifier<P>
+fn network<P: PriorFor<f32> + Clone>(problem: &Problem, units: usize, prior: &P, method: Method) -> Classifier<P>
 where
     MeanField: Divergence<P>,
 {
+    let [inputs, outputs] = problem.widths();
+    let model = Classifier::new([inputs, units, outputs], prior).activation(problem.activation());
     match method.initial_sd {
         Some(sd) => model.initial_sd(|inputs| sd / f64::sqrt(inputs as f64)),
         None => model,

@@ -7,6 +7,7 @@ use elbo::engine::io::npy;
 use elbo::prelude::*;
 
 use crate::Failure;
+use crate::classifier::Activation;
 
 /// The standard deviation of an observation of `diabetes`, in standard deviations of the target.
 const NOISE: f64 = 0.7;
@@ -80,6 +81,16 @@ impl Problem {
         let write = |file: &str, tensor: &Tensor| npy::write(folder.join(file), tensor);
         let written = write("inputs.npy", data.inputs()).and_then(|()| write("labels.npy", &labels));
         written.map_err(|error| Failure::Run(error.into()))
+    }
+
+    /// The function of the hidden units. Where the noise is an output of the network, ln sd, the expectation of 1/sd² over
+    /// normal weights is infinite for two layers of relu, and so is the bound: an output is then a product of normals, of which
+    /// no exponential has an expectation.
+    pub fn activation(&self) -> Activation {
+        match self {
+            Problem::Classes(..) | Problem::Numbers(..) => Activation::Relu,
+            Problem::NoiseByRow(_) => Activation::Tanh,
+        }
     }
 
     /// The number of inputs and of outputs.

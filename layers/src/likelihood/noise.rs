@@ -13,6 +13,10 @@ use crate::predictive::Univariate;
 ///
 /// For D elements of a target an example has 2D outputs: D means, then D values of ln sd. For one standard deviation of
 /// all examples that is learned, append it with [`WithConstants`](crate::nn::WithConstants).
+///
+/// Bound the hidden units of a network with several layers, for example by `tanh`. With relu the output ln sd is a product of
+/// normal weights of two layers or more, 1/sd² = e^(−2 ln sd) then has no expectation, and the bound is −∞: estimates of it
+/// are finite, but rare draws dominate them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeteroscedasticGaussian;
 

@@ -9,7 +9,7 @@ use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
 use crate::infer::vi::guess::guessing;
-use crate::infer::vi::plan::Plan;
+use crate::infer::vi::plan::{Plan, Yardstick};
 use crate::infer::vi::progress::Progress;
 use crate::infer::vi::step::{LossRecipe, Step, StepError, Trial};
 use crate::infer::vi::trace::Trace;
@@ -138,6 +138,13 @@ impl<L, O> Elbo<L, O> {
         let mut draw = options.draw.clone();
         draw.estimators = draw.estimators.or(estimators);
         self.last_batch_size = Some(batch_size);
+        let guessing = match outputs.get(1..) {
+            Some(shape) if !plan.is_over() => guessing(&self.likelihood, data, shape, shared),
+            _ => None,
+        };
+        // Other losses cannot be compared with it.
+        let beside = guessing.filter(|_| options.loss.is_bound(usize::MAX));
+        let yardstick = Yardstick { parameters: model.num_parameters(), guessing: beside };
         // From here on, only the values of a batch can make a step fail.
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
         let begins = !plan.is_over();
@@ -182,7 +189,7 @@ impl<L, O> Elbo<L, O> {
                 last = Some(terms);
             }
             self.epochs += 1;
-            plan.after_epoch(self.steps, &trace);
+            plan.after_epoch(self.steps, &trace, yardstick);
             progress.set_steps(plan.steps());
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = clock.seconds();
@@ -220,7 +227,7 @@ impl<L, O> Elbo<L, O> {
             report.is_settled = plan.is_settled();
             report.is_bound = options.loss.is_bound(self.steps) && report.last().kl != 0.0;
             report.rise = trace.rise();
-            report.guessing = outputs.get(1..).and_then(|shape| guessing(&self.likelihood, data, shape, shared));
+            report.guessing = guessing;
             progress.conclusion(&report);
         }
         Ok(report)

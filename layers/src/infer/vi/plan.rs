@@ -21,6 +21,23 @@ const FALL: usize = 2;
 /// gained while it falls.
 const TOLERANCE: f64 = 0.2;
 
+/// The same in nats for each learned parameter, whichever is less: steps of a small model are cheap, and this part does not
+/// depend on the targets' unit.
+const TOLERANCE_BY_PARAMETER: f64 = 0.0075;
+
+/// As [`TOLERANCE`], for the largest gain that is plausible below the bound of guessing: two standard errors above the measured
+/// one. A network that costs more than it explains loses weights one by one, slowly and noisily.
+const TOLERANCE_BELOW_GUESSING: f64 = 0.05;
+
+/// What the bound and its gains are compared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Yardstick {
+    /// The number of learned parameters.
+    pub(super) parameters: usize,
+    /// The bound of guessing, if it is known and the loss is the bound.
+    pub(super) guessing: Option<f64>,
+}
+
 pub(super) struct Plan<'a> {
     schedule: Option<&'a Schedule>,
     /// Whether the rate rises at first.
@@ -132,13 +149,13 @@ impl<'a> Plan<'a> {
     }
 
     /// After the epoch that ends before `step`, of a training with this trace.
-    pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace) {
+    pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) {
         let done = step - self.first;
         self.phase = match self.phase {
             Phase::Fixed { steps, .. } if done >= steps => Phase::Ended { steps: done },
             Phase::Falling { held, steps } if done >= held + steps => Phase::Ended { steps: done },
             Phase::Held { limit, next, most } if done >= next || done >= limit => {
-                self.settled = is_settled(done, trace);
+                self.settled = is_settled(done, trace, yardstick);
                 if !self.settled && done < limit {
                     // A sixth at a time: the decision is never much too late, and not made too often.
                     Phase::Held { limit, next: (done + done / 6).min(limit), most }
@@ -154,10 +171,14 @@ impl<'a> Plan<'a> {
 }
 
 /// Whether the bound no longer rises after `done` steps: [`UntilConverged`](crate::UntilConverged).
-fn is_settled(done: usize, trace: &Trace) -> bool {
+fn is_settled(done: usize, trace: &Trace, yardstick: Yardstick) -> bool {
     trace.slope(done / 2..done).is_some_and(|slope| {
-        let gain = slope.per_step * done as f64;
-        slope.per_step < 2.0 * slope.standard_error || gain < TOLERANCE * slope.mean.abs()
+        let [gain, error] = [slope.per_step, 2.0 * slope.standard_error].map(|slope| slope * done as f64);
+        let size = slope.mean.abs();
+        match yardstick.guessing {
+            Some(guessing) if slope.mean < guessing => gain + error < TOLERANCE_BELOW_GUESSING * size,
+            _ => gain < error.max((TOLERANCE * size).min(TOLERANCE_BY_PARAMETER * yardstick.parameters as f64)),
+        }
     })
 }
 
@@ -166,8 +187,22 @@ mod tests {
     use super::*;
     use crate::infer::vi::{Epochs, UntilConverged};
 
+    /// Of a large model.
+    const LARGE: Yardstick = Yardstick { parameters: 1_000_000, guessing: None };
+
     /// The factors of a training in epochs of `batches` steps, from step `first` on, on a bound that rises by `rise` a step.
     fn factors(
+        budget: Budget,
+        schedule: Option<&Schedule>,
+        [first, batches]: [usize; 2],
+        rise: f64,
+    ) -> (Vec<f64>, bool) {
+        factors_beside(LARGE, budget, schedule, [first, batches], rise)
+    }
+
+    /// [`factors`], compared with this yardstick.
+    fn factors_beside(
+        yardstick: Yardstick,
         budget: Budget,
         schedule: Option<&Schedule>,
         [first, batches]: [usize; 2],
@@ -183,7 +218,7 @@ mod tests {
                 trace.push(-1000.0 + rise * (step - first) as f64 + (step as f64 * 0.7).sin());
                 step += 1;
             }
-            plan.after_epoch(step, &trace);
+            plan.after_epoch(step, &trace, yardstick);
         }
         assert_eq!(plan.steps(), factors.len());
         (factors, plan.is_settled())
@@ -212,6 +247,29 @@ mod tests {
         }
         // An epoch of more steps than the limit is one epoch.
         assert_eq!(factors(UntilConverged::new().into(), None, [0, 70_000], 0.0).0.len(), 70_000);
+    }
+
+    /// Whether a training settles, and its steps, on a bound of about −1,000 that rises by `rise` a step.
+    fn until_converged(yardstick: Yardstick, rise: f64) -> (bool, usize) {
+        let (all, settled) = factors_beside(yardstick, UntilConverged::new().into(), None, [0, 10], rise);
+        (settled, all.len())
+    }
+
+    #[test]
+    fn below_guessing_the_rate_is_held_until_the_gain_is_surely_small() {
+        // 0.02 nats a step gain 80 of 1,000 in as many steps again: little, but for a bound below guessing.
+        let guessing = |bound| Yardstick { guessing: Some(bound), ..LARGE };
+        assert_eq!(until_converged(guessing(-1500.0), 0.02), (true, 12_000));
+        assert_eq!(until_converged(guessing(-100.0), 0.02), (false, 60_000));
+        assert_eq!(until_converged(guessing(-100.0), 0.001), (true, 12_000));
+    }
+
+    #[test]
+    fn a_gain_is_small_for_a_large_model_only() {
+        let parameters = |parameters| Yardstick { parameters, ..LARGE };
+        assert_eq!(until_converged(parameters(20_000), 0.02), (true, 12_000));
+        assert_eq!(until_converged(parameters(1_000), 0.02), (false, 60_000));
+        assert_eq!(until_converged(parameters(1_000), 0.001), (true, 12_000));
     }
 
     #[test]

@@ -17,6 +17,9 @@ const ONE_BATCH: usize = 512;
 /// The chosen batch size of more examples.
 const CHOSEN_BATCH: usize = 64;
 
+/// Gradients are clipped at this multiple of their running mean norm.
+const CLIP: f64 = 4.0;
+
 /// The share of a training in which the divergence's weight grows to 1, so that weights are not given up before the data
 /// have used them.
 const WARM_UP: f64 = 0.1;
@@ -55,7 +58,7 @@ impl Options {
         if !automatic {
             return options;
         }
-        options.clip = self.clip.or(Some(Clip::Outliers(10.0)));
+        options.clip = self.clip.or(Some(Clip::Outliers(CLIP)));
         let growth = ((WARM_UP * steps as f64) as usize).min(LONGEST_WARM_UP);
         // A model that is trained further has used its weights.
         if !self.loss.has_warm_up() && is_first && growth > 0 {
