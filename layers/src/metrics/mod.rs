@@ -5,6 +5,12 @@
 //! [`Probabilities`] is a prediction of classes, with the metrics that need only the mean over draws as methods;
 //! [`Mixture`] is a prediction of numbers, with the metrics of regression.
 //!
+//! Diagnostics of posterior samples are functions of plain slices too. Of Markov chains: [`r_hat`], the effective
+//! sample sizes [`ess_bulk`], [`ess_tail`] and [`ess_mean`], the Monte Carlo standard errors [`mcse_mean`] and
+//! [`mcse_sd`], and [`e_bfmi`]. They take the draws of one scalar after warm-up, a slice for each chain: diagnose many
+//! scalars one by one. Of importance weights: [`psis`]. Of a model, from pointwise log-likelihoods: leave-one-out
+//! cross-validation, [`loo()`], and [`waic()`].
+//!
 //! Sizes that do not fit, a label out of range and a row that is not a distribution (logits, NaN, a transposed table)
 //! are programming errors: they panic at the caller's line.
 //!
@@ -20,10 +26,12 @@
 mod accuracy;
 mod adaptive_ece;
 mod brier;
+mod chains;
 mod classwise_ece;
 mod draw_sd;
 mod ece;
 mod entropy;
+mod importance;
 pub(crate) mod log_mean_exp;
 mod mixture;
 mod mixture_of_normals;
@@ -42,10 +50,12 @@ mod variation_ratio;
 pub use accuracy::{accuracy, error};
 pub use adaptive_ece::adaptive_ece;
 pub use brier::brier;
+pub use chains::{e_bfmi, ess_bulk, ess_mean, ess_tail, mcse_mean, mcse_sd, r_hat, r_hat_split};
 pub use classwise_ece::classwise_ece;
 pub use draw_sd::draw_sd;
 pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
+pub use importance::{Loo, Psis, Waic, loo, loo_with_r_eff, psis, psis_with_r_eff, waic};
 pub use mixture::Mixture;
 pub use mixture_of_normals::MixtureOfNormals;
 pub use mutual_information::mutual_information;

@@ -1,5 +1,5 @@
-//! Metrics of classifiers against reference values of numpy and scikit-learn, with the definitions in the `conventions`
-//! of `reference/metrics.json`.
+//! Metrics of classifiers against reference values of numpy and scikit-learn, and diagnostics of chains and of
+//! importance weights against those of ArviZ, with the definitions in the `conventions` of `reference/metrics.json`.
 
 use elbo::metrics::{self, Probabilities, Reliability};
 use safetensors::{Dtype, SafeTensors};
@@ -7,29 +7,35 @@ use serde_json::Value;
 
 const BYTES: &[u8] = include_bytes!("../reference/metrics.safetensors");
 const MANIFEST: &str = include_str!("../reference/metrics.json");
+/// Relative for numbers above 1.
 const TOLERANCE: f64 = 1e-12;
 
 type Check = fn(&Case);
 
 /// The kinds of cases that are checked here.
-const CHECKED: [(&str, Check); 3] =
-    [("scores", check_scores), ("calibration", check_calibration), ("uncertainty", check_uncertainty)];
+const CHECKED: [(&str, Check); 6] = [
+    ("scores", check_scores),
+    ("calibration", check_calibration),
+    ("uncertainty", check_uncertainty),
+    ("diagnostics", check_diagnostics),
+    ("psis", check_psis),
+    ("loo", check_loo),
+];
 
 /// The kinds that the crate does not compute yet.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 3] = [
     ("ood", "out-of-distribution detection is not implemented"),
     ("temperature", "temperature scaling is not implemented"),
     ("regression", "these regression scores are not implemented"),
-    ("diagnostics", "MCMC diagnostics are not implemented"),
-    ("psis", "importance sampling is not implemented"),
-    ("loo", "leave-one-out validation is not implemented"),
 ];
 
 struct Case {
     name: String,
     attrs: Value,
-    /// Posterior samples of the probabilities, (S, N, C), with S and C.
+    /// The first input. For classifiers these are posterior samples of the probabilities, (S, N, C), with S and C
+    /// below.
     samples: Vec<f64>,
+    shape: Vec<usize>,
     draws: usize,
     classes: usize,
     labels: Vec<usize>,
@@ -39,15 +45,16 @@ struct Case {
 impl Case {
     fn new(case: &Value) -> Case {
         let tensors = SafeTensors::deserialize(BYTES).unwrap();
-        let probabilities = case["inputs"][0].as_str().unwrap();
-        let shape = tensors.tensor(probabilities).unwrap().shape().to_vec();
-        let labels = floats(&tensors, case["inputs"][1].as_str().unwrap());
+        let first = case["inputs"][0].as_str().unwrap();
+        let shape = tensors.tensor(first).unwrap().shape().to_vec();
+        let labels = case["inputs"][1].as_str().map_or_else(Vec::new, |labels| floats(&tensors, labels));
         Case {
             name: case["name"].as_str().unwrap().to_owned(),
             attrs: case["attrs"].clone(),
-            samples: floats(&tensors, probabilities),
+            samples: floats(&tensors, first),
             draws: shape[0],
-            classes: shape[2],
+            classes: shape[shape.len() - 1],
+            shape,
             labels: labels.into_iter().map(|label| label as usize).collect(),
             tensors,
         }
@@ -63,7 +70,11 @@ impl Case {
         assert_eq!(got.len(), expected.len(), "{}: {output}", self.name);
         for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
             let off = (got - expected).abs();
-            assert!(off <= TOLERANCE, "{}: {output}[{i}] is {got}, expected {expected} (off by {off:e})", self.name);
+            assert!(
+                off <= TOLERANCE * expected.abs().max(1.0),
+                "{}: {output}[{i}] is {got}, expected {expected} (off by {off:e})",
+                self.name
+            );
         }
     }
 }
@@ -121,6 +132,40 @@ fn check_uncertainty(case: &Case) {
     case.agrees("mutual_information", &held.mutual_information());
 }
 
+fn check_diagnostics(case: &Case) {
+    let chains: Vec<&[f64]> = case.samples.chunks_exact(case.shape[1]).collect();
+    case.agrees("rhat_rank", &[metrics::r_hat(&chains)]);
+    case.agrees("rhat_split", &[metrics::r_hat_split(&chains)]);
+    case.agrees("ess_bulk", &[metrics::ess_bulk(&chains)]);
+    case.agrees("ess_tail", &[metrics::ess_tail(&chains)]);
+    case.agrees("ess_mean", &[metrics::ess_mean(&chains)]);
+    case.agrees("mcse_mean", &[metrics::mcse_mean(&chains)]);
+    case.agrees("mcse_sd", &[metrics::mcse_sd(&chains)]);
+}
+
+fn check_psis(case: &Case) {
+    let psis = metrics::psis_with_r_eff(&case.samples, case.attrs["reff"].as_f64().unwrap());
+    case.agrees("log_weights", &psis.log_weights);
+    case.agrees("khat", &[psis.k_hat]);
+    case.agrees("ess_is", &[psis.effective_sample_size()]);
+}
+
+fn check_loo(case: &Case) {
+    let draws = case.shape[0] * case.shape[1];
+    let loo = metrics::loo_with_r_eff(&case.samples, draws, case.attrs["reff"].as_f64().unwrap());
+    case.agrees("elpd_loo", &[loo.elpd]);
+    case.agrees("se_loo", &[loo.standard_error]);
+    case.agrees("p_loo", &[loo.effective_parameters]);
+    case.agrees("loo_i", &loo.pointwise);
+    case.agrees("pareto_k", &loo.k_hats);
+    let waic = metrics::waic(&case.samples, draws);
+    case.agrees("elpd_waic", &[waic.elpd]);
+    case.agrees("se_waic", &[waic.standard_error]);
+    case.agrees("p_waic", &[waic.effective_parameters]);
+    case.agrees("waic_i", &waic.pointwise);
+    case.agrees("lppd", &[loo.elpd + loo.effective_parameters]);
+}
+
 #[test]
 fn metrics_agree_with_the_reference() {
     let manifest: Value = serde_json::from_str(MANIFEST).unwrap();
@@ -136,7 +181,10 @@ fn metrics_agree_with_the_reference() {
             panic!("{name}: the kind {kind} is neither checked nor listed as left out");
         }
     }
-    assert_eq!(checked, 15, "5 cases each of scores, calibration and uncertainty");
+    assert_eq!(
+        checked, 26,
+        "5 cases each of scores, calibration and uncertainty, 6 of chains, 3 of weights, 2 of models"
+    );
 }
 
 #[test]
