@@ -118,7 +118,7 @@ class Recipe(MeanField):
         for mean, rho, bias, bias_rho in self.layers:
             groups.append({"params": [mean], "rate": min(0.03, 0.12 / math.sqrt(mean.shape[1]))})
             groups.append({"params": [bias], "rate": 0.03})
-            groups.append({"params": [rho, bias_rho], "rate": 0.05})
+            groups.append({"params": [rho, bias_rho], "rate": 0.048})
         self.adam = torch.optim.Adam(groups, lr=1e-3, fused=True)
         self.examples, self.steps, self.norm, self.weight = examples, steps, 0.0, 0.0
 
@@ -131,7 +131,7 @@ class Recipe(MeanField):
         self.adam.zero_grad()
         growth = min(1.0, step / min(0.1 * self.steps, 1200))
         (functional.cross_entropy(self.local(x), y) + growth * self.kl() / self.examples).backward()
-        limit = 10 * self.norm / self.weight if self.weight else math.inf
+        limit = 8 * self.norm / self.weight if self.weight else math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.parameters(), limit).item()
         self.norm += 0.01 * (min(norm, limit) - self.norm)
         self.weight += 0.01 * (1 - self.weight)

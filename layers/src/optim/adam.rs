@@ -51,7 +51,7 @@ impl Adam {
         accepted(adam.check_settings())
     }
 
-    /// Adam with learning rates by the parameters' roles, the optimiser of an [`Elbo`](crate::Elbo) for which none is set: 0.05
+    /// Adam with learning rates by the parameters' roles, the optimiser of an [`Elbo`](crate::Elbo) for which none is set: 0.048
     /// for scales (ρ), those of priors too; for a matrix of means with n inputs 0.12/√n, at most 0.03; 0.03 for other means;
     /// 0.01 for everything else, such as deterministic weights. With it, [`Elbo::fit`](crate::Elbo::fit) also chooses
     /// what is not set: [`Elbo`](crate::Elbo) says how. Settings by name apply as to any Adam.

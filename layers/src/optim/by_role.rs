@@ -9,7 +9,7 @@ pub(super) const MEANS: f64 = 0.03;
 const MEANS_OF_MATRIX: f64 = 0.12;
 
 /// The rate of scales in the form ρ, those of priors too: a learned prior follows its weights.
-const SCALES: f64 = 0.05;
+const SCALES: f64 = 0.048;
 
 /// The rate of everything else: deterministic weights, parts of covariance matrices.
 const OTHERS: f64 = 0.01;

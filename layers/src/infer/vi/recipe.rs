@@ -18,7 +18,7 @@ const ONE_BATCH: usize = 512;
 const CHOSEN_BATCH: usize = 64;
 
 /// Gradients are clipped at this multiple of their running mean norm.
-const CLIP: f64 = 4.0;
+const CLIP: f64 = 8.0;
 
 /// The share of a training in which the divergence's weight grows to 1, so that weights are not given up before the data
 /// have used them.
