@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use elbo::TrainError;
 use elbo::data::DataError;
+use elbo::{McmcError, TrainError};
 
 /// An error that ends an example.
 #[derive(Debug)]
@@ -33,6 +33,12 @@ impl From<DataError> for Failure {
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
+        Failure::Run(error.into())
+    }
+}
+
+impl From<McmcError> for Failure {
+    fn from(error: McmcError) -> Self {
         Failure::Run(error.into())
     }
 }

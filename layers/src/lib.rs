@@ -100,6 +100,8 @@ pub use elbo_engine::{
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
+#[cfg(feature = "mcmc")]
+pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc, McmcError, Nuts};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };

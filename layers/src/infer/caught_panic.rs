@@ -9,15 +9,15 @@ use crate::engine::threads::alone;
 use crate::infer::vi::TrainError;
 
 /// The batches of a data set, for a trial of the forward.
-pub(super) struct Batches<'a> {
+pub(in crate::infer) struct Batches<'a> {
     /// Which data set, as error messages name it.
-    pub(super) examples: &'static str,
+    pub(in crate::infer) examples: &'static str,
     /// The shape of its inputs, (examples, ..).
-    pub(super) inputs: &'a [usize],
+    pub(in crate::infer) inputs: &'a [usize],
     /// The batch size.
-    pub(super) size: usize,
+    pub(in crate::infer) size: usize,
     /// Whether this thread may run other tasks of a shared rayon pool while it waits.
-    pub(super) shared: bool,
+    pub(in crate::infer) shared: bool,
 }
 
 impl Batches<'_> {
@@ -27,7 +27,7 @@ impl Batches<'_> {
     /// # Errors
     /// The error of `forward`; [`TrainError::Batch`] if it panics for one batch size and accepts another, and
     /// [`TrainError::Forward`] if it panics otherwise.
-    pub(super) fn check(&self, forward: impl Fn(usize) -> Result<(), TrainError>) -> Result<(), TrainError> {
+    pub(in crate::infer) fn check(&self, forward: impl Fn(usize) -> Result<(), TrainError>) -> Result<(), TrainError> {
         let len = self.inputs[0];
         let batches = len.div_ceil(self.size);
         let (full, rest) = (self.size.min(len), len % self.size);
@@ -52,7 +52,7 @@ impl Batches<'_> {
     }
 
     /// The error for a panic in batch `batch` (from 1), of `rows` rows, that is not due to its size.
-    pub(super) fn forward_error(&self, batch: usize, rows: usize, caught: CaughtPanic) -> TrainError {
+    pub(in crate::infer) fn forward_error(&self, batch: usize, rows: usize, caught: CaughtPanic) -> TrainError {
         let mut inputs = self.inputs.to_vec();
         let batches = inputs[0].div_ceil(self.size);
         inputs[0] = rows;
@@ -67,12 +67,12 @@ impl Batches<'_> {
 
 /// Runs `work`, without printing its panic. If the threads are `shared` with other tasks, it runs on this thread alone, which
 /// then never waits, so that a panic of another task is not taken for one of `work`.
-pub(super) fn catch_alone<R>(shared: bool, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+pub(in crate::infer) fn catch_alone<R>(shared: bool, work: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     if shared { catch(|| alone(work)) } else { catch(work) }
 }
 
 /// A panic that was caught.
-pub(super) struct CaughtPanic {
+pub(in crate::infer) struct CaughtPanic {
     message: String,
     /// File, line and column. None if another panic hook is installed, or another thread panicked.
     place: Option<String>,
@@ -86,7 +86,7 @@ impl CaughtPanic {
 
 /// Runs a step on the current threads and catches its panic. If the threads are `shared` with other tasks, the panic is
 /// also printed, since it may be another task's.
-pub(super) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+pub(in crate::infer) fn catch_step<R>(shared: bool, step: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     if shared {
         panic::catch_unwind(AssertUnwindSafe(step)).map_err(|panic| CaughtPanic::of(&*panic, None))
     } else {

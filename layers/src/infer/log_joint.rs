@@ -15,7 +15,7 @@ use crate::weights::Weights;
 const GROUPS: usize = 16;
 
 /// Examples on the tape at a time.
-const ROWS: usize = 256;
+pub(in crate::infer) const ROWS: usize = 256;
 
 /// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, on a data set, as a function of a model's weights: the target
 /// density of MCMC, and the objective of MAP and of Laplace's approximation. For
@@ -140,6 +140,23 @@ where
             }
         }
         parts.iter().map(|(nats, _)| nats).sum()
+    }
+
+    /// Buffers for [`add_terms`](LogJoint::add_terms).
+    pub(in crate::infer) fn batch_on(&self, tape: Tape<M::Scalar>) -> Batch<M::Scalar, L::Targets> {
+        Batch::new(tape, self.data)
+    }
+
+    /// The log density of `rows`, all of them once, and of the weights, on this thread. Adds its gradient to `gradients`.
+    pub(in crate::infer) fn add_terms(
+        &self,
+        weights: &Weights<M::Scalar>,
+        rows: &[usize],
+        batch: &mut Batch<M::Scalar, L::Targets>,
+        gradients: &mut Gradients<M::Scalar>,
+    ) -> f64 {
+        let likelihood = self.likelihood(weights, rows, 1.0, batch, Some(&mut *gradients));
+        likelihood + self.prior(weights, &mut batch.tape, Some(gradients))
     }
 
     /// Σ ln p(y | x, w) over these rows, times `scale`.

@@ -1,7 +1,10 @@
 //! Inference: training by variational inference (`vi`), and the log joint density for other algorithms.
 
 pub(crate) mod batch;
-mod log_joint;
+mod caught_panic;
+pub(crate) mod log_joint;
+#[cfg(feature = "mcmc")]
+pub(crate) mod mcmc;
 pub(crate) mod vi;
 
 pub use log_joint::LogJoint;

@@ -27,6 +27,8 @@ mod fits_in_parallel;
 mod kl;
 mod layers_of_any_family;
 mod likelihoods;
+#[cfg(feature = "mcmc")]
+mod mcmc;
 mod memory;
 mod metrics;
 mod normalisation;

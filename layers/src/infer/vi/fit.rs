@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::clock::Clock;
 use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Real, Var};
-use crate::infer::vi::caught_panic::{Batches, CaughtPanic};
+use crate::infer::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
 use crate::infer::vi::guess::guessing;

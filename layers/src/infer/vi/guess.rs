@@ -3,7 +3,7 @@
 use crate::data::{Examples, shuffle};
 use crate::engine::random::normals;
 use crate::engine::{Gradients, Key, Real, Tape, Tensor, Var};
-use crate::infer::vi::caught_panic::catch_alone;
+use crate::infer::caught_panic::catch_alone;
 use crate::likelihood::Likelihood;
 
 /// Outputs that are computed at once; of more examples, as many as have them are drawn at random.

@@ -1,7 +1,6 @@
 //! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
 mod budget;
-mod caught_panic;
 mod clip;
 mod draw_options;
 mod early_stopping;

@@ -5,7 +5,7 @@ use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::engine::{Gradients, Key, Real, Tape};
 use crate::infer::batch::{Batch, Outcome};
-use crate::infer::vi::caught_panic::{CaughtPanic, catch_step};
+use crate::infer::caught_panic::{CaughtPanic, catch_step};
 use crate::infer::vi::clip::RunningNorm;
 use crate::infer::vi::elbo::Options;
 use crate::infer::vi::evaluate::first_rows;

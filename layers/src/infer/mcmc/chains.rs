@@ -1,0 +1,96 @@
+//! `Chains`: the draws of several Markov chains, and how each was made.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::engine::{Parameters, Tape};
+use crate::model::Bayesian;
+use crate::samples::{DrawOf, KeptDraws, Samples, ScalarOf};
+use crate::weights::Weights;
+
+/// The draws of Markov chains after their warm-up, as [`Samples`](crate::Samples) of the weights: they have the methods of
+/// [`Predict`](crate::Predict). `M` is a pointer to the model.
+pub struct Chains<M: Deref<Target: Parameters>> {
+    /// Chain after chain.
+    draws: KeptDraws<M>,
+    chains: Vec<Chain>,
+}
+
+/// How the draws of one chain were made.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Chain {
+    /// The Hamiltonian's value at each draw, in nats; empty for [`Mclmc`](crate::Mclmc), which keeps it constant.
+    pub energies: Vec<f64>,
+    /// The draws, from 0, whose trajectory diverged: its energy error grew without bound, or the density was not finite. They
+    /// hint at a region that the chain cannot enter.
+    pub divergences: Vec<usize>,
+    /// The depth of each draw's tree, of 2^depth − 1 steps at most; empty for samplers without trees.
+    pub depths: Vec<usize>,
+    /// The number of draws whose tree ended at the largest depth.
+    pub saturated: usize,
+    /// The step size after the warm-up.
+    pub step_size: f64,
+    /// Evaluations of the gradient, those of the warm-up included.
+    pub gradients: usize,
+    /// Seconds, those of the warm-up included; NaN without a clock.
+    pub seconds: f64,
+    /// Seconds of the warm-up.
+    pub warmup_seconds: f64,
+}
+
+impl<M: Deref<Target: Bayesian + Sized>> Chains<M> {
+    /// From draws, chain after chain; each chain has as many.
+    pub(super) fn new(draws: KeptDraws<M>, chains: Vec<Chain>) -> Self {
+        Chains { draws, chains }
+    }
+
+    /// How each chain's draws were made.
+    pub fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+
+    /// The number of draws of each chain, without the warm-up.
+    pub fn draws_per_chain(&self) -> usize {
+        self.draws.weights().len() / self.chains.len()
+    }
+
+    /// The weights of each draw of a chain, from 0.
+    ///
+    /// # Panics
+    /// If there are fewer chains.
+    #[track_caller]
+    pub fn weights(&self, chain: usize) -> &[Weights<<M::Target as Parameters>::Scalar>] {
+        let (chains, draws) = (self.chains.len(), self.draws_per_chain());
+        assert!(chain < chains, "Chains::weights: chain {chain} (from 0) is out of range for {chains} chains");
+        &self.draws.weights()[chain * draws..][..draws]
+    }
+
+    /// The weights of all draws, chain after chain.
+    pub fn all_weights(&self) -> &[Weights<<M::Target as Parameters>::Scalar>] {
+        self.draws.weights()
+    }
+}
+
+impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for Chains<M> {
+    type Model = M::Target;
+
+    fn model(&self) -> &M::Target {
+        self.draws.model()
+    }
+
+    fn count(&self) -> usize {
+        self.draws.count()
+    }
+
+    #[track_caller]
+    fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        self.draws.draw(tape, index)
+    }
+}
+
+impl<M: Deref<Target: Parameters>> fmt::Debug for Chains<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chains").field("chains", &self.chains.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,52 @@
+//! `McmcError`: why chains could not start or stopped.
+
+use thiserror::Error;
+
+use crate::infer::vi::TrainError;
+use crate::weights::WeightsError;
+
+/// Why chains could not start or stopped. `Debug` prints the same text as `Display`, because `main` prints `Debug`.
+#[derive(Error)]
+#[non_exhaustive]
+pub enum McmcError {
+    /// An option is out of range.
+    #[error("{0}")]
+    Options(String),
+
+    /// The model, the likelihood and the data do not fit.
+    #[error(transparent)]
+    Model(#[from] TrainError),
+
+    /// Weights to start from do not fit the model.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+
+    /// The log density is not finite where a chain starts.
+    #[error(
+        "chain {chain} (from 0) cannot start: the {term} is {value} at its first weights. Start from the weights of a trained \
+         model (`start_from`), or check the data and the priors"
+    )]
+    Start {
+        /// The chain, from 0.
+        chain: usize,
+        /// The term that is not finite: the likelihood, a weight's prior, or the gradient of a weight.
+        term: String,
+        /// Its value.
+        value: f64,
+    },
+
+    /// The sampler could not go on.
+    #[error("chain {chain} (from 0) stopped after {draws} of {all} transitions, warm-up included: {message}")]
+    Stopped {
+        /// The chain, from 0.
+        chain: usize,
+        /// Transitions that were made.
+        draws: usize,
+        /// Transitions that were asked for.
+        all: usize,
+        /// What the sampler says.
+        message: String,
+    },
+}
+
+crate::engine::debug_as_display!(McmcError);

@@ -1,0 +1,69 @@
+//! The options that all samplers of chains share.
+
+use crate::engine::{Key, Real};
+use crate::infer::mcmc::McmcError;
+use crate::model::Bayesian;
+use crate::posterior::redraw_unchanged;
+use crate::weights::{Weights, WeightsError};
+
+#[derive(Clone, Debug)]
+pub(super) struct Options<T: Real> {
+    pub(super) chains: usize,
+    pub(super) warmup: usize,
+    pub(super) draws: usize,
+    pub(super) seed: u64,
+    pub(super) threads: usize,
+    pub(super) shown: bool,
+    /// The weights from which chains start, in turn; otherwise draws of the model's posterior.
+    pub(super) start: Vec<Weights<T>>,
+}
+
+impl<T: Real> Options<T> {
+    pub(super) fn new() -> Self {
+        Options {
+            chains: 4,
+            warmup: 1000,
+            draws: 1000,
+            seed: 0,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            shown: true,
+            start: Vec::new(),
+        }
+    }
+
+    /// # Errors
+    /// If a number is out of range.
+    pub(super) fn check(&self) -> Result<(), McmcError> {
+        let mistake = match self {
+            Options { chains: 0, .. } => "chains: at least one chain is needed, got 0",
+            Options { draws: 0, .. } => "draws: at least one draw is needed, got 0",
+            _ => return Ok(()),
+        };
+        Err(McmcError::Options(mistake.to_owned()))
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Key::new(self.seed).at("mcmc")
+    }
+
+    /// The unconstrained weights from which a chain starts. Matrices of means that still have their constructor's values are
+    /// drawn as [`Bayesian::initialise`] does, so that chains start apart.
+    ///
+    /// # Errors
+    /// If the given weights do not fit the model.
+    pub(super) fn start<M: Bayesian<Scalar = T>>(&self, model: &M, chain: usize) -> Result<Weights<T>, McmcError> {
+        let means = model.mean_weights();
+        if !self.start.is_empty() {
+            let index = chain % self.start.len();
+            let start = &self.start[index];
+            let check = start.check_like(&means);
+            check.map_err(|mistake| WeightsError::Model { index, mistake })?;
+            return Ok(start.unconstrained()?);
+        }
+        let key = self.key().at("start").index(chain);
+        let (mut initial, mut start) = (means, model.draw_weights(key));
+        let redrawn = redraw_unchanged(&mut initial, key, |_| false);
+        start.copy_entries(&initial, &redrawn);
+        Ok(start.unconstrained()?)
+    }
+}
