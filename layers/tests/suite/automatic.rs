@@ -207,7 +207,7 @@ fn the_first_step_of_each_parameter_is_its_rate() {
         let rate = match (&name[..], role) {
             ("0.weight.mean", _) => 0.12 / 20.0,
             (_, Role::Mean) => 0.03,
-            (name, _) if name.ends_with("rho") => 0.05,
+            (name, _) if name.ends_with("rho") => 0.048,
             _ => 0.01,
         };
         assert!((f64::from(before - after) / rate - 1.0).abs() < 1e-4, "{name}: {before} {after}");

@@ -44,8 +44,8 @@ impl Progress {
         }
     }
 
-    /// After a transition of a chain.
-    pub(super) fn step(&self, _chain: usize, draw: &Transition) {
+    /// After a transition of any chain.
+    pub(super) fn step(&self, draw: &Transition) {
         if !self.shown {
             return;
         }

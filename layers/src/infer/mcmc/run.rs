@@ -101,7 +101,7 @@ where
     let on_draw = |draw: Transition| {
         transitions += 1;
         made.gradients += draw.gradients;
-        progress.step(chain, &draw);
+        progress.step(&draw);
         if transitions <= options.warmup {
             made.warmup_seconds = clock.seconds();
             return ControlFlow::Continue(());
