@@ -143,11 +143,13 @@ where
     }
 
     /// Buffers for [`add_terms`](LogJoint::add_terms).
+    #[cfg(feature = "mcmc")]
     pub(in crate::infer) fn batch_on(&self, tape: Tape<M::Scalar>) -> Batch<M::Scalar, L::Targets> {
         Batch::new(tape, self.data)
     }
 
     /// The log density of `rows`, all of them once, and of the weights, on this thread. Adds its gradient to `gradients`.
+    #[cfg(feature = "mcmc")]
     pub(in crate::infer) fn add_terms(
         &self,
         weights: &Weights<M::Scalar>,
