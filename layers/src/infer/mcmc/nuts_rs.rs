@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::ControlFlow;
 
 use nuts_rs::rand::Rng;
 use nuts_rs::{
@@ -41,7 +40,7 @@ pub(super) struct Transition {
 }
 
 /// Makes `warmup` and then `draws` transitions from `start` with the target density `log_density`, which sets the gradient and
-/// returns the value, and calls `on_draw` after each of them, until that breaks.
+/// returns the value, and calls `on_draw` after each of them.
 ///
 /// # Errors
 /// If the sampler cannot go on, in its words.
@@ -51,7 +50,7 @@ pub(super) fn sample(
     key: Key,
     start: &[f64],
     log_density: impl FnMut(&[f64], &mut [f64]) -> f64,
-    on_draw: impl FnMut(Transition) -> ControlFlow<()>,
+    on_draw: impl FnMut(Transition),
 ) -> Result<(), String> {
     let math = CpuMath::new(Density { dim: start.len(), log_density });
     let mut random = Stream::new(key);
@@ -86,7 +85,7 @@ fn drive<M: Math, C: Chain<M>, E: fmt::Display>(
     chain: Result<C, E>,
     transitions: usize,
     start: &[f64],
-    mut on_draw: impl FnMut(Transition) -> ControlFlow<()>,
+    mut on_draw: impl FnMut(Transition),
 ) -> Result<(), String> {
     let said = |error: &dyn fmt::Display| error.to_string();
     let mut chain = chain.map_err(|error| said(&error))?;
@@ -108,9 +107,7 @@ fn drive<M: Math, C: Chain<M>, E: fmt::Display>(
             // A microcanonical trajectory keeps its energy.
             found.energy = None;
         }
-        if on_draw(found).is_break() {
-            break;
-        }
+        on_draw(found);
     }
     Ok(())
 }
@@ -195,7 +192,6 @@ mod tests {
                 assert!(draw.energy.is_some_and(f64::is_finite) && draw.step_size > 0.0 && draw.gradients > 0);
                 found.push(draw.position);
             }
-            ControlFlow::Continue(())
         };
         sample(kernel, [500, draws], Key::new(1), &[0.0, 0.0], log_density, on_draw).unwrap();
         assert_eq!(found.len(), draws);
@@ -219,7 +215,7 @@ mod tests {
     #[test]
     fn a_density_that_is_never_finite_is_an_error() {
         let kernel = Kernel::Nuts { low_rank: false, target_acceptance: 0.8, max_depth: 10 };
-        let result = sample(kernel, [10, 10], Key::new(1), &[0.0], |_, _| f64::NAN, |_| ControlFlow::Continue(()));
+        let result = sample(kernel, [10, 10], Key::new(1), &[0.0], |_, _| f64::NAN, |_| ());
         assert!(result.is_err());
     }
 }

@@ -1,7 +1,5 @@
 //! Runs chains side by side on the threads there are.
 
-use std::ops::ControlFlow;
-
 use crate::clock::Clock;
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
@@ -104,7 +102,7 @@ where
         progress.step(&draw);
         if transitions <= options.warmup {
             made.warmup_seconds = clock.seconds();
-            return ControlFlow::Continue(());
+            return;
         }
         made.step_size = draw.step_size;
         if draw.is_divergent {
@@ -117,7 +115,6 @@ where
         let flat: Vec<M::Scalar> = draw.position.iter().map(|&x| M::Scalar::from_f64(x)).collect();
         weights.set_flat(&flat).expect("a position has the weights' elements");
         draws.push(weights.constrained());
-        ControlFlow::Continue(())
     };
     let lengths = [options.warmup, options.draws];
     let result = nuts_rs::sample(kernel, lengths, key, &position, |x, slope| target.at(x, slope), on_draw);
@@ -134,8 +131,7 @@ where
     L::Targets: Sync + Send,
 {
     let shared = rayon::current_thread_index().is_some();
-    let size = ROWS;
-    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size, shared };
+    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size: ROWS, shared };
     batches.check(|rows| {
         let mut batch = Batch::new(Tape::inference(), data);
         batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());

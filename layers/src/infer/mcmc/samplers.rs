@@ -39,6 +39,9 @@ pub struct Nuts<L, T: Real = f32> {
 
 /// Unadjusted microcanonical Langevin Monte Carlo (Robnik, De Luca, Silverstein and Seljak 2023, "Microcanonical Hamiltonian Monte
 /// Carlo"): faster than [`Nuts`] in many dimensions, with a bias that grows with the step size. It needs two weights or more.
+///
+/// The crate `nuts-rs` calls its implementation experimental: compare means and standard deviations with those of [`Nuts`]
+/// before you rely on them.
 #[derive(Clone, Debug)]
 pub struct Mclmc<L, T: Real = f32> {
     likelihood: L,

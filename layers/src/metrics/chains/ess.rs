@@ -17,7 +17,7 @@ use super::table::{Table, are_finite, variance};
 /// `chains`: the draws of one scalar, a slice for each chain.
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn ess_bulk(chains: &[&[f64]]) -> f64 {
     let halves = Table::halves("ess_bulk", chains);
@@ -37,7 +37,7 @@ pub fn ess_bulk(chains: &[&[f64]]) -> f64 {
 /// `chains`: the draws of one scalar, a slice for each chain.
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn ess_tail(chains: &[&[f64]]) -> f64 {
     let halves = Table::halves("ess_tail", chains);
@@ -58,9 +58,9 @@ pub fn ess_tail(chains: &[&[f64]]) -> f64 {
 /// [`mcse_mean`](super::mcse_mean) turns it into an error. Vehtari et al. 2021, section 3.2.
 ///
 /// S / τ for S draws and the integrated autocorrelation time τ = 1 + 2 Σ_t ρ_t, where ρ_t compares the autocovariance
-/// of half chains with the variance over all of them. The sum ends where that of two successive ρ_t is no longer
-/// positive, and these sums may not increase (Geyer 1992, "Practical Markov Chain Monte Carlo", section 3.3: initial
-/// positive and monotone sequences). It is at most S log₁₀ S: chains whose draws alternate about the mean can beat
+/// of half chains with the variance over all of them. The sum stops before the first pair of successive ρ_t whose sum is
+/// not positive, and the sums of pairs may not increase (Geyer 1992, "Practical Markov Chain Monte Carlo", section 3.3:
+/// initial positive and monotone sequences). It is at most S log₁₀ S: chains whose draws alternate about the mean can beat
 /// independent ones.
 ///
 /// NaN if all draws are equal or one is not finite.
@@ -84,7 +84,7 @@ pub fn ess_tail(chains: &[&[f64]]) -> f64 {
 /// ```
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn ess_mean(chains: &[&[f64]]) -> f64 {
     let halves = Table::halves("ess_mean", chains);

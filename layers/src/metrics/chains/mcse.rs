@@ -11,7 +11,7 @@ use super::table::{check, mean, variance};
 /// `chains`: the draws of one scalar, a slice for each chain.
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn mcse_mean(chains: &[&[f64]]) -> f64 {
     check("mcse_mean", chains);
@@ -27,7 +27,7 @@ pub fn mcse_mean(chains: &[&[f64]]) -> f64 {
 /// `chains`: the draws of one scalar, a slice for each chain.
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn mcse_sd(chains: &[&[f64]]) -> f64 {
     check("mcse_sd", chains);

@@ -27,7 +27,7 @@ use super::table::{Table, are_finite, is_constant, mean, variance};
 /// ```
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn r_hat(chains: &[&[f64]]) -> f64 {
     let halves = Table::halves("r_hat", chains);
@@ -35,7 +35,7 @@ pub fn r_hat(chains: &[&[f64]]) -> f64 {
         return degenerate;
     }
     let bulk = of_chains(&halves.map(normal_scores));
-    // NaN if all distances from the median are equal, and then there are no scales to compare.
+    // NaN if all distances from the median are equal: the chains' scales cannot be compared then.
     let tails = of_chains(&halves.map(|values| normal_scores(&folded(values))));
     bulk.max(tails)
 }
@@ -49,7 +49,7 @@ pub fn r_hat(chains: &[&[f64]]) -> f64 {
 /// Infinite and NaN as [`r_hat`].
 ///
 /// # Panics
-/// If there are no chains, their lengths differ or are below 4.
+/// If `chains` is empty, or the chains have different lengths or fewer than 4 draws.
 #[track_caller]
 pub fn r_hat_split(chains: &[&[f64]]) -> f64 {
     let halves = Table::halves("r_hat_split", chains);
