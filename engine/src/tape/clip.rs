@@ -105,16 +105,20 @@ fn max_abs<'a, T: Real>(parts: impl Iterator<Item = &'a [T]>) -> f64 {
     parts.flatten().fold(0.0, |largest, x| max_or_nan(largest, x.to_f64().abs()))
 }
 
-/// √Σx². If squares overflow or underflow double precision, they are computed again in units of the largest number.
+/// √Σx². If squares overflow or underflow double precision, they are computed again for numbers multiplied by a power of two.
 fn norm<'a, T: Real>(parts: impl Iterator<Item = &'a [T]> + Clone) -> f64 {
-    let squares = |unit: f64| parts.clone().map(|part| sum_squares(part, unit)).sum::<f64>();
+    let squares = |factor: f64| parts.clone().map(|part| sum_squares(part, factor)).sum::<f64>();
     let sum = squares(1.0);
     if sum.is_finite() && sum > f64::MIN_POSITIVE / f64::EPSILON {
         return sum.sqrt();
     }
     match max_abs(parts.clone()) {
-        unit if unit == 0.0 || !unit.is_finite() => unit,
-        unit => unit * squares(unit).sqrt(),
+        largest if largest == 0.0 || !largest.is_finite() => largest,
+        // 2^±600 brings the squares of all numbers that count, of any double's size, into its range.
+        largest => {
+            let factor = if largest < 1.0 { 600.0f64.exp2() } else { (-600.0f64).exp2() };
+            squares(factor).sqrt() / factor
+        }
     }
 }
 
@@ -123,16 +127,16 @@ fn scale_to_norm<T: Real>(gradient: &mut [T], limit: f64, seen: f64) {
     map_in_place(Scale(T::from_f64(limit / seen)), gradient);
 }
 
-/// Σ (x/unit)², the same bits for any number of threads.
-fn sum_squares<T: Real>(x: &[T], unit: f64) -> f64 {
+/// Σ (factor · x)², the same bits for any number of threads.
+fn sum_squares<T: Real>(x: &[T], factor: f64) -> f64 {
     sum_blocks(x.len().div_ceil(BLOCK), x.len() > 4 * GRAIN, &|block| {
-        dispatch(SumSquares { x: &x[block * BLOCK..x.len().min((block + 1) * BLOCK)], unit })
+        dispatch(SumSquares { x: &x[block * BLOCK..x.len().min((block + 1) * BLOCK)], factor })
     })
 }
 
 struct SumSquares<'a, T> {
     x: &'a [T],
-    unit: f64,
+    factor: f64,
 }
 
 impl<T: Real> Kernel for SumSquares<'_, T> {
@@ -141,12 +145,13 @@ impl<T: Real> Kernel for SumSquares<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self) -> f64 {
         let mut lanes = [0.0; LANES];
-        for chunk in self.x.chunks(LANES) {
-            for (lane, x) in lanes.iter_mut().zip(chunk) {
-                let x = x.to_f64() / self.unit;
-                *lane += x * x;
-            }
+        let square = |x: T| (x.to_f64() * self.factor).powi(2);
+        // Chunks of a known length are added in vector registers.
+        let (whole, rest) = self.x.as_chunks::<LANES>();
+        for chunk in whole {
+            lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane += square(x));
         }
+        lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane += square(x));
         crate::kernels::reduce::fold(lanes)
     }
 }
