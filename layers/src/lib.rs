@@ -100,8 +100,11 @@ pub use elbo_engine::{
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
+pub use infer::chains::{
+    Chain, ChainDiagnostics, Chains, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
+};
 #[cfg(feature = "mcmc")]
-pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc, McmcError, Nuts};
+pub use infer::mcmc::{Mclmc, Nuts};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };

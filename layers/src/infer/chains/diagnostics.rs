@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::engine::{Parameters, Path, Real, Role};
-use crate::infer::mcmc::chains::Chains;
+use crate::infer::chains::Chains;
 use crate::metrics::{e_bfmi, ess_bulk, ess_tail, mcse_mean, r_hat};
 use crate::model::Bayesian;
 

@@ -37,11 +37,38 @@ pub struct Chain {
     pub seconds: f64,
     /// Seconds of the warm-up.
     pub warmup_seconds: f64,
+    /// The chain's temperature; `None` for samplers whose steps are corrected by an acceptance test, or that have none.
+    pub temperature: Option<Temperature>,
+}
+
+/// The temperature of a chain that takes steps without an acceptance test, as measured: the drift check of stochastic-gradient
+/// chains (Wenzel et al. 2020, "How Good is the Bayes Posterior in Deep Neural Networks Really?", appendix I). At the
+/// [target](Temperature::target) both estimates have it as their expectation. Above it, the steps are too large or the
+/// minibatches too small; below it, the chain is too short for its slowest directions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Temperature {
+    /// The temperature that was asked for; 1 is the posterior's.
+    pub target: f64,
+    /// The mean square of the momenta, whose masses are 1; `None` for a sampler without momenta.
+    pub kinetic: Option<TemperatureEstimate>,
+    /// The mean of −(u − c)·∂ ln p/∂u for each unconstrained element u, where c is its value at the end of the warm-up.
+    pub configurational: TemperatureEstimate,
+}
+
+/// A temperature as an average over the steps of a chain.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TemperatureEstimate {
+    /// The mean over steps and elements.
+    pub mean: f64,
+    /// The standard error of the mean, from the means of blocks of successive steps; NaN from fewer than two blocks.
+    pub standard_error: f64,
 }
 
 impl<M: Deref<Target: Bayesian + Sized>> Chains<M> {
     /// From draws, chain after chain; each chain has as many.
-    pub(super) fn new(draws: KeptDraws<M>, chains: Vec<Chain>) -> Self {
+    pub(in crate::infer) fn new(draws: KeptDraws<M>, chains: Vec<Chain>) -> Self {
         Chains { draws, chains }
     }
 
