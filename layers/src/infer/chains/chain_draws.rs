@@ -29,9 +29,11 @@ pub struct Chain {
     pub depths: Vec<usize>,
     /// The number of draws whose tree ended at the largest depth.
     pub saturated: usize,
-    /// The step size after the warm-up.
+    /// The step size after the warm-up; for stochastic-gradient chains √(learning rate/N), in units of the weights.
     pub step_size: f64,
-    /// Evaluations of the gradient, those of the warm-up included.
+    /// The learning rate after the warm-up, of stochastic-gradient chains; the first one of a cycle.
+    pub learning_rate: Option<f64>,
+    /// Evaluations of the gradient, those of the warm-up included; of a minibatch's for stochastic-gradient chains.
     pub gradients: usize,
     /// Seconds, those of the warm-up included; NaN without a clock.
     pub seconds: f64,

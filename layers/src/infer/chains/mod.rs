@@ -5,9 +5,11 @@ mod check;
 mod diagnostics;
 mod error;
 mod options;
+mod progress;
 
 pub use chain_draws::{Chain, Chains, Temperature, TemperatureEstimate};
 pub(in crate::infer) use check::{check_model, check_start};
 pub use diagnostics::{ChainDiagnostics, ElementDiagnostics};
 pub use error::McmcError;
 pub(in crate::infer) use options::Options;
+pub(in crate::infer) use progress::Progress;

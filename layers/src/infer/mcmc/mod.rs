@@ -1,7 +1,6 @@
 //! Markov chain Monte Carlo.
 
 mod nuts_rs;
-mod progress;
 mod run;
 mod samplers;
 mod target;

@@ -1,13 +1,14 @@
 //! Runs chains side by side on the threads there are.
 
+use std::fmt;
+
 use crate::clock::Clock;
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, with_threads};
 use crate::infer::LogJoint;
-use crate::infer::chains::{Chain, Chains, McmcError, Options, check_model, check_start};
+use crate::infer::chains::{Chain, Chains, McmcError, Options, Progress, check_model, check_start};
 use crate::infer::mcmc::nuts_rs::{self, Kernel, Transition};
-use crate::infer::mcmc::progress::Progress;
 use crate::infer::mcmc::target::Target;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
@@ -38,7 +39,7 @@ where
     for (chain, start) in starts.iter().enumerate() {
         check_start(&joint, start, chain)?;
     }
-    let progress = Progress::new(options.shown, options.chains * (options.warmup + options.draws));
+    let progress = Progress::new(options.shown, options.chains * (options.warmup + options.draws), "transitions");
     let chains = with_threads(options.threads, || {
         map_tasks(
             options.chains,
@@ -67,6 +68,26 @@ where
     Ok(Chains::new(KeptDraws::of(model, weights)?, found))
 }
 
+/// What the progress of chains shows.
+#[derive(Default)]
+struct Shown {
+    divergences: usize,
+    step_size: f64,
+}
+
+impl Shown {
+    fn add(&mut self, draw: &Transition) {
+        self.divergences += usize::from(draw.is_divergent && !draw.is_warmup);
+        self.step_size = draw.step_size;
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} divergent, step size {:.3}", self.divergences, self.step_size)
+    }
+}
+
 /// The draws of a chain, and how they were made.
 type Sampled<T> = (Vec<Weights<T>>, Chain);
 
@@ -78,7 +99,7 @@ fn sample<M, L>(
     key: Key,
     mut target: Target<'_, M, L>,
     start: &Weights<M::Scalar>,
-    progress: &Progress,
+    progress: &Progress<Shown>,
 ) -> Result<Sampled<M::Scalar>, McmcError>
 where
     M: Bayesian + Model + Sync,
@@ -92,7 +113,7 @@ where
     let on_draw = |draw: Transition| {
         transitions += 1;
         made.gradients += draw.gradients;
-        progress.step(&draw);
+        progress.step(|shown| shown.add(&draw));
         if transitions <= options.warmup {
             made.warmup_seconds = clock.seconds();
             return;
