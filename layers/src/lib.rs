@@ -105,6 +105,7 @@ pub use infer::chains::{
 };
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Mclmc, Nuts};
+pub use infer::sgmcmc::{Sghmc, Sgld};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };

@@ -6,6 +6,7 @@ pub(crate) mod chains;
 pub(crate) mod log_joint;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
+pub(crate) mod sgmcmc;
 pub(crate) mod vi;
 
 pub use log_joint::LogJoint;

@@ -58,6 +58,47 @@ pub struct Temperature {
     pub configurational: TemperatureEstimate,
 }
 
+/// The largest difference from the target of a temperature, relative to it, that is no finding.
+const TOLERANCE: f64 = 0.05;
+
+/// Standard errors that a difference from the target must exceed.
+const ERRORS: f64 = 3.0;
+
+impl Temperature {
+    /// What the temperatures of this chain, from 0, say is wrong, and what to do: a temperature that is more than 5 % and three
+    /// standard errors off.
+    pub(in crate::infer) fn findings(&self, chain: usize) -> Vec<String> {
+        let Temperature { target, kinetic, configurational } = *self;
+        let off = |of: TemperatureEstimate| {
+            let by = of.mean - target;
+            // Without a standard error, and for NaN, a large difference counts.
+            let is_off = !(by.abs() <= TOLERANCE * target) && !(by.abs() <= ERRORS * of.standard_error);
+            is_off.then_some((of.mean > target, of.mean, of.standard_error))
+        };
+        let mut findings = Vec::new();
+        if let Some((is_warm, mean, error)) = kinetic.and_then(off) {
+            let what = if is_warm { "too warm" } else { "too cold" };
+            findings.push(format!(
+                "chain {chain} (from 0) is {what}: its momenta have a temperature of {mean:.3} ± {error:.3} in place of {target}; lower \
+                 `learning_rate`, or raise `batch_size` or `friction`"
+            ));
+        }
+        if let Some((is_warm, mean, error)) = off(configurational) {
+            findings.push(match is_warm {
+                true => format!(
+                    "chain {chain} (from 0) spreads too far: its weights have a temperature of {mean:.3} ± {error:.3} in place of \
+                     {target}; lower `learning_rate`, raise `batch_size`, or lengthen the warm-up"
+                ),
+                false => format!(
+                    "chain {chain} (from 0) has not spread over the posterior yet: its weights have a temperature of {mean:.3} ± \
+                     {error:.3} in place of {target}; draw more, or raise `thinning`"
+                ),
+            });
+        }
+        findings
+    }
+}
+
 /// A temperature as an average over the steps of a chain.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
