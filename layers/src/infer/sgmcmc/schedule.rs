@@ -1,6 +1,6 @@
 //! The steps of a chain: its warm-up, then draws at a constant learning rate or in cycles.
 
-/// A cosine's limit at the start of a cycle whose learning rate is automatic, in units of the rate that is chosen for draws.
+/// The largest learning rate of a cycle where it is automatic, in units of the rate that is chosen for draws.
 const MOST: f64 = 4.0;
 
 /// What a chain does in each step.
