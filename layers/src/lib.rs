@@ -100,6 +100,8 @@ pub use elbo_engine::{
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
+pub use infer::ensemble::{Ensemble, Members};
+pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc, McmcError, Nuts};
 pub use infer::vi::{
@@ -128,7 +130,7 @@ pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
-pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
+pub use samples::{Draws, FromPosterior, KeptDraws, PointEstimate, Pool, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
 

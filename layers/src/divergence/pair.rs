@@ -44,7 +44,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
 
     fn value(&self) -> &Var<'t, Q::Scalar> {
         cached(&self.value, || match self.cx.mode {
-            Mode::Mean => self.mean(),
+            Mode::Mean | Mode::PointEstimate { .. } => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
                 // With several draws a closed form is computed once, separately.

@@ -106,7 +106,7 @@ impl<'t, T: Real> Weight<'t, T> {
     fn estimator(self) -> Estimator {
         match self.0.cx().mode {
             Mode::Random(how) => how.estimator,
-            Mode::Mean | Mode::At { .. } => Estimator::Sample,
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::At { .. } => Estimator::Sample,
         }
     }
 

@@ -1,8 +1,10 @@
-//! Inference: training by variational inference (`vi`), and the log joint density for other algorithms.
+//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, chains (`mcmc`), and the log joint density.
 
 pub(crate) mod batch;
 mod caught_panic;
+pub(crate) mod ensemble;
 pub(crate) mod log_joint;
+pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
 pub(crate) mod vi;

@@ -97,7 +97,7 @@ pub trait Prior: Send + Sync + 'static {
 ///     type Drawn<'t> = LearnedLaplaceDraw<'t, T>;
 ///
 ///     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> LearnedLaplaceDraw<'t, T> {
-///         LearnedLaplaceDraw { ln_scale: cx.point_param(&self.ln_scale) }
+///         LearnedLaplaceDraw { ln_scale: cx.hyperparameter(&self.ln_scale) }
 ///     }
 ///
 ///     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {

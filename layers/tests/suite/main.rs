@@ -27,6 +27,7 @@ mod fits_in_parallel;
 mod kl;
 mod layers_of_any_family;
 mod likelihoods;
+mod map;
 #[cfg(feature = "mcmc")]
 mod mcmc;
 mod memory;
