@@ -123,7 +123,7 @@ pub use posterior::{
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
-pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
@@ -145,7 +145,7 @@ pub mod prelude {
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
+        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, LaplacePrior, Layer, LearnedNormal, Likelihood, Local,
         LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
         Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
         PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture,
