@@ -99,12 +99,12 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
-pub use infer::LogJoint;
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc, McmcError, Nuts};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };
+pub use infer::{Laplace, LaplaceError, LaplacePosterior, Linearised, LogJoint, PriorGroups};
 pub use likelihood::{
     Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
     HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
@@ -123,7 +123,9 @@ pub use posterior::{
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
-pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+pub use prior::{
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
+};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
@@ -145,12 +147,12 @@ pub mod prelude {
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, LaplacePrior, Layer, LearnedNormal, Likelihood, Local,
-        LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
-        Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
-        PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture,
-        Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate,
-        UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
+        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer, LearnedNormal,
+        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+        MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point,
+        Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs,
+        Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
+        TrainError, Univariate, UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
     };
 }
 
