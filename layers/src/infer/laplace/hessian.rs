@@ -5,7 +5,7 @@ use crate::engine::{Gradients, Real, Tape};
 use crate::infer::laplace::LaplaceError;
 use crate::infer::laplace::blocks::Summed;
 use crate::infer::laplace::curvature::Sum;
-use crate::infer::laplace::jacobian::Mode;
+use crate::infer::laplace::mode::Mode;
 use crate::infer::log_joint::LogJoint;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Drawn, Model};

@@ -15,6 +15,7 @@ mod layout;
 mod linear_algebra;
 mod linearised;
 mod maximum;
+mod mode;
 mod options;
 mod output_hessian;
 mod posterior;

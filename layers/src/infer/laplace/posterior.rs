@@ -9,8 +9,9 @@ use crate::engine::{Real, Tensor};
 use crate::infer::laplace::LaplaceError;
 use crate::infer::laplace::blocks::{Block, Curvature};
 use crate::infer::laplace::factor::Factor;
-use crate::infer::laplace::jacobian::{Jacobian, Mode};
+use crate::infer::laplace::jacobian::Jacobian;
 use crate::infer::laplace::linearised::Linearised;
+use crate::infer::laplace::mode::Mode;
 use crate::infer::laplace::prior::Prior;
 use crate::model::{Bayesian, Model};
 use crate::predictive::Outputs;
@@ -50,7 +51,7 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
             if matches!(block.curvature, Curvature::Kronecker(_)) && precisions.iter().any(|p| *p != precisions[0]) {
                 let weight = mode.chosen.weights[block.weights.start].name.clone();
                 let mistake = "has another precision for each element, which Kronecker factors cannot have; use `.full()` or \
-                               `.diagonal()`, or fit the prior";
+                               `.diagonal()`";
                 return Err(LaplaceError::Prior { weight, mistake: mistake.to_owned() });
             }
             block.factor(precisions).map_err(|bad| mode.chosen.not_positive(block.elements.start + bad.element, bad.value))
