@@ -99,7 +99,6 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
-pub use infer::LogJoint;
 pub use infer::ensemble::{Ensemble, Members};
 pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
@@ -107,6 +106,7 @@ pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };
+pub use infer::{Laplace, LaplaceError, LaplacePosterior, Linearised, LogJoint, PriorGroups};
 pub use likelihood::{
     Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
     HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
@@ -125,7 +125,9 @@ pub use posterior::{
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
-pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+pub use prior::{
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
+};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
@@ -147,12 +149,12 @@ pub mod prelude {
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
-        LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
-        Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
-        PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture,
-        Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate,
-        UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
+        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer, LearnedNormal,
+        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+        MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point,
+        Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs,
+        Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
+        TrainError, Univariate, UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
     };
 }
 

@@ -1,12 +1,14 @@
-//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, chains (`mcmc`), and the log joint density.
+//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, Laplace approximations, chains (`mcmc`), and the log joint density.
 
 pub(crate) mod batch;
 mod caught_panic;
 pub(crate) mod ensemble;
+pub(crate) mod laplace;
 pub(crate) mod log_joint;
 pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
 pub(crate) mod vi;
 
+pub use laplace::{Laplace, LaplaceError, LaplacePosterior, Linearised, PriorGroups};
 pub use log_joint::LogJoint;

@@ -2,8 +2,7 @@
 
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::Likelihood;
-use crate::likelihood::probabilities;
+use crate::likelihood::{Likelihood, diagonal, probabilities};
 use crate::metrics::{Mixture, Probabilities};
 use crate::predictive::Outputs;
 use crate::predictive::Univariate;
@@ -26,6 +25,10 @@ impl<T: Real> Likelihood<T> for Bernoulli {
 
     fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
         Mixture::new(*self, outputs)
+    }
+
+    fn output_hessian(&self, logits: &[T]) -> Option<Vec<f64>> {
+        Some(diagonal(logits.iter().map(|logit| self.variance(&[logit.to_f64()]))))
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! Prediction for new rows: the traits `Predict` and `PredictFromPosterior`.
 
+mod linearised;
 mod log_likelihood;
 mod row_batches;
 mod streaming;

@@ -22,7 +22,7 @@ pub use cauchy::Cauchy;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
 pub use horseshoe::Horseshoe;
-pub use laplace::Laplace;
+pub use laplace::LaplacePrior;
 pub use learned_normal::{LearnedNormal, LearnedNormalDraw};
 pub use log_normal::LogNormalPrior;
 pub use log_uniform::LogUniform;

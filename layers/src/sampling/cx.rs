@@ -5,8 +5,7 @@ use std::cell::Cell;
 use super::noise::FixedNoise;
 use super::{Estimator, Estimators};
 use crate::engine::{Key, Path, Real, Tape, Tensor, Var};
-use crate::weights::Moments;
-use crate::weights::Weights;
+use crate::weights::{Leaves, Moments, Weights};
 
 /// The source of a draw's weights.
 #[derive(Debug)]
@@ -18,8 +17,8 @@ pub(crate) enum Mode<'t, T: Real> {
     /// The posterior means, to be learned as a point estimate: layers that make noise are on, and the priors are given. The
     /// index is that of the batch, of several that share the weights.
     PointEstimate { batch: usize },
-    /// Given weights, and the number used so far.
-    At { weights: &'t Weights<T>, used: &'t Cell<usize> },
+    /// Given weights, how they enter the tape, and the number used so far.
+    At { weights: &'t Weights<T>, leaves: Leaves<'t, T>, used: &'t Cell<usize> },
 }
 
 /// The options of sampling from the posterior.

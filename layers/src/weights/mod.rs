@@ -1,6 +1,8 @@
 //! `Weights`: the values of a model's random weights by name, to get, set, save, load and optimise.
 
 mod error;
+mod leaves;
+mod linear_maps;
 mod moments;
 mod space;
 
@@ -8,6 +10,8 @@ mod space;
 use std::path::Path as File;
 
 pub use error::WeightsError;
+pub(crate) use leaves::{Copies, Leaves, as_draws};
+pub(crate) use linear_maps::{LinearMap, LinearMaps, address};
 pub(crate) use moments::Moments;
 pub use space::Space;
 

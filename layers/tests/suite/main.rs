@@ -25,6 +25,7 @@ mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
 mod kl;
+mod laplace;
 mod layers_of_any_family;
 mod likelihoods;
 mod map;
