@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Ensemble, Map, Nuts, with_threads};
+use elbo::{Ensemble, Laplace, Map, Nuts, with_threads};
 use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Figures, Network, Problem};
@@ -84,6 +84,10 @@ enum Method {
     Ensemble,
     /// Variational inference with independent normal weights
     Vi,
+    /// Laplace's approximation around the estimate, with Kronecker factors
+    Laplace,
+    /// The same for the last layer only
+    LaplaceLastLayer,
     /// The estimate with dropout in training and prediction
     McDropout,
     /// The no-U-turn sampler, for breast-cancer
@@ -107,7 +111,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     let methods = if options.methods.is_empty() { Method::value_variants() } else { &options.methods };
     let mut rows = Vec::new();
     println!(
-        "{:<14} {:<12} {:>8} {:>8} {:>8} {:>8} {:>9}",
+        "{:<14} {:<18} {:>8} {:>8} {:>8} {:>8} {:>9}",
         "data", "method", "error,%", "NLL", "ECE", "AUROC", "seconds"
     );
     for &data in &options.problems {
@@ -123,7 +127,7 @@ fn run(options: &Options) -> Result<(), Failure> {
             }
             let mean = |of: fn(&(Figures, f64)) -> f64| of_seeds.iter().map(of).sum::<f64>() / of_seeds.len() as f64;
             println!(
-                "{:<14} {:<12} {:>8.2} {:>8.4} {:>8.4} {:>8.4} {:>9.2}",
+                "{:<14} {:<18} {:>8.2} {:>8.4} {:>8.4} {:>8.4} {:>9.2}",
                 name(data),
                 name(method),
                 100.0 * mean(|(of, _)| of.scores.error),
@@ -182,6 +186,14 @@ fn measure(
             let mut model = new(0.0);
             Elbo::new(Categorical).seed(seed).quiet().fit(&mut model, train, epochs)?;
             judged(&|x| model.predict(&Categorical, x, draws))
+        }
+        Method::Laplace | Method::LaplaceLastLayer => {
+            let mut model = new(0.0);
+            map().fit(&mut model, train, epochs)?;
+            let laplace = Laplace::new(Categorical).kronecker();
+            let laplace = if method == Method::Laplace { laplace } else { laplace.last_layer() };
+            let posterior = laplace.fit(&model, train).map_err(|error| Failure::Run(error.into()))?;
+            judged(&|x| posterior.predict(&Categorical, x, draws))
         }
         Method::McDropout => {
             let mut model = new(DROPOUT);
