@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn eigenvalues_of_a_path_are_its_cosines() {
-        let n = 33;
+        let n = 33_usize;
         let a: Vec<f64> = (0..n * n).map(|i| f64::from(u8::from((i / n).abs_diff(i % n) == 1))).collect();
         for (k, value) in eigen(&a, n).0.iter().enumerate() {
             let exact = 2.0 * ((n - k) as f64 * std::f64::consts::PI / (n + 1) as f64).cos();

@@ -81,10 +81,10 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::likelihood::HeteroscedasticGaussian;
     use crate::prelude::*;
-    use crate::{HeteroscedasticGaussian, LaplaceNoise, Likelihood as _};
 
-    fn observed<Y: Targets>(rows: usize, targets: Y) -> Observed<f64, Y> {
+    fn observed<Y: Targets + Clone>(rows: usize, targets: Y) -> Observed<f64, Y> {
         Examples::new(Tensor::<f64>::zeros([rows, 1]), targets).unwrap().observed().clone()
     }
 

@@ -53,14 +53,10 @@ mod tests {
 
     #[test]
     fn derivatives_of_functions_of_different_scales_are_exact_to_rounding() {
-        let functions: [(fn(f64) -> f64, f64); 4] = [
-            (|x| 3.0 * x - 1.0, 3.0),
-            (|x| (1.0 + x).exp(), std::f64::consts::E),
-            (|x| (100.0 * x).tanh(), 100.0),
-            (|x| x * (1.0 + x), 1.0),
-        ];
-        let found = derivatives(|h| functions.iter().map(|(f, _)| (f(h) - f(-h)) / (2.0 * h)).collect());
-        for (found, (_, exact)) in found.iter().zip(functions) {
+        let values = |x: f64| [3.0 * x - 1.0, (1.0 + x).exp(), (100.0 * x).tanh(), x * (1.0 + x)];
+        let exact = [3.0, std::f64::consts::E, 100.0, 1.0];
+        let found = derivatives(|h| values(h).iter().zip(values(-h)).map(|(r, l)| (r - l) / (2.0 * h)).collect());
+        for (found, exact) in found.iter().zip(exact) {
             assert!((found.value - exact).abs() < 1e-10 * exact, "{found:?} {exact}");
         }
     }
@@ -68,6 +64,6 @@ mod tests {
     #[test]
     fn a_kink_has_a_large_error() {
         let found = derivatives(|h| vec![(h.signum() - (-h).signum()) / (2.0 * h)]);
-        assert!(!(found[0].error < 0.1 * found[0].value.abs()), "{found:?}");
+        assert!(found[0].error > 0.1 * found[0].value.abs(), "{found:?}");
     }
 }
