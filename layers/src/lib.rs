@@ -99,10 +99,14 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
+pub use infer::chains::{
+    Chain, ChainDiagnostics, Chains, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
+};
 pub use infer::ensemble::{Ensemble, Members};
 pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
-pub use infer::mcmc::{Chain, ChainDiagnostics, Chains, ElementDiagnostics, Mclmc, McmcError, Nuts};
+pub use infer::mcmc::{Mclmc, Nuts};
+pub use infer::sgmcmc::{Sghmc, Sgld};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };

@@ -143,21 +143,21 @@ where
     }
 
     /// Buffers for [`add_terms`](LogJoint::add_terms).
-    #[cfg(feature = "mcmc")]
     pub(in crate::infer) fn batch_on(&self, tape: Tape<M::Scalar>) -> Batch<M::Scalar, L::Targets> {
         Batch::new(tape, self.data)
     }
 
-    /// The log density of `rows`, all of them once, and of the weights, on this thread. Adds its gradient to `gradients`.
-    #[cfg(feature = "mcmc")]
+    /// `scale` times the log-likelihood of `rows`, plus the log density of the weights, on this thread. Adds its gradient to
+    /// `gradients`.
     pub(in crate::infer) fn add_terms(
         &self,
         weights: &Weights<M::Scalar>,
         rows: &[usize],
+        scale: f64,
         batch: &mut Batch<M::Scalar, L::Targets>,
         gradients: &mut Gradients<M::Scalar>,
     ) -> f64 {
-        let likelihood = self.likelihood(weights, rows, 1.0, batch, Some(&mut *gradients));
+        let likelihood = self.likelihood(weights, rows, scale, batch, Some(&mut *gradients));
         likelihood + self.prior(weights, &mut batch.tape, Some(gradients))
     }
 

@@ -1,13 +1,16 @@
-//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, Laplace approximations, chains (`mcmc`), and the log joint density.
+//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, Laplace approximations, Markov chains (`mcmc`,
+//! `sgmcmc`), and the log joint density.
 
 pub(crate) mod batch;
 mod caught_panic;
+pub(crate) mod chains;
 pub(crate) mod ensemble;
 pub(crate) mod laplace;
 pub(crate) mod log_joint;
 pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
+pub(crate) mod sgmcmc;
 pub(crate) mod vi;
 
 pub use laplace::{Laplace, LaplaceError, LaplacePosterior, Linearised, PriorGroups};

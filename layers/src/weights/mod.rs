@@ -231,7 +231,6 @@ impl<T: Real> Weights<T> {
     }
 
     /// Copies the weights with these indices from `other`, which has the same ones.
-    #[cfg(feature = "mcmc")]
     pub(crate) fn copy_entries(&mut self, other: &Self, indices: &[usize]) {
         for &index in indices {
             self.entries[index].tensor.data_mut().copy_from_slice(other.entries[index].tensor.data());

@@ -34,9 +34,7 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
         ("SequenceError", Box::new(SequenceError::NoSteps { row: 3 })),
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
-        #[cfg(feature = "mcmc")]
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),
-        #[cfg(feature = "mcmc")]
         ("McmcError", Box::new(elbo::McmcError::Start { chain: 0, term: "likelihood".to_owned(), value: f64::NAN })),
         ("LaplaceError", Box::new(LaplaceError::Options("no pattern".to_owned()))),
         (
@@ -104,9 +102,6 @@ fn every_error_type_of_the_workspace_is_listed() {
     }
     // Read by the sampler only.
     found.remove("NotFinite");
-    if cfg!(not(feature = "mcmc")) {
-        found.remove("McmcError");
-    }
     let listed: BTreeSet<String> = all().into_iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(found, listed);
 }

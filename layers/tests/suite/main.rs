@@ -53,6 +53,7 @@ mod rooms;
 mod samples;
 mod sequences;
 mod service;
+mod sgmcmc;
 mod tempering;
 mod training;
 mod training_failures;

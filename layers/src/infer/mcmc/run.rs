@@ -1,22 +1,16 @@
 //! Runs chains side by side on the threads there are.
 
+use std::fmt;
+
 use crate::clock::Clock;
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
-use crate::engine::{Key, Real, Tape, with_threads};
+use crate::engine::{Key, Real, with_threads};
 use crate::infer::LogJoint;
-use crate::infer::batch::Batch;
-use crate::infer::caught_panic::Batches;
-use crate::infer::log_joint::ROWS;
-use crate::infer::mcmc::McmcError;
-use crate::infer::mcmc::chains::{Chain, Chains};
+use crate::infer::chains::{Chain, Chains, McmcError, Options, Progress, check_model, check_start};
 use crate::infer::mcmc::nuts_rs::{self, Kernel, Transition};
-use crate::infer::mcmc::options::Options;
-use crate::infer::mcmc::progress::Progress;
 use crate::infer::mcmc::target::Target;
-use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
-use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Model};
 use crate::samples::KeptDraws;
 use crate::weights::Weights;
@@ -43,9 +37,9 @@ where
     let rows: Vec<usize> = (0..data.len()).collect();
     let starts = (0..options.chains).map(|chain| options.start(model, chain)).collect::<Result<Vec<_>, _>>()?;
     for (chain, start) in starts.iter().enumerate() {
-        check_start(&joint, &rows, start, chain)?;
+        check_start(&joint, start, chain)?;
     }
-    let progress = Progress::new(options.shown, options.chains * (options.warmup + options.draws));
+    let progress = Progress::new(options.shown, options.chains * (options.warmup + options.draws), "transitions");
     let chains = with_threads(options.threads, || {
         map_tasks(
             options.chains,
@@ -74,6 +68,26 @@ where
     Ok(Chains::new(KeptDraws::of(model, weights)?, found))
 }
 
+/// What the progress of chains shows.
+#[derive(Default)]
+struct Shown {
+    divergences: usize,
+    step_size: f64,
+}
+
+impl Shown {
+    fn add(&mut self, draw: &Transition) {
+        self.divergences += usize::from(draw.is_divergent && !draw.is_warmup);
+        self.step_size = draw.step_size;
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} divergent, step size {:.3}", self.divergences, self.step_size)
+    }
+}
+
 /// The draws of a chain, and how they were made.
 type Sampled<T> = (Vec<Weights<T>>, Chain);
 
@@ -85,7 +99,7 @@ fn sample<M, L>(
     key: Key,
     mut target: Target<'_, M, L>,
     start: &Weights<M::Scalar>,
-    progress: &Progress,
+    progress: &Progress<Shown>,
 ) -> Result<Sampled<M::Scalar>, McmcError>
 where
     M: Bayesian + Model + Sync,
@@ -99,7 +113,7 @@ where
     let on_draw = |draw: Transition| {
         transitions += 1;
         made.gradients += draw.gradients;
-        progress.step(&draw);
+        progress.step(|shown| shown.add(&draw));
         if transitions <= options.warmup {
             made.warmup_seconds = clock.seconds();
             return;
@@ -121,59 +135,4 @@ where
     made.seconds = clock.seconds();
     result.map_err(|message| McmcError::Stopped { chain, draws: transitions, all: lengths.iter().sum(), message })?;
     Ok((draws, made))
-}
-
-/// Runs the model's forward and the likelihood once, and checks the targets.
-fn check_model<M, L>(model: &M, likelihood: &L, data: &Examples<M::Scalar, L::Targets>) -> Result<(), TrainError>
-where
-    M: Bayesian + Model + Sync,
-    L: Likelihood<M::Scalar>,
-    L::Targets: Sync + Send,
-{
-    let shared = rayon::current_thread_index().is_some();
-    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size: ROWS, shared };
-    batches.check(|rows| {
-        let mut batch = Batch::new(Tape::inference(), data);
-        batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());
-        let (_, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
-        data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
-        batch.nll_of(likelihood, output);
-        Ok(())
-    })
-}
-
-/// Whether the log density and its gradient are finite at a chain's first weights.
-fn check_start<M, L>(
-    joint: &LogJoint<'_, M, L>,
-    rows: &[usize],
-    start: &Weights<M::Scalar>,
-    chain: usize,
-) -> Result<(), McmcError>
-where
-    M: Bayesian + Model + Sync,
-    L: Likelihood<M::Scalar>,
-    L::Targets: Sync + Send,
-{
-    let position: Vec<f64> = start.flat().into_iter().map(Real::to_f64).collect();
-    let mut gradient = vec![0.0; position.len()];
-    let value = Target::new(joint, rows, start).at(&position, &mut gradient);
-    let bad = |term: String, value: f64| Err(McmcError::Start { chain, term, value });
-    if !value.is_finite() {
-        let named = joint.terms(start).into_iter().find(|(_, nats)| !nats.is_finite());
-        let (name, value) = named.unwrap_or_else(|| ("log density".to_owned(), value));
-        return match &name[..] {
-            "likelihood" => bad("log-likelihood of the data".to_owned(), value),
-            "log density" | "jacobian" => bad(name, value),
-            _ => bad(format!("log prior density of `{name}`"), value),
-        };
-    }
-    let mut first = 0;
-    for entry in start.entries() {
-        let slopes = &gradient[first..][..entry.tensor.len()];
-        if let Some(&slope) = slopes.iter().find(|slope| !slope.is_finite()) {
-            return bad(format!("gradient of `{}`", entry.name), slope);
-        }
-        first += slopes.len();
-    }
-    Ok(())
 }

@@ -2,10 +2,8 @@
 
 use crate::data::Examples;
 use crate::engine::Real;
-use crate::infer::mcmc::McmcError;
-use crate::infer::mcmc::chains::Chains;
+use crate::infer::chains::{Chains, McmcError, Options};
 use crate::infer::mcmc::nuts_rs::Kernel;
-use crate::infer::mcmc::options::Options;
 use crate::infer::mcmc::run::run;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};

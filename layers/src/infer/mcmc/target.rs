@@ -37,7 +37,7 @@ where
         self.flat.iter_mut().zip(position).for_each(|(to, &from)| *to = M::Scalar::from_f64(from));
         self.weights.set_flat(&self.flat).expect("the position has the weights' elements");
         self.gradients.clear();
-        let value = self.joint.add_terms(&self.weights, self.rows, &mut self.batch, &mut self.gradients);
+        let value = self.joint.add_terms(&self.weights, self.rows, 1.0, &mut self.batch, &mut self.gradients);
         let slopes = self.gradients.iter().flat_map(|(.., slopes)| slopes);
         gradient.iter_mut().zip(slopes).for_each(|(to, from)| *to = from.to_f64());
         value

@@ -1,25 +1,25 @@
 //! The options that all samplers of chains share.
 
 use crate::engine::{Key, Real};
-use crate::infer::mcmc::McmcError;
+use crate::infer::chains::McmcError;
 use crate::model::Bayesian;
 use crate::posterior::redraw_unchanged;
 use crate::weights::{Weights, WeightsError};
 
 #[derive(Clone, Debug)]
-pub(super) struct Options<T: Real> {
-    pub(super) chains: usize,
-    pub(super) warmup: usize,
-    pub(super) draws: usize,
-    pub(super) seed: u64,
-    pub(super) threads: usize,
-    pub(super) shown: bool,
+pub(in crate::infer) struct Options<T: Real> {
+    pub(in crate::infer) chains: usize,
+    pub(in crate::infer) warmup: usize,
+    pub(in crate::infer) draws: usize,
+    pub(in crate::infer) seed: u64,
+    pub(in crate::infer) threads: usize,
+    pub(in crate::infer) shown: bool,
     /// The weights from which chains start, in turn; otherwise draws of the model's posterior.
-    pub(super) start: Vec<Weights<T>>,
+    pub(in crate::infer) start: Vec<Weights<T>>,
 }
 
 impl<T: Real> Options<T> {
-    pub(super) fn new() -> Self {
+    pub(in crate::infer) fn new() -> Self {
         Options {
             chains: 4,
             warmup: 1000,
@@ -33,7 +33,7 @@ impl<T: Real> Options<T> {
 
     /// # Errors
     /// If a number is out of range.
-    pub(super) fn check(&self) -> Result<(), McmcError> {
+    pub(in crate::infer) fn check(&self) -> Result<(), McmcError> {
         let mistake = match self {
             Options { chains: 0, .. } => "chains: at least one chain is needed, got 0",
             Options { draws: 0, .. } => "draws: at least one draw is needed, got 0",
@@ -42,7 +42,7 @@ impl<T: Real> Options<T> {
         Err(McmcError::Options(mistake.to_owned()))
     }
 
-    pub(super) fn key(&self) -> Key {
+    pub(in crate::infer) fn key(&self) -> Key {
         Key::new(self.seed).at("mcmc")
     }
 
@@ -51,7 +51,11 @@ impl<T: Real> Options<T> {
     ///
     /// # Errors
     /// If the given weights do not fit the model.
-    pub(super) fn start<M: Bayesian<Scalar = T>>(&self, model: &M, chain: usize) -> Result<Weights<T>, McmcError> {
+    pub(in crate::infer) fn start<M: Bayesian<Scalar = T>>(
+        &self,
+        model: &M,
+        chain: usize,
+    ) -> Result<Weights<T>, McmcError> {
         let means = model.mean_weights();
         if !self.start.is_empty() {
             let index = chain % self.start.len();

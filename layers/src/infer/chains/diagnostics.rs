@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::engine::{Parameters, Path, Real, Role};
-use crate::infer::mcmc::chains::Chains;
+use crate::infer::chains::{Chains, Temperature, TemperatureEstimate};
 use crate::metrics::{e_bfmi, ess_bulk, ess_tail, mcse_mean, r_hat};
 use crate::model::Bayesian;
 
@@ -40,6 +40,8 @@ pub struct ChainDiagnostics {
     pub chains: usize,
     /// The chains, from 0, of which no draw differs from the first.
     pub stuck: Vec<usize>,
+    /// The temperature of each chain, of stochastic-gradient chains.
+    pub temperatures: Vec<Temperature>,
 }
 
 /// Diagnostics of one element of a weight.
@@ -101,6 +103,7 @@ impl<M: Deref<Target: Bayesian + Sized>> Chains<M> {
             saturated: chains.iter().map(|chain| chain.saturated).sum(),
             draws: flat.len(),
             stuck: (0..chains.len()).filter(is_stuck).collect(),
+            temperatures: chains.iter().filter_map(|chain| chain.temperature).collect(),
         }
     }
 }
@@ -178,6 +181,7 @@ impl ChainDiagnostics {
                 (ESS / worst.ess()).ceil()
             ));
         }
+        findings.extend(self.temperatures.iter().enumerate().flat_map(|(chain, of)| of.findings(chain)));
         if self.divergences > 0 {
             let share = 100.0 * self.divergences as f64 / self.draws as f64;
             findings.push(format!(
@@ -237,11 +241,28 @@ impl fmt::Display for ChainDiagnostics {
             None => String::new(),
         };
         let ChainDiagnostics { draws, chains, divergences, saturated, .. } = self;
-        writeln!(
-            f,
-            "{draws} draws of {chains} chains, {divergences} divergent, {saturated} trees of the largest depth{e_bfmi}"
-        )?;
+        if self.temperatures.is_empty() {
+            writeln!(
+                f,
+                "{draws} draws of {chains} chains, {divergences} divergent, {saturated} trees of the largest depth{e_bfmi}"
+            )?;
+        } else {
+            writeln!(f, "{draws} draws of {chains} chains")?;
+        }
+        for (chain, Temperature { target, kinetic, configurational }) in self.temperatures.iter().enumerate() {
+            let shown = |of: &TemperatureEstimate| format!("{:.3} ± {:.3}", of.mean, of.standard_error);
+            let kinetic = kinetic.as_ref().map_or(String::new(), |of| format!("of the momenta {}, ", shown(of)));
+            writeln!(
+                f,
+                "chain {chain}: temperature {kinetic}of the weights {}, expected {target}",
+                shown(configurational)
+            )?;
+        }
         match &self.findings()[..] {
+            [] if !self.temperatures.is_empty() => writeln!(
+                f,
+                "the draws can be used: R̂ ≤ {R_HAT}, effective sample sizes ≥ {ESS}, temperatures as expected"
+            ),
             [] => writeln!(f, "the draws can be used: R̂ ≤ {R_HAT}, effective sample sizes ≥ {ESS}, no divergence"),
             findings => findings.iter().try_for_each(|finding| writeln!(f, "{finding}")),
         }

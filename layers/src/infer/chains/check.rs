@@ -1,0 +1,71 @@
+//! Checks before the first transition of any sampler: the model with its data, and the weights where chains start.
+
+use crate::data::Examples;
+use crate::engine::{Real, Tape};
+use crate::infer::LogJoint;
+use crate::infer::batch::Batch;
+use crate::infer::caught_panic::Batches;
+use crate::infer::chains::McmcError;
+use crate::infer::log_joint::ROWS;
+use crate::infer::vi::TrainError;
+use crate::likelihood::Likelihood;
+use crate::model::forward_by::Own;
+use crate::model::{Bayesian, Model};
+use crate::weights::Weights;
+
+/// Runs the model's forward and the likelihood once, and checks the targets.
+pub(in crate::infer) fn check_model<M, L>(
+    model: &M,
+    likelihood: &L,
+    data: &Examples<M::Scalar, L::Targets>,
+) -> Result<(), TrainError>
+where
+    M: Bayesian + Model + Sync,
+    L: Likelihood<M::Scalar>,
+    L::Targets: Sync + Send,
+{
+    let shared = rayon::current_thread_index().is_some();
+    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size: ROWS, shared };
+    batches.check(|rows| {
+        let mut batch = Batch::new(Tape::inference(), data);
+        batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());
+        let (_, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
+        data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
+        batch.nll_of(likelihood, output);
+        Ok(())
+    })
+}
+
+/// Whether the log density and its gradient are finite at a chain's first weights.
+pub(in crate::infer) fn check_start<M, L>(
+    joint: &LogJoint<'_, M, L>,
+    start: &Weights<M::Scalar>,
+    chain: usize,
+) -> Result<(), McmcError>
+where
+    M: Bayesian + Model + Sync,
+    L: Likelihood<M::Scalar>,
+    L::Targets: Sync + Send,
+{
+    let mut gradient = vec![M::Scalar::ZERO; start.len()];
+    let value = joint.gradient(start, &mut gradient);
+    let bad = |term: String, value: f64| Err(McmcError::Start { chain, term, value });
+    if !value.is_finite() {
+        let named = joint.terms(start).into_iter().find(|(_, nats)| !nats.is_finite());
+        let (name, value) = named.unwrap_or_else(|| ("log density".to_owned(), value));
+        return match &name[..] {
+            "likelihood" => bad("log-likelihood of the data".to_owned(), value),
+            "log density" | "jacobian" => bad(name, value),
+            _ => bad(format!("log prior density of `{name}`"), value),
+        };
+    }
+    let mut first = 0;
+    for entry in start.entries() {
+        let slopes = &gradient[first..][..entry.tensor.len()];
+        if let Some(&slope) = slopes.iter().find(|slope| !slope.is_finite()) {
+            return bad(format!("gradient of `{}`", entry.name), slope.to_f64());
+        }
+        first += slopes.len();
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! `McmcError`: why chains could not start or stopped.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::engine::io::FileError;
+use crate::infer::vi::TrainError;
+use crate::weights::WeightsError;
+
+/// Why chains could not start or stopped. `Debug` prints the same text as `Display`, because `main` prints `Debug`.
+#[derive(Error)]
+#[non_exhaustive]
+pub enum McmcError {
+    /// An option is out of range.
+    #[error("{0}")]
+    Options(String),
+
+    /// The model, the likelihood and the data do not fit.
+    #[error(transparent)]
+    Model(#[from] TrainError),
+
+    /// Weights to start from do not fit the model.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+
+    /// The log density is not finite where a chain starts.
+    #[error(
+        "chain {chain} (from 0) cannot start: the {term} is {value} at its first weights. Start from the weights of a trained \
+         model (`start_from`), or check the data and the priors"
+    )]
+    Start {
+        /// The chain, from 0.
+        chain: usize,
+        /// The term that is not finite: the likelihood, a weight's prior, or the gradient of a weight.
+        term: String,
+        /// Its value.
+        value: f64,
+    },
+
+    /// The log density or its gradient is not finite at a step of a stochastic-gradient chain.
+    #[error(
+        "chain {chain} (from 0) stopped at step {step} of {steps}, warm-up included: the {term} is {value}. Take a smaller \
+         `learning_rate`, or start from the weights of a trained model (`start_from`)"
+    )]
+    NotFinite {
+        /// The chain, from 0.
+        chain: usize,
+        /// The step, from 0.
+        step: usize,
+        /// The steps that were asked for.
+        steps: usize,
+        /// The term that is not finite: the likelihood, a weight's prior, or the gradient of a weight.
+        term: String,
+        /// Its value.
+        value: f64,
+    },
+
+    /// No learning rate could be chosen.
+    #[error(
+        "chain {chain} (from 0) stopped at step {step}: no learning rate can be chosen, because the curvature of the log density \
+         is zero or not finite there. Set `learning_rate`"
+    )]
+    LearningRate {
+        /// The chain, from 0.
+        chain: usize,
+        /// The step, from 0.
+        step: usize,
+    },
+
+    /// All draws of a stochastic-gradient chain are equal.
+    #[error(
+        "chain {chain} (from 0) never moved: all of its {draws} draws are equal, because steps of size {step_size:e} are smaller than \
+         the rounding of its weights. Take a larger `learning_rate`"
+    )]
+    Stuck {
+        /// The chain, from 0.
+        chain: usize,
+        /// Its draws.
+        draws: usize,
+        /// √(learning rate/N), in units of the weights.
+        step_size: f64,
+    },
+
+    /// A checkpoint is not one of this run.
+    #[error(
+        "{}: the checkpoint is of another run: {mistake}. Choose another folder, or the options of that run", file.display()
+    )]
+    Checkpoint {
+        /// The file of the chain's state.
+        file: PathBuf,
+        /// What differs.
+        mistake: String,
+    },
+
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+
+    /// The sampler could not go on.
+    #[error("chain {chain} (from 0) stopped after {draws} of {all} transitions, warm-up included: {message}")]
+    Stopped {
+        /// The chain, from 0.
+        chain: usize,
+        /// Transitions that were made.
+        draws: usize,
+        /// Transitions that were asked for.
+        all: usize,
+        /// What the sampler says.
+        message: String,
+    },
+}
+
+crate::engine::debug_as_display!(McmcError);

@@ -1,0 +1,15 @@
+//! What chains of all samplers share: their draws, options, checks, errors and diagnostics.
+
+mod chain_draws;
+mod check;
+mod diagnostics;
+mod error;
+mod options;
+mod progress;
+
+pub use chain_draws::{Chain, Chains, Temperature, TemperatureEstimate};
+pub(in crate::infer) use check::{check_model, check_start};
+pub use diagnostics::{ChainDiagnostics, ElementDiagnostics};
+pub use error::McmcError;
+pub(in crate::infer) use options::Options;
+pub(in crate::infer) use progress::Progress;

@@ -1,0 +1,17 @@
+//! Stochastic-gradient Markov chain Monte Carlo: SGLD, SGHMC, and cycles of either.
+
+mod batches;
+mod chain;
+#[cfg(feature = "files")]
+mod checkpoint;
+mod integrator;
+mod learning_rate;
+mod options;
+mod preconditioner;
+mod run;
+mod samplers;
+mod schedule;
+mod target;
+mod temperature;
+
+pub use samplers::{Sghmc, Sgld};

@@ -1,0 +1,77 @@
+//! The estimate of a chain's log density and its gradient from a minibatch, as functions of the unconstrained weights.
+
+use crate::engine::{Gradients, Real, Tape};
+use crate::infer::LogJoint;
+use crate::infer::batch::Batch;
+use crate::likelihood::Likelihood;
+use crate::model::{Bayesian, Model};
+use crate::weights::Weights;
+
+/// The density with its buffers, for one chain.
+pub(super) struct Target<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
+    joint: &'m LogJoint<'m, M, L>,
+    /// N.
+    examples: usize,
+    /// Unconstrained.
+    weights: Weights<M::Scalar>,
+    flat: Vec<M::Scalar>,
+    gradients: Gradients<M::Scalar>,
+    batch: Batch<M::Scalar, L::Targets>,
+}
+
+impl<'m, M, L> Target<'m, M, L>
+where
+    M: Bayesian + Model + Sync,
+    L: Likelihood<M::Scalar>,
+    L::Targets: Sync + Send,
+{
+    /// For weights like `weights`, which are unconstrained.
+    pub(super) fn new(joint: &'m LogJoint<'m, M, L>, examples: usize, weights: &Weights<M::Scalar>) -> Self {
+        let weights = weights.clone();
+        let (flat, gradients) = (weights.flat(), Gradients::of(&weights));
+        Target { joint, examples, weights, flat, gradients, batch: joint.batch_on(Tape::new()) }
+    }
+
+    /// N/|rows| times the log-likelihood of the rows plus ln p of the weights at a position, in nats; sets its gradient.
+    pub(super) fn at(&mut self, position: &[f64], rows: &[usize], gradient: &mut [f64]) -> f64 {
+        self.set(position);
+        self.gradients.clear();
+        let scale = self.examples as f64 / rows.len() as f64;
+        let value = self.joint.add_terms(&self.weights, rows, scale, &mut self.batch, &mut self.gradients);
+        let slopes = self.gradients.iter().flat_map(|(.., slopes)| slopes);
+        gradient.iter_mut().zip(slopes).for_each(|(to, from)| *to = from.to_f64());
+        value
+    }
+
+    /// The weights at a position, constrained.
+    pub(super) fn weights(&mut self, position: &[f64]) -> Weights<M::Scalar> {
+        self.set(position);
+        self.weights.constrained()
+    }
+
+    /// After [`at`](Target::at): the name and the value of the first term or gradient that is not finite, if there is one.
+    pub(super) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
+        if !value.is_finite() {
+            let terms = self.joint.terms(&self.weights);
+            let (name, nats) = terms.into_iter().find(|(_, nats)| !nats.is_finite()).unwrap_or_else(|| {
+                // The sum over all data is finite where that over a batch, which is scaled, is not.
+                ("likelihood".to_owned(), value)
+            });
+            let what = match &name[..] {
+                "likelihood" => "log-likelihood of the data".to_owned(),
+                "jacobian" => name,
+                _ => format!("log prior density of `{name}`"),
+            };
+            return Some((what, nats));
+        }
+        let name = self.gradients.first_non_finite()?;
+        let slopes = self.gradients.get(name).into_iter().flatten();
+        let slope = slopes.map(|slope| slope.to_f64()).find(|slope| !slope.is_finite());
+        Some((format!("gradient of `{name}`"), slope.unwrap_or(f64::NAN)))
+    }
+
+    fn set(&mut self, position: &[f64]) {
+        self.flat.iter_mut().zip(position).for_each(|(to, &from)| *to = M::Scalar::from_f64(from));
+        self.weights.set_flat(&self.flat).expect("the position has the weights' elements");
+    }
+}
