@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Ensemble, Laplace, Map, Nuts, with_threads};
+use elbo::{Ensemble, Laplace, Map, Nuts, Sghmc, with_threads};
 use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Figures, Network, Problem};
@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 /// The rate of the dropout of `mc-dropout`; 0 for the other methods.
 const DROPOUT: f64 = 0.2;
+
+/// Markov chains.
+const CHAINS: usize = 4;
 
 /// Compares ways to a posterior over the weights of one network, by error, NLL and calibration (ECE) on test examples, by how well
 /// the entropy of a prediction tells Fashion-MNIST from MNIST (AUROC), and by time; averaged over seeds.
@@ -88,6 +91,8 @@ enum Method {
     Laplace,
     /// The same for the last layer only
     LaplaceLastLayer,
+    /// Four chains of stochastic-gradient Hamiltonian Monte Carlo
+    Sghmc,
     /// The estimate with dropout in training and prediction
     McDropout,
     /// The no-U-turn sampler, for breast-cancer
@@ -195,6 +200,13 @@ fn measure(
             let posterior = laplace.fit(&model, train).map_err(|error| Failure::Run(error.into()))?;
             judged(&|x| posterior.predict(&Categorical, x, draws))
         }
+        Method::Sghmc => {
+            let model = new(0.0);
+            let each = options.draws.div_ceil(CHAINS);
+            let sampler = Sghmc::new(Categorical).chains(CHAINS).warmup(100).draws(each).seed(seed).quiet();
+            let chains = sampler.run(&model, train)?;
+            judged(&|x| chains.predict(&Categorical, x))
+        }
         Method::McDropout => {
             let mut model = new(DROPOUT);
             map().fit(&mut model, train, epochs)?;
@@ -204,8 +216,9 @@ fn measure(
             let mut model = new(0.0);
             map().fit(&mut model, train, epochs)?;
             let start = vec![model.mean_weights()];
-            let chains = Nuts::new(Categorical).start_from(start).warmup(300).draws(300).seed(seed).quiet();
-            let chains = chains.run(&model, train).map_err(|error| Failure::Run(error.into()))?;
+            let sampler =
+                Nuts::new(Categorical).start_from(start).chains(CHAINS).warmup(200).draws(100).seed(seed).quiet();
+            let chains = sampler.run(&model, train)?;
             judged(&|x| chains.predict(&Categorical, x))
         }
     }
