@@ -100,8 +100,10 @@ pub use elbo_engine::{
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
 pub use infer::LogJoint;
+#[cfg(feature = "files")]
+pub use infer::chains::ChainsError;
 pub use infer::chains::{
-    Chain, ChainDiagnostics, Chains, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
+    Chain, ChainDiagnostics, Chains, DivergentElement, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
 };
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Mclmc, Nuts};
@@ -166,6 +168,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
+
+/// Tests the program in `docs/chains.md`.
+#[cfg(all(doctest, feature = "mcmc"))]
+#[doc = include_str!("../../docs/chains.md")]
+struct ChainsPage;
 
 /// Items that generated code uses. Not public API: they may change in any release.
 #[doc(hidden)]

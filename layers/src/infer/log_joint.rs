@@ -15,7 +15,7 @@ use crate::weights::Weights;
 const GROUPS: usize = 16;
 
 /// Examples on the tape at a time.
-pub(in crate::infer) const ROWS: usize = 256;
+const ROWS: usize = 256;
 
 /// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, on a data set, as a function of a model's weights: the target
 /// density of MCMC, and the objective of MAP and of Laplace's approximation. For
@@ -143,10 +143,12 @@ where
     }
 
     /// Buffers for [`add_terms`](LogJoint::add_terms).
+    #[allow(dead_code, reason = "for chains on minibatches")]
     pub(in crate::infer) fn batch_on(&self, tape: Tape<M::Scalar>) -> Batch<M::Scalar, L::Targets> {
         Batch::new(tape, self.data)
     }
 
+    #[allow(dead_code, reason = "for chains on minibatches")]
     /// `scale` times the log-likelihood of `rows`, plus the log density of the weights, on this thread. Adds its gradient to
     /// `gradients`.
     pub(in crate::infer) fn add_terms(

@@ -8,7 +8,7 @@ use elbo::data::{Csv, DataError};
 use elbo::engine::io::{FileError, Place};
 use elbo::prelude::*;
 use elbo::sequence::SequenceError;
-use elbo::{Space, TrainError, WeightsError};
+use elbo::{ChainsError, Space, TrainError, WeightsError};
 
 /// Errors of all types, by the type's name.
 fn all() -> Vec<(&'static str, Box<dyn Error>)> {
@@ -36,6 +36,7 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Start { chain: 0, term: "likelihood".to_owned(), value: f64::NAN })),
+        ("ChainsError", Box::new(ChainsError::Format { file: file(), problem: "no draws".to_owned() })),
         ("TrainError", Box::new(TrainError::Schedule { end: 3, needed: 4 })),
         (
             "TrainError",

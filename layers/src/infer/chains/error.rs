@@ -35,6 +35,27 @@ pub enum McmcError {
         value: f64,
     },
 
+    /// A chain does not move: all of its draws are equal, or its step size is almost 0.
+    #[error(
+        "chain {chain} (from 0) does not move: {draws} draws, step size {step_size:.1e}; {cause}. Check the model and the data, \
+         start elsewhere (`start_from`), lengthen the warm-up, or use a model in f64"
+    )]
+    Stuck {
+        /// The chain, from 0.
+        chain: usize,
+        /// Draws that were made.
+        draws: usize,
+        /// The step size after the warm-up, in standard deviations of the posterior.
+        step_size: f64,
+        /// The term that is not finite, or the weight in which the density is steepest.
+        cause: String,
+    },
+
+    /// A file of chains cannot be read or written. Needs the feature `files`.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Chains(#[from] crate::infer::chains::ChainsError),
+
     /// The sampler could not go on.
     #[error("chain {chain} (from 0) stopped after {draws} of {all} transitions, warm-up included: {message}")]
     Stopped {
