@@ -144,8 +144,11 @@ pub(in crate::infer) fn contents<T: Real>(weights: &[Weights<T>], chains: &[Chai
     contents
 }
 
+/// A name in a file, and what it holds of a chain.
+type Fact<V> = (&'static str, fn(&Chain) -> V);
+
 /// What a file holds once for each chain.
-const OF_CHAINS: [(&str, fn(&Chain) -> f64); 5] = [
+const OF_CHAINS: [Fact<f64>; 5] = [
     ("learning_rate", |chain| chain.learning_rate.unwrap_or(f64::NAN)),
     ("saturated", |chain| chain.saturated as f64),
     ("gradients", |chain| chain.gradients as f64),
@@ -153,9 +156,11 @@ const OF_CHAINS: [(&str, fn(&Chain) -> f64); 5] = [
     ("warmup_seconds", |chain| chain.warmup_seconds),
 ];
 
+/// Counts of a chain by name.
+type Counts = fn(&Chain) -> &BTreeMap<String, usize>;
+
 /// What a file counts for each chain by the name of a weight or of a term.
-const COUNTS: [(&str, fn(&Chain) -> &BTreeMap<String, usize>); 2] =
-    [("not_finite", |chain| &chain.not_finite), ("rounded", |chain| &chain.rounded)];
+const COUNTS: [(&str, Counts); 2] = [("not_finite", |chain| &chain.not_finite), ("rounded", |chain| &chain.rounded)];
 
 /// The target, and mean and standard error of both estimates; NaN for what there is not.
 fn temperatures(temperature: Option<Temperature>) -> [f64; 5] {

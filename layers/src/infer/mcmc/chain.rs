@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::engine::{Key, Real};
 use crate::infer::LogJoint;
 use crate::infer::chains::{Chain, McmcError, Options, Progress};
-use crate::infer::mcmc::checkpoint::{Checkpoint, Mark};
+use crate::infer::mcmc::checkpoint::{Checkpoint, Mark, Sampled};
 use crate::infer::mcmc::nuts_rs::{self, Kernel, Transition};
 use crate::infer::mcmc::stuck::{cause, not_finite};
 use crate::infer::mcmc::target::Target;
@@ -52,9 +52,6 @@ impl<T: Real> Segment<T> {
         self.start.flat().into_iter().map(Real::to_f64).collect()
     }
 }
-
-/// The draws of a chain, and how they were made.
-type Sampled<T> = (Vec<Weights<T>>, Chain);
 
 impl<M, L> Run<'_, M, L>
 where

@@ -22,6 +22,9 @@ pub(super) struct Mark {
     pub(super) density: f64,
 }
 
+/// The draws of a chain, and how they were made.
+pub(super) type Sampled<T> = (Vec<Weights<T>>, Chain);
+
 /// Where and how often chains are saved.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint {
@@ -75,7 +78,7 @@ impl Checkpoint {
         mark: &Mark,
         chain: usize,
         like: &Weights<T>,
-    ) -> Result<Option<(Vec<Weights<T>>, Chain)>, McmcError> {
+    ) -> Result<Option<Sampled<T>>, McmcError> {
         let path = self.file(chain);
         if !path.exists() {
             return Ok(None);
