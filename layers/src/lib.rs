@@ -99,8 +99,10 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
+#[cfg(feature = "files")]
+pub use infer::chains::ChainsError;
 pub use infer::chains::{
-    Chain, ChainDiagnostics, Chains, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
+    Chain, ChainDiagnostics, Chains, DivergentElement, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
 };
 pub use infer::ensemble::{Ensemble, Members};
 pub use infer::map::Map;
@@ -171,6 +173,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
+
+/// Tests the program in `docs/chains.md`.
+#[cfg(all(doctest, feature = "mcmc"))]
+#[doc = include_str!("../../docs/chains.md")]
+struct ChainsPage;
 
 /// Items that generated code uses. Not public API: they may change in any release.
 #[doc(hidden)]

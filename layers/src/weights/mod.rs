@@ -162,6 +162,24 @@ impl<T: Real> Weights<T> {
         weights
     }
 
+    /// [`constrained`](Weights::constrained), where an element that the scalar type cannot represent, such as a positive number
+    /// that underflows to 0, becomes the nearest one that it can. Calls `on_rounded` with the name of each weight with such an
+    /// element.
+    #[cfg(feature = "mcmc")]
+    pub(crate) fn constrained_in_range(&self, mut on_rounded: impl FnMut(&Name)) -> Self {
+        let mut weights = self.constrained();
+        for Entry { name, space, tensor } in &mut weights.entries {
+            let mut is_rounded = false;
+            for w in tensor.data_mut().iter_mut().filter(|w| !space.contains(w.to_f64())) {
+                (*w, is_rounded) = (space.nearest(*w), true);
+            }
+            if is_rounded {
+                on_rounded(name);
+            }
+        }
+        weights
+    }
+
     /// Writes the (constrained) weights to a safetensors file, by name. Needs the feature `files`.
     ///
     /// # Errors

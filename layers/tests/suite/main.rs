@@ -3,6 +3,10 @@
 mod accumulation;
 mod allocations;
 mod automatic;
+#[cfg(feature = "mcmc")]
+mod chain_files;
+#[cfg(feature = "mcmc")]
+mod chains_that_fail;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;
