@@ -99,16 +99,20 @@ pub use elbo_engine::{
 };
 pub use elbo_macros::bayesian;
 pub use estimator::{Variance, Weight};
-pub use infer::LogJoint;
+#[cfg(feature = "files")]
+pub use infer::chains::ChainsError;
 pub use infer::chains::{
-    Chain, ChainDiagnostics, Chains, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
+    Chain, ChainDiagnostics, Chains, DivergentElement, ElementDiagnostics, McmcError, Temperature, TemperatureEstimate,
 };
+pub use infer::ensemble::{Ensemble, Members};
+pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Mclmc, Nuts};
 pub use infer::sgmcmc::{Sghmc, Sgld};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };
+pub use infer::{Laplace, LaplaceError, LaplacePosterior, Linearised, LogJoint, PriorGroups};
 pub use likelihood::{
     Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
     HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
@@ -127,12 +131,14 @@ pub use posterior::{
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, Univariate};
-pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+pub use prior::{
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
+};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
-pub use samples::{Draws, FromPosterior, KeptDraws, SampledOutputs, Samples};
+pub use samples::{Draws, FromPosterior, KeptDraws, PointEstimate, Pool, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};
 
@@ -149,12 +155,12 @@ pub mod prelude {
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, Layer, LearnedNormal, Likelihood, Local,
-        LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace,
-        Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point, Posterior, Predict,
-        PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs, Samples, ScaleMixture,
-        Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor, TrainError, Univariate,
-        UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
+        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer, LearnedNormal,
+        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
+        MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point,
+        Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs,
+        Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
+        TrainError, Univariate, UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
     };
 }
 
@@ -167,6 +173,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
+
+/// Tests the program in `docs/chains.md`.
+#[cfg(all(doctest, feature = "mcmc"))]
+#[doc = include_str!("../../docs/chains.md")]
+struct ChainsPage;
 
 /// Items that generated code uses. Not public API: they may change in any release.
 #[doc(hidden)]

@@ -63,6 +63,28 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     std::fs::write(file, bytes).map_err(|source| FileError::Write { file: file.to_owned(), source })
 }
 
+/// Writes a file in one step: under another name in the same folder, which is then renamed.
+#[cfg(feature = "files")]
+fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    use std::io::Write;
+    let failed = |source| FileError::Write { file: file.to_owned(), source };
+    let Some(name) = file.file_name() else {
+        return Err(failed(std::io::Error::new(
+            std::io::ErrorKind::InvalidInput,
+            "the path does not end in a file name",
+        )));
+    };
+    let part = file.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    let written = std::fs::File::create(&part)
+        .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
+        .and_then(|()| std::fs::rename(&part, file));
+    written.map_err(|source| {
+        // What is left of it is of no use; the first error tells why.
+        let _ = std::fs::remove_file(&part);
+        failed(source)
+    })
+}
+
 /// The number of elements of an array of this shape, if memory could address it. As in NumPy, the nonzero axes of an
 /// empty array must be addressable too: 0 × 2⁶³ elements are an error like 1 × 2⁶³, in any order.
 fn elements(shape: &[usize]) -> Option<usize> {

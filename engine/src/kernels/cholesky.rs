@@ -9,24 +9,29 @@ use crate::kernels::gemm::{Matrix, gemm};
 use crate::kernels::triangular_solve::BLOCK;
 
 /// The length of the working memory that [`cholesky`] needs for `n` rows.
-pub(crate) fn scratch(n: usize) -> usize {
+pub fn scratch(n: usize) -> usize {
     // A panel, its negated coefficients, and their product: at most n²/4.
     2 * BLOCK * n + n * n / 4
 }
 
 /// A pivot that is not positive: the square of the factor's diagonal element that it would have given.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct BadPivot {
-    pub(crate) index: usize,
-    pub(crate) value: f64,
+pub struct BadPivot {
+    /// Its row and column.
+    pub index: usize,
+    /// Its value.
+    pub value: f64,
 }
 
 /// Sets the n×n matrix `l` to the lower triangular L with L · Lᵀ = (A + Aᵀ)/2 + `jitter` · 1 and zeros above the diagonal.
 /// If that is not positive definite to working precision, L is NaN on and below the diagonal.
 ///
+/// # Errors
+/// The first pivot that is not positive.
+///
 /// # Panics
 /// If a size does not match.
-pub(crate) fn cholesky<T: Real>(a: &[T], n: usize, jitter: T, l: &mut [T], scratch: &mut [T]) -> Result<(), BadPivot> {
+pub fn cholesky<T: Real>(a: &[T], n: usize, jitter: T, l: &mut [T], scratch: &mut [T]) -> Result<(), BadPivot> {
     assert!(a.len() == n * n && l.len() == n * n, "cholesky: {} elements do not make an {n}×{n} matrix", a.len());
     l.fill(T::ZERO);
     let (panel, rest) = scratch.split_at_mut(BLOCK * n);

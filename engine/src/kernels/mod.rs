@@ -6,7 +6,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 pub mod chain;
-pub(crate) mod cholesky;
+pub mod cholesky;
 pub mod conv;
 pub mod dispatch;
 pub(crate) mod eigen;
@@ -18,7 +18,8 @@ pub(crate) mod normalize;
 pub(crate) mod recurrent_cells;
 pub mod reduce;
 pub(crate) mod special;
-pub(crate) mod triangular_solve;
+pub mod triangular_solve;
+pub mod tridiagonal_eigen;
 pub mod window;
 
 pub use map::Write;

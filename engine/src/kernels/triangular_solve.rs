@@ -10,24 +10,24 @@ pub(crate) const BLOCK: usize = 48;
 
 /// A triangle of a square row-major matrix, or its transpose. The other triangle is not read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Triangular<'a, T> {
+pub struct Triangular<'a, T> {
     /// The memory; row i begins at element i · `stride`.
-    pub(crate) data: &'a [T],
+    pub data: &'a [T],
     /// The row stride.
-    pub(crate) stride: usize,
+    pub stride: usize,
     /// The number of rows and columns.
-    pub(crate) n: usize,
+    pub n: usize,
     /// Whether it is the upper triangle.
-    pub(crate) upper: bool,
+    pub upper: bool,
     /// Whether to use the transpose of that triangle.
-    pub(crate) transposed: bool,
+    pub transposed: bool,
     /// Whether to treat the diagonal as ones, without reading it.
-    pub(crate) unit_diagonal: bool,
+    pub unit_diagonal: bool,
 }
 
 impl<T: Real> Triangular<'_, T> {
     /// The length of the working memory that [`solve`](Triangular::solve) needs for `n` rows.
-    pub(crate) fn scratch(n: usize) -> usize {
+    pub fn scratch(n: usize) -> usize {
         BLOCK * n
     }
 
@@ -35,7 +35,7 @@ impl<T: Real> Triangular<'_, T> {
     ///
     /// # Panics
     /// If a size does not match.
-    pub(crate) fn solve(self, columns: usize, x: &mut [T], scratch: &mut [T]) {
+    pub fn solve(self, columns: usize, x: &mut [T], scratch: &mut [T]) {
         let n = self.n;
         assert!(x.len() == n * columns, "solve: {} elements do not make an {n}×{columns} matrix", x.len());
         if x.is_empty() {

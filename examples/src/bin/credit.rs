@@ -47,6 +47,10 @@ struct Options {
     #[arg(long, value_name = "N", value_parser = integer::<1>)]
     threads: Option<usize>,
 
+    /// Write the chains to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -72,6 +76,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     let start = Instant::now();
     let chains = sample(options, &model, &data)?;
     let seconds = start.elapsed().as_secs_f64();
+    if let Some(file) = &options.write {
+        chains.write(file).map_err(|error| Failure::Run(error.into()))?;
+    }
     let diagnostics = chains.diagnose();
     print!("{diagnostics}");
 
@@ -86,7 +93,11 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     let gradients: usize = chains.chains().iter().map(|chain| chain.gradients).sum();
     println!("worst mean: {of_means:.4} reference sds off; worst sd: {:.2} % off", 100.0 * of_sds);
-    println!("{gradients} gradients in {seconds:.2} s; smallest ESS {ess:.0}, {:.0} in a second", ess / seconds);
+    println!(
+        "{gradients} gradients in {seconds:.2} s ({:.1} microseconds each); smallest ESS {ess:.0}, {:.0} in a second",
+        1e6 * seconds / gradients as f64,
+        ess / seconds
+    );
     if let Some(file) = &options.json {
         let figures = json!({
             "mean_error_in_sds": of_means, "sd_error": of_sds, "seconds": seconds, "gradients": gradients, "ess_bulk": ess,

@@ -17,7 +17,7 @@ PACKAGES = ["numpy", "torch", "jax", "ivon-opt"]
 LIBRARIES = ["bayesian-torch", "blitz-bayesian-pytorch"]
 
 
-def environment(folder):
+def environment(folder, packages=PACKAGES, libraries=LIBRARIES):
     """The interpreter of a virtual environment with the peers, which is made if it does not exist."""
     folder = pathlib.Path(folder) if folder else ROOT / "target" / "peers" / "venv"
     python, done = folder / "bin" / "python", folder / "complete"
@@ -25,10 +25,10 @@ def environment(folder):
         print(f"making the peers' environment in {folder} (takes minutes and some gigabytes)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, *PACKAGES], check=True)
+        subprocess.run([*install, *packages], check=True)
         # Optional: skipped if they cannot be installed.
-        if subprocess.run([*install, "--no-deps", *LIBRARIES]).returncode != 0:
-            print(f"{', '.join(LIBRARIES)}: not installed, so not compared", file=sys.stderr)
+        if libraries and subprocess.run([*install, "--no-deps", *libraries]).returncode != 0:
+            print(f"{', '.join(libraries)}: not installed, so not compared", file=sys.stderr)
         done.touch()
     return str(python)
 

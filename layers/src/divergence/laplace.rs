@@ -10,20 +10,20 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanField;
-use crate::prior::Laplace;
+use crate::prior::LaplacePrior;
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
 /// KL(N(μ, σ²) ‖ Laplace(m, b)) = ln 2b − ½ ln(2πeσ²) + E|w − m|/b for every element, where with d = μ − m
 /// E|w − m| = d erf(d/(σ√2)) + σ √(2/π) e^(−d²/2σ²), the mean of a folded normal (Leone, Nelson and Nottingham 1961).
-impl<T: Real> Divergence<Laplace> for MeanField<T> {
+impl<T: Real> Divergence<LaplacePrior> for MeanField<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Laplace) -> f64 {
+    fn kl(&self, prior: &LaplacePrior) -> f64 {
         mean_field::kl(self, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t LaplacePrior, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(self, FromLaplace(*prior), None, cx)
     }
 }
@@ -51,7 +51,7 @@ fn ratio(away: f64, sd: f64) -> f64 {
 }
 
 #[derive(Clone, Copy)]
-struct FromLaplace(Laplace);
+struct FromLaplace(LaplacePrior);
 
 impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace";

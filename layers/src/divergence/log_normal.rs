@@ -11,7 +11,7 @@ use super::mean_field;
 use crate::divergence::Divergence;
 use crate::engine::{Real, Var};
 use crate::posterior::LogNormal;
-use crate::prior::{HalfNormal, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
+use crate::prior::{HalfNormal, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
 use crate::prior::{LogUniform, Normal, Normals};
 use crate::properties::Yes;
 use crate::sampling::Cx;
@@ -69,7 +69,7 @@ under! {
     LogUniform: |_prior| Logarithms;
 
     "ln 2b − μ − ln σ − ½ ln 2πe + E|w − m|/b for every element, with the partial expectation of a log-normal."
-    Laplace: |prior| Distance(*prior);
+    LaplacePrior: |prior| Distance(*prior);
 }
 
 /// As under a [`Normal`](struct@Normal).

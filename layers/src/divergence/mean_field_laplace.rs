@@ -10,19 +10,19 @@ use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
 use crate::engine::{Real, Var};
 use crate::posterior::MeanFieldLaplace;
-use crate::prior::{Laplace, Normal};
+use crate::prior::{LaplacePrior, Normal};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 
 /// ln(s/b) + (b e^(−d/b) + d)/s − 1 for every element, where d = |μ − m|, b is the posterior's scale and s the prior's.
-impl<T: Real> Divergence<Laplace> for MeanFieldLaplace<T> {
+impl<T: Real> Divergence<LaplacePrior> for MeanFieldLaplace<T> {
     type Exact = Yes;
 
-    fn kl(&self, prior: &Laplace) -> f64 {
+    fn kl(&self, prior: &LaplacePrior) -> f64 {
         mean_field::kl(&self.parameters, FromLaplace(*prior), 0.0)
     }
 
-    fn kl_on<'t>(&'t self, prior: &'t Laplace, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
+    fn kl_on<'t>(&'t self, prior: &'t LaplacePrior, cx: Cx<'t, T>, _: &dyn Fn() -> Var<'t, T>) -> Var<'t, T> {
         mean_field::kl_on(&self.parameters, FromLaplace(*prior), None, cx)
     }
 }
@@ -41,7 +41,7 @@ impl<T: Real> Divergence<Normal> for MeanFieldLaplace<T> {
 }
 
 #[derive(Clone, Copy)]
-struct FromLaplace(Laplace);
+struct FromLaplace(LaplacePrior);
 
 /// d/b; zero if d is zero, even if b has underflowed.
 #[inline(always)]

@@ -44,7 +44,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
 
     fn value(&self) -> &Var<'t, Q::Scalar> {
         cached(&self.value, || match self.cx.mode {
-            Mode::Mean => self.mean(),
+            Mode::Mean | Mode::PointEstimate { .. } => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
                 // With several draws a closed form is computed once, separately.
@@ -197,13 +197,10 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     let value = OnceCell::new();
     let space = Q::space();
     let mut log_jacobian = None;
-    if let Mode::At { weights, used } = cx.mode {
-        let tensor = weight_at(weights, used, posterior.shape(), cx.path());
-        let (weight, jacobian) = if weights.is_unconstrained() {
-            space.constrain(cx.tape().param(tensor))
-        } else {
-            (cx.tape().param(tensor), None)
-        };
+    if let Mode::At { weights, leaves, used } = cx.mode {
+        let (index, tensor) = weight_at(weights, used, posterior.shape(), cx.path());
+        let leaf = leaves.enter(cx.tape(), index, tensor);
+        let (weight, jacobian) = if weights.is_unconstrained() { space.constrain(leaf) } else { (leaf, None) };
         let _ = value.set(weight);
         log_jacobian = jacobian;
     }
@@ -222,7 +219,7 @@ pub(crate) fn weight<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>>(
     }))
 }
 
-/// The tensor in `weights` for the weight at this path.
+/// The index and the tensor in `weights` of the weight at this path.
 ///
 /// # Panics
 /// If it does not exist, or has another shape.
@@ -231,20 +228,21 @@ fn weight_at<'t, T: Real>(
     used: &Cell<usize>,
     shape: &[usize],
     path: Path<'_>,
-) -> &'t Tensor<T> {
+) -> (usize, &'t Tensor<T>) {
     let entries = weights.entries();
     // Weights are drawn in the order of the entries.
-    let next = entries.get(used.get()).filter(|entry| entry.name.is(&path));
-    let Some(entry) = next.or_else(|| entries.iter().find(|entry| entry.name.is(&path))) else {
+    let next = entries.get(used.get()).is_some_and(|entry| entry.name.is(&path)).then(|| used.get());
+    let Some(index) = next.or_else(|| entries.iter().position(|entry| entry.name.is(&path))) else {
         panic!(
             "at: the weights are of another model: they do not contain `{path}`; make them with `model.mean_weights()`"
         );
     };
+    let entry = &entries[index];
     assert!(
         entry.tensor.shape() == shape,
         "at: the weights are of another model: `{path}` has the shape {:?} in the weights, and {shape:?} in the model",
         entry.tensor.shape()
     );
     used.set(used.get() + 1);
-    &entry.tensor
+    (index, &entry.tensor)
 }

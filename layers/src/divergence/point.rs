@@ -4,7 +4,7 @@ use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::Point;
 use crate::prior::{
-    Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LogNormalPrior, LogUniform, MonteCarlo, Normal, Normals,
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LogNormalPrior, LogUniform, MonteCarlo, Normal, Normals,
     PriorFor, ScaleMixture, StudentT, log_density,
 };
 use crate::properties::{No, Yes};
@@ -32,7 +32,7 @@ under! {
     HalfCauchy;
     HalfNormal;
     Horseshoe;
-    Laplace;
+    LaplacePrior;
     LogNormalPrior;
     LogUniform;
     Normal;

@@ -8,7 +8,7 @@ use crate::engine::Path;
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::engine::{Real, Var};
 use crate::sampling::{Cx, Estimator, Mode};
-use crate::weights::Space;
+use crate::weights::{Leaves, LinearMaps, Space};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -106,8 +106,21 @@ impl<'t, T: Real> Weight<'t, T> {
     fn estimator(self) -> Estimator {
         match self.0.cx().mode {
             Mode::Random(how) => how.estimator,
-            Mode::Mean | Mode::At { .. } => Estimator::Sample,
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::At { .. } => Estimator::Sample,
         }
+    }
+
+    /// The notes of linear maps, if they are wanted.
+    fn maps(&self) -> Option<&'t LinearMaps<T>> {
+        match self.0.cx().mode {
+            Mode::At { leaves: Leaves::Watched(maps), .. } => Some(maps),
+            _ => None,
+        }
+    }
+
+    /// Whether the draw's only use of it was in a linear map, or as the bias of one.
+    pub(crate) fn is_used_in_one_map(self) -> bool {
+        matches!(self.0.used().get(), Used::Once(_))
     }
 
     fn second_use(&self) -> SecondUse<'t> {
@@ -260,6 +273,11 @@ impl<'t, T: Real> Operand<'t, T> for Weight<'t, T> {
 impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
     #[track_caller]
     fn affine(self, x: Var<'t, T>, b: Option<impl Operand<'t, T>>, activation: Activation) -> Var<'t, T> {
+        if let Some(maps) = self.maps() {
+            let (w, b) = (*self.sampled_for(Used::Once(Some(x))), b.map(Operand::var));
+            let y = Linear::affine(w, x, b, Activation::Identity);
+            return maps.note([w, x, y], b, false).activate(activation);
+        }
         if self.estimator() == Estimator::Sample {
             return Linear::affine(*self.sampled_for(Used::Once(Some(x))), x, b, activation);
         }
@@ -272,7 +290,12 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         // The outputs of a matrix are features. With other shapes the axes' meaning is unknown.
         if self.estimator() == Estimator::Sample || self.0.mean().shape().len() != 2 {
             let is_matrix = self.0.value().shape().len() == 2;
-            return Linear::matmul(*self.sampled_for(if is_matrix { Used::Once(Some(x)) } else { Used::Sampled }), x);
+            let w = *self.sampled_for(if is_matrix { Used::Once(Some(x)) } else { Used::Sampled });
+            let y = Linear::matmul(w, x);
+            return match self.maps() {
+                Some(maps) if is_matrix && x.shape().len() > 1 => maps.note([w, x, y], None, true),
+                _ => y,
+            };
         }
         let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
         self.enter(x, None::<Var<'t, T>>, super::features_last, map)

@@ -250,7 +250,7 @@ mod tests {
             $check!(ScaleMixture([0.2, 0.3, 0.5], [2.0, 0.5, 0.1]), 0.0);
             $check!(Normal(0.1, 0.7), 0.0);
             $check!(Normals(0.1, 0.7), 0.0);
-            $check!(Laplace(0.1, 0.7), 0.0);
+            $check!(LaplacePrior(0.1, 0.7), 0.0);
             $check!(Cauchy(0.1, 0.7), 0.0);
             $check!(StudentT(3.0, 0.1, 0.7), 0.0);
             $check!(SpikeAndSlabPrior(0.3, 0.7), 0.0);

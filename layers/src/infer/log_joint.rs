@@ -15,7 +15,7 @@ use crate::weights::Weights;
 const GROUPS: usize = 16;
 
 /// Examples on the tape at a time.
-pub(in crate::infer) const ROWS: usize = 256;
+const ROWS: usize = 256;
 
 /// ln p(y, w | x) = Σ ln p(y | x, w) + ln p(w), in nats, on a data set, as a function of a model's weights: the target
 /// density of MCMC, and the objective of MAP and of Laplace's approximation. For

@@ -1,12 +1,17 @@
-//! Inference: training by variational inference (`vi`), Markov chains, and the log joint density for other algorithms.
+//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, Laplace approximations, Markov chains (`mcmc`,
+//! `sgmcmc`), and the log joint density.
 
 pub(crate) mod batch;
 mod caught_panic;
 pub(crate) mod chains;
+pub(crate) mod ensemble;
+pub(crate) mod laplace;
 pub(crate) mod log_joint;
+pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
 pub(crate) mod sgmcmc;
 pub(crate) mod vi;
 
+pub use laplace::{Laplace, LaplaceError, LaplacePosterior, Linearised, PriorGroups};
 pub use log_joint::LogJoint;

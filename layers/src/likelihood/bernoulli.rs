@@ -1,9 +1,9 @@
 //! The Bernoulli likelihood: binary targets, with a logit as output.
 
+use crate::data::Targets;
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::Likelihood;
-use crate::likelihood::probabilities;
+use crate::likelihood::{Likelihood, MeanNll, diagonal, probabilities};
 use crate::metrics::{Mixture, Probabilities};
 use crate::predictive::Outputs;
 use crate::predictive::Univariate;
@@ -24,8 +24,22 @@ impl<T: Real> Likelihood<T> for Bernoulli {
         -output.bce_with_logits(output.tape().input(targets), Reduction::Each)
     }
 
+    /// In one pass over memory.
+    ///
+    /// # Panics
+    /// As [`log_likelihood`](Likelihood::log_likelihood).
+    #[track_caller]
+    fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
+        let sum = output.bce_with_logits(output.tape().input(targets), Reduction::Sum);
+        MeanNll::from_sum(sum, targets.rows())
+    }
+
     fn predictive(&self, outputs: &Outputs<T>) -> Mixture<Self> {
         Mixture::new(*self, outputs)
+    }
+
+    fn output_hessian(&self, logits: &[T]) -> Option<Vec<f64>> {
+        Some(diagonal(logits.iter().map(|logit| self.variance(&[logit.to_f64()]))))
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {

@@ -97,6 +97,21 @@ impl<T: Real> Likelihood<T> for Categorical {
         check_labels(targets, 1, classes, None)
     }
 
+    /// diag(p) − p pᵀ, whose diagonal p (1 − p) is precise for p near 1.
+    fn output_hessian(&self, logits: &[T]) -> Option<Vec<f64>> {
+        let n = logits.len();
+        let largest = logits.iter().map(|x| x.to_f64()).fold(f64::NEG_INFINITY, f64::max);
+        let exponentials: Vec<f64> = logits.iter().map(|x| (x.to_f64() - largest).exp()).collect();
+        let total: f64 = exponentials.iter().sum();
+        let p: Vec<f64> = exponentials.iter().map(|e| e / total).collect();
+        let mut hessian: Vec<f64> = (0..n * n).map(|i| -p[i / n] * p[i % n]).collect();
+        for i in 0..n {
+            let others: f64 = p.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, p)| p).sum();
+            hessian[i * n + i] = p[i] * others;
+        }
+        Some(hessian)
+    }
+
     /// An output is valid if at least one class is not excluded by a logit of −∞.
     fn allows(&self, output: &[T]) -> bool {
         // The axis of classes is not known here, so only check that some logit is finite.

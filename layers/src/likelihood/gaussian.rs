@@ -4,7 +4,7 @@ use std::f64::consts::{SQRT_2, TAU};
 
 use crate::engine::Reduction;
 use crate::engine::{Real, Tensor, Var};
-use crate::likelihood::{Likelihood, MeanNll};
+use crate::likelihood::{Likelihood, MeanNll, diagonal};
 use crate::metrics::Mixture;
 use crate::predictive::Outputs;
 use crate::predictive::Univariate;
@@ -110,6 +110,10 @@ impl<T: Real> Likelihood<T> for Gaussian {
     #[track_caller]
     fn mean_nll<'t>(&self, output: Var<'t, T>, targets: &'t Tensor<T>) -> MeanNll<'t, T> {
         self.nll(output, targets)
+    }
+
+    fn output_hessian(&self, output: &[T]) -> Option<Vec<f64>> {
+        Some(diagonal(output.iter().map(|_| 1.0 / (self.sd * self.sd))))
     }
 
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {

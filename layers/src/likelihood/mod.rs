@@ -162,10 +162,26 @@ pub trait Likelihood<T: Real>: Sync {
         Ok(())
     }
 
+    /// The Hessian of −ln p with respect to the outputs of one example, (outputs, outputs), if it does not depend on the
+    /// target, as in an exponential family with its natural parameters. It is for Laplace approximations, which otherwise
+    /// compute it from differences of gradients. Provided: `None`.
+    fn output_hessian(&self, output: &[T]) -> Option<Vec<f64>> {
+        let _ = output;
+        None
+    }
+
     /// Whether one example's output is valid. Provided: whether it is finite.
     fn allows(&self, output: &[T]) -> bool {
         output.iter().all(|y| y.is_finite())
     }
+}
+
+/// A diagonal matrix, row by row.
+fn diagonal(elements: impl ExactSizeIterator<Item = f64>) -> Vec<f64> {
+    let n = elements.len();
+    let mut matrix = vec![0.0; n * n];
+    elements.enumerate().for_each(|(i, element)| matrix[i * n + i] = element);
+    matrix
 }
 
 /// # Panics

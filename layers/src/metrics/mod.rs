@@ -25,6 +25,7 @@
 
 mod accuracy;
 mod adaptive_ece;
+mod auroc;
 mod brier;
 mod chains;
 mod classwise_ece;
@@ -49,6 +50,7 @@ mod variation_ratio;
 
 pub use accuracy::{accuracy, error};
 pub use adaptive_ece::adaptive_ece;
+pub use auroc::auroc;
 pub use brier::brier;
 pub use chains::{e_bfmi, ess_bulk, ess_mean, ess_tail, mcse_mean, mcse_sd, r_hat, r_hat_split};
 pub use classwise_ece::classwise_ece;

@@ -1,17 +1,16 @@
 //! The traits that `#[bayesian]` implements: `Bayesian` for a model and `Drawn` for its draws.
 
-use std::cell::Cell;
-
 use crate::engine::{Key, Parameters, Path, Real, Tape, Tensor, Var};
 use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::model::CompatibleWith;
+use crate::model::at_leaves::at_leaves;
 use crate::model::set_means::set_means;
 use crate::prior::SameScalar;
 use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Drawing, Estimators, Mode};
 use crate::scalar_sum::Terms;
-use crate::weights::{Weights, WeightsError};
+use crate::weights::{Leaves, Weights, WeightsError};
 
 /// A model with a distribution over its weights.
 ///
@@ -92,12 +91,7 @@ pub trait Bayesian: Parameters + 'static {
     #[track_caller]
     fn at<'t>(&'t self, tape: &'t Tape<Self::Scalar>, weights: &'t Weights<Self::Scalar>) -> Self::Draw<'t> {
         tape.note_order(weights);
-        let used = tape.alloc_without_drop(Cell::new(0));
-        let key = weights.noise().unwrap_or(Key::new(0));
-        let draw = self.draw_in(Cx::new(tape, key, Mode::At { weights, used }));
-        let (found, used) = (weights.entries().len(), used.get());
-        assert!(found == used, "at: the weights are of another model: {found} tensors for {used} random weights");
-        draw
+        at_leaves(self, tape, weights, Leaves::Shared)
     }
 
     /// The random weights at their posterior means.

@@ -1,5 +1,6 @@
 //! Models: the traits that `#[bayesian]` implements, containers of models, and the properties of a model's type.
 
+pub(crate) mod at_leaves;
 mod bayesian;
 mod buffer;
 mod compatibility;

@@ -39,10 +39,9 @@ impl<'t, T: Real> PriorTerms<'t, T> {
         PriorTerms { kl, minimised: kl.0, log_prior: None }
     }
 
-    /// The terms of the draw `net`, with `free` free nats for each weight's divergence, and with ln p(w) if
-    /// `log_prior`.
-    pub(super) fn drawn(net: &impl Drawn<'t, T>, free: f64, log_prior: bool) -> Self {
-        let kl = net.kl();
+    /// The terms of the draw `net`, whose divergence is `kl`, with `free` free nats for each weight's divergence, and with
+    /// ln p(w) if `log_prior`.
+    pub(super) fn drawn(net: &impl Drawn<'t, T>, kl: Kl<'t, T>, free: f64, log_prior: bool) -> Self {
         let mut minimised = kl.0;
         if free > 0.0 {
             let mut total = Terms::new();

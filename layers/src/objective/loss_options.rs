@@ -1,6 +1,7 @@
 //! The options of a loss that do not depend on N: KL weight, tempering, free nats, warm-up.
 
 use crate::engine::Real;
+use crate::model::{Drawn, Kl};
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
 use crate::scalar::{accepted, try_to_scalar};
@@ -12,9 +13,21 @@ pub(crate) struct LossOptions {
     pub(super) tempering: Tempering,
     pub(super) free_nats: f64,
     pub(super) warm_up: Option<WarmUp>,
+    /// Whether the weights are a point estimate, whose divergence is −ln p(w).
+    at_point: bool,
 }
 
 impl LossOptions {
+    /// The loss of a point estimate: the negative log joint density, with −ln p(w) in place of the divergence.
+    pub(crate) fn of_point_estimate() -> Self {
+        LossOptions { at_point: true, ..LossOptions::default() }
+    }
+
+    /// The divergence of a draw; −ln p(w) of a point estimate.
+    pub(crate) fn divergence<'t, T: Real>(&self, net: &impl Drawn<'t, T>) -> Kl<'t, T> {
+        if self.at_point { Kl(net.log_prior().var().map(|nats| -nats)) } else { net.kl() }
+    }
+
     pub(crate) fn kl_weight(self, kl_weight: KlWeight) -> Self {
         LossOptions { kl_weight, ..self }
     }
@@ -47,9 +60,10 @@ impl LossOptions {
         self.warm_up.map_or(0, |warm_up| warm_up.end())
     }
 
-    /// Whether the loss estimates the bound at this step: without tempering and free nats, and after the warm-up.
+    /// Whether the loss estimates the bound at this step: without tempering and free nats, after the warm-up, and not of a
+    /// point estimate.
     pub(crate) fn is_bound(&self, step: usize) -> bool {
-        if step < self.warm_up_end() {
+        if step < self.warm_up_end() || self.at_point {
             return false;
         }
         let Factors { likelihood, divergence, log_prior } = self.tempering.factors();

@@ -45,11 +45,13 @@ pub struct Objective {
     options: LossOptions,
 }
 
-/// A batch of a step that has several: its index, and the number of examples of all of them.
+/// A batch of a step that has several: its index, and the number of examples of all of them; and a factor of the step's
+/// divergence.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     pub(crate) index: usize,
     pub(crate) examples: usize,
+    pub(crate) factor: f64,
 }
 
 impl Objective {
@@ -116,6 +118,11 @@ impl Objective {
         Objective { options: self.options.warm_up(warm_up), ..self }
     }
 
+    /// The divergence of a draw, as the loss counts it.
+    pub(crate) fn divergence<'t, T: Real>(&self, net: &impl Drawn<'t, T>) -> Kl<'t, T> {
+        self.options.divergence(net)
+    }
+
     /// The number of training examples, N.
     pub fn examples(&self) -> usize {
         self.examples
@@ -149,7 +156,7 @@ impl Objective {
     /// As [`loss`](Self::loss), except for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
-        self.loss_of_batch(nll, net, step, Part { index: 0, examples: nll.examples() })
+        self.loss_of_batch(nll, net, step, Part { index: 0, examples: nll.examples(), factor: 1.0 })
     }
 
     /// [`loss_of`](Self::loss_of) for one of the batches of a step. The sum over them is the step's loss; the first has the
@@ -165,8 +172,10 @@ impl Objective {
         self.options.assert_in::<T>();
         let mut weights = self.weights(part.examples, step);
         weights.nll *= nll.examples() as f64 / part.examples as f64;
+        weights.kl *= part.factor;
         let prior = if part.index == 0 {
-            PriorTerms::drawn(net, self.options.free_nats, self.options.needs_log_prior())
+            let divergence = self.divergence(net);
+            PriorTerms::drawn(net, divergence, self.options.free_nats, self.options.needs_log_prior())
         } else {
             PriorTerms::NONE
         };

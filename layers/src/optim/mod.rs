@@ -4,7 +4,7 @@ mod adam;
 mod by_role;
 mod ema;
 pub(crate) mod groups;
-mod pattern;
+pub(crate) mod pattern;
 #[cfg(feature = "serde")]
 mod saved;
 mod sgd;

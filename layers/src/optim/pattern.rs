@@ -4,13 +4,13 @@
 const SUGGESTED: usize = 3;
 
 /// Whether a pattern matches a name, or the name of a part that contains it: `*` stands for any characters, dots too.
-pub(super) fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     parts(name).any(|part| distance(pattern, part) == 0)
 }
 
 /// The names nearest to a pattern that matches none: the tensors, weights and parts with the fewest different characters,
 /// quoted.
-pub(super) fn nearest<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn nearest<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> String {
     let mut near: Vec<(usize, &str)> = Vec::new();
     for part in names.flat_map(parts) {
         if near.iter().all(|&(_, seen)| seen != part) {

@@ -12,7 +12,7 @@ use crate::properties::Yes;
 use crate::sampling::Cx;
 
 /// Independent Laplace distributions, one for every element: density e^(−|w − μ|/b) / (2b). It is peaked, with heavier
-/// tails than a normal, and contains the [`Laplace`](struct@crate::Laplace) prior, so that a weight that the data do not
+/// tails than a normal, and contains the [`LaplacePrior`](struct@crate::LaplacePrior) prior, so that a weight that the data do not
 /// inform has a divergence of zero.
 ///
 /// A sample is μ + b ε √(a² + c²), which is a normal with an exponential variance (Andrews and Mallows 1974), with noise

@@ -1,5 +1,6 @@
 //! Prediction for new rows: the traits `Predict` and `PredictFromPosterior`.
 
+mod linearised;
 mod log_likelihood;
 mod row_batches;
 mod streaming;
@@ -18,7 +19,7 @@ use crate::model::forward_by::{By, Own};
 use crate::predictive::Outputs;
 use crate::samples::Draws;
 use crate::samples::{DrawOf, ScalarOf};
-use crate::samples::{FromPosterior, Samples};
+use crate::samples::{FromPosterior, PointEstimate, Samples};
 
 /// Prediction with any [`Samples`] of the weights and any likelihood.
 ///
@@ -151,6 +152,11 @@ pub trait PredictFromPosterior: Bayesian + Sync + Sized {
     /// Draws of the model's posterior, as [`Samples`] of its weights.
     fn posterior(&self, draws: Draws) -> FromPosterior<'_, Self> {
         FromPosterior::new(self, draws)
+    }
+
+    /// The model at its posterior's means, as one draw: after a training by [`Map`](crate::Map), its estimate.
+    fn point_estimate(&self) -> PointEstimate<&Self> {
+        PointEstimate::new(self)
     }
 
     /// The predictive distribution of `likelihood` for every row of `x`, averaged over posterior draws:

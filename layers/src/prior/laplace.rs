@@ -8,24 +8,24 @@ use crate::prior::Prior;
 /// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). MAP estimation
 /// with this prior is L1 regularisation (the lasso).
 ///
-/// Make one with `Laplace::new(0.0, 1.0)`, or with the function of the same name: `Laplace(0.0, 1.0)`.
+/// Make one with `LaplacePrior::new(0.0, 1.0)`, or with the function of the same name: `LaplacePrior(0.0, 1.0)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Laplace {
+pub struct LaplacePrior {
     mean: f64,
     scale: f64,
 }
 
-/// Short for [`Laplace::new`](Laplace::new()).
+/// Short for [`LaplacePrior::new`](LaplacePrior::new()).
 ///
 /// # Panics
-/// Where [`Laplace::new`](Laplace::new()) panics.
-#[allow(non_snake_case, reason = "it reads as a constructor: `Laplace(0.0, 1.0)`")]
+/// Where [`LaplacePrior::new`](LaplacePrior::new()) panics.
+#[allow(non_snake_case, reason = "it reads as a constructor: `LaplacePrior(0.0, 1.0)`")]
 #[track_caller]
-pub fn Laplace(mean: f64, scale: f64) -> Laplace {
-    Laplace::new(mean, scale)
+pub fn LaplacePrior(mean: f64, scale: f64) -> LaplacePrior {
+    LaplacePrior::new(mean, scale)
 }
 
-impl Laplace {
+impl LaplacePrior {
     /// The Laplace prior with this mean and scale; its standard deviation is √2 times the scale.
     ///
     /// At the mean the log-density is not differentiable, and its derivative is defined as 0.
@@ -34,9 +34,9 @@ impl Laplace {
     /// If `scale` is not positive and finite, or `mean` is not finite.
     #[track_caller]
     pub fn new(mean: f64, scale: f64) -> Self {
-        assert!(mean.is_finite(), "Laplace: the mean must be finite, got {mean}");
-        assert!(scale > 0.0 && scale.is_finite(), "Laplace: the scale must be positive and finite, got {scale}");
-        Laplace { mean, scale }
+        assert!(mean.is_finite(), "LaplacePrior: the mean must be finite, got {mean}");
+        assert!(scale > 0.0 && scale.is_finite(), "LaplacePrior: the scale must be positive and finite, got {scale}");
+        LaplacePrior { mean, scale }
     }
 
     /// The mean.
@@ -50,7 +50,7 @@ impl Laplace {
     }
 }
 
-impl Prior for Laplace {
+impl Prior for LaplacePrior {
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T> {
         sum(*self, [w], None)
     }
@@ -60,7 +60,7 @@ impl Prior for Laplace {
     }
 }
 
-impl ElementwiseTerm<1> for Laplace {
+impl ElementwiseTerm<1> for LaplacePrior {
     const NAME: &'static str = "log-density of Laplace";
 
     #[inline(always)]
@@ -82,12 +82,12 @@ mod tests {
 
     #[test]
     fn the_function_is_the_constructor() {
-        assert_eq!(Laplace(0.5, 2.0), Laplace::new(0.5, 2.0));
+        assert_eq!(LaplacePrior(0.5, 2.0), LaplacePrior::new(0.5, 2.0));
     }
 
     #[test]
-    #[should_panic(expected = "Laplace: the scale must be positive and finite, got -1")]
+    #[should_panic(expected = "LaplacePrior: the scale must be positive and finite, got -1")]
     fn a_negative_scale_is_refused() {
-        Laplace(0.0, -1.0);
+        LaplacePrior(0.0, -1.0);
     }
 }

@@ -90,7 +90,7 @@ impl<T: Real> PriorFor<T> for LearnedNormal<T> {
 
     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> LearnedNormalDraw<'t, T> {
         self.check();
-        LearnedNormalDraw { ln_sd: sum(LnSoftplus, [cx.point_param(&self.rho)], None) }
+        LearnedNormalDraw { ln_sd: sum(LnSoftplus, [cx.hyperparameter(&self.rho)], None) }
     }
 
     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {

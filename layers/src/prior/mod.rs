@@ -22,7 +22,7 @@ pub use cauchy::Cauchy;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
 pub use horseshoe::Horseshoe;
-pub use laplace::Laplace;
+pub use laplace::LaplacePrior;
 pub use learned_normal::{LearnedNormal, LearnedNormalDraw};
 pub use log_normal::LogNormalPrior;
 pub use log_uniform::LogUniform;
@@ -97,7 +97,7 @@ pub trait Prior: Send + Sync + 'static {
 ///     type Drawn<'t> = LearnedLaplaceDraw<'t, T>;
 ///
 ///     fn draw_in<'t>(&'t self, cx: Cx<'t, T>) -> LearnedLaplaceDraw<'t, T> {
-///         LearnedLaplaceDraw { ln_scale: cx.point_param(&self.ln_scale) }
+///         LearnedLaplaceDraw { ln_scale: cx.hyperparameter(&self.ln_scale) }
 ///     }
 ///
 ///     fn visit<'a>(&'a self, path: &Path<'_>, f: &mut Visitor<'_, 'a, T>) {

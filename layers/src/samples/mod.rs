@@ -1,8 +1,10 @@
-//! Posterior samples of the weights: the trait `Samples`, and `FromPosterior`, `KeptDraws` and `SampledOutputs`.
+//! Posterior samples of the weights: the trait `Samples`, and and its implementations.
 
 mod draws;
 mod from_posterior;
 mod kept_draws;
+mod point_estimate;
+mod pool;
 mod sampled_outputs;
 #[cfg(feature = "serde")]
 mod saved;
@@ -10,6 +12,8 @@ mod saved;
 pub use draws::Draws;
 pub use from_posterior::FromPosterior;
 pub use kept_draws::KeptDraws;
+pub use point_estimate::PointEstimate;
+pub use pool::Pool;
 pub use sampled_outputs::SampledOutputs;
 
 use crate::engine::{Parameters, Tape};
@@ -26,8 +30,9 @@ pub(crate) type DrawOf<'t, S> = <<S as Samples>::Model as Bayesian>::Draw<'t>;
 /// averaged.
 ///
 /// [`posterior`](crate::PredictFromPosterior::posterior) draws from the model's own posterior at each prediction;
-/// [`KeptDraws`] keeps draws in memory; [`SampledOutputs`] samples outputs instead of weights. All of them have the
-/// methods of [`Predict`](crate::Predict).
+/// [`KeptDraws`] keeps draws in memory; [`SampledOutputs`] samples outputs instead of weights; [`PointEstimate`] is one draw at
+/// the posterior's means; [`Pool`] joins samples of several models. All of them have the methods of
+/// [`Predict`](crate::Predict).
 pub trait Samples: Sync {
     /// The type of the model.
     type Model: Bayesian + Sync;

@@ -5,8 +5,7 @@ use std::cell::Cell;
 use super::noise::FixedNoise;
 use super::{Estimator, Estimators};
 use crate::engine::{Key, Path, Real, Tape, Tensor, Var};
-use crate::weights::Moments;
-use crate::weights::Weights;
+use crate::weights::{Leaves, Moments, Weights};
 
 /// The source of a draw's weights.
 #[derive(Debug)]
@@ -15,8 +14,11 @@ pub(crate) enum Mode<'t, T: Real> {
     Random(Random<'t, T>),
     /// The posterior means.
     Mean,
-    /// Given weights, and the number used so far.
-    At { weights: &'t Weights<T>, used: &'t Cell<usize> },
+    /// The posterior means, to be learned as a point estimate: layers that make noise are on, and the priors are given. The
+    /// index is that of the batch, of several that share the weights.
+    PointEstimate { batch: usize },
+    /// Given weights, how they enter the tape, and the number used so far.
+    At { weights: &'t Weights<T>, leaves: Leaves<'t, T>, used: &'t Cell<usize> },
 }
 
 /// The options of sampling from the posterior.
@@ -84,7 +86,7 @@ impl<'t, T: Real> Cx<'t, T> {
     pub fn draws(self) -> usize {
         match self.mode {
             Mode::Random(how) => how.draws,
-            Mode::Mean | Mode::At { .. } => 1,
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::At { .. } => 1,
         }
     }
 
@@ -119,7 +121,9 @@ impl<'t, T: Real> Cx<'t, T> {
     /// The noise key for the examples of a batch.
     pub(super) fn key_of_batch(self) -> Key {
         match self.mode {
-            Mode::Random(Random { batch, .. }) if batch > 0 => self.key.at("batch").index(batch),
+            Mode::Random(Random { batch, .. }) | Mode::PointEstimate { batch } if batch > 0 => {
+                self.key.at("batch").index(batch)
+            }
             _ => self.key,
         }
     }
@@ -158,12 +162,22 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
-    /// Puts a parameter without uncertainty, such as a [`Point`](crate::Point) or a prior's hyperparameter, on the tape: as a
-    /// learned parameter, or as a constant if weights are given, since gradients are then with respect to these.
+    /// Puts a parameter without uncertainty, such as a [`Point`](crate::Point), on the tape: as a learned parameter, or as a
+    /// constant if weights are given, since gradients are then with respect to these.
     pub fn point_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
             Mode::At { .. } => self.tape.input(parameter),
             _ => self.tape.param(parameter),
+        }
+    }
+
+    /// Puts a prior's hyperparameter on the tape: as [`point_param`](Cx::point_param), but as a constant under
+    /// [`Map`](crate::Map) too. The density of weights and the scale of their prior together has no maximum: it grows without
+    /// limit as both go to 0.
+    pub fn hyperparameter(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
+        match self.mode {
+            Mode::PointEstimate { .. } => self.tape.input(parameter),
+            _ => self.point_param(parameter),
         }
     }
 }

@@ -141,7 +141,7 @@ impl<'t, T: Real> Cx<'t, T> {
     #[track_caller]
     pub fn layer_noise(self, call: usize, shape: &[usize]) -> Option<Var<'t, T>> {
         match self.mode {
-            Mode::Random(_) => {}
+            Mode::Random(_) | Mode::PointEstimate { .. } => {}
             Mode::At { weights, .. } if weights.noise().is_some() => {}
             Mode::Mean | Mode::At { .. } => return None,
         }

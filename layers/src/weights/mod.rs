@@ -1,6 +1,8 @@
 //! `Weights`: the values of a model's random weights by name, to get, set, save, load and optimise.
 
 mod error;
+mod leaves;
+mod linear_maps;
 mod moments;
 mod space;
 
@@ -8,6 +10,8 @@ mod space;
 use std::path::Path as File;
 
 pub use error::WeightsError;
+pub(crate) use leaves::{Copies, Leaves, as_draws};
+pub(crate) use linear_maps::{LinearMap, LinearMaps, address};
 pub(crate) use moments::Moments;
 pub use space::Space;
 
@@ -154,6 +158,24 @@ impl<T: Real> Weights<T> {
                 tensor.data_mut().iter_mut().for_each(|u| *u = T::from_f64(space.from_unconstrained(u.to_f64())));
             }
             weights.unconstrained = false;
+        }
+        weights
+    }
+
+    /// [`constrained`](Weights::constrained), where an element that the scalar type cannot represent, such as a positive number
+    /// that underflows to 0, becomes the nearest one that it can. Calls `on_rounded` with the name of each weight with such an
+    /// element.
+    #[cfg(feature = "mcmc")]
+    pub(crate) fn constrained_in_range(&self, mut on_rounded: impl FnMut(&Name)) -> Self {
+        let mut weights = self.constrained();
+        for Entry { name, space, tensor } in &mut weights.entries {
+            let mut is_rounded = false;
+            for w in tensor.data_mut().iter_mut().filter(|w| !space.contains(w.to_f64())) {
+                (*w, is_rounded) = (space.nearest(*w), true);
+            }
+            if is_rounded {
+                on_rounded(name);
+            }
         }
         weights
     }

@@ -39,6 +39,19 @@ impl Space {
         }
     }
 
+    /// The nearest number of this space that the scalar type has, for an element that overflowed or underflowed.
+    #[cfg(feature = "mcmc")]
+    pub(crate) fn nearest<T: Real>(self, w: T) -> T {
+        let is_single = size_of::<T>() == 4;
+        let [least, most] =
+            if is_single { [f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)] } else { [f64::MIN_POSITIVE, f64::MAX] };
+        let bound = match self {
+            Space::Reals => -most,
+            Space::Positive => least,
+        };
+        T::from_f64(w.to_f64().clamp(bound, most))
+    }
+
     /// Maps unconstrained values to the weight on the tape, with ln |det ∂w/∂u| summed over the elements, in nats;
     /// `None` if it is 0 everywhere.
     pub(crate) fn constrain<T: Real>(self, u: Var<'_, T>) -> (Var<'_, T>, Option<Var<'_, T>>) {

@@ -49,7 +49,7 @@ fn the_parameters_of_a_family_that_do_not_fit_are_refused() {
     let shapes = ["[2, 2]", "[6]", "`mean`", "`rho`"];
     let of = |family: &'static str| [&[family][..], &shapes].concat();
     check(&of("MeanField"), mean_field(), normal());
-    check(&of("MeanField"), mean_field(), Laplace(0.0, 1.0));
+    check(&of("MeanField"), mean_field(), LaplacePrior(0.0, 1.0));
     check(&of("MeanField"), mean_field(), Normals(0.0, 1.0));
     // Fewer scales than means, and equally many with another shape.
     let fewer = MeanField { mean: Tensor::zeros(FOUR), rho: Tensor::zeros([1]) };
@@ -73,7 +73,7 @@ fn the_parameters_of_a_family_that_do_not_fit_are_refused() {
     check(&["FullCovariance", "`factor`", "[2, 2]", "[1]"], full(1, 0), normal());
     check(&["FullCovariance", "`factor`", "[2, 2]", "[5]"], full(5, 10), normal());
     check(&["FullCovariance", "`rho`", "`lower`", "[4]", "[7]"], full(4, 7), normal());
-    check(&["FullCovariance", "`rho`", "`lower`", "[4]", "[3]"], full(4, 3), Laplace(0.0, 1.0));
+    check(&["FullCovariance", "`rho`", "`lower`", "[4]", "[3]"], full(4, 3), LaplacePrior(0.0, 1.0));
     let matrix = |rows: usize, columns: usize| MatrixNormal {
         mean: Tensor::zeros(FOUR),
         rows: CholeskyFactor { rho: Tensor::zeros([rows]), lower: Tensor::zeros([rows * (rows - 1) / 2]) },

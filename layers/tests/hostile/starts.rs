@@ -123,7 +123,7 @@ fn deterministic_weights_train_from_zero_under_a_prior_with_a_pole_there() {
         trains::<T, _>(MonteCarlo(Horseshoe(1.0)));
         trains::<T, _>(MonteCarlo(LogUniform));
         trains::<T, _>(MonteCarlo(SpikeAndSlabPrior(0.5, 1.0)));
-        trains::<T, _>(Laplace(0.0, 1.0));
+        trains::<T, _>(LaplacePrior(0.0, 1.0));
         trains::<T, _>(Cauchy(0.0, 1.0));
     }
     both::<f32>();

@@ -230,8 +230,8 @@ fn the_effective_number_agrees_with_its_closed_form_for_every_family() {
     close(weight, exact(10.0), 0.02);
     close(bias, exact(2.0), 0.04);
 
-    let laplace: Dense<MeanField<f64>, Laplace> =
-        Dense::of(5, 2, |shape| MeanField::with_sd(Tensor::zeros(shape), 0.5), Laplace(0.0, 1.0));
+    let laplace: Dense<MeanField<f64>, LaplacePrior> =
+        Dense::of(5, 2, |shape| MeanField::with_sd(Tensor::zeros(shape), 0.5), LaplacePrior(0.0, 1.0));
     // E|w|/b = σ √(2/π) about zero, whose derivative with respect to ln σ is itself, so each counts 1 minus that.
     let each = 1.0 - 0.5 * (2.0 / std::f64::consts::PI).sqrt();
     let [weight, bias] = effective_of(laplace, 1);

@@ -8,7 +8,7 @@ use elbo::data::{Csv, DataError};
 use elbo::engine::io::{FileError, Place};
 use elbo::prelude::*;
 use elbo::sequence::SequenceError;
-use elbo::{Space, TrainError, WeightsError};
+use elbo::{ChainsError, LaplaceError, Space, TrainError, WeightsError};
 
 /// Errors of all types, by the type's name.
 fn all() -> Vec<(&'static str, Box<dyn Error>)> {
@@ -36,6 +36,13 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Start { chain: 0, term: "likelihood".to_owned(), value: f64::NAN })),
+        ("LaplaceError", Box::new(LaplaceError::Options("no pattern".to_owned()))),
+        (
+            "LaplaceError",
+            Box::new(LaplaceError::Memory { what: "`w`".to_owned(), elements: 9, bytes: 1 << 40, most: 1 << 32 }),
+        ),
+        ("LaplaceError", Box::new(LaplaceError::Curvature { weight: "w".to_owned(), element: 0, value: -1.0 })),
+        ("ChainsError", Box::new(ChainsError::Format { file: file(), problem: "no draws".to_owned() })),
         ("TrainError", Box::new(TrainError::Schedule { end: 3, needed: 4 })),
         (
             "TrainError",

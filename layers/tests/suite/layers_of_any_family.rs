@@ -73,7 +73,7 @@ macro_rules! estimated {
         matrix!($family;
             MonteCarlo(Normal(0.0, 1.0)),
             MonteCarlo(Normals(0.0, 1.0)),
-            MonteCarlo(Laplace(0.0, 1.0)),
+            MonteCarlo(LaplacePrior(0.0, 1.0)),
             MonteCarlo(StudentT(3.0, 0.0, 1.0)),
             MonteCarlo(Cauchy(0.0, 1.0)),
             MonteCarlo(ScaleMixture::two(0.5, 1.0, 0.1)),
@@ -99,7 +99,7 @@ macro_rules! closed {
 fn mean_field() {
     let family = |shape: &[usize]| MeanField::new(shape);
     closed!(family);
-    matrix!(family; Laplace(0.0, 1.0), LogUniform);
+    matrix!(family; LaplacePrior(0.0, 1.0), LogUniform);
     estimated!(family);
 }
 
@@ -107,7 +107,7 @@ fn mean_field() {
 fn low_rank() {
     let family = |shape: &[usize]| LowRank::new(shape, 2);
     closed!(family);
-    matrix!(family; Laplace(0.0, 1.0));
+    matrix!(family; LaplacePrior(0.0, 1.0));
     estimated!(family);
 }
 
@@ -115,7 +115,7 @@ fn low_rank() {
 fn full_covariance() {
     let family = |shape: &[usize]| FullCovariance::new(shape);
     closed!(family);
-    matrix!(family; Laplace(0.0, 1.0));
+    matrix!(family; LaplacePrior(0.0, 1.0));
     estimated!(family);
 }
 
@@ -123,7 +123,7 @@ fn full_covariance() {
 fn matrix_normal() {
     let family = |shape: &[usize]| MatrixNormal::new(shape);
     closed!(family);
-    matrix!(family; Laplace(0.0, 1.0));
+    matrix!(family; LaplacePrior(0.0, 1.0));
     estimated!(family);
 }
 
@@ -138,7 +138,7 @@ fn radial() {
 fn log_normal() {
     let family = |shape: &[usize]| LogNormal::new(shape);
     closed!(family);
-    matrix!(family; Laplace(0.0, 1.0), HalfNormal(1.0), LogNormalPrior(0.0, 1.0));
+    matrix!(family; LaplacePrior(0.0, 1.0), HalfNormal(1.0), LogNormalPrior(0.0, 1.0));
     matrix!(family; MonteCarlo(HalfCauchy(1.0)), MonteCarlo(HalfNormal(1.0)), MonteCarlo(LogNormalPrior(0.0, 1.0)));
     estimated!(family);
 }
@@ -154,7 +154,7 @@ fn point() {
     let family = |shape: &[usize]| Point(Tensor::from_fn(shape, |i| 0.3 + 0.1 * i as f64));
     closed!(family);
     matrix!(family;
-        Laplace(0.0, 1.0),
+        LaplacePrior(0.0, 1.0),
         StudentT(3.0, 0.0, 1.0),
         Cauchy(0.0, 1.0),
         ScaleMixture::two(0.5, 1.0, 0.1),

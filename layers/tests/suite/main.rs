@@ -3,6 +3,10 @@
 mod accumulation;
 mod allocations;
 mod automatic;
+#[cfg(feature = "mcmc")]
+mod chain_files;
+#[cfg(feature = "mcmc")]
+mod chains_that_fail;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;
@@ -25,8 +29,10 @@ mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
 mod kl;
+mod laplace;
 mod layers_of_any_family;
 mod likelihoods;
+mod map;
 #[cfg(feature = "mcmc")]
 mod mcmc;
 mod memory;

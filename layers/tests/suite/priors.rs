@@ -68,7 +68,7 @@ fn check_estimate<P: Prior + Clone>(name: &str, prior: P) {
 fn estimates_agree_with_quadrature_within_four_standard_errors() {
     check_estimate("normal", Normal(0.3, 0.7));
     check_estimate("normals", Normals(0.1, 2.0));
-    check_estimate("laplace", Laplace(0.2, 0.8));
+    check_estimate("laplace", LaplacePrior(0.2, 0.8));
     check_estimate("student t", StudentT(3.0, -0.1, 0.5));
     check_estimate("cauchy", Cauchy(0.5, 0.3));
     check_estimate("two scales", ScaleMixture::two(0.5, 1.0, 0.05));
@@ -98,7 +98,7 @@ fn gradients_agree_with_differences() {
     check_gradient(point(&w), MonteCarlo(SpikeAndSlabPrior(0.3, 1.5)));
     check_gradient(point(&w), ScaleMixture([0.2, 0.3, 0.5], [3.0, 1.0, 0.2]));
     check_gradient(weight(), Normals(means, sds));
-    check_gradient(weight(), Laplace(0.2, 0.5));
+    check_gradient(weight(), LaplacePrior(0.2, 0.5));
     check_gradient(weight(), LogUniform);
     check_gradient(weight(), MonteCarlo(Horseshoe(0.3)));
     check_gradient(weight(), MonteCarlo(ScaleMixture::two(0.5, 1.0, 0.05)));
@@ -144,7 +144,7 @@ where
 fn closed_forms_are_finite_for_every_rho_and_every_mean() {
     fn check<T: Real>() {
         check_extremes::<T, _>(|| Normals(0.0, 0.1), 0.1);
-        check_extremes::<T, _>(|| Laplace(0.0, 0.1), 0.1);
+        check_extremes::<T, _>(|| LaplacePrior(0.0, 0.1), 0.1);
         check_extremes::<T, _>(|| LogUniform, 1.0);
     }
     check::<f64>();
@@ -181,7 +181,7 @@ fn estimates_are_finite_for_every_rho_and_every_mean() {
     fn check<T: Real>() {
         check_estimated_extremes::<T, _>(Normal(0.0, 0.1), 0.1);
         check_estimated_extremes::<T, _>(Normals(0.0, 0.1), 0.1);
-        check_estimated_extremes::<T, _>(Laplace(0.0, 0.1), 0.1);
+        check_estimated_extremes::<T, _>(LaplacePrior(0.0, 0.1), 0.1);
         check_estimated_extremes::<T, _>(StudentT(3.0, 0.0, 0.1), 0.1);
         check_estimated_extremes::<T, _>(Cauchy(0.0, 0.1), 0.1);
         check_estimated_extremes::<T, _>(ScaleMixture::two(0.5, 1.0, 0.1), 0.1);
@@ -206,7 +206,7 @@ fn a_gradient_of_150_in_the_far_tail_is_exact() {
         gradients.get("weight.mean").unwrap()[0]
     }
     assert_eq!(by_mean(Normals(0.0, 1.0), 150.0), 150.0);
-    assert_eq!(by_mean(Laplace(0.0, 1.0 / 150.0), 20.0), 150.0);
+    assert_eq!(by_mean(LaplacePrior(0.0, 1.0 / 150.0), 20.0), 150.0);
     // Far in a mixture's tail, where both densities underflow to zero.
     let model = Model { weight: Point::<f32>(Tensor::full([1], 150.0)), prior: ScaleMixture::two(0.25, 1.0, 1e-3) };
     let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
@@ -221,12 +221,12 @@ fn log_uniform() -> Model<MeanField<f64>, LogUniform> {
 #[test]
 fn the_type_distinguishes_exact_fitted_and_estimated_divergences() {
     fn is<M: Bayesian<Exact = Property>, Property>(_: &M) {}
-    assert!(Model { weight: weight(), prior: Laplace(0.0, 1.0) }.kl_is_exact());
+    assert!(Model { weight: weight(), prior: LaplacePrior(0.0, 1.0) }.kl_is_exact());
     assert!(!log_uniform().kl_is_exact());
     is::<_, Approximate<(MeanField<f64>, LogUniform)>>(&log_uniform());
     // A model with a fitted form counts as fitted, unless it also has an estimate.
     is::<_, Approximate<(MeanField<f64>, LogUniform)>>(&(
-        Model { weight: weight(), prior: Laplace(0.0, 1.0) },
+        Model { weight: weight(), prior: LaplacePrior(0.0, 1.0) },
         log_uniform(),
         log_uniform(),
     ));
@@ -242,7 +242,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let step = |threads| {
         elbo::with_threads(threads, || {
             let mean = Tensor::<f32>::from_fn([123_457], |i| (i as f64 * 0.37).sin());
-            let model = Model { weight: MeanField::with_sd(mean, 0.1), prior: Laplace(0.0, 0.3) };
+            let model = Model { weight: MeanField::with_sd(mean, 0.1), prior: LaplacePrior(0.0, 0.3) };
             let (tape, mut gradients) = (Tape::new(), Gradients::of(&model));
             let kl = model.draw(&tape, Key::new(1)).kl();
             kl.var().unwrap().backward(&mut gradients);

@@ -99,7 +99,7 @@ fn temperature_one_equals_no_tempering_bit_for_bit() {
 fn a_deterministic_weight_has_the_same_optimum_at_all_temperatures() {
     #[bayesian]
     struct Certain {
-        #[prior(Laplace(0.0, 0.5))]
+        #[prior(LaplacePrior(0.0, 0.5))]
         weight: Point<f64>,
     }
     let model = Certain { weight: Point(Tensor::new([2], [0.3, -2.0])) };

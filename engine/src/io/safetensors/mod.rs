@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use ::safetensors::Dtype;
 use ::safetensors::tensor::serialize;
 
-use super::{FileError, Place, excerpt, npy, read_file, write_file};
+use super::{FileError, Place, excerpt, npy, read_file, replace_file, write_file};
 use crate::{Real, Shape, Tensor};
 use header::{Header, element};
 
@@ -138,19 +138,97 @@ pub fn to_bytes<'a, T: Real>(
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Vec<u8> {
-    let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
-    let mut data = BTreeMap::new();
+    let mut contents = Contents::new();
     for (name, tensor) in tensors {
-        assert!(name != "__metadata__", "safetensors: the name `__metadata__` is reserved");
+        contents.tensor(name, tensor);
+    }
+    for (key, text) in metadata {
+        contents.metadata(key, text);
+    }
+    contents.into_bytes()
+}
+
+/// The contents of a file to write, for tensors of several types.
+///
+/// ```
+/// use elbo_engine::Tensor;
+/// use elbo_engine::io::safetensors::{Contents, Safetensors};
+///
+/// # fn main() -> Result<(), elbo_engine::io::FileError> {
+/// let mut contents = Contents::new();
+/// contents.tensor("weight", &Tensor::<f32>::full([2], 0.5));
+/// contents.tensor("energy", &Tensor::<f64>::full([3], 1.25));
+/// contents.flags("diverging", &[3], vec![false, true, false]);
+/// let file = Safetensors::from_bytes("draws.safetensors", contents.into_bytes())?;
+/// assert_eq!(file.tensor::<f64>("diverging")?.data(), [0.0, 1.0, 0.0]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Contents {
+    tensors: BTreeMap<String, Elements>,
+    metadata: std::collections::HashMap<String, String>,
+}
+
+impl Contents {
+    /// Nothing.
+    pub fn new() -> Self {
+        Contents::default()
+    }
+
+    /// Adds a tensor.
+    ///
+    /// # Panics
+    /// If its name is taken, or is `__metadata__`, which the format reserves.
+    #[track_caller]
+    pub fn tensor<T: Real>(&mut self, name: &str, tensor: &Tensor<T>) {
+        let dtype = if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 };
         let mut bytes = Vec::with_capacity(size_of::<T>() * tensor.len());
         npy::append_elements(tensor, &mut bytes);
-        let before = data.insert(name, (tensor.shape().to_vec(), bytes));
+        self.add(name, Elements { dtype, shape: tensor.shape().to_vec(), bytes });
+    }
+
+    /// Adds a tensor of booleans.
+    ///
+    /// # Panics
+    /// As [`tensor`](Contents::tensor), or if the shape has another number of elements.
+    #[track_caller]
+    pub fn flags(&mut self, name: &str, shape: &[usize], flags: Vec<bool>) {
+        assert!(
+            shape.iter().product::<usize>() == flags.len(),
+            "safetensors: {} flags of shape {shape:?}",
+            flags.len()
+        );
+        let bytes = flags.into_iter().map(u8::from).collect();
+        self.add(name, Elements { dtype: Dtype::BOOL, shape: shape.to_vec(), bytes });
+    }
+
+    /// Sets a text of the metadata.
+    pub fn metadata(&mut self, key: &str, text: &str) {
+        self.metadata.insert(key.to_owned(), text.to_owned());
+    }
+
+    #[track_caller]
+    fn add(&mut self, name: &str, elements: Elements) {
+        assert!(name != "__metadata__", "safetensors: the name `__metadata__` is reserved");
+        let before = self.tensors.insert(name.to_owned(), elements);
         assert!(before.is_none(), "safetensors: duplicate tensor name `{name}`");
     }
-    let views = data.into_iter().map(|(name, (shape, bytes))| (name, Elements { dtype, shape, bytes }));
-    let metadata: std::collections::HashMap<_, _> =
-        metadata.into_iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect();
-    serialize(views, (!metadata.is_empty()).then_some(metadata)).expect("a tensor's elements match its shape")
+
+    /// The bytes of the file.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let metadata = (!self.metadata.is_empty()).then_some(self.metadata);
+        serialize(self.tensors, metadata).expect("a tensor's elements match its shape")
+    }
+
+    /// Writes the file in one step: a reader, or a program that starts again after it was killed, finds the previous file or
+    /// this one, never a part of it. It is first written under another name in the same folder, `.<name>.<process>.part`.
+    ///
+    /// # Errors
+    /// If it cannot be written. The previous file then stays.
+    pub fn write(self, file: impl AsRef<Path>) -> Result<(), FileError> {
+        replace_file(file.as_ref(), &self.into_bytes())
+    }
 }
 
 /// A tensor's elements, as the `safetensors` crate reads them.
@@ -211,6 +289,28 @@ mod tests {
         let view = theirs.tensor("w").unwrap();
         let elements: Vec<f64> = view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
         assert_eq!((view.shape(), &elements[..]), (&[2, 3][..], w.data()));
+    }
+
+    #[test]
+    fn a_file_is_replaced_in_one_step() {
+        let folder = std::env::temp_dir().join(format!("elbo-replace-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("a.safetensors");
+        for value in [1.0, 2.0] {
+            let mut contents = Contents::new();
+            contents.tensor("single", &Tensor::<f32>::full([1], value));
+            contents.tensor("double", &Tensor::<f64>::full([1], 0.1));
+            contents.flags("flags", &[2], vec![true, false]);
+            contents.write(&file).unwrap();
+            let read = Safetensors::open(&file).unwrap();
+            assert_eq!(read.tensor::<f64>("single").unwrap().data(), [value]);
+            assert_eq!(read.tensor::<f64>("double").unwrap().data(), [0.1]);
+            assert_eq!(read.tensor::<f32>("flags").unwrap().data(), [1.0, 0.0]);
+        }
+        // Nothing else is left, and a folder in the file's place stays.
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        assert!(Contents::new().write(&folder).is_err());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::prior::{Laplace, Normals};
+use crate::prior::{LaplacePrior, Normals};
 
 /// KL from the prior N(mean, sd²), plus a constant.
 #[derive(Clone, Copy)]
@@ -120,7 +120,7 @@ impl ElementwiseTerm<2> for Logarithms {
 /// KL from the prior Laplace(m, b): E|w − m| = E w · erf(d/√2 + σ/√2) − m · erf(d/√2) with d = (μ − ln m)/σ where m is positive (the
 /// partial expectation of a log-normal), and E w − m otherwise.
 #[derive(Clone, Copy)]
-pub(super) struct Distance(pub(super) Laplace);
+pub(super) struct Distance(pub(super) LaplacePrior);
 
 impl Distance {
     /// erf(d/√2), erf((d + σ)/√2) and the slope of the latter.

@@ -6,7 +6,7 @@ use crate::distribution::elementwise::{At, ElementwiseTerm};
 use crate::divergence::laplace;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::prior::{Laplace, Normals};
+use crate::prior::{LaplacePrior, Normals};
 
 /// Under N(mᵢ, sᵢ²).
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ impl ElementwiseTerm<2> for FromScaled {
 
 /// Under Laplace(m, b), for a normal element.
 #[derive(Clone, Copy)]
-pub(super) struct FromLaplace(pub(super) Laplace);
+pub(super) struct FromLaplace(pub(super) LaplacePrior);
 
 impl ElementwiseTerm<2> for FromLaplace {
     const NAME: &'static str = "divergence from Laplace, by moments";

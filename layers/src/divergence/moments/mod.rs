@@ -13,7 +13,7 @@ use crate::engine::{Real, Var};
 use crate::posterior::check;
 use crate::posterior::{FullCovariance, LowRank};
 use crate::posterior::{MatrixNormal, MeanFieldLaplace, Posterior, Radial};
-use crate::prior::{Laplace, LearnedNormal, LearnedNormalDraw, Normals};
+use crate::prior::{LaplacePrior, LearnedNormal, LearnedNormalDraw, Normals};
 use crate::properties::Yes;
 use crate::sampling::Cx;
 use forms::{FromLaplace, FromNormals, FromScaled};
@@ -90,16 +90,16 @@ under_normals!(FullCovariance LowRank MatrixNormal MeanFieldLaplace Radial);
 macro_rules! under_laplace {
     ($($family:ident)*) => {$(
         /// ln 2b + E|w − m|/b for every element, whose marginal is normal, minus the entropy.
-        impl<T: Real> Divergence<Laplace> for $family<T> {
+        impl<T: Real> Divergence<LaplacePrior> for $family<T> {
             type Exact = Yes;
 
-            fn kl(&self, prior: &Laplace) -> f64 {
+            fn kl(&self, prior: &LaplacePrior) -> f64 {
                 in_double(self, prior)
             }
 
             fn kl_on<'t>(
                 &'t self,
-                prior: &'t Laplace,
+                prior: &'t LaplacePrior,
                 cx: Cx<'t, T>,
                 _: &dyn Fn() -> Var<'t, T>,
             ) -> Var<'t, T> {

@@ -1,5 +1,6 @@
 //! `Chains`: the draws of several Markov chains, and how each was made.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -39,6 +40,12 @@ pub struct Chain {
     pub seconds: f64,
     /// Seconds of the warm-up.
     pub warmup_seconds: f64,
+    /// How often, after the warm-up, the log density or its gradient was not finite, by the term responsible; only terms that
+    /// were not finite.
+    pub not_finite: BTreeMap<String, usize>,
+    /// The draws in which an element of a weight left the range of the scalar type, as a positive weight that underflows to 0:
+    /// their number, by the weight's name. Such an element is kept as the nearest number of the type.
+    pub rounded: BTreeMap<String, usize>,
     /// The chain's temperature; `None` for samplers whose steps are corrected by an acceptance test, or that have none.
     pub temperature: Option<Temperature>,
 }
@@ -72,8 +79,8 @@ impl Temperature {
         let off = |of: TemperatureEstimate| {
             let by = of.mean - target;
             // Without a standard error, and for NaN, a large difference counts.
-            let is_off = !(by.abs() <= TOLERANCE * target) && !(by.abs() <= ERRORS * of.standard_error);
-            is_off.then_some((of.mean > target, of.mean, of.standard_error))
+            let is_near = by.abs() <= TOLERANCE * target || by.abs() <= ERRORS * of.standard_error;
+            (!is_near).then_some((of.mean > target, of.mean, of.standard_error))
         };
         let mut findings = Vec::new();
         if let Some((is_warm, mean, error)) = kinetic.and_then(off) {

@@ -6,18 +6,19 @@ use crate::infer::LogJoint;
 use crate::infer::batch::Batch;
 use crate::infer::caught_panic::Batches;
 use crate::infer::chains::McmcError;
-use crate::infer::log_joint::ROWS;
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Model};
 use crate::weights::Weights;
 
-/// Runs the model's forward and the likelihood once, and checks the targets.
+/// Runs the model's forward and the likelihood once for each batch size that occurs with `size` examples at a time, and checks
+/// the targets.
 pub(in crate::infer) fn check_model<M, L>(
     model: &M,
     likelihood: &L,
     data: &Examples<M::Scalar, L::Targets>,
+    size: usize,
 ) -> Result<(), TrainError>
 where
     M: Bayesian + Model + Sync,
@@ -25,7 +26,7 @@ where
     L::Targets: Sync + Send,
 {
     let shared = rayon::current_thread_index().is_some();
-    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size: ROWS, shared };
+    let batches = Batches { examples: "data", inputs: data.inputs().shape(), size, shared };
     batches.check(|rows| {
         let mut batch = Batch::new(Tape::inference(), data);
         batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());

@@ -1,10 +1,11 @@
 //! `ChainDiagnostics`: whether chains agree and have enough draws, in numbers and in words.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
 use crate::engine::{Parameters, Path, Real, Role};
-use crate::infer::chains::{Chains, Temperature, TemperatureEstimate};
+use crate::infer::chains::{Chain, Chains, Temperature, TemperatureEstimate};
 use crate::metrics::{e_bfmi, ess_bulk, ess_tail, mcse_mean, r_hat};
 use crate::model::Bayesian;
 
@@ -16,6 +17,12 @@ const ESS: f64 = 400.0;
 
 /// The least energy fraction of missing information (Betancourt 2016).
 const E_BFMI: f64 = 0.3;
+
+/// The share of draws, in percent, from which divergences are a storm.
+const STORM: f64 = 20.0;
+
+/// The distance, in standard deviations, from which the place of divergences is said.
+const FAR: f64 = 0.5;
 
 /// The most elements of all weights for which each is shown.
 const SHOWN: usize = 40;
@@ -42,6 +49,25 @@ pub struct ChainDiagnostics {
     pub stuck: Vec<usize>,
     /// The temperature of each chain, of stochastic-gradient chains.
     pub temperatures: Vec<Temperature>,
+    /// Where the draws that diverged differ most from the others: the element whose mean over them is farthest from its mean, in
+    /// standard deviations. `None` without two such draws.
+    pub divergent: Option<DivergentElement>,
+    /// How often the log density or its gradient was not finite after the warm-up, by the term responsible, in all chains.
+    pub not_finite: BTreeMap<String, usize>,
+    /// The draws of all chains in which an element of a weight left the range of the scalar type, by the weight's name.
+    pub rounded: BTreeMap<String, usize>,
+}
+
+/// The element of a weight in which draws that diverged differ from the others.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct DivergentElement {
+    /// The weight's name.
+    pub weight: String,
+    /// The element, from 0, row by row.
+    pub element: usize,
+    /// The mean of the draws that diverged minus that of all draws, in standard deviations of all.
+    pub sds: f64,
 }
 
 /// Diagnostics of one element of a weight.
@@ -79,12 +105,25 @@ impl<M: Deref<Target: Bayesian + Sized>> Chains<M> {
         let chains = self.chains();
         let flat: Vec<Vec<f64>> =
             self.all_weights().iter().map(|w| w.flat().into_iter().map(Real::to_f64).collect()).collect();
+        let of_chain = |(chain, made): (usize, &Chain)| -> Vec<usize> {
+            made.divergences.iter().map(|draw| chain * draws + draw).collect()
+        };
+        let diverged: Vec<usize> = chains.iter().enumerate().flat_map(of_chain).collect();
         let mut elements = Vec::new();
+        let mut divergent: Option<DivergentElement> = None;
         self.all_weights()[0].visit(&Path::ROOT, &mut |path, _: Role, tensor| {
             for element in 0..tensor.len() {
                 let index = elements.len();
                 let values: Vec<f64> = flat.iter().map(|draw| draw[index]).collect();
-                elements.push(ElementDiagnostics::of(path.to_string(), element, &values, draws));
+                let found = ElementDiagnostics::of(path.to_string(), element, &values, draws);
+                if diverged.len() >= 2 {
+                    let mean = diverged.iter().map(|&draw| values[draw]).sum::<f64>() / diverged.len() as f64;
+                    let sds = (mean - found.mean) / found.sd;
+                    if divergent.as_ref().is_none_or(|most| sds.abs() > most.sds.abs()) {
+                        divergent = Some(DivergentElement { weight: found.weight.clone(), element, sds });
+                    }
+                }
+                elements.push(found);
             }
         });
         let is_stuck = |&chain: &usize| {
@@ -104,6 +143,9 @@ impl<M: Deref<Target: Bayesian + Sized>> Chains<M> {
             draws: flat.len(),
             stuck: (0..chains.len()).filter(is_stuck).collect(),
             temperatures: chains.iter().filter_map(|chain| chain.temperature).collect(),
+            divergent,
+            not_finite: total(chains, |chain| &chain.not_finite),
+            rounded: total(chains, |chain| &chain.rounded),
         }
     }
 }
@@ -146,8 +188,8 @@ impl ElementDiagnostics {
 }
 
 impl ChainDiagnostics {
-    /// Whether the draws can be used: every R̂ at most 1.01, every effective sample size at least 400, no divergence, and every
-    /// energy fraction at least 0.3.
+    /// Whether the draws can be used: every R̂ at most 1.01, every effective sample size at least 400, no divergence, every energy
+    /// fraction at least 0.3, and nothing left the range of the scalar type.
     pub fn is_good(&self) -> bool {
         self.findings().is_empty()
     }
@@ -184,10 +226,30 @@ impl ChainDiagnostics {
         findings.extend(self.temperatures.iter().enumerate().flat_map(|(chain, of)| of.findings(chain)));
         if self.divergences > 0 {
             let share = 100.0 * self.divergences as f64 / self.draws as f64;
+            let place = match &self.divergent {
+                Some(DivergentElement { weight, element, sds }) if sds.abs() > FAR => {
+                    let side = if *sds < 0.0 { "below" } else { "above" };
+                    format!(", mostly where `{weight}`[{element}] is {side} its mean (by {:.1} sds)", sds.abs())
+                }
+                _ => String::new(),
+            };
+            let verdict = if share > STORM { "these draws cannot be used: " } else { "" };
             findings.push(format!(
-                "{} of {} draws diverged ({share:.1} %): the chains cannot enter a part of the posterior; raise \
+                "{} of {} draws diverged ({share:.1} %){place}: {verdict}the chains cannot enter a part of the posterior; raise \
                  `target_acceptance` to 0.95, or change the model",
                 self.divergences, self.draws
+            ));
+        }
+        for (term, count) in &self.not_finite {
+            findings.push(format!(
+                "the {term} was infinite or NaN in {count} steps, which count as divergent: check it, or use a model in f64"
+            ));
+        }
+        for (weight, count) in &self.rounded {
+            findings.push(format!(
+                "`{weight}` left the range of the scalar type in {count} of {} draws, where it is the nearest number: use a model \
+                 in f64, or a prior that keeps the weight from 0 and from infinity",
+                self.draws
             ));
         }
         if 10 * self.saturated > self.draws {
@@ -204,6 +266,15 @@ impl ChainDiagnostics {
         }
         findings
     }
+}
+
+/// The counts of all chains.
+fn total(chains: &[Chain], of: fn(&Chain) -> &BTreeMap<String, usize>) -> BTreeMap<String, usize> {
+    let mut total = BTreeMap::new();
+    for (name, count) in chains.iter().flat_map(of) {
+        *total.entry(name.clone()).or_default() += count;
+    }
+    total
 }
 
 /// NaN is the largest.
@@ -266,5 +337,46 @@ impl fmt::Display for ChainDiagnostics {
             [] => writeln!(f, "the draws can be used: R̂ ≤ {R_HAT}, effective sample sizes ≥ {ESS}, no divergence"),
             findings => findings.iter().try_for_each(|finding| writeln!(f, "{finding}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Dense;
+    use crate::samples::KeptDraws;
+
+    #[test]
+    fn findings_name_the_weight_where_draws_diverge_and_the_term_that_is_not_finite() {
+        let model = Dense::new(1, 1);
+        let weights = (0..80).map(|i| {
+            let mut weights = model.mean_weights();
+            weights.set_flat(&[((i * 7) % 40) as f32, ((i * 11) % 40) as f32]).expect("two elements");
+            weights
+        });
+        let weights: Vec<_> = weights.collect();
+        // The smallest values of the first weight.
+        let smallest = |draws: &[_]| -> Vec<usize> {
+            let is_small = |i: &usize| -> bool {
+                let draw: &crate::Weights = &draws[*i];
+                draw.flat()[0] < 3.0
+            };
+            (0..40).filter(is_small).collect()
+        };
+        let mut chains =
+            [0, 1].map(|chain| Chain { divergences: smallest(&weights[40 * chain..][..40]), ..Chain::default() });
+        chains[1].not_finite.insert("prior of bias".to_owned(), 5);
+        let chains = Chains::new(KeptDraws::of(&model, weights).expect("they fit"), chains.to_vec());
+        let found = chains.diagnose();
+        let place = found.divergent.as_ref().expect("six draws diverged");
+        assert_eq!((&place.weight[..], place.element, found.divergences), ("weight", 0, 6));
+        assert!((place.sds + 1.6).abs() < 0.05, "{place:?}");
+        let said = found.to_string();
+        for part in
+            ["mostly where `weight`[0] is below its mean (by 1.6 sds)", "the prior of bias was infinite or NaN in 5"]
+        {
+            assert!(said.contains(part), "{said} does not contain {part}");
+        }
+        assert!(!said.contains("cannot be used"), "{said}");
     }
 }

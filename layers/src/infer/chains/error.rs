@@ -68,19 +68,26 @@ pub enum McmcError {
         step: usize,
     },
 
-    /// All draws of a stochastic-gradient chain are equal.
+    /// A chain does not move: all of its draws are equal, or its step size is almost 0.
     #[error(
-        "chain {chain} (from 0) never moved: all of its {draws} draws are equal, because steps of size {step_size:e} are smaller than \
-         the rounding of its weights. Take a larger `learning_rate`"
+        "chain {chain} (from 0) does not move: {draws} draws, step size {step_size:.1e}; {cause}. Check the model and the data, \
+         start elsewhere (`start_from`), lengthen the warm-up, or use a model in f64"
     )]
     Stuck {
         /// The chain, from 0.
         chain: usize,
-        /// Its draws.
+        /// Draws that were made.
         draws: usize,
-        /// √(learning rate/N), in units of the weights.
+        /// The step size after the warm-up, in standard deviations of the posterior.
         step_size: f64,
+        /// The term that is not finite, or the weight in which the density is steepest.
+        cause: String,
     },
+
+    /// A file of chains cannot be read or written. Needs the feature `files`.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Chains(#[from] crate::infer::chains::ChainsError),
 
     /// A checkpoint is not one of this run.
     #[error(

@@ -22,6 +22,16 @@ pub(super) enum Kernel {
     Microcanonical { step_size: f64, decoherence_length: f64 },
 }
 
+impl Kernel {
+    /// The most gradients of a transition; `None` without trees.
+    pub(super) fn most_gradients(self) -> Option<usize> {
+        match self {
+            Kernel::Nuts { max_depth, .. } => Some((1 << max_depth) - 1),
+            Kernel::Microcanonical { .. } => None,
+        }
+    }
+}
+
 /// A draw in unconstrained space, and how it was made.
 pub(super) struct Transition {
     pub(super) position: Box<[f64]>,
@@ -40,7 +50,7 @@ pub(super) struct Transition {
 }
 
 /// Makes `warmup` and then `draws` transitions from `start` with the target density `log_density`, which sets the gradient and
-/// returns the value, and calls `on_draw` after each of them.
+/// returns the value, and calls `on_draw` after each of them, until it returns `false`.
 ///
 /// # Errors
 /// If the sampler cannot go on, in its words.
@@ -50,7 +60,7 @@ pub(super) fn sample(
     key: Key,
     start: &[f64],
     log_density: impl FnMut(&[f64], &mut [f64]) -> f64,
-    on_draw: impl FnMut(Transition),
+    on_draw: impl FnMut(Transition) -> bool,
 ) -> Result<(), String> {
     let math = CpuMath::new(Density { dim: start.len(), log_density });
     let mut random = Stream::new(key);
@@ -85,7 +95,7 @@ fn drive<M: Math, C: Chain<M>, E: fmt::Display>(
     chain: Result<C, E>,
     transitions: usize,
     start: &[f64],
-    mut on_draw: impl FnMut(Transition),
+    mut on_draw: impl FnMut(Transition) -> bool,
 ) -> Result<(), String> {
     let said = |error: &dyn fmt::Display| error.to_string();
     let mut chain = chain.map_err(|error| said(&error))?;
@@ -107,7 +117,9 @@ fn drive<M: Math, C: Chain<M>, E: fmt::Display>(
             // A microcanonical trajectory keeps its energy.
             found.energy = None;
         }
-        on_draw(found);
+        if !on_draw(found) {
+            break;
+        }
     }
     Ok(())
 }
@@ -192,6 +204,7 @@ mod tests {
                 assert!(draw.energy.is_some_and(f64::is_finite) && draw.step_size > 0.0 && draw.gradients > 0);
                 found.push(draw.position);
             }
+            true
         };
         sample(kernel, [500, draws], Key::new(1), &[0.0, 0.0], log_density, on_draw).unwrap();
         assert_eq!(found.len(), draws);
@@ -215,7 +228,7 @@ mod tests {
     #[test]
     fn a_density_that_is_never_finite_is_an_error() {
         let kernel = Kernel::Nuts { low_rank: false, target_acceptance: 0.8, max_depth: 10 };
-        let result = sample(kernel, [10, 10], Key::new(1), &[0.0], |_, _| f64::NAN, |_| ());
+        let result = sample(kernel, [10, 10], Key::new(1), &[0.0], |_, _| f64::NAN, |_| true);
         assert!(result.is_err());
     }
 }

@@ -29,6 +29,9 @@ impl fmt::Display for Shown {
     }
 }
 
+/// The draws of a chain, and how they were made.
+type Made<T> = Result<(Vec<Weights<T>>, Chain), McmcError>;
+
 /// Samples the posterior of the model's weights given the data.
 ///
 /// # Errors
@@ -45,7 +48,7 @@ where
     L::Targets: Sync + Send,
 {
     options.check()?;
-    check_model(model, likelihood, data)?;
+    check_model(model, likelihood, data, options.batch_size_for(data.len()))?;
     let (joint, shared) = (LogJoint::new(model, likelihood, data), &options.shared);
     let starts = (0..shared.chains).map(|chain| shared.start(model, chain)).collect::<Result<Vec<_>, _>>()?;
     if starts[0].is_empty() {
@@ -62,7 +65,7 @@ where
         map_tasks(
             shared.chains,
             || (),
-            |(), chain| -> Result<(Vec<Weights<M::Scalar>>, Chain), McmcError> {
+            |(), chain| -> Made<M::Scalar> {
                 let key = shared.key().at("chain").index(chain);
                 let position = starts[chain].flat().into_iter().map(Real::to_f64).collect();
                 let mut state = ChainState::new(position, key, options.friction.is_some(), options.preconditioned);
@@ -91,7 +94,9 @@ where
     for (chain, made) in chains.into_iter().enumerate() {
         let (draws, made) = made?;
         if draws.len() > 1 && draws.iter().all(|draw| *draw == draws[0]) {
-            return Err(McmcError::Stuck { chain, draws: draws.len(), step_size: made.step_size });
+            let cause =
+                "its steps are smaller than the rounding of its weights; take a larger `learning_rate`".to_owned();
+            return Err(McmcError::Stuck { chain, draws: draws.len(), step_size: made.step_size, cause });
         }
         weights.extend(draws);
         found.push(made);

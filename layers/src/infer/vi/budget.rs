@@ -10,13 +10,17 @@ pub struct Epochs(
 
 /// Trains until the bound has converged, within a limit.
 ///
-/// The learning rate is held for at least 4,000 steps, and until the bound no longer rises: its slope over the second half
-/// of the steps so far is within two standard errors of zero, or predicts a small gain for as many steps again: less than 20 % of
-/// the bound, and less than 0.0075 nats for each learned parameter. While the bound is below that of guessing ([`Report::guessing`](crate::Report::guessing)), the rate is held until
-/// the slope and two standard errors together predict less than 5 %: weights that explain nothing are given up slowly.
-/// From then on the rate falls to 0 by a cosine, in twice the steps that it was held, and training ends: it is held
-/// for at most a third of the limit. With a [`schedule`](crate::Elbo::schedule) of your own, training ends where the rate would begin to fall, or
-/// where the schedule ends.
+/// The learning rate is held for at least 4,000 steps, and until the bound no longer rises: its slope over the second half of the
+/// steps so far is within two standard errors of zero, or predicts a small gain for as many steps again: less than 25 % of the
+/// bound, and less than 0.011 nats for each learned parameter. From then on the rate falls to 0 by a cosine, in twice the steps
+/// that it was held, and training ends: it is held for at most a third of the limit. With a [`schedule`](crate::Elbo::schedule) of
+/// your own, training ends where the rate would begin to fall, or where the schedule ends.
+///
+/// While the bound is below that of guessing ([`Report::guessing`](crate::Report::guessing)), the rate is held until the slope and
+/// two standard errors together predict less than 5 %: weights that explain nothing are given up slowly. If the bound then is
+/// still so far below that this gain would not bring it there, and the optimiser is [automatic](crate::Adam::automatic), the
+/// divergence counts twice for a sixth of the steps so far, once, so that more of them are. When the bound has settled again, the
+/// training goes on from the better of both, and the rate falls.
 ///
 /// ```
 /// # use elbo::prelude::*;

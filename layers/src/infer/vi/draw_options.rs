@@ -1,7 +1,8 @@
 //! Options of the draws in training: estimators, number of draws, antithetic pairs, path derivative.
 
-use crate::engine::{Key, Real};
-use crate::sampling::{Drawing, Estimators};
+use crate::engine::{Key, Real, Tape};
+use crate::model::Bayesian;
+use crate::sampling::{Cx, Drawing, Estimators, Mode};
 
 /// How every training step draws the weights.
 #[derive(Clone, Debug)]
@@ -11,15 +12,32 @@ pub(super) struct DrawOptions {
     pub(super) draws: usize,
     pub(super) antithetic: bool,
     pub(super) path_derivative: bool,
+    /// Whether the posterior's means are learned as a point estimate.
+    pub(super) at_point: bool,
 }
 
 impl DrawOptions {
     pub(super) fn new() -> Self {
-        DrawOptions { estimators: None, draws: 1, antithetic: false, path_derivative: false }
+        DrawOptions { estimators: None, draws: 1, antithetic: false, path_derivative: false, at_point: false }
+    }
+
+    /// The draw of a step for its batch of this index, with noise from `key`.
+    pub(super) fn draw<'t, M: Bayesian>(
+        &'t self,
+        model: &'t M,
+        tape: &'t Tape<M::Scalar>,
+        key: Key,
+        batch: usize,
+    ) -> M::Draw<'t> {
+        if self.at_point {
+            tape.note_order(model);
+            return model.draw_in(Cx::new(tape, key, Mode::PointEstimate { batch }));
+        }
+        model.draw(tape, self.drawing(key).for_batch(batch))
     }
 
     /// The [`Drawing`] of a step, with noise from `key`.
-    pub(super) fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
+    fn drawing<T: Real>(&self, key: Key) -> Drawing<'_, T> {
         let drawing = match &self.estimators {
             Some(estimators) if estimators.has_names() => Drawing::new(key).estimators(estimators),
             Some(estimators) => Drawing::new(key).estimator(estimators.others()),

@@ -1,8 +1,8 @@
 //! Early stopping: the monitored quantity, the best epoch so far, and its parameters.
 
-use crate::engine::Order;
-use crate::engine::{Path, Real, Tensor};
+use crate::engine::Real;
 use crate::infer::vi::Epoch;
+use crate::infer::vi::snapshot::Snapshot;
 use crate::model::Bayesian;
 
 /// The quantity that early stopping monitors: [`Training::early_stopping`](crate::Training::early_stopping).
@@ -38,12 +38,12 @@ pub(super) struct Best<T: Real> {
     rule: EarlyStopping,
     value: f64,
     epoch: usize,
-    parameters: Vec<Tensor<T>>,
+    parameters: Snapshot<T>,
 }
 
 impl<T: Real> Best<T> {
     pub(super) fn new(rule: EarlyStopping) -> Self {
-        Best { rule, value: f64::INFINITY, epoch: 0, parameters: Vec::new() }
+        Best { rule, value: f64::INFINITY, epoch: 0, parameters: Snapshot::default() }
     }
 
     /// The number of the best epoch, from 1.
@@ -56,13 +56,7 @@ impl<T: Real> Best<T> {
         let value = self.rule.monitor.loss(epoch);
         if value < self.value || self.epoch == 0 {
             (self.value, self.epoch) = (value, number);
-            let mut kept = self.parameters.iter_mut();
-            let mut new = Vec::new();
-            model.visit(&Path::ROOT, &mut |_, _, tensor| match kept.next() {
-                Some(kept) => kept.data_mut().copy_from_slice(tensor.data()),
-                None => new.push(tensor.clone()),
-            });
-            self.parameters.extend(new);
+            self.parameters.take(model);
         }
         number - self.epoch >= self.rule.patience
     }
@@ -73,8 +67,6 @@ impl<T: Real> Best<T> {
     /// If the model's `visit` and `visit_mut` differ.
     #[track_caller]
     pub(super) fn restore<M: Bayesian<Scalar = T>>(self, model: &mut M) {
-        Order::of(model).each_mut(model, |index, _, tensor| {
-            tensor.data_mut().copy_from_slice(self.parameters[index].data());
-        });
+        self.parameters.restore(model);
     }
 }

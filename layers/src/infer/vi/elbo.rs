@@ -43,7 +43,7 @@ use crate::scalar::accepted;
 /// | [estimator](Elbo::estimator) | local reparameterisation for every `MeanField` weight that is used once, on one row of features for each example, in a model whose examples are independent; the others are sampled |
 /// | start | standard deviations of 0.1/√n for a matrix (outputs, n inputs) of independent weights and 0.05 for other weights, if they have their constructor's |
 /// | [warm-up](Elbo::warm_up) | the divergence's weight grows over the first tenth of the steps, and at most 1,200 |
-/// | [clipping](Elbo::clip) | of norms above 10 times their running mean |
+/// | [clipping](Elbo::clip) | of norms above 8 times their running mean |
 ///
 /// With an optimiser of your own, such as `Adam::new(1e-3)`, nothing of this is chosen: the rate is constant, unless there is a
 /// schedule or [`UntilConverged`](crate::UntilConverged) lets it fall; batches have 128 examples, weights are sampled, and every
@@ -249,6 +249,25 @@ impl<L, O> Elbo<L, O> {
     pub fn quiet(mut self) -> Self {
         self.options.shown = false;
         self
+    }
+
+    /// Learns the posterior's means as a point estimate.
+    pub(in crate::infer) fn at_point(mut self) -> Self {
+        self.options.draw.at_point = true;
+        self.options.loss = LossOptions::of_point_estimate();
+        self
+    }
+
+    pub(in crate::infer) fn most_threads(&self) -> usize {
+        self.options.threads
+    }
+
+    pub(in crate::infer) fn is_shown(&self) -> bool {
+        self.options.shown
+    }
+
+    pub(in crate::infer) fn seed_of(&self) -> u64 {
+        self.options.seed
     }
 
     /// Checks the options and the optimiser against `model`, and against a training of `budget` in epochs of `batches`

@@ -14,6 +14,7 @@ use crate::model::Drawn;
 use crate::model::Model;
 use crate::model::forward_by::{By, Outputs, Own};
 use crate::samples::Draws;
+use crate::weights::Weights;
 
 /// The evidence lower bound of a model with its current parameters, averaged over posterior draws.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -204,10 +205,31 @@ where
     L::Targets: Sync,
     F: Outputs<M> + Sync,
 {
+    nll_of_weights(model, likelihood, forward, data, (draws.count(), batch), |draw| {
+        model.draw_with_noise(draws.key(draw))
+    })
+}
+
+/// [`nll_of_draws`], for this number of weights, in batches of this size.
+pub(super) fn nll_of_weights<T, M, L, F>(
+    model: &M,
+    likelihood: &L,
+    forward: &F,
+    data: &Examples<T, L::Targets>,
+    (count, batch): (usize, usize),
+    weights: impl Fn(usize) -> Weights<T> + Sync,
+) -> Vec<f64>
+where
+    T: Real,
+    M: Bayesian<Scalar = T> + Sync,
+    L: Likelihood<T>,
+    L::Targets: Sync,
+    F: Outputs<M> + Sync,
+{
     let rows: Vec<usize> = (0..data.len()).collect();
     let start = || (Tape::inference(), data.observed().empty_like());
-    map_tasks(draws.count(), start, |(tape, observed), draw| {
-        let weights = model.draw_with_noise(draws.key(draw));
+    map_tasks(count, start, |(tape, observed), index| {
+        let weights = weights(index);
         let mut sum = 0.0;
         for rows in rows.chunks(batch) {
             data.observed().gather(rows, observed);

@@ -7,10 +7,11 @@ use crate::data::{Examples, shuffle};
 use crate::engine::{Key, Real, Var};
 use crate::infer::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
-use crate::infer::vi::evaluate::{check_targets, nll_of_draws};
+use crate::infer::vi::evaluate::{check_targets, nll_of_draws, nll_of_weights};
 use crate::infer::vi::guess::guessing;
-use crate::infer::vi::plan::{Plan, Yardstick};
+use crate::infer::vi::plan::{Action, Plan, Yardstick};
 use crate::infer::vi::progress::Progress;
+use crate::infer::vi::snapshot::Snapshot;
 use crate::infer::vi::step::{LossRecipe, Step, StepError, Trial};
 use crate::infer::vi::trace::Trace;
 use crate::infer::vi::training::{TrainingOptions, Validation};
@@ -128,7 +129,8 @@ impl<L, O> Elbo<L, O> {
         let tried = Cell::new(None);
         let recipe = |draw| LossRecipe { likelihood: &self.likelihood, forward, objective: &objective, draw, shared };
         let trial = recipe(&options.draw);
-        let chooses = automatic && M::Batch::HOLDS && options.draw.estimators.is_none();
+        let at_point = options.draw.at_point;
+        let chooses = automatic && !at_point && M::Batch::HOLDS && options.draw.estimators.is_none();
         training.check(|rows| trial.check(model, data, rows, key, chooses).map(|found| tried.set(Some(found))))?;
         let Trial { outputs, estimators } = tried.take().expect("there is at least one batch");
         if let Some(Validation { data, .. }) = validation {
@@ -139,7 +141,7 @@ impl<L, O> Elbo<L, O> {
         draw.estimators = draw.estimators.or(estimators);
         self.last_batch_size = Some(batch_size);
         let guessing = match outputs.get(1..) {
-            Some(shape) if !plan.is_over() => guessing(&self.likelihood, data, shape, shared),
+            Some(shape) if !plan.is_over() && !at_point => guessing(&self.likelihood, data, shape, shared),
             _ => None,
         };
         // Other losses cannot be compared with it.
@@ -151,13 +153,13 @@ impl<L, O> Elbo<L, O> {
         let start = Start {
             step: first,
             redrawn: if begins { redraw_unchanged(model, seed, is_frozen) } else { Vec::new() },
-            spread: if begins && automatic { spread_unchanged(model, is_frozen) } else { Vec::new() },
+            spread: if begins && automatic && !at_point { spread_unchanged(model, is_frozen) } else { Vec::new() },
         };
         let mut step = Step::new(model, data, recipe(&draw), &options, batch_size, &self.optimizer);
-        let mut progress = Progress::new(options.shown, plan.steps(), batches);
+        let mut progress = Progress::new(options.shown, at_point, plan.steps(), batches);
         let mut best = early_stopping.map(Best::new);
         let mut order: Vec<usize> = (0..data.len()).collect();
-        let (mut report, mut trace) = (Report::default(), Trace::default());
+        let (mut report, mut trace, mut kept) = (Report::default(), Trace::default(), Snapshot::default());
         while !plan.is_over() {
             let number = report.epochs.len() + 1;
             let clock = Clock::start();
@@ -175,7 +177,8 @@ impl<L, O> Elbo<L, O> {
                     self.optimizer.scale_rate(factor);
                 }
                 let key = seed.step(self.steps);
-                let terms = step.take(model, data, rows, key, &mut self.optimizer);
+                let at = (key, plan.divergence_factor());
+                let terms = step.take(model, data, rows, at, &mut self.optimizer);
                 let terms = terms.map_err(|error| {
                     start.restore(model, &error, self.steps);
                     error.into_train_error(self.steps, self.epochs + 1, |index, rows, panic| {
@@ -189,7 +192,11 @@ impl<L, O> Elbo<L, O> {
                 last = Some(terms);
             }
             self.epochs += 1;
-            plan.after_epoch(self.steps, &trace, yardstick);
+            match plan.after_epoch(self.steps, &trace, yardstick) {
+                Action::None => {}
+                Action::Keep => kept.take(model),
+                Action::Restore => kept.restore(model),
+            }
             progress.set_steps(plan.steps());
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = clock.seconds();
@@ -205,7 +212,12 @@ impl<L, O> Elbo<L, O> {
                 })?;
             }
             let validation_nll = validation.as_ref().map(|&Validation { data, draws }| {
-                let nll = nll_of_draws(model, &self.likelihood, forward, data, draws, batch_size);
+                let nll = if at_point {
+                    let weights = |_| model.mean_weights();
+                    nll_of_weights(model, &self.likelihood, forward, data, (1, batch_size), weights)
+                } else {
+                    nll_of_draws(model, &self.likelihood, forward, data, draws, batch_size)
+                };
                 nll.iter().sum::<f64>() / nll.len() as f64
             });
             let elbo = -(data.len() as f64 * nll + kl);
@@ -225,6 +237,7 @@ impl<L, O> Elbo<L, O> {
         }
         if !report.epochs.is_empty() {
             report.is_settled = plan.is_settled();
+            report.at_point = at_point;
             report.is_bound = options.loss.is_bound(self.steps) && report.last().kl != 0.0;
             report.rise = trace.rise();
             report.guessing = guessing;

@@ -16,6 +16,7 @@ mod report;
 #[cfg(feature = "serde")]
 mod saved;
 mod schedule;
+mod snapshot;
 mod step;
 mod trace;
 mod training;

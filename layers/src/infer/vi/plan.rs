@@ -19,15 +19,19 @@ const FALL: usize = 2;
 
 /// The gain in as many steps again, relative to the bound, below which the rate is not held for longer: what is left is mostly
 /// gained while it falls.
-const TOLERANCE: f64 = 0.2;
+const TOLERANCE: f64 = 0.25;
 
 /// The same in nats for each learned parameter, whichever is less: steps of a small model are cheap, and this part does not
 /// depend on the targets' unit.
-const TOLERANCE_BY_PARAMETER: f64 = 0.0075;
+const TOLERANCE_BY_PARAMETER: f64 = 0.011;
 
 /// As [`TOLERANCE`], for the largest gain that is plausible below the bound of guessing: two standard errors above the measured
 /// one. A network that costs more than it explains loses weights one by one, slowly and noisily.
 const TOLERANCE_BELOW_GUESSING: f64 = 0.05;
+
+/// How many times the divergence counts for a sixth of the steps, once, after the bound has settled below guessing: weights that
+/// cost more than they explain are given up. If that does not pay, the training returns to where it was.
+const EXCESS: f64 = 2.0;
 
 /// What the bound and its gains are compared with.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,28 @@ pub(super) struct Plan<'a> {
     phase: Phase,
     /// Whether the rate fell because the bound no longer rose.
     settled: bool,
+    excess: Excess,
+}
+
+/// Whether the divergence counts [`EXCESS`] times.
+#[derive(Clone, Copy, PartialEq)]
+enum Excess {
+    NotYet,
+    /// It does; before, the bound was this.
+    Now(f64),
+    /// It did; before, the bound was this, and the rate is held until it has settled again.
+    Settling(f64),
+    Over,
+}
+
+/// What is to be done with the model's parameters after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    None,
+    /// Keep a copy of them.
+    Keep,
+    /// Return to the copy.
+    Restore,
 }
 
 enum Phase {
@@ -104,7 +130,10 @@ impl<'a> Plan<'a> {
             phase => phase,
         };
         let phase = if most == 0 { Phase::Ended { steps: 0 } } else { phase };
-        Plan { schedule, rises: chosen && automatic, first, phase, settled: matches!(budget, Budget::Epochs(_)) }
+        let settled = matches!(budget, Budget::Epochs(_));
+        // Only where everything is chosen.
+        let excess = if chosen && automatic { Excess::NotYet } else { Excess::Over };
+        Plan { schedule, rises: chosen && automatic, first, phase, settled, excess }
     }
 
     /// The steps of the training, as far as is known.
@@ -148,14 +177,37 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// The factor of the divergence.
+    pub(super) fn divergence_factor(&self) -> f64 {
+        if matches!(self.excess, Excess::Now(_)) { EXCESS } else { 1.0 }
+    }
+
     /// After the epoch that ends before `step`, of a training with this trace.
-    pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) {
+    pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) -> Action {
         let done = step - self.first;
+        let mut action = Action::None;
         self.phase = match self.phase {
             Phase::Fixed { steps, .. } if done >= steps => Phase::Ended { steps: done },
             Phase::Falling { held, steps } if done >= held + steps => Phase::Ended { steps: done },
             Phase::Held { limit, next, most } if done >= next || done >= limit => {
-                self.settled = is_settled(done, trace, yardstick);
+                let outlook = Outlook::after(done, trace, yardstick);
+                self.settled = outlook != Outlook::Rising;
+                let bound = trace.slope(done - done / 6..done).map_or(f64::NAN, |slope| slope.mean);
+                self.excess = match self.excess {
+                    Excess::NotYet if outlook == Outlook::SettledBelowGuessing && done < limit => {
+                        (self.settled, action) = (false, Action::Keep);
+                        Excess::Now(bound)
+                    }
+                    Excess::Now(before) if done < limit => {
+                        self.settled = false;
+                        Excess::Settling(before)
+                    }
+                    Excess::Now(before) | Excess::Settling(before) if self.settled || done >= limit => {
+                        action = if bound > before { Action::None } else { Action::Restore };
+                        Excess::Over
+                    }
+                    excess => excess,
+                };
                 if !self.settled && done < limit {
                     // A sixth at a time: the decision is never much too late, and not made too often.
                     Phase::Held { limit, next: (done + done / 6).min(limit), most }
@@ -165,21 +217,38 @@ impl<'a> Plan<'a> {
                     Phase::Falling { held: done, steps: (FALL * done).min(most - done) }
                 }
             }
-            Phase::Fixed { .. } | Phase::Falling { .. } | Phase::Held { .. } | Phase::Ended { .. } => return,
+            Phase::Fixed { .. } | Phase::Falling { .. } | Phase::Held { .. } | Phase::Ended { .. } => return action,
         };
+        action
     }
 }
 
-/// Whether the bound no longer rises after `done` steps: [`UntilConverged`](crate::UntilConverged).
-fn is_settled(done: usize, trace: &Trace, yardstick: Yardstick) -> bool {
-    trace.slope(done / 2..done).is_some_and(|slope| {
+/// What the bound's slope says of going on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    Rising,
+    /// [`UntilConverged`](crate::UntilConverged) says when.
+    Settled,
+    /// Settled, and as many steps again would not bring it to the bound of guessing.
+    SettledBelowGuessing,
+}
+
+impl Outlook {
+    /// After `done` steps.
+    fn after(done: usize, trace: &Trace, yardstick: Yardstick) -> Self {
+        let Some(slope) = trace.slope(done / 2..done) else { return Outlook::Rising };
         let [gain, error] = [slope.per_step, 2.0 * slope.standard_error].map(|slope| slope * done as f64);
-        let size = slope.mean.abs();
-        match yardstick.guessing {
-            Some(guessing) if slope.mean < guessing => gain + error < TOLERANCE_BELOW_GUESSING * size,
+        let (bound, size) = (slope.mean, slope.mean.abs());
+        let settled = match yardstick.guessing {
+            Some(guessing) if bound < guessing => gain + error < TOLERANCE_BELOW_GUESSING * size,
             _ => gain < error.max((TOLERANCE * size).min(TOLERANCE_BY_PARAMETER * yardstick.parameters as f64)),
+        };
+        match yardstick.guessing {
+            _ if !settled => Outlook::Rising,
+            Some(guessing) if bound + gain.max(0.0) + error < guessing => Outlook::SettledBelowGuessing,
+            _ => Outlook::Settled,
         }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -261,7 +330,47 @@ mod tests {
         let guessing = |bound| Yardstick { guessing: Some(bound), ..LARGE };
         assert_eq!(until_converged(guessing(-1500.0), 0.02), (true, 12_000));
         assert_eq!(until_converged(guessing(-100.0), 0.02), (false, 60_000));
-        assert_eq!(until_converged(guessing(-100.0), 0.001), (true, 12_000));
+        assert_eq!(until_converged(guessing(-1005.0), 0.001), (true, 12_000));
+    }
+
+    /// What a training below guessing does with the divergence and the parameters, at which steps, on a bound of −1,000 at first
+    /// and of `after` once the divergence has counted twice.
+    fn below_guessing(after: f64) -> (Vec<usize>, Vec<(usize, Action)>, usize, bool) {
+        let yardstick = Yardstick { guessing: Some(-100.0), ..LARGE };
+        let mut plan = Plan::new(UntilConverged::new().into(), None, true, [0, 10], 0);
+        let (mut trace, mut doubled, mut actions) = (Trace::default(), Vec::new(), Vec::new());
+        let mut step = 0;
+        while !plan.is_over() {
+            let bound = if doubled.is_empty() { -1000.0 } else { after };
+            if plan.divergence_factor() != 1.0 {
+                doubled.push(step);
+            }
+            trace.push(bound + (step as f64 * 0.7).sin());
+            step += 1;
+            if step % 10 == 0 {
+                let action = plan.after_epoch(step, &trace, yardstick);
+                actions.extend((action != Action::None).then_some((step, action)));
+            }
+        }
+        (doubled, actions, step, plan.is_settled())
+    }
+
+    #[test]
+    fn once_settled_below_guessing_the_divergence_counts_twice_for_a_while() {
+        let (doubled, actions, steps, settled) = below_guessing(-990.0);
+        assert_eq!(doubled, (4000..4670).collect::<Vec<_>>());
+        assert_eq!(actions, [(4000, Action::Keep)]);
+        assert!(settled && steps >= 3 * 5450 && steps.is_multiple_of(3), "{steps}");
+        // What has not paid is undone.
+        let (_, actions, ..) = below_guessing(-1010.0);
+        assert!(matches!(actions[..], [(4000, Action::Keep), (5450.., Action::Restore)]), "{actions:?}");
+
+        // With a rate or an optimiser of the user's own, the loss is too.
+        let schedule = Schedule::constant();
+        for (schedule, automatic) in [(Some(&schedule), true), (None, false)] {
+            let plan = Plan::new(UntilConverged::new().into(), schedule, automatic, [0, 10], 0);
+            assert!(plan.excess == Excess::Over);
+        }
     }
 
     #[test]

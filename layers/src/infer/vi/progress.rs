@@ -3,6 +3,7 @@
 #[cfg(all(feature = "progress", not(target_family = "wasm")))]
 use bar::Bar;
 
+use crate::infer::vi::report::names_of_terms;
 use crate::infer::vi::step::StepTerms;
 use crate::infer::vi::{Epoch, Report};
 
@@ -11,21 +12,30 @@ const LINES: usize = 10;
 
 pub(super) enum Progress {
     Bar(Bar),
-    /// One line every `every` epochs, and one after the last.
+    /// One line every `every` epochs, and one after the last; of a point estimate, or not.
     Lines {
         every: usize,
+        at_point: bool,
     },
     Quiet,
 }
 
 impl Progress {
     /// For a training of `steps` steps, as far as is known, in epochs of `batches` steps.
-    pub(super) fn new(shown: bool, steps: usize, batches: usize) -> Self {
+    pub(super) fn new(shown: bool, at_point: bool, steps: usize, batches: usize) -> Self {
         if !shown {
             return Progress::Quiet;
         }
-        let lines = || Progress::Lines { every: steps.div_ceil(batches.max(1)).div_ceil(LINES).max(1) };
-        Bar::on_terminal(steps, batches).map_or_else(lines, Progress::Bar)
+        let lines = || Progress::Lines { every: steps.div_ceil(batches.max(1)).div_ceil(LINES).max(1), at_point };
+        Bar::on_terminal(at_point, steps, batches).map_or_else(lines, Progress::Bar)
+    }
+
+    fn is_at_point(&self) -> bool {
+        match self {
+            Progress::Bar(bar) => bar.is_at_point(),
+            Progress::Lines { at_point, .. } => *at_point,
+            Progress::Quiet => false,
+        }
     }
 
     /// The training will take this many steps.
@@ -68,14 +78,15 @@ impl Progress {
         let line = || {
             let Epoch { nll, kl, kl_weight, elbo, .. } = epoch;
             let validation = epoch.validation_nll.map_or_else(String::new, |nll| format!("  validation NLL {nll:.4}"));
+            let [divergence, sum] = names_of_terms(self.is_at_point());
             format!(
-                "epoch {number}/{epochs}  NLL {nll:.4} nats/example  KL {kl:.0} nats × {kl_weight:.1e}  ELBO {elbo:.0} \
-                 nats{validation}"
+                "epoch {number}/{epochs}  NLL {nll:.4} nats/example  {divergence} {kl:.0} nats × {kl_weight:.1e}  {sum} \
+                 {elbo:.0} nats{validation}"
             )
         };
         match self {
             Progress::Bar(bar) => bar.say(line()),
-            Progress::Lines { every } if number.is_multiple_of(*every) || is_last => {
+            Progress::Lines { every, .. } if number.is_multiple_of(*every) || is_last => {
                 let time =
                     if epoch.seconds.is_nan() { String::new() } else { format!("  {:.2} s/epoch", epoch.seconds) };
                 eprintln!("{}{time}", line());
@@ -92,6 +103,7 @@ mod bar {
 
     use indicatif::{ProgressBar, ProgressStyle};
 
+    use crate::infer::vi::report::names_of_terms;
     use crate::infer::vi::step::StepTerms;
 
     /// How often a bar's numbers change.
@@ -102,19 +114,20 @@ mod bar {
         bar: ProgressBar,
         /// Steps of an epoch.
         batches: usize,
+        at_point: bool,
         last: Instant,
     }
 
     impl Bar {
         /// A bar, if the standard error is a terminal.
-        pub(super) fn on_terminal(steps: usize, batches: usize) -> Option<Bar> {
+        pub(super) fn on_terminal(at_point: bool, steps: usize, batches: usize) -> Option<Bar> {
             if !std::io::stderr().is_terminal() {
                 return None;
             }
             let bar = ProgressBar::new(steps as u64);
             let style = ProgressStyle::with_template("{msg} {wide_bar} {per_sec}, {eta} left");
             bar.set_style(style.expect("the template is constant"));
-            Some(Bar { bar, batches: batches.max(1), last: Instant::now() })
+            Some(Bar { bar, batches: batches.max(1), at_point, last: Instant::now() })
         }
 
         pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
@@ -123,8 +136,13 @@ mod bar {
                 self.last = Instant::now();
                 let StepTerms { nll, kl, kl_weight } = terms;
                 let epochs = self.bar.length().unwrap_or(0).div_ceil(self.batches as u64);
-                self.say(format!("epoch {number}/{epochs}  NLL {nll:.4}  KL {kl:.0} × {kl_weight:.1e}"));
+                let [divergence, _] = names_of_terms(self.at_point);
+                self.say(format!("epoch {number}/{epochs}  NLL {nll:.4}  {divergence} {kl:.0} × {kl_weight:.1e}"));
             }
+        }
+
+        pub(super) fn is_at_point(&self) -> bool {
+            self.at_point
         }
 
         pub(super) fn set_steps(&self, steps: usize) {
@@ -154,8 +172,12 @@ pub(super) enum Bar {}
 
 #[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
 impl Bar {
-    fn on_terminal(_steps: usize, _batches: usize) -> Option<Bar> {
+    fn on_terminal(_at_point: bool, _steps: usize, _batches: usize) -> Option<Bar> {
         None
+    }
+
+    fn is_at_point(&self) -> bool {
+        match *self {}
     }
 
     fn step(&mut self, _number: usize, _terms: &StepTerms) {

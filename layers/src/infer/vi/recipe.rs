@@ -61,7 +61,7 @@ impl Options {
         options.clip = self.clip.or(Some(Clip::Outliers(CLIP)));
         let growth = ((WARM_UP * steps as f64) as usize).min(LONGEST_WARM_UP);
         // A model that is trained further has used its weights.
-        if !self.loss.has_warm_up() && is_first && growth > 0 {
+        if !self.loss.has_warm_up() && !self.draw.at_point && is_first && growth > 0 {
             options.loss = options.loss.warm_up(WarmUp::linear(growth));
         }
         options

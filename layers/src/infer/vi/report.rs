@@ -12,12 +12,13 @@ pub struct Epoch {
     /// The negative log-likelihood in nats per example: the mean over the epoch's examples, each with the weights drawn
     /// in its step.
     pub nll: f64,
-    /// The divergence in nats, at the epoch's last step.
+    /// The divergence in nats, at the epoch's last step; −ln p(w) of a point estimate ([`Map`](crate::Map)).
     pub kl: f64,
     /// The divergence's factor in the loss per example, at the epoch's last step: 1/N for equal batches without
     /// tempering or warm-up.
     pub kl_weight: f64,
-    /// An estimate of the evidence lower bound in nats, −(N · nll + kl), with the full divergence, whatever its weight.
+    /// An estimate of the evidence lower bound in nats, −(N · nll + kl), with the full divergence, whatever its weight; the log
+    /// joint density of a point estimate.
     pub elbo: f64,
     /// The negative log-likelihood of the validation set of [`Training::validate`](crate::Training::validate) after the
     /// epoch, in nats per example.
@@ -46,6 +47,8 @@ pub struct Report {
     pub(super) is_settled: bool,
     /// Whether the loss was the bound, so that the two can be compared.
     pub(super) is_bound: bool,
+    /// Whether the weights are a point estimate.
+    pub(super) at_point: bool,
 }
 
 /// The slope of the bound over some steps, by a regression on the estimates of the steps.
@@ -94,9 +97,10 @@ impl Report {
         let mut said = Vec::new();
         if let Some(Rise { per_thousand, standard_error, .. }) = self.rise.filter(|_| self.best.is_none()) {
             let word = if self.is_converged() { "converged" } else { "not converged" };
+            let objective = if self.at_point { "log joint density" } else { "bound" };
             let (moved, size) = if per_thousand < 0.0 { ("fell", -per_thousand) } else { ("rose", per_thousand) };
             said.push(format!(
-                "{word}: the bound {moved} by {size:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
+                "{word}: the {objective} {moved} by {size:.1} ± {standard_error:.1} nats in 1,000 steps at the end"
             ));
             if !self.is_converged() {
                 said.push(if moved == "rose" { "train for more epochs" } else { "lower the learning rate" }.to_owned());
@@ -123,10 +127,17 @@ impl Report {
     }
 }
 
+/// The names of the term beside the likelihood, and of the sum.
+pub(super) fn names_of_terms(at_point: bool) -> [&'static str; 2] {
+    if at_point { ["-ln p(w)", "ln p(y, w)"] } else { ["KL", "ELBO"] }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let validated = self.epochs.iter().any(|epoch| epoch.validation_nll.is_some());
-        write!(f, "{:>6} {:>12} {:>14} {:>12} {:>16}", "epoch", "NLL/example", "KL", "KL weight", "ELBO")?;
+        let [divergence, sum] = names_of_terms(self.at_point);
+        let weight = format!("{divergence} weight");
+        write!(f, "{:>6} {:>12} {divergence:>14} {weight:>12} {sum:>16}", "epoch", "NLL/example")?;
         if validated {
             write!(f, " {:>14}", "validation NLL")?;
         }
@@ -173,6 +184,7 @@ mod tests {
             guessing: Some(-131.8),
             is_settled: true,
             is_bound: true,
+            at_point: false,
         };
         assert_eq!(
             report(0.5, 50.0, 0.2).conclusion(),

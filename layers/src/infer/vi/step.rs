@@ -12,7 +12,6 @@ use crate::infer::vi::evaluate::first_rows;
 use crate::infer::vi::{Clip, DrawOptions, TrainError, recipe};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
-use crate::model::Drawn;
 use crate::model::forward_by::Outputs;
 use crate::objective::{Objective, Part};
 use crate::optim::{self, Optimizer};
@@ -97,13 +96,14 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         }
     }
 
-    /// Takes one step. On failure, the model has the last parameters whose loss was finite.
+    /// Takes one step with this key, in which the divergence counts `factor` times. On failure, the model has the last parameters
+    /// whose loss was finite.
     pub(super) fn take<M, O>(
         &mut self,
         model: &mut M,
         data: &Examples<T, Y>,
         rows: &[usize],
-        key: Key,
+        (key, factor): (Key, f64),
         optimizer: &mut O,
     ) -> Result<StepTerms, StepError>
     where
@@ -118,7 +118,12 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             let loss = || {
                 let (net, nll) = self.recipe.nll(&self.batch, model, key, index);
                 let objective = self.recipe.objective;
-                objective.loss_of_batch(nll, &net, key.current_step() as usize, Part { index, examples: rows.len() })
+                objective.loss_of_batch(
+                    nll,
+                    &net,
+                    key.current_step() as usize,
+                    Part { index, examples: rows.len(), factor },
+                )
             };
             let loss = catch_step(self.recipe.shared, loss).map_err(|panic| StepError::Panicked {
                 index,
@@ -160,7 +165,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         self.batch.tape.reset();
         let terms = || {
             let (net, nll) = self.recipe.nll(&self.batch, model, key, 0);
-            (nll, net.kl())
+            (nll, self.recipe.objective.divergence(&net))
         };
         let rows = self.batch.observed().targets().rows();
         let (nll, kl) = catch_step(self.recipe.shared, terms).map_err(|panic| StepError::Panicked {
@@ -208,7 +213,7 @@ impl<L, F> LossRecipe<'_, L, F> {
     {
         let mut batch = Batch::new(Tape::new(), data);
         batch.gather(data, &first_rows(rows, data.len()));
-        let draw = |tape| model.draw(tape, self.draw.drawing(key));
+        let draw = |tape| self.draw.draw(model, tape, key, 0);
         let (net, output) = batch.outputs::<M>(self.forward, draw);
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
@@ -230,6 +235,6 @@ impl<L, F> LossRecipe<'_, L, F> {
         L: Likelihood<T>,
         F: Outputs<M>,
     {
-        batch.nll::<M>(self.likelihood, self.forward, |tape| model.draw(tape, self.draw.drawing(key).for_batch(index)))
+        batch.nll::<M>(self.likelihood, self.forward, |tape| self.draw.draw(model, tape, key, index))
     }
 }

@@ -147,7 +147,7 @@ fn check<T: Real>(case: &mut Case<'_, T>) {
             }
         }
         "kl_normal__laplace" => {
-            check_normal(case, |case, i| Laplace(case.input("p_loc", i), case.input("p_scale", i)));
+            check_normal(case, |case, i| LaplacePrior(case.input("p_loc", i), case.input("p_scale", i)));
         }
         "kl_meanfield_sum_prior" => {
             let [mean, rho] =
@@ -169,7 +169,7 @@ fn check<T: Real>(case: &mut Case<'_, T>) {
             }
         }
         "kl_laplace__laplace" => {
-            families::laplace(case, |case, i| Laplace(case.input("p_loc", i), case.input("p_scale", i)));
+            families::laplace(case, |case, i| LaplacePrior(case.input("p_loc", i), case.input("p_scale", i)));
         }
         "kl_cauchy__cauchy" => {
             families::cauchy(case, |case, i| Cauchy(case.input("p_loc", i), case.input("p_scale", i)));
@@ -219,7 +219,9 @@ fn check<T: Real>(case: &mut Case<'_, T>) {
                 check_log_density(case, |case| Normal(case.input("loc", 0), case.input("scale", 0)));
                 check_log_density(case, |case| Normals(scalar::<f64>(case.input("loc", 0)), case.input("scale", 0)));
             }
-            "logpdf_laplace" => check_log_density(case, |case| Laplace(case.input("loc", 0), case.input("scale", 0))),
+            "logpdf_laplace" => {
+                check_log_density(case, |case| LaplacePrior(case.input("loc", 0), case.input("scale", 0)))
+            }
             "logpdf_cauchy" => {
                 check_log_density(case, |case| Cauchy(case.input("loc", 0), case.input("scale", 0)));
                 check_log_density(case, |case| StudentT(1.0, case.input("loc", 0), case.input("scale", 0)));

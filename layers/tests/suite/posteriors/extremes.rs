@@ -90,7 +90,7 @@ fn under<P: Prior + Clone>(prior: P) {
 fn estimates_are_finite_under_every_prior() {
     under(Normal(0.0, SCALE));
     under(Normals(0.0, SCALE));
-    under(Laplace(0.0, SCALE));
+    under(LaplacePrior(0.0, SCALE));
     under(StudentT(3.0, 0.0, SCALE));
     under(Cauchy(0.0, SCALE));
     under(ScaleMixture::two(0.5, 1.0, SCALE));
@@ -137,7 +137,7 @@ fn a_log_normal_is_finite_as_far_as_its_weight_is() {
     }
     fn every_prior<T: Real>() {
         estimated::<T, _>(Normal(0.0, SCALE));
-        estimated::<T, _>(Laplace(0.0, SCALE));
+        estimated::<T, _>(LaplacePrior(0.0, SCALE));
         estimated::<T, _>(StudentT(3.0, 0.0, SCALE));
         estimated::<T, _>(Cauchy(0.0, SCALE));
         estimated::<T, _>(ScaleMixture::two(0.5, 1.0, SCALE));
@@ -183,7 +183,7 @@ fn a_gradient_of_150_in_the_far_tail_is_exact() {
         }
         of_each!(Normal(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
         of_each!(Normals(0.0, 1.0), 150.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), radial(), MeanFieldLaplace::<T>::new(SHAPE));
-        of_each!(Laplace(0.0, 1.0 / 150.0), 20.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), MeanFieldLaplace::<T>::new(SHAPE));
+        of_each!(LaplacePrior(0.0, 1.0 / 150.0), 20.0; MeanField::<T>::new(SHAPE), low_rank::<T>(), full(), matrix(), MeanFieldLaplace::<T>::new(SHAPE));
         // Far in a mixture's tail, where both densities underflow to zero.
         let mixture = || MonteCarlo(ScaleMixture::two(0.25, 1.0, 1e-3));
         by_mean(low_rank::<T>(), mixture(), 150.0);

@@ -17,8 +17,8 @@ where
     One { weight, prior }
 }
 
-fn laplace<T: Real>() -> One<MeanFieldLaplace<T>, Laplace> {
-    model(Laplace(0.2, 0.8))
+fn laplace<T: Real>() -> One<MeanFieldLaplace<T>, LaplacePrior> {
+    model(LaplacePrior(0.2, 0.8))
 }
 
 fn variance(i: usize) -> f64 {
@@ -75,7 +75,7 @@ fn the_divergence_is_the_mean_of_its_estimates() {
 #[test]
 fn the_divergence_from_an_equal_prior_is_zero() {
     let weight = MeanFieldLaplace::<f64>::with_scales(Tensor::full([4], 0.2), &Tensor::full([4], 0.8));
-    let kl = One { weight, prior: Laplace(0.2, 0.8) }.kl();
+    let kl = One { weight, prior: LaplacePrior(0.2, 0.8) }.kl();
     assert!(kl.abs() < 1e-14, "{kl}");
 }
 

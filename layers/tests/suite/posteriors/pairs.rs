@@ -89,9 +89,9 @@ fn under_normals_of_each_element_s_own() {
 
 #[test]
 fn under_a_laplace() {
-    under!(Laplace(0.2, 0.7), low_rank full matrix log_normal);
+    under!(LaplacePrior(0.2, 0.7), low_rank full matrix log_normal);
     // The log-normal is positive, so a prior mean that is not is a separate case.
-    under!(Laplace(-0.3, 0.7), low_rank log_normal);
+    under!(LaplacePrior(-0.3, 0.7), low_rank log_normal);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn without_elements_and_far_out() {
         assert_eq!(One { weight: Radial::<f64>::new(shape), prior: prior.clone() }.kl(), 0.0);
         assert_eq!(One { weight: LogNormal::<f64>::new(shape), prior }.kl(), 0.0);
     }
-    let (normals, laplace) = (Normals(0.0, 0.7), Laplace(0.0, 0.7));
+    let (normals, laplace) = (Normals(0.0, 0.7), LaplacePrior(0.0, 0.7));
     check_extremes(&One { weight: families().low_rank, prior: normals.clone() }, 0.7);
     check_extremes(&One { weight: families().full, prior: normals.clone() }, 0.7);
     check_extremes(&One { weight: families().matrix, prior: normals.clone() }, 0.7);

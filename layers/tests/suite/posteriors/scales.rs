@@ -129,16 +129,16 @@ fn closed_forms_are_right_in_single_precision() {
     let mut wrong = Vec::new();
     for s in SCALES {
         compare! { wrong, s, false;
-            mean_field: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), LearnedNormal(s), LogUniform;
-            low_rank: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), LearnedNormal(s);
-            full: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), LearnedNormal(s);
-            matrix: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), LearnedNormal(s);
+            mean_field: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), LearnedNormal(s), LogUniform;
+            low_rank: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), LearnedNormal(s);
+            full: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), LearnedNormal(s);
+            matrix: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), LearnedNormal(s);
             radial: Normal(0.0, s), Normals(0.0, s), LearnedNormal(s);
-            laplace: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), LearnedNormal(s);
+            laplace: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), LearnedNormal(s);
             cauchy: Cauchy(0.0, s);
             log_normal: LogNormalPrior(0.0, s), LogUniform;
             gated: SpikeAndSlabPrior(0.3, s);
-            point: Normal(0.0, s), Normals(0.0, s), Laplace(0.0, s), StudentT(3.0, 0.0, s), Cauchy(0.0, s), Horseshoe(s),
+            point: Normal(0.0, s), Normals(0.0, s), LaplacePrior(0.0, s), StudentT(3.0, 0.0, s), Cauchy(0.0, s), Horseshoe(s),
                 ScaleMixture::two(0.5, s, 0.1 * s), LearnedNormal(s), LogUniform;
         }
     }
@@ -152,7 +152,7 @@ fn estimates_are_right_in_single_precision() {
         macro_rules! under_every_prior {
             ($($family:ident)*) => {
                 compare! { wrong, s, true; $(
-                    $family: MonteCarlo(Normal(0.0, s)), MonteCarlo(Laplace(0.0, s)), MonteCarlo(StudentT(3.0, 0.0, s)),
+                    $family: MonteCarlo(Normal(0.0, s)), MonteCarlo(LaplacePrior(0.0, s)), MonteCarlo(StudentT(3.0, 0.0, s)),
                         MonteCarlo(Cauchy(0.0, s)), MonteCarlo(Horseshoe(s)), MonteCarlo(LogUniform),
                         MonteCarlo(ScaleMixture::two(0.5, s, 0.1 * s)), MonteCarlo(SpikeAndSlabPrior(0.3, s));
                 )* }
