@@ -41,10 +41,10 @@ fn exact(data: &Examples<f32, Tensor>) -> ([f64; 3], [[f64; 3]; 3]) {
     (std::array::from_fn(|i| (0..3).map(|j| covariance[i][j] * linear[j]).sum()), covariance)
 }
 
-/// Asserts that the means are within four Monte Carlo standard errors, and each covariance within a share of its two standard
-/// deviations' product.
+/// Asserts that the means are within four Monte Carlo standard errors, and each covariance within four of its own, √(2/ESS) of
+/// its two standard deviations' product, and a bias of this share of that.
 #[track_caller]
-fn assert_posterior(chains: &Chains<&Dense>, data: &Examples<f32, Tensor>, share: f64) {
+fn assert_posterior(chains: &Chains<&Dense>, data: &Examples<f32, Tensor>, bias: f64) {
     let ((mean, covariance), diagnostics) = (exact(data), chains.diagnose());
     let flat: Vec<Vec<f64>> =
         chains.all_weights().iter().map(|w| w.flat().into_iter().map(f64::from).collect()).collect();
@@ -57,7 +57,11 @@ fn assert_posterior(chains: &Chains<&Dense>, data: &Examples<f32, Tensor>, share
             let product = flat.iter().map(|w| (w[i] - found[i]) * (w[j] - found[j])).sum::<f64>() / count;
             let scale = (covariance[i][i] * covariance[j][j]).sqrt();
             let off = (product - covariance[i][j]) / scale;
-            assert!(off.abs() < share, "covariance {i}, {j} is off by {off} of its scale\n{diagnostics}");
+            let ess = diagnostics.elements[i].ess_bulk.min(diagnostics.elements[j].ess_bulk);
+            assert!(
+                off.abs() < bias + 4.0 * (2.0 / ess).sqrt(),
+                "covariance {i}, {j} is off by {off} of its scale\n{diagnostics}"
+            );
         }
     }
 }
@@ -70,7 +74,7 @@ fn sghmc() -> Sghmc<Gaussian> {
 fn hamiltonian_chains_find_a_posterior_in_closed_form() {
     let (model, data) = (Dense::new(2, 1), regression(200, 1.0));
     let chains = sghmc().draws(2000).seed(1).run(&model, &data).unwrap();
-    assert_posterior(&chains, &data, 0.06);
+    assert_posterior(&chains, &data, 0.0);
     let diagnostics = chains.diagnose();
     assert!(diagnostics.is_good(), "{diagnostics}");
     for of in &diagnostics.temperatures {
@@ -86,12 +90,14 @@ fn hamiltonian_chains_find_a_posterior_in_closed_form() {
 #[test]
 fn minibatches_with_the_automatic_learning_rate_find_it_too() {
     let (model, data) = (Dense::new(2, 1), regression(400, 1.0));
-    let chains = sghmc().batch_size(40).draws(2000).seed(3).run(&model, &data).unwrap();
+    let chains = sghmc().batch_size(100).thinning(20).draws(2000).seed(3).run(&model, &data).unwrap();
     assert_posterior(&chains, &data, 0.1);
-    assert!(chains.diagnose().is_good(), "{}", chains.diagnose());
-    let sgld = Sgld::new(Gaussian::new(NOISE)).batch_size(40).thinning(20).draws(2000).seed(3).quiet();
+    let warmest =
+        chains.chains().iter().map(|chain| chain.temperature.unwrap().kinetic.unwrap().mean).fold(0.0, f64::max);
+    assert!(warmest < 1.05 && !chains.diagnose().to_string().contains("too warm"), "{}", chains.diagnose());
+    let sgld = Sgld::new(Gaussian::new(NOISE)).batch_size(100).thinning(20).draws(2000).seed(3).quiet();
     let chains = sgld.run(&model, &data).unwrap();
-    assert_posterior(&chains, &data, 0.12);
+    assert_posterior(&chains, &data, 0.1);
     assert!(chains.chains().iter().all(|chain| chain.temperature.unwrap().kinetic.is_none()));
 }
 
@@ -115,7 +121,7 @@ fn the_preconditioner_serves_inputs_of_different_scales() {
     let (model, data) = (Dense::new(2, 1), regression(200, 30.0));
     let run = |sampler: Sghmc<Gaussian>| sampler.draws(2000).seed(5).run(&model, &data).unwrap();
     let (plain, scaled) = (run(sghmc()), run(sghmc().preconditioned()));
-    assert_posterior(&scaled, &data, 0.12);
+    assert_posterior(&scaled, &data, 0.0);
     let least =
         |chains: &Chains<&Dense>| chains.diagnose().elements.iter().map(|e| e.ess_bulk).fold(f64::INFINITY, f64::min);
     assert!(least(&scaled) > 2.0 * least(&plain), "{} {}", least(&scaled), least(&plain));
@@ -137,8 +143,8 @@ impl Positive {
 
 #[test]
 fn a_positive_weight_moves_in_unconstrained_space() {
-    let x: Tensor<f64> = Tensor::from_fn([6, 1], |i| 0.5 + i as f64 * 0.1);
-    let y: Tensor<f64> = Tensor::from_fn([6, 1], |i| 0.25 + (i as f64).sin() * 0.5);
+    let x: Tensor<f64> = Tensor::from_fn([20, 1], |i| 0.5 + i as f64 * 0.05);
+    let y: Tensor<f64> = Tensor::from_fn([20, 1], |i| 0.8 + (i as f64).sin());
     // The posterior of u = ln slope by the trapezium rule.
     let (mut sums, points) = ([0.0; 3], 20_000);
     for i in 0..points {
@@ -249,16 +255,21 @@ fn a_killed_run_goes_on_bit_for_bit() {
         sampler.preconditioned().threads(1)
     };
     let straight = sampler(usize::MAX).run(&model, &data).unwrap();
-    // In the warm-up of the first chain, in its draws, in those of the second chain; then to the end.
-    for at in [60, 90, 100, usize::MAX] {
+    // Each kill is some 200 gradients after the start: in the warm-up of the first chain, and later.
+    let mut kills = 0;
+    for at in [260, 260, 260, usize::MAX] {
         let run = || sampler(at).checkpoint(&folder, 3).run(&model, &data);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(chains) => assert_eq!(flat(&chains.unwrap()), flat(&straight)),
-            Err(_) => assert!(at < usize::MAX && folder.join("chain-0.safetensors").exists()),
+            Err(_) => {
+                kills += 1;
+                assert!(folder.join("chain-0.safetensors").exists());
+            }
         }
     }
+    assert!(kills >= 2, "{kills}");
     // What is complete is read. A longer run continues it.
-    let again = sampler(20).checkpoint(&folder, 3).run(&model, &data).unwrap();
+    let again = sampler(80).checkpoint(&folder, 3).run(&model, &data).unwrap();
     assert_eq!(flat(&again), flat(&straight));
     assert_eq!(again.chains()[1].temperature, straight.chains()[1].temperature);
     let longer = || sampler(usize::MAX).draws(20);

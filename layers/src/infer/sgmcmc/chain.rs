@@ -22,6 +22,9 @@ const CURVATURE_ROWS: usize = 256;
 /// Steps of the power iteration the first time, and later, from the direction that it has found.
 const ITERATIONS: [usize; 2] = [12, 5];
 
+/// The number of curvatures, at the last points of the warm-up, of which the largest counts.
+const CURVATURES: usize = 8;
+
 /// Everything that the next steps of a chain depend on, beside its options: what a checkpoint keeps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ChainState {
@@ -33,6 +36,8 @@ pub(super) struct ChainState {
     pub(super) squares: MeanSquares,
     /// The direction of the largest curvature.
     pub(super) direction: Vec<f64>,
+    /// The largest curvature at each point of the warm-up so far.
+    pub(super) curvatures: Vec<f64>,
     /// The position at the end of the warm-up.
     pub(super) centre: Vec<f64>,
     /// The learning rate of the warm-up divided by N.
@@ -182,6 +187,10 @@ where
         };
         let batches = self.examples as f64 / self.options.batch_size_for(self.examples) as f64;
         let kept = self.options.friction.map(|_| self.options.kept());
+        // The curvature changes along the chain, and may be close to 0 at single points.
+        chain.curvatures.push(curvature);
+        let last = &chain.curvatures[chain.curvatures.len().saturating_sub(CURVATURES)..];
+        let curvature = last.iter().copied().fold(0.0, f64::max);
         chain.rate = Limits { curvature, batches, temperature: self.options.temperature, kept }.rate();
         Ok(())
     }

@@ -82,6 +82,7 @@ impl Checkpoint {
         found.state.momentum = read("momentum")?;
         found.scales = read("scales")?;
         found.direction = read("direction")?;
+        found.curvatures = read("curvatures")?;
         found.centre = read("centre")?;
         found.squares.sums = read("squares")?;
         found.squares.weight = weight;
@@ -144,6 +145,7 @@ impl Checkpoint {
             ("momentum", &state.state.momentum),
             ("scales", &state.scales),
             ("direction", &state.direction),
+            ("curvatures", &state.curvatures),
             ("centre", &state.centre),
             ("squares", &state.squares.sums),
             ("kinetic", &thermometer.kinetic_means),

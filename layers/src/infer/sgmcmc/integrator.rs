@@ -95,8 +95,8 @@ mod tests {
         ] {
             let step = Step { rate, temperature, kept };
             let covariance = stationary(step, k, s, true);
-            // The position is exact. The momentum is that after a kick's end, half a step later than the position: both
-            // are exact in BAOAB, to which BAOA is conjugate by half a kick, which leaves a covariance of hT/2.
+            // BAOA is BAOAB seen half a kick earlier. There p has variance T(1 − h²k/4) and is independent of u, so that
+            // before the half kick −hku/2 it has variance T, and covariance hT/2 with u.
             close(covariance[0][0], temperature / k);
             close(covariance[1][1], temperature);
             close(covariance[0][1] / s, 0.5 * step.size() * temperature);

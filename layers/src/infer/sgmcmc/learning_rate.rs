@@ -2,11 +2,14 @@
 
 /// The largest variance by which a step may be off in the direction of the largest curvature, relative to the posterior's: from
 /// the size of an Euler step, and from the noise of minibatches.
-const BIAS: f64 = 0.1;
+const BIAS: f64 = 0.025;
 
 /// The square of the largest step of BAOA in units of the posterior's standard deviation in the direction of the largest
 /// curvature; it is stable below 4.
 const SQUARED_STEP: f64 = 0.25;
+
+/// The heat of the position by a step h where no momentum is kept, in units of h²V: each step is then one without momenta of h²/2.
+const OVERDAMPED_HEAT: f64 = 0.25;
 
 /// The first step of a difference of gradients, in units of the scaled weights.
 const FIRST_DIFFERENCE: f64 = 1e-3;
@@ -64,7 +67,10 @@ impl Limits {
         let Limits { curvature, batches, temperature, kept } = *self;
         let noise = (batches - 1.0).max(0.0) / temperature;
         let largest = match kept {
-            Some(kept) => SQUARED_STEP.min(BIAS * (1.0 - kept * kept) / (kept * kept * noise)),
+            Some(kept) => {
+                let heat = (kept * kept / (1.0 - kept * kept)).max(OVERDAMPED_HEAT);
+                SQUARED_STEP.min(BIAS / (heat * noise))
+            }
             None => BIAS.min(2.0 * BIAS / noise),
         };
         largest / curvature
@@ -105,5 +111,8 @@ mod tests {
         assert!((heated(minibatches) - BIAS).abs() < 1e-12);
         assert!((heated(Limits { temperature: 0.1, ..minibatches }) - 0.1 * BIAS).abs() < 1e-12);
         assert_eq!(Limits { kept: None, ..limits }.rate(), BIAS / 4.0);
+        // Without memory a step of BAOA is one of half the rate without momenta.
+        let [none, all] = [None, Some(0.0)].map(|kept| Limits { kept, batches: 200.0, ..limits }.rate());
+        assert!((all / none - 2.0).abs() < 1e-12, "{all} {none}");
     }
 }

@@ -108,9 +108,9 @@ macro_rules! options {
             /// The posterior's standard deviation falls as 1/√N, and so does √(η/N) at a constant η: a rate that suits some of the
             /// data suits all of them.
             ///
-            /// By default the rate is chosen at five points of the warm-up from the largest curvature of the log density, so that
+            /// By default the rate is chosen from the largest curvature of the log density at several points of the warm-up, so that
             /// a step is half a standard deviation in the stiffest direction at most (with momenta), and neither
-            /// the step without momenta nor the noise of minibatches adds more than some 10 % to that direction's variance. Inputs
+            /// the step without momenta nor the noise of minibatches adds more than some 2.5 % to that direction's variance. Inputs
             /// should be standardised: one rate serves all directions.
             #[must_use]
             pub fn learning_rate(mut self, rate: f64) -> Self {

@@ -1,6 +1,6 @@
 //! The steps of a chain: its warm-up, then draws at a constant learning rate or in cycles.
 
-/// A cosine's limit at the start of a cycle whose learning rate is automatic, in units of the rate that is chosen for draws.
+/// The largest learning rate of a cycle where it is automatic, in units of the rate that is chosen for draws.
 const MOST: f64 = 4.0;
 
 /// What a chain does in each step.
@@ -89,10 +89,10 @@ impl Schedule {
         within >= before && (within - before + 1).is_multiple_of(self.thinning)
     }
 
-    /// Whether the learning rate and the preconditioner are chosen anew before this step: at the start, and after an eighth, a
-    /// quarter, a half and three quarters of the warm-up.
+    /// Whether the learning rate and the preconditioner are chosen anew before this step: at the start, and after each
+    /// thirty-second part of the warm-up up to three quarters.
     pub(super) fn adapts(&self, step: usize) -> bool {
-        step == 0 || step < self.warmup && [1, 2, 4, 6].iter().any(|eighths| step == self.warmup * eighths / 8)
+        step == 0 || step < self.warmup && (1..=24).any(|parts| step == self.warmup * parts / 32)
     }
 
     /// Whether the gradient of this step counts for the preconditioner.
@@ -111,7 +111,7 @@ mod tests {
         let draws: Vec<usize> = (0..schedule.steps()).filter(|&step| schedule.is_draw(step)).collect();
         assert_eq!((schedule.steps(), draws), (35, vec![24, 29, 34]));
         let adapts: Vec<usize> = (0..35).filter(|&step| schedule.adapts(step)).collect();
-        assert_eq!(adapts, [0, 2, 5, 10, 15]);
+        assert_eq!(adapts, (0..=15).collect::<Vec<_>>());
         assert!((0..35).all(|step| schedule.factor(step) == 1.0));
         assert_eq!((0..35).filter(|&step| schedule.draws_momentum(step)).count(), 1);
     }
