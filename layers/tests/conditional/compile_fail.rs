@@ -1,5 +1,5 @@
 //! Mistakes must not compile, with helpful messages: rustc's output is compared with `ui/*/*.stderr`, one folder for each
-//! kind of mistake. It shows as ignored on versions of rustc other than the pinned one.
+//! kind of mistake; `ui-mcmc` has those that need the feature `mcmc`. It shows as ignored on versions of rustc other than the pinned one.
 //!
 //! `TRYBUILD=overwrite cargo test -p elbo --test conditional compile_fail` writes the messages anew; read them as a newcomer would
 //! before committing.
@@ -18,7 +18,11 @@ pub(crate) fn test() -> Trial {
     let version = String::from_utf8_lossy(&version.stdout);
     let is_pinned = version.split_whitespace().nth(1) == Some(PINNED);
     let check = || {
-        trybuild::TestCases::new().compile_fail("tests/ui/*/*.rs");
+        let cases = trybuild::TestCases::new();
+        cases.compile_fail("tests/ui/*/*.rs");
+        if cfg!(feature = "mcmc") {
+            cases.compile_fail("tests/ui-mcmc/*/*.rs");
+        }
         Ok(())
     };
     Trial::test("compile_fail::mistakes_do_not_compile_and_say_why", check)

@@ -10,9 +10,9 @@ pub enum PriorGroups {
     One,
     /// One for each layer: for the weights whose names differ in the last part only, such as `hidden.0.weight` and
     /// `hidden.0.bias`.
-    Layer,
+    ByLayer,
     /// One for each weight.
-    Weight,
+    ByWeight,
 }
 
 impl PriorGroups {
@@ -20,8 +20,8 @@ impl PriorGroups {
     pub(super) fn of(self, chosen: &Chosen) -> Vec<Vec<usize>> {
         let key = |name: &str| match self {
             PriorGroups::One => String::new(),
-            PriorGroups::Layer => name.rsplit_once('.').map_or(String::new(), |(layer, _)| layer.to_owned()),
-            PriorGroups::Weight => name.to_owned(),
+            PriorGroups::ByLayer => name.rsplit_once('.').map_or(String::new(), |(layer, _)| layer.to_owned()),
+            PriorGroups::ByWeight => name.to_owned(),
         };
         let mut groups: Vec<(String, Vec<usize>)> = Vec::new();
         for (index, weight) in chosen.weights.iter().enumerate() {

@@ -17,7 +17,7 @@ fn fitted_precisions_maximise_the_evidence_in_every_direction() {
     let laplace = Laplace::new(Categorical);
     for laplace in [laplace.clone().full(), laplace.clone().kronecker(), laplace.diagonal()] {
         let mut evidences = Vec::new();
-        for (groups, count) in [(PriorGroups::One, 1), (PriorGroups::Layer, 2), (PriorGroups::Weight, 4)] {
+        for (groups, count) in [(PriorGroups::One, 1), (PriorGroups::ByLayer, 2), (PriorGroups::ByWeight, 4)] {
             let fitted = laplace.fit(&model, &data).unwrap().fit_prior(groups).unwrap();
             let mut precisions: Vec<f64> = fitted.prior_precisions().map(|(_, p)| p[0]).collect();
             precisions.dedup();

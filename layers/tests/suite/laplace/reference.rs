@@ -21,7 +21,7 @@ fn check<'m>(case: &Value, test: &Tensor<f64>, fit: impl Fn() -> Result<LaplaceP
     if let Some(probit) = case.get("probit") {
         assert_close(&format!("{name} probit"), &predicted.softmax_probit(), &numbers(probit), 1e-6);
     }
-    for (key, groups) in [("one", PriorGroups::One), ("by_weight", PriorGroups::Weight)] {
+    for (key, groups) in [("one", PriorGroups::One), ("by_weight", PriorGroups::ByWeight)] {
         let Some(best) = case.get(key) else { continue };
         let fitted = fit().unwrap().fit_prior(groups).unwrap();
         let mut precisions: Vec<f64> = fitted.prior_precisions().map(|(_, precisions)| precisions[0]).collect();
