@@ -156,11 +156,11 @@ pub mod prelude {
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
         Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
         HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer, LearnedNormal,
-        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-        MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs, Parameters, Point,
-        Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample, SampledOutputs,
-        Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape, Tempering, Tensor,
-        TrainError, Univariate, UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
+        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, Map, MatrixNormal, MeanField,
+        MeanFieldCauchy, MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs,
+        Parameters, Point, Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample,
+        SampledOutputs, Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape,
+        Tempering, Tensor, TrainError, Univariate, UntilConverged, Var, WarmUp, Weight, Weights, bayesian,
     };
 }
 

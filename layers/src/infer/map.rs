@@ -14,13 +14,13 @@ use crate::optim::{Adam, Optimizer};
 /// [`point_estimate`](crate::PredictFromPosterior::point_estimate) predicts with it. It is the point about which
 /// Laplace's approximation is made, and a good start of chains.
 ///
-/// - The density is that of the weights as the model names them. It depends on the parametrisation: a positive weight's mode is
-///   not that of its logarithm.
+/// - The density is that of the [unconstrained](crate::Weights::unconstrained) numbers, as of chains and of
+///   [`Laplace`](struct@crate::Laplace): that of a positive weight's logarithm, whose mode is not that of the weight.
 /// - Hyperparameters of priors, as of a [`LearnedNormal`](struct@crate::LearnedNormal), are not learned: the density grows
 ///   without limit as the weights and their prior's scale go to 0 together. A random scale
 ///   ([`HierarchicalNormal`](crate::HierarchicalNormal)) is learned, with that danger.
 /// - Layers that make noise, such as dropout, are on in training.
-/// - In a [`Report`], `kl` is −ln p(w) and `elbo` is the log joint density, both in nats.
+/// - In a [`Report`], `kl` is −ln p of these numbers and `elbo` is the log joint density, both in nats.
 ///
 /// ```
 /// # use elbo::prelude::*;

@@ -1,10 +1,11 @@
 //! The options of a loss that do not depend on N: KL weight, tempering, free nats, warm-up.
 
-use crate::engine::Real;
+use crate::engine::{Path, Real};
 use crate::model::{Drawn, Kl};
 use crate::objective::tempering::Factors;
 use crate::objective::{KlWeight, Tempering, WarmUp};
 use crate::scalar::{accepted, try_to_scalar};
+use crate::scalar_sum::Terms;
 
 /// The options of an [`Objective`](crate::Objective) that do not depend on N.
 #[derive(Clone, Debug, Default)]
@@ -23,9 +24,19 @@ impl LossOptions {
         LossOptions { at_point: true, ..LossOptions::default() }
     }
 
-    /// The divergence of a draw; −ln p(w) of a point estimate.
+    /// The divergence of a draw; −ln p(u) of a point estimate, for the unconstrained numbers u of the weights.
     pub(crate) fn divergence<'t, T: Real>(&self, net: &impl Drawn<'t, T>) -> Kl<'t, T> {
-        if self.at_point { Kl(net.log_prior().var().map(|nats| -nats)) } else { net.kl() }
+        if !self.at_point {
+            return net.kl();
+        }
+        let mut total = Terms::new();
+        net.walk(&Path::ROOT, &mut |_, weight| {
+            total.add(weight.log_prior_var());
+            if let Some(log_jacobian) = weight.space().log_jacobian_at(weight.value_var()) {
+                total.add(log_jacobian);
+            }
+        });
+        Kl(total.var().map(|nats| -nats))
     }
 
     pub(crate) fn kl_weight(self, kl_weight: KlWeight) -> Self {

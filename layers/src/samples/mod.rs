@@ -1,4 +1,4 @@
-//! Posterior samples of the weights: the trait `Samples`, and and its implementations.
+//! Posterior samples of the weights: the trait `Samples`, and its implementations.
 
 mod draws;
 mod from_posterior;

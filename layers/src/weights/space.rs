@@ -60,6 +60,14 @@ impl Space {
             Space::Positive => (u.exp(), Some(u.sum())),
         }
     }
+
+    /// ln |det ∂w/∂u| at a weight on the tape, summed over the elements, in nats; `None` if it is 0 everywhere.
+    pub(crate) fn log_jacobian_at<T: Real>(self, w: Var<'_, T>) -> Option<Var<'_, T>> {
+        match self {
+            Space::Reals => None,
+            Space::Positive => Some(w.ln().sum()),
+        }
+    }
 }
 
 impl fmt::Display for Space {

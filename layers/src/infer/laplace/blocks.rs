@@ -32,6 +32,18 @@ pub(super) struct Block {
     pub(super) curvature: Curvature,
 }
 
+impl Block {
+    /// The largest magnitude on the diagonal of a curvature that may be indefinite; 0 for Kronecker factors, which are not.
+    pub(super) fn largest(&self) -> f64 {
+        let largest = |diagonal: &mut dyn Iterator<Item = f64>| diagonal.fold(0.0, |most: f64, x| most.max(x.abs()));
+        match &self.curvature {
+            Curvature::Dense(matrix) => largest(&mut matrix.iter().step_by(self.elements.len() + 1).copied()),
+            Curvature::Diagonal(diagonal) => largest(&mut diagonal.iter().copied()),
+            Curvature::Kronecker(_) => 0.0,
+        }
+    }
+}
+
 /// The curvature of a block.
 #[derive(Clone, Debug)]
 pub(super) enum Curvature {

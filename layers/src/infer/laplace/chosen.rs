@@ -79,7 +79,13 @@ impl Chosen {
             }
         }
         if chosen.weights.is_empty() {
-            return Err(LaplaceError::Options("the model has no random weights to approximate".to_owned()));
+            let mistake = match choice {
+                Choice::Patterns(patterns) if patterns.is_empty() => {
+                    "weights: there are no patterns; name at least one weight"
+                }
+                _ => "the model has no random weights to approximate",
+            };
+            return Err(LaplaceError::Options(mistake.to_owned()));
         }
         Ok(chosen)
     }

@@ -41,8 +41,9 @@ pub enum LaplaceError {
     /// The curvature of the negative log joint density is not positive definite.
     #[error(
         "the curvature is not positive definite at element {element} (from 0) of the weight `{weight}`, where it is \
-         {value:e}: the means are not at a mode, or neither data nor prior determine the weight. Train by MAP until the \
-         gradient vanishes, use the generalised Gauss-Newton matrix, or give the weight a narrower prior"
+         {value:e}: the means are not at a mode, the likelihood is not log-concave in the model's output, or neither data nor \
+         prior determine the weight. Train by `Map` until it has converged, use the generalised Gauss-Newton matrix if this is \
+         the Hessian, or give the weight a narrower prior"
     )]
     Curvature {
         /// The weight's name.
@@ -50,6 +51,21 @@ pub enum LaplaceError {
         /// The element, from 0.
         element: usize,
         /// The pivot or eigenvalue, which must be positive.
+        value: f64,
+    },
+
+    /// The curvature of the likelihood alone has a negative eigenvalue, so that no prior precision can be fitted.
+    #[error(
+        "the curvature of the likelihood is negative at element {element} (from 0) of the weight `{weight}` ({value:e}), so the \
+         evidence grows without limit as the prior precision falls towards it. Use the generalised Gauss-Newton matrix of a \
+         likelihood that is log-concave in the model's output, or set a precision (`prior_precision`)"
+    )]
+    Indefinite {
+        /// The weight's name.
+        weight: String,
+        /// The element, from 0.
+        element: usize,
+        /// The pivot or eigenvalue.
         value: f64,
     },
 

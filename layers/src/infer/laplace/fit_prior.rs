@@ -21,6 +21,9 @@ const HELD_OUT: ([f64; 2], usize) = ([1e-4, 1e4], 33);
 const ITERATIONS: usize = 1000;
 const SETTLED: f64 = 1e-8;
 
+/// A negative eigenvalue of a curvature that rounding explains, relative to its diagonal.
+const ROUNDING: f64 = 1e-7;
+
 impl<M: Bayesian> LaplacePosterior<'_, M> {
     /// Replaces the precision of the normal priors by this one for all chosen weights. The means of the priors stay, and so
     /// does the mode, which is exact only for the prior that it was found with.
@@ -43,10 +46,11 @@ impl<M: Bayesian> LaplacePosterior<'_, M> {
     /// selection in deep learning"). The means of the priors and the mode stay.
     ///
     /// # Errors
-    /// [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::PriorPrecision`] if the evidence is not finite for
-    /// any precision.
+    /// [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::Indefinite`] if the likelihood's curvature has a negative
+    /// eigenvalue; [`LaplaceError::PriorPrecision`] if the evidence is not finite for any precision.
     pub fn fit_prior(self, groups: PriorGroups) -> Result<Self, LaplaceError> {
         self.check_normal()?;
+        self.check_semidefinite()?;
         let groups = groups.of(&self.mode.chosen);
         let is_within = |block: &Block, group: &[usize]| block.weights.clone().all(|weight| group.contains(&weight));
         let separate = self.blocks.iter().all(|block| groups.iter().any(|group| is_within(block, group)));
@@ -60,6 +64,21 @@ impl<M: Bayesian> LaplacePosterior<'_, M> {
         let Some(weight) = &self.prior.not_normal else { return Ok(()) };
         let mistake = "is not normal, so it has no precision to set; take a normal prior, or exclude the weight";
         Err(LaplaceError::Prior { weight: weight.clone(), mistake: mistake.to_owned() })
+    }
+
+    /// # Errors
+    /// If the curvature of the likelihood has a negative eigenvalue, beyond rounding.
+    fn check_semidefinite(&self) -> Result<(), LaplaceError> {
+        for block in &self.blocks {
+            let slack = ROUNDING * block.largest();
+            if slack > 0.0
+                && let Err(bad) = block.factor(&vec![slack; block.elements.len()])
+            {
+                let (weight, element) = self.mode.chosen.place(block.elements.start + bad.element);
+                return Err(LaplaceError::Indefinite { weight: weight.name.clone(), element, value: bad.value });
+            }
+        }
+        Ok(())
     }
 
     /// The elements of the weights of a group.
@@ -121,8 +140,8 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
     /// the linearised prediction with these draws, of 33 between 1e-4 and 1e4.
     ///
     /// # Errors
-    /// [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::Model`] if the targets do not fit;
-    /// [`LaplaceError::PriorPrecision`] if the NLL is not finite for any precision.
+    /// [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::Indefinite`] as [`fit_prior`](LaplacePosterior::fit_prior);
+    /// [`LaplaceError::Model`] if the targets do not fit; [`LaplaceError::PriorPrecision`] if the NLL is not finite for any precision.
     ///
     /// # Panics
     /// As [`outputs`](LaplacePosterior::outputs).
@@ -137,6 +156,7 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
         L: Likelihood<M::Scalar>,
     {
         self.check_normal()?;
+        self.check_semidefinite()?;
         likelihood.check(&self.mode.axes, held_out.targets()).map_err(TrainError::Targets)?;
         let ([low, high], count) = HELD_OUT;
         let tried = (0..count).map(|i| low * (high / low).powf(i as f64 / (count - 1) as f64));

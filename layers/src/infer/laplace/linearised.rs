@@ -48,7 +48,16 @@ impl Linearised {
     /// The class probabilities of [`Categorical`](crate::Categorical), (rows, outputs), without sampling: the softmax of fₖ /
     /// √(1 + π/8 vₖ), with the mean f and the variance v of each logit (MacKay 1992, "The evidence framework applied to
     /// classification networks"; Lu, Ie and Sha 2020). Covariances between logits are neglected.
+    ///
+    /// # Panics
+    /// If there are fewer than two outputs: of one, the softmax is 1.
+    #[track_caller]
     pub fn softmax_probit(&self) -> Vec<f64> {
+        let outputs = self.outputs;
+        assert!(
+            outputs > 1,
+            "softmax_probit: at least two outputs are needed, got {outputs}; use `sigmoid_probit` for a logit"
+        );
         let scaled = self.scaled();
         let softmax = |row: &[f64]| {
             let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);

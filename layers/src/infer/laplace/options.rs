@@ -11,8 +11,9 @@ use crate::model::{Bayesian, Model};
 use crate::properties::Independent;
 
 /// Laplace's approximation (MacKay 1992; Daxberger et al. 2021, "Laplace Redux"): the posterior is a normal distribution
-/// around a mode, whose precision is the curvature of −ln p(y, w | x) there. It needs a model whose means are at a mode, that is
-/// trained by MAP; the scales of its posterior families do not matter. Training is not part of it.
+/// around a mode, whose precision is the curvature of −ln p(y, w | x) there. It needs a model whose means are at a mode: train it by
+/// [`Map`](crate::Map) until it has converged. The scales of its posterior families do not matter. Far from a mode the result is
+/// wrong, without a warning.
 ///
 /// | curvature | of all chosen weights together | of each weight by itself |
 /// |---|---|---|
@@ -31,7 +32,8 @@ use crate::properties::Independent;
 /// # let x = Tensor::<f64>::from_fn([40, 2], |i| (i as f64 * 0.7).sin());
 /// # let y = x.data().chunks(2).map(|x| usize::from(x[0] > x[1])).collect();
 /// # let train = Examples::new(x, y)?;
-/// let model: Dense<MeanField<f64>> = Dense::mean_field(2, 2); // with means at a mode
+/// let mut model: Dense<MeanField<f64>> = Dense::mean_field(2, 2);
+/// elbo::Map::new(Categorical).quiet().fit(&mut model, &train, UntilConverged::new())?;
 /// let posterior = Laplace::new(Categorical).kronecker().fit(&model, &train)?;
 /// println!("ln Z ≈ {:.2} nats", posterior.log_evidence());
 /// let predictions = posterior.predict(&Categorical, train.inputs(), Draws(64));
@@ -92,7 +94,8 @@ impl<L> Laplace<L> {
     }
 
     /// Uses the Hessian of −ln p(y | x, w) instead of the generalised Gauss-Newton matrix, from differences of gradients on
-    /// all data: four gradients for each element, exact to about 1e-9 in `f64` and 1e-3 in `f32`, relative to its size. It is
+    /// all data: four gradients for each element. For standardised inputs it is exact to about 1e-9 in `f64` and 1e-3 in `f32`,
+    /// relative to its size; for inputs of size 1,000, to 1e-4 in `f64`, and it is of no use in `f32`. It is
     /// positive definite only near a mode, and has no Kronecker factors: choose [`full`](Laplace::full) or
     /// [`diagonal`](Laplace::diagonal).
     pub fn hessian(self) -> Self {

@@ -227,6 +227,9 @@ impl<L, O> Elbo<L, O> {
             let is_exhausted = best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
             let is_stopped = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
             if is_exhausted || is_stopped {
+                if plan.at_stop(self.steps, &trace) == Action::Restore {
+                    kept.restore(model);
+                }
                 break;
             }
         }

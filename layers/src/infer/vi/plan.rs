@@ -60,8 +60,11 @@ enum Excess {
     NotYet,
     /// It does; before, the bound was this.
     Now(f64),
-    /// It did; before, the bound was this, and the rate is held until it has settled again.
-    Settling(f64),
+    /// It did until step `since`; before, the bound was this, and the rate is held until it has settled again.
+    Settling {
+        before: f64,
+        since: usize,
+    },
     Over,
 }
 
@@ -182,6 +185,16 @@ impl<'a> Plan<'a> {
         if matches!(self.excess, Excess::Now(_)) { EXCESS } else { 1.0 }
     }
 
+    /// If the training ends now: whether to return to the kept parameters, because what has been tried since has not paid.
+    pub(super) fn at_stop(&self, step: usize, trace: &Trace) -> Action {
+        let pays = match self.excess {
+            Excess::Now(_) => false,
+            Excess::Settling { before, since } => bound(trace, since, step - self.first) > before,
+            Excess::NotYet | Excess::Over => true,
+        };
+        if pays { Action::None } else { Action::Restore }
+    }
+
     /// After the epoch that ends before `step`, of a training with this trace.
     pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) -> Action {
         let done = step - self.first;
@@ -192,18 +205,22 @@ impl<'a> Plan<'a> {
             Phase::Held { limit, next, most } if done >= next || done >= limit => {
                 let outlook = Outlook::after(done, trace, yardstick);
                 self.settled = outlook != Outlook::Rising;
-                let bound = trace.slope(done - done / 6..done).map_or(f64::NAN, |slope| slope.mean);
                 self.excess = match self.excess {
                     Excess::NotYet if outlook == Outlook::SettledBelowGuessing && done < limit => {
                         (self.settled, action) = (false, Action::Keep);
-                        Excess::Now(bound)
+                        Excess::Now(bound(trace, 0, done))
                     }
                     Excess::Now(before) if done < limit => {
                         self.settled = false;
-                        Excess::Settling(before)
+                        Excess::Settling { before, since: done }
                     }
-                    Excess::Now(before) | Excess::Settling(before) if self.settled || done >= limit => {
-                        action = if bound > before { Action::None } else { Action::Restore };
+                    Excess::Now(_) => {
+                        action = Action::Restore;
+                        Excess::Over
+                    }
+                    Excess::Settling { before, since } if self.settled || done >= limit => {
+                        let pays = bound(trace, since, done) > before;
+                        action = if pays { Action::None } else { Action::Restore };
                         Excess::Over
                     }
                     excess => excess,
@@ -221,6 +238,11 @@ impl<'a> Plan<'a> {
         };
         action
     }
+}
+
+/// The mean of the bound over the last sixth of `done` steps, not before step `since`; NaN if they are too few.
+fn bound(trace: &Trace, since: usize, done: usize) -> f64 {
+    trace.slope(since.max(done - done / 6)..done).map_or(f64::NAN, |slope| slope.mean)
 }
 
 /// What the bound's slope says of going on.

@@ -3,7 +3,7 @@
 
 use crate::data::{Examples, Targets};
 use crate::engine;
-use crate::engine::{Gradients, Key, Real, Tape};
+use crate::engine::{Gradients, Key, Path, Real, Role, Tape};
 use crate::infer::batch::{Batch, Outcome};
 use crate::infer::caught_panic::{CaughtPanic, catch_step};
 use crate::infer::vi::clip::RunningNorm;
@@ -86,7 +86,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Step {
             recipe,
             batch: Batch::new(Tape::new(), data),
-            frozen: optim::frozen(optimizer, &gradients),
+            frozen: frozen(model, optimizer, &gradients, options.draw.at_point),
             previous: (options.accumulated > 1).then(|| Gradients::of(model)),
             gradients,
             batch_size,
@@ -192,6 +192,25 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         self.previous.as_mut().unwrap_or(&mut self.gradients).undo(model);
         StepError::NonFinite { what: "the loss", place, is_undone: true }
     }
+}
+
+/// The indices of the tensors that a step does not change: those that the optimiser freezes, and for a point estimate the scales,
+/// on which the mean of some families depends.
+fn frozen<M: Bayesian>(
+    model: &M,
+    optimizer: &impl Optimizer,
+    gradients: &Gradients<M::Scalar>,
+    at_point: bool,
+) -> Vec<usize> {
+    let mut frozen = optim::frozen(optimizer, gradients);
+    let mut index = 0;
+    model.visit(&Path::ROOT, &mut |_, role, _| {
+        if at_point && role == Role::Scale && !frozen.contains(&index) {
+            frozen.push(index);
+        }
+        index += 1;
+    });
+    frozen
 }
 
 impl<L, F> LossRecipe<'_, L, F> {
