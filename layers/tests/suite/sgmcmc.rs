@@ -298,7 +298,7 @@ fn bad_options_and_chains_that_fail_are_errors_that_say_where() {
     let far = said(sghmc().learning_rate(1e6));
     assert!(far.contains("chain 0") && far.contains("step ") && far.contains("smaller `learning_rate`"), "{far}");
     let near = said(sghmc().learning_rate(1e-30));
-    assert!(near.contains("never moved") && near.contains("larger `learning_rate`"), "{near}");
+    assert!(near.contains("does not move") && near.contains("larger `learning_rate`"), "{near}");
     let wide = Dense::new(3, 1);
     assert!(matches!(sghmc().run(&wide, &data), Err(McmcError::Model(_))));
 }
