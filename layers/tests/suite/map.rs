@@ -2,7 +2,7 @@
 
 use elbo::nn::{BatchNorm, Dropout};
 use elbo::prelude::*;
-use elbo::{Ensemble, LogJoint, Map, Pool, TrainError};
+use elbo::{Ensemble, Laplace, LaplaceError, LogJoint, Map, Pool, PriorGroups, TrainError};
 
 use crate::common::{assert_near, parameters};
 
@@ -194,4 +194,84 @@ fn monte_carlo_dropout_averages_masks_at_the_estimate() {
         (on - off).abs() < 5.0 * error
     });
     assert!(within, "{:?} {:?}", on.mean(), off.mean());
+}
+
+#[bayesian]
+struct Scale {
+    #[prior(LogNormalPrior(0.0, 1.0))]
+    scale: LogNormal<f64>,
+}
+
+#[bayesian]
+impl Scale {
+    fn forward(&self, x: Var<f64>) -> Var<f64> {
+        x * *self.scale
+    }
+}
+
+#[test]
+fn a_positive_weight_is_estimated_at_the_mode_of_its_logarithm() {
+    let x = Tensor::<f64>::new([4, 1], [0.5, -1.0, 1.5, 0.8]);
+    let y = Tensor::new([4, 1], [0.9, -0.4, 1.1, 1.3]);
+    let data = Examples::new(x, y).unwrap();
+    let mut model = Scale { scale: LogNormal::new([1]) };
+    let before = parameters_of(&model);
+    Map::new(Gaussian::new(1.0)).quiet().fit(&mut model, &data, UntilConverged::new()).unwrap();
+    // −u²/2 − Σ (y − x eᵘ)²/2 is largest where −u + eᵘ Σ x (y − x eᵘ) = 0.
+    let u = model.mean_weights().flat()[0].ln();
+    let slope = -u
+        + u.exp()
+            * data.inputs().data().iter().zip(data.targets().data()).map(|(x, y)| x * (y - x * u.exp())).sum::<f64>();
+    assert!(slope.abs() < 1e-5, "{u} {slope}");
+    let after = parameters_of(&model);
+    assert_eq!(before.len(), 2);
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1], after[1]);
+
+    // Laplace's evidence of ln w, against ∫ p(y | u) p(u) du by the trapezoidal rule.
+    let density = |u: f64| {
+        let squares: f64 =
+            data.inputs().data().iter().zip(data.targets().data()).map(|(x, y)| (y - x * u.exp()).powi(2)).sum();
+        (-0.5 * (squares + u * u + 5.0 * std::f64::consts::TAU.ln())).exp()
+    };
+    let exact = (-4000..4000).map(|i| 1e-3 * density(f64::from(i) * 2e-3 + 1e-3) * 2.0).sum::<f64>().ln();
+    let laplace = Laplace::new(Gaussian::new(1.0)).full().hessian().fit(&model, &data).unwrap();
+    assert!((laplace.log_evidence() - exact).abs() < 0.1, "{} {exact}", laplace.log_evidence());
+}
+
+fn parameters_of(model: &impl Bayesian<Scalar = f64>) -> Vec<Vec<f64>> {
+    let mut all = Vec::new();
+    model.visit(&elbo::Path::ROOT, &mut |_, _, tensor| all.push(tensor.data().to_vec()));
+    all
+}
+
+#[bayesian]
+struct Tanh {
+    first: Dense<MeanField<f64>>,
+    last: Dense<MeanField<f64>>,
+}
+
+#[bayesian]
+impl Tanh {
+    fn forward(&self, x: Var<f64>) -> Var<f64> {
+        self.last.forward(self.first.forward(x).tanh())
+    }
+}
+
+#[test]
+fn no_prior_precision_is_fitted_to_an_indefinite_curvature() {
+    let x = Tensor::<f64>::from_fn([30, 2], |i| (i as f64 * 0.7).sin() * 1.5);
+    let labels = x.data().chunks(2).map(|x| usize::from(x[0] * x[1] > 0.1)).collect();
+    let data = Examples::new(x, labels).unwrap();
+    let mut net = Tanh { first: Dense::mean_field(2, 6), last: Dense::mean_field(6, 2) };
+    Map::new(Categorical).seed(2).quiet().fit(&mut net, &data, Epochs(300)).unwrap();
+    let posterior = Laplace::new(Categorical).full().hessian().fit(&net, &data).unwrap();
+    for groups in [PriorGroups::One, PriorGroups::ByLayer] {
+        let again = Laplace::new(Categorical).full().hessian().fit(&net, &data).unwrap();
+        let refused = again.fit_prior(groups);
+        assert!(matches!(refused, Err(LaplaceError::Indefinite { .. })), "{:?}", refused.map(|_| ()));
+    }
+    assert!(posterior.log_evidence().is_finite());
+    let gauss_newton = Laplace::new(Categorical).full().fit(&net, &data).unwrap();
+    assert!(gauss_newton.fit_prior(PriorGroups::ByLayer).is_ok());
 }
