@@ -63,6 +63,7 @@
 // Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
+pub mod checks;
 mod clock;
 pub mod data;
 pub mod diagnose;
@@ -106,10 +107,10 @@ pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };
 pub use likelihood::{
-    Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
-    HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
-    MixtureDensity, MultivariateGaussian, NegativeBinomial, Ordinal, Poisson, SoftCategorical, StudentTNoise,
-    Truncated, ZeroInflated,
+    Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, ExpectedCategorical,
+    ExpectedGaussian, Gaussian, Head, Heads, HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise,
+    Likelihood, LogNormalNoise, MeanNll, MixtureDensity, MultivariateGaussian, NegativeBinomial, Ordinal, Poisson,
+    SoftCategorical, StudentTNoise, Truncated, ZeroInflated,
 };
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
@@ -122,7 +123,7 @@ pub use posterior::{
     MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
-pub use predictive::{Outputs, Predictive, Univariate};
+pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};
 pub use prior::{Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LearnedNormal, LearnedNormalDraw, LogNormalPrior};
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};

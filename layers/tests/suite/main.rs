@@ -3,6 +3,7 @@
 mod accumulation;
 mod allocations;
 mod automatic;
+mod checks;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;
@@ -25,6 +26,7 @@ mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
 mod kl;
+mod last_layer;
 mod layers_of_any_family;
 mod likelihoods;
 #[cfg(feature = "mcmc")]
