@@ -117,7 +117,7 @@ pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalD
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
-pub use optim::{Adam, Ema, Optimizer, Sgd};
+pub use optim::{Adam, Ema, Ivon, Optimizer, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
     MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,

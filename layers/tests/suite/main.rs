@@ -25,6 +25,7 @@ mod estimators;
 mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
+mod ivon;
 mod kl;
 mod last_layer;
 mod layers_of_any_family;
