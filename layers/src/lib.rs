@@ -63,6 +63,7 @@
 // Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
+pub mod checks;
 mod clock;
 pub mod data;
 pub mod diagnose;
@@ -114,23 +115,23 @@ pub use infer::vi::{
 };
 pub use infer::{Laplace, LaplaceError, LaplacePosterior, Linearised, LogJoint, PriorGroups};
 pub use likelihood::{
-    Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, Gaussian, Head, Heads,
-    HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise, Likelihood, LogNormalNoise, MeanNll,
-    MixtureDensity, MultivariateGaussian, NegativeBinomial, Ordinal, Poisson, SoftCategorical, StudentTNoise,
-    Truncated, ZeroInflated,
+    Bernoulli, BetaRegression, Binomial, BinomialByRow, Categorical, CategoricalWith, Censored, ExpectedCategorical,
+    ExpectedGaussian, Gaussian, Head, Heads, HeteroscedasticGaussian, IntervalCensored, LabelTargets, LaplaceNoise,
+    Likelihood, LogNormalNoise, MeanNll, MixtureDensity, MultivariateGaussian, NegativeBinomial, Ordinal, Poisson,
+    SoftCategorical, StudentTNoise, Truncated, ZeroInflated,
 };
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
-pub use optim::{Adam, Ema, Optimizer, Sgd};
+pub use optim::{Adam, Ema, Ivon, Optimizer, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
     MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
-pub use predictive::{Outputs, Predictive, Univariate};
+pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};
 pub use prior::{
     Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
 };

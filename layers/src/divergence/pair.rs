@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 
 use crate::divergence::Divergence;
-use crate::engine::{Path, Real, Tensor, Var};
+use crate::engine::{Key, Path, Real, Tensor, Var};
 use crate::estimator::{Source, Used, Variance, Weight};
 use crate::posterior::Posterior;
 use crate::prior::{DrawnPrior, PriorFor, log_density};
@@ -126,6 +126,19 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
 
     fn log_jacobian(&self) -> Option<Var<'t, Q::Scalar>> {
         self.log_jacobian
+    }
+
+    fn output_variance(&self, x: Var<'t, Q::Scalar>) -> Option<Var<'t, Q::Scalar>> {
+        self.posterior.output_variance(x, self.cx)
+    }
+
+    fn log_posterior(&self) -> Option<Var<'t, Q::Scalar>> {
+        let nats = self.posterior.log_density_of_draw(*self.value(), self.cx)?;
+        Some(self.one_number("Posterior::log_density_of_draw", nats))
+    }
+
+    fn sample_prior(&self, key: Key) -> Option<Vec<f64>> {
+        self.prior.sample_of(self.posterior.shape(), key)
     }
 }
 

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
 use super::{Grid, Variance};
-use crate::engine::Path;
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
+use crate::engine::{Key, Path};
 use crate::engine::{Real, Var};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Leaves, LinearMaps, Space};
@@ -51,6 +51,9 @@ pub(crate) trait Source<'t, T: Real> {
     fn used(&self) -> &Cell<Used<'t, T>>;
     fn space(&self) -> Space;
     fn log_jacobian(&self) -> Option<Var<'t, T>>;
+    fn output_variance(&self, x: Var<'t, T>) -> Option<Var<'t, T>>;
+    fn log_posterior(&self) -> Option<Var<'t, T>>;
+    fn sample_prior(&self, key: Key) -> Option<Vec<f64>>;
 }
 
 /// How a weight was used in its draw.
@@ -62,6 +65,8 @@ pub(crate) enum Used<'t, T: Real> {
     Once(Option<Var<'t, T>>),
     /// A sample of it was used in another way.
     Sampled,
+    /// The moments of its outputs were used: a copy of its sample is not the weight that was used.
+    Moments,
     /// The outputs of a linear map were sampled, each with a different weight.
     Locally,
 }
@@ -75,6 +80,21 @@ impl<'t, T: Real> Weight<'t, T> {
     /// ln p of its sample on the tape, which is the one that the forward pass uses if it uses one.
     pub(crate) fn log_prior_var(self) -> Var<'t, T> {
         self.0.log_prior()
+    }
+
+    /// ln q of its sample on the tape under its posterior; `None` if the family's density is unknown.
+    pub(crate) fn log_posterior_var(self) -> Option<Var<'t, T>> {
+        self.0.log_posterior()
+    }
+
+    /// Elements drawn from its prior, given the hyperparameters of the draw; `None` if the prior cannot be drawn from.
+    pub(crate) fn sample_prior(self, key: Key) -> Option<Vec<f64>> {
+        self.0.sample_prior(key)
+    }
+
+    /// The name of its posterior family.
+    pub(crate) fn family(self) -> &'static str {
+        self.0.family()
     }
 
     /// The set of values that its elements may have.
@@ -100,6 +120,47 @@ impl<'t, T: Real> Weight<'t, T> {
     /// The variances of its elements.
     pub(crate) fn variance_var(self) -> Variance<'t, T> {
         self.0.variance()
+    }
+
+    /// The mean and the variance of the outputs x · wᵀ under the posterior, (rows, outputs) each, for inputs x of shape (rows,
+    /// inputs): for a layer that does not sample, such as [`LastLayer`](crate::nn::LastLayer). A weight that is a vector has one
+    /// output. At given weights, and at the posterior's means, it is the outputs and zero.
+    ///
+    /// # Panics
+    /// If the weight is not a vector or a matrix, its inputs are not the last axis of `x`, or its posterior family is one whose
+    /// variances of outputs are unknown: not of independent elements, `FullCovariance` or `MatrixNormal`.
+    #[track_caller]
+    pub fn output_moments(self, x: Var<'t, T>) -> [Var<'t, T>; 2] {
+        self.0.used().set(Used::Moments);
+        let cx = self.0.cx();
+        let is_random = matches!(cx.mode, Mode::Random(_));
+        let mean = if is_random { self.0.mean() } else { *self.0.value() };
+        let matrix = match *mean.shape() {
+            [inputs] => [1, inputs],
+            [outputs, inputs] => [outputs, inputs],
+            ref shape => panic!(
+                "output_moments: `{}` has the shape {shape:?}; expected a vector (inputs) or a matrix (outputs, inputs)",
+                cx.path()
+            ),
+        };
+        let outputs = x.linear(mean.reshape(matrix));
+        let none = || cx.tape().constant(outputs.shape(), |_| T::ZERO);
+        if !is_random {
+            return [outputs, none()];
+        }
+        let variance = match self.0.variance() {
+            Variance::Zero => none(),
+            Variance::Independent(variance) => x.square().linear(variance.reshape(matrix)),
+            Variance::Joint => self.0.output_variance(x).unwrap_or_else(|| {
+                panic!(
+                    "output_moments: the variances of outputs by `{}` are unknown for the posterior `{}`; take `MeanField`, \
+                     `FullCovariance` or `MatrixNormal`, or implement `Posterior::output_variance`",
+                    cx.path(),
+                    self.0.family()
+                )
+            }),
+        };
+        [outputs, variance]
     }
 
     /// How it enters a linear map.
@@ -141,7 +202,7 @@ impl<'t, T: Real> Weight<'t, T> {
         match used.get() {
             Used::Never => used.set(first),
             Used::Once(_) => used.set(Used::Sampled),
-            Used::Sampled => {}
+            Used::Sampled | Used::Moments => {}
             Used::Locally => panic!("{}", self.second_use()),
         }
         self.0.value()
@@ -153,6 +214,11 @@ impl<'t, T: Real> Weight<'t, T> {
         let is_row_each = |x: Var<'t, T>| matches!(*x.shape(), [rows, _] if rows == examples);
         let once = matches!(self.0.used().get(), Used::Once(x) if x.is_none_or(is_row_each));
         once && self.0.is_normal() && matches!(self.0.variance(), Variance::Independent(_))
+    }
+
+    /// Whether the moments of its outputs were used instead of a sample.
+    pub(crate) fn gave_moments(self) -> bool {
+        matches!(self.0.used().get(), Used::Moments)
     }
 
     /// Mean and variance, to sample outputs with; `None` for a deterministic weight. Records the use, which must be the only

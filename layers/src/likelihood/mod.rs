@@ -7,6 +7,8 @@ mod categorical_options;
 mod censored;
 mod counts;
 mod elementwise;
+mod expected_categorical;
+mod expected_gaussian;
 mod gaussian;
 mod heads;
 mod interval_censored;
@@ -30,6 +32,8 @@ pub use categorical::Categorical;
 pub use categorical_options::{CategoricalWith, LabelTargets, SoftCategorical};
 pub use censored::Censored;
 pub use counts::{Binomial, BinomialByRow, NegativeBinomial, Poisson};
+pub use expected_categorical::ExpectedCategorical;
+pub use expected_gaussian::ExpectedGaussian;
 pub use gaussian::Gaussian;
 pub use heads::{Head, Heads};
 pub use interval_censored::IntervalCensored;
@@ -65,6 +69,7 @@ use crate::predictive::{Outputs, Predictive};
 /// | shares in (0, 1) | [`BetaRegression`] |
 /// | counts | [`Poisson`], [`NegativeBinomial`], [`Binomial`], [`ZeroInflated`] |
 /// | several of these | [`Heads`] |
+/// | numbers or classes, for a variational [last layer](crate::nn::LastLayer) | [`ExpectedGaussian`], [`ExpectedCategorical`] |
 ///
 /// Weights of examples and missing targets are in the data, for every likelihood:
 /// [`Examples::with_weights`](crate::data::Examples::with_weights) and

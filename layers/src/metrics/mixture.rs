@@ -2,10 +2,10 @@
 
 use smallvec::SmallVec;
 
+use crate::distribution::uniform::uniform;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, Tensor};
 use crate::metrics::normal_mixture::NormalMixtures;
-use crate::metrics::uniform::uniform;
 use crate::predictive::Outputs;
 use crate::predictive::Predictive;
 use crate::predictive::{Univariate, invert};

@@ -44,7 +44,7 @@ pub(crate) mod number_targets;
 mod probabilities;
 mod probability_rows;
 mod reliability;
-mod uniform;
+mod sample_targets;
 mod unscaled;
 mod variation_ratio;
 

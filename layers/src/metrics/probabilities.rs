@@ -3,8 +3,8 @@
 
 use super::mutual_information::information;
 use super::probability_rows::{check_labelled, check_rows, labelled, top};
-use super::uniform::uniform;
 use super::{Reliability, accuracy, brier, ece, entropy, error};
+use crate::distribution::uniform::uniform;
 use crate::engine::Key;
 use crate::predictive::Predictive;
 

@@ -5,6 +5,7 @@ use crate::engine::{Order, Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::model::CompatibleWith;
 use crate::model::at_leaves::at_leaves;
+use crate::model::draw_from_prior::draw_from_prior;
 use crate::model::set_means::set_means;
 use crate::prior::SameScalar;
 use crate::properties::{ClosedForm, Property};
@@ -110,6 +111,27 @@ pub trait Bayesian: Parameters + 'static {
     #[doc(hidden)]
     fn draw_with_noise(&self, key: Key) -> Weights<Self::Scalar> {
         self.draw_weights(key).with_noise(key)
+    }
+
+    /// The random weights drawn from their priors, with the noise of `key`: a hyperparameter first, then the weights given it.
+    /// [`predict`](crate::Predict::predict) of [`KeptDraws::of`](crate::KeptDraws::of) such draws is the prior predictive
+    /// distribution. Parameters without a distribution, and a prior's learned hyperparameters, keep their values.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// let layer = Dense::new(3, 2).prior(Laplace(0.0, 0.5));
+    /// let draws = (0..100).map(|draw| layer.draw_from_prior(Key::new(1).draw(draw))).collect::<Result<Vec<_>, _>>()?;
+    /// let x = Tensor::from_fn([4, 3], |i| i as f64);
+    /// let before_any_data = KeptDraws::of(&layer, draws)?.predict(&Gaussian::new(0.1), &x);
+    /// # assert!(before_any_data.sd()[0] > 0.1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`WeightsError::Prior`] for a weight whose prior cannot be drawn from, such as
+    /// [`LogUniform`](crate::LogUniform); [`WeightsError::Space`] if a prior has probability outside of the weight's support.
+    fn draw_from_prior(&self, key: Key) -> Result<Weights<Self::Scalar>, WeightsError> {
+        draw_from_prior(self, key)
     }
 
     /// The KL divergence KL(posterior ‖ prior) in nats, summed over all random weights, without a forward pass and without

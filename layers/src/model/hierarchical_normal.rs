@@ -1,7 +1,7 @@
 //! `HierarchicalNormal`: a normal prior whose standard deviation is random, with its own posterior and prior.
 
 use crate::divergence::{Divergence, pair};
-use crate::engine::{Parameters, Path, Real, Var};
+use crate::engine::{Key, Parameters, Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::posterior::Posterior;
@@ -105,6 +105,10 @@ impl<'t, T: Real> HierarchicalNormalDraw<'t, T> {
 impl<'t, T: Real> DrawnPrior<'t, T> for HierarchicalNormalDraw<'t, T> {
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
         self.given_sd().log_density_of(w)
+    }
+
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        self.given_sd().sample_of(shape, key)
     }
 
     fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {

@@ -6,6 +6,7 @@ mod buffer;
 mod compatibility;
 mod containers;
 mod draw_first;
+mod draw_from_prior;
 pub(crate) mod forward_by;
 mod hierarchical_normal;
 mod layer;

@@ -9,6 +9,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod last_layer;
 mod norm;
 mod pool;
 mod recurrent;
@@ -22,6 +23,7 @@ pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use dropout::{Dropout, DropoutDraw, Noise, NoiseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
+pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{
     AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,

@@ -1,9 +1,10 @@
-//! Optimisers: the trait `Optimizer`, `Adam` and `Sgd`, with settings by name; averages of parameters: `Ema`.
+//! Optimisers: the trait `Optimizer`, `Adam`, `Sgd` and `Ivon`, with settings by name; averages of parameters: `Ema`.
 
 mod adam;
 mod by_role;
 mod ema;
 pub(crate) mod groups;
+mod ivon;
 pub(crate) mod pattern;
 #[cfg(feature = "serde")]
 mod saved;
@@ -12,11 +13,13 @@ mod state;
 
 pub use adam::Adam;
 pub use ema::Ema;
+pub use ivon::Ivon;
 pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, for_each_part};
 use crate::engine::{Gradients, Parameters, Real};
+use crate::model::Bayesian;
 use state::State;
 
 /// An optimiser: updates a model's parameters by their gradients.
@@ -58,6 +61,22 @@ pub trait Optimizer {
     fn check<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         let _ = model;
         Ok(())
+    }
+
+    /// Tells it the model, with its priors, and the number of examples, N. [`Elbo::fit`](crate::Elbo::fit) calls it before the
+    /// first step, after [`check`](Optimizer::check). Provided: does nothing.
+    ///
+    /// # Errors
+    /// Why it cannot train such a model, and what to do.
+    fn begin<M: Bayesian>(&mut self, model: &M, examples: usize) -> Result<(), String> {
+        let _ = (model, examples);
+        Ok(())
+    }
+
+    /// Tells it the weight of the divergence in the loss of the next step, 1/N unless the loss is tempered or warms up.
+    /// [`Elbo::fit`](crate::Elbo::fit) calls it before each step. Provided: does nothing.
+    fn set_kl_weight(&mut self, weight: f64) {
+        let _ = weight;
     }
 }
 

@@ -86,6 +86,24 @@ impl<T: Real> Posterior for FullCovariance<T> {
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         tape.param(&self.mean)
     }
+
+    /// ‖Lₒᵀ x‖² for each output o, with Lₒ the rows of L that belong to its weights.
+    fn output_variance<'t>(&'t self, x: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        let factor = self.factor.param(cx).dense();
+        let inputs = self.shape().last().copied().unwrap_or(1).max(1);
+        let outputs: Vec<Var<'t, T>> = (0..self.mean.len() / inputs)
+            .map(|output| {
+                let [from, to] = [output, output + 1].map(|output| (output * inputs) as isize);
+                let rows = factor.slice(0, from..to, 1);
+                x.matmul(rows).square().sum_axes(&[-1], true)
+            })
+            .collect();
+        Some(Var::concat(&outputs, -1))
+    }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> Density for FullCovariance<T> {

@@ -87,6 +87,10 @@ impl<T: Real> Posterior for LogNormal<T> {
     fn variance<'t>(&'t self, tape: &'t Tape<T>) -> Variance<'t, T> {
         Variance::Independent(self.variance_on(tape))
     }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> Density for LogNormal<T> {

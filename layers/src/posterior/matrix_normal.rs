@@ -112,6 +112,20 @@ impl<T: Real> Posterior for MatrixNormal<T> {
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         tape.param(&self.mean)
     }
+
+    /// (A Aᵀ)ₒₒ ‖Bᵀ x‖² for each output o.
+    fn output_variance<'t>(&'t self, x: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.param(cx).dense());
+        let (columns, rows) = match self.shape() {
+            [_] | [] => (rows, columns),
+            _ => (columns, rows),
+        };
+        Some(x.matmul(columns).square().sum_axes(&[-1], true) * rows.square().sum_axes(&[-1], false))
+    }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> Density for MatrixNormal<T> {

@@ -154,6 +154,10 @@ impl<T: Real> Posterior for MeanField<T> {
     fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
         Some(fused::perturbation(&self.rho, cx))
     }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> Density for MeanField<T> {

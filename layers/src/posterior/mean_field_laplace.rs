@@ -86,6 +86,10 @@ impl<T: Real> Posterior for MeanFieldLaplace<T> {
     fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
         Some(self.away(cx))
     }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> MeanFieldLaplace<T> {

@@ -89,6 +89,31 @@ pub trait Posterior: Parameters + 'static {
         Variance::Joint
     }
 
+    /// The variances of the outputs x · wᵀ of a linear map by this weight, (rows, outputs), for inputs x of shape (rows,
+    /// inputs), if the elements depend on each other; a vector has one output. [`Weight::output_moments`] uses it; for independent
+    /// elements it computes them from their [`variance`](Posterior::variance). Provided: `None`, unknown.
+    ///
+    /// [`Weight::output_moments`]: crate::Weight::output_moments
+    fn output_variance<'t>(
+        &'t self,
+        x: Var<'t, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Var<'t, Self::Scalar>> {
+        let _ = (x, cx);
+        None
+    }
+
+    /// ln q(w) of the weight `w` that [`sample`](Posterior::sample) draws with this `cx`, in nats: for importance weights of the
+    /// posterior's draws. A [`Density`] returns `Some(self.log_density_of_sample(w, cx))`. Provided: `None`, unknown.
+    fn log_density_of_draw<'t>(
+        &'t self,
+        w: Var<'t, Self::Scalar>,
+        cx: Cx<'t, Self::Scalar>,
+    ) -> Option<Var<'t, Self::Scalar>> {
+        let _ = (w, cx);
+        None
+    }
+
     /// The sample minus its mean, if all signs of its elements are equally likely, as
     /// [`Estimator::Flipout`](crate::Estimator::Flipout) requires. It uses the same noise as [`sample`](Posterior::sample).
     fn perturbation<'t>(&'t self, cx: Cx<'t, Self::Scalar>) -> Option<Var<'t, Self::Scalar>> {

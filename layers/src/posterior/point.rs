@@ -55,4 +55,9 @@ impl<T: Real> Posterior for Point<T> {
     fn variance<'t>(&'t self, _: &'t Tape<T>) -> Variance<'t, T> {
         Variance::Zero
     }
+
+    /// 0: a constant, the same at every draw, is left out.
+    fn log_density_of_draw<'t>(&'t self, _: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(cx.tape().constant([], |_| T::ZERO))
+    }
 }

@@ -95,6 +95,10 @@ impl<T: Real> Posterior for Radial<T> {
     fn perturbation<'t>(&'t self, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
         Some(away(self, cx))
     }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 /// σ · (ε/‖ε‖) · |r|.

@@ -1,9 +1,11 @@
 //! Predictive distributions: the outputs of every draw (`Outputs`), and distributions of one number (`Univariate`).
 
 mod outputs;
+mod sample_targets;
 mod univariate;
 
 pub use outputs::Outputs;
+pub use sample_targets::SampleTargets;
 pub use univariate::Univariate;
 pub(crate) use univariate::invert;
 

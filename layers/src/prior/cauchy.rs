@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// Cauchy(median, scale) for every element: density 1 / (π scale (1 + z²)) with z = (w − median)/scale. It has neither
 /// mean nor variance, and penalises single large weights little.
@@ -58,6 +58,10 @@ impl Prior for Cauchy {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, _, u| self.median + self.scale * (PI * (u - 0.5)).tan()))
     }
 }
 

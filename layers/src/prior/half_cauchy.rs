@@ -1,12 +1,12 @@
 //! The half-Cauchy prior, for positive weights such as scales.
 
-use std::f64::consts::PI;
+use std::f64::consts::{FRAC_PI_2, PI};
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// The absolute value of a Cauchy variable about zero: density 2 / (π scale (1 + (w/scale)²)) for w ≥ 0. A weakly
 /// informative prior for a standard deviation (Gelman 2006).
@@ -52,6 +52,10 @@ impl Prior for HalfCauchy {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, _, u| self.scale * (FRAC_PI_2 * u).tan()))
     }
 }
 

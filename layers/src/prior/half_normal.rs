@@ -4,8 +4,8 @@ use std::f64::consts::PI;
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// The absolute value of a N(0, scale²) variable: density √(2/π)/scale · e^(−(w/scale)²/2) for w ≥ 0.
 ///
@@ -50,6 +50,10 @@ impl Prior for HalfNormal {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, z, _| self.scale * z.abs()))
     }
 }
 

@@ -1,13 +1,13 @@
 //! The horseshoe prior.
 
-use std::f64::consts::{LN_2, PI};
+use std::f64::consts::{FRAC_PI_2, LN_2, PI};
 
 use super::exponential_integral::correction;
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// The horseshoe: w ~ N(0, λ²τ²) with a separate scale λ ~ half-Cauchy(1) for each weight, integrated out (Carvalho,
 /// Polson and Scott 2010). Its Cauchy-like tails shrink large weights little, and its pole at zero shrinks the others to
@@ -57,6 +57,11 @@ impl Prior for Horseshoe {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        // A normal whose standard deviation has a half-Cauchy distribution.
+        Some(sample::each(shape, key, |_, z, u| self.tau * (FRAC_PI_2 * u).tan() * z))
     }
 }
 

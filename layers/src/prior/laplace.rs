@@ -2,8 +2,8 @@
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// Laplace(mean, scale) for every element: density e^(−|w − mean|/scale) / (2 scale). MAP estimation
 /// with this prior is L1 regularisation (the lasso).
@@ -57,6 +57,12 @@ impl Prior for LaplacePrior {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        // The quantile of a uniform number.
+        let quantile = |u: f64| if u < 0.5 { (2.0 * u).ln() } else { -(2.0 * (1.0 - u)).ln() };
+        Some(sample::each(shape, key, |_, _, u| self.mean + self.scale * quantile(u)))
     }
 }
 

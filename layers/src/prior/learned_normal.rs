@@ -7,9 +7,9 @@ use crate::distribution::log_scale::inverse_softplus;
 use crate::distribution::log_scale::log_slope;
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Path, Real, Role, Tensor, Var};
+use crate::engine::{Key, Path, Real, Role, Tensor, Var};
 use crate::engine::{Visitor, VisitorMut};
-use crate::prior::{DrawnPrior, PriorFor};
+use crate::prior::{DrawnPrior, PriorFor, sample};
 use crate::sampling::Cx;
 use crate::scalar::to_scalar;
 
@@ -112,6 +112,11 @@ pub struct LearnedNormalDraw<'t, T: Real = f32> {
 impl<'t, T: Real> DrawnPrior<'t, T> for LearnedNormalDraw<'t, T> {
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
         sum(Scaled, [w], Some(self.ln_sd))
+    }
+
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        let sd = self.ln_sd.item().exp();
+        Some(sample::each(shape, key, |_, z, _| sd * z))
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Real, Var};
-use crate::prior::{Normal, Prior};
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Normal, Prior, sample};
 
 /// A positive weight whose logarithm is N(mu, sigma²).
 ///
@@ -70,6 +70,10 @@ impl Prior for LogNormalPrior {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, z, _| (self.mu + self.sigma * z).exp()))
     }
 }
 

@@ -14,6 +14,7 @@ mod normal;
 mod normals;
 mod normals_by_name;
 mod same_scalar;
+mod sample;
 mod scale_mixture;
 mod spike_and_slab;
 mod student_t;
@@ -36,7 +37,7 @@ pub use spike_and_slab::SpikeAndSlabPrior;
 pub use student_t::StudentT;
 
 use crate::distribution::elementwise::WithDensity;
-use crate::engine::{Path, Real, Var};
+use crate::engine::{Key, Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::sampling::Cx;
@@ -58,6 +59,13 @@ use crate::sampling::Cx;
 pub trait Prior: Send + Sync + 'static {
     /// ln p(w), summed over the elements of `w`: nats.
     fn log_density<'t, T: Real>(&self, w: Var<'t, T>) -> Var<'t, T>;
+
+    /// A draw of a weight of this shape, row by row, with the noise of `key`: for
+    /// [`Bayesian::draw_from_prior`](crate::Bayesian::draw_from_prior). Provided: `None`, as for an improper prior.
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        let _ = (shape, key);
+        None
+    }
 
     /// Calls `visitor` with ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`;
     /// `None` if ln p is not a sum of such a function.
@@ -159,6 +167,13 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
     /// the hyperparameters.
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T>;
 
+    /// A draw of a weight of this shape given the hyperparameters, row by row, with the noise of `key`. Provided: `None`, as
+    /// for an improper prior.
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        let _ = (shape, key);
+        None
+    }
+
     /// The prior of the weight at `path` of this shape: itself, unless weights that share the prior have different ones, as
     /// under [`NormalsByName`]. It is called once for each weight of a draw, before all other methods.
     ///
@@ -197,6 +212,10 @@ impl<T: Real, P: Prior> PriorFor<T> for P {
 impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
         Prior::log_density(self, w)
+    }
+
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Prior::sample(self, shape, key)
     }
 
     fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {

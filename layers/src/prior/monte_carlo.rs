@@ -1,7 +1,7 @@
 //! `MonteCarlo`: wraps a prior, so that divergences from it are estimated from the drawn weights.
 
 use crate::distribution::elementwise::WithDensity;
-use crate::engine::{Path, Real, Var};
+use crate::engine::{Key, Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::prior::{DrawnPrior, PriorFor};
@@ -45,6 +45,10 @@ impl<T: Real, P: PriorFor<T>> PriorFor<T> for MonteCarlo<P> {
 impl<'t, T: Real, D: DrawnPrior<'t, T>> DrawnPrior<'t, T> for MonteCarlo<D> {
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
         self.0.log_density_of(w)
+    }
+
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        self.0.sample_of(shape, key)
     }
 
     fn for_weight(self, path: &Path<'_>, shape: &[usize]) -> Self {

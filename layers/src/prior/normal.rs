@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 use crate::scalar::inverse;
 
 /// N(mean, sd²) for every element.
@@ -66,6 +66,10 @@ impl Prior for Normal {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, z, _| self.mean + self.sd * z))
     }
 }
 

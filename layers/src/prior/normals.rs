@@ -2,8 +2,8 @@
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Tensor, Var};
-use crate::prior::{Normal, Prior};
+use crate::engine::{Key, Real, Tensor, Var};
+use crate::prior::{Normal, Prior, sample};
 
 /// N(meanᵢ, sdᵢ²) for element i, such as the posterior of an earlier model.
 ///
@@ -141,6 +141,11 @@ impl Prior for Normals {
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, shape: &[usize], visitor: V) -> Option<V::Output> {
         self.check(shape);
         Some(visitor.with(Each(|i| self.at(i))))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        self.check(shape);
+        Some(sample::each(shape, key, |i, z, _| self.mean.at(i) + self.sd.at(i) * z))
     }
 }
 

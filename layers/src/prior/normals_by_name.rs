@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use crate::distribution::elementwise::WithDensity;
-use crate::engine::{Path, Real, Var};
+use crate::engine::{Key, Path, Real, Var};
 use crate::prior::{DrawnPrior, FixedPrior, Normal, Normals, Prior, PriorFor};
 use crate::sampling::Cx;
 
@@ -172,6 +172,10 @@ impl<'t> NormalsByNameDraw<'t> {
 impl<'t, T: Real> DrawnPrior<'t, T> for NormalsByNameDraw<'t> {
     fn log_density_of(self, w: Var<'t, T>) -> Var<'t, T> {
         self.at(&Path::ROOT, w.shape()).log_density(w)
+    }
+
+    fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        self.at(&Path::ROOT, shape).sample(shape, key)
     }
 
     fn for_weight(self, path: &Path<'_>, shape: &[usize]) -> Self {

@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// Σₖ πₖ N(w; 0, sₖ²) for every element: any number of normals about zero.
 ///
@@ -103,6 +103,18 @@ impl<const N: usize> Prior for ScaleMixture<N> {
         let components = self.components();
         let fits = components.to::<T>().inverse_sds.iter().all(|inverse| inverse.is_finite());
         fits.then(|| visitor.with(components))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        let sd = |mut u: f64| {
+            let chosen = self.weights.iter().position(|weight| {
+                u -= weight;
+                u < 0.0
+            });
+            // Because of rounding, the weights may sum to less than 1.
+            self.sds[chosen.unwrap_or(N - 1)]
+        };
+        Some(sample::each(shape, key, |_, z, u| sd(u) * z))
     }
 }
 

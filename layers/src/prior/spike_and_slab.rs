@@ -4,8 +4,8 @@ use std::f64::consts::TAU;
 
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// A weight is exactly zero with probability 1 − inclusion, and else N(0, slab_sd²) (Mitchell and Beauchamp 1988, with a
 /// normal slab). The continuous relative is [`ScaleMixture::spike_and_slab`](crate::ScaleMixture::spike_and_slab).
@@ -72,6 +72,10 @@ impl Prior for SpikeAndSlabPrior {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        Some(sample::each(shape, key, |_, z, u| if u < self.inclusion { self.slab_sd * z } else { 0.0 }))
     }
 }
 

@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use crate::distribution::elementwise::{At, ElementwiseTerm, WithDensity, sum};
 use crate::engine::kernels::dispatch::Simd;
 use crate::engine::kernels::math::Math;
-use crate::engine::{Real, Var};
-use crate::prior::Prior;
+use crate::engine::{Key, Real, Var};
+use crate::prior::{Prior, sample};
 
 /// Student's t for every element: density ∝ (1 + z²/ν)^(−(ν + 1)/2) with ν degrees of freedom and
 /// z = (w − mean)/scale. Between [`Cauchy`](struct@crate::Cauchy) (ν = 1) and [`Normal`](struct@crate::Normal) (ν → ∞).
@@ -81,6 +81,14 @@ impl Prior for StudentT {
 
     fn elementwise<'t, T: Real, V: WithDensity<'t>>(&'t self, _: &[usize], visitor: V) -> Option<V::Output> {
         Some(visitor.with(*self))
+    }
+
+    fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
+        // The polar method of Bailey 1994, "Polar generation of random variates with the t-distribution": exact, from two
+        // uniform numbers.
+        let angles = sample::each(shape, key.at("angle"), |_, _, u| (2.0 * PI * u).cos());
+        let radius = |u: f64| (self.df * (-2.0 / self.df * u.ln()).exp_m1()).sqrt();
+        Some(sample::each(shape, key, |i, _, u| self.mean + self.scale * radius(u) * angles[i]))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{DrawOf, Samples, ScalarOf, check_index};
-use crate::engine::Tape;
-use crate::model::Bayesian;
+use crate::engine::{Path, Tape};
+use crate::model::{Bayesian, Drawn};
 use crate::samples::Draws;
 use crate::sampling::Drawing;
 use crate::weights::Weights;
@@ -52,7 +52,10 @@ impl<M: Bayesian + Sync> Samples for FromPosterior<'_, M> {
     }
 
     fn copy(&self, draw: &DrawOf<'_, Self>, index: usize) -> Option<Weights<ScalarOf<Self>>> {
-        Some(Weights::of(draw).with_noise(self.draws.key(index)))
+        // At a copy of the samples, a layer that gives the moments of its outputs would give other outputs.
+        let mut gave_moments = false;
+        draw.walk(&Path::ROOT, &mut |_, weight| gave_moments |= weight.gave_moments());
+        (!gave_moments).then(|| Weights::of(draw).with_noise(self.draws.key(index)))
     }
 }
 

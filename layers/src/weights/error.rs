@@ -72,6 +72,16 @@ pub enum WeightsError {
         name: String,
     },
 
+    /// The prior of a weight cannot be drawn from.
+    #[error(
+        "the prior of the weight `{name}` cannot be drawn from: it is improper, or does not implement `sample`; give the \
+         weight another prior, or implement `Prior::sample` (`DrawnPrior::sample_of` with hyperparameters)"
+    )]
+    Prior {
+        /// The weight's name.
+        name: String,
+    },
+
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),

@@ -255,6 +255,12 @@ impl<T: Real> Weights<T> {
         }
     }
 
+    /// Sets the elements of the weight with this index.
+    pub(crate) fn set_entry(&mut self, index: usize, elements: &[f64]) {
+        let entry = self.entries[index].tensor.data_mut();
+        entry.iter_mut().zip(elements).for_each(|(w, &element)| *w = T::from_f64(element));
+    }
+
     pub(crate) fn entries(&self) -> &[Entry<T>] {
         &self.entries
     }

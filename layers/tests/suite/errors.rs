@@ -32,6 +32,8 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("DataError", Box::new(Examples::new(length, vec![0_usize]).unwrap_err())),
         ("TableError", Box::new(Csv::new().parse("t.csv", "a\n1\n").unwrap().numbers("b").unwrap_err())),
         ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
+        ("CheckError", Box::new(elbo::checks::CheckError::Options("no statistic".to_owned()))),
+        ("CheckError", Box::new(elbo::checks::CheckError::Draws { simulation: 3, found: 7, expected: 8 })),
         ("SequenceError", Box::new(SequenceError::NoSteps { row: 3 })),
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),

@@ -7,6 +7,7 @@ mod automatic;
 mod chain_files;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
+mod checks;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;
@@ -28,8 +29,10 @@ mod estimators;
 mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
+mod ivon;
 mod kl;
 mod laplace;
+mod last_layer;
 mod layers_of_any_family;
 mod likelihoods;
 mod map;

@@ -140,6 +140,7 @@ impl<L, O> Elbo<L, O> {
         let mut draw = options.draw.clone();
         draw.estimators = draw.estimators.or(estimators);
         self.last_batch_size = Some(batch_size);
+        self.optimizer.begin(model, data.len()).map_err(TrainError::Options)?;
         let guessing = match outputs.get(1..) {
             Some(shape) if !plan.is_over() && !at_point => guessing(&self.likelihood, data, shape, shared),
             _ => None,

@@ -148,6 +148,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         if let Some(clip) = self.clip {
             clip.apply(&mut self.gradients, &mut self.norm);
         }
+        optimizer.set_kl_weight(terms.kl_weight);
         optimizer.step(model, &mut self.gradients);
         if let Some(previous) = &mut self.previous {
             std::mem::swap(previous, &mut self.gradients);

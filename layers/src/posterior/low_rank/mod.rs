@@ -158,6 +158,10 @@ impl<T: Real> Posterior for LowRank<T> {
     fn mean<'t>(&'t self, tape: &'t Tape<T>) -> Var<'t, T> {
         self.diagonal.mean(tape)
     }
+
+    fn log_density_of_draw<'t>(&'t self, w: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
+        Some(self.log_density_of_sample(w, cx))
+    }
 }
 
 impl<T: Real> Density for LowRank<T> {

@@ -3,7 +3,7 @@
 use crate::engine::random::Philox;
 
 /// The `i`-th uniform number, in the open interval (0, 1).
-pub(super) fn uniform(noise: &Philox, i: usize) -> f64 {
+pub(crate) fn uniform(noise: &Philox, i: usize) -> f64 {
     let words = noise.words((i / 2) as u64);
     let [high, low] = [words[i % 2 * 2], words[i % 2 * 2 + 1]];
     // 52 random bits, and a half.
