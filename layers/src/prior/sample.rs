@@ -19,8 +19,8 @@ mod tests {
     use super::*;
     use crate::engine::Tape;
     use crate::prior::{
-        Cauchy, HalfCauchy, HalfNormal, Horseshoe, Laplace, LogNormalPrior, LogUniform, Normal, Prior, ScaleMixture,
-        StudentT,
+        Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LogNormalPrior, LogUniform, Normal, Prior,
+        ScaleMixture, StudentT,
     };
 
     /// The share of a prior's draws in parts of the line against the integral of its density there.
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn draws_have_the_density_of_their_prior() {
         check(Normal(0.3, 0.8));
-        check(Laplace(0.2, 0.7));
+        check(LaplacePrior(0.2, 0.7));
         check(Cauchy(-0.2, 0.6));
         check(StudentT(3.0, 0.1, 0.9));
         check(StudentT(0.7, 0.1, 0.9));
