@@ -4,7 +4,7 @@ use std::path::Path;
 
 use elbo::data::{Csv, DataError, Scaling, idx};
 use elbo::metrics::{Probabilities, auroc};
-use elbo::nn::Dropout;
+use elbo::nn::{Dropout, LastLayer};
 use elbo::prelude::*;
 
 use crate::Failure;
@@ -32,6 +32,18 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Sets the standard deviations of all weights with n inputs to sd/√n before a training.
+    #[must_use]
+    pub fn initial_sd(self, sd: f64) -> Self {
+        let set = |layer: Dense| {
+            let inputs = layer.weight.mean.shape()[1];
+            layer.initial_sd(sd / (inputs as f64).sqrt())
+        };
+        Network { hidden: self.hidden.map(set), head: set(self.head), ..self }
+    }
+}
+
 #[bayesian]
 impl Network {
     /// The logits.
@@ -41,6 +53,34 @@ impl Network {
             x = dropout.forward(layer.forward(x).relu());
         }
         self.head.forward(x)
+    }
+}
+
+/// The same network with deterministic hidden layers and a variational last layer (Harrison, Willes and Snoek 2024).
+#[bayesian]
+pub struct WithLastLayer {
+    hidden: [Dense<Point>; 2],
+    head: LastLayer,
+}
+
+impl WithLastLayer {
+    /// As [`Network::new`], without dropout.
+    pub fn new([inputs, hidden, outputs]: [usize; 3], s: f64) -> Self {
+        let sd = |n: usize| s / (n as f64).sqrt();
+        let dense = |from: usize, to| Dense::of(from, to, Point::new, Normal(0.0, sd(from)));
+        WithLastLayer {
+            hidden: [dense(inputs, hidden), dense(hidden, hidden)],
+            head: LastLayer::of(hidden, outputs, FullCovariance::new, Normal(0.0, sd(hidden))),
+        }
+    }
+}
+
+#[bayesian]
+impl WithLastLayer {
+    /// The means and the variances of the logits.
+    pub fn forward(&self, x: Var) -> Var {
+        let [first, second] = self.hidden;
+        self.head.forward(second.forward(first.forward(x).relu()).relu())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::optim::{Adam, Optimizer};
 ///   [`Laplace`](struct@crate::Laplace): that of a positive weight's logarithm, whose mode is not that of the weight.
 /// - Hyperparameters of priors, as of a [`LearnedNormal`](struct@crate::LearnedNormal), are not learned: the density grows
 ///   without limit as the weights and their prior's scale go to 0 together. A random scale
-///   ([`HierarchicalNormal`](crate::HierarchicalNormal)) is learned, with that danger.
+///   ([`HierarchicalNormal`](struct@crate::HierarchicalNormal)) is learned, with that danger.
 /// - Layers that make noise, such as dropout, are on in training.
 /// - In a [`Report`], `kl` is −ln p of these numbers and `elbo` is the log joint density, both in nats.
 ///
