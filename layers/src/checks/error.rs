@@ -54,7 +54,7 @@ pub enum CheckError {
         "the density of the posterior `{family}` of the weight `{name}` is unknown, so its draws have no importance weights; \
          implement `Posterior::log_density_of_draw` for a family of your own"
     )]
-    Density {
+    UnknownDensity {
         /// The weight's name.
         name: String,
         /// Its posterior family.

@@ -69,7 +69,7 @@ impl<T: Real> VariationalCheck<T> {
     /// Deterministic weights, and hyperparameters without a distribution, are constants.
     ///
     /// # Errors
-    /// [`CheckError::Density`] for a posterior family whose density is unknown.
+    /// [`CheckError::UnknownDensity`] for a posterior family whose density is unknown.
     ///
     /// # Panics
     /// If the model, the likelihood and the data do not fit.
@@ -148,7 +148,7 @@ fn draw_with_density<M: Bayesian>(
         None => unknown = unknown.take().or(Some((path.to_string(), weight.family()))),
     });
     match unknown {
-        Some((name, family)) => Err(CheckError::Density { name, family }),
+        Some((name, family)) => Err(CheckError::UnknownDensity { name, family }),
         None => Ok((Weights::of(&net), log_density)),
     }
 }
