@@ -35,9 +35,42 @@ fn main() -> ExitCode {
         tests.push(Trial::test(name, run).with_ignored_flag(is_ignored));
     }
     let folder = data.clone();
-    let run = move || convergence(&folder.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    let of_convergence = folder.clone();
+    let run = move || convergence(&of_convergence.ok_or("set ELBO_DATA to the folder of the data sets")?);
     tests.push(Trial::test("convergence", run).with_ignored_flag(data.is_none()));
+    let run = move || posteriors(&folder.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    tests.push(Trial::test("posteriors", run).with_ignored_flag(data.is_none()));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
+}
+
+/// A short run of `posteriors`: every method but the longest one finds the tumours, and says what it measures.
+fn posteriors(data: &Path) -> Result<(), Failed> {
+    let json = std::env::temp_dir().join(format!("elbo-posteriors-{}.json", std::process::id()));
+    let methods = "map,ensemble,vi,laplace,laplace-last-layer,sghmc,mc-dropout,ivon,vbll";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_posteriors"));
+    command.args([
+        "--problems",
+        "breast-cancer",
+        "--methods",
+        methods,
+        "--seeds",
+        "1",
+        "--epochs",
+        "40",
+        "--draws",
+        "16",
+    ]);
+    let output = command.arg("--data").arg(data).arg("--json").arg(&json).output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+    let rows = rows.as_array().ok_or("a list of rows")?;
+    assert_eq!(rows.len(), methods.split(',').count());
+    for row in rows {
+        let [error, nll, ece] = ["error", "nll", "ece"].map(|name| number(row, name));
+        assert!(error < 0.08 && nll < 0.3 && ece < 0.2 && row["auroc"].is_null(), "{row}");
+    }
+    std::fs::remove_file(json)?;
+    Ok(())
 }
 
 /// A short run of `convergence`: the fields of its rows, and a bound that is above guessing and not above the best known.
