@@ -20,6 +20,12 @@ use crate::weights::Weights;
 /// purposes, and its ratios have no tail to fit.
 const EXACT: f64 = 0.01;
 
+/// Draws of which fewer could be equal by chance.
+const FEWEST: usize = 10;
+
+/// The k̂ above which no number of draws helps.
+const BAD: f64 = 0.7;
+
 /// Rows that are printed at most.
 const SHOWN: usize = 12;
 
@@ -119,6 +125,10 @@ impl<T: Real> VariationalCheck<T> {
         if self.psis.is_good() {
             return format!("{verdict}: the posterior is near the exact one, and the corrected moments nearer");
         }
+        let is_bad = self.psis.k_hat >= BAD;
+        if !is_bad {
+            return verdict;
+        }
         format!(
             "{verdict}; for a posterior, that means: train longer, take a richer family (FullCovariance, LowRank), or sample \
              with Markov chains"
@@ -130,7 +140,8 @@ impl<T: Real> VariationalCheck<T> {
             .log_ratios
             .iter()
             .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], &ratio| [low.min(ratio), high.max(ratio)]);
-        range[1] - range[0] < EXACT
+        let all_finite = self.log_ratios.iter().all(|ratio| ratio.is_finite());
+        self.log_ratios.len() >= FEWEST && all_finite && range[1] - range[0] < EXACT
     }
 }
 

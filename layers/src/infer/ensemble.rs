@@ -87,6 +87,8 @@ impl<L, O> Ensemble<L, O> {
         }
         let (budget, settings) = (budget.into(), &self.map.0);
         let (threads, shown, seed) = (settings.most_threads(), settings.is_shown(), settings.seed_of());
+        // As many threads as members, if there are so many: each member then has its own.
+        let threads = if self.members == 1 { threads } else { threads.min(self.members) };
         let train = |_: &mut (), member: usize| {
             let mut model = make_model();
             let mut map = self.map.clone().seed(seed.wrapping_add(member as u64)).quiet();

@@ -119,7 +119,7 @@ pub trait Bayesian: Parameters + 'static {
     ///
     /// ```
     /// # use elbo::prelude::*;
-    /// let layer = Dense::new(3, 2).prior(Laplace(0.0, 0.5));
+    /// let layer = Dense::new(3, 2).prior(LaplacePrior(0.0, 0.5));
     /// let draws = (0..100).map(|draw| layer.draw_from_prior(Key::new(1).draw(draw))).collect::<Result<Vec<_>, _>>()?;
     /// let x = Tensor::from_fn([4, 3], |i| i as f64);
     /// let before_any_data = KeptDraws::of(&layer, draws)?.predict(&Gaussian::new(0.1), &x);

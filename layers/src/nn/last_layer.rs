@@ -9,8 +9,9 @@ use elbo_macros::bayesian;
 /// A variational last layer (Harrison, Willes and Snoek 2024, "Variational Bayesian Last Layers"): the outputs w · (φ, 1) of
 /// features φ with a posterior over w, without sampling. Its forward maps (rows, features) to (rows, 2 outputs): the means of
 /// all outputs, then their variances, in closed form. The likelihoods [`ExpectedGaussian`](crate::ExpectedGaussian) and
-/// [`ExpectedCategorical`](crate::ExpectedCategorical) take the expectation of ln p over them, so that the bound, its gradient
-/// and predictions have no noise from this layer; with features without random weights, one draw predicts exactly.
+/// [`ExpectedCategorical`](crate::ExpectedCategorical) take the expectation of ln p over them, so that the bound and its gradient
+/// have no noise from this layer. With features without random weights, one draw predicts exactly under `ExpectedGaussian`; under
+/// `ExpectedCategorical` predictions average over draws of the logits.
 ///
 /// Training, the divergence and N are those of every model: nothing is divided by N by hand. The prior is as written, N(0, 1) by
 /// default, whatever the number of features.

@@ -28,7 +28,9 @@ use crate::scalar::accepted;
 /// The Hessian's own rate, 1 − β₂, is 1e-3: h needs some thousand steps to find its place. It is estimated from the gradients
 /// of σ, so it works with any estimator and any number of draws.
 ///
-/// While the divergence's weight is 0, as at the start of a warm-up, standard deviations stay.
+/// The divergence's weight should be the same at each step: the Hessian is kept in the standard deviations, so that another weight,
+/// as of `KlWeight::Halving` or the first steps of a warm-up, changes what they say of it. While the weight is 0, standard
+/// deviations stay. Clipping each element biases the Hessian.
 ///
 /// [`initial_sd`]: crate::MeanField::initial_sd
 #[derive(Clone, Debug)]
@@ -164,8 +166,9 @@ impl Optimizer for Ivon {
             } else {
                 let is_scale = moves_scales && place(|pair| pair.rho).is_some();
                 for (i, (rho, slope)) in parameter.iter_mut().zip(gradient).enumerate() {
-                    *slope = *rho;
-                    if is_scale {
+                    let slope = std::mem::replace(slope, *rho);
+                    // A frozen one has none.
+                    if is_scale && slope != M::Scalar::ZERO {
                         let next = state[index][1].data()[i].to_f64();
                         *rho = M::Scalar::from_f64(inverse_softplus((kl_weight / next).sqrt()));
                     }

@@ -178,3 +178,31 @@ fn chains_that_are_too_short_or_apart_are_reported_in_words() {
     let shown = diagnostics.to_string();
     assert!(shown.contains("effective sample size") && shown.contains("weight[0]"), "{shown}");
 }
+
+#[bayesian]
+struct Slope {
+    #[prior(Normal(0.0, 1.0))]
+    slope: MeanField,
+}
+
+#[bayesian]
+impl Slope {
+    fn forward(&self, x: Var) -> Var {
+        x * *self.slope
+    }
+}
+
+#[test]
+fn microcanonical_chains_of_one_weight_are_refused_before_they_start() {
+    let data: Examples<f32, Tensor> = Examples::new(Tensor::full([3, 1], 1.0), Tensor::full([3, 1], 0.5)).unwrap();
+    let model = Slope { slope: MeanField::new([1]) };
+    let refused = Mclmc::new(Gaussian::new(1.0)).quiet().run(&model, &data);
+    assert!(matches!(refused, Err(McmcError::Options(said)) if said.contains("two weights or more")));
+    // More threads than chains give the same chains as one.
+    let run = |threads: usize| {
+        let nuts = Nuts::new(Gaussian::new(1.0)).chains(2).warmup(50).draws(20).threads(threads).quiet();
+        let chains = nuts.run(&model, &data).unwrap();
+        chains.all_weights().iter().map(Weights::flat).collect::<Vec<_>>()
+    };
+    assert_eq!(run(1), run(5));
+}

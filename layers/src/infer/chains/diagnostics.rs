@@ -258,7 +258,9 @@ impl ChainDiagnostics {
                 self.saturated, self.draws
             ));
         }
-        if let Some((chain, e_bfmi)) = self.e_bfmi.iter().enumerate().find(|(_, e_bfmi)| **e_bfmi < E_BFMI) {
+        if let Some((chain, e_bfmi)) =
+            self.e_bfmi.iter().enumerate().find(|(_, e_bfmi)| e_bfmi.is_nan() || **e_bfmi < E_BFMI)
+        {
             findings.push(format!(
                 "the energies of chain {chain} (from 0) change slowly: E-BFMI {e_bfmi:.2}, below {E_BFMI}; lengthen the warm-up, \
                  or change the prior of scales"

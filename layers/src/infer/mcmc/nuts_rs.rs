@@ -11,6 +11,7 @@ use nuts_rs::{
 
 use crate::engine::Key;
 use crate::engine::random::Stream;
+use crate::infer::chains::McmcError;
 
 /// A transition kernel and its options.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,6 +30,17 @@ impl Kernel {
             Kernel::Nuts { max_depth, .. } => Some((1 << max_depth) - 1),
             Kernel::Microcanonical { .. } => None,
         }
+    }
+
+    /// # Errors
+    /// If it cannot sample this number of weights.
+    pub(super) fn check_weights(self, weights: usize) -> Result<(), McmcError> {
+        let mistake = match (self, weights) {
+            (_, 0) => "the model has no random weights, so there is nothing to sample",
+            (Kernel::Microcanonical { .. }, 1) => "Mclmc needs two weights or more, and the model has one; use Nuts",
+            _ => return Ok(()),
+        };
+        Err(McmcError::Options(mistake.to_owned()))
     }
 }
 

@@ -39,6 +39,7 @@ where
     let parts = Parts::new(data);
     let run = Run { kernel, options, checkpoint, like: model.mean_weights(), joint: &joint };
     let target = |segment: &Segment<M::Scalar>| Target::new(model, likelihood, &parts, &segment.start);
+    kernel.check_weights(run.like.len())?;
     let (mut segments, mut gradient_seconds) = (Vec::new(), f64::NAN);
     for chain in 0..options.chains {
         let start = options.start(model, chain)?;
@@ -68,7 +69,9 @@ where
     }
     .say_if(options.shown);
     let progress = Progress::new(options.shown, segments.iter().map(left).sum(), "transitions");
-    let chains = with_threads(options.threads, || {
+    // As many threads as chains, if there are so many: each chain then has its own.
+    let threads = if options.chains == 1 { options.threads } else { options.threads.min(options.chains) };
+    let chains = with_threads(threads, || {
         map_tasks(
             options.chains,
             || (),

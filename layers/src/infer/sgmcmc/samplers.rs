@@ -118,7 +118,7 @@ macro_rules! options {
                 self
             }
 
-            /// Samples the density p(y, w | x)^(1/T), 1 by default. A temperature below 1 is a "cold posterior" (Wenzel et al.
+            /// Samples the density p(y, u | x)^(1/T) of the unconstrained numbers u, 1 by default. A temperature below 1 is a "cold posterior" (Wenzel et al.
             /// 2020).
             #[must_use]
             pub fn temperature(mut self, temperature: f64) -> Self {

@@ -53,7 +53,8 @@ where
     pub(super) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
         if !value.is_finite() {
             let terms = self.joint.terms(&self.weights);
-            let (name, nats) = terms.into_iter().find(|(_, nats)| !nats.is_finite()).unwrap_or_else(|| {
+            // The likelihood, the first term, is not finite either where a prior is not: it is what remains of the sum.
+            let (name, nats) = terms.into_iter().rev().find(|(_, nats)| !nats.is_finite()).unwrap_or_else(|| {
                 // The sum over all data is finite where that over a batch, which is scaled, is not.
                 ("likelihood".to_owned(), value)
             });
