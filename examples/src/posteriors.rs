@@ -30,9 +30,7 @@ impl Network {
             head: dense(hidden, outputs),
         }
     }
-}
 
-impl Network {
     /// Sets the standard deviations of all weights with n inputs to sd/√n before a training.
     #[must_use]
     pub fn initial_sd(self, sd: f64) -> Self {

@@ -64,8 +64,11 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// Writes a file in one step: under another name in the same folder, which is then renamed.
+///
+/// # Errors
+/// If it cannot be written. The old file then stays.
 #[cfg(feature = "files")]
-fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
+pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     use std::io::Write;
     let failed = |source| FileError::Write { file: file.to_owned(), source };
     let Some(name) = file.file_name() else {

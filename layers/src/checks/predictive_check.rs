@@ -88,7 +88,7 @@ impl<'a, T: Real, L: Likelihood<T>> PredictiveCheck<'a, T, L> {
     /// Replicates the data once for each draw of the samples, on all threads, and computes the statistics.
     ///
     /// # Errors
-    /// If there is no statistic, the data are masked, or the samples are outputs instead of weights
+    /// If no statistic was added, examples are masked, or outputs are sampled in place of weights
     /// ([`SampledOutputs`](crate::SampledOutputs)).
     ///
     /// # Panics

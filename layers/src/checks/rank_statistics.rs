@@ -103,7 +103,7 @@ impl RankStatistic {
             mean += place / count;
             square += place * place / count;
         }
-        // In standard errors of uniform ranks, whose places have the variance 1/12. Ranks near one end only are no spread.
+        // A z statistic: uniform ranks have the variance 1/12. Ranks that pile up at one end have shifted, not spread.
         let shift = mean * (12.0 * count).sqrt();
         let spread = match [12.0 * square - 1.0, 12.0 * (square - mean * mean) - 1.0] {
             [_, about_mean] if about_mean > 0.0 => about_mean,

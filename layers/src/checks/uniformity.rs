@@ -65,7 +65,7 @@ impl Uniformity {
         reached[0] = 1.0;
         let mut from = 0..=0;
         for (rank, tails) in self.tails.iter().enumerate() {
-            // Of the ranks that are not below this one, each has it with equal probability.
+            // A simulation whose rank is at least `rank` has exactly this rank with probability `p`.
             let p = 1.0 / (self.draws + 1 - rank) as f64;
             let Some(first) = tails.iter().position(|&tail| tail > limit) else { return 0.0 };
             let last = tails.iter().rposition(|&tail| tail > limit).unwrap_or(first);

@@ -99,9 +99,21 @@ where
         let mut priors = Vec::new();
         net.walk(&Path::ROOT, &mut |path, weight| priors.push((path.to_string(), weight.log_prior_var().item())));
         let jacobian = net.log_jacobian().map(|nats| ("jacobian".to_owned(), nats.item()));
-        let of_weights: f64 = priors.iter().chain(&jacobian).map(|(_, nats)| nats).sum();
-        let likelihood = ("likelihood".to_owned(), self.value(weights) - of_weights);
+        // By itself, not as the rest of the value: a prior that is infinite does not make it NaN.
+        let mut batch = Batch::new(Tape::inference(), self.data);
+        let likelihood = ("likelihood".to_owned(), self.likelihood(weights, &self.all(), 1.0, &mut batch, None));
         [likelihood].into_iter().chain(priors).chain(jacobian).collect()
+    }
+
+    /// In words, the first of the [terms](LogJoint::terms) that is not finite, with its value.
+    pub(in crate::infer) fn first_non_finite(&self, weights: &Weights<M::Scalar>) -> Option<(String, f64)> {
+        let (name, nats) = self.terms(weights).into_iter().find(|(_, nats)| !nats.is_finite())?;
+        let what = match &name[..] {
+            "likelihood" => "log-likelihood of the data".to_owned(),
+            "jacobian" => name,
+            _ => format!("log prior density of `{name}`"),
+        };
+        Some((what, nats))
     }
 
     fn all(&self) -> Vec<usize> {

@@ -49,6 +49,6 @@ fn terms_that_are_not_finite_are_counted_by_name() {
     let nuts = Nuts::new(wall).chains(2).warmup(100).draws(200).seed(1).quiet();
     let chains = nuts.start_from(vec![start]).run(&model, &data).unwrap();
     let diagnostics = chains.diagnose();
-    assert!(diagnostics.not_finite["likelihood"] > 0 && diagnostics.divergences > 0);
-    assert!(diagnostics.to_string().contains("the likelihood was infinite or NaN in"), "{diagnostics}");
+    assert!(diagnostics.not_finite["log-likelihood of the data"] > 0 && diagnostics.divergences > 0);
+    assert!(diagnostics.to_string().contains("the log-likelihood of the data was infinite or NaN in"), "{diagnostics}");
 }

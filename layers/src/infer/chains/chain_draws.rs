@@ -65,7 +65,7 @@ pub struct Temperature {
     pub configurational: TemperatureEstimate,
 }
 
-/// The largest difference from the target of a temperature, relative to it, that is no finding.
+/// A measured temperature may differ from its target by this fraction before it is reported.
 const TOLERANCE: f64 = 0.05;
 
 /// Standard errors that a difference from the target must exceed.

@@ -52,14 +52,9 @@ where
     let value = joint.gradient(start, &mut gradient);
     let bad = |term: String, value: f64| Err(McmcError::Start { chain, term, value });
     if !value.is_finite() {
-        // The likelihood, the first term, is not finite either where a prior is not: it is what remains of the sum.
-        let named = joint.terms(start).into_iter().rev().find(|(_, nats)| !nats.is_finite());
-        let (name, value) = named.unwrap_or_else(|| ("log density".to_owned(), value));
-        return match &name[..] {
-            "likelihood" => bad("log-likelihood of the data".to_owned(), value),
-            "log density" | "jacobian" => bad(name, value),
-            _ => bad(format!("log prior density of `{name}`"), value),
-        };
+        let named = joint.first_non_finite(start);
+        let (term, value) = named.unwrap_or_else(|| ("log density".to_owned(), value));
+        return bad(term, value);
     }
     let mut first = 0;
     for entry in start.entries() {

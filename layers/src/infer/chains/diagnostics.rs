@@ -367,16 +367,17 @@ mod tests {
         };
         let mut chains =
             [0, 1].map(|chain| Chain { divergences: smallest(&weights[40 * chain..][..40]), ..Chain::default() });
-        chains[1].not_finite.insert("prior of bias".to_owned(), 5);
+        chains[1].not_finite.insert("log prior density of `bias`".to_owned(), 5);
         let chains = Chains::new(KeptDraws::of(&model, weights).expect("they fit"), chains.to_vec());
         let found = chains.diagnose();
         let place = found.divergent.as_ref().expect("six draws diverged");
         assert_eq!((&place.weight[..], place.element, found.divergences), ("weight", 0, 6));
         assert!((place.sds + 1.6).abs() < 0.05, "{place:?}");
         let said = found.to_string();
-        for part in
-            ["mostly where `weight`[0] is below its mean (by 1.6 sds)", "the prior of bias was infinite or NaN in 5"]
-        {
+        for part in [
+            "mostly where `weight`[0] is below its mean (by 1.6 sds)",
+            "the log prior density of `bias` was infinite or NaN in 5",
+        ] {
             assert!(said.contains(part), "{said} does not contain {part}");
         }
         assert!(!said.contains("cannot be used"), "{said}");

@@ -81,7 +81,7 @@ impl Chosen {
         if chosen.weights.is_empty() {
             let mistake = match choice {
                 Choice::Patterns(patterns) if patterns.is_empty() => {
-                    "weights: there are no patterns; name at least one weight"
+                    "weights: the list of patterns is empty; pass at least one name or pattern, such as `head`"
                 }
                 _ => "the model has no random weights to approximate",
             };

@@ -14,7 +14,7 @@ pub(super) enum Sum {
     Dense(Vec<f64>),
     /// Its diagonal.
     Diagonal(Vec<f64>),
-    /// Of a linear map's weight: Σ a aᵀ over its inputs, and Σ gᵀ H g over the adjoints of its outputs (Martens and Grosse
+    /// The Kronecker factors of a linear layer: Σ a aᵀ over its inputs, and Σ gᵀ H g over its output gradients (Martens and Grosse
     /// 2015; Botev, Ritter and Barber 2017). Positions of an example are added like examples (Eschenhagen et al. 2023,
     /// "expand"), and their number divides the product.
     Kronecker { inputs: Vec<f64>, outputs: Vec<f64>, terms: usize, is_transposed: bool },

@@ -28,15 +28,7 @@ where
         });
         return format!("gradient of {}", of.map_or_else(String::new, |entry| entry.name.to_string()));
     }
-    let terms = joint.terms(weights).into_iter();
-    // A prior that is infinite makes the difference that the likelihood is NaN, so it comes last.
-    let (likelihood, others): (Vec<_>, Vec<_>) = terms.partition(|(name, _)| name == "likelihood");
-    let mut named = others.into_iter().chain(likelihood).filter(|(_, nats)| !nats.is_finite());
-    match named.next() {
-        Some((name, _)) if name == "likelihood" || name == "jacobian" => name,
-        Some((name, _)) => format!("prior of {name}"),
-        None => "log density".to_owned(),
-    }
+    joint.first_non_finite(weights).map_or_else(|| "log density".to_owned(), |(term, _)| term)
 }
 
 /// Why a chain does not move: what was not finite, or else the weight in which the density is steepest where the chain stands.

@@ -1,11 +1,10 @@
 //! The checkpoint of a chain: a file of its state, and files of the draws from one save to the next.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::engine::io::FileError;
 use crate::engine::io::safetensors::{self, Safetensors};
+use crate::engine::io::{FileError, replace_file};
 use crate::engine::{Real, Tensor};
 use crate::infer::chains::McmcError;
 use crate::infer::sgmcmc::chain::ChainState;
@@ -33,7 +32,7 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Of the chain of this index, from 0, whose options are known by a text.
+    /// The checkpoint of a chain (index from 0), for a run with these options, written as text.
     pub(super) fn new<T: Real>(folder: &Path, chain: usize, options: String, weights: &Weights<T>) -> Self {
         let of = weights.entries().iter().map(|entry| format!("{} {:?}", entry.name, entry.tensor.shape()));
         let weights = format!("{}: {}", T::NAME, of.collect::<Vec<_>>().join(", "));
@@ -123,7 +122,7 @@ impl Checkpoint {
         let new = &state.draws[self.saved.min(state.draws.len())..];
         if !new.is_empty() {
             let draws = Tensor::<f64>::new([new.len(), new[0].len()], new.concat());
-            replace(&self.draws_file(self.saved), &safetensors::to_bytes([(DRAWS, &draws)], []))?;
+            replace_file(&self.draws_file(self.saved), &safetensors::to_bytes([(DRAWS, &draws)], []))?;
             self.saved = state.draws.len();
         }
         let thermometer = &state.thermometer;
@@ -158,18 +157,7 @@ impl Checkpoint {
             .collect();
         let named = tensors.iter().map(|(name, tensor)| (*name, tensor));
         let facts = self.facts.iter().map(|(key, text)| (*key, &text[..]));
-        replace(&self.state_file(), &safetensors::to_bytes(named, facts))?;
+        replace_file(&self.state_file(), &safetensors::to_bytes(named, facts))?;
         Ok(())
     }
-}
-
-/// Replaces a file at once.
-fn replace(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let beside = file.with_extension("safetensors.new");
-    let written = fs::File::create(&beside).and_then(|mut new| {
-        new.write_all(bytes)?;
-        new.sync_all()?;
-        fs::rename(&beside, file)
-    });
-    written.map_err(|source| FileError::Write { file: file.to_owned(), source })
 }

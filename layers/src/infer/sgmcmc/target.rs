@@ -52,18 +52,9 @@ where
     /// After [`at`](Target::at): the name and the value of the first term or gradient that is not finite, if there is one.
     pub(super) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
         if !value.is_finite() {
-            let terms = self.joint.terms(&self.weights);
-            // The likelihood, the first term, is not finite either where a prior is not: it is what remains of the sum.
-            let (name, nats) = terms.into_iter().rev().find(|(_, nats)| !nats.is_finite()).unwrap_or_else(|| {
-                // The sum over all data is finite where that over a batch, which is scaled, is not.
-                ("likelihood".to_owned(), value)
-            });
-            let what = match &name[..] {
-                "likelihood" => "log-likelihood of the data".to_owned(),
-                "jacobian" => name,
-                _ => format!("log prior density of `{name}`"),
-            };
-            return Some((what, nats));
+            // The sum over all data may be finite where that over a batch, which is scaled, is not.
+            let named = self.joint.first_non_finite(&self.weights);
+            return named.or_else(|| Some(("log-likelihood of the data".to_owned(), value)));
         }
         let name = self.gradients.first_non_finite()?;
         let slopes = self.gradients.get(name).into_iter().flatten();
