@@ -13,6 +13,7 @@ use crate::summary::Scores;
 
 /// Two hidden layers with relu, dropout after each, and a linear head.
 #[bayesian]
+#[derive(Clone)]
 pub struct Network {
     hidden: [Dense; 2],
     dropout: [Dropout; 2],

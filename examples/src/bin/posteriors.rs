@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Ensemble, ExpectedCategorical, Ivon, Laplace, Map, Nuts, Schedule, Sghmc, with_threads};
+use elbo::{Ensemble, ExpectedCategorical, Ivon, Laplace, Map, Nuts, Schedule, Sghmc, Swag, with_threads};
 use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Figures, Network, Problem, WithLastLayer};
@@ -56,11 +56,11 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "3", value_parser = integer::<1>)]
     seeds: usize,
 
-    /// Passes over the training examples
+    /// Passes over the training examples; chains have none
     #[arg(long, value_name = "N", default_value = "200", value_parser = integer::<1>)]
     epochs: usize,
 
-    /// Draws to average a prediction over
+    /// Draws to average a prediction over; map, ensemble and vbll have none, nuts has 400
     #[arg(long, value_name = "N", default_value = "64", value_parser = integer::<1>)]
     draws: usize,
 
@@ -90,6 +90,8 @@ enum Method {
     Ensemble,
     /// Variational inference with independent normal weights
     Vi,
+    /// SWAG around the estimate
+    Swag,
     /// Laplace's approximation around the estimate, with Kronecker factors
     Laplace,
     /// The same for the last layer only
@@ -198,6 +200,10 @@ fn measure(
             let mut model = new(0.0);
             Elbo::new(Categorical).seed(seed).quiet().fit(&mut model, train, epochs)?;
             judged(&|x| model.predict(&Categorical, x, draws))
+        }
+        Method::Swag => {
+            let swag = Swag::of(map()).draws(options.draws).fit(&mut new(0.0), train, epochs)?;
+            judged(&|x| swag.predict(&Categorical, x))
         }
         Method::Laplace | Method::LaplaceLastLayer => {
             let mut model = new(0.0);

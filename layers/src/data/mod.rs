@@ -73,6 +73,7 @@ pub use prefetch::{Prefetched, prefetch};
 pub use sampler::Sampler;
 pub use scaling::Scaling;
 pub use selection::batch_rows;
+pub(crate) use shuffle::resample;
 pub use shuffle::shuffle;
 pub use step_labels::Labels;
 pub use table::{Column, Table, TableError};

@@ -1,4 +1,4 @@
-//! A random permutation of rows, reproducible from a key.
+//! A random permutation of rows, and rows drawn with replacement, reproducible from a key.
 
 use crate::engine::Key;
 
@@ -10,11 +10,22 @@ pub fn shuffle(rows: &mut [usize], key: Key) {
     // A separate path, so that these are not the bits of the key's normal noise.
     let noise = key.at("shuffle").philox();
     for last in (1..rows.len()).rev() {
-        let [low, high, ..] = noise.words(last as u64);
-        let fraction = u128::from(high) << 32 | u128::from(low);
-        // ⌊fraction/2⁶⁴ · (last + 1)⌋: the place among the first last + 1 rows.
-        rows.swap(last, ((fraction * (last as u128 + 1)) >> 64) as usize);
+        // The place among the first last + 1 rows.
+        rows.swap(last, below(last + 1, noise.words(last as u64)));
     }
+}
+
+/// Sets each of `rows` to a row below their number, drawn independently and uniformly, as for a bootstrap sample. They depend only
+/// on `key`.
+pub(crate) fn resample(rows: &mut [usize], key: Key) {
+    let (len, noise) = (rows.len(), key.at("resample").philox());
+    rows.iter_mut().enumerate().for_each(|(place, row)| *row = below(len, noise.words(place as u64)));
+}
+
+/// ⌊f · `count`⌋ for the fraction f of 64 random bits.
+fn below(count: usize, [low, high, ..]: [u32; 4]) -> usize {
+    let fraction = u128::from(high) << 32 | u128::from(low);
+    ((fraction * count as u128) >> 64) as usize
 }
 
 #[cfg(test)]
@@ -34,6 +45,25 @@ mod tests {
             rows.sort_unstable();
             assert_eq!(rows, (0..len).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn resampled_rows_are_uniform_and_leave_some_out() {
+        let mut count = [0usize; 10];
+        for step in 0..2000 {
+            let mut rows: Vec<usize> = (0..10).collect();
+            resample(&mut rows, Key::new(2).step(step));
+            rows.iter().for_each(|&row| count[row] += 1);
+        }
+        // Chi-squared with 9 degrees of freedom exceeds 27.9 with probability 0.001.
+        let chi: f64 = count.iter().map(|&n| (n as f64 - 2000.0).powi(2) / 2000.0).sum();
+        assert!(chi < 27.9, "{chi}");
+        let mut rows: Vec<usize> = (0..1000).collect();
+        resample(&mut rows, Key::new(3));
+        rows.sort_unstable();
+        rows.dedup();
+        // 1 − 1/e of them on average.
+        assert!((600..665).contains(&rows.len()), "{}", rows.len());
     }
 
     #[test]

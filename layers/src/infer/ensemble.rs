@@ -82,14 +82,9 @@ impl<L, O> Ensemble<L, O> {
         L::Targets: Send + Sync,
         O: Optimizer + Clone + Send + Sync,
     {
-        if self.members == 0 {
-            return Err(TrainError::Options("Ensemble: at least one member is needed, got 0".to_owned()));
-        }
         let (budget, settings) = (budget.into(), &self.map.0);
         let (threads, shown, seed) = (settings.most_threads(), settings.is_shown(), settings.seed_of());
-        // As many threads as members, if there are so many: each member then has its own.
-        let threads = if self.members == 1 { threads } else { threads.min(self.members) };
-        let train = |_: &mut (), member: usize| {
+        let train = |member: usize| {
             let mut model = make_model();
             let mut map = self.map.clone().seed(seed.wrapping_add(member as u64)).quiet();
             let report = map.fit(&mut model, data, budget)?;
@@ -105,11 +100,27 @@ impl<L, O> Ensemble<L, O> {
             }
             Ok((model, report))
         };
-        let trained: Result<Vec<(M, Report)>, TrainError> =
-            with_threads(threads, || map_tasks(self.members, || (), train)).into_iter().collect();
-        let (models, reports) = trained?.into_iter().unzip();
+        let (models, reports) = train_members("Ensemble", self.members, threads, train)?.into_iter().unzip();
         Ok(Members { models, reports })
     }
+}
+
+/// Trains this many members side by side on at most `threads` threads.
+///
+/// # Errors
+/// That of the first member that fails; [`TrainError::Options`] if there are no members of `what`.
+pub(in crate::infer) fn train_members<R: Send + Sync>(
+    what: &str,
+    members: usize,
+    threads: usize,
+    train: impl Fn(usize) -> Result<R, TrainError> + Sync,
+) -> Result<Vec<R>, TrainError> {
+    if members == 0 {
+        return Err(TrainError::Options(format!("{what}: at least one member is needed, got 0")));
+    }
+    // As many threads as members, if there are so many: each member then has its own.
+    let threads = if members == 1 { threads } else { threads.min(members) };
+    with_threads(threads, || map_tasks(members, || (), |(), member| train(member))).into_iter().collect()
 }
 
 /// The members of a trained [`Ensemble`], as [`Samples`] of the weights: one draw for each. Each member has its own buffers, such

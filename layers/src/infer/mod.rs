@@ -1,4 +1,4 @@
-//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, Laplace approximations, Markov chains (`mcmc`,
+//! Inference: variational inference (`vi`), MAP estimates and ensembles of them, SWAG, Laplace approximations, Markov chains (`mcmc`,
 //! `sgmcmc`), and the log joint density.
 
 pub(crate) mod batch;
@@ -11,6 +11,7 @@ pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
 pub(crate) mod sgmcmc;
+pub(crate) mod swag;
 pub(crate) mod vi;
 
 pub use laplace::{Laplace, LaplaceError, LaplacePosterior, Linearised, PriorGroups};

@@ -16,7 +16,7 @@ const FIRST_DIFFERENCE: f64 = 1e-3;
 
 /// Sets `direction`, a unit vector, to one of large curvature of −ln p in coordinates scaled by `scales`, and returns that
 /// curvature, by the power iteration with differences of gradients; `None` if it is not finite, or 0. `gradient` sets ∇ ln p.
-pub(super) fn largest_curvature(
+pub(in crate::infer) fn largest_curvature(
     position: &[f64],
     scales: &[f64],
     direction: &mut [f64],

@@ -14,4 +14,5 @@ mod schedule;
 mod target;
 mod temperature;
 
+pub(in crate::infer) use learning_rate::largest_curvature;
 pub use samplers::{Sghmc, Sgld};

@@ -6,7 +6,7 @@ use crate::sampling::{Cx, Drawing, Estimators, Mode};
 
 /// How every training step draws the weights.
 #[derive(Clone, Debug)]
-pub(super) struct DrawOptions {
+pub(in crate::infer) struct DrawOptions {
     /// `None` if the user has not set them.
     pub(super) estimators: Option<Estimators>,
     pub(super) draws: usize,
@@ -21,8 +21,13 @@ impl DrawOptions {
         DrawOptions { estimators: None, draws: 1, antithetic: false, path_derivative: false, at_point: false }
     }
 
+    /// Those of a point estimate.
+    pub(in crate::infer) fn of_point_estimate() -> Self {
+        DrawOptions { at_point: true, ..DrawOptions::new() }
+    }
+
     /// The draw of a step for its batch of this index, with noise from `key`.
-    pub(super) fn draw<'t, M: Bayesian>(
+    pub(in crate::infer) fn draw<'t, M: Bayesian>(
         &'t self,
         model: &'t M,
         tape: &'t Tape<M::Scalar>,

@@ -74,6 +74,8 @@ pub(super) struct Options {
     pub(super) batch_size: Option<usize>,
     /// Batches in a step.
     pub(super) accumulated: usize,
+    /// Whether the rows of each batch are drawn with replacement, independently of other batches, in place of each once in an epoch.
+    pub(super) resamples: bool,
     pub(super) seed: u64,
     pub(super) threads: usize,
     pub(super) shown: bool,
@@ -89,6 +91,7 @@ impl<L> Elbo<L> {
             loss: LossOptions::default(),
             batch_size: None,
             accumulated: 1,
+            resamples: false,
             seed: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             shown: true,
@@ -256,6 +259,23 @@ impl<L, O> Elbo<L, O> {
         self.options.draw.at_point = true;
         self.options.loss = LossOptions::of_point_estimate();
         self
+    }
+
+    /// The same training with another optimiser, without a schedule, in batches of this size that are independent of each other: its
+    /// steps go on from those taken.
+    pub(in crate::infer) fn at_constant_rate<P>(self, optimizer: P, batch_size: usize) -> Elbo<L, P> {
+        let mut elbo = self.optimizer(optimizer);
+        elbo.options =
+            Options { schedule: None, batch_size: Some(batch_size), accumulated: 1, resamples: true, ..elbo.options };
+        elbo
+    }
+
+    pub(in crate::infer) fn likelihood(&self) -> &L {
+        &self.likelihood
+    }
+
+    pub(in crate::infer) fn optimizer_of(&self) -> &O {
+        &self.optimizer
     }
 
     pub(in crate::infer) fn most_threads(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::clock::Clock;
-use crate::data::{Examples, shuffle};
+use crate::data::{Examples, resample, shuffle};
 use crate::engine::{Key, Real, Var};
 use crate::infer::caught_panic::{Batches, CaughtPanic};
 use crate::infer::vi::early_stopping::Best;
@@ -169,7 +169,8 @@ impl<L, O> Elbo<L, O> {
             self.steps = self.steps.next_multiple_of(batches);
             // Shuffle from the sorted order, so that an epoch's order depends on its number alone.
             order.sort_unstable();
-            shuffle(&mut order, seed.at("order").step(self.epochs));
+            let mix = if options.resamples { resample } else { shuffle };
+            mix(&mut order, seed.at("order").step(self.epochs));
             let (mut nll, mut last) = (0.0, None);
             let mut rate_factor = 1.0;
             for (batch, rows) in order.chunks(size).enumerate() {

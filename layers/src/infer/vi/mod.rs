@@ -23,7 +23,7 @@ mod training;
 
 pub use budget::{Budget, Epochs, UntilConverged};
 pub use clip::Clip;
-use draw_options::DrawOptions;
+pub(in crate::infer) use draw_options::DrawOptions;
 pub use early_stopping::Monitor;
 pub use elbo::Elbo;
 pub use error::TrainError;
