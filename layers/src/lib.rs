@@ -83,6 +83,7 @@ mod predict;
 mod predictive;
 mod prior;
 mod properties;
+pub mod report;
 mod samples;
 mod sampling;
 #[cfg(feature = "serde")]

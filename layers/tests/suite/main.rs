@@ -56,6 +56,7 @@ mod readers_survive_anything;
 mod recurrent;
 mod refused_batches;
 mod refused_options;
+mod report;
 mod rooms;
 mod samples;
 mod sequences;

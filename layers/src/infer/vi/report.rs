@@ -85,6 +85,11 @@ impl Report {
         self.is_settled && (per_thousand.abs() < 2.0 * standard_error || gain.abs() < 0.02 * self.last().elbo.abs())
     }
 
+    /// The names of the term beside the likelihood, and of the sum.
+    pub(crate) fn names_of_terms(&self) -> [&'static str; 2] {
+        names_of_terms(self.at_point)
+    }
+
     /// The epoch whose parameters the model has.
     fn kept(&self) -> Option<&Epoch> {
         self.best.map_or(self.epochs.last(), |best| self.epochs.get(best - 1))

@@ -1,0 +1,204 @@
+//! Draws a chart as SVG.
+
+use std::fmt::Write;
+
+use crate::report::chart::{Mark, Series};
+use crate::report::ticks::Axis;
+use crate::report::{Chart, Scale};
+
+/// The size of a chart, in pixels.
+pub(super) const WIDTH: f64 = 640.0;
+pub(super) const HEIGHT: f64 = 320.0;
+
+/// The distances of the axes from the edges: top, right, bottom, left.
+const MARGINS: [f64; 4] = [36.0, 150.0, 48.0, 72.0];
+
+/// Pixels beyond the axes that a series may cover: those of a point on an axis.
+const EDGE: f64 = 3.0;
+
+/// Colours that people with any colour vision can tell apart (Tol 2021, "Colour schemes", bright).
+const COLOURS: [&str; 6] = ["#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44"];
+
+/// The most points that a line has: more than there are pixels cannot be seen.
+const MOST_POINTS: usize = 4000;
+
+/// Adds the chart to `svg`, at this distance from the top; `id` names what it clips its series to.
+pub(super) fn draw(chart: &Chart, svg: &mut String, above: f64, id: &str) {
+    let [top, right, bottom, left] = MARGINS;
+    let (width, height) = (WIDTH - left - right, HEIGHT - top - bottom);
+    let [x, y] = chart.numbers();
+    let x = Axis::over(x.into_iter(), chart.scales[0], chart.ranges[0]);
+    let y = Axis::over(y.into_iter(), chart.scales[1], chart.ranges[1]);
+    let canvas = Canvas { x, y, at: [left, above + top], size: [width, height], bars_from: chart.scales[1] };
+    let middle = left + width / 2.0;
+    text(svg, [left, above + top - 14.0], "start\" font-weight=\"bold", &chart.title);
+    text(svg, [middle, above + HEIGHT - 10.0], "middle", &chart.labels[0]);
+    let turned = [16.0, above + top + height / 2.0];
+    let _ = write!(svg, "<g transform=\"rotate(-90 {:.1} {:.1})\">", turned[0], turned[1]);
+    text(svg, turned, "middle", &chart.labels[1]);
+    svg.push_str("</g>\n");
+    canvas.axes(svg);
+    let mut colour = 0;
+    let _ = writeln!(
+        svg,
+        "<clipPath id=\"{id}\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/></clipPath>",
+        left - EDGE,
+        above + top - EDGE,
+        width + 2.0 * EDGE,
+        height + 2.0 * EDGE
+    );
+    for (index, series) in chart.series.iter().enumerate() {
+        colour += usize::from(index > 0 && !series.same_colour);
+        let of = COLOURS[colour % COLOURS.len()];
+        let _ = writeln!(svg, "<g clip-path=\"url(#{id})\">");
+        canvas.series(svg, series, of);
+        svg.push_str("</g>\n");
+        if !series.name.is_empty() {
+            let named = chart.series[..index].iter().filter(|series| !series.name.is_empty()).count();
+            legend(svg, [WIDTH - right + 12.0, above + top + 8.0 + 18.0 * named as f64], series, of);
+        }
+    }
+}
+
+/// The area within the axes.
+struct Canvas {
+    x: Axis,
+    y: Axis,
+    /// Its upper left corner.
+    at: [f64; 2],
+    size: [f64; 2],
+    bars_from: Scale,
+}
+
+impl Canvas {
+    fn across(&self, value: f64) -> Option<f64> {
+        self.x.place(value).map(|place| self.at[0] + place * self.size[0])
+    }
+
+    fn down(&self, value: f64) -> Option<f64> {
+        self.y.place(value).map(|place| self.at[1] + (1.0 - place) * self.size[1])
+    }
+
+    fn axes(&self, svg: &mut String) {
+        let ([left, top], [width, height]) = (self.at, self.size);
+        let (right, bottom) = (left + width, top + height);
+        for (value, label) in &self.x.ticks {
+            let Some(x) = self.across(*value) else { continue };
+            let _ = writeln!(svg, "<path d=\"M{x:.1} {top:.1}V{bottom:.1}\" stroke=\"#e4e4e4\"/>");
+            text(svg, [x, bottom + 17.0], "middle", label);
+        }
+        for (value, label) in &self.y.ticks {
+            let Some(y) = self.down(*value) else { continue };
+            let _ = writeln!(svg, "<path d=\"M{left:.1} {y:.1}H{right:.1}\" stroke=\"#e4e4e4\"/>");
+            text(svg, [left - 7.0, y + 4.0], "end", label);
+        }
+        let _ = writeln!(svg, "<path d=\"M{left:.1} {top:.1}V{bottom:.1}H{right:.1}\" stroke=\"#666\" fill=\"none\"/>");
+    }
+
+    fn series(&self, svg: &mut String, series: &Series, colour: &str) {
+        match &series.mark {
+            Mark::Line { dashed } => {
+                let dash = if *dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+                for run in self.runs(&series.x, &series.y) {
+                    let points = points(&run);
+                    let _ = writeln!(
+                        svg,
+                        "<polyline points=\"{points}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.6\"{dash}/>"
+                    );
+                }
+            }
+            Mark::Points => {
+                for [x, y] in self.runs(&series.x, &series.y).into_iter().flatten() {
+                    let _ = writeln!(
+                        svg,
+                        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" fill=\"{colour}\" fill-opacity=\"0.7\"/>"
+                    );
+                }
+            }
+            Mark::Band(high) => {
+                let (lower, upper) = (self.runs(&series.x, &series.y), self.runs(&series.x, high));
+                for (mut lower, upper) in lower.into_iter().zip(upper) {
+                    lower.extend(upper.into_iter().rev());
+                    let points = points(&lower);
+                    let _ = writeln!(svg, "<polygon points=\"{points}\" fill=\"{colour}\" fill-opacity=\"0.25\"/>");
+                }
+            }
+            Mark::Bars(ends) => {
+                let floor = if self.bars_from == Scale::Linear { self.down(0.0) } else { None };
+                let floor = floor.unwrap_or(self.at[1] + self.size[1]);
+                for ((from, to), height) in series.x.iter().zip(ends).zip(&series.y) {
+                    let (Some(from), Some(to), Some(y)) = (self.across(*from), self.across(*to), self.down(*height))
+                    else {
+                        continue;
+                    };
+                    let (above, tall) = (y.min(floor), (floor - y).abs());
+                    let wide = (to - from - 1.0).max(0.5);
+                    let _ = writeln!(
+                        svg,
+                        "<rect x=\"{from:.1}\" y=\"{above:.1}\" width=\"{wide:.1}\" height=\"{tall:.1}\" fill=\"{colour}\" \
+                         fill-opacity=\"0.6\"/>"
+                    );
+                }
+            }
+        }
+    }
+
+    /// The places of the points, in runs without a gap.
+    fn runs(&self, x: &[f64], y: &[f64]) -> Vec<Vec<[f64; 2]>> {
+        let mut runs = vec![Vec::new()];
+        for index in (0..x.len()).step_by(x.len().div_ceil(MOST_POINTS).max(1)) {
+            match (self.across(x[index]), self.down(y[index])) {
+                (Some(x), Some(y)) => runs.last_mut().into_iter().for_each(|run| run.push([x, y])),
+                _ => runs.push(Vec::new()),
+            }
+        }
+        runs.retain(|run| !run.is_empty());
+        runs
+    }
+}
+
+fn points(run: &[[f64; 2]]) -> String {
+    let texts: Vec<String> = run.iter().map(|[x, y]| format!("{x:.1},{y:.1}")).collect();
+    texts.join(" ")
+}
+
+fn legend(svg: &mut String, [x, y]: [f64; 2], series: &Series, colour: &str) {
+    let _ = match &series.mark {
+        Mark::Line { dashed } => {
+            let dash = if *dashed { " stroke-dasharray=\"5 4\"" } else { "" };
+            writeln!(svg, "<path d=\"M{x:.1} {y:.1}h16\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>")
+        }
+        Mark::Points => writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>", x + 8.0),
+        Mark::Band(_) | Mark::Bars(_) => writeln!(
+            svg,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"16\" height=\"10\" fill=\"{colour}\" fill-opacity=\"0.4\"/>",
+            y - 5.0
+        ),
+    };
+    text(svg, [x + 22.0, y + 4.0], "start", &series.name);
+}
+
+/// Adds a text whose anchor is at this place.
+fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, what: &str) {
+    if !what.is_empty() {
+        let what = escape(what);
+        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
+    }
+}
+
+/// A text as XML and HTML have it.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // Not a character of XML.
+            control if control.is_control() && !matches!(control, '\n' | '\t') => escaped.push('\u{fffd}'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
