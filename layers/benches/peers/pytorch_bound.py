@@ -1,6 +1,6 @@
 """One training in PyTorch of the network of `time_to_bound`: reads a line of JSON, answers with one.
 
-{"folder", "units", "method", "settings", "seconds", "threads", "seed"} gives {"elbo", "steps", "seconds"}: the bound, in
+{"folder", "units", "method", "flushed", "settings", "seconds", "threads", "seed"} gives {"elbo", "steps", "seconds"}: the bound, in
 nats, after about as many seconds of training. The steps that fit are found by timing some first.
 """
 
@@ -17,14 +17,13 @@ BATCH = 64
 
 
 def main():
-    # Adam's moments of weights that are given up become subnormal, and steps then take half as long again.
-    torch.set_flush_denormal(True)
     for line in sys.stdin:
         print(json.dumps(train(**json.loads(line))), flush=True)
 
 
-def train(folder, units, method, settings, seconds, threads, seed):
+def train(folder, units, method, flushed, settings, seconds, threads, seed):
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(flushed)
     x = torch.from_numpy(numpy.load(f"{folder}/inputs.npy"))
     y = torch.from_numpy(numpy.load(f"{folder}/labels.npy")).long()
     widths = [x.shape[1], units, units, int(y.max()) + 1]
