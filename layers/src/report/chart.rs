@@ -3,17 +3,17 @@
 /// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal distances are equal differences.
+    /// Linear: equal distances are equal differences.
     #[default]
-    Linear,
-    /// Equal distances are equal ratios. Numbers that are not positive are left out.
-    Logarithmic,
+    Lin,
+    /// Logarithmic: equal distances are equal ratios. Numbers that are not positive are left out.
+    Log,
 }
 
 impl Scale {
     /// Whether a number has a place on it.
     pub(super) fn has(self, value: f64) -> bool {
-        value.is_finite() && (self == Scale::Linear || value > 0.0)
+        value.is_finite() && (self == Scale::Lin || value > 0.0)
     }
 }
 
@@ -68,7 +68,7 @@ impl Chart {
         Chart {
             title: title.to_owned(),
             labels: [String::new(), String::new()],
-            scales: [Scale::Linear; 2],
+            scales: [Scale::Lin; 2],
             ranges: [None; 2],
             series: Vec::new(),
         }

@@ -1,12 +1,12 @@
 //! The curves of a training.
 
-use crate::infer::vi::Report;
+use crate::infer::vi::{Epoch, Report};
 use crate::report::{Chart, Picture};
 
 /// The curves of a training: the mean NLL by epoch in nats per example, with that of the validation set; the divergence; and the
 /// bound, with that of guessing. Of a point estimate, they are those of the log joint density.
 pub fn training(report: &Report) -> Picture {
-    let of = |value: fn(&crate::Epoch) -> f64| report.epochs.iter().map(value).collect::<Vec<f64>>();
+    let of = |value: fn(&Epoch) -> f64| report.epochs.iter().map(value).collect::<Vec<f64>>();
     let epochs: Vec<f64> = (1..=report.epochs.len()).map(|epoch| epoch as f64).collect();
     let [divergence, sum] = report.names_of_terms();
     let chart = |title: &str, unit: &str| Chart::new(title).x("epoch").y(unit);

@@ -124,7 +124,7 @@ impl Canvas {
                 }
             }
             Mark::Bars(ends) => {
-                let floor = if self.bars_from == Scale::Linear { self.down(0.0) } else { None };
+                let floor = if self.bars_from == Scale::Lin { self.down(0.0) } else { None };
                 let floor = floor.unwrap_or(self.at[1] + self.size[1]);
                 for ((from, to), height) in series.x.iter().zip(ends).zip(&series.y) {
                     let (Some(from), Some(to), Some(y)) = (self.across(*from), self.across(*to), self.down(*height))

@@ -19,14 +19,14 @@ impl Axis {
             (low, high) = (low.min(value), high.max(value));
         }
         if low > high {
-            (low, high) = if scale == Scale::Logarithmic { (0.1, 1.0) } else { (0.0, 1.0) };
+            (low, high) = if scale == Scale::Log { (0.1, 1.0) } else { (0.0, 1.0) };
         }
         if let Some([from, to]) = fixed {
             (low, high) = (from, to);
         }
         match scale {
-            Scale::Linear => Axis::linear(low, high, fixed.is_some()),
-            Scale::Logarithmic => Axis::logarithmic(low, high),
+            Scale::Lin => Axis::linear(low, high, fixed.is_some()),
+            Scale::Log => Axis::logarithmic(low, high),
         }
     }
 
@@ -50,7 +50,7 @@ impl Axis {
             let value = index as f64 * step;
             (value, number(value, decimals))
         };
-        Axis { scale: Scale::Linear, low, high, ticks: (first..=last).map(tick).collect() }
+        Axis { scale: Scale::Lin, low, high, ticks: (first..=last).map(tick).collect() }
     }
 
     fn logarithmic(low: f64, high: f64) -> Self {
@@ -62,7 +62,7 @@ impl Axis {
         let every = ((last - first) / 8 + 1) as usize;
         let tick = |power: i32| (10f64.powi(power), power_of_ten(power));
         let ticks = (first..=last).step_by(every).map(tick).collect();
-        Axis { scale: Scale::Logarithmic, low: 10f64.powi(first), high: 10f64.powi(last), ticks }
+        Axis { scale: Scale::Log, low: 10f64.powi(first), high: 10f64.powi(last), ticks }
     }
 
     /// The place of a value between the ends, from 0 to 1; `None` if it has none.
@@ -70,7 +70,7 @@ impl Axis {
         if !self.scale.has(value) {
             return None;
         }
-        let of = |value: f64| if self.scale == Scale::Logarithmic { value.ln() } else { value };
+        let of = |value: f64| if self.scale == Scale::Log { value.ln() } else { value };
         Some(((of(value) - of(self.low)) / (of(self.high) - of(self.low))).clamp(-1.0, 2.0))
     }
 }
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_cover_the_values() {
-        let axis = Axis::over([-1781.3, -4255.0].into_iter(), Scale::Linear, None);
+        let axis = Axis::over([-1781.3, -4255.0].into_iter(), Scale::Lin, None);
         assert_eq!(texts(&axis), ["−4,500", "−4,000", "−3,500", "−3,000", "−2,500", "−2,000", "−1,500"]);
-        let axis = Axis::over([0.013, 0.094].into_iter(), Scale::Linear, None);
+        let axis = Axis::over([0.013, 0.094].into_iter(), Scale::Lin, None);
         assert_eq!(texts(&axis), ["0.00", "0.02", "0.04", "0.06", "0.08", "0.10"]);
-        let axis = Axis::over([0.0].into_iter(), Scale::Linear, Some([0.0, 1.0]));
+        let axis = Axis::over([0.0].into_iter(), Scale::Lin, Some([0.0, 1.0]));
         assert_eq!(texts(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(axis.place(0.25), Some(0.25));
-        let axis = Axis::over([0.002, 3.0].into_iter(), Scale::Logarithmic, None);
+        let axis = Axis::over([0.002, 3.0].into_iter(), Scale::Log, None);
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
         assert!((axis.place(0.1).unwrap() - 0.5).abs() < 1e-12);
         assert_eq!((axis.place(0.0), axis.place(f64::NAN)), (None, None));
@@ -140,7 +140,7 @@ mod tests {
         for values in
             [vec![], vec![f64::NAN], vec![f64::INFINITY, 3.0], vec![0.0, 0.0], vec![1e300, -1e300], vec![5e-324]]
         {
-            for scale in [Scale::Linear, Scale::Logarithmic] {
+            for scale in [Scale::Lin, Scale::Log] {
                 let axis = Axis::over(values.iter().copied(), scale, None);
                 assert!((1..20).contains(&axis.ticks.len()), "{values:?} {axis:?}");
                 for value in &values {

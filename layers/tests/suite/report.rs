@@ -88,7 +88,7 @@ fn a_weight_that_does_not_exist_is_named() {
 #[test]
 fn any_number_can_be_drawn() {
     let strange = [f64::NAN, f64::INFINITY, -f64::MAX, f64::MAX, 5e-324, 0.0, -1.0, 1e9];
-    for scale in [Scale::Linear, Scale::Logarithmic] {
+    for scale in [Scale::Lin, Scale::Log] {
         let chart = Chart::new("<&\"\u{1}").x("x").y("y").x_scale(scale).y_scale(scale);
         let chart = chart.line("line", &strange, &strange).points("points", &strange, &strange);
         let chart = chart.band("band", &strange, &strange, &strange).bars("bars", &strange, &strange[1..]);
