@@ -4,7 +4,6 @@
 //! and figures of the comparison of [posteriors].
 
 pub mod augment;
-pub mod bands;
 pub mod baseline;
 pub mod classifier;
 pub mod cli;

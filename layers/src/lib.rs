@@ -91,6 +91,7 @@ mod saved;
 mod scalar;
 mod scalar_sum;
 pub mod sequence;
+mod svg;
 mod weights;
 
 pub use diagnose::{Diagnose, Diagnosis, diagnose};

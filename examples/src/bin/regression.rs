@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use clap::Parser;
 use elbo::data::{Csv, Scaling};
+use elbo::metrics::Unscaled;
 use elbo::nn::WithConstants;
 use elbo::prelude::*;
-use elbo::{HeteroscedasticGaussian, Model, with_threads};
-use elbo_examples::bands::Bands;
+use elbo::report::{self, Chart};
+use elbo::{HeteroscedasticGaussian, Model, Univariate, with_threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::job::{Job, Results};
 
@@ -98,13 +99,23 @@ fn run(options: &Options) -> Result<(), Failure> {
             let mut scaled = grid.clone();
             x.transform(&mut scaled);
             let curve = network.predict(&HeteroscedasticGaussian, &scaled, Draws(job.draws)).unscaled(&y);
-            let picture = Bands::new("acceleration in g, by milliseconds after the impact", &grid, &curve, &all);
-            std::fs::write(file, picture.svg())
+            std::fs::write(file, picture(&grid, &curve, &all).svg())
                 .map_err(|error| Failure::Run(format!("--picture: cannot write {}: {error}", file.display()).into()))?;
         }
     }
     let others = vec![("coverage_90", covered)];
     job.report(&Results { test_nll: by_row, baseline_nll: of_one, score: ("rmse", squares.sqrt()), others }, start)
+}
+
+/// The predictive mean with its 50 % and 95 % bands, and the data.
+fn picture<L: Univariate>(grid: &Tensor, curve: &Unscaled<L>, data: &Examples<f32, Tensor>) -> Chart {
+    let numbers = |tensor: &Tensor| tensor.data().iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+    let ((low, high), (lowest, highest)) = (curve.interval(0.5), curve.interval(0.95));
+    report::bands(&numbers(grid), &curve.mean(), "50 %", &low, &high)
+        .band("95 %", &numbers(grid), &lowest, &highest)
+        .points("observed", &numbers(data.inputs()), &numbers(data.targets()))
+        .x("milliseconds after the impact")
+        .y("acceleration, g")
 }
 
 fn fit<M: Model<Scalar = f32> + Send + Sync>(

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Diagnosis, Parameter, TermGradients};
+use crate::svg;
 
 const LEFT: f64 = 190.0;
 const PLOT: f64 = 480.0;
@@ -25,26 +26,23 @@ pub(super) fn svg(diagnosis: &Diagnosis) -> String {
     let (width, height) = (LEFT + PLOT + RIGHT, TOP + ROW * rows.len() as f64 + 40.0);
     let middle = LEFT + PLOT / 2.0;
     let at = |power: f64| middle + power.clamp(-f64::from(powers), f64::from(powers)) * PLOT / 2.0 / f64::from(powers);
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
+    let mut svg = svg::begin(width, height);
     let bottom = TOP + ROW * rows.len() as f64;
     for power in -powers..=powers {
         let (x, colour) = (at(f64::from(power)), if power == 0 { "#888" } else { "#ddd" });
         let _ = writeln!(svg, "<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"{colour}\"/>");
-        text(&mut svg, x, bottom + 16.0, "middle", &format!("1e{power}"));
+        svg::text(&mut svg, [x, bottom + 16.0], "middle", &format!("1e{power}"));
     }
-    text(&mut svg, LEFT, 22.0, "start", "Gradient ratio: KL/N to mean NLL, Euclidean norms");
-    text(&mut svg, middle - 8.0, TOP - 10.0, "end", "likelihood dominates");
-    text(&mut svg, middle + 8.0, TOP - 10.0, "start", "prior dominates");
+    svg::text(&mut svg, [LEFT, 22.0], "start", "Gradient ratio: KL/N to mean NLL, Euclidean norms");
+    svg::text(&mut svg, [middle - 8.0, TOP - 10.0], "end", "likelihood dominates");
+    svg::text(&mut svg, [middle + 8.0, TOP - 10.0], "start", "prior dominates");
     for (colour, name, x) in [(MEANS, "means", LEFT), (SCALES, "scales", LEFT + 80.0)] {
         let _ = writeln!(svg, "<rect x=\"{x}\" y=\"31\" width=\"12\" height=\"12\" fill=\"{colour}\"/>");
-        text(&mut svg, x + 17.0, 41.0, "start", name);
+        svg::text(&mut svg, [x + 17.0, 41.0], "start", name);
     }
     for (i, parameter) in rows.iter().enumerate() {
         let y = TOP + ROW * i as f64;
-        text(&mut svg, LEFT - 8.0, y + ROW / 2.0 + 4.0, "end", &parameter.name);
+        svg::text(&mut svg, [LEFT - 8.0, y + ROW / 2.0 + 4.0], "end", &parameter.name);
         for (gradients, colour, y) in [(parameter.means, MEANS, y + 5.0), (parameter.scales, SCALES, y + 18.0)] {
             let Some(ratio) = ratio(gradients) else { continue };
             let (from, to) = (at(0.0).min(at(ratio.log10())), at(0.0).max(at(ratio.log10())));
@@ -70,9 +68,4 @@ fn powers(rows: &[&Parameter]) -> i32 {
 /// The gradient ratio, if it is positive and finite.
 fn ratio(gradients: Option<TermGradients>) -> Option<f64> {
     gradients.map(|gradients| gradients.ratio()).filter(|ratio| *ratio > 0.0 && ratio.is_finite())
-}
-
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, what: &str) {
-    let what = what.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
 }

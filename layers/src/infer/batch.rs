@@ -1,7 +1,5 @@
 //! Computes a minibatch's negative log-likelihood under a draw of a model: gathers the rows, runs the forward.
 
-use std::ops::Range;
-
 use crate::data::{Examples, Minibatch, Observed, Targets};
 use crate::engine::{Real, Tape, Var};
 use crate::likelihood::{Likelihood, MeanNll};
@@ -71,10 +69,4 @@ impl<T: Real, Y: Targets> Batch<T, Y> {
     pub(crate) fn observed(&self) -> &Observed<T, Y> {
         self.rows.observed()
     }
-}
-
-/// The rows 0..`rows` in as few batches of at most `size` rows as possible, whose sizes differ by at most one.
-pub(crate) fn balanced(rows: usize, size: usize) -> Vec<Range<usize>> {
-    let batches = rows.div_ceil(size.max(1));
-    (0..batches).map(|batch| (batch * rows / batches)..((batch + 1) * rows / batches)).collect()
 }

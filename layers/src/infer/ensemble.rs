@@ -10,7 +10,7 @@ use crate::infer::vi::{Budget, Report, TrainError};
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::optim::{Adam, Optimizer};
-use crate::samples::{DrawOf, Samples, ScalarOf};
+use crate::samples::{DrawOf, Samples, ScalarOf, check_index};
 
 /// A deep ensemble (Lakshminarayanan, Pritzel and Blundell 2017): several [`Map`] estimates from different starts, whose
 /// predictions are averaged. The members are trained side by side on the threads there are.
@@ -108,7 +108,7 @@ impl<L, O> Ensemble<L, O> {
 /// Trains this many members side by side on at most `threads` threads.
 ///
 /// # Errors
-/// That of the first member that fails; [`TrainError::Options`] if there are no members of `what`.
+/// The error of the first member that fails; [`TrainError::Options`], which names the method `what`, for 0 members.
 pub(in crate::infer) fn train_members<R: Send + Sync>(
     what: &str,
     members: usize,
@@ -157,8 +157,7 @@ impl<M: Bayesian + Sync> Samples for Members<M> {
 
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
-        let count = self.models.len();
-        assert!(index < count, "Samples::draw: draw {index} (from 0) is out of range for {count} draws");
+        check_index(index, self.models.len());
         self.models[index].mean(tape)
     }
 }

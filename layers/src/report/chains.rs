@@ -13,13 +13,13 @@ use crate::report::{Chart, Picture};
 /// # Panics
 /// If the model has no such weight, or it has fewer elements.
 #[track_caller]
-pub fn traces<M: Deref<Target: Bayesian + Sized>>(chains: &Chains<M>, weight: &str, element: usize) -> Picture {
+pub fn traces<M: Deref<Target: Bayesian + Sized>>(chains: &Chains<M>, weight: &str, element: usize) -> Chart {
     let of_chains = values(chains, weight, element);
     let draws: Vec<f64> = (0..chains.draws_per_chain()).map(|draw| draw as f64).collect();
     let title = format!("Traces of {weight}, element {element}");
     let chart = Chart::new(&title).x("draw").y("value");
     let add = |chart: Chart, (index, values): (usize, &Vec<f64>)| chart.line(&format!("chain {index}"), &draws, values);
-    of_chains.iter().enumerate().fold(chart, add).into()
+    of_chains.iter().enumerate().fold(chart, add)
 }
 
 /// Rank plots of one element of a weight (Vehtari, Gelman, Simpson, Carpenter and Bürkner 2021, section 4.4): for each chain, how many

@@ -1,5 +1,7 @@
 //! `Chart`: lines, bands, bars and points over two axes.
 
+use crate::report::Picture;
+
 /// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
@@ -49,8 +51,7 @@ pub(super) struct Series {
 /// let y: Vec<f64> = x.iter().map(|x| (0.2 * x).sin()).collect();
 /// let [low, high] = [-0.3, 0.3].map(|shift| y.iter().map(|y| y + shift).collect::<Vec<f64>>());
 /// let chart = Chart::new("A wave").x("seconds").y("volts").line("mean", &x, &y).band("90 %", &x, &low, &high);
-/// let svg = elbo::report::Picture::from(chart).svg();
-/// assert!(svg.starts_with("<svg"));
+/// assert!(chart.svg().starts_with("<svg"));
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -176,6 +177,12 @@ impl Chart {
         assert_eq!(x.len(), y.len(), "Chart: `{name}` has {} x values and {} y values", x.len(), y.len());
         self.series.push(Series { name: name.to_owned(), x: x.to_vec(), y: y.to_vec(), mark, same_colour: false });
         self
+    }
+
+    /// The chart as an SVG document, 640 pixels wide.
+    #[must_use]
+    pub fn svg(&self) -> String {
+        Picture::from(self.clone()).svg()
     }
 
     /// All numbers that the x axis has to cover, and those of the y axis.

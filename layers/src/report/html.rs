@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::report::Picture;
-use crate::report::svg::escape;
+use crate::svg::escape;
 
 /// A report as one HTML file, with its pictures in it: it needs nothing else, and asks nothing of any server.
 #[derive(Clone, Debug)]
@@ -57,8 +57,9 @@ impl Html {
         self
     }
 
-    /// Adds a picture.
-    pub fn picture(mut self, picture: &Picture) -> Self {
+    /// Adds a picture or a chart.
+    pub fn picture(mut self, picture: impl Into<Picture>) -> Self {
+        let picture = picture.into();
         let _ = writeln!(self.body, "<figure>\n{}</figure>", picture.svg_within(self.body.len()));
         self
     }

@@ -17,8 +17,8 @@
 //! std::fs::write(folder.join("calibration.svg"), calibration.svg())?;
 //! Html::new("A linear classifier")
 //!     .text(&training.conclusion())
-//!     .picture(&report::training(&training))
-//!     .picture(&calibration)
+//!     .picture(report::training(&training))
+//!     .picture(calibration)
 //!     .write(folder.join("report.html"))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -1,9 +1,8 @@
 //! `Picture`: charts below each other, as SVG.
 
-use std::fmt::Write;
-
 use crate::report::Chart;
 use crate::report::svg::{HEIGHT, WIDTH, draw};
+use crate::svg;
 
 /// Charts below each other, from the functions of [`report`](crate::report) or from your own.
 #[derive(Clone, Debug, Default)]
@@ -32,14 +31,11 @@ impl Picture {
     /// The picture as a part of a document, in which `number` makes its names unique.
     pub(super) fn svg_within(&self, number: usize) -> String {
         let height = HEIGHT * self.charts.len() as f64;
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-             font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-        );
+        let mut svg = svg::begin(WIDTH, height);
         for (index, chart) in self.charts.iter().enumerate() {
             draw(chart, &mut svg, HEIGHT * index as f64, &format!("clip-{number}-{index}"));
         }
-        let _ = writeln!(svg, "</svg>");
+        svg.push_str("</svg>\n");
         svg
     }
 }

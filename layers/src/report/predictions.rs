@@ -1,6 +1,6 @@
 //! Pictures of predictions: calibration, bands of a regression, entropies, and the probability integral transform.
 
-use crate::metrics::Reliability;
+use crate::metrics::{Bin, Reliability};
 use crate::report::{Chart, Picture};
 
 /// A reliability diagram: the accuracy in each bin of confidence, and the diagonal, where a calibrated model is; below it, how many
@@ -8,7 +8,7 @@ use crate::report::{Chart, Picture};
 pub fn reliability(table: &Reliability) -> Picture {
     let bins = table.bins();
     let edges: Vec<f64> = (0..=bins.len()).map(|edge| edge as f64 / bins.len() as f64).collect();
-    let of = |value: &dyn Fn(&crate::metrics::Bin) -> f64| {
+    let of = |value: &dyn Fn(&Bin) -> f64| {
         bins.iter().map(|bin| if bin.count > 0 { value(bin) } else { f64::NAN }).collect::<Vec<f64>>()
     };
     let (accuracy, confidence) = (of(&|bin| bin.accuracy), of(&|bin| bin.confidence));
@@ -21,7 +21,8 @@ pub fn reliability(table: &Reliability) -> Picture {
     Picture::of([diagram, counts])
 }
 
-/// The bands of a regression over one input: the mean, an interval around it, and the observed points. The rows are sorted by `x`.
+/// A regression over one input: the mean with a band of this name between two curves. The rows are sorted by `x`. Add other bands, the
+/// observed points and the labels of the axes to the chart.
 ///
 /// ```
 /// use elbo::prelude::*;
@@ -30,44 +31,42 @@ pub fn reliability(table: &Reliability) -> Picture {
 /// let model = Dense::<MeanField<f64>>::mean_field(1, 1);
 /// let predicted = model.predict(&Gaussian::new(0.1), &x, Draws(32));
 /// let (low, high) = predicted.interval(0.9);
-/// let picture = elbo::report::bands(x.data(), &predicted.mean(), [&low, &high], "90 %", ([&[0.0], &[0.1]], "x", "y"));
-/// assert!(picture.svg().contains("90 %"));
+/// let chart = elbo::report::bands(x.data(), &predicted.mean(), "90 %", &low, &high);
+/// let chart = chart.points("observed", &[0.0, 0.5], &[0.1, -0.2]).x("metres").y("volts");
+/// assert!(chart.svg().contains("90 %"));
 /// ```
 ///
 /// # Panics
 /// If the lengths differ.
 #[track_caller]
-pub fn bands(
-    x: &[f64],
-    mean: &[f64],
-    [low, high]: [&[f64]; 2],
-    level: &str,
-    ([observed_x, observed_y], x_label, y_label): ([&[f64]; 2], &str, &str),
-) -> Picture {
+pub fn bands(x: &[f64], mean: &[f64], name: &str, low: &[f64], high: &[f64]) -> Chart {
     let mut order: Vec<usize> = (0..x.len()).collect();
     order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
-    let sorted = |values: &[f64]| order.iter().map(|&row| values[row]).collect::<Vec<f64>>();
-    let chart = Chart::new("Prediction").x(x_label).y(y_label);
-    let chart = chart.line("mean", &sorted(x), &sorted(mean)).band(level, &sorted(x), &sorted(low), &sorted(high));
-    chart.points("observed", observed_x, observed_y).into()
+    let sorted = |values: &[f64]| {
+        let (found, rows) = (values.len(), x.len());
+        assert_eq!(found, rows, "report: a curve has {found} values for {rows} inputs");
+        order.iter().map(|&row| values[row]).collect::<Vec<f64>>()
+    };
+    let chart = Chart::new("Prediction").line("mean", &sorted(x), &sorted(mean));
+    chart.band(name, &sorted(x), &sorted(low), &sorted(high))
 }
 
 /// Histograms of the predictive entropy, in nats, of inputs like the training data and of others, as densities.
-pub fn entropies(known: &[f64], unknown: &[f64]) -> Picture {
+pub fn entropies(known: &[f64], unknown: &[f64]) -> Chart {
     let most = known.iter().chain(unknown).copied().filter(|value| value.is_finite()).fold(1e-9, f64::max);
     let edges: Vec<f64> = (0..=30).map(|edge| most * f64::from(edge) / 30.0).collect();
     let chart = Chart::new("Predictive entropy").x("nats").y("density");
     let chart = chart.bars("in distribution", &edges, &density(known, &edges));
-    chart.bars("out of distribution", &edges, &density(unknown, &edges)).into()
+    chart.bars("out of distribution", &edges, &density(unknown, &edges))
 }
 
 /// A histogram of probability integral transforms, the predictive distribution function at each observed target: flat where the
 /// predictive distributions are right, ∪-shaped where they are too narrow, and ∩-shaped where they are too wide.
-pub fn pit(values: &[f64], bins: usize) -> Picture {
+pub fn pit(values: &[f64], bins: usize) -> Chart {
     let edges: Vec<f64> = (0..=bins).map(|edge| edge as f64 / bins as f64).collect();
     let chart = Chart::new("Probability integral transform").x("F(y)").y("density").x_range(0.0, 1.0);
     let chart = chart.bars("observed", &edges, &density(values, &edges));
-    chart.dashed("calibrated", &[0.0, 1.0], &[1.0, 1.0]).into()
+    chart.dashed("calibrated", &[0.0, 1.0], &[1.0, 1.0])
 }
 
 /// The density of values in intervals of equal length between these edges; the last interval has its right edge.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use crate::report::Chart;
 use crate::report::chart::{Mark, Series};
 use crate::report::ticks::Axis;
-use crate::report::{Chart, Scale};
+use crate::svg::text;
 
 /// The size of a chart, in pixels.
 pub(super) const WIDTH: f64 = 640.0;
@@ -29,9 +30,11 @@ pub(super) fn draw(chart: &Chart, svg: &mut String, above: f64, id: &str) {
     let [x, y] = chart.numbers();
     let x = Axis::over(x.into_iter(), chart.scales[0], chart.ranges[0]);
     let y = Axis::over(y.into_iter(), chart.scales[1], chart.ranges[1]);
-    let canvas = Canvas { x, y, at: [left, above + top], size: [width, height], bars_from: chart.scales[1] };
+    let canvas = Canvas { x, y, at: [left, above + top], size: [width, height] };
     let middle = left + width / 2.0;
-    text(svg, [left, above + top - 14.0], "start\" font-weight=\"bold", &chart.title);
+    svg.push_str("<g font-weight=\"bold\">");
+    text(svg, [left, above + top - 14.0], "start", &chart.title);
+    svg.push_str("</g>\n");
     text(svg, [middle, above + HEIGHT - 10.0], "middle", &chart.labels[0]);
     let turned = [16.0, above + top + height / 2.0];
     let _ = write!(svg, "<g transform=\"rotate(-90 {:.1} {:.1})\">", turned[0], turned[1]);
@@ -67,7 +70,6 @@ struct Canvas {
     /// Its upper left corner.
     at: [f64; 2],
     size: [f64; 2],
-    bars_from: Scale,
 }
 
 impl Canvas {
@@ -116,16 +118,23 @@ impl Canvas {
                 }
             }
             Mark::Band(high) => {
-                let (lower, upper) = (self.runs(&series.x, &series.y), self.runs(&series.x, high));
-                for (mut lower, upper) in lower.into_iter().zip(upper) {
-                    lower.extend(upper.into_iter().rev());
-                    let points = points(&lower);
+                // A gap in one of the curves is one in the band.
+                let both = |of: &[f64]| {
+                    let ends = series.y.iter().zip(high).zip(of);
+                    let has = |value: f64| self.down(value).is_some();
+                    ends.map(|((low, high), of)| if has(*low) && has(*high) { *of } else { f64::NAN })
+                        .collect::<Vec<f64>>()
+                };
+                let (lower, upper) = (self.runs(&series.x, &both(&series.y)), self.runs(&series.x, &both(high)));
+                for (mut around, upper) in lower.into_iter().zip(upper) {
+                    around.extend(upper.into_iter().rev());
+                    let points = points(&around);
                     let _ = writeln!(svg, "<polygon points=\"{points}\" fill=\"{colour}\" fill-opacity=\"0.25\"/>");
                 }
             }
             Mark::Bars(ends) => {
-                let floor = if self.bars_from == Scale::Lin { self.down(0.0) } else { None };
-                let floor = floor.unwrap_or(self.at[1] + self.size[1]);
+                // A logarithmic axis has no 0.
+                let floor = self.down(0.0).unwrap_or(self.at[1] + self.size[1]);
                 for ((from, to), height) in series.x.iter().zip(ends).zip(&series.y) {
                     let (Some(from), Some(to), Some(y)) = (self.across(*from), self.across(*to), self.down(*height))
                     else {
@@ -168,7 +177,11 @@ fn legend(svg: &mut String, [x, y]: [f64; 2], series: &Series, colour: &str) {
             let dash = if *dashed { " stroke-dasharray=\"5 4\"" } else { "" };
             writeln!(svg, "<path d=\"M{x:.1} {y:.1}h16\" stroke=\"{colour}\" stroke-width=\"2\"{dash}/>")
         }
-        Mark::Points => writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>", x + 8.0),
+        Mark::Points => writeln!(
+            svg,
+            "<path d=\"M{:.1} {y:.1}h0\" stroke=\"{colour}\" stroke-width=\"6\" stroke-linecap=\"round\"/>",
+            x + 8.0
+        ),
         Mark::Band(_) | Mark::Bars(_) => writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"16\" height=\"10\" fill=\"{colour}\" fill-opacity=\"0.4\"/>",
@@ -176,29 +189,4 @@ fn legend(svg: &mut String, [x, y]: [f64; 2], series: &Series, colour: &str) {
         ),
     };
     text(svg, [x + 22.0, y + 4.0], "start", &series.name);
-}
-
-/// Adds a text whose anchor is at this place.
-fn text(svg: &mut String, [x, y]: [f64; 2], anchor: &str, what: &str) {
-    if !what.is_empty() {
-        let what = escape(what);
-        let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
-    }
-}
-
-/// A text as XML and HTML have it.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // Not a character of XML.
-            control if control.is_control() && !matches!(control, '\n' | '\t') => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

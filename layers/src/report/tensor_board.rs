@@ -106,20 +106,21 @@ impl TensorBoard {
         for (tag, value) in scalars {
             value.map_or(Ok(()), |value| self.scalar(tag, number, value))?;
         }
-        let mut written = Ok(());
+        let mut histograms = Vec::new();
         model.visit(&Name::ROOT, &mut |path, role, tensor| {
             let values = tensor.data().iter().map(|value| value.to_f64());
+            // `head.weight.rho` is the group `head.weight`, and its standard deviation.
             let name = path.to_string();
-            let sds = (role == Role::Scale).then(|| name.strip_suffix("rho")).flatten();
-            if written.is_err() || role == Role::Buffer {
-            } else if let Some(weight) = sds {
-                written = self.histogram(&format!("{}/sd", weight.trim_end_matches('.')), number, values.map(softplus));
-            } else {
-                let tag = name.rsplit_once('.').map_or(name.clone(), |(weight, part)| format!("{weight}/{part}"));
-                written = self.histogram(&tag, number, values);
+            let (weight, part) = name.rsplit_once('.').unwrap_or(("model", &name));
+            match role {
+                Role::Buffer => {}
+                Role::Scale if part == "rho" => {
+                    histograms.push((format!("{weight}/sd"), values.map(softplus).collect()))
+                }
+                _ => histograms.push((format!("{weight}/{part}"), values.collect::<Vec<f64>>())),
             }
         });
-        written?;
+        histograms.into_iter().try_for_each(|(tag, values)| self.histogram(&tag, number, values))?;
         self.flush()
     }
 

@@ -129,6 +129,6 @@ impl<S: Samples> Samples for &S {
 /// # Panics
 /// If `index` is out of range.
 #[track_caller]
-fn check_index(index: usize, count: usize) {
+pub(crate) fn check_index(index: usize, count: usize) {
     assert!(index < count, "Samples::draw: draw {index} (from 0) is out of range for {count} draws");
 }

@@ -18,8 +18,8 @@ use crate::weights::Weights;
 /// much as one of training.
 ///
 /// The discretisation is BAOA, a splitting scheme that is exact for Gaussian densities at any stable step (Leimkuhler and Matthews
-/// 2013: BAOAB, with its two half steps of the momentum merged), with mass 1 for every unconstrained weight. There is no acceptance
-/// test: the steps and the noise of the minibatches warm the chain. [`Chain::temperature`](crate::Chain::temperature) measures
+/// 2013: BAOAB, with its two half steps of the momentum merged), with mass 1 for every unconstrained weight. There is no
+/// Metropolis-Hastings correction: the steps and the noise of the minibatches warm the chain. [`Chain::temperature`](crate::Chain::temperature) measures
 /// by how much, and [`Chains::diagnose`] says so in words.
 ///
 /// | | by default |

@@ -10,7 +10,7 @@ use crate::infer::swag::{point, statistics};
 use crate::infer::vi::Report;
 use crate::model::forward_by::Own;
 use crate::model::{Bayesian, Model};
-use crate::samples::{DrawOf, Draws, Samples, ScalarOf};
+use crate::samples::{DrawOf, Draws, Samples, ScalarOf, check_index};
 
 /// The result of [`Swag`](crate::Swag): draws around the average of the iterates, as [`Samples`] of the weights. Each draw is a
 /// model of its own, with its own running statistics. All weights without [`freeze`](crate::Adam::freeze) are drawn, those without
@@ -123,8 +123,7 @@ impl<M: Bayesian + Sync> Samples for SwagPosterior<M> {
 
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
-        let count = self.draws.len();
-        assert!(index < count, "Samples::draw: draw {index} (from 0) is out of range for {count} draws");
+        check_index(index, self.draws.len());
         self.draws[index].mean(tape)
     }
 }

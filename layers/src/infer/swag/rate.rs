@@ -3,7 +3,7 @@
 use crate::data::Examples;
 use crate::engine::random::normals;
 use crate::engine::{Gradients, Key, Real, Tape};
-use crate::infer::batch::{Batch, balanced};
+use crate::infer::batch::Batch;
 use crate::infer::sgmcmc::largest_curvature;
 use crate::infer::swag::point;
 use crate::infer::vi::DrawOptions;
@@ -83,18 +83,18 @@ impl<'s, M: Bayesian, L: Likelihood<M::Scalar>, F: Outputs<M>> Losses<'s, M, L, 
         forward: &'s F,
         is_frozen: impl Fn(&str) -> bool,
     ) -> Self {
-        let all = balanced(data.len(), batch_size);
-        let objective = Objective::with_options(data.len(), all.len(), LossOptions::of_point_estimate());
+        let all = data.len().div_ceil(batch_size);
+        let objective = Objective::with_options(data.len(), all, LossOptions::of_point_estimate());
         let (gradients, tensors) = (Gradients::of(model), point::tensors(model, is_frozen));
         let sizes: Vec<usize> = gradients.tensors().map(|(_, shape)| shape.iter().product()).collect();
         let moves = tensors.iter().flat_map(|&(index, moves)| std::iter::repeat_n(moves, sizes[index])).collect();
         // Every n-th row, so that the batches of data in an order are alike.
-        let rows = |batch: usize| (batch..data.len()).step_by(all.len()).collect();
+        let rows = |batch: usize| (batch..data.len()).step_by(all).collect();
         Losses {
             likelihood,
             data,
             forward,
-            batches: (0..all.len().min(BATCHES)).map(rows).collect(),
+            batches: (0..all.min(BATCHES)).map(rows).collect(),
             objective,
             draw: DrawOptions::of_point_estimate(),
             batch: Batch::new(Tape::new(), data),

@@ -1,8 +1,9 @@
 //! The statistics of normalisations, made anew for given weights.
 
+use std::ops::Range;
+
 use crate::data::Targets;
 use crate::engine::{Gradients, Order, Path, Real, Role, Tape, Tensor};
-use crate::infer::batch::balanced;
 use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
 
@@ -60,7 +61,7 @@ fn fill<M: Bayesian>(model: &mut M, value: f64) {
 fn updates<M: Bayesian>(
     model: &M,
     inputs: &Tensor<M::Scalar>,
-    batches: &[std::ops::Range<usize>],
+    batches: &[Range<usize>],
     forward: &impl Outputs<M>,
 ) -> Vec<Option<Vec<M::Scalar>>> {
     let (mut gradients, mut tape, mut rows) = (Gradients::of(model), Tape::new(), inputs.empty_like());
@@ -78,4 +79,10 @@ fn updates<M: Bayesian>(
         index += 1;
     });
     found
+}
+
+/// The rows 0..`rows` in as few batches of at most `size` rows as possible, whose sizes differ by at most one.
+fn balanced(rows: usize, size: usize) -> Vec<Range<usize>> {
+    let batches = rows.div_ceil(size.max(1));
+    (0..batches).map(|batch| (batch * rows / batches)..((batch + 1) * rows / batches)).collect()
 }
