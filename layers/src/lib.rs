@@ -110,6 +110,7 @@ pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Mclmc, Nuts};
 pub use infer::sgmcmc::{Sghmc, Sgld};
+pub use infer::svgd::{Particles, Svgd, SvgdError};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };

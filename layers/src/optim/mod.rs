@@ -18,7 +18,7 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, for_each_part};
-use crate::engine::{Gradients, Parameters, Real};
+use crate::engine::{Gradients, Parameters, Real, Role};
 use crate::model::Bayesian;
 use state::State;
 
@@ -78,6 +78,11 @@ pub trait Optimizer {
     fn set_kl_weight(&mut self, weight: f64) {
         let _ = weight;
     }
+}
+
+/// The learning rate of `Adam::automatic` for the means of a weight of this shape, (outputs, inputs..) for a matrix.
+pub(crate) fn rate_of_mean(shape: &[usize]) -> f64 {
+    by_role::rate("", Role::Mean, shape).unwrap_or(by_role::MEANS)
 }
 
 /// The indices of the tensors that `optimizer` freezes.

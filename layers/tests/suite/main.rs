@@ -61,6 +61,7 @@ mod samples;
 mod sequences;
 mod service;
 mod sgmcmc;
+mod svgd;
 mod tempering;
 mod training;
 mod training_failures;

@@ -11,7 +11,6 @@ mod preconditioner;
 mod run;
 mod samplers;
 mod schedule;
-mod target;
 mod temperature;
 
 pub use samplers::{Sghmc, Sgld};

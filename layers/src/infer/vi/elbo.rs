@@ -288,19 +288,33 @@ impl<L, O> Elbo<L, O> {
             self.optimizer.check(model)
         };
         check().map_err(TrainError::Options)?;
-        let Some(schedule) = schedule else { return Ok(()) };
-        let first = self.steps.next_multiple_of(batches);
-        // A training that ends by itself also ends with its schedule, but needs one epoch of it.
-        let epochs = match budget {
-            Budget::Epochs(Epochs(epochs)) => epochs,
-            Budget::UntilConverged(_) => budget.most_epochs(batches).min(1),
-        };
-        let needed = first.saturating_add(epochs.saturating_mul(batches));
-        if let Some(end) = schedule.end().filter(|&end| end < needed) {
-            return Err(TrainError::Schedule { end, needed });
+        match schedule {
+            Some(schedule) => check_schedule(schedule, budget, self.steps.next_multiple_of(batches), batches),
+            None => Ok(()),
         }
-        // A custom function may still fail in between; the step then returns the error.
-        let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
-        ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
     }
+}
+
+/// Checks a schedule against a training of `budget` from step `first` on, in epochs of `batches` steps.
+///
+/// # Errors
+/// [`TrainError::Schedule`] if it ends before the training, [`TrainError::Options`] if it has no factor at an end of it.
+pub(in crate::infer) fn check_schedule(
+    schedule: &Schedule,
+    budget: Budget,
+    first: usize,
+    batches: usize,
+) -> Result<(), TrainError> {
+    // A training that ends by itself also ends with its schedule, but needs one epoch of it.
+    let epochs = match budget {
+        Budget::Epochs(Epochs(epochs)) => epochs,
+        Budget::UntilConverged(_) => budget.most_epochs(batches).min(1),
+    };
+    let needed = first.saturating_add(epochs.saturating_mul(batches));
+    if let Some(end) = schedule.end().filter(|&end| end < needed) {
+        return Err(TrainError::Schedule { end, needed });
+    }
+    // A custom function may still fail in between; the step then returns the error.
+    let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
+    ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
 }

@@ -54,10 +54,10 @@ pub(super) struct Trial {
 }
 
 /// The terms of a step's loss.
-pub(super) struct StepTerms {
-    pub(super) nll: f64,
-    pub(super) kl: f64,
-    pub(super) kl_weight: f64,
+pub(in crate::infer) struct StepTerms {
+    pub(in crate::infer) nll: f64,
+    pub(in crate::infer) kl: f64,
+    pub(in crate::infer) kl_weight: f64,
 }
 
 /// Why a step failed.
