@@ -3,7 +3,7 @@
 use crate::data::Examples;
 use crate::engine::{Real, Tape};
 use crate::infer::LogJoint;
-use crate::infer::batch::Batch;
+use crate::infer::batch::{Batch, check_moments};
 use crate::infer::caught_panic::Batches;
 use crate::infer::chains::McmcError;
 use crate::infer::vi::TrainError;
@@ -30,7 +30,8 @@ where
     batches.check(|rows| {
         let mut batch = Batch::new(Tape::inference(), data);
         batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());
-        let (_, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
+        let (net, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
+        check_moments(likelihood, &net)?;
         data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(likelihood, output);
         Ok(())
