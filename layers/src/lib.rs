@@ -134,7 +134,8 @@ pub use posterior::{
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};
 pub use prior::{
-    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, InverseGammaVariance, LaplacePrior, LearnedNormal, LearnedNormalDraw,
+    LogNormalPrior,
 };
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};

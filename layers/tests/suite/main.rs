@@ -29,6 +29,7 @@ mod estimators;
 mod estimators_by_type;
 mod evaluation;
 mod fits_in_parallel;
+mod generative_last_layer;
 mod ivon;
 mod kl;
 mod laplace;
