@@ -73,6 +73,13 @@ pub trait Optimizer {
         Ok(())
     }
 
+    /// Whether it needs the divergence in the loss, with the same weight in each step, as [`Ivon`] does, which keeps its estimates
+    /// in the posterior's scales. [`Map`](crate::Map), whose loss has no divergence, and losses with another weight from step to
+    /// step then refuse it. Provided: `false`.
+    fn needs_divergence(&self) -> bool {
+        false
+    }
+
     /// Tells it the weight of the divergence in the loss of the next step, 1/N unless the loss is tempered or warms up.
     /// [`Elbo::fit`](crate::Elbo::fit) calls it before each step. Provided: does nothing.
     fn set_kl_weight(&mut self, weight: f64) {

@@ -270,26 +270,41 @@ impl<L, O> Elbo<L, O> {
         self.options.seed
     }
 
-    /// Checks the options and the optimiser against `model`, and against a training of `budget` in epochs of `batches`
-    /// steps.
+    /// Checks the options and the optimiser against `model`, and against a training of `budget` on `examples` examples in steps of
+    /// `size`.
     ///
     /// # Errors
     /// [`TrainError::Options`] or [`TrainError::Schedule`].
-    pub(super) fn check_options<M: Bayesian>(&self, model: &M, budget: Budget, batches: usize) -> Result<(), TrainError>
+    pub(super) fn check_options<M: Bayesian>(
+        &self,
+        model: &M,
+        budget: Budget,
+        [examples, size]: [usize; 2],
+    ) -> Result<(), TrainError>
     where
         O: Optimizer,
     {
+        let batches = examples.div_ceil(size);
+        let first = self.steps.next_multiple_of(batches);
         let Options { loss, draw, clip, schedule, .. } = &self.options;
         let check = || {
             loss.check_in::<M::Scalar>()?;
             loss.check_shares(batches)?;
+            if self.optimizer.needs_divergence() {
+                loss.check_steady(first, examples, size).map_err(|why| {
+                    format!(
+                        "the optimiser needs the divergence in the loss, with the same weight in each step, but {why}; leave that \
+                         out, or use another optimiser, such as `Adam`"
+                    )
+                })?;
+            }
             clip.map_or(Ok(()), Clip::check_in::<M::Scalar>)?;
             draw.estimators.as_ref().map_or(Ok(()), |estimators| estimators.check_names(model))?;
             self.optimizer.check(model)
         };
         check().map_err(TrainError::Options)?;
         match schedule {
-            Some(schedule) => check_schedule(schedule, budget, self.steps.next_multiple_of(batches), batches),
+            Some(schedule) => check_schedule(schedule, budget, first, batches),
             None => Ok(()),
         }
     }
