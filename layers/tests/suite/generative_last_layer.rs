@@ -113,7 +113,7 @@ fn predictions_and_densities_are_those_of_the_expected_densities() {
     let likelihood = ExpectedCategorical::generative();
     let predicted = model.predict(&likelihood, &phi, Draws(1));
     let density = likelihood.log_density(&PredictFromPosterior::outputs(&model, &phi, Draws(2)));
-    for row in 0..4 {
+    for (row, density) in density.into_iter().enumerate() {
         // N(φ; m, Σ + S) for each class.
         let joint: Vec<f64> = (0..3)
             .map(|class| {
@@ -129,7 +129,7 @@ fn predictions_and_densities_are_those_of_the_expected_densities() {
         let total: f64 = joint.iter().sum();
         let expected: Vec<f64> = joint.iter().map(|p| p / total).collect();
         assert_near(predicted.row(row), &expected, 1e-12);
-        assert!((density[row] - total.ln()).abs() < 1e-12, "{} {}", density[row], total.ln());
+        assert!((density - total.ln()).abs() < 1e-12, "{density} {}", total.ln());
     }
     let frequencies: Vec<f64> = model.log_frequencies.0.data().iter().map(|x| x.exp()).collect();
     assert_near(&frequencies, &[3.0 / 9.0, 2.0 / 9.0, 4.0 / 9.0], 1e-15);

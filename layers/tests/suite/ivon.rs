@@ -149,7 +149,7 @@ fn a_tempered_divergence_divides_the_effective_sample_size() {
     let elbo = Elbo::new(Gaussian::new(0.5)).optimizer(Ivon::new(0.1).betas(0.9, 0.99));
     let elbo = elbo.tempering(Tempering::KlFactor(0.5)).schedule(Schedule::cosine(1500)).batch_size(20).draws(4);
     elbo.quiet().fit(&mut linear, &data, Epochs(750)).unwrap();
-    for i in 0..2 {
-        assert!((linear.w.sd().data()[i] / sd[i] - 1.0).abs() < 0.1, "{} {}", linear.w.sd().data()[i], sd[i]);
+    for (found, sd) in linear.w.sd().data().iter().zip(sd) {
+        assert!((found / sd - 1.0).abs() < 0.1, "{found} {sd}");
     }
 }
