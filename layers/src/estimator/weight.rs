@@ -163,10 +163,10 @@ impl<'t, T: Real> Weight<'t, T> {
         [outputs, variance]
     }
 
-    /// The mean and the variance of each element under the posterior, for a layer that does not sample and whose likelihood takes
-    /// an expectation over independent normal elements, such as
-    /// [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer). At given weights, and at the posterior's means, it is the weight
-    /// and zero.
+    /// The mean and the variance of each element under the posterior, for a layer that does not sample and whose
+    /// likelihood takes an expectation over independent normal elements, such as
+    /// [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer). At given weights, and at the posterior's means, it is
+    /// the weight and zero.
     ///
     /// # Panics
     /// If the posterior is not normal with independent elements, and not a [`Point`](crate::Point).
@@ -188,8 +188,8 @@ impl<'t, T: Real> Weight<'t, T> {
         }
     }
 
-    /// Records that moments of it are used, and returns whether they are those of its posterior: not at given weights, and not if
-    /// the draw samples every weight.
+    /// Records that moments of it are used, and returns whether they are those of its posterior: not at given weights,
+    /// and not if the draw samples every weight.
     fn use_moments(self) -> bool {
         match self.0.cx().mode {
             Mode::Random(how) if how.samples_all => {
@@ -203,8 +203,8 @@ impl<'t, T: Real> Weight<'t, T> {
         }
     }
 
-    /// Checks that outputs by it are normally distributed, for a layer of this name whose likelihood takes an expectation over
-    /// them.
+    /// Checks that outputs by it are normally distributed, for a layer of this name whose likelihood takes an
+    /// expectation over them.
     ///
     /// # Panics
     /// If its posterior is random and not normal.

@@ -159,8 +159,8 @@ where
         Batch::new(tape, self.data)
     }
 
-    /// `scale` times the log-likelihood of `rows`, and the log density of the weights, on this thread. Adds the gradient of
-    /// their sum to `gradients`.
+    /// `scale` times the log-likelihood of `rows`, and the log density of the weights, on this thread. Adds the
+    /// gradient of their sum to `gradients`.
     pub(in crate::infer) fn add_terms(
         &self,
         weights: &Weights<M::Scalar>,

@@ -45,8 +45,8 @@ where
         self.terms.iter().sum()
     }
 
-    /// After [`at`](Target::at): the estimate of the log-likelihood of all data, and the log density of the unconstrained
-    /// weights under their priors, in nats.
+    /// After [`at`](Target::at): the estimate of the log-likelihood of all data, and the log density of the
+    /// unconstrained weights under their priors, in nats.
     pub(in crate::infer) fn terms(&self) -> [f64; 2] {
         self.terms
     }

@@ -5,9 +5,9 @@ use crate::model::Bayesian;
 use crate::posterior::redraw_unchanged;
 use crate::weights::{Weights, WeightsError};
 
-/// The unconstrained weights from which the chain or the particle `index` starts: those of `given` in turn, or a draw of the
-/// model's posterior, with noise from `key`. Matrices of means that still have their constructor's values are then drawn as
-/// [`Bayesian::initialise`] does, so that starts are apart.
+/// The unconstrained weights from which the chain or the particle `index` starts: those of `given` in turn, or a draw
+/// of the model's posterior, with noise from `key`. Matrices of means that still have their constructor's values are
+/// then drawn as [`Bayesian::initialise`] does, so that starts are apart.
 ///
 /// # Errors
 /// If the given weights do not fit the model.

@@ -19,8 +19,8 @@ const AT_ONCE: usize = 1 << 20;
 /// noise that is the same for all rows and at each call.
 ///
 /// For a [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer), whose logits are ln p(c, φ) of features φ, take
-/// [`generative`](ExpectedCategorical::generative): the bound is the same, and m + v/2 = ln E p(c, φ) gives predictions and the
-/// density of the features in closed form.
+/// [`generative`](ExpectedCategorical::generative): the bound is the same, and m + v/2 = ln E p(c, φ) gives predictions
+/// and the density of the features in closed form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpectedCategorical {
     /// Draws of the logits in predictions; `None` for a generative model, which needs none.
@@ -50,16 +50,16 @@ impl ExpectedCategorical {
         ExpectedCategorical { draws: Some(draws) }
     }
 
-    /// For the outputs of a [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer): predictions are those of Bayes' rule with
-    /// the posterior's expectation of each class's density, p(c | φ) ∝ E p(c, φ) = e^(m + v/2).
+    /// For the outputs of a [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer): predictions are those of Bayes'
+    /// rule with the posterior's expectation of each class's density, p(c | φ) ∝ E p(c, φ) = e^(m + v/2).
     pub fn generative() -> Self {
         ExpectedCategorical { draws: None }
     }
 
-    /// ln p(φ) = ln Σ_c E p(c, φ), the log density of each row's features under the posterior, in nats for F features (so that it
-    /// has their unit to the power −F): small for rows that are unlike all classes. It takes the outputs of a
-    /// [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer), and averages the density over their draws. Negated, it is a score
-    /// of unknown data for [`auroc`](crate::metrics::auroc).
+    /// ln p(φ) = ln Σ_c E p(c, φ), the log density of each row's features under the posterior, in nats for F features
+    /// (so that it has their unit to the power −F): small for rows that are unlike all classes. It takes the outputs of
+    /// a [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer), and averages the density over their draws. Negated,
+    /// it is a score of unknown data for [`auroc`](crate::metrics::auroc).
     ///
     /// # Panics
     /// If this is not [`generative`](ExpectedCategorical::generative), or the shape of the outputs does not fit.

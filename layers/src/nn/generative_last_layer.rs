@@ -9,27 +9,29 @@ use crate::posterior::{MeanField, Point};
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
 
-/// The generative variational last layer (Harrison, Willes and Snoek 2024, "Variational Bayesian Last Layers", generative
-/// classification): the features φ of a class c are N(μ_c, Σ), with a normal posterior over the class means μ_c and one diagonal
-/// Σ, and Bayes' rule gives p(c | φ) ∝ p(c) N(φ; μ_c, Σ). It is trained without sampling:
+/// The generative variational last layer (Harrison, Willes and Snoek 2024, "Variational Bayesian Last Layers",
+/// generative classification): the features φ of a class c are N(μ_c, Σ), with a normal posterior over the class means
+/// μ_c and one diagonal Σ, and Bayes' rule gives p(c | φ) ∝ p(c) N(φ; μ_c, Σ). It is trained without sampling:
 ///
 /// E ln p(c | φ) ≥ ln p(c) + ln N(φ; m_c, Σ) − ½ tr(Σ⁻¹ S_c) − ln Σₖ p(k) N(φ; m_k, Σ + S_k)
 ///
-/// with the means m and the diagonal covariances S of the posterior, by Jensen's inequality for the last term. Far from all
-/// classes the density of the features is small, which [`log_density`](crate::ExpectedCategorical::log_density) tells.
+/// with the means m and the diagonal covariances S of the posterior, by Jensen's inequality for the last term. Far from
+/// all classes the density of the features is small, which [`log_density`](crate::ExpectedCategorical::log_density)
+/// tells.
 ///
 /// Its forward maps (rows, features) to (rows, 2 classes), for the likelihood
-/// [`ExpectedCategorical::generative`](crate::ExpectedCategorical::generative): the mean of each class's ln p(c, φ) over the
-/// posterior, then twice what ln E p(c, φ) is above it, as if ln p(c, φ) were normal with that variance. At given weights the
-/// second is zero, and the first is ln p(c, φ), so that chains and other inferences run on the same struct. It takes rows ·
-/// classes · features numbers of memory for each use.
+/// [`ExpectedCategorical::generative`](crate::ExpectedCategorical::generative): the mean of each class's ln p(c, φ)
+/// over the posterior, then twice what ln E p(c, φ) is above it, as if ln p(c, φ) were normal with that variance. At
+/// given weights the second is zero, and the first is ln p(c, φ), so that chains and other inferences run on the same
+/// struct. It takes rows · classes · features numbers of memory for each use.
 ///
-/// Σ = diag(σ²) is a point estimate as in the paper, by ln σ under a prior, which is N(0, 1) by default. The paper's prior, an inverse
-/// Wishart distribution of Σ with ν degrees of freedom and the scale matrix s I, has on diagonal matrices of F features the same
-/// density, up to a constant, as [`InverseGammaVariance::new`](crate::InverseGammaVariance::new)((ν + F + 1)/2, s/2) for each ln σ.
+/// Σ = diag(σ²) is a point estimate as in the paper, by ln σ under a prior, which is N(0, 1) by default. The paper's
+/// prior, an inverse Wishart distribution of Σ with ν degrees of freedom and the scale matrix s I, has on diagonal
+/// matrices of F features the same density, up to a constant, as
+/// [`InverseGammaVariance::new`](crate::InverseGammaVariance::new)((ν + F + 1)/2, s/2) for each ln σ.
 ///
-/// The class means have the prior N(0, 1) by default, so features should be of the order of 1. The frequencies p(c) are equal,
-/// or [those of labels](GenerativeLastLayer::frequencies); they are given, and not learned.
+/// The class means have the prior N(0, 1) by default, so features should be of the order of 1. The frequencies p(c) are
+/// equal, or [those of labels](GenerativeLastLayer::frequencies); they are given, and not learned.
 ///
 /// ```
 /// use elbo::ExpectedCategorical;
@@ -60,7 +62,8 @@ use elbo_macros::bayesian;
 /// Elbo::new(likelihood).quiet().fit(&mut model, &train, Epochs(50))?;
 /// let predicted = model.predict(&likelihood, train.inputs(), Draws(1)); // exact given the features
 ///
-/// let unknown = |x: &Tensor| likelihood.log_density(&model.outputs(x, Draws(1))).iter().map(|nats| -nats).collect::<Vec<f64>>();
+/// let log_density = |x: &Tensor| likelihood.log_density(&model.outputs(x, Draws(1)));
+/// let unknown = |x: &Tensor| log_density(x).iter().map(|nats| -nats).collect::<Vec<f64>>();
 /// println!("AUROC {:.2}", auroc(&unknown(&other), &unknown(train.inputs())));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -97,8 +100,8 @@ pub struct FeatureNoise<N: Divergence<R> = Point, R: PriorFor<N::Scalar> = Norma
 }
 
 impl GenerativeLastLayer {
-    /// A layer in `f32` for these numbers of features and classes: mean-field class means under N(0, 1), a point estimate of the
-    /// noise with ln σ under N(0, 1), and equal frequencies.
+    /// A layer in `f32` for these numbers of features and classes: mean-field class means under N(0, 1), a point
+    /// estimate of the noise with ln σ under N(0, 1), and equal frequencies.
     #[track_caller]
     pub fn new(features: usize, classes: usize) -> Self {
         let (means, log_sd) = (MeanField::new([classes, features]), Point(Tensor::zeros([features])));
@@ -113,8 +116,8 @@ where
     N: Divergence<R, Scalar = Q::Scalar>,
     R: PriorFor<Q::Scalar>,
 {
-    /// A layer of other posteriors or priors: `means` of shape (classes, features), which must be normal with independent elements
-    /// ([`MeanField`]) or a [`Point`]; `log_sd` of shape (features), which may be random too.
+    /// A layer of other posteriors or priors: `means` of shape (classes, features), which must be normal with
+    /// independent elements ([`MeanField`]) or a [`Point`]; `log_sd` of shape (features), which may be random too.
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -132,8 +135,8 @@ where
         GenerativeLastLayer { means, prior, noise, log_frequencies: Buffer(equal) }
     }
 
-    /// Takes the frequencies of the classes from these labels: (n + 1)/(N + C) for n of N labels of a class, the mean of C
-    /// frequencies under a uniform Dirichlet prior.
+    /// Takes the frequencies of the classes from these labels: (n + 1)/(N + C) for n of N labels of a class, the mean
+    /// of C frequencies under a uniform Dirichlet prior.
     ///
     /// # Panics
     /// If a label is out of range.
@@ -170,8 +173,8 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>, N: Divergence<R, Scalar = Q::Scal
     }
 }
 
-/// The outputs for features x, with the mean and the variance of each class's mean, (classes, features) each, ln σ of each
-/// feature, and ln p(c).
+/// The outputs for features x, with the mean and the variance of each class's mean, (classes, features) each, ln σ of
+/// each feature, and ln p(c).
 #[track_caller]
 fn log_joint<'t, T: Real>(
     x: Var<'t, T>,

@@ -81,8 +81,8 @@ impl LossOptions {
         [likelihood, divergence, log_prior] == [1.0, 1.0, 0.0] && self.free_nats == 0.0
     }
 
-    /// Whether the loss has the divergence with the same weight in each step from step `first` on, for `examples` examples in
-    /// steps of `size`; an error says why not.
+    /// Whether the loss has the divergence with the same weight in each step from step `first` on, for `examples`
+    /// examples in steps of `size`; an error says why not.
     ///
     /// # Errors
     /// The option because of which it is not.

@@ -73,9 +73,9 @@ pub trait Optimizer {
         Ok(())
     }
 
-    /// Whether it needs the divergence in the loss, with the same weight in each step, as [`Ivon`] does, which keeps its estimates
-    /// in the posterior's scales. [`Map`](crate::Map), whose loss has no divergence, and losses with another weight from step to
-    /// step then refuse it. Provided: `false`.
+    /// Whether it needs the divergence in the loss, with the same weight in each step, as [`Ivon`] does, which keeps
+    /// its estimates in the posterior's scales. [`Map`](crate::Map), whose loss has no divergence, and losses with
+    /// another weight from step to step then refuse it. Provided: `false`.
     fn needs_divergence(&self) -> bool {
         false
     }

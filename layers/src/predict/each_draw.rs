@@ -4,8 +4,8 @@ use crate::engine::Tape;
 use crate::samples::{DrawOf, Samples, ScalarOf};
 use crate::weights::Weights;
 
-/// Samples for what is said of each draw by itself: layers that would give the moments of their outputs sample their weights.
-/// Samples of outputs in place of weights stay as they are.
+/// Samples for what is said of each draw by itself: layers that would give the moments of their outputs sample their
+/// weights. Samples of outputs in place of weights stay as they are.
 pub(super) struct EachDraw<'s, S>(pub(super) &'s S);
 
 impl<S: Samples> Samples for EachDraw<'_, S> {

@@ -99,8 +99,8 @@ pub trait Predict: Samples {
         streaming::outputs(self, &By(forward), x)
     }
 
-    /// The log-likelihood of each example under each draw: for a [`LastLayer`](crate::nn::LastLayer), too, under a draw of its
-    /// weights.
+    /// The log-likelihood of each example under each draw: for a [`LastLayer`](crate::nn::LastLayer), too, under a draw
+    /// of its weights.
     ///
     /// # Errors
     /// [`TrainError::Targets`] if the targets are impossible under the likelihood.

@@ -11,9 +11,9 @@ use crate::engine::kernels::math::Math;
 use crate::engine::{Key, Real, Var};
 use crate::prior::{Prior, sample};
 
-/// The prior of a weight w = ln σ whose variance σ² = e^(2w) is inverse gamma with a shape a and a scale b, the conjugate prior
-/// of a normal distribution's variance: ln p(w) = −2aw − b e^(−2w) + a ln b − ln Γ(a) + ln 2. The variance has the mean
-/// b/(a − 1) for a > 1; the density of w is largest at σ² = b/a, that of σ² itself at b/(a + 1).
+/// The prior of a weight w = ln σ whose variance σ² = e^(2w) is inverse gamma with a shape a and a scale b, the
+/// conjugate prior of a normal distribution's variance: ln p(w) = −2aw − b e^(−2w) + a ln b − ln Γ(a) + ln 2. The
+/// variance has the mean b/(a − 1) for a > 1; the density of w is largest at σ² = b/a, that of σ² itself at b/(a + 1).
 ///
 /// ```
 /// # use elbo::prelude::*;

@@ -64,8 +64,9 @@ pub trait Samples: Sync {
         self.draw(tape, index)
     }
 
-    /// [`draw`](Samples::draw) with a sample of every weight, also of layers that give the moments of their outputs, such as
-    /// [`LastLayer`](crate::nn::LastLayer): for what is said of each draw by itself. Provided: [`draw`](Samples::draw).
+    /// [`draw`](Samples::draw) with a sample of every weight, also of layers that give the moments of their outputs,
+    /// such as [`LastLayer`](crate::nn::LastLayer): for what is said of each draw by itself. Provided:
+    /// [`draw`](Samples::draw).
     ///
     /// # Panics
     /// If `index` is out of range.

@@ -1,4 +1,5 @@
-//! Stein variational gradient descent: posteriors in closed form, several modes, the MAP estimate, threads, and bad input.
+//! Stein variational gradient descent: posteriors in closed form, several modes, the MAP estimate, threads, and bad
+//! input.
 
 use elbo::prelude::*;
 use elbo::{LogJoint, Map, Outputs, Svgd, SvgdError, TrainError, WeightsError};

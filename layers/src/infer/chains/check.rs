@@ -55,8 +55,8 @@ where
     }
 }
 
-/// The name and the value of the first term of the log density on all data, or of its gradient, that is not finite at these
-/// weights.
+/// The name and the value of the first term of the log density on all data, or of its gradient, that is not finite at
+/// these weights.
 pub(in crate::infer) fn non_finite_at<M, L>(
     joint: &LogJoint<'_, M, L>,
     weights: &Weights<M::Scalar>,

@@ -11,18 +11,19 @@ use crate::model::{Bayesian, Model};
 use crate::properties::Independent;
 use crate::weights::Weights;
 
-/// Stein variational gradient descent (Liu and Wang 2016, "Stein Variational Gradient Descent: A General Purpose Bayesian
-/// Inference Algorithm"): several sets of weights of one model, the particles, climb the log joint density together and repel
-/// each other, so that they spread over the posterior. A single particle is the [`Map`](crate::Map) estimate.
+/// Stein variational gradient descent (Liu and Wang 2016, "Stein Variational Gradient Descent: A General Purpose
+/// Bayesian Inference Algorithm"): several sets of weights of one model, the particles, climb the log joint density
+/// together and repel each other, so that they spread over the posterior. A single particle is the [`Map`](crate::Map)
+/// estimate.
 ///
 /// Particle i moves along φ(xᵢ) = 1/n Σⱼ k(xⱼ, xᵢ) ∇ ln p(xⱼ) + ∇k(xⱼ, xᵢ) with the kernel k(x, x') = e^(−‖x − x'‖²/h),
-/// by steps of Adam. Its place x are all [unconstrained](Weights::unconstrained) weights of the model: the density of positive
-/// weights has the log-Jacobian. A step takes a gradient of a minibatch for each particle; N is that of the data, and the
-/// likelihood of B examples counts N/B times.
+/// by steps of Adam. The position x of a particle has all [unconstrained](Weights::unconstrained) weights of the model:
+/// the density of positive weights has the log-Jacobian. A step takes a gradient of a minibatch for each particle; N is
+/// that of the data, and the likelihood of B examples counts N/B times.
 ///
-/// With fewer particles than weights their spread is too small: n particles with this kernel have much less than the posterior's
-/// variance in hundreds of dimensions (Ba et al. 2022, "Understanding the Variance Collapse of SVGD in High Dimensions"). They
-/// then are an [`Ensemble`](crate::Ensemble) whose members differ.
+/// With fewer particles than weights their spread is too small: n particles with this kernel have much less than the
+/// posterior's variance in hundreds of dimensions (Ba et al. 2022, "Understanding the Variance Collapse of SVGD in High
+/// Dimensions"). They then are an [`Ensemble`](crate::Ensemble) whose members differ.
 ///
 /// | | by default |
 /// |---|---|
@@ -59,20 +60,22 @@ impl<L, T: Real> Svgd<L, T> {
         Svgd { likelihood, options: SvgdOptions::new() }
     }
 
-    /// Sets the number of particles, 20 by default. A step takes as many gradients, and time for each pair of particles.
+    /// Sets the number of particles, 20 by default. A step takes as many gradients, and time for each pair of
+    /// particles.
     pub fn particles(mut self, particles: usize) -> Self {
         self.options.particles = particles;
         self
     }
 
-    /// Sets the kernel's bandwidth h, in squared units of the unconstrained weights. By default it follows the particles:
-    /// h = med²/ln n with the median of the distances between n particles.
+    /// Sets the kernel's bandwidth h, in squared units of the unconstrained weights. By default it follows the
+    /// particles: h = med²/ln n with the median of the distances between n particles.
     pub fn bandwidth(mut self, bandwidth: f64) -> Self {
         self.options.bandwidth = Some(bandwidth);
         self
     }
 
-    /// Sets one learning rate for all weights: about the length of a step in each element, whatever the scale of the density.
+    /// Sets one learning rate for all weights: about the length of a step in each element, whatever the scale of the
+    /// density.
     pub fn learning_rate(mut self, rate: f64) -> Self {
         self.options.learning_rate = Some(rate);
         self
@@ -96,7 +99,8 @@ impl<L, T: Real> Svgd<L, T> {
         self
     }
 
-    /// Uses at most this many threads, by default all: particles are moved side by side. The result is the same, bit for bit.
+    /// Uses at most this many threads, by default all: particles are moved side by side. The result is the same, bit
+    /// for bit.
     ///
     /// # Panics
     /// If it is 0.
@@ -113,8 +117,8 @@ impl<L, T: Real> Svgd<L, T> {
         self
     }
 
-    /// Starts from these weights, at least one set for each particle. By default each particle starts from a draw of the
-    /// model's posterior; matrices that have never been trained start from the random values of
+    /// Starts from these weights, at least one set for each particle. By default each particle starts from a draw of
+    /// the model's posterior; matrices that have never been trained start from the random values of
     /// [`Bayesian::initialise`](crate::Bayesian::initialise).
     pub fn start_from(mut self, weights: Vec<Weights<T>>) -> Self {
         self.options.start = weights;
@@ -122,9 +126,9 @@ impl<L, T: Real> Svgd<L, T> {
     }
 
     /// Moves the particles to the posterior of the weights of `model` given `data`, for a [`Budget`]:
-    /// [`Epochs`](crate::Epochs), or [`UntilConverged`](crate::UntilConverged), which holds the rate until the mean log joint
-    /// density of the particles no longer rises. Deterministic weights and hyperparameters stay as they are in the model, and
-    /// layers that make noise, such as dropout, are off.
+    /// [`Epochs`](crate::Epochs), or [`UntilConverged`](crate::UntilConverged), which holds the rate until the mean log
+    /// joint density of the particles no longer rises. Deterministic weights and hyperparameters stay as they are in
+    /// the model, and layers that make noise, such as dropout, are off.
     ///
     /// It does not compile for a model in which examples depend on each other, as in batch normalisation.
     ///

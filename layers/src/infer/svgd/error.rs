@@ -5,8 +5,8 @@ use thiserror::Error;
 use crate::infer::vi::TrainError;
 use crate::weights::WeightsError;
 
-/// Why Stein variational gradient descent could not start or stopped. `Debug` prints the same text as `Display`, because
-/// `main` prints `Debug`.
+/// Why Stein variational gradient descent could not start or stopped. `Debug` prints the same text as `Display`,
+/// because `main` prints `Debug`.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum SvgdError {

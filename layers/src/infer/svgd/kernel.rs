@@ -11,8 +11,8 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// With this bandwidth, or that of the median heuristic: h = med²/ln n with the median distance of n positions, so that
-    /// Σⱼ k(xᵢ, xⱼ) is about 1 without the particle itself (Liu and Wang 2016, section 5).
+    /// With this bandwidth, or that of the median heuristic: h = med²/ln n with the median distance of n positions, so
+    /// that Σⱼ k(xᵢ, xⱼ) is about 1 without the particle itself (Liu and Wang 2016, section 5).
     pub(super) fn of(positions: &[Vec<f64>], bandwidth: Option<f64>) -> Self {
         let rows = map_tasks(
             positions.len(),
@@ -41,8 +41,9 @@ impl Kernel {
         (-self.squares[more * (more - 1) / 2 + less] / self.bandwidth).exp()
     }
 
-    /// The direction of every particle, φ(xᵢ) = 1/n Σⱼ k(xⱼ, xᵢ) ∇ ln p(xⱼ) + ∇k(xⱼ, xᵢ), with the gradient of the kernel by xⱼ
-    /// (Liu and Wang 2016, eq. 8). The first term moves particles to where the density is high; the second moves them apart.
+    /// The direction of every particle, φ(xᵢ) = 1/n Σⱼ k(xⱼ, xᵢ) ∇ ln p(xⱼ) + ∇k(xⱼ, xᵢ), with the gradient of the
+    /// kernel by xⱼ (Liu and Wang 2016, eq. 8). The first term moves particles to where the density is high; the second
+    /// moves them apart.
     pub(super) fn directions(&self, positions: &[Vec<f64>], gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
         let (count, inverse) = (positions.len() as f64, 2.0 / self.bandwidth);
         map_tasks(

@@ -9,8 +9,8 @@ use crate::model::Bayesian;
 use crate::samples::{DrawOf, KeptDraws, Samples, ScalarOf};
 use crate::weights::Weights;
 
-/// The particles of [`Svgd`](crate::Svgd), as [`Samples`](crate::Samples) of the weights: one draw for each. They have the
-/// methods of [`Predict`](crate::Predict). `M` is a pointer to the model.
+/// The particles of [`Svgd`](crate::Svgd), as [`Samples`](crate::Samples) of the weights: one draw for each. They have
+/// the methods of [`Predict`](crate::Predict). `M` is a pointer to the model.
 pub struct Particles<M: Deref<Target: Parameters>> {
     pub(super) draws: KeptDraws<M>,
     pub(super) report: Report,
@@ -28,8 +28,8 @@ impl<M: Deref<Target: Bayesian + Sized>> Particles<M> {
         &self.report
     }
 
-    /// The kernel's bandwidth h at the last step, in squared units of the unconstrained weights; `None` for a single particle,
-    /// and without a step.
+    /// The kernel's bandwidth h at the last step, in squared units of the unconstrained weights; `None` for a single
+    /// particle, and without a step.
     pub fn bandwidth(&self) -> Option<f64> {
         self.bandwidth
     }

@@ -270,8 +270,8 @@ impl<L, O> Elbo<L, O> {
         self.options.seed
     }
 
-    /// Checks the options and the optimiser against `model`, and against a training of `budget` on `examples` examples in steps of
-    /// `size`.
+    /// Checks the options and the optimiser against `model`, and against a training of `budget` on `examples` examples
+    /// in steps of `size`.
     ///
     /// # Errors
     /// [`TrainError::Options`] or [`TrainError::Schedule`].
@@ -313,7 +313,8 @@ impl<L, O> Elbo<L, O> {
 /// Checks a schedule against a training of `budget` from step `first` on, in epochs of `batches` steps.
 ///
 /// # Errors
-/// [`TrainError::Schedule`] if it ends before the training, [`TrainError::Options`] if it has no factor at an end of it.
+/// [`TrainError::Schedule`] if it ends before the training, [`TrainError::Options`] if it has no factor at an end of
+/// it.
 pub(in crate::infer) fn check_schedule(
     schedule: &Schedule,
     budget: Budget,
