@@ -191,16 +191,8 @@ impl<'t, T: Real> Weight<'t, T> {
     /// Records that moments of it are used, and returns whether they are those of its posterior: not at given weights,
     /// and not if the draw samples every weight.
     fn use_moments(self) -> bool {
-        match self.0.cx().mode {
-            Mode::Random(how) if how.samples_all => {
-                self.0.used().set(Used::Sampled);
-                false
-            }
-            mode => {
-                self.0.used().set(Used::Moments);
-                matches!(mode, Mode::Random(_))
-            }
-        }
+        self.0.used().set(Used::Moments);
+        matches!(self.0.cx().mode, Mode::Random(how) if !how.samples_all)
     }
 
     /// Checks that outputs by it are normally distributed, for a layer of this name whose likelihood takes an

@@ -176,8 +176,8 @@ pub trait Likelihood<T: Real>: Sync {
     }
 
     /// Whether it takes the moments that a [`LastLayer`](crate::nn::LastLayer) gives: along the last axis a block of
-    /// means, then a block of variances. With any other likelihood, training refuses a layer that gives moments
-    /// ([`Weight::output_moments`](crate::Weight::output_moments)). Provided: `false`.
+    /// means, then a block of variances. With any other likelihood, training and predictions refuse a layer that gives
+    /// moments ([`Weight::output_moments`](crate::Weight::output_moments)). Provided: `false`.
     fn takes_moments(&self) -> bool {
         false
     }

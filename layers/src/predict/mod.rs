@@ -48,7 +48,8 @@ pub trait Predict: Samples {
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or contains a NaN or infinity; if the first axis of the model's output is not
-    /// the rows; if rows influence each other; or if an output is not finite.
+    /// the rows; if rows influence each other; if an output is not finite; or if a layer gives variances of its
+    /// outputs, as a [`LastLayer`](crate::nn::LastLayer), that the likelihood does not take.
     #[track_caller]
     fn predict<L: Likelihood<ScalarOf<Self>>>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>) -> L::Predictive
     where

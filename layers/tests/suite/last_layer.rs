@@ -365,6 +365,12 @@ fn families_and_likelihoods_that_the_expectation_is_not_of_are_refused() {
     assert!(
         Svgd::new(likelihood).quiet().fit(&one, &numbers, Epochs(1)).unwrap_err().to_string() == trained.to_string()
     );
+    let predict = || one.predict(&likelihood, &x, Draws(3));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(predict)).unwrap_err();
+    let said = caught.downcast::<String>().unwrap();
+    assert!(said.contains("the layer of the weight `outputs.0` gives means and variances"), "{said}");
+    let by_draw = || one.posterior(Draws(3)).log_likelihood(&likelihood, &numbers);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(by_draw)).is_err());
     // A head that takes moments does.
     let heads = Heads::new([2], ExpectedGaussian::new(0.4));
     let one_head = Examples::new(x, (column(&y, 0),)).unwrap();
