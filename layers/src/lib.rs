@@ -112,6 +112,7 @@ pub use infer::map::Map;
 #[cfg(feature = "mcmc")]
 pub use infer::mcmc::{Mclmc, Nuts};
 pub use infer::sgmcmc::{Sghmc, Sgld};
+pub use infer::svgd::{Particles, Svgd, SvgdError};
 pub use infer::swag::{MultiSwag, Swag, SwagPosterior};
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
@@ -136,7 +137,8 @@ pub use posterior::{
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};
 pub use prior::{
-    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LearnedNormal, LearnedNormalDraw, LogNormalPrior,
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, InverseGammaVariance, LaplacePrior, LearnedNormal, LearnedNormalDraw,
+    LogNormalPrior,
 };
 pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};

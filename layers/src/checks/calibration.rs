@@ -177,7 +177,7 @@ impl<'a, L> Calibration<'a, L> {
             // The middle of the draw's share of all draws.
             let index = (2 * draw + 1) * samples.count() / (2 * draws);
             tape.reset();
-            let mut of_draw = flat(&Weights::of(&samples.draw(&tape, index)));
+            let mut of_draw = flat(&Weights::of(&samples.draw_all(&tape, index)));
             of_draw.push(nats.of_draw(index).iter().sum());
             for (at, (w, truth)) in of_draw.iter().zip(&truth).enumerate() {
                 below[at] += usize::from(w < truth);

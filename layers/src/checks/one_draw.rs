@@ -4,7 +4,7 @@ use crate::engine::Tape;
 use crate::samples::{DrawOf, Samples, ScalarOf};
 use crate::weights::Weights;
 
-/// One draw of some samples, as samples.
+/// One draw of some samples, as samples, with a sample of every weight.
 pub(super) struct OneDraw<'s, S> {
     pub(super) samples: &'s S,
     pub(super) index: usize,
@@ -23,7 +23,7 @@ impl<S: Samples> Samples for OneDraw<'_, S> {
 
     #[track_caller]
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, _: usize) -> DrawOf<'t, S> {
-        self.samples.draw(tape, self.index)
+        self.samples.draw_all(tape, self.index)
     }
 
     fn in_one_batch(&self) -> bool {

@@ -4,8 +4,8 @@ use crate::divergence::{Divergence, in_double};
 use crate::engine::{Real, Var};
 use crate::posterior::Point;
 use crate::prior::{
-    Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LogNormalPrior, LogUniform, MonteCarlo, Normal, Normals,
-    PriorFor, ScaleMixture, StudentT, log_density,
+    Cauchy, HalfCauchy, HalfNormal, Horseshoe, InverseGammaVariance, LaplacePrior, LogNormalPrior, LogUniform,
+    MonteCarlo, Normal, Normals, PriorFor, ScaleMixture, StudentT, log_density,
 };
 use crate::properties::{No, Yes};
 use crate::sampling::Cx;
@@ -32,6 +32,7 @@ under! {
     HalfCauchy;
     HalfNormal;
     Horseshoe;
+    InverseGammaVariance;
     LaplacePrior;
     LogNormalPrior;
     LogUniform;

@@ -126,14 +126,14 @@ impl<'t, T: Real> Weight<'t, T> {
     /// inputs): for a layer that does not sample, such as [`LastLayer`](crate::nn::LastLayer). A weight that is a vector has one
     /// output. At given weights, and at the posterior's means, it is the outputs and zero.
     ///
+    /// A likelihood of such outputs takes both blocks: [`Likelihood::takes_moments`](crate::Likelihood::takes_moments).
+    ///
     /// # Panics
     /// If the weight is not a vector or a matrix, its inputs are not the last axis of `x`, or its posterior family is one whose
     /// variances of outputs are unknown: not of independent elements, `FullCovariance` or `MatrixNormal`.
     #[track_caller]
     pub fn output_moments(self, x: Var<'t, T>) -> [Var<'t, T>; 2] {
-        self.0.used().set(Used::Moments);
-        let cx = self.0.cx();
-        let is_random = matches!(cx.mode, Mode::Random(_));
+        let (cx, is_random) = (self.0.cx(), self.use_moments());
         let mean = if is_random { self.0.mean() } else { *self.0.value() };
         let matrix = match *mean.shape() {
             [inputs] => [1, inputs],
@@ -161,6 +161,55 @@ impl<'t, T: Real> Weight<'t, T> {
             }),
         };
         [outputs, variance]
+    }
+
+    /// The mean and the variance of each element under the posterior, for a layer that does not sample and whose
+    /// likelihood takes an expectation over independent normal elements, such as
+    /// [`GenerativeLastLayer`](crate::nn::GenerativeLastLayer). At given weights, and at the posterior's means, it is
+    /// the weight and zero.
+    ///
+    /// # Panics
+    /// If the posterior is not normal with independent elements, and not a [`Point`](crate::Point).
+    #[track_caller]
+    pub fn element_moments(self) -> [Var<'t, T>; 2] {
+        let (cx, is_random) = (self.0.cx(), self.use_moments());
+        let none = |of: Var<'t, T>| [of, cx.tape().constant(of.shape(), |_| T::ZERO)];
+        if !is_random {
+            return none(*self.0.value());
+        }
+        match self.0.variance() {
+            Variance::Zero => none(self.0.mean()),
+            Variance::Independent(variance) if self.0.is_normal() => [self.0.mean(), variance],
+            Variance::Independent(_) | Variance::Joint => panic!(
+                "element_moments: `{}` has the posterior `{}`, which is not normal with independent elements; take `MeanField`",
+                cx.path(),
+                self.0.family()
+            ),
+        }
+    }
+
+    /// Records that moments of it are used, and returns whether they are those of its posterior: not at given weights,
+    /// and not if the draw samples every weight.
+    fn use_moments(self) -> bool {
+        self.0.used().set(Used::Moments);
+        matches!(self.0.cx().mode, Mode::Random(how) if !how.samples_all)
+    }
+
+    /// Checks that outputs by it are normally distributed, for a layer of this name whose likelihood takes an
+    /// expectation over them.
+    ///
+    /// # Panics
+    /// If its posterior is random and not normal.
+    #[track_caller]
+    pub(crate) fn check_normal(self, layer: &str) {
+        let is_known = self.0.is_normal() || matches!(self.0.variance(), Variance::Zero);
+        assert!(
+            is_known || !matches!(self.0.cx().mode, Mode::Random(_)),
+            "{layer}: `{}` has the posterior `{}`, under which outputs are not normal, as the likelihoods of this layer take them; \
+             take `FullCovariance` or `MeanField`",
+            self.0.cx().path(),
+            self.0.family()
+        );
     }
 
     /// How it enters a linear map.

@@ -1,10 +1,36 @@
 //! Computes a minibatch's negative log-likelihood under a draw of a model: gathers the rows, runs the forward.
 
 use crate::data::{Examples, Minibatch, Observed, Targets};
-use crate::engine::{Real, Tape, Var};
+use crate::engine::{Path, Real, Tape, Var};
+use crate::infer::vi::TrainError;
 use crate::likelihood::{Likelihood, MeanNll};
-use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
+use crate::model::{Bayesian, Drawn};
+
+/// Checks that the likelihood takes moments if a layer of `net`, after its forward, gives those of its outputs.
+///
+/// # Errors
+/// The layer's weight, and what to do.
+pub(crate) fn check_moments<'t, T: Real, L: Likelihood<T>>(
+    likelihood: &L,
+    net: &impl Drawn<'t, T>,
+) -> Result<(), TrainError> {
+    let mut found = None;
+    net.walk(&Path::ROOT, &mut |path, weight| {
+        if found.is_none() && weight.gave_moments() {
+            found = Some(path.to_string());
+        }
+    });
+    match found {
+        Some(name) if !likelihood.takes_moments() => Err(TrainError::Options(format!(
+            "the layer of the weight `{name}` gives means and variances of its outputs, as a variational last layer does, but the \
+             likelihood `{}` does not take variances; use `ExpectedGaussian` or `ExpectedCategorical`, or implement \
+             `Likelihood::takes_moments` for your own",
+            std::any::type_name::<L>()
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// A tape, and the buffers that a batch's rows are gathered into. They are reused: only the first batch of a size
 /// allocates.

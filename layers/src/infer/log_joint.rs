@@ -159,8 +159,8 @@ where
         Batch::new(tape, self.data)
     }
 
-    /// `scale` times the log-likelihood of `rows`, plus the log density of the weights, on this thread. Adds its gradient to
-    /// `gradients`.
+    /// `scale` times the log-likelihood of `rows`, and the log density of the weights, on this thread. Adds the
+    /// gradient of their sum to `gradients`.
     pub(in crate::infer) fn add_terms(
         &self,
         weights: &Weights<M::Scalar>,
@@ -168,9 +168,9 @@ where
         scale: f64,
         batch: &mut Batch<M::Scalar, L::Targets>,
         gradients: &mut Gradients<M::Scalar>,
-    ) -> f64 {
+    ) -> [f64; 2] {
         let likelihood = self.likelihood(weights, rows, scale, batch, Some(&mut *gradients));
-        likelihood + self.prior(weights, &mut batch.tape, Some(gradients))
+        [likelihood, self.prior(weights, &mut batch.tape, Some(gradients))]
     }
 
     /// Σ ln p(y | x, w) over these rows, times `scale`.

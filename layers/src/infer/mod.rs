@@ -1,5 +1,5 @@
 //! Inference: variational inference (`vi`), MAP estimates and ensembles of them, SWAG, Laplace approximations, Markov chains (`mcmc`,
-//! `sgmcmc`), and the log joint density.
+//! `sgmcmc`), Stein variational gradient descent (`svgd`), and the log joint density.
 
 pub(crate) mod batch;
 mod caught_panic;
@@ -10,7 +10,10 @@ pub(crate) mod log_joint;
 pub(crate) mod map;
 #[cfg(feature = "mcmc")]
 pub(crate) mod mcmc;
+mod minibatch_target;
 pub(crate) mod sgmcmc;
+mod start;
+pub(crate) mod svgd;
 pub(crate) mod swag;
 pub(crate) mod vi;
 

@@ -126,6 +126,10 @@ impl<T: Real> Likelihood<T> for ExpectedGaussian {
         Mixture::new(HeteroscedasticGaussian, &Outputs::<f64>::new(Tensor::new(shape, values)))
     }
 
+    fn takes_moments(&self) -> bool {
+        true
+    }
+
     fn check(&self, output: &[usize], targets: &Tensor<T>) -> Result<(), String> {
         self.check_outputs(output, targets.shape())?;
         check_support("ExpectedGaussian", "finite", targets, f64::is_finite)

@@ -145,6 +145,10 @@ macro_rules! heads {
                 Ok(())
             }
 
+            fn takes_moments(&self) -> bool {
+                $(Likelihood::<T>::takes_moments(&self.heads.$index.likelihood))||+
+            }
+
             fn allows(&self, mut output: &[T]) -> bool {
                 $(
                     let head = &self.heads.$index;

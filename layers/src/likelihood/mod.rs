@@ -69,7 +69,7 @@ use crate::predictive::{Outputs, Predictive};
 /// | shares in (0, 1) | [`BetaRegression`] |
 /// | counts | [`Poisson`], [`NegativeBinomial`], [`Binomial`], [`ZeroInflated`] |
 /// | several of these | [`Heads`] |
-/// | numbers or classes, for a variational [last layer](crate::nn::LastLayer) | [`ExpectedGaussian`], [`ExpectedCategorical`] |
+/// | numbers or classes, for a variational [last layer](crate::nn::LastLayer), also a [generative](crate::nn::GenerativeLastLayer) one | [`ExpectedGaussian`], [`ExpectedCategorical`] |
 ///
 /// Weights of examples and missing targets are in the data, for every likelihood:
 /// [`Examples::with_weights`](crate::data::Examples::with_weights) and
@@ -173,6 +173,13 @@ pub trait Likelihood<T: Real>: Sync {
     fn output_hessian(&self, output: &[T]) -> Option<Vec<f64>> {
         let _ = output;
         None
+    }
+
+    /// Whether it takes the moments that a [`LastLayer`](crate::nn::LastLayer) gives: along the last axis a block of
+    /// means, then a block of variances. With any other likelihood, training and predictions refuse a layer that gives
+    /// moments ([`Weight::output_moments`](crate::Weight::output_moments)). Provided: `false`.
+    fn takes_moments(&self) -> bool {
+        false
     }
 
     /// Whether one example's output is valid. Provided: whether it is finite.

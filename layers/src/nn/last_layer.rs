@@ -6,20 +6,24 @@ use crate::posterior::FullCovariance;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
 
-/// A variational last layer (Harrison, Willes and Snoek 2024, "Variational Bayesian Last Layers"): the outputs w · (φ, 1) of
-/// features φ with a posterior over w, without sampling. Its forward maps (rows, features) to (rows, 2 outputs): the means of
-/// all outputs, then their variances, in closed form. The likelihoods [`ExpectedGaussian`](crate::ExpectedGaussian) and
-/// [`ExpectedCategorical`](crate::ExpectedCategorical) take the expectation of ln p over them, so that the bound and its gradient
-/// have no noise from this layer. With features without random weights, one draw predicts exactly under `ExpectedGaussian`; under
-/// `ExpectedCategorical` predictions average over draws of the logits.
+/// A variational last layer (Harrison, Willes and Snoek 2024, "Variational Bayesian Last Layers"): the outputs
+/// w · (φ, 1) of features φ with a posterior over w, without sampling. Its forward maps (rows, features) to (rows,
+/// 2 outputs): the means of all outputs, then their variances, in closed form. The likelihoods
+/// [`ExpectedGaussian`](crate::ExpectedGaussian) and [`ExpectedCategorical`](crate::ExpectedCategorical) take the
+/// expectation of ln p over them, so that the bound and its gradient have no noise from this layer; other likelihoods
+/// are refused, because they would take the variances for something else. With features without random weights, one
+/// draw predicts exactly under `ExpectedGaussian`; under `ExpectedCategorical` predictions average over draws of the
+/// logits.
 ///
 /// Training, the divergence and N are those of every model: nothing is divided by N by hand. The prior is as written, N(0, 1) by
 /// default, whatever the number of features.
 ///
-/// Each output has weights of its own, of shape (features + 1) with the bias last, by default under a normal posterior with
-/// full covariance. At given weights ([`Bayesian::at`](crate::Bayesian::at)) the variances are zero, and the likelihoods are
-/// then those of the weights: chains and other inferences run on the same struct. [`Elbo::evaluate`](crate::Elbo::evaluate) and
-/// [`KeptDraws`](crate::KeptDraws) are at given weights, too, and average over draws of them.
+/// Each output has weights of its own, of shape (features + 1) with the bias last, by default under a normal posterior
+/// with full covariance. At given weights ([`Bayesian::at`](crate::Bayesian::at)) the variances are zero, and the
+/// likelihoods are then those of the weights: chains and other inferences run on the same struct.
+/// [`Elbo::evaluate`](crate::Elbo::evaluate) and [`KeptDraws`](crate::KeptDraws) are at given weights, too, and average
+/// over draws of them, and so do log-likelihoods by draw ([`Predict::log_likelihood`](crate::Predict::log_likelihood))
+/// and the [`checks`](crate::checks).
 ///
 /// ```
 /// use elbo::nn::LastLayer;
@@ -79,8 +83,8 @@ impl LastLayer {
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> LastLayer<Q, P> {
     /// A layer of another posterior family or prior: `posterior` makes the weights of an output from their shape,
-    /// (features + 1). The family must have independent elements ([`MeanField`](crate::MeanField)), or be
-    /// [`FullCovariance`](struct@crate::FullCovariance).
+    /// (features + 1). The family must be normal: [`MeanField`](crate::MeanField),
+    /// [`FullCovariance`](struct@crate::FullCovariance), or a [`Point`](crate::Point).
     #[track_caller]
     pub fn of(features: usize, outputs: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         let mut output = || OutputWeights { weight: posterior([features + 1].into()), prior: prior.clone() };
@@ -93,7 +97,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> LastLayer<Q, P> {
     /// The means of all outputs, then their variances: (rows, 2 outputs).
     ///
     /// # Panics
-    /// If `x` is not (rows, features), or the layer has no outputs.
+    /// If `x` is not (rows, features), the layer has no outputs, or its posterior family is not normal.
     #[track_caller]
     pub fn forward(&self, x: Var<Q::Scalar>) -> Var<Q::Scalar> {
         let &[rows, _] = x.shape() else {
@@ -103,6 +107,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> LastLayer<Q, P> {
         let features = Var::concat(&[x, one], -1);
         let (mut means, mut variances) = (Vec::new(), Vec::new());
         for output in self.outputs {
+            output.weight.check_normal("LastLayer");
             let [mean, variance] = output.weight.output_moments(features);
             means.push(mean);
             variances.push(variance);

@@ -9,6 +9,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod generative_last_layer;
 mod last_layer;
 mod norm;
 mod pool;
@@ -23,6 +24,7 @@ pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use dropout::{Dropout, DropoutDraw, Noise, NoiseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
+pub use generative_last_layer::{FeatureNoise, FeatureNoiseDraw, GenerativeLastLayer, GenerativeLastLayerDraw};
 pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{

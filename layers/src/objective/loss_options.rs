@@ -81,6 +81,27 @@ impl LossOptions {
         [likelihood, divergence, log_prior] == [1.0, 1.0, 0.0] && self.free_nats == 0.0
     }
 
+    /// Whether the loss has the divergence with the same weight in each step from step `first` on, for `examples`
+    /// examples in steps of `size`; an error says why not.
+    ///
+    /// # Errors
+    /// The option because of which it is not.
+    pub(crate) fn check_steady(&self, first: usize, examples: usize, size: usize) -> Result<(), String> {
+        if self.at_point {
+            return Err("a point estimate (`Map`) has no divergence".to_owned());
+        }
+        if first < self.warm_up_end() {
+            return Err("a warm-up changes the divergence's weight".to_owned());
+        }
+        if self.free_nats > 0.0 {
+            return Err("free nats take the divergence of some weights out of the loss".to_owned());
+        }
+        let batches = examples.div_ceil(size);
+        let share = |step| self.kl_weight.share(step, batches, size.min(examples - step * size), examples as f64);
+        let is_steady = (1..batches).all(|step| (share(step) - share(0)).abs() <= 1e-9 * share(0));
+        if is_steady { Ok(()) } else { Err(format!("{:?} gives it another weight from step to step", self.kl_weight)) }
+    }
+
     /// Checks that the factors of the terms are finite and not zero in `T`.
     ///
     /// # Errors

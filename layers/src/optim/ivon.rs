@@ -19,18 +19,21 @@ use crate::scalar::accepted;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Nothing else is to be set: the number of examples, the effective sample size λ of the paper, is that of the data, and the
-/// prior precision is the model's. The estimated Hessian h is kept in the posterior's standard deviations,
-/// σ² = 1/(λ(h + δ)) with δ = 1/(λs²) under a prior of standard deviation s: it starts where [`initial_sd`] says, at
-/// h + δ = 1/(λσ²). A step is the rate times the momentum, times the ratio of the weight's present σ² to its initial one, so
-/// that rates are those of stochastic gradient descent at first.
+/// Nothing else is to be set: the number of examples, the effective sample size λ of the paper, is that of the data
+/// (divided by the factor of the divergence, if that is tempered), and the prior precision is the model's. The
+/// estimated Hessian h is kept in the posterior's standard deviations, σ² = 1/(λ(h + δ)) with δ = 1/(λs²) under a prior
+/// of standard deviation s: it starts where [`initial_sd`] says, at h + δ = 1/(λσ²). A step is the rate times the
+/// momentum, times the ratio of the weight's present σ² to its initial one, so that rates are those of stochastic
+/// gradient descent at first.
 ///
 /// The Hessian's own rate, 1 − β₂, is 1e-3: h needs some thousand steps to find its place. It is estimated from the gradients
 /// of σ, so it works with any estimator and any number of draws.
 ///
-/// The divergence's weight should be the same at each step: the Hessian is kept in the standard deviations, so that another weight,
-/// as of `KlWeight::Halving` or the first steps of a warm-up, changes what they say of it. While the weight is 0, standard
-/// deviations stay. Clipping each element biases the Hessian.
+/// The divergence's weight must be the same at each step: the Hessian is kept in the standard deviations, and another
+/// weight would change what they say of it. So [`Elbo::fit`](crate::Elbo::fit) refuses a warm-up, free nats,
+/// `KlWeight::Halving`, and `KlWeight::PerExample` with batches of different sizes; [`Map`](crate::Map), which learns
+/// no scales, refuses it altogether. Of a training loop of your own this is not checked. Clipping each element biases
+/// the Hessian.
 ///
 /// [`initial_sd`]: crate::MeanField::initial_sd
 #[derive(Clone, Debug)]
@@ -192,6 +195,10 @@ impl Optimizer for Ivon {
         self.kl_weight = 1.0 / examples.max(1) as f64;
         self.weights = pairs(model)?;
         Ok(())
+    }
+
+    fn needs_divergence(&self) -> bool {
+        true
     }
 
     fn set_kl_weight(&mut self, weight: f64) {

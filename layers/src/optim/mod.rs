@@ -18,7 +18,7 @@ pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
 use crate::engine::threads::{GRAIN, for_each_part};
-use crate::engine::{Gradients, Parameters, Real};
+use crate::engine::{Gradients, Parameters, Real, Role};
 use crate::model::Bayesian;
 use state::State;
 
@@ -73,11 +73,23 @@ pub trait Optimizer {
         Ok(())
     }
 
+    /// Whether it needs the divergence in the loss, with the same weight in each step, as [`Ivon`] does, which keeps
+    /// its estimates in the posterior's scales. [`Map`](crate::Map), whose loss has no divergence, and losses with
+    /// another weight from step to step then refuse it. Provided: `false`.
+    fn needs_divergence(&self) -> bool {
+        false
+    }
+
     /// Tells it the weight of the divergence in the loss of the next step, 1/N unless the loss is tempered or warms up.
     /// [`Elbo::fit`](crate::Elbo::fit) calls it before each step. Provided: does nothing.
     fn set_kl_weight(&mut self, weight: f64) {
         let _ = weight;
     }
+}
+
+/// The learning rate of `Adam::automatic` for the means of a weight of this shape, (outputs, inputs..) for a matrix.
+pub(crate) fn rate_of_mean(shape: &[usize]) -> f64 {
+    by_role::rate("", Role::Mean, shape).unwrap_or(by_role::MEANS)
 }
 
 /// The indices of the tensors that `optimizer` freezes.

@@ -87,6 +87,10 @@ impl<T: Real> Posterior for FullCovariance<T> {
         tape.param(&self.mean)
     }
 
+    fn is_normal(&self) -> bool {
+        true
+    }
+
     /// ‖Lₒᵀ x‖² for each output o, with Lₒ the rows of L that belong to its weights.
     fn output_variance<'t>(&'t self, x: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
         let factor = self.factor.param(cx).dense();

@@ -113,6 +113,10 @@ impl<T: Real> Posterior for MatrixNormal<T> {
         tape.param(&self.mean)
     }
 
+    fn is_normal(&self) -> bool {
+        true
+    }
+
     /// (A Aᵀ)ₒₒ ‖Bᵀ x‖² for each output o.
     fn output_variance<'t>(&'t self, x: Var<'t, T>, cx: Cx<'t, T>) -> Option<Var<'t, T>> {
         let [rows, columns] = [&self.rows, &self.columns].map(|factor| factor.param(cx).dense());

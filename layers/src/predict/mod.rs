@@ -1,11 +1,13 @@
 //! Prediction for new rows: the traits `Predict` and `PredictFromPosterior`.
 
+mod each_draw;
 mod linearised;
 mod log_likelihood;
 mod row_batches;
 mod streaming;
 mod thread_tape;
 
+use each_draw::EachDraw;
 pub use log_likelihood::LogLikelihood;
 use row_batches::RowBatches;
 
@@ -46,7 +48,8 @@ pub trait Predict: Samples {
     ///
     /// # Panics
     /// If `x` is a scalar, has no rows or contains a NaN or infinity; if the first axis of the model's output is not
-    /// the rows; if rows influence each other; or if an output is not finite.
+    /// the rows; if rows influence each other; if an output is not finite; or if a layer gives variances of its
+    /// outputs, as a [`LastLayer`](crate::nn::LastLayer), that the likelihood does not take.
     #[track_caller]
     fn predict<L: Likelihood<ScalarOf<Self>>>(&self, likelihood: &L, x: &Tensor<ScalarOf<Self>>) -> L::Predictive
     where
@@ -97,7 +100,8 @@ pub trait Predict: Samples {
         streaming::outputs(self, &By(forward), x)
     }
 
-    /// The log-likelihood of each example under each draw.
+    /// The log-likelihood of each example under each draw: for a [`LastLayer`](crate::nn::LastLayer), too, under a draw
+    /// of its weights.
     ///
     /// # Errors
     /// [`TrainError::Targets`] if the targets are impossible under the likelihood.
@@ -116,7 +120,7 @@ pub trait Predict: Samples {
         L: Likelihood<ScalarOf<Self>>,
         L::Targets: Sync,
     {
-        streaming::log_likelihood(self, &Own, likelihood, data)
+        streaming::log_likelihood(&EachDraw(self), &Own, likelihood, data)
     }
 
     /// [`log_likelihood`](Predict::log_likelihood) with your own `forward`, as in
@@ -140,7 +144,7 @@ pub trait Predict: Samples {
         L::Targets: Sync,
         F: for<'t> Fn(DrawOf<'t, Self>, Var<'t, ScalarOf<Self>>) -> Var<'t, ScalarOf<Self>> + Sync,
     {
-        streaming::log_likelihood(self, &By(forward), likelihood, data)
+        streaming::log_likelihood(&EachDraw(self), &By(forward), likelihood, data)
     }
 }
 

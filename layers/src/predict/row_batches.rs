@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::thread_tape::ThreadTape;
 use crate::data::Targets;
 use crate::engine::threads::map_tasks;
-use crate::engine::{Real, Tape, Tensor, Var};
-use crate::model::Bayesian;
+use crate::engine::{Path, Real, Tape, Tensor, Var};
 use crate::model::forward_by::Outputs;
+use crate::model::{Bayesian, Drawn};
 use crate::samples::Samples;
 use crate::samples::{DrawOf, ScalarOf};
 
@@ -37,6 +37,8 @@ pub(super) struct RowBatches<'m, S: Samples, F> {
     at_once: usize,
     /// The number of bytes on a tape at which it is reset for the next rows.
     full: usize,
+    /// Whether a layer may give the moments of its outputs.
+    takes_moments: bool,
 }
 
 /// Why an output is invalid.
@@ -47,6 +49,8 @@ pub(super) enum OutputError {
     Shape { found: Vec<usize>, rows: usize },
     /// It has another number of draws than were made.
     Draws { found: usize, made: usize },
+    /// It has variances, of the layer of this weight, and the likelihood does not take them.
+    Moments { weight: String },
 }
 
 impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
@@ -66,7 +70,8 @@ impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
         }
         let draws = samples.at_once().clamp(1, samples.count());
         let [least, most] = ROWS.map(|rows| (rows / draws).max(1));
-        let mut checked = RowBatches { samples, forward, x, axes: None, at_once: rows, full: usize::MAX };
+        let mut checked =
+            RowBatches { samples, forward, x, axes: None, at_once: rows, full: usize::MAX, takes_moments: true };
         if samples.in_one_batch() || rows <= least {
             return checked;
         }
@@ -79,6 +84,11 @@ impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
         checked.at_once = (VALUES / each.max(1)).clamp(least, most);
         checked.axes = Some(all.axes);
         checked
+    }
+
+    /// For a likelihood that takes the moments of outputs, or does not.
+    pub(super) fn taking_moments(self, takes_moments: bool) -> Self {
+        RowBatches { takes_moments, ..self }
     }
 
     /// Rows predicted at a time.
@@ -162,6 +172,9 @@ impl<'m, S: Samples, F: Outputs<S::Model>> RowBatches<'m, S, F> {
             let rows = from..range.end.min(from + self.at_once);
             let output = self.forward.outputs(net, tape.input_rows(self.x, rows.clone()));
             check_shape(output, rows.len(), group.len())?;
+            if !self.takes_moments && rows.start == 0 && group.start == 0 {
+                check_samples(&net)?;
+            }
             from = rows.end;
             visit(rows, output)?;
             if from == range.end || tape.memory().used > self.full {
@@ -201,6 +214,17 @@ struct TrialOutput<T> {
     used: usize,
 }
 
+/// Checks that no layer of `net`, after its forward, gave the moments of its outputs.
+fn check_samples<'t, T: Real>(net: &impl Drawn<'t, T>) -> Result<(), OutputError> {
+    let mut weight = None;
+    net.walk(&Path::ROOT, &mut |path, of| {
+        if weight.is_none() && of.gave_moments() {
+            weight = Some(path.to_string());
+        }
+    });
+    weight.map_or(Ok(()), |weight| Err(OutputError::Moments { weight }))
+}
+
 fn check_shape<T: Real>(output: Var<'_, T>, rows: usize, made: usize) -> Result<(), OutputError> {
     if output.shape().first() != Some(&rows) {
         return Err(OutputError::Shape { found: output.shape().to_vec(), rows });
@@ -221,6 +245,10 @@ impl OutputError {
             ),
             OutputError::Shape { found, rows } => panic!(
                 "predict: the model's output has the shape {found:?} for {rows} rows of inputs; expected (rows, ..)"
+            ),
+            OutputError::Moments { weight } => panic!(
+                "predict: the layer of the weight `{weight}` gives means and variances of its outputs, but the likelihood does \
+                 not take variances; use `ExpectedGaussian` or `ExpectedCategorical`"
             ),
             OutputError::Draws { found, made } => {
                 panic!("predict: the model's output has {found} draws; expected {made}")

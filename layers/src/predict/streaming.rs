@@ -47,7 +47,7 @@ fn predict_in_parts<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Scal
     x: &Tensor<ScalarOf<S>>,
     bytes: usize,
 ) -> L::Predictive {
-    let rows = RowBatches::new(samples, forward, x);
+    let rows = RowBatches::new(samples, forward, x).taking_moments(likelihood.takes_moments());
     let each = rows.width().unwrap_or(0) * samples.count() * size_of::<ScalarOf<S>>();
     let part = if samples.in_one_batch() { x.rows() } else { (bytes / each.max(1)).max(rows.at_once()).min(x.rows()) };
     let predicted = (0..x.rows()).step_by(part).map(|from| {
@@ -134,7 +134,7 @@ where
     L: Likelihood<ScalarOf<S>>,
     L::Targets: Sync,
 {
-    let rows = RowBatches::new(samples, forward, data.inputs());
+    let rows = RowBatches::new(samples, forward, data.inputs()).taking_moments(likelihood.takes_moments());
     likelihood.check(&rows.axes(), data.targets()).map_err(TrainError::Targets)?;
     let groups = rows.map_groups(|tape, group| {
         let mut observed = data.observed().empty_like();

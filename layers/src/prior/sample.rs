@@ -19,8 +19,8 @@ mod tests {
     use super::*;
     use crate::engine::Tape;
     use crate::prior::{
-        Cauchy, HalfCauchy, HalfNormal, Horseshoe, LaplacePrior, LogNormalPrior, LogUniform, Normal, Prior,
-        ScaleMixture, StudentT,
+        Cauchy, HalfCauchy, HalfNormal, Horseshoe, InverseGammaVariance, LaplacePrior, LogNormalPrior, LogUniform,
+        Normal, Prior, ScaleMixture, StudentT,
     };
 
     /// The share of a prior's draws in parts of the line against the integral of its density there.
@@ -53,6 +53,7 @@ mod tests {
         check(HalfCauchy(0.5));
         check(LogNormalPrior(-0.1, 0.8));
         check(Horseshoe(0.4));
+        check(InverseGammaVariance::new(1.5, 0.4));
         check(ScaleMixture([0.3, 0.5, 0.2], [1.5, 0.2, 0.7]));
         assert_eq!(LogUniform.sample(&[3], Key::new(1)), None);
     }

@@ -47,6 +47,12 @@ impl<M: Bayesian + Sync> Samples for FromPosterior<'_, M> {
         self.model.draw(tape, Drawing::new(self.draws.key(index)).without_kl())
     }
 
+    #[track_caller]
+    fn draw_all<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        check_index(index, self.draws.count());
+        self.model.draw(tape, Drawing::new(self.draws.key(index)).without_kl().sampling_all())
+    }
+
     fn in_one_batch(&self) -> bool {
         self.draws.are_in_one_batch()
     }

@@ -64,6 +64,18 @@ pub trait Samples: Sync {
         self.draw(tape, index)
     }
 
+    /// [`draw`](Samples::draw) with a sample of every weight, also of layers that give the moments of their outputs,
+    /// such as [`LastLayer`](crate::nn::LastLayer): for what is said of each draw by itself. Provided:
+    /// [`draw`](Samples::draw).
+    ///
+    /// # Panics
+    /// If `index` is out of range.
+    #[doc(hidden)]
+    #[track_caller]
+    fn draw_all<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        self.draw(tape, index)
+    }
+
     /// The number of draws made on a tape at once; the last group may have fewer. Provided: 1.
     #[doc(hidden)]
     fn at_once(&self) -> usize {
@@ -107,6 +119,10 @@ impl<S: Samples> Samples for &S {
 
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize, first: usize) -> DrawOf<'t, S> {
         (**self).draw_for_rows(tape, index, first)
+    }
+
+    fn draw_all<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize) -> DrawOf<'t, S> {
+        (**self).draw_all(tape, index)
     }
 
     fn at_once(&self) -> usize {

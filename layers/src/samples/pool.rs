@@ -75,6 +75,12 @@ impl<S: Samples> Samples for Pool<S> {
         member.draw(tape, index)
     }
 
+    #[track_caller]
+    fn draw_all<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
+        let (member, index) = self.place(index);
+        member.draw_all(tape, index)
+    }
+
     fn in_one_batch(&self) -> bool {
         self.members.iter().any(Samples::in_one_batch)
     }

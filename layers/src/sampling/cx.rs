@@ -36,6 +36,8 @@ pub(crate) struct Random<'t, T: Real> {
     pub(crate) with_kl: bool,
     /// The index of the batch, of several that share the weights.
     pub(crate) batch: usize,
+    /// Whether also layers that give the moments of their outputs sample their weights.
+    pub(crate) samples_all: bool,
 }
 
 /// The context in which a field is drawn: the tape, the noise key and path of the field in the model, and the sampling

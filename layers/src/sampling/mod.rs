@@ -65,6 +65,7 @@ impl<'n, T: Real> Drawing<'n, T> {
             path_derivative: false,
             with_kl: true,
             batch: 0,
+            samples_all: false,
         };
         Drawing { key, how, estimator: PhantomData }
     }
@@ -126,6 +127,11 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
     /// Samples weights without their divergence.
     pub(crate) fn without_kl(self) -> Self {
         Drawing { how: Random { with_kl: false, ..self.how }, ..self }
+    }
+
+    /// Samples every weight, also of layers that would give the moments of their outputs.
+    pub(crate) fn sampling_all(self) -> Self {
+        Drawing { how: Random { samples_all: true, ..self.how }, ..self }
     }
 
     /// The draw for the batch of this index, of several that share the weights and their divergence.

@@ -38,6 +38,8 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Start { chain: 0, term: "likelihood".to_owned(), value: f64::NAN })),
+        ("SvgdError", Box::new(elbo::SvgdError::Options("no particle".to_owned()))),
+        ("SvgdError", Box::new(elbo::SvgdError::Start { particle: 0, term: "likelihood".to_owned(), value: f64::NAN })),
         ("LaplaceError", Box::new(LaplaceError::Options("no pattern".to_owned()))),
         (
             "LaplaceError",

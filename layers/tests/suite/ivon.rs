@@ -120,3 +120,36 @@ fn other_posteriors_and_priors_are_refused_before_the_first_step() {
     let learned = said(Dense::new(2, 1).prior(LearnedNormal(1.0)), &data);
     assert!(learned.contains("`prior.rho`"), "{learned}");
 }
+
+#[test]
+fn losses_without_the_same_divergence_in_each_step_are_refused() {
+    let (data, ..) = regression();
+    let elbo = || Elbo::new(Gaussian::new(0.5)).optimizer(Ivon::new(0.05)).batch_size(16).quiet();
+    let said = |mut elbo: Elbo<Gaussian, Ivon>| elbo.fit(&mut model(), &data, Epochs(1)).unwrap_err().to_string();
+    assert!(said(elbo().warm_up(WarmUp::linear(10))).contains("a warm-up changes the divergence's weight"));
+    assert!(said(elbo().free_nats(0.1)).contains("free nats take the divergence of some weights out of the loss"));
+    assert!(said(elbo().kl_weight(KlWeight::Halving)).contains("KlWeight::Halving gives it another weight"));
+    // Of 40 examples in batches of 16 the last has 8.
+    assert!(said(elbo().kl_weight(KlWeight::PerExample)).contains("KlWeight::PerExample gives it another weight"));
+    elbo().batch_size(20).kl_weight(KlWeight::PerExample).fit(&mut model(), &data, Epochs(1)).unwrap();
+    elbo().tempering(Tempering::KlFactor(0.5)).fit(&mut model(), &data, Epochs(1)).unwrap();
+    let map = Map::new(Gaussian::new(0.5)).optimizer(Ivon::new(0.05)).quiet().fit(&mut model(), &data, Epochs(1));
+    assert!(map.unwrap_err().to_string().contains("a point estimate (`Map`) has no divergence"));
+}
+
+#[test]
+fn a_tempered_divergence_divides_the_effective_sample_size() {
+    let (data, ..) = regression();
+    // The best mean-field posterior under half of the divergence: precisions Σx²/(sd² · 0.5) + 1/s².
+    let sd = [0, 1].map(|i| {
+        let squares: f64 = data.inputs().data().chunks(2).map(|x| x[i] * x[i]).sum();
+        (squares * 4.0 / 0.5 + 0.25).powf(-0.5)
+    });
+    let mut linear = model();
+    let elbo = Elbo::new(Gaussian::new(0.5)).optimizer(Ivon::new(0.1).betas(0.9, 0.99));
+    let elbo = elbo.tempering(Tempering::KlFactor(0.5)).schedule(Schedule::cosine(1500)).batch_size(20).draws(4);
+    elbo.quiet().fit(&mut linear, &data, Epochs(750)).unwrap();
+    for (found, sd) in linear.w.sd().data().iter().zip(sd) {
+        assert!((found / sd - 1.0).abs() < 0.1, "{found} {sd}");
+    }
+}

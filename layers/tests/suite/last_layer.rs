@@ -1,9 +1,12 @@
 //! Variational last layers: against Bayesian linear regression in closed form, and against sampled weights.
 
+use elbo::checks::{Calibration, PredictiveCheck};
 use elbo::engine::gradcheck;
 use elbo::nn::{LastLayer, WithConstants};
 use elbo::prelude::*;
-use elbo::{ExpectedCategorical, ExpectedGaussian, HeteroscedasticGaussian, Schedule};
+use elbo::{
+    ExpectedCategorical, ExpectedGaussian, Heads, HeteroscedasticGaussian, Pool, Schedule, Sghmc, Svgd, TrainError,
+};
 
 type Exact = LastLayer<FullCovariance<f64>>;
 
@@ -61,6 +64,13 @@ fn exact(x: &Tensor<f64>, y: &Tensor<f64>, sds: &[f64]) -> (Exact, f64) {
         total += evidence;
     }
     (model, total)
+}
+
+/// The layer of one output at its exact posterior, given targets (rows, 1).
+fn exact_of_one(x: &Tensor<f64>, y: &Tensor<f64>, sd: f64) -> Exact {
+    let (mut model, (mean, _, factor, _)) = (layer(1), regression(x, y, sd));
+    model.outputs[0].weight = FullCovariance::with_factor(Tensor::new([3], mean), &factor);
+    model
 }
 
 /// The bound in nats, and the largest gradient of any parameter.
@@ -284,4 +294,85 @@ fn mistakes_are_found_before_training() {
     }));
     let said = caught.unwrap_err().downcast::<String>().unwrap();
     assert!(said.contains("unknown for the posterior `LowRank`"), "{said}");
+}
+
+#[test]
+fn what_is_said_of_each_draw_is_that_of_its_weights() {
+    let (x, y) = data(25);
+    let (sd, y) = (0.4, column(&y, 0));
+    let model = exact_of_one(&x, &y, sd);
+    let (likelihood, data) = (ExpectedGaussian::new(sd), Examples::new(x, y).unwrap());
+    let (posterior, kept) = (model.posterior(Draws(300)), KeptDraws::new(&model, Draws(300)));
+    let found = posterior.log_likelihood(&likelihood, &data).unwrap();
+    let expected = kept.log_likelihood(&likelihood, &data).unwrap();
+    (0..300).for_each(|draw| crate::common::assert_near(found.of_draw(draw), expected.of_draw(draw), 1e-9));
+    // With the expectation over all weights in each draw, there would be no effective parameters.
+    let loo = found.loo();
+    assert!((0.5..3.0).contains(&loo.effective_parameters), "{loo}");
+    let pool = Pool::new(vec![posterior, posterior]).log_likelihood(&likelihood, &data).unwrap();
+    assert_eq!(pool.of_draw(301), found.of_draw(1));
+
+    // Replicated data have the correlations of rows that share their weights.
+    let check = PredictiveCheck::new(&likelihood, &data).standard();
+    let [found, expected] = [check.run(&posterior).unwrap(), check.run(&kept).unwrap()];
+    for (found, expected) in found.statistics.iter().zip(&expected.statistics) {
+        crate::common::assert_near(&found.replicated, &expected.replicated, 1e-9);
+    }
+}
+
+#[test]
+fn calibration_finds_the_exact_posterior_right() {
+    let (x, _) = data(12);
+    let likelihood = ExpectedGaussian::new(0.5);
+    let prior = layer(1);
+    let calibration = Calibration::new(&likelihood).simulations(200).draws(31).seed(2);
+    let ranks = calibration.run(&prior, &x, |data, seed| {
+        let model = exact_of_one(data.inputs(), data.targets(), 0.5);
+        // The struct's own posterior, which the samples borrow.
+        let model: &'static Exact = Box::leak(Box::new(model));
+        Ok::<_, TrainError>(model.posterior(Draws(31).seed(seed)))
+    });
+    let ranks = ranks.unwrap();
+    assert!(ranks.is_good(), "{ranks}");
+}
+
+#[test]
+fn families_and_likelihoods_that_the_expectation_is_not_of_are_refused() {
+    let (x, y) = data(8);
+    let numbers = Examples::new(x.clone(), column(&y, 0)).unwrap();
+    let mut laplace: LastLayer<MeanFieldLaplace<f64>, MonteCarlo<Normal>> =
+        LastLayer::of(2, 1, MeanFieldLaplace::new, MonteCarlo(Normal(0.0, 1.0)));
+    let family = Elbo::new(ExpectedGaussian::new(0.4)).quiet().fit(&mut laplace, &numbers, Epochs(1)).unwrap_err();
+    assert!(
+        family
+            .to_string()
+            .contains("`outputs.0` has the posterior `MeanFieldLaplace`, under which outputs are not normal"),
+        "{family}"
+    );
+
+    // Variances would be taken for ln sd.
+    let (mut one, likelihood) = (layer(1), HeteroscedasticGaussian);
+    let mut elbo = Elbo::new(likelihood).quiet();
+    let trained = elbo.fit(&mut one, &numbers, Epochs(1)).unwrap_err();
+    assert!(
+        matches!(&trained, TrainError::Options(said) if said.contains("`outputs.0`") && said.contains("`ExpectedGaussian`")),
+        "{trained}"
+    );
+    let evaluated = elbo.evaluate(&one, &numbers, Draws(4)).unwrap_err();
+    assert_eq!(evaluated, trained);
+    let chains = Sghmc::new(likelihood).quiet().run(&one, &numbers).unwrap_err();
+    assert_eq!(chains.to_string(), trained.to_string());
+    assert!(
+        Svgd::new(likelihood).quiet().fit(&one, &numbers, Epochs(1)).unwrap_err().to_string() == trained.to_string()
+    );
+    let predict = || one.predict(&likelihood, &x, Draws(3));
+    let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(predict)).unwrap_err();
+    let said = caught.downcast::<String>().unwrap();
+    assert!(said.contains("the layer of the weight `outputs.0` gives means and variances"), "{said}");
+    let by_draw = || one.posterior(Draws(3)).log_likelihood(&likelihood, &numbers);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(by_draw)).is_err());
+    // A head that takes moments does.
+    let heads = Heads::new([2], ExpectedGaussian::new(0.4));
+    let one_head = Examples::new(x, (column(&y, 0),)).unwrap();
+    Elbo::new(heads).quiet().fit(&mut one, &one_head, Epochs(2)).unwrap();
 }

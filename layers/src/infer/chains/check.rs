@@ -3,7 +3,7 @@
 use crate::data::Examples;
 use crate::engine::{Real, Tape};
 use crate::infer::LogJoint;
-use crate::infer::batch::Batch;
+use crate::infer::batch::{Batch, check_moments};
 use crate::infer::caught_panic::Batches;
 use crate::infer::chains::McmcError;
 use crate::infer::vi::TrainError;
@@ -30,7 +30,8 @@ where
     batches.check(|rows| {
         let mut batch = Batch::new(Tape::inference(), data);
         batch.gather(data, &(0..rows.min(data.len())).collect::<Vec<_>>());
-        let (_, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
+        let (net, output) = batch.outputs::<M>(&Own, |tape| model.mean(tape));
+        check_moments(likelihood, &net)?;
         data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(likelihood, output);
         Ok(())
@@ -48,21 +49,36 @@ where
     L: Likelihood<M::Scalar>,
     L::Targets: Sync + Send,
 {
-    let mut gradient = vec![M::Scalar::ZERO; start.len()];
-    let value = joint.gradient(start, &mut gradient);
-    let bad = |term: String, value: f64| Err(McmcError::Start { chain, term, value });
+    match non_finite_at(joint, start) {
+        Some((term, value)) => Err(McmcError::Start { chain, term, value }),
+        None => Ok(()),
+    }
+}
+
+/// The name and the value of the first term of the log density on all data, or of its gradient, that is not finite at
+/// these weights.
+pub(in crate::infer) fn non_finite_at<M, L>(
+    joint: &LogJoint<'_, M, L>,
+    weights: &Weights<M::Scalar>,
+) -> Option<(String, f64)>
+where
+    M: Bayesian + Model + Sync,
+    L: Likelihood<M::Scalar>,
+    L::Targets: Sync + Send,
+{
+    let mut gradient = vec![M::Scalar::ZERO; weights.len()];
+    let value = joint.gradient(weights, &mut gradient);
     if !value.is_finite() {
-        let named = joint.first_non_finite(start);
-        let (term, value) = named.unwrap_or_else(|| ("log density".to_owned(), value));
-        return bad(term, value);
+        let named = joint.first_non_finite(weights);
+        return Some(named.unwrap_or_else(|| ("log density".to_owned(), value)));
     }
     let mut first = 0;
-    for entry in start.entries() {
+    for entry in weights.entries() {
         let slopes = &gradient[first..][..entry.tensor.len()];
         if let Some(&slope) = slopes.iter().find(|slope| !slope.is_finite()) {
-            return bad(format!("gradient of `{}`", entry.name), slope.to_f64());
+            return Some((format!("gradient of `{}`", entry.name), slope.to_f64()));
         }
         first += slopes.len();
     }
-    Ok(())
+    None
 }

@@ -10,7 +10,7 @@ mod options;
 mod progress;
 
 pub use chain_draws::{Chain, Chains, Temperature, TemperatureEstimate};
-pub(in crate::infer) use check::{check_model, check_start};
+pub(in crate::infer) use check::{check_model, check_start, non_finite_at};
 pub use diagnostics::{ChainDiagnostics, DivergentElement, ElementDiagnostics};
 pub use error::McmcError;
 #[cfg(feature = "files")]

@@ -2,9 +2,9 @@
 
 use crate::engine::{Key, Real};
 use crate::infer::chains::McmcError;
+use crate::infer::start::start_weights;
 use crate::model::Bayesian;
-use crate::posterior::redraw_unchanged;
-use crate::weights::{Weights, WeightsError};
+use crate::weights::Weights;
 
 #[derive(Clone, Debug)]
 pub(in crate::infer) struct Options<T: Real> {
@@ -46,8 +46,7 @@ impl<T: Real> Options<T> {
         Key::new(self.seed).at("mcmc")
     }
 
-    /// The unconstrained weights from which a chain starts. Matrices of means that still have their constructor's values are
-    /// drawn as [`Bayesian::initialise`] does, so that chains start apart.
+    /// The unconstrained weights from which a chain starts.
     ///
     /// # Errors
     /// If the given weights do not fit the model.
@@ -56,18 +55,6 @@ impl<T: Real> Options<T> {
         model: &M,
         chain: usize,
     ) -> Result<Weights<T>, McmcError> {
-        let means = model.mean_weights();
-        if !self.start.is_empty() {
-            let index = chain % self.start.len();
-            let start = &self.start[index];
-            let check = start.check_like(&means);
-            check.map_err(|mistake| WeightsError::Model { index, mistake })?;
-            return Ok(start.unconstrained()?);
-        }
-        let key = self.key().at("start").index(chain);
-        let (mut initial, mut start) = (means, model.draw_weights(key));
-        let redrawn = redraw_unchanged(&mut initial, key, |_| false);
-        start.copy_entries(&initial, &redrawn);
-        Ok(start.unconstrained()?)
+        Ok(start_weights(model, &self.start, chain, self.key())?)
     }
 }

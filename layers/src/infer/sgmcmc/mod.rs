@@ -11,7 +11,6 @@ mod preconditioner;
 mod run;
 mod samplers;
 mod schedule;
-mod target;
 mod temperature;
 
 pub(in crate::infer) use learning_rate::largest_curvature;

@@ -7,11 +7,11 @@ use crate::engine::threads::map_tasks;
 use crate::engine::{Real, with_threads};
 use crate::infer::LogJoint;
 use crate::infer::chains::{Chain, Chains, McmcError, Progress, check_model, check_start};
+use crate::infer::minibatch_target::Target;
 use crate::infer::sgmcmc::chain::{ChainState, Runner};
 #[cfg(feature = "files")]
 use crate::infer::sgmcmc::checkpoint::Checkpoint;
 use crate::infer::sgmcmc::options::SgOptions;
-use crate::infer::sgmcmc::target::Target;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::samples::KeptDraws;

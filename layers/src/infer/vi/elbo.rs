@@ -290,37 +290,67 @@ impl<L, O> Elbo<L, O> {
         self.options.seed
     }
 
-    /// Checks the options and the optimiser against `model`, and against a training of `budget` in epochs of `batches`
-    /// steps.
+    /// Checks the options and the optimiser against `model`, and against a training of `budget` on `examples` examples
+    /// in steps of `size`.
     ///
     /// # Errors
     /// [`TrainError::Options`] or [`TrainError::Schedule`].
-    pub(super) fn check_options<M: Bayesian>(&self, model: &M, budget: Budget, batches: usize) -> Result<(), TrainError>
+    pub(super) fn check_options<M: Bayesian>(
+        &self,
+        model: &M,
+        budget: Budget,
+        [examples, size]: [usize; 2],
+    ) -> Result<(), TrainError>
     where
         O: Optimizer,
     {
+        let batches = examples.div_ceil(size);
+        let first = self.steps.next_multiple_of(batches);
         let Options { loss, draw, clip, schedule, .. } = &self.options;
         let check = || {
             loss.check_in::<M::Scalar>()?;
             loss.check_shares(batches)?;
+            if self.optimizer.needs_divergence() {
+                loss.check_steady(first, examples, size).map_err(|why| {
+                    format!(
+                        "the optimiser needs the divergence in the loss, with the same weight in each step, but {why}; leave that \
+                         out, or use another optimiser, such as `Adam`"
+                    )
+                })?;
+            }
             clip.map_or(Ok(()), Clip::check_in::<M::Scalar>)?;
             draw.estimators.as_ref().map_or(Ok(()), |estimators| estimators.check_names(model))?;
             self.optimizer.check(model)
         };
         check().map_err(TrainError::Options)?;
-        let Some(schedule) = schedule else { return Ok(()) };
-        let first = self.steps.next_multiple_of(batches);
-        // A training that ends by itself also ends with its schedule, but needs one epoch of it.
-        let epochs = match budget {
-            Budget::Epochs(Epochs(epochs)) => epochs,
-            Budget::UntilConverged(_) => budget.most_epochs(batches).min(1),
-        };
-        let needed = first.saturating_add(epochs.saturating_mul(batches));
-        if let Some(end) = schedule.end().filter(|&end| end < needed) {
-            return Err(TrainError::Schedule { end, needed });
+        match schedule {
+            Some(schedule) => check_schedule(schedule, budget, first, batches),
+            None => Ok(()),
         }
-        // A custom function may still fail in between; the step then returns the error.
-        let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
-        ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
     }
+}
+
+/// Checks a schedule against a training of `budget` from step `first` on, in epochs of `batches` steps.
+///
+/// # Errors
+/// [`TrainError::Schedule`] if it ends before the training, [`TrainError::Options`] if it has no factor at an end of
+/// it.
+pub(in crate::infer) fn check_schedule(
+    schedule: &Schedule,
+    budget: Budget,
+    first: usize,
+    batches: usize,
+) -> Result<(), TrainError> {
+    // A training that ends by itself also ends with its schedule, but needs one epoch of it.
+    let epochs = match budget {
+        Budget::Epochs(Epochs(epochs)) => epochs,
+        Budget::UntilConverged(_) => budget.most_epochs(batches).min(1),
+    };
+    let needed = first.saturating_add(epochs.saturating_mul(batches));
+    if let Some(end) = schedule.end().filter(|&end| end < needed) {
+        return Err(TrainError::Schedule { end, needed });
+    }
+    // A custom function may still fail in between; the step then returns the error.
+    let ends = if needed > first { &[first, needed - 1][..] } else { &[] };
+    ends.iter().try_for_each(|&step| schedule.try_factor(step).map(|_| ())).map_err(TrainError::Options)
 }

@@ -4,7 +4,7 @@ use crate::data::Examples;
 use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
 use crate::engine::{Path, Real, Tape, Var};
-use crate::infer::batch::Batch;
+use crate::infer::batch::{Batch, check_moments};
 use crate::infer::caught_panic::Batches;
 use crate::infer::vi::Elbo;
 use crate::infer::vi::TrainError;
@@ -164,7 +164,8 @@ where
 {
     let mut batch = Batch::new(Tape::inference(), data);
     batch.gather(data, &first_rows(rows, data.len()));
-    let (_, output) = batch.outputs::<M>(forward, |tape| model.mean(tape));
+    let (net, output) = batch.outputs::<M>(forward, |tape| model.mean(tape));
+    check_moments(likelihood, &net)?;
     data.observed().check(likelihood, output, batch.observed()).map_err(TrainError::Targets)
 }
 

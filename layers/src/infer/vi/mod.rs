@@ -29,8 +29,13 @@ pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
 
+pub(in crate::infer) use elbo::check_schedule;
+pub(in crate::infer) use plan::{Plan, Yardstick};
+pub(in crate::infer) use progress::Progress;
 pub use report::{Epoch, Report, Rise};
 pub use schedule::Schedule;
 #[cfg(feature = "serde")]
 pub(crate) use schedule::Shape as ScheduleShape;
+pub(in crate::infer) use step::StepTerms;
+pub(in crate::infer) use trace::Trace;
 pub use training::Training;

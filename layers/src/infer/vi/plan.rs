@@ -35,14 +35,14 @@ const EXCESS: f64 = 2.0;
 
 /// What the bound and its gains are compared with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Yardstick {
+pub(in crate::infer) struct Yardstick {
     /// The number of learned parameters.
-    pub(super) parameters: usize,
+    pub(in crate::infer) parameters: usize,
     /// The bound of guessing, if it is known and the loss is the bound.
-    pub(super) guessing: Option<f64>,
+    pub(in crate::infer) guessing: Option<f64>,
 }
 
-pub(super) struct Plan<'a> {
+pub(in crate::infer) struct Plan<'a> {
     schedule: Option<&'a Schedule>,
     /// Whether the rate rises at first.
     rises: bool,
@@ -70,7 +70,7 @@ enum Excess {
 
 /// What is to be done with the model's parameters after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub(in crate::infer) enum Action {
     None,
     /// Keep a copy of them.
     Keep,
@@ -104,7 +104,7 @@ enum Phase {
 impl<'a> Plan<'a> {
     /// For a training from step `first` on, in epochs of `batches` steps, with a warm-up of the divergence that ends after
     /// `warm_up` steps. With `automatic`, the rate rises and falls by itself unless there is a schedule.
-    pub(super) fn new(
+    pub(in crate::infer) fn new(
         budget: Budget,
         schedule: Option<&'a Schedule>,
         automatic: bool,
@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The steps of the training, as far as is known.
-    pub(super) fn steps(&self) -> usize {
+    pub(in crate::infer) fn steps(&self) -> usize {
         match self.phase {
             Phase::Fixed { steps, .. } => steps,
             Phase::Held { next, .. } if self.schedule.is_some() => next,
@@ -150,12 +150,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(in crate::infer) fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended { .. })
     }
 
     /// Whether the rate was held until the bound no longer rose; true if the number of epochs is given.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(in crate::infer) fn is_settled(&self) -> bool {
         self.settled
     }
 
@@ -163,7 +163,7 @@ impl<'a> Plan<'a> {
     ///
     /// # Errors
     /// If the schedule has none.
-    pub(super) fn factor(&self, step: usize) -> Result<Option<f64>, String> {
+    pub(in crate::infer) fn factor(&self, step: usize) -> Result<Option<f64>, String> {
         if let Some(schedule) = self.schedule {
             return schedule.try_factor(step).map(Some);
         }
@@ -196,7 +196,7 @@ impl<'a> Plan<'a> {
     }
 
     /// After the epoch that ends before `step`, of a training with this trace.
-    pub(super) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) -> Action {
+    pub(in crate::infer) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) -> Action {
         let done = step - self.first;
         let mut action = Action::None;
         self.phase = match self.phase {

@@ -10,7 +10,7 @@ use crate::infer::vi::{Epoch, Report};
 /// The number of lines printed in a training where standard error is not a terminal.
 const LINES: usize = 10;
 
-pub(super) enum Progress {
+pub(in crate::infer) enum Progress {
     Bar(Bar),
     /// One line every `every` epochs, and one after the last; of a point estimate, or not.
     Lines {
@@ -22,7 +22,7 @@ pub(super) enum Progress {
 
 impl Progress {
     /// For a training of `steps` steps, as far as is known, in epochs of `batches` steps.
-    pub(super) fn new(shown: bool, at_point: bool, steps: usize, batches: usize) -> Self {
+    pub(in crate::infer) fn new(shown: bool, at_point: bool, steps: usize, batches: usize) -> Self {
         if !shown {
             return Progress::Quiet;
         }
@@ -39,14 +39,14 @@ impl Progress {
     }
 
     /// The training will take this many steps.
-    pub(super) fn set_steps(&mut self, steps: usize) {
+    pub(in crate::infer) fn set_steps(&mut self, steps: usize) {
         if let Progress::Bar(bar) = self {
             bar.set_steps(steps);
         }
     }
 
     /// At the end of a training.
-    pub(super) fn conclusion(&self, report: &Report) {
+    pub(in crate::infer) fn conclusion(&self, report: &Report) {
         let conclusion = report.conclusion();
         match self {
             _ if conclusion.is_empty() => {}
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// After a step of epoch `number`, from 1.
-    pub(super) fn step(&mut self, number: usize, terms: &StepTerms) {
+    pub(in crate::infer) fn step(&mut self, number: usize, terms: &StepTerms) {
         if let Progress::Bar(bar) = self {
             bar.step(number, terms);
         }
@@ -74,7 +74,7 @@ impl Progress {
     }
 
     /// After epoch `number`, from 1, of `epochs` as far as is known.
-    pub(super) fn epoch(&self, number: usize, epochs: usize, is_last: bool, epoch: &Epoch) {
+    pub(in crate::infer) fn epoch(&self, number: usize, epochs: usize, is_last: bool, epoch: &Epoch) {
         let line = || {
             let Epoch { nll, kl, kl_weight, elbo, .. } = epoch;
             let validation = epoch.validation_nll.map_or_else(String::new, |nll| format!("  validation NLL {nll:.4}"));
@@ -110,7 +110,7 @@ mod bar {
     const REFRESH: Duration = Duration::from_millis(100);
 
     /// A bar on the terminal.
-    pub(in crate::infer::vi) struct Bar {
+    pub(in crate::infer) struct Bar {
         bar: ProgressBar,
         /// Steps of an epoch.
         batches: usize,
@@ -145,7 +145,7 @@ mod bar {
             self.at_point
         }
 
-        pub(super) fn set_steps(&self, steps: usize) {
+        pub(in crate::infer) fn set_steps(&self, steps: usize) {
             self.bar.set_length(steps as u64);
         }
 
@@ -168,7 +168,7 @@ mod bar {
 
 /// There is no bar without the feature `progress`.
 #[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
-pub(super) enum Bar {}
+pub(in crate::infer) enum Bar {}
 
 #[cfg(not(all(feature = "progress", not(target_family = "wasm"))))]
 impl Bar {

@@ -64,6 +64,11 @@ pub struct Rise {
 }
 
 impl Report {
+    /// Of points that climbed the log joint density.
+    pub(in crate::infer) fn of_points(epochs: Vec<Epoch>, rise: Option<Rise>, is_settled: bool) -> Self {
+        Report { epochs, rise, is_settled, at_point: true, ..Report::default() }
+    }
+
     /// The last epoch.
     ///
     /// # Panics

@@ -4,7 +4,7 @@
 use crate::data::{Examples, Targets};
 use crate::engine;
 use crate::engine::{Gradients, Key, Path, Real, Role, Tape};
-use crate::infer::batch::{Batch, Outcome};
+use crate::infer::batch::{Batch, Outcome, check_moments};
 use crate::infer::caught_panic::{CaughtPanic, catch_step};
 use crate::infer::vi::clip::RunningNorm;
 use crate::infer::vi::elbo::Options;
@@ -54,10 +54,10 @@ pub(super) struct Trial {
 }
 
 /// The terms of a step's loss.
-pub(super) struct StepTerms {
-    pub(super) nll: f64,
-    pub(super) kl: f64,
-    pub(super) kl_weight: f64,
+pub(in crate::infer) struct StepTerms {
+    pub(in crate::infer) nll: f64,
+    pub(in crate::infer) kl: f64,
+    pub(in crate::infer) kl_weight: f64,
 }
 
 /// Why a step failed.
@@ -235,6 +235,7 @@ impl<L, F> LossRecipe<'_, L, F> {
         batch.gather(data, &first_rows(rows, data.len()));
         let draw = |tape| self.draw.draw(model, tape, key, 0);
         let (net, output) = batch.outputs::<M>(self.forward, draw);
+        check_moments(self.likelihood, &net)?;
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
         batch.nll_of(self.likelihood, output);
         let estimators = chooses.then(|| recipe::estimators(&net, rows));

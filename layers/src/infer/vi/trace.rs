@@ -13,7 +13,7 @@ const MEANS: usize = 16;
 
 /// The means of the bound's estimates over blocks of steps of equal length.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Trace {
+pub(in crate::infer) struct Trace {
     means: Vec<f64>,
     /// Steps of a block.
     length: usize,
@@ -35,7 +35,7 @@ pub(super) struct Slope {
 
 impl Trace {
     /// Adds the estimate of a step.
-    pub(super) fn push(&mut self, elbo: f64) {
+    pub(in crate::infer) fn push(&mut self, elbo: f64) {
         self.length = self.length.max(1);
         self.sum += elbo;
         self.count += 1;
@@ -51,7 +51,7 @@ impl Trace {
     }
 
     /// The rise over the last tenth of the steps.
-    pub(super) fn rise(&self) -> Option<Rise> {
+    pub(in crate::infer) fn rise(&self) -> Option<Rise> {
         let steps = self.means.len() * self.length + self.count;
         let slope = self.slope(steps - steps / 10..steps)?;
         let [per_thousand, standard_error] = [slope.per_step, slope.standard_error].map(|slope| 1000.0 * slope);

@@ -122,7 +122,7 @@ where
             }
         }
         let batch_size = elbo.batch_size_for(data.len());
-        elbo.check_options(model, budget, data.len().div_ceil(elbo.step_size(batch_size)))?;
+        elbo.check_options(model, budget, [data.len(), elbo.step_size(batch_size)])?;
         options.shared = rayon::current_thread_index().is_some();
         with_threads(elbo.options.threads, || elbo.run(model, data, (budget, batch_size), forward, options))
     }

@@ -1,4 +1,4 @@
-//! The estimate of a chain's log density and its gradient from a minibatch, as functions of the unconstrained weights.
+//! The estimate of the log joint density and its gradient from a minibatch, as functions of the unconstrained weights.
 
 use crate::engine::{Gradients, Real, Tape};
 use crate::infer::LogJoint;
@@ -7,8 +7,8 @@ use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::weights::Weights;
 
-/// The density with its buffers, for one chain.
-pub(super) struct Target<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
+/// The density with its buffers, for one thread.
+pub(in crate::infer) struct Target<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
     joint: &'m LogJoint<'m, M, L>,
     /// N.
     examples: usize,
@@ -17,6 +17,8 @@ pub(super) struct Target<'m, M: Bayesian, L: Likelihood<M::Scalar>> {
     flat: Vec<M::Scalar>,
     gradients: Gradients<M::Scalar>,
     batch: Batch<M::Scalar, L::Targets>,
+    /// The log-likelihood and the log density of the weights at the last position.
+    terms: [f64; 2],
 }
 
 impl<'m, M, L> Target<'m, M, L>
@@ -26,31 +28,37 @@ where
     L::Targets: Sync + Send,
 {
     /// For weights like `weights`, which are unconstrained.
-    pub(super) fn new(joint: &'m LogJoint<'m, M, L>, examples: usize, weights: &Weights<M::Scalar>) -> Self {
+    pub(in crate::infer) fn new(joint: &'m LogJoint<'m, M, L>, examples: usize, weights: &Weights<M::Scalar>) -> Self {
         let weights = weights.clone();
         let (flat, gradients) = (weights.flat(), Gradients::of(&weights));
-        Target { joint, examples, weights, flat, gradients, batch: joint.batch_on(Tape::new()) }
+        Target { joint, examples, weights, flat, gradients, batch: joint.batch_on(Tape::new()), terms: [f64::NAN; 2] }
     }
 
     /// N/|rows| times the log-likelihood of the rows plus ln p of the weights at a position, in nats; sets its gradient.
-    pub(super) fn at(&mut self, position: &[f64], rows: &[usize], gradient: &mut [f64]) -> f64 {
+    pub(in crate::infer) fn at(&mut self, position: &[f64], rows: &[usize], gradient: &mut [f64]) -> f64 {
         self.set(position);
         self.gradients.clear();
         let scale = self.examples as f64 / rows.len() as f64;
-        let value = self.joint.add_terms(&self.weights, rows, scale, &mut self.batch, &mut self.gradients);
+        self.terms = self.joint.add_terms(&self.weights, rows, scale, &mut self.batch, &mut self.gradients);
         let slopes = self.gradients.iter().flat_map(|(.., slopes)| slopes);
         gradient.iter_mut().zip(slopes).for_each(|(to, from)| *to = from.to_f64());
-        value
+        self.terms.iter().sum()
+    }
+
+    /// After [`at`](Target::at): the estimate of the log-likelihood of all data, and the log density of the
+    /// unconstrained weights under their priors, in nats.
+    pub(in crate::infer) fn terms(&self) -> [f64; 2] {
+        self.terms
     }
 
     /// The weights at a position, constrained.
-    pub(super) fn weights(&mut self, position: &[f64]) -> Weights<M::Scalar> {
+    pub(in crate::infer) fn weights(&mut self, position: &[f64]) -> Weights<M::Scalar> {
         self.set(position);
         self.weights.constrained()
     }
 
     /// After [`at`](Target::at): the name and the value of the first term or gradient that is not finite, if there is one.
-    pub(super) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
+    pub(in crate::infer) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
         if !value.is_finite() {
             // The sum over all data may be finite where that over a batch, which is scaled, is not.
             let named = self.joint.first_non_finite(&self.weights);
