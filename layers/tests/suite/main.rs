@@ -8,6 +8,7 @@ mod chain_files;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
 mod checks;
+mod closed_form;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;
