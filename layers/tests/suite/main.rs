@@ -5,8 +5,11 @@ mod allocations;
 mod automatic;
 #[cfg(feature = "mcmc")]
 mod chain_files;
+#[cfg(feature = "files")]
+mod chain_mistakes;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
+mod check_failures;
 mod checks;
 mod closed_form;
 mod common;

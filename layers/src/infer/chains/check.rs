@@ -1,10 +1,16 @@
-//! Checks before the first transition of any sampler: the model with its data, and the weights where chains start.
+//! Checks before the first transition of any sampler: the model with its data, the weights where chains start, and the folder
+//! of a checkpoint.
+
+#[cfg(feature = "files")]
+use std::path::Path;
 
 use crate::data::Examples;
+#[cfg(feature = "files")]
+use crate::engine::io::FileError;
 use crate::engine::{Real, Tape};
 use crate::infer::LogJoint;
 use crate::infer::batch::Batch;
-use crate::infer::caught_panic::Batches;
+use crate::infer::caught_panic::{Batches, CaughtPanic, catch_step};
 use crate::infer::chains::McmcError;
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
@@ -37,19 +43,21 @@ where
     })
 }
 
-/// Whether the log density and its gradient are finite at a chain's first weights.
+/// Checks that the log density and its gradient are finite at a chain's first weights, and returns the density in nats.
 pub(in crate::infer) fn check_start<M, L>(
     joint: &LogJoint<'_, M, L>,
     start: &Weights<M::Scalar>,
     chain: usize,
-) -> Result<(), McmcError>
+) -> Result<f64, McmcError>
 where
     M: Bayesian + Model + Sync,
     L: Likelihood<M::Scalar>,
     L::Targets: Sync + Send,
 {
+    let shared = rayon::current_thread_index().is_some();
     let mut gradient = vec![M::Scalar::ZERO; start.len()];
-    let value = joint.gradient(start, &mut gradient);
+    let value = catch_step(shared, || joint.gradient(start, &mut gradient));
+    let value = value.map_err(|panic| panicked(chain, 0, panic))?;
     let bad = |term: String, value: f64| Err(McmcError::Start { chain, term, value });
     if !value.is_finite() {
         let named = joint.first_non_finite(start);
@@ -64,5 +72,23 @@ where
         }
         first += slopes.len();
     }
-    Ok(())
+    Ok(value)
+}
+
+/// The error for a panic at the weights of a chain after so many transitions.
+pub(in crate::infer) fn panicked(chain: usize, transitions: usize, panic: CaughtPanic) -> McmcError {
+    let CaughtPanic { message, place } = panic;
+    McmcError::Panicked { chain, transitions, place, message }
+}
+
+/// Makes the folder of a checkpoint, and tries to write a file there, so that a run does not fail at its first save.
+#[cfg(feature = "files")]
+pub(in crate::infer) fn check_folder(folder: &Path) -> Result<(), McmcError> {
+    let trial = folder.join(format!("trial-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&trial, [])?;
+        std::fs::remove_file(&trial)
+    };
+    Ok(write().map_err(|source| FileError::Write { file: folder.to_owned(), source })?)
 }
