@@ -1,6 +1,7 @@
 //! `Calibration`: simulation-based calibration of any inference.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CheckError, RankStatistics, element_names, flat};
 use crate::data::Examples;
@@ -89,8 +90,8 @@ impl<'a, L> Calibration<'a, L> {
     /// Simulates, and runs `infer` on each simulated data set, with a seed of its own for it.
     ///
     /// # Errors
-    /// If an option is 0, the model's priors cannot be drawn from, or the inference fails in a simulation, the first of which is
-    /// reported.
+    /// If an option is 0, the model's priors cannot be drawn from, a quantity to rank is NaN, or the inference fails in a
+    /// simulation. The first such simulation is reported, and no later one is started.
     ///
     /// # Panics
     /// As [`Predict::predict`]: if weights from the prior have outputs that are not finite, for instance.
@@ -115,18 +116,29 @@ impl<'a, L> Calibration<'a, L> {
             }
         }
         let key = Key::new(self.seed).at("calibration");
+        let mut names = element_names(&model.mean_weights());
+        names.push("log likelihood".to_owned());
+        // Those after it need not be run. Those before it are, so that the first one is reported whatever the threads.
+        let failed = AtomicUsize::new(usize::MAX);
         let simulated = with_threads(self.threads, || {
             map_tasks(
                 self.simulations,
                 || (),
-                |(), simulation| self.simulate(model, inputs, &infer, simulation, key.index(simulation)),
+                |(), simulation| {
+                    if simulation > failed.load(Ordering::Relaxed) {
+                        return None;
+                    }
+                    let result = self.simulate(model, inputs, &infer, (simulation, key.index(simulation)), &names);
+                    if result.is_err() {
+                        failed.fetch_min(simulation, Ordering::Relaxed);
+                    }
+                    Some(result)
+                },
             )
         });
-        let mut names = element_names(&model.mean_weights());
-        names.push("log likelihood".to_owned());
         let mut ranks: Vec<(String, Vec<usize>)> = names.into_iter().map(|name| (name, Vec::new())).collect();
         let mut expected = None;
-        for (simulation, simulated) in simulated.into_iter().enumerate() {
+        for (simulation, simulated) in simulated.into_iter().flatten().enumerate() {
             let Simulated { ranks: found, draws } = simulated?;
             let expected = *expected.get_or_insert(draws);
             if draws != expected {
@@ -142,8 +154,8 @@ impl<'a, L> Calibration<'a, L> {
         model: &M,
         inputs: &Tensor<M::Scalar>,
         infer: &impl Fn(&Examples<M::Scalar, L::Targets>, u64) -> Result<S, E>,
-        simulation: usize,
-        key: Key,
+        (simulation, key): (usize, Key),
+        names: &[String],
     ) -> Result<Simulated, CheckError>
     where
         M: Bayesian + Model + Sync,
@@ -170,6 +182,13 @@ impl<'a, L> Calibration<'a, L> {
 
         let mut truth = flat(&truth.weights()[0]);
         truth.push(true_nats);
+        let check = |values: &[f64], place: &dyn Display| match values.iter().position(|value| value.is_nan()) {
+            Some(at) => {
+                Err(CheckError::NotANumber { simulation, quantity: names[at].clone(), place: place.to_string() })
+            }
+            None => Ok(()),
+        };
+        check(&truth, &"at the true weights")?;
         let draws = self.draws.min(samples.count());
         let (mut below, mut equal) = (vec![0usize; truth.len()], vec![0usize; truth.len()]);
         let mut tape = Tape::inference();
@@ -179,6 +198,7 @@ impl<'a, L> Calibration<'a, L> {
             tape.reset();
             let mut of_draw = flat(&Weights::of(&samples.draw_all(&tape, index)));
             of_draw.push(nats.of_draw(index).iter().sum());
+            check(&of_draw, &format_args!("in draw {index} (from 0) of the inference"))?;
             for (at, (w, truth)) in of_draw.iter().zip(&truth).enumerate() {
                 below[at] += usize::from(w < truth);
                 equal[at] += usize::from(w == truth);

@@ -35,6 +35,17 @@ pub enum CheckError {
         message: String,
     },
 
+    /// A quantity to rank is NaN.
+    #[error("`{quantity}` is NaN in simulation {simulation} (from 0), {place}, so it has no rank")]
+    NotANumber {
+        /// The simulation, from 0.
+        simulation: usize,
+        /// An element of a weight, `name[index]`, or `log likelihood`.
+        quantity: String,
+        /// Where: at the true weights, or in a draw of the inference.
+        place: String,
+    },
+
     /// The inference returned another number of draws than in the first simulation.
     #[error(
         "the inference returned {found} draws in simulation {simulation} (from 0), but {expected} in the first one; ranks can \

@@ -17,7 +17,10 @@ use crate::samples::Samples;
 /// A p value nearer than this to 0 or 1 says that the model does not make such data.
 const EXTREME: f64 = 0.01;
 
-/// With fewer draws, p values as small as [`EXTREME`] cannot be told from larger ones.
+/// With fewer draws for each statistic, corrected p values as small as 2 [`EXTREME`] cannot be told from larger ones.
+const DRAWS: usize = 100;
+
+/// With fewer draws of all, p values as small as [`EXTREME`] cannot.
 const FEWEST_DRAWS: usize = 200;
 
 /// A statistic of the targets.
@@ -177,7 +180,14 @@ impl ReplicatedStatistic {
         self.replicated.iter().map(weight).sum::<f64>() / self.replicated.len() as f64
     }
 
-    /// Whether p is at least 0.01 from 0 and from 1.
+    /// Twice the distance of p to the nearer end: the share of replicated values that are as far out, on either side.
+    pub fn two_sided_p(&self) -> f64 {
+        let p = self.p();
+        // NaN stays NaN, which `min` would drop.
+        if p < 0.5 { 2.0 * p } else { 2.0 * (1.0 - p) }
+    }
+
+    /// Whether p is at least 0.01 from 0 and from 1: for a statistic that was chosen before, by itself.
     pub fn is_good(&self) -> bool {
         (EXTREME..=1.0 - EXTREME).contains(&self.p())
     }
@@ -190,31 +200,56 @@ impl ReplicatedStatistic {
     }
 }
 
+/// Whether a corrected p value is likely; NaN is not.
+fn is_likely(p: f64) -> bool {
+    p >= 2.0 * EXTREME
+}
+
 impl PredictiveStatistics {
-    /// Whether no p value is within 0.01 of 0 or 1.
+    /// The two-sided p value of each statistic, corrected for their number: of m statistics of a model that fits, each at a level α,
+    /// one is below it with a probability of up to mα; these are below α with a probability of α at most (Holm 1979, "A simple
+    /// sequentially rejective multiple test procedure"). NaN where p is.
+    pub fn corrected(&self) -> Vec<f64> {
+        let p: Vec<f64> = self.statistics.iter().map(ReplicatedStatistic::two_sided_p).collect();
+        let mut order: Vec<usize> = (0..p.len()).collect();
+        order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+        let (mut corrected, mut largest) = (vec![f64::NAN; p.len()], 0.0);
+        // NaN is last, and counts as a statistic.
+        for (rank, &at) in order.iter().enumerate().filter(|(_, at)| !p[**at].is_nan()) {
+            largest = f64::max(largest, (p.len() - rank) as f64 * p[at]).min(1.0);
+            corrected[at] = largest;
+        }
+        corrected
+    }
+
+    /// Whether no [corrected](PredictiveStatistics::corrected) p value is below 0.02.
     pub fn is_good(&self) -> bool {
-        self.statistics.iter().all(ReplicatedStatistic::is_good)
+        self.corrected().into_iter().all(is_likely)
     }
 
     /// In words: which statistics the model does not reproduce.
     pub fn verdict(&self) -> String {
         let draws = self.statistics.first().map_or(0, |statistic| statistic.replicated.len());
-        let bad = self.statistics.iter().filter(|statistic| !statistic.is_good());
+        let corrected = self.corrected();
+        let bad = self.statistics.iter().zip(&corrected).filter(|(_, p)| !is_likely(**p));
         let found: Vec<String> = bad
-            .map(|statistic| match statistic.p() {
+            .map(|(statistic, corrected)| match statistic.p() {
                 p if p.is_nan() => format!("`{}` is NaN for the observed or for some replicated data", statistic.name),
-                p if p < 0.5 => format!("`{}` is smaller in replicated data (p {p:.3})", statistic.name),
-                p => format!("`{}` is larger in replicated data (p {p:.3})", statistic.name),
+                p if p < 0.5 => {
+                    format!("`{}` is smaller in replicated data (p {p:.3}, corrected {corrected:.3})", statistic.name)
+                }
+                p => format!("`{}` is larger in replicated data (p {p:.3}, corrected {corrected:.3})", statistic.name),
             })
             .collect();
         let verdict = match &found[..] {
             [] => "good: replicated data are like the observed in these statistics".to_owned(),
             found => format!("misfit: {}; the likelihood or the model does not make such data", found.join(", ")),
         };
-        if draws >= FEWEST_DRAWS {
+        let fewest = FEWEST_DRAWS.max(DRAWS * self.statistics.len());
+        if draws >= fewest {
             return verdict;
         }
-        format!("{verdict} (from {draws} draws only; take at least {FEWEST_DRAWS})")
+        format!("{verdict} (from {draws} draws only; take at least {fewest})")
     }
 }
 
@@ -223,14 +258,14 @@ impl fmt::Display for PredictiveStatistics {
         let width = self.statistics.iter().map(|statistic| statistic.name.chars().count()).max().unwrap_or(0).max(9);
         writeln!(
             f,
-            "{:width$} {:>12} {:>12} {:>12} {:>12} {:>6}",
-            "statistic", "observed", "5 %", "median", "95 %", "p"
+            "{:width$} {:>12} {:>12} {:>12} {:>12} {:>6} {:>9}",
+            "statistic", "observed", "5 %", "median", "95 %", "p", "corrected"
         )?;
-        for statistic in &self.statistics {
+        for (statistic, corrected) in self.statistics.iter().zip(self.corrected()) {
             let [low, median, high] = [0.05, 0.5, 0.95].map(|share| statistic.quantile(share));
             writeln!(
                 f,
-                "{:width$} {:>12.4} {low:>12.4} {median:>12.4} {high:>12.4} {:>6.3}",
+                "{:width$} {:>12.4} {low:>12.4} {median:>12.4} {high:>12.4} {:>6.3} {corrected:>9.3}",
                 statistic.name,
                 statistic.observed,
                 statistic.p()

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+#[cfg(any(feature = "files", test))]
+use super::checksum::Checksum;
 use super::targets::check_finite;
 use super::{DataError, Minibatch, Observed, Scaling, Targets, batch_rows, parts};
 use crate::engine::{Key, Real, Tensor};
@@ -171,6 +173,21 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     #[track_caller]
     pub fn minibatches(&self, batch_size: usize, key: Key) -> impl ExactSizeIterator<Item = Minibatch<T, Y>> {
         batch_rows(self.len(), batch_size, key).map(|rows| self.select(&rows).all)
+    }
+
+    /// A checksum of inputs, targets, weights and mask; without the targets, if their type has none.
+    #[cfg(any(feature = "files", test))]
+    pub(crate) fn checksum(&self) -> u64 {
+        let mut checksum = Checksum::new();
+        checksum.add_tensor(self.inputs());
+        checksum.add(self.targets().checksum().unwrap_or(0));
+        for tensor in [self.weights(), self.mask()] {
+            match tensor {
+                Some(tensor) => checksum.add_tensor(tensor),
+                None => checksum.add(0),
+            }
+        }
+        checksum.finish()
     }
 
     /// # Panics

@@ -32,6 +32,7 @@
 //! # Ok::<(), elbo::data::DataError>(())
 //! ```
 
+mod checksum;
 mod combine;
 mod csv;
 mod encoder;

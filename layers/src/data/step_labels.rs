@@ -1,5 +1,6 @@
 //! `Labels`: several class labels for each example, such as one for each step of a sequence.
 
+use super::checksum::Checksum;
 use super::targets::fill_columns;
 use super::{DataError, Targets};
 
@@ -70,6 +71,13 @@ impl Targets for Labels {
 
     fn check(&self) -> Result<(), DataError> {
         Ok(())
+    }
+
+    fn checksum(&self) -> Option<u64> {
+        let mut checksum = Checksum::new();
+        checksum.add_all(&self.shape);
+        checksum.add_all(&self.values);
+        Some(checksum.finish())
     }
 
     fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {

@@ -1,6 +1,7 @@
 //! The trait `Targets`: labels or numbers, gathered into minibatches.
 
 use super::DataError;
+use super::checksum::Checksum;
 use crate::engine::{Real, Tensor};
 
 /// The targets of a data set, one per row: labels (`Vec<usize>`) or numbers (`Tensor<T>`, rows first).
@@ -30,6 +31,11 @@ pub trait Targets: Sized {
     /// # Errors
     /// [`DataError::NotFinite`] if there is a value that is not.
     fn check(&self) -> Result<(), DataError>;
+
+    /// A checksum of all values, by which a checkpoint tells other targets from its own. Provided: `None`, unknown.
+    fn checksum(&self) -> Option<u64> {
+        None
+    }
 
     /// Replaces the values that are masked, where `observed` is false, by valid ones, so that a likelihood accepts all
     /// targets; they do not count. `observed` has one entry per element, row by row. Provided: an error.
@@ -86,6 +92,12 @@ impl Targets for Vec<usize> {
         Ok(())
     }
 
+    fn checksum(&self) -> Option<u64> {
+        let mut checksum = Checksum::new();
+        checksum.add_all(self);
+        Some(checksum.finish())
+    }
+
     fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
         fill_columns(self, 1, observed);
         Ok(())
@@ -133,6 +145,12 @@ impl<T: Real> Targets for Tensor<T> {
         check_finite("targets", self)
     }
 
+    fn checksum(&self) -> Option<u64> {
+        let mut checksum = Checksum::new();
+        checksum.add_tensor(self);
+        Some(checksum.finish())
+    }
+
     fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {
         let columns: usize = self.shape()[1..].iter().product();
         if let Some(at) = (0..self.len()).find(|&i| observed[i] && !self.data()[i].is_finite()) {
@@ -177,6 +195,12 @@ macro_rules! tuples {
             fn check(&self) -> Result<(), DataError> {
                 $(self.$index.check()?;)+
                 Ok(())
+            }
+
+            fn checksum(&self) -> Option<u64> {
+                let mut checksum = Checksum::new();
+                $(checksum.add(self.$index.checksum()?);)+
+                Some(checksum.finish())
             }
 
             fn fill_masked(&mut self, observed: &[bool]) -> Result<(), DataError> {

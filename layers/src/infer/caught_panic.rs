@@ -73,9 +73,9 @@ pub(in crate::infer) fn catch_alone<R>(shared: bool, work: impl FnOnce() -> R) -
 
 /// A panic that was caught.
 pub(in crate::infer) struct CaughtPanic {
-    message: String,
+    pub(in crate::infer) message: String,
     /// File, line and column. None if another panic hook is installed, or another thread panicked.
-    place: Option<String>,
+    pub(in crate::infer) place: Option<String>,
 }
 
 impl CaughtPanic {

@@ -57,6 +57,21 @@ where
         self.weights.constrained()
     }
 
+    /// The name of the first weight that is not valid in the scalar type at a position, with the index of the element within it
+    /// and in the position.
+    pub(super) fn first_out_of_range(&mut self, position: &[f64]) -> Option<(String, usize, usize)> {
+        let weights = self.weights(position);
+        let mut first = 0;
+        for entry in weights.entries() {
+            let is_valid = |w: &M::Scalar| w.is_finite() && entry.space.contains(w.to_f64());
+            if let Some(element) = entry.tensor.data().iter().position(|w| !is_valid(w)) {
+                return Some((entry.name.to_string(), element, first + element));
+            }
+            first += entry.tensor.len();
+        }
+        None
+    }
+
     /// After [`at`](Target::at): the name and the value of the first term or gradient that is not finite, if there is one.
     pub(in crate::infer) fn first_non_finite(&self, value: f64) -> Option<(String, f64)> {
         if !value.is_finite() {

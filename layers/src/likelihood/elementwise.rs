@@ -3,6 +3,7 @@
 
 use crate::data::Targets;
 use crate::engine::{Real, Shape, Tensor, Var};
+use crate::likelihood::diagonal;
 use crate::predictive::Univariate;
 
 /// The log-density of one element, elementwise on the tape, with `N` parameters. [`elementwise_likelihood`] turns it into
@@ -23,6 +24,12 @@ pub(super) trait Elementwise<const N: usize>: Univariate {
     /// ln p, all arguments in the shape of the targets.
     #[track_caller]
     fn log_density<'t, T: Real>(&self, parameters: [Var<'t, T>; N], y: Var<'t, T>) -> Var<'t, T>;
+
+    /// The Fisher information of each of these parameters, if it has a closed form and is diagonal. Provided: `None`.
+    fn fisher_information(&self, parameters: [f64; N]) -> Option<[f64; N]> {
+        let _ = parameters;
+        None
+    }
 }
 
 /// Implements [`Likelihood`](crate::Likelihood) for types that are [`Elementwise`] with this number of parameters.
@@ -49,6 +56,10 @@ macro_rules! elementwise_likelihood {
             #[track_caller]
             fn predictive(&self, outputs: &$crate::predictive::Outputs<T>) -> Self::Predictive {
                 $crate::metrics::Mixture::new(self.clone(), outputs)
+            }
+
+            fn fisher_information(&self, output: &[T], axes: &[usize]) -> Option<Vec<f64>> {
+                $crate::likelihood::elementwise::fisher_information::<T, $count, Self>(self, output, axes)
             }
 
             fn check(&self, output: &[usize], targets: &$crate::engine::Tensor<T>) -> Result<(), String> {
@@ -87,6 +98,24 @@ pub(super) fn parameters<'t, T: Real, const N: usize, L: Elementwise<N>>(
         *part = part.reshape(targets.shape());
     }
     parts
+}
+
+/// The diagonal matrix of the parameters' Fisher information, in the order of one example's output, which has this shape.
+pub(super) fn fisher_information<T: Real, const N: usize, L: Elementwise<N>>(
+    likelihood: &L,
+    output: &[T],
+    axes: &[usize],
+) -> Option<Vec<f64>> {
+    let last = axes.last().copied().unwrap_or(1);
+    let block = last / N;
+    let mut elements = vec![0.0; output.len()];
+    for (row, to) in output.chunks_exact(last).zip(elements.chunks_exact_mut(last)) {
+        for element in 0..block {
+            let of = likelihood.fisher_information(std::array::from_fn(|k| row[k * block + element].to_f64()))?;
+            of.into_iter().enumerate().for_each(|(k, information)| to[k * block + element] = information);
+        }
+    }
+    Some(diagonal(elements.into_iter()))
 }
 
 /// Checks the shape of one example's output and the support.

@@ -105,6 +105,19 @@ fn parts_of_draws<T: Real, const N: usize>(shapes: [&Shape; N], outputs: &Output
     })
 }
 
+/// The matrix with these square blocks, each with its number of rows, on its diagonal.
+fn block_diagonal(blocks: &[(usize, Vec<f64>)]) -> Vec<f64> {
+    let n = blocks.iter().map(|(rows, _)| rows).sum::<usize>();
+    let (mut matrix, mut first) = (vec![0.0; n * n], 0);
+    for (rows, block) in blocks {
+        for (i, row) in block.chunks_exact((*rows).max(1)).enumerate() {
+            matrix[(first + i) * n + first..][..*rows].copy_from_slice(row);
+        }
+        first += rows;
+    }
+    matrix
+}
+
 macro_rules! heads {
     ($(($($head:ident $index:tt),+);)+) => {$(
         impl<T: Real, $($head: Likelihood<T>),+> Likelihood<T> for Heads<($(Head<$head>,)+)> {
@@ -147,6 +160,18 @@ macro_rules! heads {
 
             fn takes_moments(&self) -> bool {
                 $(Likelihood::<T>::takes_moments(&self.heads.$index.likelihood))||+
+            }
+
+            fn fisher_information(&self, output: &[T], _: &[usize]) -> Option<Vec<f64>> {
+                let mut blocks = Vec::new();
+                let mut rest = output;
+                $(
+                    let head = &self.heads.$index;
+                    let (part, after) = rest.split_at_checked(width(&head.shape))?;
+                    blocks.push((part.len(), head.likelihood.fisher_information(part, &head.shape)?));
+                    rest = after;
+                )+
+                rest.is_empty().then(|| block_diagonal(&blocks))
             }
 
             fn allows(&self, mut output: &[T]) -> bool {

@@ -182,6 +182,16 @@ pub trait Likelihood<T: Real>: Sync {
         false
     }
 
+    /// The Fisher information of one example's outputs, (outputs, outputs), if it has a closed form: the expectation of the
+    /// Hessian of −ln p over targets of this likelihood. `axes` is the shape of the output. The generalised Gauss-Newton matrix of
+    /// Laplace approximations takes it in place of the Hessian, which can be indefinite where an output is a scale, and the two
+    /// are equal where the Hessian does not depend on the target (Martens 2020, "New insights and perspectives on the natural
+    /// gradient method", section 9). Provided: the [`output_hessian`](Likelihood::output_hessian).
+    fn fisher_information(&self, output: &[T], axes: &[usize]) -> Option<Vec<f64>> {
+        let _ = axes;
+        self.output_hessian(output)
+    }
+
     /// Whether one example's output is valid. Provided: whether it is finite.
     fn allows(&self, output: &[T]) -> bool {
         output.iter().all(|y| y.is_finite())

@@ -83,6 +83,10 @@ impl Elementwise<2> for HeteroscedasticGaussian {
     fn log_density<'t, T: Real>(&self, [mean, ln_sd]: [Var<'t, T>; 2], y: Var<'t, T>) -> Var<'t, T> {
         log_normal_density(mean, ln_sd, y)
     }
+
+    fn fisher_information(&self, [_, ln_sd]: [f64; 2]) -> Option<[f64; 2]> {
+        Some([(-2.0 * ln_sd).exp(), 2.0])
+    }
 }
 
 impl Univariate for HeteroscedasticGaussian {
@@ -122,6 +126,10 @@ impl Elementwise<2> for LaplaceNoise {
 
     fn log_density<'t, T: Real>(&self, [location, ln_scale]: [Var<'t, T>; 2], y: Var<'t, T>) -> Var<'t, T> {
         -(((y - location) * (-ln_scale).exp()).abs() + ln_scale.scale_shift(1.0, LN_2))
+    }
+
+    fn fisher_information(&self, [_, ln_scale]: [f64; 2]) -> Option<[f64; 2]> {
+        Some([(-2.0 * ln_scale).exp(), 1.0])
     }
 }
 
@@ -166,6 +174,10 @@ impl Elementwise<2> for LogNormalNoise {
         let ln_y = y.ln();
         log_normal_density(mean, ln_sd, ln_y) - ln_y
     }
+
+    fn fisher_information(&self, [_, ln_sd]: [f64; 2]) -> Option<[f64; 2]> {
+        Some([(-2.0 * ln_sd).exp(), 2.0])
+    }
 }
 
 impl Univariate for LogNormalNoise {
@@ -203,6 +215,12 @@ impl Elementwise<2> for StudentTNoise {
     #[track_caller]
     fn log_density<'t, T: Real>(&self, [location, ln_scale]: [Var<'t, T>; 2], y: Var<'t, T>) -> Var<'t, T> {
         -location.student_t_nll(y, ln_scale.exp(), self.df, Reduction::Each)
+    }
+
+    /// Lange, Little and Taylor 1989, appendix B.
+    fn fisher_information(&self, [_, ln_scale]: [f64; 2]) -> Option<[f64; 2]> {
+        let df = self.df;
+        Some([(df + 1.0) / (df + 3.0) * (-2.0 * ln_scale).exp(), 2.0 * df / (df + 3.0)])
     }
 }
 

@@ -1,5 +1,7 @@
 //! Computes a model's outputs from a draw: by its own `forward`, or by a function.
 
+use std::sync::Arc;
+
 use crate::engine::Var;
 use crate::model::Bayesian;
 use crate::model::{Forward, Model, ModelOutput};
@@ -28,5 +30,14 @@ where
 {
     fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
         (self.0)(net, x)
+    }
+}
+
+/// A forward whose type is erased.
+pub(crate) type AnyOutputs<'m, M> = Arc<dyn Outputs<M> + Send + Sync + 'm>;
+
+impl<M: Bayesian> Outputs<M> for AnyOutputs<'_, M> {
+    fn outputs<'t>(&self, net: M::Draw<'t>, x: Var<'t, M::Scalar>) -> Var<'t, M::Scalar> {
+        (**self).outputs(net, x)
     }
 }

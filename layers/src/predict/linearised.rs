@@ -5,7 +5,7 @@ use crate::engine::{Real, Tape, Tensor};
 use crate::infer::laplace::LaplacePosterior;
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
-use crate::model::{Bayesian, Model};
+use crate::model::Bayesian;
 use crate::predict::LogLikelihood;
 use crate::predictive::Predictive;
 use crate::samples::Draws;
@@ -13,7 +13,7 @@ use crate::samples::Draws;
 /// The most bytes of outputs held at a time while predicting.
 const OUTPUTS: usize = 1 << 26;
 
-impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
+impl<M: Bayesian + Sync> LaplacePosterior<'_, M> {
     /// The predictive distribution of `likelihood` for every row of `x`, averaged over draws of the
     /// [outputs](LaplacePosterior::outputs) of the linearised model. For draws of the network itself use
     /// [`samples(draws).predict(..)`](LaplacePosterior::samples).

@@ -5,9 +5,13 @@ mod allocations;
 mod automatic;
 #[cfg(feature = "mcmc")]
 mod chain_files;
+#[cfg(feature = "files")]
+mod chain_mistakes;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
+mod check_failures;
 mod checks;
+mod closed_form;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass;

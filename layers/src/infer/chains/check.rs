@@ -1,10 +1,16 @@
-//! Checks before the first transition of any sampler: the model with its data, and the weights where chains start.
+//! Checks before the first transition of any sampler: the model with its data, the weights where chains start, and the folder
+//! of a checkpoint.
+
+#[cfg(feature = "files")]
+use std::path::Path;
 
 use crate::data::Examples;
+#[cfg(feature = "files")]
+use crate::engine::io::FileError;
 use crate::engine::{Real, Tape};
 use crate::infer::LogJoint;
 use crate::infer::batch::{Batch, check_moments};
-use crate::infer::caught_panic::Batches;
+use crate::infer::caught_panic::{Batches, CaughtPanic, catch_step};
 use crate::infer::chains::McmcError;
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
@@ -38,29 +44,29 @@ where
     })
 }
 
-/// Whether the log density and its gradient are finite at a chain's first weights.
+/// Checks that the log density and its gradient are finite at a chain's first weights, and returns the density in nats.
 pub(in crate::infer) fn check_start<M, L>(
     joint: &LogJoint<'_, M, L>,
     start: &Weights<M::Scalar>,
     chain: usize,
-) -> Result<(), McmcError>
+) -> Result<f64, McmcError>
 where
     M: Bayesian + Model + Sync,
     L: Likelihood<M::Scalar>,
     L::Targets: Sync + Send,
 {
-    match non_finite_at(joint, start) {
-        Some((term, value)) => Err(McmcError::Start { chain, term, value }),
-        None => Ok(()),
-    }
+    let shared = rayon::current_thread_index().is_some();
+    let density = catch_step(shared, || finite_density(joint, start));
+    let density = density.map_err(|panic| panicked(chain, 0, panic))?;
+    density.map_err(|(term, value)| McmcError::Start { chain, term, value })
 }
 
-/// The name and the value of the first term of the log density on all data, or of its gradient, that is not finite at
-/// these weights.
-pub(in crate::infer) fn non_finite_at<M, L>(
+/// The log density on all data at these weights in nats, or the name and the value of the first of its terms, or of the
+/// elements of its gradient, that is not finite.
+pub(in crate::infer) fn finite_density<M, L>(
     joint: &LogJoint<'_, M, L>,
     weights: &Weights<M::Scalar>,
-) -> Option<(String, f64)>
+) -> Result<f64, (String, f64)>
 where
     M: Bayesian + Model + Sync,
     L: Likelihood<M::Scalar>,
@@ -70,15 +76,33 @@ where
     let value = joint.gradient(weights, &mut gradient);
     if !value.is_finite() {
         let named = joint.first_non_finite(weights);
-        return Some(named.unwrap_or_else(|| ("log density".to_owned(), value)));
+        return Err(named.unwrap_or_else(|| ("log density".to_owned(), value)));
     }
     let mut first = 0;
     for entry in weights.entries() {
         let slopes = &gradient[first..][..entry.tensor.len()];
         if let Some(&slope) = slopes.iter().find(|slope| !slope.is_finite()) {
-            return Some((format!("gradient of `{}`", entry.name), slope.to_f64()));
+            return Err((format!("gradient of `{}`", entry.name), slope.to_f64()));
         }
         first += slopes.len();
     }
-    None
+    Ok(value)
+}
+
+/// The error for a panic at the weights of a chain after so many transitions.
+pub(in crate::infer) fn panicked(chain: usize, transitions: usize, panic: CaughtPanic) -> McmcError {
+    let CaughtPanic { message, place } = panic;
+    McmcError::Panicked { chain, transitions, place, message }
+}
+
+/// Makes the folder of a checkpoint, and tries to write a file there, so that a run does not fail at its first save.
+#[cfg(feature = "files")]
+pub(in crate::infer) fn check_folder(folder: &Path) -> Result<(), McmcError> {
+    let trial = folder.join(format!("trial-{}", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        std::fs::write(&trial, [])?;
+        std::fs::remove_file(&trial)
+    };
+    Ok(write().map_err(|source| FileError::Write { file: folder.to_owned(), source })?)
 }

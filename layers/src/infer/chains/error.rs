@@ -56,6 +56,47 @@ pub enum McmcError {
         value: f64,
     },
 
+    /// A weight of a draw of a stochastic-gradient chain left the range of the scalar type.
+    #[error(
+        "chain {chain} (from 0) stopped at step {step} of {steps}, warm-up included: element {element} (from 0) of the weight \
+         `{weight}` left the range of {scalar}; its unconstrained value is {value:e}. Take a smaller `learning_rate`, start from the \
+         weights of a trained model (`start_from`), or use a model in f64"
+    )]
+    Range {
+        /// The chain, from 0.
+        chain: usize,
+        /// The step, from 0.
+        step: usize,
+        /// The steps that were asked for.
+        steps: usize,
+        /// The weight's name.
+        weight: String,
+        /// The element, from 0, row by row.
+        element: usize,
+        /// Its unconstrained value.
+        value: f64,
+        /// The scalar type.
+        scalar: &'static str,
+    },
+
+    /// The draw of the model, its forward or the likelihood panicked at the weights of a chain.
+    #[error(
+        "chain {chain} (from 0) stopped after {transitions} transitions, warm-up included: the model's forward or the likelihood \
+         panicked{}: {message}. Check that they accept all weights that the priors allow",
+        place.as_ref().map_or_else(String::new, |place| format!(" at {place}"))
+    )]
+    Panicked {
+        /// The chain, from 0.
+        chain: usize,
+        /// Transitions that were made; steps, of a stochastic-gradient chain.
+        transitions: usize,
+        /// The file, line and column of the panic. `None` if the program has replaced the panic hook, or another thread
+        /// panicked.
+        place: Option<String>,
+        /// The panic's message.
+        message: String,
+    },
+
     /// No learning rate could be chosen.
     #[error(
         "chain {chain} (from 0) stopped at step {step}: no learning rate can be chosen, because the curvature of the log density \

@@ -10,7 +10,9 @@ mod options;
 mod progress;
 
 pub use chain_draws::{Chain, Chains, Temperature, TemperatureEstimate};
-pub(in crate::infer) use check::{check_model, check_start, non_finite_at};
+#[cfg(feature = "files")]
+pub(in crate::infer) use check::check_folder;
+pub(in crate::infer) use check::{check_model, check_start, finite_density, panicked};
 pub use diagnostics::{ChainDiagnostics, DivergentElement, ElementDiagnostics};
 pub use error::McmcError;
 #[cfg(feature = "files")]

@@ -6,6 +6,9 @@ use crate::infer::start::start_weights;
 use crate::model::Bayesian;
 use crate::weights::Weights;
 
+/// The most transitions of all chains; far more than can be made.
+const MOST: f64 = 1e15;
+
 #[derive(Clone, Debug)]
 pub(in crate::infer) struct Options<T: Real> {
     pub(in crate::infer) chains: usize,
@@ -37,9 +40,21 @@ impl<T: Real> Options<T> {
         let mistake = match self {
             Options { chains: 0, .. } => "chains: at least one chain is needed, got 0",
             Options { draws: 0, .. } => "draws: at least one draw is needed, got 0",
-            _ => return Ok(()),
+            _ => return self.check_transitions(self.warmup as f64 + self.draws as f64),
         };
         Err(McmcError::Options(mistake.to_owned()))
+    }
+
+    /// # Errors
+    /// If all chains, with so many transitions each, have more than can be counted.
+    pub(in crate::infer) fn check_transitions(&self, transitions: f64) -> Result<(), McmcError> {
+        let all = self.chains as f64 * transitions;
+        if all <= MOST {
+            return Ok(());
+        }
+        let mistake =
+            format!("the chains would take {all:.1e} transitions together; ask for less draws or a shorter warm-up");
+        Err(McmcError::Options(mistake))
     }
 
     pub(in crate::infer) fn key(&self) -> Key {

@@ -69,6 +69,21 @@ pub enum LaplaceError {
         value: f64,
     },
 
+    /// Differences of gradients do not give the Hessian.
+    #[error(
+        "the Hessian cannot be computed from differences of gradients: at element {element} (from 0) of the weight `{weight}` two \
+         steps differ by {:.0} % of its scale. Use the generalised Gauss-Newton matrix, a model in f64, standardised inputs, or \
+         activations without kinks", 100.0 * error
+    )]
+    Differences {
+        /// The weight's name.
+        weight: String,
+        /// The element, from 0.
+        element: usize,
+        /// The largest difference of two steps in its column, relative to the diagonal of curvature and prior precision.
+        error: f64,
+    },
+
     /// The prior of a weight has no curvature that the approximation can use.
     #[error("the prior of the weight `{weight}` {mistake}")]
     Prior {

@@ -72,6 +72,22 @@ impl Block {
         }
     }
 
+    /// gᵀ P⁻¹ g, with the precision P.
+    pub(super) fn squared_length(&self, factor: &Factor, g: &[f64]) -> f64 {
+        let sum = |g: &[f64], precisions: &[f64]| g.iter().zip(precisions).map(|(g, p)| g * g / p).sum();
+        match (factor, &self.curvature) {
+            (Factor::Dense(l), _) => {
+                let mut solved = g.to_vec();
+                solve_lower(l, false, 1, &mut solved);
+                solved.iter().map(|x| x * x).sum()
+            }
+            (Factor::Kronecker(precisions), Curvature::Kronecker(kronecker)) => {
+                sum(&kronecker.coordinates(g), precisions)
+            }
+            (Factor::Diagonal(precisions) | Factor::Kronecker(precisions), _) => sum(g, precisions),
+        }
+    }
+
     /// The variance of each element.
     pub(super) fn variances(&self, factor: &Factor) -> Vec<f64> {
         match (factor, &self.curvature) {

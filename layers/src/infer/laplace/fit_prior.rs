@@ -1,14 +1,18 @@
 //! Fits prior precisions: by the marginal likelihood, and by the negative log-likelihood of held-out data.
 
-use crate::data::Examples;
+use std::ops::Range;
+
+use crate::data::{Examples, Minibatch, Targets};
+use crate::engine::threads::map_tasks;
 use crate::engine::{Real, Tape, Tensor};
 use crate::infer::laplace::blocks::Block;
+use crate::infer::laplace::fit::check;
+use crate::infer::laplace::jacobian::Jacobian;
 use crate::infer::laplace::maximum::maximum;
 use crate::infer::laplace::{LaplaceError, LaplacePosterior, PriorGroups};
-use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
 use crate::metrics::log_mean_exp::log_mean_exp;
-use crate::model::{Bayesian, Model};
+use crate::model::Bayesian;
 use crate::samples::Draws;
 
 /// The range of fitted precisions.
@@ -16,6 +20,9 @@ const RANGE: [f64; 2] = [1e-8, 1e10];
 
 /// The range of precisions tried on held-out data, and their number.
 const HELD_OUT: ([f64; 2], usize) = ([1e-4, 1e4], 33);
+
+/// How many times as many Jacobians of held-out data are held at a time as of others, so that few have to be computed in groups.
+const HELD: usize = 8;
 
 /// The most iterations of the fixed point, and the change of ln precision at which they end.
 const ITERATIONS: usize = 1000;
@@ -135,17 +142,17 @@ impl<M: Bayesian> LaplacePosterior<'_, M> {
     }
 }
 
-impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
+/// Some held-out examples with their Jacobians.
+type HeldOut<T, Y> = (Minibatch<T, Y>, Jacobian<T>);
+
+impl<M: Bayesian + Sync> LaplacePosterior<'_, M> {
     /// Sets one prior precision for all chosen weights: that of the smallest negative log-likelihood of held-out data under
-    /// the linearised prediction with these draws, of 33 between 1e-4 and 1e4.
+    /// the linearised prediction with these draws, of 33 between 1e-4 and 1e4. Jacobians are computed once for all of them.
     ///
     /// # Errors
-    /// [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::Indefinite`] as [`fit_prior`](LaplacePosterior::fit_prior);
-    /// [`LaplaceError::Model`] if the targets do not fit; [`LaplaceError::PriorPrecision`] if the NLL is not finite for any precision.
-    ///
-    /// # Panics
-    /// As [`outputs`](LaplacePosterior::outputs).
-    #[track_caller]
+    /// Before the first Jacobian: [`LaplaceError::Prior`] if a prior is not normal; [`LaplaceError::Indefinite`] as
+    /// [`fit_prior`](LaplacePosterior::fit_prior); [`LaplaceError::Model`] and [`LaplaceError::Options`] if inputs or targets do not
+    /// fit the model. [`LaplaceError::PriorPrecision`] if the NLL is not finite for any precision.
     pub fn fit_prior_on<L>(
         mut self,
         likelihood: &L,
@@ -154,53 +161,94 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
     ) -> Result<Self, LaplaceError>
     where
         L: Likelihood<M::Scalar>,
+        L::Targets: Sync + Send,
     {
         self.check_normal()?;
         self.check_semidefinite()?;
-        likelihood.check(&self.mode.axes, held_out.targets()).map_err(TrainError::Targets)?;
+        let (found, expected) =
+            (check(likelihood, self.mode.model, &self.mode.forward, held_out, "held-out data")?, &self.mode.axes);
+        if found != *expected {
+            return Err(LaplaceError::Options(format!(
+                "fit_prior_on: the output for one held-out example has the shape {found:?}, but {expected:?} for the data of \
+                 `fit`; prepare both in the same way"
+            )));
+        }
         let ([low, high], count) = HELD_OUT;
-        let tried = (0..count).map(|i| low * (high / low).powf(i as f64 / (count - 1) as f64));
-        let mut best: Option<(f64, f64)> = None;
-        for precision in tried {
-            let prior = self.prior.with_precision(vec![precision; self.num_weights()]);
-            let factors = self.blocks.iter().map(|block| block.factor(&prior.precision[block.elements.clone()]));
-            let Ok(factors) = factors.collect::<Result<Vec<_>, _>>() else { continue };
-            (self.prior, self.factors) = (prior, factors);
-            let nll = self.held_out_nll(likelihood, held_out, draws);
-            if nll.is_finite() && best.is_none_or(|(_, least)| nll < least) {
-                best = Some((precision, nll));
+        let tried: Vec<f64> = (0..count).map(|i| low * (high / low).powf(i as f64 / (count - 1) as f64)).collect();
+        let mut sums = vec![0.0; count];
+        let [at_once, together] = self.mode.at_once();
+        let group = HELD * together * at_once;
+        for first in (0..held_out.len()).step_by(group) {
+            let parts = self.held_out(held_out, first..held_out.len().min(first + group));
+            for (sum, &precision) in sums.iter_mut().zip(&tried) {
+                let prior = self.prior.with_precision(vec![precision; self.num_weights()]);
+                let factors = self.blocks.iter().map(|block| block.factor(&prior.precision[block.elements.clone()]));
+                let Ok(factors) = factors.collect::<Result<Vec<_>, _>>() else {
+                    *sum = f64::NAN;
+                    continue;
+                };
+                (self.prior, self.factors) = (prior, factors);
+                let changes = self.changes(draws);
+                let nats = |part| self.nll_of_part(likelihood, part, &changes, draws.count());
+                *sum += map_tasks(parts.len(), || (), |(), part| nats(&parts[part])).into_iter().sum::<f64>();
             }
         }
-        let Some((precision, _)) = best else {
+        let finite = sums.iter().zip(&tried).filter(|(sum, _)| sum.is_finite());
+        let Some((_, &precision)) = finite.min_by(|a, b| a.0.total_cmp(b.0)) else {
             return Err(LaplaceError::PriorPrecision { criterion: "held-out NLL", low, high });
         };
         let all = vec![precision; self.num_weights()];
         self.with_precision(all)
     }
 
-    /// The mean negative log-likelihood of the linearised prediction, in nats per example.
-    #[track_caller]
-    fn held_out_nll<L>(&self, likelihood: &L, data: &Examples<M::Scalar, L::Targets>, draws: Draws) -> f64
+    /// These rows of the data in batches, with their Jacobians.
+    fn held_out<Y: Targets + Sync + Send>(
+        &self,
+        data: &Examples<M::Scalar, Y>,
+        rows: Range<usize>,
+    ) -> Vec<HeldOut<M::Scalar, Y>> {
+        let [at_once, _] = self.mode.at_once();
+        map_tasks(
+            rows.len().div_ceil(at_once),
+            || (),
+            |(), batch| {
+                let (start, mut some) = (rows.start + batch * at_once, data.empty_minibatch());
+                data.gather(&(start..rows.end.min(start + at_once)).collect::<Vec<_>>(), &mut some);
+                let jacobian = self.mode.jacobian(some.inputs());
+                (some, jacobian)
+            },
+        )
+    }
+
+    /// The negative log-likelihood of these examples under the linearised prediction with these changes of the weights, (draws,
+    /// d), in nats; weighted.
+    fn nll_of_part<L>(
+        &self,
+        likelihood: &L,
+        (batch, jacobian): &HeldOut<M::Scalar, L::Targets>,
+        changes: &[f64],
+        draws: usize,
+    ) -> f64
     where
         L: Likelihood<M::Scalar>,
     {
-        let outputs = self.outputs(data.inputs(), draws);
-        let each = outputs.tensor().len() / draws.count();
-        let shape: Vec<usize> = outputs.tensor().shape()[1..].to_vec();
+        let outputs = self.moved(jacobian, changes, draws);
+        let rows = jacobian.rows;
+        let shape: Vec<usize> = [rows].iter().chain(&self.mode.axes).copied().collect();
         let of_draw = |values: &[M::Scalar]| {
             let values = Tensor::new(&shape[..], values);
             let tape = Tape::inference();
-            let terms = data.observed().log_likelihood(likelihood, tape.input(&values));
-            let width = (terms.len() / data.len()).max(1);
+            let terms = batch.observed().log_likelihood(likelihood, tape.input(&values));
+            let width = (terms.len() / rows).max(1);
             terms.value().chunks_exact(width).map(|terms| terms.iter().map(|x| x.to_f64()).sum()).collect::<Vec<f64>>()
         };
-        let nats: Vec<Vec<f64>> = outputs.tensor().data().chunks_exact(each).map(of_draw).collect();
-        let weight = |row: usize| data.weights().map_or(1.0, |weights| weights.data()[row].to_f64());
+        let nats: Vec<Vec<f64>> = outputs.chunks_exact(outputs.len() / draws).map(of_draw).collect();
+        let weight = |row: usize| batch.observed().weights().map_or(1.0, |weights| weights.data()[row].to_f64());
         let of_row = |row: usize| match weight(row) {
             0.0 => 0.0,
             weight => -weight * log_mean_exp(nats.iter().map(|of_draw| of_draw[row])),
         };
-        (0..data.len()).map(of_row).sum::<f64>() / data.len() as f64
+        (0..rows).map(of_row).sum()
     }
 }
 

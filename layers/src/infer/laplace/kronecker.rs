@@ -35,7 +35,7 @@ impl Kronecker {
     }
 
     /// The coordinates of a weight among the eigenvectors.
-    fn coordinates(&self, weight: &[f64]) -> Vec<f64> {
+    pub(super) fn coordinates(&self, weight: &[f64]) -> Vec<f64> {
         let [rows, columns] = self.sizes;
         let left = times(&self.vectors[0], weight, [rows, rows, columns]);
         times_transposed(&left, &self.vectors[1], [rows, columns, columns])

@@ -2,8 +2,8 @@
 
 use crate::engine::{Path, Tape, Tensor};
 use crate::model::at_leaves::at_leaves;
-use crate::model::forward_by::{Outputs, Own};
-use crate::model::{Bayesian, Drawn, Model};
+use crate::model::forward_by::Outputs;
+use crate::model::{Bayesian, Drawn};
 use crate::weights::{Leaves, LinearMap, LinearMaps, Space, Weights, address};
 
 /// The only use of a weight in a forward pass.
@@ -33,13 +33,14 @@ impl Layout {
     /// # Panics
     /// If the forward panics.
     #[track_caller]
-    pub(super) fn of<M: Bayesian + Model>(
+    pub(super) fn of<M: Bayesian>(
         model: &M,
+        forward: &impl Outputs<M>,
         weights: &Weights<M::Scalar>,
         [one, two]: [&Tensor<M::Scalar>; 2],
     ) -> Self {
-        let (_, first) = uses(model, weights, one);
-        let (entries, second) = uses(model, weights, two);
+        let (_, first) = uses(model, forward, weights, one);
+        let (entries, second) = uses(model, forward, weights, two);
         let same_maps = first.len() == second.len();
         let fits = |map: usize| {
             let rows = |map: &LinearMap<_>| [map.input.shape()[0], map.shape[0]];
@@ -75,8 +76,9 @@ struct Entry {
 
 /// The random weights and the linear maps of a forward pass.
 #[track_caller]
-fn uses<M: Bayesian + Model>(
+fn uses<M: Bayesian>(
     model: &M,
+    forward: &impl Outputs<M>,
     weights: &Weights<M::Scalar>,
     x: &Tensor<M::Scalar>,
 ) -> (Vec<Entry>, Vec<LinearMap<M::Scalar>>) {
@@ -85,7 +87,7 @@ fn uses<M: Bayesian + Model>(
     {
         let tape = Tape::inference();
         let net = at_leaves(model, &tape, weights, Leaves::Watched(&maps));
-        Outputs::<M>::outputs(&Own, net, tape.input(x));
+        forward.outputs(net, tape.input(x));
         net.walk(&Path::ROOT, &mut |_, weight| {
             let is_linear = weight.is_used_in_one_map() && weight.space() == Space::Reals;
             entries.push(Entry { address: address(weight.value_var()), is_linear });

@@ -7,6 +7,8 @@ mod error;
 mod factor;
 mod fit;
 mod fit_prior;
+mod gauss_newton;
+mod gradient;
 mod groups;
 mod hessian;
 mod jacobian;

@@ -7,17 +7,21 @@ use crate::engine::{Gradients, Real, Tape, Tensor, Var};
 use crate::infer::laplace::chosen::{Chosen, ChosenWeight};
 use crate::infer::laplace::jacobian::{Jacobian, Map, NUMBERS, Piece};
 use crate::infer::laplace::layout::{Layout, Part};
+use crate::model::Bayesian;
 use crate::model::at_leaves::at_leaves;
-use crate::model::forward_by::{Outputs, Own};
-use crate::model::{Bayesian, Model};
+use crate::model::forward_by::{AnyOutputs, Outputs};
 use crate::weights::{Copies, Leaves, LinearMap, LinearMaps, Weights, address, as_draws};
 
 /// The most examples whose Jacobian is computed at a time.
 const ROWS: usize = 256;
 
+/// The most batches whose Jacobians are held at a time, whatever the number of threads.
+const TOGETHER: usize = 8;
+
 /// A model at a mode, from which Jacobians are computed.
 pub(super) struct Mode<'m, M: Bayesian> {
     pub(super) model: &'m M,
+    pub(super) forward: AnyOutputs<'m, M>,
     /// The unconstrained weights at the mode.
     pub(super) weights: Weights<M::Scalar>,
     pub(super) chosen: Chosen,
@@ -26,14 +30,19 @@ pub(super) struct Mode<'m, M: Bayesian> {
     pub(super) axes: Vec<usize>,
 }
 
-impl<M: Bayesian + Model> Mode<'_, M> {
+impl<M: Bayesian> Mode<'_, M> {
     /// The number of outputs of an example.
     pub(super) fn outputs(&self) -> usize {
         self.axes.iter().product()
     }
 
-    /// The number of examples to pass to [`jacobian`](Mode::jacobian) at a time.
-    pub(super) fn rows_at_once(&self) -> usize {
+    /// How many examples to pass to [`jacobian`](Mode::jacobian) at a time, and how many such batches to hold at a time.
+    pub(super) fn at_once(&self) -> [usize; 2] {
+        at_once(self.numbers_of_row())
+    }
+
+    /// The numbers of one example's Jacobian.
+    fn numbers_of_row(&self) -> usize {
         let outputs = self.outputs().max(1);
         let of_weight = |weight: &ChosenWeight| match (self.layout.parts[weight.index], &weight.shape[..]) {
             (Part::Weight { .. }, [a, b]) => a + b,
@@ -41,7 +50,7 @@ impl<M: Bayesian + Model> Mode<'_, M> {
             (Part::Other, _) => 2 * weight.elements.len(),
         };
         let numbers: usize = self.chosen.weights.iter().map(of_weight).sum();
-        (NUMBERS / (outputs * (numbers + outputs)).max(1)).clamp(1, ROWS)
+        (outputs * (numbers + outputs)).max(1)
     }
 
     /// The Jacobian for the examples of x.
@@ -75,7 +84,7 @@ impl<M: Bayesian + Model> Mode<'_, M> {
         let (values, output) = {
             let tape = Tape::inference();
             let net = at_leaves(self.model, &tape, &self.weights, Leaves::Watched(&maps));
-            let output = Outputs::<M>::outputs(&Own, net, tape.input(x));
+            let output = self.forward.outputs(net, tape.input(x));
             self.check(output, x.rows());
             (output.to_tensor(), address(output))
         };
@@ -113,7 +122,7 @@ impl<M: Bayesian + Model> Mode<'_, M> {
         let mut gradients = Gradients::of(maps.offsets());
         let tape = Tape::new();
         let net = at_leaves(self.model, &tape, &self.weights, Leaves::Watched(&maps));
-        let output = Outputs::<M>::outputs(&Own, net, tape.input(x)).reshape([rows, outputs]);
+        let output = self.forward.outputs(net, tape.input(x)).reshape([rows, outputs]);
         let roots: Vec<Var<'_, M::Scalar>> = (0..outputs).map(|k| output.at(1, k as isize).sum()).collect();
         gather(&tape, &roots, M::Scalar::ONE, &mut gradients, rows, &lengths)
     }
@@ -130,7 +139,7 @@ impl<M: Bayesian + Model> Mode<'_, M> {
         let tape = Tape::new();
         let net = at_leaves(self.model, &tape, &self.weights, Leaves::Copies(&copies));
         let shape: Vec<usize> = [1].iter().chain(&x.shape()[1..]).copied().collect();
-        let output = Outputs::<M>::outputs(&Own, net, as_draws(tape.input(x), &shape)).reshape([outputs]);
+        let output = self.forward.outputs(net, as_draws(tape.input(x), &shape)).reshape([outputs]);
         let roots: Vec<Var<'_, M::Scalar>> = (0..outputs).map(|k| output.at(0, k as isize).sum()).collect();
         let lengths: Vec<usize> = weights.iter().map(|weight| weight.elements.len()).collect();
         // A root counts as the mean over its draws.
@@ -146,6 +155,13 @@ impl<M: Bayesian + Model> Mode<'_, M> {
             "Laplace: the model's output has the shape {found:?} for {rows} rows, not {expected:?}"
         );
     }
+}
+
+/// Rows of a batch, and batches, that are held at a time if a row's Jacobian has so many numbers: fewer of both where it is large, as
+/// with respect to the weights of an embedding.
+fn at_once(numbers: usize) -> [usize; 2] {
+    let rows = (NUMBERS / numbers).clamp(1, ROWS);
+    [rows, (TOGETHER * NUMBERS / (rows * numbers)).clamp(1, TOGETHER)]
 }
 
 /// The gradients of each root, (rows, roots, length) for each leaf.
@@ -171,4 +187,20 @@ fn gather<T: Real>(
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_numbers_are_held_than_allowed_or_than_one_example_has() {
+        let numbers = (0..34).map(|power| 1 << power).chain([3, 1000, NUMBERS - 1, NUMBERS + 1, 5 * NUMBERS]);
+        for numbers in numbers {
+            let [rows, batches] = at_once(numbers);
+            assert!((1..=ROWS).contains(&rows) && (1..=TOGETHER).contains(&batches));
+            assert!(rows * batches * numbers <= (TOGETHER * NUMBERS).max(numbers), "{numbers}: {rows} {batches}");
+            assert!(numbers > 100 || [rows, batches] == [ROWS, TOGETHER]);
+        }
+    }
 }

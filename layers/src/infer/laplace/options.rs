@@ -1,19 +1,22 @@
 //! `Laplace`: the options of a Laplace approximation, and its fit.
 
+use std::sync::Arc;
+
 use crate::data::Examples;
-use crate::engine::Real;
+use crate::engine::{Real, Var};
 use crate::infer::laplace::blocks::Structure;
 use crate::infer::laplace::chosen::Choice;
-use crate::infer::laplace::fit::fit;
+use crate::infer::laplace::fit::{Method, fit};
 use crate::infer::laplace::{LaplaceError, LaplacePosterior};
 use crate::likelihood::Likelihood;
+use crate::model::forward_by::{AnyOutputs, By, Own};
 use crate::model::{Bayesian, Model};
 use crate::properties::Independent;
 
 /// Laplace's approximation (MacKay 1992; Daxberger et al. 2021, "Laplace Redux"): the posterior is a normal distribution
 /// around a mode, whose precision is the curvature of −ln p(y, w | x) there. It needs a model whose means are at a mode: train it by
 /// [`Map`](crate::Map) until it has converged. The scales of its posterior families do not matter. Far from a mode the result is
-/// wrong, without a warning.
+/// wrong: [`LaplacePosterior::nats_below_mode`] tells how far, and `fit` prints a warning unless it is [`quiet`](Laplace::quiet).
 ///
 /// | curvature | of all chosen weights together | of each weight by itself |
 /// |---|---|---|
@@ -22,7 +25,8 @@ use crate::properties::Independent;
 /// | [`diagonal`](Laplace::diagonal) | | its diagonal |
 ///
 /// The curvature of the likelihood is the generalised Gauss-Newton matrix Σ Jᵀ H J over examples, with the Jacobian J of the
-/// outputs and the Hessian H of −ln p with respect to them; or, by [`hessian`](Laplace::hessian), its Hessian. That of the
+/// outputs and the Hessian H of −ln p with respect to them, or its expectation, the Fisher information, where the likelihood
+/// [has it](Likelihood::fisher_information); or, by [`hessian`](Laplace::hessian), its Hessian. That of the
 /// prior is its second derivative at the mode: for a normal prior, its precision. All of it is in double precision, except
 /// for the Jacobians, which the tape computes in the model's scalar type. Positive weights
 /// ([`Space`](crate::Space)) are approximated in their unconstrained numbers.
@@ -47,12 +51,13 @@ pub struct Laplace<L> {
     structure: Structure,
     choice: Choice,
     is_hessian: bool,
+    is_shown: bool,
 }
 
 impl<L> Laplace<L> {
     /// With Kronecker factors of the generalised Gauss-Newton matrix, of all random weights.
     pub fn new(likelihood: L) -> Self {
-        Laplace { likelihood, structure: Structure::Kronecker, choice: Choice::All, is_hessian: false }
+        Laplace { likelihood, structure: Structure::Kronecker, choice: Choice::All, is_hessian: false, is_shown: true }
     }
 
     /// Uses the curvature of all chosen weights together: for d of them a matrix of d² numbers, and time in d³. More than
@@ -94,12 +99,17 @@ impl<L> Laplace<L> {
     }
 
     /// Uses the Hessian of −ln p(y | x, w) instead of the generalised Gauss-Newton matrix, from differences of gradients on
-    /// all data: four gradients for each element. For standardised inputs it is exact to about 1e-9 in `f64` and 1e-3 in `f32`,
-    /// relative to its size; for inputs of size 1,000, to 1e-4 in `f64`, and it is of no use in `f32`. It is
-    /// positive definite only near a mode, and has no Kronecker factors: choose [`full`](Laplace::full) or
-    /// [`diagonal`](Laplace::diagonal).
+    /// all data: four gradients for each element. The steps follow from the curvature, so the scale of the inputs does not matter;
+    /// it is exact to about 1e-9 in `f64` and 1e-3 in `f32`, relative to its size, and an error where two steps do not agree, as
+    /// at the kinks of many hidden units. It is positive definite only near a mode, and has no Kronecker factors: choose
+    /// [`full`](Laplace::full) or [`diagonal`](Laplace::diagonal).
     pub fn hessian(self) -> Self {
         Laplace { is_hessian: true, ..self }
+    }
+
+    /// Prints no warning where the means are not at a mode; see [`LaplacePosterior::verdict`].
+    pub fn quiet(self) -> Self {
+        Laplace { is_shown: false, ..self }
     }
 
     /// Computes the curvature at the means of `model`.
@@ -139,10 +149,60 @@ impl<L> Laplace<L> {
         L: Likelihood<T>,
         L::Targets: Sync + Send,
     {
+        self.run(model, Arc::new(Own), data)
+    }
+
+    /// [`fit`](Laplace::fit) with your own `forward`, which predictions of the linearised model use too: [`Elbo::fit_with`].
+    ///
+    /// [`Elbo::fit_with`]: crate::Elbo::fit_with
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), (0..16).map(|i| i % 2).collect())?;
+    /// let mut model = Dense::new(2, 2);
+    /// Map::new(Categorical).quiet().fit_with(&mut model, &train, UntilConverged::new(), |net, x| net.forward(x * 0.5))?;
+    /// let posterior = Laplace::new(Categorical).fit_with(&model, &train, |net, x| net.forward(x * 0.5))?;
+    /// assert!(posterior.is_at_mode(), "{}", posterior.verdict());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`fit`](Laplace::fit).
+    pub fn fit_with<'m, T, M>(
+        &self,
+        model: &'m M,
+        data: &Examples<T, L::Targets>,
+        forward: impl for<'t> Fn(M::Draw<'t>, Var<'t, T>) -> Var<'t, T> + Send + Sync + 'm,
+    ) -> Result<LaplacePosterior<'m, M>, LaplaceError>
+    where
+        T: Real,
+        M: Bayesian<Scalar = T, Batch: Independent> + Sync,
+        L: Likelihood<T>,
+        L::Targets: Sync + Send,
+    {
+        self.run(model, Arc::new(By(forward)), data)
+    }
+
+    fn run<'m, M>(
+        &self,
+        model: &'m M,
+        forward: AnyOutputs<'m, M>,
+        data: &Examples<M::Scalar, L::Targets>,
+    ) -> Result<LaplacePosterior<'m, M>, LaplaceError>
+    where
+        M: Bayesian + Sync,
+        L: Likelihood<M::Scalar>,
+        L::Targets: Sync + Send,
+    {
         if self.is_hessian && self.structure == Structure::Kronecker {
             let mistake = "hessian: it has no Kronecker factors; choose `.full()` or `.diagonal()`";
             return Err(LaplaceError::Options(mistake.to_owned()));
         }
-        fit(&self.likelihood, self.structure, &self.choice, self.is_hessian, model, data)
+        let method = Method { structure: self.structure, choice: &self.choice, is_hessian: self.is_hessian };
+        let posterior = fit(&self.likelihood, method, model, forward, data)?;
+        if self.is_shown && !posterior.is_at_mode() {
+            eprintln!("Laplace: {}", posterior.verdict());
+        }
+        Ok(posterior)
     }
 }

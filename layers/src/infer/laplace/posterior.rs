@@ -13,13 +13,10 @@ use crate::infer::laplace::jacobian::Jacobian;
 use crate::infer::laplace::linearised::Linearised;
 use crate::infer::laplace::mode::Mode;
 use crate::infer::laplace::prior::Prior;
-use crate::model::{Bayesian, Model};
+use crate::model::Bayesian;
 use crate::predictive::Outputs;
 use crate::samples::{Draws, KeptDraws};
 use crate::weights::Weights;
-
-/// Batches of rows whose Jacobians are held at a time, whatever the number of threads.
-const TOGETHER: usize = 8;
 
 /// The result of [`Laplace`](struct@crate::Laplace): a normal distribution of the chosen weights around the mode. The model's other
 /// weights stay at their means.
@@ -34,7 +31,16 @@ pub struct LaplacePosterior<'m, M: Bayesian> {
     pub(super) blocks: Vec<Block>,
     pub(super) prior: Prior,
     pub(super) factors: Vec<Factor>,
-    log_likelihood: f64,
+    at_mode: AtMode,
+}
+
+/// The likelihood of the data at the mode.
+#[derive(Clone, Debug)]
+pub(super) struct AtMode {
+    /// Σ ln p(y | x, w), in nats.
+    pub(super) log_likelihood: f64,
+    /// Its gradient with respect to the chosen weights.
+    pub(super) slopes: Vec<f64>,
 }
 
 impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
@@ -44,7 +50,7 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
         mode: Mode<'m, M>,
         blocks: Vec<Block>,
         prior: Prior,
-        log_likelihood: f64,
+        at_mode: AtMode,
     ) -> Result<Self, LaplaceError> {
         let factors = blocks.iter().map(|block| {
             let precisions = &prior.precision[block.elements.clone()];
@@ -57,13 +63,13 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
             block.factor(precisions).map_err(|bad| mode.chosen.not_positive(block.elements.start + bad.element, bad.value))
         });
         let factors = factors.collect::<Result<_, _>>()?;
-        Ok(LaplacePosterior { mode, blocks, prior, factors, log_likelihood })
+        Ok(LaplacePosterior { mode, blocks, prior, factors, at_mode })
     }
 
     /// The same approximation with another prior precision for each element.
     pub(super) fn with_precision(self, precision: Vec<f64>) -> Result<Self, LaplaceError> {
         let prior = self.prior.with_precision(precision);
-        LaplacePosterior::new(self.mode, self.blocks, prior, self.log_likelihood)
+        LaplacePosterior::new(self.mode, self.blocks, prior, self.at_mode)
     }
 
     /// The number of elements of the chosen weights, d.
@@ -88,7 +94,7 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
 
     /// Σ ln p(y | x, w) of the data at the mode, in nats.
     pub fn log_likelihood_at_mode(&self) -> f64 {
-        self.log_likelihood
+        self.at_mode.log_likelihood
     }
 
     /// ln p(w) of the chosen weights at the mode, in nats.
@@ -101,7 +107,37 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
     /// constants of it.
     pub fn log_evidence(&self) -> f64 {
         let d = self.num_weights() as f64;
-        self.log_likelihood + self.prior.nats + 0.5 * (d * std::f64::consts::TAU.ln() - self.log_determinant())
+        self.at_mode.log_likelihood + self.prior.nats + 0.5 * (d * std::f64::consts::TAU.ln() - self.log_determinant())
+    }
+
+    /// By how many nats the log joint density at the means is below its mode, as a Newton step estimates it: ½ gᵀ P⁻¹ g, with the
+    /// gradient g there and the posterior precision P (half of the squared Newton decrement; Boyd and Vandenberghe 2004,
+    /// "Convex Optimization", section 9.5.1). The log evidence is too small by about as much. For another prior precision than the
+    /// model's it is that under the new prior, whose mode is elsewhere.
+    pub fn nats_below_mode(&self) -> f64 {
+        let g: Vec<f64> = self.at_mode.slopes.iter().zip(&self.prior.slope).map(|(of, prior)| of + prior).collect();
+        let blocks = self.blocks.iter().zip(&self.factors);
+        0.5 * blocks.map(|(block, factor)| block.squared_length(factor, &g[block.elements.clone()])).sum::<f64>()
+    }
+
+    /// Whether the means are at a mode, up to what makes no difference: [`nats_below_mode`](LaplacePosterior::nats_below_mode) is
+    /// less than √(d/2), the standard deviation of the log density among draws of the approximation, or less than 1.
+    pub fn is_at_mode(&self) -> bool {
+        self.nats_below_mode() < (0.5 * self.num_weights() as f64).sqrt().max(1.0)
+    }
+
+    /// In words: whether the means are at a mode, and what to do if they are not.
+    pub fn verdict(&self) -> String {
+        let nats = self.nats_below_mode();
+        if self.is_at_mode() {
+            return format!("good: the means are at a mode; a Newton step would gain {nats:.2} nats");
+        }
+        format!(
+            "wrong: the means are not at a mode. A Newton step would gain {nats:.1} nats, by which the log evidence is too small, and \
+             move the weights by {:.1} standard deviations. Train by `Map` with this likelihood and this prior until it has \
+             converged",
+            (2.0 * nats).sqrt()
+        )
     }
 
     /// ln det P of the posterior precision P of the chosen weights.
@@ -139,7 +175,8 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
         covariance
     }
 
-    /// Draws of the weights, for the network itself; see [`LaplacePosterior`] for the other way to predict.
+    /// Draws of the weights, for the network itself; see [`LaplacePosterior`] for the other way to predict. They predict by the
+    /// model's own forward; for another, use [`predict_with`](crate::Predict::predict_with).
     pub fn samples(&self, draws: Draws) -> KeptDraws<&'m M> {
         let start: Vec<f64> = self.mode.chosen.flat(&self.mode.weights).into_iter().map(Real::to_f64).collect();
         let changes = self.changes(draws);
@@ -153,7 +190,7 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
     }
 
     /// Samples of the change from the mode, (draws, d).
-    fn changes(&self, draws: Draws) -> Vec<f64> {
+    pub(super) fn changes(&self, draws: Draws) -> Vec<f64> {
         let of_draw = |draw: usize| {
             let mut change = Vec::with_capacity(self.num_weights());
             for (index, (block, factor)) in self.blocks.iter().zip(&self.factors).enumerate() {
@@ -167,7 +204,7 @@ impl<'m, M: Bayesian> LaplacePosterior<'m, M> {
     }
 }
 
-impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
+impl<M: Bayesian + Sync> LaplacePosterior<'_, M> {
     /// The outputs of the linearised model, f(x) + J(x) δw, for each draw of the weights: (draws, rows, ..). A draw is the same
     /// for all rows, and in any call.
     ///
@@ -177,12 +214,7 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
     pub fn outputs(&self, x: &Tensor<M::Scalar>, draws: Draws) -> Outputs<M::Scalar> {
         let (count, each) = (draws.count(), self.mode.outputs());
         let changes = self.changes(draws);
-        let parts = self.by_rows(x, |jacobian| {
-            let moved = jacobian.changes(&self.mode.chosen, &changes, count);
-            let at_mode = jacobian.values.data();
-            let sums = moved.iter().enumerate().map(|(i, change)| at_mode[i % at_mode.len()].to_f64() + change);
-            sums.map(M::Scalar::from_f64).collect::<Vec<_>>()
-        });
+        let parts = self.by_rows(x, |jacobian| self.moved(&jacobian, &changes, count));
         let of_draw = |draw: usize| {
             let part = move |part: &Vec<M::Scalar>| (part.len() / count * draw)..(part.len() / count * (draw + 1));
             parts.iter().flat_map(move |of_part| &of_part[part(of_part)]).copied()
@@ -191,6 +223,14 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
         let mut values = Vec::with_capacity(count * x.rows() * each);
         (0..count).for_each(|draw| values.extend(of_draw(draw)));
         Outputs::new(Tensor::new(shape, values))
+    }
+
+    /// f(x) + J(x) δw for these draws of δw, (draws, rows, ..).
+    pub(super) fn moved(&self, jacobian: &Jacobian<M::Scalar>, changes: &[f64], draws: usize) -> Vec<M::Scalar> {
+        let moved = jacobian.changes(&self.mode.chosen, changes, draws);
+        let at_mode = jacobian.values.data();
+        let sums = moved.iter().enumerate().map(|(i, change)| at_mode[i % at_mode.len()].to_f64() + change);
+        sums.map(M::Scalar::from_f64).collect()
     }
 
     /// The linearised model's outputs as a normal distribution: their means f(x) and covariances J(x) P⁻¹ J(x)ᵀ for each row,
@@ -228,12 +268,12 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
                 "predict: row {row}, column {column} (both from 0) of the inputs is {value}; drop the row or fill the gap"
             );
         }
-        let at_once = self.mode.rows_at_once();
+        let [at_once, together] = self.mode.at_once();
         let batches = rows.div_ceil(at_once);
         let mut results = Vec::with_capacity(batches);
-        for first in (0..batches).step_by(TOGETHER) {
+        for first in (0..batches).step_by(together) {
             results.extend(map_tasks(
-                TOGETHER.min(batches - first),
+                together.min(batches - first),
                 || x.empty_like(),
                 |some, task| {
                     let start = (first + task) * at_once;
@@ -249,6 +289,7 @@ impl<M: Bayesian + Model + Sync> LaplacePosterior<'_, M> {
 impl<M: Bayesian> fmt::Debug for LaplacePosterior<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("LaplacePosterior");
-        shown.field("weights", &self.num_weights()).field("log_evidence", &self.log_evidence()).finish_non_exhaustive()
+        shown.field("weights", &self.num_weights()).field("log_evidence", &self.log_evidence());
+        shown.field("nats_below_mode", &self.nats_below_mode()).finish_non_exhaustive()
     }
 }

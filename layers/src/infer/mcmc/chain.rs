@@ -6,7 +6,8 @@ use std::fmt;
 use crate::clock::Clock;
 use crate::engine::{Key, Real};
 use crate::infer::LogJoint;
-use crate::infer::chains::{Chain, McmcError, Options, Progress};
+use crate::infer::caught_panic::catch_step;
+use crate::infer::chains::{Chain, McmcError, Options, Progress, panicked};
 use crate::infer::mcmc::checkpoint::{Checkpoint, Mark, Sampled};
 use crate::infer::mcmc::nuts_rs::{self, Kernel, Transition};
 use crate::infer::mcmc::stuck::{cause, not_finite};
@@ -30,6 +31,8 @@ pub(super) struct Run<'a, M: Bayesian, L: Likelihood<M::Scalar>> {
     /// Weights with the model's names and shapes.
     pub(super) like: Weights<M::Scalar>,
     pub(super) joint: &'a LogJoint<'a, M, L>,
+    /// Whether the threads are shared with other tasks than these chains.
+    pub(super) is_shared: bool,
 }
 
 /// What is left to do of a chain.
@@ -66,7 +69,7 @@ where
             key: self.options.key().at("chain").index(chain),
             start,
             lengths: [self.options.warmup, self.options.draws],
-            draws: Vec::with_capacity(self.options.draws),
+            draws: Vec::new(),
             made: Chain::default(),
             mark: None,
         }
@@ -129,8 +132,11 @@ where
         let made = RefCell::new(segment.made.clone());
         let (mut draws, mut stop) = (segment.draws.clone(), None);
         let (clock, before) = (Clock::start(), segment.made.clone());
-        let transitions = Cell::new(0);
+        let (transitions, panic) = (Cell::new(0), RefCell::new(None));
         let on_draw = |draw: Transition| {
+            if panic.borrow().is_some() {
+                return false;
+            }
             progress.step(|shown| shown.add(&draw));
             transitions.set(transitions.get() + 1);
             let made = &mut *made.borrow_mut();
@@ -145,7 +151,17 @@ where
             stop.is_none()
         };
         let density = |x: &[f64], slope: &mut [f64]| {
-            let value = target.at(x, slope);
+            if panic.borrow().is_some() {
+                return f64::NAN;
+            }
+            let value = match catch_step(self.is_shared, || target.at(x, slope)) {
+                Ok(value) => value,
+                Err(caught) => {
+                    // The sampler takes it for a divergence, and `on_draw` then ends the chain.
+                    panic.replace(Some(caught));
+                    return f64::NAN;
+                }
+            };
             let is_finite = value.is_finite() && slope.iter().all(|slope| slope.is_finite());
             if !is_finite && transitions.get() >= warmup {
                 let term = not_finite(self.joint, target.weights(), value, slope);
@@ -154,6 +170,9 @@ where
             value
         };
         let result = nuts_rs::sample(self.kernel, lengths, key, &segment.position(), density, on_draw);
+        if let Some(caught) = panic.take() {
+            return Err(panicked(chain, transitions.get(), caught));
+        }
         let made = made.into_inner();
         let is_stuck = draws.len() >= STUCK && draws.iter().all(|draw| *draw == draws[0]);
         match stop {

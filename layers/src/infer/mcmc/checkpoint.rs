@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::engine::Real;
-use crate::infer::chains::{Chain, ChainsError, McmcError, Read, contents};
+use crate::infer::chains::{Chain, ChainsError, McmcError, Read, check_folder, contents};
 use crate::weights::Weights;
 
 /// The keys of the metadata that say what run a file belongs to.
@@ -41,15 +41,12 @@ impl Checkpoint {
     /// Makes the folder.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be made, or nothing can be written there.
     pub(super) fn prepare(&self) -> Result<(), McmcError> {
         if self.every == 0 {
             return Err(McmcError::Options("checkpoint: `every` must be at least 1 draw, got 0".to_owned()));
         }
-        std::fs::create_dir_all(&self.folder).map_err(|error| {
-            let folder = self.folder.display();
-            McmcError::Options(format!("checkpoint: the folder {folder} cannot be made: {error}"))
-        })
+        check_folder(&self.folder)
     }
 
     /// Saves a chain, in one step.

@@ -37,7 +37,8 @@ where
     check_model(model, likelihood, data, Parts::examples(data))?;
     let joint = LogJoint::new(model, likelihood, data);
     let parts = Parts::new(data);
-    let run = Run { kernel, options, checkpoint, like: model.mean_weights(), joint: &joint };
+    let is_shared = rayon::current_thread_index().is_some();
+    let run = Run { kernel, options, checkpoint, like: model.mean_weights(), joint: &joint, is_shared };
     let target = |segment: &Segment<M::Scalar>| Target::new(model, likelihood, &parts, &segment.start);
     kernel.check_weights(run.like.len())?;
     let (mut segments, mut gradient_seconds) = (Vec::new(), f64::NAN);

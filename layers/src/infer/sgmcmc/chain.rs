@@ -3,7 +3,8 @@
 use crate::clock::Clock;
 use crate::engine::random::normals;
 use crate::engine::{Key, Real};
-use crate::infer::chains::{Chain, McmcError, Progress};
+use crate::infer::caught_panic::catch_step;
+use crate::infer::chains::{Chain, McmcError, Progress, panicked};
 use crate::infer::minibatch_target::Target;
 use crate::infer::sgmcmc::batches::Batches;
 use crate::infer::sgmcmc::integrator::{State, Step};
@@ -78,6 +79,8 @@ pub(super) struct Runner<'r, 'm, M: Bayesian, L: Likelihood<M::Scalar>> {
     /// N.
     pub(super) examples: usize,
     pub(super) target: Target<'m, M, L>,
+    /// Whether the threads are shared with other tasks than these chains.
+    pub(super) shared: bool,
     pub(super) progress: &'r Progress<Shown>,
 }
 
@@ -121,8 +124,10 @@ where
                 normal(self.key.at("momentum").step(step), &mut noise);
                 momentum.iter_mut().zip(&noise).for_each(|(p, e)| *p = self.options.temperature.sqrt() * e);
             }
-            let value =
-                batches.with(self.key.step(step), |rows| self.target.at(&chain.state.position, rows, &mut gradient));
+            let value = batches.with(self.key.step(step), |rows| {
+                catch_step(self.shared, || self.target.at(&chain.state.position, rows, &mut gradient))
+            });
+            let value = value.map_err(|panic| panicked(self.chain, step, panic))?;
             if let Some((term, value)) = self.target.first_non_finite(value) {
                 return Err(self.not_finite(step, term, value));
             }
@@ -138,9 +143,7 @@ where
             of.take(&mut chain.state, &chain.scales, &gradient, &noise);
             chain.step += 1;
             if schedule.is_draw(step) {
-                if let Some(&value) = chain.state.position.iter().find(|u| !u.is_finite()) {
-                    return Err(self.not_finite(step, "largest weight".to_owned(), value));
-                }
+                self.check_range(step, &chain.state.position)?;
                 chain.thermometer.draw();
                 chain.draws.push(chain.state.position.clone());
             }
@@ -178,10 +181,13 @@ where
         let key = self.key.at("curvature").step(chain.step);
         let ChainState { state, scales, direction, .. } = &mut *chain;
         let curvature = Batches::new(self.examples, CURVATURE_ROWS).with(key, |rows| {
-            largest_curvature(&state.position, scales, direction, iterations, |at, slopes| {
-                self.target.at(at, rows, slopes);
+            catch_step(self.shared, || {
+                largest_curvature(&state.position, scales, direction, iterations, |at, slopes| {
+                    self.target.at(at, rows, slopes);
+                })
             })
         });
+        let curvature = curvature.map_err(|panic| panicked(self.chain, chain.step, panic))?;
         let Some(curvature) = curvature else {
             return Err(McmcError::LearningRate { chain: self.chain, step: chain.step });
         };
@@ -193,6 +199,14 @@ where
         let curvature = last.iter().copied().fold(0.0, f64::max);
         chain.rate = Limits { curvature, batches, temperature: self.options.temperature, kept }.rate();
         Ok(())
+    }
+
+    /// # Errors
+    /// If an element of a weight at a position is outside of its space in the scalar type.
+    fn check_range(&mut self, step: usize, position: &[f64]) -> Result<(), McmcError> {
+        let Some((weight, element, index)) = self.target.first_out_of_range(position) else { return Ok(()) };
+        let (steps, value, scalar) = (self.schedule.steps(), position[index], M::Scalar::NAME);
+        Err(McmcError::Range { chain: self.chain, step, steps, weight, element, value, scalar })
     }
 
     fn not_finite(&self, step: usize, term: String, value: f64) -> McmcError {

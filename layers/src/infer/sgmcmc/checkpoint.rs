@@ -1,10 +1,9 @@
 //! The checkpoint of a chain: a file of its state, and files of the draws from one save to the next.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::engine::io::replace_file;
 use crate::engine::io::safetensors::{self, Safetensors};
-use crate::engine::io::{FileError, replace_file};
 use crate::engine::{Real, Tensor};
 use crate::infer::chains::McmcError;
 use crate::infer::sgmcmc::chain::ChainState;
@@ -12,7 +11,13 @@ use crate::infer::sgmcmc::schedule::Schedule;
 use crate::weights::Weights;
 
 /// The version of the files.
-const FORMAT: &str = "elbo stochastic-gradient chain 1";
+const FORMAT: &str = "elbo stochastic-gradient chain 2";
+
+/// The key of the log density where the chain starts.
+const DENSITY: &str = "log density at the start";
+
+/// The relative difference up to which two log densities are equal: another processor may round otherwise.
+const ROUNDING: f64 = 1e-5;
 
 /// The numbers of a state, in the order of the tensor `numbers`.
 const NUMBERS: usize = 9;
@@ -26,18 +31,31 @@ pub(super) struct Checkpoint {
     /// The chain, from 0.
     chain: usize,
     /// What must be the same in a run that goes on, by key.
-    facts: [(&'static str, String); 3],
+    facts: [(&'static str, String); 4],
+    density: f64,
     /// The draws in files.
     saved: usize,
 }
 
+/// What tells a run from others.
+pub(super) struct Run {
+    /// Its options.
+    pub(super) options: String,
+    /// The checksum of its data.
+    pub(super) data: u64,
+    /// The log density where the chain starts, in nats: it shows any change of model, priors and likelihood.
+    pub(super) density: f64,
+}
+
 impl Checkpoint {
-    /// The checkpoint of a chain (index from 0), for a run with these options, written as text.
-    pub(super) fn new<T: Real>(folder: &Path, chain: usize, options: String, weights: &Weights<T>) -> Self {
+    /// The checkpoint of a chain (index from 0) of this run, with weights like these.
+    pub(super) fn new<T: Real>(folder: &Path, chain: usize, run: Run, weights: &Weights<T>) -> Self {
+        let Run { options, data, density } = run;
         let of = weights.entries().iter().map(|entry| format!("{} {:?}", entry.name, entry.tensor.shape()));
         let weights = format!("{}: {}", T::NAME, of.collect::<Vec<_>>().join(", "));
-        let facts = [("format", FORMAT.to_owned()), ("options", options), ("weights", weights)];
-        Checkpoint { folder: folder.to_owned(), chain, facts, saved: 0 }
+        let data = format!("checksum {data:016x}");
+        let facts = [("format", FORMAT.to_owned()), ("options", options), ("weights", weights), ("data", data)];
+        Checkpoint { folder: folder.to_owned(), chain, facts, density, saved: 0 }
     }
 
     fn state_file(&self) -> PathBuf {
@@ -65,6 +83,15 @@ impl Checkpoint {
                 Some(found) => return wrong(format!("its {key} are `{found}`, and those of this run `{expected}`")),
                 None => return wrong(format!("it does not say its {key}")),
             }
+        }
+        let density = saved.metadata().get(DENSITY).map_or("none", |density| density);
+        let is_near = |saved: f64| (saved - self.density).abs() <= ROUNDING * (1.0 + self.density.abs());
+        if !density.parse().is_ok_and(is_near) {
+            return wrong(format!(
+                "its {DENSITY} is {density} nats, and that of this run {}: the model, its priors, the likelihood or the first \
+                 weights differ",
+                self.density
+            ));
         }
         let count = state.state.position.len();
         let read = |name: &str| match saved.names().any(|known| known == name) {
@@ -118,7 +145,6 @@ impl Checkpoint {
     /// # Errors
     /// If a file cannot be written.
     pub(super) fn save(&mut self, state: &ChainState) -> Result<(), McmcError> {
-        fs::create_dir_all(&self.folder).map_err(|source| FileError::Write { file: self.folder.clone(), source })?;
         let new = &state.draws[self.saved.min(state.draws.len())..];
         if !new.is_empty() {
             let draws = Tensor::<f64>::new([new.len(), new[0].len()], new.concat());
@@ -156,7 +182,8 @@ impl Checkpoint {
             .map(|(name, values)| (name, Tensor::new([values.len()], values.clone())))
             .collect();
         let named = tensors.iter().map(|(name, tensor)| (*name, tensor));
-        let facts = self.facts.iter().map(|(key, text)| (*key, &text[..]));
+        let density = self.density.to_string();
+        let facts = self.facts.iter().map(|(key, text)| (*key, &text[..])).chain([(DENSITY, &density[..])]);
         replace_file(&self.state_file(), &safetensors::to_bytes(named, facts))?;
         Ok(())
     }

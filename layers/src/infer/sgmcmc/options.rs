@@ -92,6 +92,31 @@ impl<T: Real> SgOptions<T> {
         Ok(())
     }
 
+    /// # Errors
+    /// If the chains have more steps than can be counted, for this many examples.
+    pub(super) fn check_steps(&self, examples: usize) -> Result<(), McmcError> {
+        let Options { warmup, draws, .. } = self.shared;
+        let share = self.cycles.map_or(0.0, |(_, share)| share);
+        let lengths = warmup as f64 + draws as f64 / (1.0 - share);
+        self.shared.check_transitions(lengths * self.thinning_for(examples) as f64)
+    }
+
+    /// The steps from one draw to the next for this many examples.
+    fn thinning_for(&self, examples: usize) -> usize {
+        let epoch = examples.div_ceil(self.batch_size_for(examples).max(1));
+        self.thinning.unwrap_or(epoch.max(THINNING))
+    }
+
+    /// The steps from one save to the next, for this many steps from one draw to the next.
+    pub(super) fn save_interval(&self, thinning: usize) -> usize {
+        #[cfg(feature = "files")]
+        if let Some((_, every)) = self.checkpoint {
+            return every.saturating_mul(thinning);
+        }
+        let _ = thinning;
+        usize::MAX
+    }
+
     /// The batch size for this many examples.
     pub(super) fn batch_size_for(&self, examples: usize) -> usize {
         self.batch_size.unwrap_or(if examples <= ONE_BATCH { examples } else { BATCH }).min(examples)
@@ -99,8 +124,7 @@ impl<T: Real> SgOptions<T> {
 
     /// The steps of a chain for this many examples.
     pub(super) fn schedule_for(&self, examples: usize) -> Schedule {
-        let epoch = examples.div_ceil(self.batch_size_for(examples).max(1));
-        let thinning = self.thinning.unwrap_or(epoch.max(THINNING));
+        let thinning = self.thinning_for(examples);
         let (warmup, draws) = (self.shared.warmup * thinning, self.shared.draws);
         let is_automatic = self.learning_rate.is_none();
         let cycles =

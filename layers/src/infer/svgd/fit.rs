@@ -5,7 +5,7 @@ use crate::data::{Examples, shuffle};
 use crate::engine::threads::map_tasks;
 use crate::engine::{Key, Real, with_threads};
 use crate::infer::LogJoint;
-use crate::infer::chains::{check_model, non_finite_at};
+use crate::infer::chains::{check_model, finite_density};
 use crate::infer::minibatch_target::Target;
 use crate::infer::start::start_weights;
 use crate::infer::svgd::adam::Adam;
@@ -47,7 +47,7 @@ where
         return Err(SvgdError::Options("the model has no random weights, so there is nothing to move".to_owned()));
     }
     for (particle, start) in starts.iter().enumerate() {
-        if let Some((term, value)) = non_finite_at(&joint, start) {
+        if let Err((term, value)) = finite_density(&joint, start) {
             return Err(SvgdError::Start { particle, term, value });
         }
     }

@@ -6,7 +6,7 @@ use elbo::{Independent, Model};
 use super::{assert_close, inverse, network, sines, with_sines};
 
 /// The Jacobian of one row's outputs with respect to all weights, (outputs, weights), by a backward pass for each output.
-fn jacobian<M: Model<Scalar = f64>>(model: &M, x: &Tensor<f64>, row: usize, outputs: usize) -> Vec<f64>
+pub(super) fn jacobian<M: Model<Scalar = f64>>(model: &M, x: &Tensor<f64>, row: usize, outputs: usize) -> Vec<f64>
 where
     for<'t> M::Draw<'t>: Forward<'t, Var<'t, f64>, Out = Var<'t, f64>>,
 {

@@ -1,7 +1,8 @@
-//! Laplace approximations: closed forms, explicit Jacobians, the values of laplace-torch, and what is refused.
+//! Laplace approximations: closed forms, explicit Jacobians, the values of laplace-torch, distances from a mode, and what is refused.
 
 mod closed_form;
 mod explicit;
+mod mode;
 mod priors;
 mod reference;
 mod refused;
