@@ -63,9 +63,11 @@
 // Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
+pub mod calibration;
 pub mod checks;
 mod clock;
 pub mod data;
+pub mod decision;
 pub mod diagnose;
 mod distribution;
 mod divergence;
