@@ -12,9 +12,9 @@ use crate::metrics::Probabilities;
 /// use elbo::decision::{Costs, Decision};
 /// # use elbo::metrics::Probabilities;
 /// // Eat or leave a mushroom that is edible (class 0) or poisonous (class 1); ask an expert for 0.4.
-/// let costs = Costs::new([[-1.0, 20.0], [0.0, 0.0]]).abstain_for(0.4);
-/// # let predictions = Probabilities::new(vec![0.999, 0.001, 0.95, 0.05, 0.7, 0.3], vec![0.0; 3], 2, 1);
-/// assert_eq!(costs.decide(&predictions), [Decision::Act(0), Decision::Act(1), Decision::Act(1)]);
+/// let costs = Costs::new([[0.0, 20.0], [1.0, 0.0]]).abstain_for(0.4);
+/// # let predictions = Probabilities::new(vec![0.999, 0.001, 0.95, 0.05, 0.3, 0.7], vec![0.0; 3], 2, 1);
+/// assert_eq!(costs.decide(&predictions), [Decision::Act(0), Decision::Abstain, Decision::Act(1)]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Costs {
@@ -48,7 +48,10 @@ impl Costs {
             let count = row.len();
             assert!(count == classes, "Costs: action {action} (from 0) has {count} costs, but action 0 has {classes}");
             if let Some(class) = row.iter().position(|cost| !cost.is_finite()) {
-                panic!("Costs: the cost of action {action} for class {class} (from 0) is {}; it must be finite", row[class]);
+                panic!(
+                    "Costs: the cost of action {action} for class {class} (from 0) is {}; it must be finite",
+                    row[class]
+                );
             }
         }
         let costs = actions.iter().flat_map(|row| row.as_ref()).copied().collect();
@@ -143,15 +146,23 @@ impl Costs {
         let mut sum = 0.0;
         for (row, (decision, &label)) in decisions.iter().zip(labels).enumerate() {
             let (actions, classes) = (self.actions(), self.classes);
-            assert!(label < classes, "mean_cost: label {label} of row {row} (from 0) is out of range for {classes} classes");
+            assert!(
+                label < classes,
+                "mean_cost: label {label} of row {row} (from 0) is out of range for {classes} classes"
+            );
             sum += match (*decision, self.abstaining) {
                 (Decision::Act(action), _) => {
-                    assert!(action < actions, "mean_cost: action {action} of row {row} is out of range for {actions} actions");
+                    assert!(
+                        action < actions,
+                        "mean_cost: action {action} of row {row} is out of range for {actions} actions"
+                    );
                     self.costs[action * classes + label]
                 }
                 (Decision::Abstain, Some(cost)) => cost,
                 (Decision::Abstain, None) => {
-                    panic!("mean_cost: the decision of row {row} (from 0) abstains, which has no cost; set it by `abstain_for`")
+                    panic!(
+                        "mean_cost: the decision of row {row} (from 0) abstains, which has no cost; set it by `abstain_for`"
+                    )
                 }
             };
         }

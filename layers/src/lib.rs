@@ -85,6 +85,7 @@ mod predict;
 mod predictive;
 mod prior;
 mod properties;
+pub mod prune;
 mod samples;
 mod sampling;
 #[cfg(feature = "serde")]

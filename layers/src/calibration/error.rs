@@ -78,7 +78,9 @@ pub enum CalibrationError {
     },
 
     /// A prediction has no spread, by which its error is divided.
-    #[error("the predictive standard deviation of row {row} (from 0) is {sd}; scores divided by it need a positive one")]
+    #[error(
+        "the predictive standard deviation of row {row} (from 0) is {sd}; scores divided by it need a positive one"
+    )]
     StandardDeviation {
         /// The row, from 0.
         row: usize,

@@ -35,7 +35,9 @@ impl IsotonicCalibration {
         let classes = predictions.classes();
         check_labels(labels, predictions.len(), classes)?;
         if classes < 2 {
-            return Err(CalibrationError::Options(format!("isotonic calibration needs two classes or more, got {classes}")));
+            return Err(CalibrationError::Options(format!(
+                "isotonic calibration needs two classes or more, got {classes}"
+            )));
         }
         let is_missing = |class: &usize| !labels.contains(class);
         if let Some(class) = (0..classes).find(is_missing) {

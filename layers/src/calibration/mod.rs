@@ -27,15 +27,19 @@
 
 mod conformal;
 mod error;
+mod feature_density;
 mod isotonic;
 mod isotonic_calibration;
 mod temperature;
 mod temperature_nll;
 mod temperature_posterior;
 
-pub use conformal::{CalibratedIntervals, CalibratedSets, ClassScore, ConformalIntervals, ConformalSets, GroupCoverage};
+pub use conformal::{
+    CalibratedIntervals, CalibratedSets, ClassScore, ConformalIntervals, ConformalSets, GroupCoverage,
+};
 pub use conformal::{IntervalScore, LabelSets, PredictionIntervals, smallest_calibration_set};
 pub use error::CalibrationError;
+pub use feature_density::FeatureDensity;
 pub use isotonic::IsotonicRegression;
 pub use isotonic_calibration::IsotonicCalibration;
 pub use temperature::{LogitsOfDraws, TemperatureScaling};

@@ -94,13 +94,15 @@ impl TemperaturePosterior {
     /// The posterior standard deviation of T.
     pub fn sd(&self) -> f64 {
         let mean = self.mean();
-        let variance: f64 = self.temperatures.iter().zip(&self.weights).map(|(t, weight)| weight * (t - mean).powi(2)).sum();
+        let variance: f64 =
+            self.temperatures.iter().zip(&self.weights).map(|(t, weight)| weight * (t - mean).powi(2)).sum();
         variance.sqrt()
     }
 
     /// The predictions, averaged over the temperature.
     pub fn apply<P: LogitsOfDraws>(&self, predictions: &P) -> Probabilities {
-        let at: Vec<Probabilities> = self.temperatures.iter().map(|t| predictions.divided(*t).probabilities()).collect();
+        let at: Vec<Probabilities> =
+            self.temperatures.iter().map(|t| predictions.divided(*t).probabilities()).collect();
         let average = |of: &dyn Fn(&Probabilities) -> &[f64]| {
             let mut sum = vec![0.0; of(&at[0]).len()];
             for (predicted, weight) in at.iter().zip(&self.weights) {

@@ -36,7 +36,13 @@ impl BrierDecomposition {
         check_labelled("BrierDecomposition", probabilities, classes, labels);
         check_bins("BrierDecomposition", bins);
         let n = labels.len() as f64;
-        let zero = BrierDecomposition { reliability: 0.0, resolution: 0.0, uncertainty: 0.0, within_bins: 0.0, bias: [0.0; 2] };
+        let zero = BrierDecomposition {
+            reliability: 0.0,
+            resolution: 0.0,
+            uncertainty: 0.0,
+            within_bins: 0.0,
+            bias: [0.0; 2],
+        };
         let mut sum = zero;
         for class in 0..classes {
             let (mut in_bins, mut score) = (vec![Sums::default(); bins], 0.0);

@@ -170,7 +170,8 @@ fn ratio(part: usize, whole: usize) -> f64 {
 /// A row for each label, with a column for each predicted class.
 impl std::fmt::Display for Confusion {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let width = self.counts.iter().max().map_or(1, |most| most.to_string().len()).max(self.classes.to_string().len());
+        let width =
+            self.counts.iter().max().map_or(1, |most| most.to_string().len()).max(self.classes.to_string().len());
         write!(f, "{:>width$} |", "", width = width)?;
         for class in 0..self.classes {
             write!(f, " {class:>width$}")?;

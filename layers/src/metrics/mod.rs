@@ -62,7 +62,7 @@ pub use brier_decomposition::BrierDecomposition;
 pub use chains::{e_bfmi, ess_bulk, ess_mean, ess_tail, mcse_mean, mcse_sd, r_hat, r_hat_split};
 pub use classwise_ece::classwise_ece;
 pub use confusion::{Average, Confusion};
-pub use detection::{Detection, Uncertainty, aupr, aupr_trapezoid, auroc, fpr95, fpr_at_tpr};
+pub use detection::{Detection, Uncertainty, aupr, aupr_trapezoid, auroc, fpr_at_tpr, fpr95};
 pub use draw_sd::draw_sd;
 pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
@@ -75,7 +75,9 @@ pub use number_targets::NumberTargets;
 pub use probabilities::Probabilities;
 pub use probability_rows::{confidence, mean_of_draws};
 pub use regression::{PitHistogram, PredictedNumbers, WeightedNormals};
-pub use regression::{coverage, crps_normal, crps_samples, crps_samples_fair, interval_score, mae, mean_width, r2, rmse};
+pub use regression::{
+    coverage, crps_normal, crps_samples, crps_samples_fair, interval_score, mae, mean_width, r2, rmse,
+};
 pub use reliability::{Bin, Reliability};
 pub use selective::{Accepted, RiskCoverage};
 pub use unscaled::Unscaled;

@@ -96,7 +96,10 @@ impl RiskCoverage {
     /// If `coverage` is not in (0, 1].
     #[track_caller]
     pub fn risk_at(&self, coverage: f64) -> f64 {
-        assert!(coverage > 0.0 && coverage <= 1.0, "risk_at: the coverage must be above 0 and at most 1, got {coverage}");
+        assert!(
+            coverage > 0.0 && coverage <= 1.0,
+            "risk_at: the coverage must be above 0 and at most 1, got {coverage}"
+        );
         let reached = self.points.iter().find(|point| point.coverage >= coverage);
         reached.or(self.points.last()).map_or(f64::NAN, |point| point.risk)
     }
@@ -116,7 +119,12 @@ impl Probabilities {
     #[track_caller]
     pub fn risk_coverage(&self, labels: &[usize], by: Uncertainty) -> RiskCoverage {
         let (classes, predicted) = (self.classes(), self.labels());
-        assert!(predicted.len() == labels.len(), "risk_coverage: {} predictions for {} labels", predicted.len(), labels.len());
+        assert!(
+            predicted.len() == labels.len(),
+            "risk_coverage: {} predictions for {} labels",
+            predicted.len(),
+            labels.len()
+        );
         if let Some(row) = labels.iter().position(|label| *label >= classes) {
             panic!("risk_coverage: label {} of row {row} (from 0) is out of range for {classes} classes", labels[row]);
         }

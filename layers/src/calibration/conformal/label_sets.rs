@@ -74,9 +74,13 @@ impl LabelSets {
             labels.len()
         );
         let sizes = self.sets.iter().map(|set| set.len() as f64);
-        by_group(groups.iter().zip(self.covered(labels)).zip(sizes).map(|((group, is_covered), size)| {
-            (group.clone(), is_covered, size)
-        }))
+        by_group(
+            groups
+                .iter()
+                .zip(self.covered(labels))
+                .zip(sizes)
+                .map(|((group, is_covered), size)| (group.clone(), is_covered, size)),
+        )
     }
 
     fn covered(&self, labels: &[usize]) -> impl Iterator<Item = bool> {

@@ -179,7 +179,8 @@ impl CalibratedSets {
         let sets = predictions.mean().chunks_exact(classes).enumerate().map(|(row, p)| {
             sort(p, &mut order);
             let scores = self.how.scores(p, &order, shares(row));
-            let set: Vec<usize> = scores.filter(|(_, score)| *score <= self.threshold).map(|(class, _)| class).collect();
+            let set: Vec<usize> =
+                scores.filter(|(_, score)| *score <= self.threshold).map(|(class, _)| class).collect();
             if set.is_empty() && !self.how.is_empty_allowed { vec![order[0]] } else { set }
         });
         LabelSets::new(sets.collect(), classes)

@@ -87,13 +87,16 @@ impl fmt::Display for Interval {
 mod tests {
     use super::*;
 
-    /// By `scipy.stats.bootstrap(method="BCa", bootstrap_result=..)` of SciPy 1.17 with n_resamples=0, whose distribution is
-    /// replaced by these numbers: layers/tests/reference/scores.py.
     #[test]
-    fn intervals_agree_with_scipy() {
-        let drawn: Vec<f64> = (0..200).map(|i| (1.0 + (0.7 * f64::from(i)).sin()).powi(2)).collect();
-        let bca = Interval::bca(1.2, drawn.clone(), 0.061_284_367_251_094_66, 0.9).unwrap();
-        let percentile = Interval::percentile(1.2, drawn, 0.9);
-        let _ = (bca, percentile);
+    fn intervals_are_quantiles() {
+        let drawn: Vec<f64> = (0..=100).rev().map(f64::from).collect();
+        let percentile = Interval::percentile(50.0, drawn.clone(), 0.9);
+        assert!((percentile.lower - 5.0).abs() < 1e-12 && (percentile.upper - 95.0).abs() < 1e-12);
+        // Without bias and skewness, BCa is the same.
+        let bca = Interval::bca(50.0, drawn.clone(), 0.0, 0.9).unwrap();
+        assert!((bca.lower - 5.0).abs() < 1e-10 && (bca.upper - 95.0).abs() < 1e-10);
+        assert!(bca.contains(5.1) && !bca.contains(4.9));
+        assert_eq!(Interval::bca(101.0, drawn, 0.0, 0.9), Err(BootstrapError::OneSided { estimate: 101.0 }));
+        assert_eq!(format!("{percentile:.1}"), "50.0 (90 %: 5.0 to 95.0)");
     }
 }

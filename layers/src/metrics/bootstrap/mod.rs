@@ -129,7 +129,9 @@ impl Bootstrap {
         metric: impl Fn(&[f64], &[f64]) -> f64 + Sync,
     ) -> Result<Interval, BootstrapError> {
         let select = |scores: &[f64], rows: &[usize]| rows.iter().map(|&row| scores[row]).collect::<Vec<f64>>();
-        self.of_strata([positives.len(), negatives.len()], |[p, n]| metric(&select(positives, p), &select(negatives, n)))
+        self.of_strata([positives.len(), negatives.len()], |[p, n]| {
+            metric(&select(positives, p), &select(negatives, n))
+        })
     }
 
     /// The interval of any function of the indices of rows, which are drawn from 0 to `rows` − 1 with replacement.

@@ -18,7 +18,8 @@ pub enum Uncertainty {
 
 impl Uncertainty {
     /// All of them.
-    pub const ALL: [Uncertainty; 3] = [Uncertainty::Entropy, Uncertainty::MutualInformation, Uncertainty::MaxProbability];
+    pub const ALL: [Uncertainty; 3] =
+        [Uncertainty::Entropy, Uncertainty::MutualInformation, Uncertainty::MaxProbability];
 
     /// The uncertainty of each prediction.
     pub fn of(self, predictions: &Probabilities) -> Vec<f64> {

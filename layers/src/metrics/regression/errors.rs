@@ -40,5 +40,10 @@ fn squares(predicted: &[f64], targets: &[f64]) -> f64 {
 #[track_caller]
 fn check(metric: &str, predicted: &[f64], targets: &[f64]) {
     assert!(!targets.is_empty(), "{metric}: no targets");
-    assert!(predicted.len() == targets.len(), "{metric}: {} predictions for {} targets", predicted.len(), targets.len());
+    assert!(
+        predicted.len() == targets.len(),
+        "{metric}: {} predictions for {} targets",
+        predicted.len(),
+        targets.len()
+    );
 }

@@ -57,6 +57,9 @@ impl<L: Univariate> Unscaled<L> {
     pub fn crps<Y: NumberTargets>(&self, targets: &Y) -> f64 {
         let scaled = self.scale_targets("crps", targets);
         let scales = self.scaling().scale().iter().cycle();
-        mean_of_counted(targets, self.scaled().crps_of_each(&scaled).into_iter().zip(scales).map(|(z, scale)| z * scale))
+        mean_of_counted(
+            targets,
+            self.scaled().crps_of_each(&scaled).into_iter().zip(scales).map(|(z, scale)| z * scale),
+        )
     }
 }

@@ -92,7 +92,13 @@ impl<L: Univariate> Mixture<L> {
         let below = |less: bool| {
             self.each(|i| {
                 let y = numbers[i].to_f64();
-                let y = if !less { y } else if L::DISCRETE { y - 1.0 } else { y.next_down() };
+                let y = if !less {
+                    y
+                } else if L::DISCRETE {
+                    y - 1.0
+                } else {
+                    y.next_down()
+                };
                 self.below(i, y).clamp(0.0, 1.0)
             })
         };
