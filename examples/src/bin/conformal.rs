@@ -169,7 +169,10 @@ fn most_probable(predicted: &Probabilities, labels: &[usize], alpha: f64) -> Cov
         let mut order: Vec<usize> = (0..p.len()).collect();
         order.sort_by(|&a, &b| p[b].total_cmp(&p[a]));
         let mut sum = 0.0;
-        let is_in = |class: &usize| std::mem::replace(&mut sum, sum + p[*class]) < 1.0 - alpha;
+        let is_in = |class: &usize| {
+            sum += p[*class];
+            sum - p[*class] < 1.0 - alpha
+        };
         let set: Vec<usize> = order.into_iter().take_while(is_in).collect();
         covered += f64::from(u8::from(set.contains(label)));
         size += set.len() as f64;

@@ -9,7 +9,7 @@
 //! use elbo::prelude::*;
 //!
 //! # let x = Tensor::from_fn([200, 2], |i| (i as f64 * 0.7).sin());
-//! # let y = x.data().chunks(2).enumerate().map(|(i, x)| usize::from(x[0] + 0.5 * (i as f32).sin() > 0.1)).collect();
+//! # let y: Vec<usize> = x.data().chunks(2).enumerate().map(|(i, x)| usize::from(x[0] + 0.5 * (i as f32).sin() > 0.1)).collect();
 //! # let (held_out, test) = Examples::new(x, y)?.split(0.5, 1)?;
 //! # let mut model = Dense::new(2, 2);
 //! # model.initialise(Key::new(1));

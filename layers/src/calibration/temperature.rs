@@ -81,7 +81,8 @@ impl LogitsOfDraws for Probabilities {
 /// logits are divided by the T > 0 with the least NLL on held-out examples. T > 1 makes predictions less sure; the most probable
 /// class of a single draw stays.
 ///
-/// The NLL is that of the mean over draws, so a Bayesian prediction is calibrated as a whole.
+/// The NLL is that of the mean over draws, so a Bayesian prediction is calibrated as a whole. For a model with a single logit, under
+/// [`Bernoulli`](crate::Bernoulli), take the [`classes`](crate::metrics::Mixture::classes) of its predictions.
 ///
 /// ```
 /// # use elbo::Outputs;
@@ -109,6 +110,13 @@ impl TemperatureScaling {
     /// temperature is best, because all examples are predicted right, or no better than by guessing.
     pub fn fit<P: LogitsOfDraws>(predictions: &P, labels: &[usize]) -> Result<Self, CalibrationError> {
         let (draws, classes) = (predictions.draws(), predictions.classes());
+        if classes < 2 {
+            return Err(CalibrationError::Options(
+                "TemperatureScaling needs logits of two classes or more; of a model with a single logit, take the predictions' \
+                 `classes()`"
+                    .to_owned(),
+            ));
+        }
         let data = Labelled::new(predictions.logits(), draws, classes, labels)?;
         let ln_t = minimise(|ln_t| data.at(ln_t));
         if is_end(ln_t) {

@@ -1,10 +1,10 @@
 //! Metrics of predictions: accuracy, NLL, Brier score, calibration (ECE), uncertainty decomposition, coverage, CRPS, detection of
-//! unknown data, selective prediction; and their [`Bootstrap`] intervals. Metrics
-//! of classifiers are functions of plain slices, so they score predictions from any source: `probabilities` are
-//! row-major (N, C), one row an example, each row a distribution over the C classes; `labels` are N class indices from
-//! 0; several posterior draws are row-major (S, N, C). Sums are taken in `f64`, logarithms are natural (nats).
-//! [`Probabilities`] is a prediction of classes, with the metrics that need only the mean over draws as methods;
-//! [`Mixture`] is a prediction of numbers, with the metrics of regression; functions of slices score numbers from elsewhere.
+//! unknown data, selective prediction; and [`Bootstrap`] intervals of all of them. Metrics of classifiers are functions of plain
+//! slices, so they score predictions from any source: `probabilities` are row-major (N, C), one row an example, each row a
+//! distribution over the C classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C). Sums are
+//! taken in `f64`, logarithms are natural (nats). [`Probabilities`] is a prediction of classes, with the metrics that need only the
+//! mean over draws as methods; [`Mixture`] is a prediction of numbers, with the metrics of regression; functions of slices score
+//! numbers from elsewhere.
 //!
 //! Diagnostics of posterior samples are functions of plain slices too. Of Markov chains: [`r_hat`], the effective
 //! sample sizes [`ess_bulk`], [`ess_tail`] and [`ess_mean`], the Monte Carlo standard errors [`mcse_mean`] and

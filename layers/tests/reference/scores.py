@@ -112,22 +112,23 @@ def regression():
 
 
 def bootstrap():
-    data = np.round(rng.gamma(1.0, 1.0, size=25), 3)
-    drawn = np.round(rng.choice(data, size=(200, 25)).mean(-1), 6)
+    # The interval of given resamples, for the unit test in layers/src/metrics/bootstrap/interval.rs.
+    fixed = (np.arange(20) ** 2 % 11) / 4
     class Result:
-        bootstrap_distribution = drawn
-    intervals = {}
-    for method in ["percentile", "BCa"]:
-        # No new resamples: the interval of the given ones.
-        found = stats.bootstrap((data,), np.mean, n_resamples=0, confidence_level=0.9, method=method, bootstrap_result=Result)
-        intervals[method] = list(found.confidence_interval)
+        bootstrap_distribution = (1 + np.sin(0.7 * np.arange(200))) ** 2
+    options = dict(n_resamples=0, confidence_level=0.9, bootstrap_result=Result)
+    intervals = {m: list(stats.bootstrap((fixed,), np.mean, method=m, **options).confidence_interval) for m in ["percentile", "BCa"]}
+    data = np.round(rng.gamma(1.0, 1.0, size=25), 3)
     a, b = np.round(rng.normal(1.0, 1.0, size=14), 3), np.round(rng.gamma(1.0, 1.0, size=9), 3)
+
+    def difference(a, b, axis):
+        return a.mean(axis) - b.mean(axis)
+
+    options = dict(n_resamples=400_000, confidence_level=0.9, method="BCa", rng=np.random.default_rng(3))
     return listed(
-        data=data, drawn=drawn, intervals=intervals, groups={"a": a, "b": b},
-        many=list(stats.bootstrap((a, b), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=400_000, confidence_level=0.9,
-                                  method="BCa", rng=np.random.default_rng(3)).confidence_interval),
-        many_one=list(stats.bootstrap((data,), np.mean, n_resamples=400_000, confidence_level=0.9, method="BCa",
-                                      rng=np.random.default_rng(3)).confidence_interval),
+        intervals=intervals, data=data, groups={"a": a, "b": b},
+        many_one=list(stats.bootstrap((data,), np.mean, **options).confidence_interval),
+        many=list(stats.bootstrap((a, b), difference, **options).confidence_interval),
     )
 
 

@@ -23,7 +23,7 @@ impl Network {
 fn network() -> Network {
     let dense = |inputs: usize, outputs: usize, from: usize| {
         let mut dense = Dense::new(inputs, outputs).initial_sd(0.5);
-        let number = |i: usize| 0.1 * (from + i) as f32 * if i % 2 == 0 { 1.0 } else { -1.0 };
+        let number = |i: usize| 0.1 * (from + i) as f32 * if i.is_multiple_of(2) { 1.0 } else { -1.0 };
         dense.weight.mean = Tensor::from_fn([outputs, inputs], |i| f64::from(number(i)));
         dense.bias.mean = Tensor::from_fn([outputs], |i| f64::from(number(outputs * inputs + i)));
         dense

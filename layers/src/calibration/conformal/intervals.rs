@@ -33,8 +33,8 @@ pub enum IntervalScore {
 /// # use elbo::prelude::*;
 /// use elbo::calibration::{ConformalIntervals, IntervalScore};
 ///
-/// # let x = Tensor::from_fn([100, 1], |i| (i as f64).sin());
-/// # let y = Tensor::from_fn([100, 1], |i| (i as f64).sin() + 0.3 * (7.7 * i as f64).cos());
+/// # let x: Tensor = Tensor::from_fn([100, 1], |i| (i as f64).sin());
+/// # let y: Tensor = Tensor::from_fn([100, 1], |i| (i as f64).sin() + 0.3 * (7.7 * i as f64).cos());
 /// # let (held_out, test) = Examples::new(x, y)?.split(0.5, 1)?;
 /// # let model = Dense::new(1, 1);
 /// let predict = |x: &Tensor| model.predict(&Gaussian::new(0.1), x, Draws(50));

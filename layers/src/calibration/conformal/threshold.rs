@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn the_place_is_that_of_whole_numbers() {
         let of = |n: u32, alpha| threshold((1..=n).rev().map(f64::from).collect(), alpha);
-        for (n, percent) in (1..400).flat_map(|n| (1..100).map(move |percent| (n, percent))) {
+        for (n, percent) in (1..400u32).flat_map(|n| (1..100).map(move |percent| (n, percent))) {
             // ⌈(n + 1)(100 − percent)/100⌉ in whole numbers.
             let place = ((n + 1) * (100 - percent)).div_ceil(100);
             let expected = if place > n { f64::INFINITY } else { f64::from(place) };

@@ -99,4 +99,24 @@ mod tests {
         assert_eq!(Interval::bca(101.0, drawn, 0.0, 0.9), Err(BootstrapError::OneSided { estimate: 101.0 }));
         assert_eq!(format!("{percentile:.1}"), "50.0 (90 %: 5.0 to 95.0)");
     }
+
+    /// Against `scipy.stats.bootstrap` for the same resamples: `tests/reference/scores.py`.
+    #[test]
+    fn intervals_of_given_resamples_agree_with_scipy() {
+        let data: Vec<f64> = (0..20u32).map(|i| f64::from(i * i % 11) / 4.0).collect();
+        let mean = data.iter().sum::<f64>() / 20.0;
+        let power = |power| data.iter().map(|x| (x - mean).powi(power)).sum::<f64>();
+        let acceleration = power(3) / (6.0 * power(2).powf(1.5));
+        let drawn: Vec<f64> = (0..200).map(|i| (1.0 + (0.7 * f64::from(i)).sin()).powi(2)).collect();
+        let percentile = Interval::percentile(mean, drawn.clone(), 0.9);
+        let bca = Interval::bca(mean, drawn, acceleration, 0.9).unwrap();
+        let found = [percentile.lower, percentile.upper, bca.lower, bca.upper];
+        let expected = [
+            0.001_034_771_360_971_508_2,
+            3.985_070_673_415_963_8,
+            0.000_682_856_328_311_287_6,
+            3.971_897_358_915_515_8,
+        ];
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{found:?}");
+    }
 }

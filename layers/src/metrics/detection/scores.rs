@@ -41,7 +41,7 @@ impl Uncertainty {
 /// ```
 /// # use elbo::prelude::*;
 /// # use elbo::metrics::Uncertainty;
-/// # let (model, x) = (Dense::new(2, 3), Tensor::from_fn([16, 2], |i| (i as f64).sin()));
+/// # let (model, x) = (Dense::new(2, 3).initial_sd(1.0), Tensor::from_fn([16, 2], |i| (i as f64).sin()));
 /// # let far = Tensor::from_fn([16, 2], |i| 40.0 * (i as f64).sin());
 /// let known = model.predict(&Categorical, &x, Draws(20));
 /// let unknown = model.predict(&Categorical, &far, Draws(20));

@@ -67,7 +67,7 @@ const KRONROD: [f64; 8] = [
     0.209_482_141_084_727_83,
 ];
 const GAUSS: [f64; 4] =
-    [0.129_484_966_168_869_7, 0.279_705_391_489_276_64, 0.381_830_050_505_118_93, 0.417_959_183_673_469_4];
+    [0.129_484_966_168_869_7, 0.279_705_391_489_276_64, 0.381_830_050_505_118_9, 0.417_959_183_673_469_4];
 
 /// ∫ f from `low` to `high`: both rules on the interval, and on its halves if they differ by more than `tolerance`.
 fn adaptive(f: &impl Fn(f64) -> f64, low: f64, high: f64, tolerance: f64, depth: usize) -> f64 {

@@ -37,8 +37,9 @@ impl PitHistogram {
                 shares[bin_of(low)] += 1.0;
                 continue;
             }
-            for bin in bin_of(low)..=bin_of(high) {
-                shares[bin] += (high.min(edge(bin + 1)) - low.max(edge(bin))).max(0.0) / (high - low);
+            let first = bin_of(low);
+            for (bin, share) in (first..).zip(&mut shares[first..=bin_of(high)]) {
+                *share += (high.min(edge(bin + 1)) - low.max(edge(bin))).max(0.0) / (high - low);
             }
         }
         shares.iter_mut().for_each(|share| *share /= ranges.len() as f64);
