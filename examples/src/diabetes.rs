@@ -6,11 +6,14 @@ use elbo::prelude::*;
 use crate::Failure;
 use crate::job::Job;
 
+/// Rows with a number as target.
+pub type Rows = Examples<f32, Tensor>;
+
 /// The rows as read.
 ///
 /// # Errors
 /// If the files are missing or damaged.
-pub fn read(job: &Job) -> Result<Examples<f32, Tensor>, Failure> {
+pub fn read(job: &Job) -> Result<Rows, Failure> {
     let csv = Csv::new().header(false).delimiter(b' ');
     let matrix = |table: &Table| -> Result<Tensor, Failure> {
         let columns: Result<Vec<&[f64]>, _> =
@@ -27,10 +30,10 @@ pub fn read(job: &Job) -> Result<Examples<f32, Tensor>, Failure> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn standardised(job: &Job, share: f64) -> Result<(Examples<f32, Tensor>, Examples<f32, Tensor>), Failure> {
+pub fn standardised(job: &Job, share: f64) -> Result<(Rows, Rows), Failure> {
     let (train, rest) = read(job)?.split(share, job.seed)?;
     let [x, y] = [Scaling::fit(train.inputs()), Scaling::fit(train.targets())];
-    let scaled = |data: &Examples<f32, Tensor>| {
+    let scaled = |data: &Rows| {
         let (mut inputs, mut targets) = (data.inputs().clone(), data.targets().clone());
         x.transform(&mut inputs);
         y.transform(&mut targets);

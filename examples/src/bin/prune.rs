@@ -13,7 +13,7 @@ use elbo::prelude::*;
 use elbo::prune::{PruneError, SignalToNoise, SparseDraws};
 use elbo::{Model, with_threads};
 use elbo_examples::Classifier;
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::job::{Job, Results};
 use elbo_examples::mnist::{self, CLASSES, DIVISOR};
@@ -46,6 +46,11 @@ struct Options {
     /// Units in each of the two hidden layers
     #[arg(long, value_name = "UNITS", default_value_t = 400, value_parser = integer::<1>)]
     hidden: usize,
+
+    /// Adam's learning rate, which is then constant and the same for all parameters, with batches of 128; without it, rates and
+    /// batches are chosen
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    lr: Option<f64>,
 }
 
 fn main() -> ExitCode {
@@ -59,9 +64,10 @@ fn run(options: &Options) -> Result<(), Failure> {
     let (train, test) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
     println!("prune: {} training images, {} test images, seed {}", train.len(), test.len(), job.seed);
     let mut model = Classifier::new([train.inputs().shape()[1], options.hidden, CLASSES], &Normal(0.0, 0.1));
-    // As in `mnist`: rates that end at a better test error, with a lower bound, than those that are chosen for the bound.
-    let adam = Adam::new(1e-3);
-    let mut elbo = Elbo::new(Categorical).optimizer(adam).batch_size(128).seed(job.seed).threads(job.threads());
+    let mut elbo = Elbo::new(Categorical).seed(job.seed).threads(job.threads());
+    if let Some(rate) = options.lr {
+        elbo = elbo.optimizer(Adam::new(rate)).batch_size(128);
+    }
     elbo.fit(&mut model, &train, Epochs(job.epochs(20)))?;
 
     let pruned =
