@@ -1,13 +1,14 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table], [JSON](json) and [charts](plot); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors].
+//! and figures of the comparison of [posteriors]; the [diabetes] data.
 
 pub mod augment;
 pub mod baseline;
 pub mod classifier;
 pub mod cli;
 pub mod convergence;
+pub mod diabetes;
 pub mod experiment;
 pub mod failure;
 pub mod job;

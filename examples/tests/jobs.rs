@@ -10,7 +10,7 @@ use serde_json::Value;
 type Check = fn(&Value) -> bool;
 
 /// Programs, their options, the numbers that they report, and what these must fulfil.
-const JOBS: [(&str, &[&str], &str, Check); 6] = [
+const JOBS: [(&str, &[&str], &str, Check); 8] = [
     ("regression", &["--epochs", "1500"], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("counts", &[], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("censored", &[], "rmse", |of| {
@@ -19,6 +19,13 @@ const JOBS: [(&str, &[&str], &str, Check); 6] = [
     ("vowels", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.05),
     ("far", &["--epochs", "100", "--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.06),
     ("mushroom", &["--draws", "50"], "test_error", |of| number(of, "test_error") <= 0.005),
+    ("conformal", &["--epochs", "100", "--draws", "50", "--splits", "100"], "test_error", |of| {
+        let calibrated = ["lac", "aps", "raps", "residual", "by_sd", "quantiles"];
+        calibrated.iter().all(|name| (number(of, &format!("{name}_coverage")) - 0.9).abs() < 0.015)
+    }),
+    ("prune", &["--epochs", "2", "--hidden", "64", "--draws", "8"], "test_error", |of| {
+        number(of, "error_75") < number(of, "error_0") + 0.005 && number(of, "error_0") < 0.06
+    }),
 ];
 
 fn main() -> ExitCode {
@@ -105,6 +112,8 @@ fn program(name: &str) -> &'static str {
         "vowels" => env!("CARGO_BIN_EXE_vowels"),
         "tasks" => env!("CARGO_BIN_EXE_tasks"),
         "far" => env!("CARGO_BIN_EXE_far"),
+        "conformal" => env!("CARGO_BIN_EXE_conformal"),
+        "prune" => env!("CARGO_BIN_EXE_prune"),
         _ => env!("CARGO_BIN_EXE_mushroom"),
     }
 }
@@ -135,7 +144,7 @@ fn reports(name: &str, options: &[&str], score: &str, check: Check, data: &Path)
 }
 
 fn without_data() -> Result<(), Failed> {
-    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far"] {
+    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far", "conformal", "prune"] {
         let missing = |options: &[&str]| -> Result<String, Failed> {
             let output = Command::new(program(name)).args(options).env_remove("ELBO_DATA").output()?;
             assert_eq!(output.status.code(), Some(2), "{name}");

@@ -63,9 +63,11 @@
 // Generated code refers to this crate as `::elbo`, also inside it.
 extern crate self as elbo;
 
+pub mod calibration;
 pub mod checks;
 mod clock;
 pub mod data;
+pub mod decision;
 pub mod diagnose;
 mod distribution;
 mod divergence;
@@ -83,6 +85,7 @@ mod predict;
 mod predictive;
 mod prior;
 mod properties;
+pub mod prune;
 pub mod report;
 mod samples;
 mod sampling;

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use elbo::data::{Csv, Scaling};
+use elbo::data::Scaling;
 use elbo::nn::WithConstants;
 use elbo::prelude::*;
 use elbo::{Censored, HeteroscedasticGaussian, with_threads};
+use elbo_examples::diabetes;
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::job::{Job, Results};
 
@@ -33,16 +34,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let job = &options.job;
-    let csv = Csv::new().header(false).delimiter(b' ');
-    let inputs = csv.read(job.file("tables/diabetes_data_raw.csv.gz")?)?;
-    let targets = csv.read(job.file("tables/diabetes_target.csv.gz")?)?;
-    let matrix = |table: &elbo::data::Table| -> Result<Tensor, Failure> {
-        let columns: Result<Vec<&[f64]>, _> =
-            table.columns().iter().map(|column| table.numbers(column.name())).collect();
-        let columns = columns.map_err(elbo::data::DataError::from)?;
-        Ok(Tensor::from_fn([table.len(), columns.len()], |i| columns[i % columns.len()][i / columns.len()]))
-    };
-    let all = Examples::new(matrix(&inputs)?, matrix(&targets)?)?;
+    let all = diabetes::read(job)?;
     let (train, test) = all.split(0.7, job.seed)?;
     let [x, y] = [Scaling::fit(train.inputs()), Scaling::fit(train.targets())];
     let scaled = |data: &Examples<f32, Tensor>| {

@@ -8,7 +8,7 @@ use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::engine::{Key, Path};
 use crate::engine::{Real, Var};
 use crate::sampling::{Cx, Estimator, Mode};
-use crate::weights::{Leaves, LinearMaps, Space};
+use crate::weights::{Leaves, LinearMaps, Space, SparseMatrix, address};
 
 /// A random weight: a `Copy` handle to its posterior, its prior and its noise.
 ///
@@ -228,6 +228,14 @@ impl<'t, T: Real> Weight<'t, T> {
         }
     }
 
+    /// Its sparse form, if there is one.
+    fn sparse(&self) -> Option<&'t SparseMatrix<T>> {
+        let Mode::At { weights, leaves: Leaves::Sparse(maps), .. } = self.0.cx().mode else { return None };
+        let own = address(*self.0.value());
+        let index = weights.entries().iter().position(|entry| entry.tensor.data().as_ptr() as usize == own)?;
+        maps.get(index)
+    }
+
     /// Whether the draw's only use of it was in a linear map, or as the bias of one.
     pub(crate) fn is_used_in_one_map(self) -> bool {
         matches!(self.0.used().get(), Used::Once(_))
@@ -392,6 +400,9 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
             let (w, b) = (*self.sampled_for(Used::Once(Some(x))), b.map(Operand::var));
             let y = Linear::affine(w, x, b, Activation::Identity);
             return maps.note([w, x, y], b, false).activate(activation);
+        }
+        if let Some(matrix) = self.sparse() {
+            return matrix.affine(x, b.map(Operand::var)).activate(activation);
         }
         if self.estimator() == Estimator::Sample {
             return Linear::affine(*self.sampled_for(Used::Once(Some(x))), x, b, activation);

@@ -249,6 +249,12 @@ impl<L: Univariate> Mixture<L> {
         [self.average(i, |outputs| self.likelihood.variance(outputs)), epistemic]
     }
 
+    /// The mean and the standard deviation of element `i`.
+    pub(super) fn moments(&self, i: usize) -> (f64, f64) {
+        let [aleatoric, epistemic] = self.variances(i);
+        (self.average(i, |outputs| self.likelihood.mean(outputs)), (aleatoric + epistemic).sqrt())
+    }
+
     /// The probability that element `i` is at most `y`.
     pub(super) fn below(&self, i: usize, y: f64) -> f64 {
         self.average(i, |outputs| self.likelihood.cdf(outputs, y))

@@ -1,9 +1,10 @@
-//! Metrics of predictions: accuracy, NLL, Brier score, calibration (ECE), uncertainty decomposition, coverage. Metrics
-//! of classifiers are functions of plain slices, so they score predictions from any source: `probabilities` are
-//! row-major (N, C), one row an example, each row a distribution over the C classes; `labels` are N class indices from
-//! 0; several posterior draws are row-major (S, N, C). Sums are taken in `f64`, logarithms are natural (nats).
-//! [`Probabilities`] is a prediction of classes, with the metrics that need only the mean over draws as methods;
-//! [`Mixture`] is a prediction of numbers, with the metrics of regression.
+//! Metrics of predictions: accuracy, NLL, Brier score, calibration (ECE), uncertainty decomposition, coverage, CRPS, detection of
+//! unknown data, selective prediction; and [`Bootstrap`] intervals of all of them. Metrics of classifiers are functions of plain
+//! slices, so they score predictions from any source: `probabilities` are row-major (N, C), one row an example, each row a
+//! distribution over the C classes; `labels` are N class indices from 0; several posterior draws are row-major (S, N, C). Sums are
+//! taken in `f64`, logarithms are natural (nats). [`Probabilities`] is a prediction of classes, with the metrics that need only the
+//! mean over draws as methods; [`Mixture`] is a prediction of numbers, with the metrics of regression; functions of slices score
+//! numbers from elsewhere.
 //!
 //! Diagnostics of posterior samples are functions of plain slices too. Of Markov chains: [`r_hat`], the effective
 //! sample sizes [`ess_bulk`], [`ess_tail`] and [`ess_mean`], the Monte Carlo standard errors [`mcse_mean`] and
@@ -25,10 +26,13 @@
 
 mod accuracy;
 mod adaptive_ece;
-mod auroc;
+mod bootstrap;
 mod brier;
+mod brier_decomposition;
 mod chains;
 mod classwise_ece;
+mod confusion;
+mod detection;
 mod draw_sd;
 mod ece;
 mod entropy;
@@ -43,17 +47,22 @@ mod normal_mixture;
 pub(crate) mod number_targets;
 mod probabilities;
 mod probability_rows;
+mod regression;
 mod reliability;
 mod sample_targets;
+mod selective;
 mod unscaled;
 mod variation_ratio;
 
 pub use accuracy::{accuracy, error};
 pub use adaptive_ece::adaptive_ece;
-pub use auroc::auroc;
+pub use bootstrap::{Bootstrap, BootstrapError, Interval, SelectRows};
 pub use brier::brier;
+pub use brier_decomposition::BrierDecomposition;
 pub use chains::{e_bfmi, ess_bulk, ess_mean, ess_tail, mcse_mean, mcse_sd, r_hat, r_hat_split};
 pub use classwise_ece::classwise_ece;
+pub use confusion::{Average, Confusion};
+pub use detection::{Detection, Uncertainty, aupr, aupr_trapezoid, auroc, fpr_at_tpr, fpr95};
 pub use draw_sd::draw_sd;
 pub use ece::{ece, mce};
 pub use entropy::{entropy, expected_entropy};
@@ -65,6 +74,11 @@ pub use nll::nll;
 pub use number_targets::NumberTargets;
 pub use probabilities::Probabilities;
 pub use probability_rows::{confidence, mean_of_draws};
+pub use regression::{PitHistogram, PredictedNumbers, WeightedNormals};
+pub use regression::{
+    coverage, crps_normal, crps_samples, crps_samples_fair, interval_score, mae, mean_width, r2, rmse,
+};
 pub use reliability::{Bin, Reliability};
+pub use selective::{Accepted, RiskCoverage};
 pub use unscaled::Unscaled;
 pub use variation_ratio::variation_ratio;

@@ -142,7 +142,7 @@ impl NormalMixtures {
 }
 
 /// The quantile of the standard normal distribution.
-fn standard_quantile(probability: f64) -> f64 {
+pub(super) fn standard_quantile(probability: f64) -> f64 {
     if probability > 0.5 {
         return -standard_quantile(1.0 - probability);
     }

@@ -93,6 +93,34 @@ impl Probabilities {
         &self.mean[example * self.classes..][..self.classes]
     }
 
+    /// These examples, in this order.
+    ///
+    /// # Panics
+    /// If there are none, or one is out of range.
+    #[track_caller]
+    pub(super) fn selected(&self, rows: &[usize]) -> Self {
+        assert!(!rows.is_empty(), "select: no rows");
+        let (each, examples) = (self.axes.iter().product::<usize>(), self.shape()[0]);
+        let mut selected = Probabilities {
+            mean: Vec::with_capacity(rows.len() * each * self.classes),
+            expected_entropy: Vec::with_capacity(rows.len() * each),
+            logarithms: Vec::new(),
+            axes: self.axes.clone(),
+            ..*self
+        };
+        let size = each * self.classes;
+        for &row in rows {
+            assert!(row < examples, "select: row {row} (from 0) is out of range for {examples} rows");
+            let (from, to) = (row * size, selected.mean.len());
+            let first = self.logarithms.partition_point(|(place, _)| *place < from);
+            let own = self.logarithms[first..].iter().take_while(|(place, _)| *place < from + size);
+            selected.logarithms.extend(own.map(|(place, ln)| (place - from + to, *ln)));
+            selected.mean.extend_from_slice(&self.mean[from..][..size]);
+            selected.expected_entropy.extend_from_slice(&self.expected_entropy[row * each..][..each]);
+        }
+        selected
+    }
+
     /// Each example's most probable class, the first on ties.
     pub fn labels(&self) -> Vec<usize> {
         self.mean.chunks_exact(self.classes).map(|row| top(row).0).collect()
@@ -145,7 +173,7 @@ impl Probabilities {
     }
 
     /// ln of the mean probability at this index.
-    fn log_probability(&self, place: usize) -> f64 {
+    pub(crate) fn log_probability(&self, place: usize) -> f64 {
         let known = self.logarithms.binary_search_by_key(&place, |&(place, _)| place);
         known.map_or_else(|_| self.mean[place].ln(), |at| self.logarithms[at].1)
     }

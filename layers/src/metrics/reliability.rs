@@ -112,7 +112,7 @@ pub(super) fn check_bins(metric: &str, bins: usize) {
 }
 
 /// The bin b with b/bins < probability ≤ (b+1)/bins; 0 goes to the first bin.
-fn bin_of(probability: f64, bins: usize) -> usize {
+pub(super) fn bin_of(probability: f64, bins: usize) -> usize {
     // The product may round across an edge, so it is only the start of the search.
     let mut bin = ((probability * bins as f64).ceil() as usize).clamp(1, bins) - 1;
     let edge = |b: usize| b as f64 / bins as f64;

@@ -64,6 +64,14 @@ impl<M: Deref<Target: Bayesian + Sized>> KeptDraws<M> {
         KeptDraws { in_one_batch: true, ..self }
     }
 
+    /// The same model with other weights, which fit it.
+    pub(crate) fn with_weights(&self, weights: Vec<Weights<<M::Target as Parameters>::Scalar>>) -> Self
+    where
+        M: Clone,
+    {
+        KeptDraws { model: self.model.clone(), weights, in_one_batch: self.in_one_batch }
+    }
+
     /// The weights of each draw.
     pub fn weights(&self) -> &[Weights<<M::Target as Parameters>::Scalar>] {
         &self.weights

@@ -2,7 +2,7 @@
 
 use crate::engine::kernels::Write;
 use crate::engine::{Adjoints, Evaluation, Operation, Parameters, Path, Real, Tape, Tensor, Var, Visitor, VisitorMut};
-use crate::weights::{LinearMaps, Weights};
+use crate::weights::{LinearMaps, SparseMaps, Weights};
 
 /// How given weights enter the tape of a draw.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) enum Leaves<'t, T: Real> {
     Copies(&'t Copies<T>),
     /// As constants. The linear maps by them are noted.
     Watched(&'t LinearMaps<T>),
+    /// As constants. Linear maps by sparse matrices skip their zeros.
+    Sparse(&'t SparseMaps<T>),
 }
 
 impl<T: Real> Clone for Leaves<'_, T> {
@@ -28,7 +30,7 @@ impl<'t, T: Real> Leaves<'t, T> {
     pub(crate) fn enter(self, tape: &'t Tape<T>, index: usize, tensor: &'t Tensor<T>) -> Var<'t, T> {
         match self {
             Leaves::Shared => tape.param(tensor),
-            Leaves::Watched(_) => tape.input(tensor),
+            Leaves::Watched(_) | Leaves::Sparse(_) => tape.input(tensor),
             Leaves::Copies(copies) => match &copies.tensors[index] {
                 Some(copies) => as_draws(tape.param(copies), tensor.shape()),
                 None => tape.input(tensor),

@@ -5,6 +5,7 @@ mod leaves;
 mod linear_maps;
 mod moments;
 mod space;
+mod sparse_matrix;
 
 #[cfg(feature = "files")]
 use std::path::Path as File;
@@ -14,6 +15,7 @@ pub(crate) use leaves::{Copies, Leaves, as_draws};
 pub(crate) use linear_maps::{LinearMap, LinearMaps, address};
 pub(crate) use moments::Moments;
 pub use space::Space;
+pub(crate) use sparse_matrix::{SparseMaps, SparseMatrix};
 
 #[cfg(feature = "files")]
 use crate::engine::io::safetensors::{self, Safetensors};
@@ -259,6 +261,31 @@ impl<T: Real> Weights<T> {
     pub(crate) fn set_entry(&mut self, index: usize, elements: &[f64]) {
         let entry = self.entries[index].tensor.data_mut();
         entry.iter_mut().zip(elements).for_each(|(w, &element)| *w = T::from_f64(element));
+    }
+
+    /// Sets the elements to 0 where the mask of their weight is false. The weights are constrained.
+    ///
+    /// # Errors
+    /// If the names or the lengths are not those of these weights, or an element cannot be 0; the weights are then unchanged.
+    pub(crate) fn zero_where(&mut self, masks: &[(String, Vec<bool>)]) -> Result<(), WeightsError> {
+        let fits = |(entry, (name, mask)): (&Entry<T>, &(String, Vec<bool>))| {
+            entry.name == **name && entry.tensor.len() == mask.len()
+        };
+        if self.entries.len() != masks.len() || !self.entries.iter().zip(masks).all(fits) {
+            let mistake = "the masks have other names or lengths than these weights".to_owned();
+            return Err(WeightsError::Model { index: 0, mistake });
+        }
+        for (Entry { name, space, .. }, (_, mask)) in self.entries.iter().zip(masks) {
+            let zero = mask.iter().position(|is_kept| !is_kept).filter(|_| !space.contains(0.0));
+            if let Some(element) = zero {
+                return Err(WeightsError::Space { name: name.to_string(), element, value: 0.0, space: *space });
+            }
+        }
+        for (entry, (_, mask)) in self.entries.iter_mut().zip(masks) {
+            let elements = entry.tensor.data_mut().iter_mut().zip(mask);
+            elements.filter(|(_, is_kept)| !**is_kept).for_each(|(w, _)| *w = T::ZERO);
+        }
+        Ok(())
     }
 
     pub(crate) fn entries(&self) -> &[Entry<T>] {

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use elbo::calibration::CalibrationError;
 use elbo::data::{Csv, DataError};
 use elbo::engine::io::{FileError, Place};
+use elbo::metrics::BootstrapError;
 use elbo::prelude::*;
+use elbo::prune::PruneError;
 use elbo::sequence::SequenceError;
 use elbo::{ChainsError, LaplaceError, Space, TrainError, WeightsError};
 
@@ -34,6 +37,14 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
         ("DataError", Box::new(DataError::Empty { what: "train.csv".to_owned() })),
         ("CheckError", Box::new(elbo::checks::CheckError::Options("no statistic".to_owned()))),
         ("CheckError", Box::new(elbo::checks::CheckError::Draws { simulation: 3, found: 7, expected: 8 })),
+        ("BootstrapError", Box::new(BootstrapError::TooFew { rows: 1 })),
+        ("BootstrapError", Box::new(BootstrapError::Rows { names: ["predictions", "targets"], rows: [3, 4] })),
+        ("CalibrationError", Box::new(CalibrationError::Empty)),
+        (
+            "CalibrationError",
+            Box::new(CalibrationError::NoTemperature { examples: 3, limit: 0.0, because: "all are right" }),
+        ),
+        ("PruneError", Box::new(PruneError::Draws { draws: 1 })),
         ("SequenceError", Box::new(SequenceError::NoSteps { row: 3 })),
         ("TrainError", Box::new(TrainError::Options("no factor".to_owned()))),
         ("McmcError", Box::new(elbo::McmcError::Options("no chain".to_owned()))),

@@ -1,10 +1,12 @@
 //! The area under the receiver operating characteristic.
 
+use super::thresholds::{Tied, ascending};
+
 /// The area under the receiver operating characteristic: the probability that a random positive has a higher score than a random
 /// negative, where ties count half (the Mann–Whitney statistic; Hanley and McNeil 1982). 0.5 is chance.
 ///
 /// For the detection of data that a model does not know (Hendrycks and Gimpel 2017), the scores are the
-/// [`entropy`](super::entropy()) of predictions, with unknown data as the positives.
+/// [`entropy`](crate::metrics::entropy()) of predictions, with unknown data as the positives.
 ///
 /// ```
 /// # use elbo::metrics::auroc;
@@ -16,24 +18,14 @@
 /// If there are no positives or no negatives, or a score is NaN.
 #[track_caller]
 pub fn auroc(positives: &[f64], negatives: &[f64]) -> f64 {
-    let (p, n) = (positives.len(), negatives.len());
-    assert!(p > 0 && n > 0, "auroc: both kinds are needed, got {p} positives and {n} negatives");
-    let scores = || positives.iter().map(|&score| (score, true)).chain(negatives.iter().map(|&score| (score, false)));
-    if let Some(index) = scores().position(|(score, _)| score.is_nan()) {
-        let (kind, index) = if index < p { ("positive", index) } else { ("negative", index - p) };
-        panic!("auroc: the score of {kind} {index} (from 0) is NaN");
-    }
-    let mut sorted: Vec<(f64, bool)> = scores().collect();
-    sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let tied = ascending("auroc", positives, negatives);
     // Pairs in which the positive is higher count twice, ties once.
     let (mut twice, mut below) = (0u128, 0u128);
-    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let positive = ties.iter().filter(|(_, is_positive)| *is_positive).count() as u128;
-        let negative = ties.len() as u128 - positive;
-        twice += positive * (2 * below + negative);
-        below += negative;
+    for Tied { positives, negatives } in tied {
+        twice += positives as u128 * (2 * below + negatives as u128);
+        below += negatives as u128;
     }
-    twice as f64 / (2.0 * p as f64 * n as f64)
+    twice as f64 / (2.0 * positives.len() as f64 * negatives.len() as f64)
 }
 
 #[cfg(test)]
