@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::targets::check_finite;
+use super::targets::{check_finite, checksum, checksum_of_tensor};
 use super::{DataError, Minibatch, Observed, Scaling, Targets, batch_rows, parts};
 use crate::engine::{Key, Real, Tensor};
 
@@ -101,6 +101,17 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// The targets with weights and mask.
     pub fn observed(&self) -> &Observed<T, Y> {
         &self.all.observed
+    }
+
+    /// A checksum of inputs, targets, weights and mask: of their values, not of their type.
+    pub fn checksum(&self) -> u64 {
+        let optional = |tensor: Option<&Tensor<T>>| tensor.map_or(0, checksum_of_tensor);
+        checksum([
+            checksum_of_tensor(self.inputs()),
+            self.targets().checksum(),
+            optional(self.weights()),
+            optional(self.mask()),
+        ])
     }
 
     /// The number of examples, at least 1.

@@ -1,6 +1,6 @@
 //! `Labels`: several class labels for each example, such as one for each step of a sequence.
 
-use super::targets::fill_columns;
+use super::targets::{checksum, fill_columns};
 use super::{DataError, Targets};
 
 /// Class labels, (examples, ..): one for each step of a sequence or each place of an image.
@@ -66,6 +66,10 @@ impl Targets for Labels {
 
     fn elements(&self) -> Option<usize> {
         Some(self.values.len())
+    }
+
+    fn checksum(&self) -> u64 {
+        checksum(self.shape.iter().chain(&self.values).map(|&number| number as u64))
     }
 
     fn check(&self) -> Result<(), DataError> {

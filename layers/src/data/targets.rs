@@ -1,6 +1,7 @@
 //! The trait `Targets`: labels or numbers, gathered into minibatches.
 
 use super::DataError;
+use crate::engine::io::xxh64;
 use crate::engine::{Real, Tensor};
 
 /// The targets of a data set, one per row: labels (`Vec<usize>`) or numbers (`Tensor<T>`, rows first).
@@ -25,6 +26,12 @@ pub trait Targets: Sized {
         None
     }
 
+    /// A checksum of all values, by which a training that goes on from a checkpoint knows that its data are the same. Provided:
+    /// that of the number of rows alone.
+    fn checksum(&self) -> u64 {
+        checksum([self.rows() as u64])
+    }
+
     /// Checks that all values are finite.
     ///
     /// # Errors
@@ -45,6 +52,26 @@ pub trait Targets: Sized {
             ),
         })
     }
+}
+
+/// The XXH64 of these words, in parts of some thousand.
+pub(super) fn checksum(words: impl IntoIterator<Item = u64>) -> u64 {
+    const PART: usize = 1 << 15;
+    let (mut hash, mut bytes) = (0, Vec::with_capacity(PART));
+    for word in words {
+        bytes.extend_from_slice(&word.to_le_bytes());
+        if bytes.len() == PART {
+            hash = xxh64(&bytes, hash);
+            bytes.clear();
+        }
+    }
+    xxh64(&bytes, hash)
+}
+
+/// The checksum of a tensor's shape and elements.
+pub(super) fn checksum_of_tensor<T: Real>(tensor: &Tensor<T>) -> u64 {
+    let shape = tensor.shape().iter().map(|&length| length as u64);
+    checksum(shape.chain(tensor.data().iter().map(|x| x.to_f64().to_bits())))
 }
 
 /// Replaces the masked values of row-major `values` by the first observed value of their column, or of another column
@@ -70,6 +97,10 @@ impl Targets for Vec<usize> {
 
     fn elements(&self) -> Option<usize> {
         Some(self.len())
+    }
+
+    fn checksum(&self) -> u64 {
+        checksum(self.iter().map(|&label| label as u64))
     }
 
     fn empty_like(&self) -> Self {
@@ -101,6 +132,10 @@ impl<T: Real> Targets for Tensor<T> {
 
     fn elements(&self) -> Option<usize> {
         Some(self.len())
+    }
+
+    fn checksum(&self) -> u64 {
+        checksum_of_tensor(self)
     }
 
     #[track_caller]
@@ -172,6 +207,10 @@ macro_rules! tuples {
 
             fn elements(&self) -> Option<usize> {
                 [$(self.$index.elements()),+].into_iter().sum()
+            }
+
+            fn checksum(&self) -> u64 {
+                checksum([$(self.$index.checksum()),+])
             }
 
             fn check(&self) -> Result<(), DataError> {

@@ -7,6 +7,8 @@ mod automatic;
 mod chain_files;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
+#[cfg(feature = "files")]
+mod checkpoints;
 mod checks;
 mod common;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
@@ -58,6 +60,8 @@ mod refused_batches;
 mod refused_options;
 mod rooms;
 mod samples;
+#[cfg(feature = "files")]
+mod saved_models;
 mod sequences;
 mod service;
 mod sgmcmc;
