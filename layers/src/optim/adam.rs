@@ -202,9 +202,9 @@ impl Optimizer for Adam {
         state: &OptimizerState<M::Scalar>,
     ) -> Result<(), String> {
         let moments = State::loaded(model, MOMENTS, state)?;
-        let (steps, scale) = (state.number("steps")?, state.number("scale")?);
-        let powers = [state.number("beta1^steps")?, state.number("beta2^steps")?];
-        (self.steps, self.scale, self.powers, self.moments) = (steps as usize, scale, powers, moments);
+        let (steps, scale) = (state.count("steps")?, state.number_to("scale", f64::MAX)?);
+        let powers = [state.number_to("beta1^steps", 1.0)?, state.number_to("beta2^steps", 1.0)?];
+        (self.steps, self.scale, self.powers, self.moments) = (steps, scale, powers, moments);
         Ok(())
     }
 }

@@ -219,7 +219,7 @@ impl Optimizer for Ivon {
         state: &OptimizerState<M::Scalar>,
     ) -> Result<(), String> {
         let tensors = State::loaded(model, STATE, state)?;
-        let (scale, power) = (state.number("scale")?, state.number("beta1^steps")?);
+        let (scale, power) = (state.number_to("scale", f64::MAX)?, state.number_to("beta1^steps", 1.0)?);
         (self.scale, self.power, self.state) = (scale, power, tensors);
         Ok(())
     }

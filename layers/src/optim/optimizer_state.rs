@@ -47,6 +47,27 @@ impl<T: Real> OptimizerState<T> {
         self.numbers.get(name).copied().ok_or_else(|| format!("the optimiser's number `{name}` is missing"))
     }
 
+    /// The number of this name, which counts something.
+    ///
+    /// # Errors
+    /// If there is none, or it is not a whole number from 0 on.
+    pub fn count(&self, name: &str) -> Result<usize, String> {
+        /// From here on, not every whole number is an `f64`.
+        const MOST: f64 = (1u64 << 53) as f64;
+        match self.number(name)? {
+            number if (0.0..MOST).contains(&number) && number.fract() == 0.0 => Ok(number as usize),
+            number => Err(format!("the optimiser's number `{name}` is {number}, expected a whole number")),
+        }
+    }
+
+    /// The number of this name, which is from 0 to `most`.
+    pub(super) fn number_to(&self, name: &str, most: f64) -> Result<f64, String> {
+        match self.number(name)? {
+            number if (0.0..=most).contains(&number) => Ok(number),
+            number => Err(format!("the optimiser's number `{name}` is {number}, expected one from 0 to {most}")),
+        }
+    }
+
     /// The tensor of this name, if there is one.
     pub fn tensor(&self, name: &str) -> Option<&Tensor<T>> {
         self.tensors.get(name)

@@ -121,7 +121,7 @@ impl Optimizer for Sgd {
         state: &OptimizerState<M::Scalar>,
     ) -> Result<(), String> {
         let velocity = State::loaded(model, VELOCITY, state)?;
-        (self.scale, self.velocity) = (state.number("scale")?, velocity);
+        (self.scale, self.velocity) = (state.number_to("scale", f64::MAX)?, velocity);
         Ok(())
     }
 }
