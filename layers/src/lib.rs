@@ -64,6 +64,8 @@
 extern crate self as elbo;
 
 pub mod calibration;
+#[cfg(feature = "files")]
+mod checkpoint;
 pub mod checks;
 mod clock;
 pub mod data;
@@ -80,6 +82,7 @@ mod model;
 pub mod nn;
 mod objective;
 mod optim;
+mod pattern;
 mod posterior;
 mod predict;
 mod predictive;
@@ -97,6 +100,8 @@ pub mod sequence;
 mod svg;
 mod weights;
 
+#[cfg(feature = "files")]
+pub use checkpoint::{CheckpointError, Differences, LoadReport, SaveParameters};
 pub use diagnose::{Diagnose, Diagnosis, diagnose};
 pub use divergence::Divergence;
 pub use elbo_engine as engine;
@@ -117,6 +122,8 @@ pub use infer::mcmc::{Mclmc, Nuts};
 pub use infer::sgmcmc::{Sghmc, Sgld};
 pub use infer::svgd::{Particles, Svgd, SvgdError};
 pub use infer::swag::{MultiSwag, Swag, SwagPosterior};
+#[cfg(feature = "files")]
+pub use infer::vi::Checkpoint;
 pub use infer::vi::{
     Bound, Budget, Clip, Elbo, Epoch, Epochs, Monitor, Report, Rise, Schedule, TrainError, Training, UntilConverged,
 };
@@ -132,7 +139,7 @@ pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalD
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
-pub use optim::{Adam, Ema, Ivon, Optimizer, Sgd};
+pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
     MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
@@ -157,6 +164,8 @@ pub use hidden::{Each, EachMut, OnWeight};
 
 /// The items that most programs use.
 pub mod prelude {
+    #[cfg(feature = "files")]
+    pub use crate::SaveParameters;
     pub use crate::data::Examples;
     #[doc(hidden)]
     pub use crate::hidden::Undrawn as _;
@@ -182,6 +191,11 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/start.md")]
 struct Start;
+
+/// Tests the programs in `docs/checkpoints.md`.
+#[cfg(all(doctest, feature = "files"))]
+#[doc = include_str!("../../docs/checkpoints.md")]
+struct CheckpointsPage;
 
 /// Tests the program in `docs/chains.md`.
 #[cfg(all(doctest, feature = "mcmc"))]

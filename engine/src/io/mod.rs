@@ -35,10 +35,12 @@ pub mod npy;
 pub mod npz;
 #[cfg(feature = "files")]
 pub mod safetensors;
+mod xxh64;
 
 use std::path::Path;
 
 pub use error::{FileError, Place};
+pub use xxh64::xxh64;
 
 /// The maximum number of bytes of memory that a reader takes per byte of the file, besides [`ALLOWANCE`], unless a
 /// limit is set. All readers respect it, including those of data sets.
@@ -63,7 +65,8 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     std::fs::write(file, bytes).map_err(|source| FileError::Write { file: file.to_owned(), source })
 }
 
-/// Writes a file in one step: under another name in the same folder, which is then renamed.
+/// Writes a file in one step: under another name in the same folder, which is then renamed. When it returns, the file and its
+/// name are on the disk.
 ///
 /// # Errors
 /// If it cannot be written. The old file then stays.
@@ -80,12 +83,30 @@ pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let part = file.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
     let written = std::fs::File::create(&part)
         .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
-        .and_then(|()| std::fs::rename(&part, file));
+        .and_then(|()| std::fs::rename(&part, file))
+        .and_then(|()| sync_folder(file));
     written.map_err(|source| {
         // What is left of it is of no use; the first error tells why.
         let _ = std::fs::remove_file(&part);
         failed(source)
     })
+}
+
+/// Waits until the names in the folder of `file` are on the disk.
+#[cfg(all(feature = "files", unix))]
+fn sync_folder(file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match std::fs::File::open(folder)?.sync_all() {
+        // Some file systems cannot; the name is then there as soon as theirs are.
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+        done => done,
+    }
+}
+
+/// Folders cannot be opened as files here.
+#[cfg(all(feature = "files", not(unix)))]
+fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The number of elements of an array of this shape, if memory could address it. As in NumPy, the nonzero axes of an

@@ -1,20 +1,24 @@
 //! A checksum of a data set, by which a checkpoint knows its data again.
 
+use crate::engine::io::xxh64;
 use crate::engine::{Real, Tensor};
 
-/// A running checksum of numbers: FNV-1a with 64 bits, a word at a time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Checksum(u64);
+/// A running checksum of numbers: the XXH64 of their little-endian words, in parts of some thousand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checksum {
+    hash: u64,
+    bytes: Vec<u8>,
+}
 
 impl Checksum {
-    pub(crate) fn new() -> Self {
-        Checksum(0xcbf2_9ce4_8422_2325)
-    }
+    const PART: usize = 1 << 15;
 
     pub(crate) fn add(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-        // The product moves bits upwards only, and the last bits of a word are those that differ.
-        self.0 ^= self.0 >> 32;
+        self.bytes.extend_from_slice(&word.to_le_bytes());
+        if self.bytes.len() == Checksum::PART {
+            self.hash = xxh64(&self.bytes, self.hash);
+            self.bytes.clear();
+        }
     }
 
     pub(crate) fn add_all(&mut self, words: &[usize]) {
@@ -29,7 +33,7 @@ impl Checksum {
     }
 
     pub(crate) fn finish(self) -> u64 {
-        self.0
+        xxh64(&self.bytes, self.hash)
     }
 }
 

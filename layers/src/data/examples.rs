@@ -178,7 +178,7 @@ impl<T: Real, Y: Targets> Examples<T, Y> {
     /// A checksum of inputs, targets, weights and mask; without the targets, if their type has none.
     #[cfg(any(feature = "files", test))]
     pub(crate) fn checksum(&self) -> u64 {
-        let mut checksum = Checksum::new();
+        let mut checksum = Checksum::default();
         checksum.add_tensor(self.inputs());
         checksum.add(self.targets().checksum().unwrap_or(0));
         for tensor in [self.weights(), self.mask()] {

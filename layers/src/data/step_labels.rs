@@ -74,7 +74,7 @@ impl Targets for Labels {
     }
 
     fn checksum(&self) -> Option<u64> {
-        let mut checksum = Checksum::new();
+        let mut checksum = Checksum::default();
         checksum.add_all(&self.shape);
         checksum.add_all(&self.values);
         Some(checksum.finish())

@@ -93,7 +93,7 @@ impl Targets for Vec<usize> {
     }
 
     fn checksum(&self) -> Option<u64> {
-        let mut checksum = Checksum::new();
+        let mut checksum = Checksum::default();
         checksum.add_all(self);
         Some(checksum.finish())
     }
@@ -146,7 +146,7 @@ impl<T: Real> Targets for Tensor<T> {
     }
 
     fn checksum(&self) -> Option<u64> {
-        let mut checksum = Checksum::new();
+        let mut checksum = Checksum::default();
         checksum.add_tensor(self);
         Some(checksum.finish())
     }
@@ -192,13 +192,13 @@ macro_rules! tuples {
                 [$(self.$index.elements()),+].into_iter().sum()
             }
 
-            fn check(&self) -> Result<(), DataError> {
+                    fn check(&self) -> Result<(), DataError> {
                 $(self.$index.check()?;)+
                 Ok(())
             }
 
             fn checksum(&self) -> Option<u64> {
-                let mut checksum = Checksum::new();
+                let mut checksum = Checksum::default();
                 $(checksum.add(self.$index.checksum()?);)+
                 Some(checksum.finish())
             }

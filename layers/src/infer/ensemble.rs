@@ -1,7 +1,11 @@
 //! `Ensemble`: deep ensembles, several MAP estimates from different starts.
 
 use std::fmt;
+#[cfg(feature = "files")]
+use std::path::Path;
 
+#[cfg(feature = "files")]
+use crate::checkpoint::{CheckpointError, SaveParameters, SavedFile, load_parameters};
 use crate::data::Examples;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Tape, with_threads};
@@ -86,7 +90,8 @@ impl<L, O> Ensemble<L, O> {
         let (threads, shown, seed) = (settings.most_threads(), settings.is_shown(), settings.seed_of());
         let train = |member: usize| {
             let mut model = make_model();
-            let mut map = self.map.clone().seed(seed.wrapping_add(member as u64)).quiet();
+            let Map(map) = self.map.clone().seed(seed.wrapping_add(member as u64)).quiet();
+            let mut map = Map(map.below(&format!("member-{member}")));
             let report = map.fit(&mut model, data, budget)?;
             if shown && !report.epochs.is_empty() {
                 let last = report.last();
@@ -140,6 +145,48 @@ impl<M> Members<M> {
     /// The report of each member's training.
     pub fn reports(&self) -> &[Report] {
         &self.reports
+    }
+}
+
+#[cfg(feature = "files")]
+impl<M: Bayesian> Members<M> {
+    /// Saves all members to a file, in one step: the tensors of member 0 as `0.<name>`, and so on, without the reports. Needs the
+    /// feature `files`.
+    ///
+    /// # Errors
+    /// If the file cannot be written. The file before then stays.
+    pub fn save(&self, file: impl AsRef<Path>) -> Result<(), CheckpointError> {
+        self.models.save(file)
+    }
+
+    /// Loads the members that [`save`](Members::save) has saved, into models of `make_model`. Their reports are empty. Needs the
+    /// feature `files`.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # use elbo::{Ensemble, Members};
+    /// # let train: Examples = Examples::new(Tensor::from_fn([20, 2], |i| (i as f64).sin()), vec![0; 20])?;
+    /// # let file = std::env::temp_dir().join(format!("members-{}.safetensors", std::process::id()));
+    /// let ensemble = Ensemble::new(Categorical, 4).quiet().fit(|| Dense::new(2, 2), &train, Epochs(3))?;
+    /// ensemble.save(&file)?;
+    /// let loaded = Members::load(|| Dense::new(2, 2), &file)?;
+    /// assert_eq!(loaded.models()[3].weight.mean, ensemble.models()[3].weight.mean);
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SaveParameters::load`], with every tensor that differs.
+    pub fn load(make_model: impl Fn() -> M, file: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        let saved = SavedFile::open(file.as_ref())?;
+        let mut models = vec![make_model()];
+        // One more as long as the file has all tensors of the last one.
+        while saved.has_parameters(&models, models.len() - 1) && saved.has_any_below(models.len()) {
+            models.push(make_model());
+        }
+        load_parameters(&mut models, &saved)?;
+        let reports = vec![Report::default(); models.len()];
+        Ok(Members { models, reports })
     }
 }
 

@@ -1,7 +1,12 @@
 //! `Map`: maximum a posteriori estimates.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::data::Examples;
 use crate::engine::Var;
+#[cfg(feature = "files")]
+use crate::infer::vi::Checkpoint;
 use crate::infer::vi::{Budget, Clip, Elbo, Report, Schedule, TrainError, Training};
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
@@ -153,6 +158,14 @@ options! {
     /// # Panics
     /// If the limit is not positive.
     clip(clip: Clip);
+
+    /// Saves the training in a folder, and goes on from there: [`Elbo::checkpoint`]. Of an [`Ensemble`](crate::Ensemble), each
+    /// member has a folder of its own in it.
+    #[cfg(feature = "files")]
+    checkpoint(checkpoint: Checkpoint);
+
+    /// Ends a training after the step in which `flag` becomes true: [`Elbo::stop_when`].
+    stop_when(flag: &Arc<AtomicBool>);
 
     /// Shows no progress.
     quiet();

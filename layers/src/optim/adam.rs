@@ -4,7 +4,7 @@ use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real, Tensor};
 use crate::optim::by_role;
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::optim::{Optimizer, OptimizerState, State, check_factor, check_rate, over_parts};
 use crate::scalar::{accepted, flush, try_to_scalar};
 
 /// Adam (Kingma and Ba 2015, algorithm 1), and AdamW with a [`weight_decay`](Adam::weight_decay): parameters, gradients and
@@ -28,6 +28,9 @@ pub struct Adam {
     /// The moving averages of the gradients and of their squares.
     moments: State<2>,
 }
+
+/// The names of both moments in a checkpoint.
+const MOMENTS: [&str; 2] = ["first moment", "second moment"];
 
 impl Adam {
     /// Adam with this learning rate and the paper's β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
@@ -173,6 +176,36 @@ impl Optimizer for Adam {
 
     fn is_automatic(&self) -> bool {
         self.automatic
+    }
+
+    fn save_state<M: Parameters + ?Sized>(
+        &self,
+        model: &M,
+        state: &mut OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let Adam { rate, automatic, betas: [beta1, beta2], epsilon, weight_decay, .. } = self;
+        state.set_settings(format!(
+            "Adam of rate {rate}{}, betas {beta1} and {beta2}, epsilon {epsilon}, weight decay {weight_decay}{}",
+            if *automatic { " by roles" } else { "" },
+            self.groups
+        ));
+        state.set_number("steps", self.steps as f64);
+        state.set_number("scale", self.scale);
+        state.set_number("beta1^steps", self.powers[0]);
+        state.set_number("beta2^steps", self.powers[1]);
+        self.moments.save("Adam", model, MOMENTS, state)
+    }
+
+    fn load_state<M: Parameters + ?Sized>(
+        &mut self,
+        model: &M,
+        state: &OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let moments = State::loaded(model, MOMENTS, state)?;
+        let (steps, scale) = (state.count("steps")?, state.number_to("scale", f64::MAX)?);
+        let powers = [state.number_to("beta1^steps", 1.0)?, state.number_to("beta2^steps", 1.0)?];
+        (self.steps, self.scale, self.powers, self.moments) = (steps, scale, powers, moments);
+        Ok(())
     }
 }
 

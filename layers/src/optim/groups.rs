@@ -1,8 +1,10 @@
 //! Settings of an optimiser by parameter name: frozen parameters, learning rates, weight decay.
 
+use std::fmt;
+
 use crate::engine::{Gradients, Parameters, Path, Real, Role};
 use crate::optim::check_rate;
-use crate::optim::pattern::{matches, nearest};
+use crate::pattern::{matches, nearest};
 use crate::scalar::try_to_scalar;
 
 /// An optimiser's settings by name. The last rule that matches a tensor applies to it.
@@ -185,6 +187,13 @@ impl Groups {
     #[cfg(feature = "serde")]
     pub(crate) fn from_rules(rules: Vec<Rule>) -> Self {
         Groups { rules, resolved: Vec::new() }
+    }
+}
+
+/// The rules, as settings in a checkpoint say them.
+impl fmt::Display for Groups {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rules.iter().try_for_each(|Rule { pattern, set }| write!(f, ", {set:?} for `{pattern}`"))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::distribution::log_scale::{inverse_softplus, softplus};
 use crate::engine::{Gradients, Parameters, Path, Real, Role, Tape, Tensor};
 use crate::model::{Bayesian, Drawn};
-use crate::optim::{Optimizer, State, check_factor, check_rate};
+use crate::optim::{Optimizer, OptimizerState, State, check_factor, check_rate};
 use crate::scalar::accepted;
 
 /// IVON, the improved variational online Newton method (Shen et al. 2024, "Variational Learning is Effective for Large Deep
@@ -50,6 +50,9 @@ pub struct Ivon {
     /// For means the momentum; for ρ the initial 1/σ², 0 before the first step, and the next h + δ.
     state: State<2>,
 }
+
+/// The names of the state's tensors in a checkpoint: for means the momentum, for ρ the initial 1/σ²; and the next h + δ.
+const STATE: [&str; 2] = ["momentum or initial precision", "next precision"];
 
 /// A random weight.
 #[derive(Clone, Debug)]
@@ -203,6 +206,29 @@ impl Optimizer for Ivon {
 
     fn set_kl_weight(&mut self, weight: f64) {
         self.kl_weight = weight;
+    }
+
+    fn save_state<M: Parameters + ?Sized>(
+        &self,
+        model: &M,
+        state: &mut OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let Ivon { rate, betas: [beta1, beta2], .. } = self;
+        state.set_settings(format!("Ivon of rate {rate}, betas {beta1} and {beta2}"));
+        state.set_number("scale", self.scale);
+        state.set_number("beta1^steps", self.power);
+        self.state.save("Ivon", model, STATE, state)
+    }
+
+    fn load_state<M: Parameters + ?Sized>(
+        &mut self,
+        model: &M,
+        state: &OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let tensors = State::loaded(model, STATE, state)?;
+        let (scale, power) = (state.number_to("scale", f64::MAX)?, state.number_to("beta1^steps", 1.0)?);
+        (self.scale, self.power, self.state) = (scale, power, tensors);
+        Ok(())
     }
 }
 

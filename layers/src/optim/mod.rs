@@ -5,7 +5,7 @@ mod by_role;
 mod ema;
 pub(crate) mod groups;
 mod ivon;
-pub(crate) mod pattern;
+mod optimizer_state;
 #[cfg(feature = "serde")]
 mod saved;
 mod sgd;
@@ -14,6 +14,7 @@ mod state;
 pub use adam::Adam;
 pub use ema::Ema;
 pub use ivon::Ivon;
+pub use optimizer_state::OptimizerState;
 pub use sgd::Sgd;
 
 use crate::engine::kernels::dispatch::{Kernel, dispatch};
@@ -84,6 +85,37 @@ pub trait Optimizer {
     /// [`Elbo::fit`](crate::Elbo::fit) calls it before each step. Provided: does nothing.
     fn set_kl_weight(&mut self, weight: f64) {
         let _ = weight;
+    }
+
+    /// Writes its state and settings for a [checkpoint](crate::Elbo::checkpoint): everything that its next steps depend on. The
+    /// tensors of the parameter `name` are best named `<what>/<name>`. Provided: an error, so that a training with a checkpoint is
+    /// refused before its first step and no state is ever lost. An optimiser without state returns `Ok(())`.
+    ///
+    /// # Errors
+    /// Why it cannot be saved.
+    fn save_state<M: Parameters + ?Sized>(
+        &self,
+        model: &M,
+        state: &mut OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let _ = (model, state);
+        Err(format!(
+            "the optimiser `{}` cannot be saved in a checkpoint; implement `Optimizer::save_state` and `load_state` for it",
+            std::any::type_name::<Self>()
+        ))
+    }
+
+    /// Replaces its state by one that [`save_state`](Optimizer::save_state) has written for the same model. Provided: an error.
+    ///
+    /// # Errors
+    /// What is missing or does not fit. The state is then unchanged.
+    fn load_state<M: Parameters + ?Sized>(
+        &mut self,
+        model: &M,
+        state: &OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let _ = (model, state);
+        Err(format!("the optimiser `{}` does not implement `Optimizer::load_state`", std::any::type_name::<Self>()))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::engine::kernels::dispatch::{Kernel, Simd};
 use crate::engine::{Gradients, Parameters, Real};
 use crate::optim::groups::{Groups, Setting, Settings, check_decay, settings_by_name};
-use crate::optim::{Optimizer, State, check_factor, check_rate, over_parts};
+use crate::optim::{Optimizer, OptimizerState, State, check_factor, check_rate, over_parts};
 use crate::scalar::{accepted, flush};
 
 /// Stochastic gradient descent with momentum (Polyak 1964): v ← μv + g, θ ← θ − ηv. Velocities below 2⁻⁵⁰ (f32) or 2⁻⁴⁸⁰ (f64)
@@ -19,6 +19,9 @@ pub struct Sgd {
     pub(crate) groups: Groups,
     velocity: State<1>,
 }
+
+/// The name of the velocity in a checkpoint.
+const VELOCITY: [&str; 1] = ["velocity"];
 
 impl Sgd {
     /// SGD with learning rate η and no momentum.
@@ -96,6 +99,30 @@ impl Optimizer for Sgd {
 
     fn is_frozen(&self, name: &str) -> bool {
         self.groups.is_frozen(name)
+    }
+
+    fn save_state<M: Parameters + ?Sized>(
+        &self,
+        model: &M,
+        state: &mut OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let Sgd { rate, momentum, weight_decay, .. } = self;
+        state.set_settings(format!(
+            "Sgd of rate {rate}, momentum {momentum}, weight decay {weight_decay}{}",
+            self.groups
+        ));
+        state.set_number("scale", self.scale);
+        self.velocity.save("Sgd", model, VELOCITY, state)
+    }
+
+    fn load_state<M: Parameters + ?Sized>(
+        &mut self,
+        model: &M,
+        state: &OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let velocity = State::loaded(model, VELOCITY, state)?;
+        (self.scale, self.velocity) = (state.number_to("scale", f64::MAX)?, velocity);
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use crate::engine::{Gradients, Parameters, Path, Real, Role, Tensor};
+use crate::optim::OptimizerState;
 use crate::scalar::try_to_scalar;
 
 /// `N` tensors of the shape of each learned parameter, made at the first step, in the model's scalar type.
@@ -81,6 +82,67 @@ impl<const N: usize> State<N> {
             }
             Ok(None) => check_rate_in::<T>(optimizer, rate).err(),
             Err(mistake) => Some(mistake),
+        }
+    }
+
+    /// Saves the tensors of each learned parameter, as `<names[i]>/<parameter>`; nothing before the first step.
+    ///
+    /// # Errors
+    /// If the state belongs to another model.
+    pub(super) fn save<M: Parameters + ?Sized>(
+        &self,
+        optimizer: &str,
+        model: &M,
+        names: [&str; N],
+        to: &mut OptimizerState<M::Scalar>,
+    ) -> Result<(), String> {
+        let Some(state) = self.get::<M::Scalar>(optimizer)? else { return Ok(()) };
+        let mut each = state.iter();
+        model.visit(&Path::ROOT, &mut |path, role, _| {
+            if let Some(tensors) = each.next().filter(|_| role.is_learned()) {
+                names.iter().zip(tensors).for_each(|(name, tensor)| {
+                    to.set_tensor(&format!("{name}/{path}"), tensor.clone());
+                });
+            }
+        });
+        Ok(())
+    }
+
+    /// The state that [`save`](Self::save) has saved.
+    ///
+    /// # Errors
+    /// If a tensor is missing or has another shape.
+    pub(super) fn loaded<M: Parameters + ?Sized>(
+        model: &M,
+        names: [&str; N],
+        from: &OptimizerState<M::Scalar>,
+    ) -> Result<Self, String> {
+        let (mut all, mut count, mut mistake) = (Vec::new(), 0, None);
+        model.visit(&Path::ROOT, &mut |path, role, tensor| {
+            let mut of = |name: &str| {
+                if !role.is_learned() {
+                    return Tensor::zeros([0]);
+                }
+                match from.tensor(&format!("{name}/{path}")) {
+                    Some(saved) if saved.shape() == tensor.shape() => {
+                        count += 1;
+                        saved.clone()
+                    }
+                    _ => {
+                        mistake.get_or_insert_with(|| {
+                            format!("the optimiser's `{name}/{path}` of shape {:?} is missing", tensor.shape())
+                        });
+                        Tensor::zeros([0])
+                    }
+                }
+            };
+            all.push(names.map(&mut of));
+        });
+        match mistake {
+            // Saved before the first step.
+            _ if count == 0 => Ok(State(None)),
+            Some(mistake) => Err(mistake),
+            None => Ok(State(Some(Box::new(all)))),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Kept, PruneError};
 use crate::engine::{Key, Path, Real, Tape};
 use crate::estimator::Variance;
 use crate::model::{Bayesian, Drawn};
-use crate::optim::pattern::{matches, nearest};
+use crate::pattern::{matches, nearest};
 use crate::samples::Samples;
 use crate::weights::Weights;
 

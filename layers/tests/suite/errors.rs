@@ -11,7 +11,7 @@ use elbo::metrics::BootstrapError;
 use elbo::prelude::*;
 use elbo::prune::PruneError;
 use elbo::sequence::SequenceError;
-use elbo::{ChainsError, LaplaceError, Space, TrainError, WeightsError};
+use elbo::{ChainsError, CheckpointError, LaplaceError, Space, TrainError, WeightsError};
 
 /// Errors of all types, by the type's name.
 fn all() -> Vec<(&'static str, Box<dyn Error>)> {
@@ -57,6 +57,12 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
             Box::new(LaplaceError::Memory { what: "`w`".to_owned(), elements: 9, bytes: 1 << 40, most: 1 << 32 }),
         ),
         ("LaplaceError", Box::new(LaplaceError::Curvature { weight: "w".to_owned(), element: 0, value: -1.0 })),
+        ("CheckpointError", Box::new(CheckpointError::Foreign { file: file(), problem: "no head".to_owned() })),
+        (
+            "CheckpointError",
+            Box::new(CheckpointError::Later { file: file(), found: 9, known: 1, written_by: "9.0.0".to_owned() }),
+        ),
+        ("TrainError", Box::new(TrainError::Checkpoint("run: no checkpoint".to_owned()))),
         ("ChainsError", Box::new(ChainsError::Format { file: file(), problem: "no draws".to_owned() })),
         ("TrainError", Box::new(TrainError::Schedule { end: 3, needed: 4 })),
         (

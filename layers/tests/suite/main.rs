@@ -10,6 +10,8 @@ mod chain_mistakes;
 #[cfg(feature = "mcmc")]
 mod chains_that_fail;
 mod check_failures;
+#[cfg(feature = "files")]
+mod checkpoints;
 mod checks;
 mod closed_form;
 mod common;
@@ -66,6 +68,8 @@ mod refused_options;
 mod report;
 mod rooms;
 mod samples;
+#[cfg(feature = "files")]
+mod saved_models;
 mod scores;
 mod sequences;
 mod service;

@@ -3,6 +3,7 @@
 //! The format: eight bytes with the length of the header, the header (JSON with each tensor's type, shape and offsets),
 //! then the elements, without gaps.
 
+mod checksum;
 mod header;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,9 @@ use header::{Header, element};
 
 /// The number of bytes of the header's length.
 const LENGTH: usize = 8;
+
+/// The key of the metadata under which checksums are.
+const CHECKSUM: &str = "checksum";
 
 /// A safetensors file in memory. Its tensors are converted on request.
 ///
@@ -87,6 +91,13 @@ impl Safetensors {
         &self.header.metadata
     }
 
+    /// The type in the file and the shape of the tensor with this name; `None` if there is none.
+    pub fn info(&self, name: &str) -> Option<TensorInfo<'_>> {
+        let Header { tensors, names, .. } = &self.header;
+        let (_, info) = &tensors[names.find(name, |place| &tensors[place].0)?];
+        Some(TensorInfo { dtype: info.dtype.to_string(), shape: &info.shape })
+    }
+
     /// Reads the tensor with this name.
     ///
     /// # Errors
@@ -111,6 +122,15 @@ impl Safetensors {
         })?;
         Ok(tensor)
     }
+}
+
+/// What the header of a file says of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorInfo<'a> {
+    /// The type of its elements in the file, such as `F32`.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: &'a [usize],
 }
 
 /// Writes tensors and text metadata, by key, to a file.
@@ -311,6 +331,29 @@ mod tests {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
         assert!(Contents::new().write(&folder).is_err());
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let mut contents = Contents::new();
+        contents.tensor("a", &Tensor::<f32>::from_fn([3], |i| i as f64));
+        contents.tensor("b", &Tensor::<f64>::full([1], 0.1));
+        contents.metadata("key", "text");
+        contents.add_checksums();
+        let bytes = contents.into_bytes();
+        let read = |bytes| Safetensors::from_bytes("x", bytes).and_then(|file| file.verify());
+        assert!(read(bytes.clone()).unwrap());
+        assert!(!read(to_bytes([("a", &Tensor::<f32>::zeros([1]))], [])).unwrap());
+        for bit in 0..8 * bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            // A flip in the key `checksum` leaves a file without one.
+            assert!(!matches!(read(damaged), Ok(true)), "bit {bit}");
+        }
+        let mut last = bytes.clone();
+        *last.last_mut().unwrap() ^= 1;
+        let error = read(last).unwrap_err().to_string();
+        assert!(error.starts_with("x, array `a`, byte ") && error.ends_with("its checksum is another one"), "{error}");
     }
 
     #[test]

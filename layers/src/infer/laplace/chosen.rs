@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::engine::Real;
 use crate::infer::laplace::LaplaceError;
 use crate::infer::laplace::layout::{Layout, Part};
-use crate::optim::pattern::{matches, nearest};
+use crate::pattern::{matches, nearest};
 use crate::weights::Weights;
 
 /// Which weights, as the user says it.

@@ -26,8 +26,11 @@ pub enum Clip {
 
 /// The running mean of the gradient's norm.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct RunningNorm {
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     sum: f64,
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     weight: f64,
 }
 

@@ -51,6 +51,24 @@ impl<T: Real> Best<T> {
         self.epoch
     }
 
+    /// The best value and its epoch.
+    #[cfg(feature = "files")]
+    pub(super) fn value(&self) -> (f64, usize) {
+        (self.value, self.epoch)
+    }
+
+    /// The parameters of the best epoch.
+    #[cfg(feature = "files")]
+    pub(super) fn parameters(&self) -> &Snapshot<T> {
+        &self.parameters
+    }
+
+    /// With this best epoch.
+    #[cfg(feature = "files")]
+    pub(super) fn set(&mut self, (value, epoch): (f64, usize), parameters: Snapshot<T>) {
+        (self.value, self.epoch, self.parameters) = (value, epoch, parameters);
+    }
+
     /// Records epoch `number` (from 1), and returns whether the patience is exhausted.
     pub(super) fn is_exhausted<M: Bayesian<Scalar = T>>(&mut self, number: usize, epoch: &Epoch, model: &M) -> bool {
         let value = self.rule.monitor.loss(epoch);

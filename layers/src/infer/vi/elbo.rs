@@ -1,5 +1,10 @@
 //! `Elbo`: the likelihood, the optimiser and the options of a training.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+#[cfg(feature = "files")]
+use crate::infer::vi::Checkpoint;
 use crate::infer::vi::{Budget, Clip, DrawOptions, Epochs, Schedule, TrainError};
 use crate::model::Bayesian;
 use crate::objective::LossOptions;
@@ -82,6 +87,10 @@ pub(super) struct Options {
     pub(super) draw: DrawOptions,
     pub(super) schedule: Option<Schedule>,
     pub(super) clip: Option<Clip>,
+    /// The flag that ends a training.
+    pub(super) stop: Option<Arc<AtomicBool>>,
+    #[cfg(feature = "files")]
+    pub(super) checkpoint: Option<Checkpoint>,
 }
 
 impl<L> Elbo<L> {
@@ -98,6 +107,9 @@ impl<L> Elbo<L> {
             draw: DrawOptions::new(),
             schedule: None,
             clip: None,
+            stop: None,
+            #[cfg(feature = "files")]
+            checkpoint: None,
         };
         Elbo { likelihood, optimizer: Adam::automatic(), options, steps: 0, epochs: 0, last_batch_size: None }
     }
@@ -248,6 +260,58 @@ impl<L, O> Elbo<L, O> {
         self
     }
 
+    /// Saves the training in a folder now and then, and goes on from the last checkpoint there if there is one: a program that
+    /// was killed is simply started again. The training is then the same as one that was never interrupted, bit for bit, with any
+    /// number of threads. Needs the feature `files`.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// use elbo::Checkpoint;
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("run-{}", std::process::id()));
+    /// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), vec![0; 16])?;
+    /// let mut model = Dense::new(2, 2);
+    /// let checkpoint = Checkpoint::new(&folder).every_epochs(5).keep_best();
+    /// let report = Elbo::new(Categorical).checkpoint(checkpoint).quiet().fit(&mut model, &train, Epochs(20))?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A checkpoint belongs to one training: a changed model, changed data or settings are an error that says what differs. Numbers
+    /// of threads and progress may differ. A checkpoint of a training that has ended is its result, and nothing is trained. If the
+    /// newest file is damaged, the one before it is taken, and a line on the standard error says so.
+    ///
+    /// What a [callback](crate::Training::on_epoch_end) keeps, such as an [`Ema`](crate::Ema), is not saved. After a training
+    /// that did not end, by an error or by [`stop_when`](Elbo::stop_when), this `Elbo` is as before it, and `fit` goes on from the
+    /// checkpoint.
+    #[cfg(feature = "files")]
+    pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
+        self.options.checkpoint = Some(checkpoint);
+        self
+    }
+
+    /// Ends a training after the step in which `flag` becomes true, as a handler of Ctrl-C may set it: the training saves its
+    /// [checkpoint](Elbo::checkpoint), if it has one, and returns with the current parameters.
+    /// [`Report::is_stopped`](crate::Report::is_stopped) says so.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::AtomicBool;
+    ///
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([16, 2], |i| (i as f64).sin()), vec![0; 16])?;
+    /// # let mut model = Dense::new(2, 2);
+    /// let flag = Arc::new(AtomicBool::new(false));      // clone it into a signal handler, such as that of the crate `ctrlc`
+    /// # flag.store(true, std::sync::atomic::Ordering::Relaxed);
+    /// let report = Elbo::new(Categorical).stop_when(&flag).quiet().fit(&mut model, &train, Epochs(20))?;
+    /// assert!(report.is_stopped());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stop_when(mut self, flag: &Arc<AtomicBool>) -> Self {
+        self.options.stop = Some(Arc::clone(flag));
+        self
+    }
+
     /// Shows no progress.
     pub fn quiet(mut self) -> Self {
         self.options.shown = false;
@@ -276,6 +340,24 @@ impl<L, O> Elbo<L, O> {
 
     pub(in crate::infer) fn optimizer_of(&self) -> &O {
         &self.optimizer
+    }
+
+    /// With its checkpoints in this folder below the one that is set.
+    pub(in crate::infer) fn below(mut self, folder: &str) -> Self {
+        #[cfg(feature = "files")]
+        {
+            self.options.checkpoint = self.options.checkpoint.map(|checkpoint| checkpoint.below(folder));
+        }
+        let _ = folder;
+        self
+    }
+
+    /// Whether a training that did not end can go on from a checkpoint.
+    pub(super) fn has_checkpoint(&self) -> bool {
+        #[cfg(feature = "files")]
+        return self.options.checkpoint.is_some();
+        #[cfg(not(feature = "files"))]
+        false
     }
 
     pub(in crate::infer) fn most_threads(&self) -> usize {

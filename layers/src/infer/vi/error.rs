@@ -100,6 +100,12 @@ pub enum TrainError {
     #[error("{0}")]
     Options(String),
 
+    /// A checkpoint cannot be written or read, another process is training in its folder, or it is of another training: the text
+    /// says which file, and what differs. The model keeps the parameters of the last good step, or its initial ones; earlier
+    /// checkpoints stay as they are.
+    #[error("{0}")]
+    Checkpoint(String),
+
     /// The targets are impossible under the likelihood, whatever the model's outputs: a label is out of range, for
     /// instance.
     #[error("{0}")]

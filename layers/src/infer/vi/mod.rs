@@ -1,6 +1,11 @@
 //! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
 mod budget;
+#[cfg(feature = "files")]
+mod checkpoint;
+#[cfg(not(feature = "files"))]
+#[path = "no_checkpoint.rs"]
+mod checkpoint;
 mod clip;
 mod draw_options;
 mod early_stopping;
@@ -17,11 +22,14 @@ mod report;
 mod saved;
 mod schedule;
 mod snapshot;
+mod state;
 mod step;
 mod trace;
 mod training;
 
 pub use budget::{Budget, Epochs, UntilConverged};
+#[cfg(feature = "files")]
+pub use checkpoint::Checkpoint;
 pub use clip::Clip;
 pub(in crate::infer) use draw_options::DrawOptions;
 pub use early_stopping::Monitor;

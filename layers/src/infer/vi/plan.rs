@@ -48,20 +48,37 @@ pub(in crate::infer) struct Plan<'a> {
     rises: bool,
     /// The first step of this training, by the schedule's count.
     first: usize,
+    stage: Stage,
+}
+
+/// How far a plan has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
+pub(super) struct Stage {
     phase: Phase,
     /// Whether the rate fell because the bound no longer rose.
     settled: bool,
     excess: Excess,
 }
 
+impl Stage {
+    /// Whether the plan may return to the parameters that it has kept.
+    #[cfg(feature = "files")]
+    pub(super) fn needs_kept(&self) -> bool {
+        matches!(self.excess, Excess::Now(_) | Excess::Settling { .. })
+    }
+}
+
 /// Whether the divergence counts [`EXCESS`] times.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
 enum Excess {
     NotYet,
     /// It does; before, the bound was this.
-    Now(f64),
+    Now(#[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))] f64),
     /// It did until step `since`; before, the bound was this, and the rate is held until it has settled again.
     Settling {
+        #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
         before: f64,
         since: usize,
     },
@@ -78,6 +95,8 @@ pub(in crate::infer) enum Action {
     Restore,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
 enum Phase {
     /// As many steps as are asked for, with a rate that falls by itself or only by the schedule.
     Fixed {
@@ -136,12 +155,45 @@ impl<'a> Plan<'a> {
         let settled = matches!(budget, Budget::Epochs(_));
         // Only where everything is chosen.
         let excess = if chosen && automatic { Excess::NotYet } else { Excess::Over };
-        Plan { schedule, rises: chosen && automatic, first, phase, settled, excess }
+        Plan { schedule, rises: chosen && automatic, first, stage: Stage { phase, settled, excess } }
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// # Errors
+    /// If the same plan cannot have reached this stage after `done` steps.
+    #[cfg(feature = "files")]
+    pub(super) fn can_go_on_from(&self, stage: Stage, done: usize) -> Result<(), String> {
+        let fits = match (self.stage.phase, stage.phase) {
+            (Phase::Fixed { .. }, Phase::Fixed { .. }) => self.stage.phase == stage.phase,
+            (Phase::Held { limit, most, .. }, Phase::Held { limit: its_limit, next, most: its_most }) => {
+                (its_limit, its_most) == (limit, most) && next <= limit && done < limit
+            }
+            (Phase::Held { limit, most, .. }, Phase::Falling { held, steps }) => {
+                held <= done && held <= limit && steps <= most - held && done - held < steps
+            }
+            (_, Phase::Ended { steps }) => steps == done,
+            _ => false,
+        };
+        let since = if let Excess::Settling { since, .. } = stage.excess { since } else { 0 };
+        if fits && since <= done {
+            return Ok(());
+        }
+        Err(format!("the plan of the training cannot be at {stage:?} after {done} steps"))
+    }
+
+    /// Goes on from a stage that it [can](Plan::can_go_on_from) have reached.
+    #[cfg(feature = "files")]
+    pub(super) fn go_on_from(&mut self, stage: Stage) {
+        self.stage = stage;
     }
 
     /// The steps of the training, as far as is known.
     pub(in crate::infer) fn steps(&self) -> usize {
-        match self.phase {
+        match self.stage.phase {
             Phase::Fixed { steps, .. } => steps,
             Phase::Held { next, .. } if self.schedule.is_some() => next,
             Phase::Held { next, .. } => next * (1 + FALL),
@@ -151,12 +203,12 @@ impl<'a> Plan<'a> {
     }
 
     pub(in crate::infer) fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Ended { .. })
+        matches!(self.stage.phase, Phase::Ended { .. })
     }
 
     /// Whether the rate was held until the bound no longer rose; true if the number of epochs is given.
     pub(in crate::infer) fn is_settled(&self) -> bool {
-        self.settled
+        self.stage.settled
     }
 
     /// The factor of the learning rate at a step; `None` if nothing asks for one.
@@ -170,7 +222,7 @@ impl<'a> Plan<'a> {
         let step = step - self.first;
         let rise = |steps: usize| if self.rises { ((step + 1) as f64 / steps.max(1) as f64).min(1.0) } else { 1.0 };
         let fall = |step: usize, steps: usize| (1.0 + (PI * step as f64 / steps as f64).cos()) / 2.0;
-        Ok(match self.phase {
+        Ok(match self.stage.phase {
             Phase::Fixed { falls: false, .. } | Phase::Ended { .. } => None,
             Phase::Fixed { steps, .. } => {
                 Some(rise(((RISE * steps as f64) as usize).min(RISE_STEPS)) * fall(step, steps))
@@ -182,12 +234,12 @@ impl<'a> Plan<'a> {
 
     /// The factor of the divergence.
     pub(super) fn divergence_factor(&self) -> f64 {
-        if matches!(self.excess, Excess::Now(_)) { EXCESS } else { 1.0 }
+        if matches!(self.stage.excess, Excess::Now(_)) { EXCESS } else { 1.0 }
     }
 
     /// If the training ends now: whether to return to the kept parameters, because what has been tried since has not paid.
     pub(super) fn at_stop(&self, step: usize, trace: &Trace) -> Action {
-        let pays = match self.excess {
+        let pays = match self.stage.excess {
             Excess::Now(_) => false,
             Excess::Settling { before, since } => bound(trace, since, step - self.first) > before,
             Excess::NotYet | Excess::Over => true,
@@ -199,33 +251,33 @@ impl<'a> Plan<'a> {
     pub(in crate::infer) fn after_epoch(&mut self, step: usize, trace: &Trace, yardstick: Yardstick) -> Action {
         let done = step - self.first;
         let mut action = Action::None;
-        self.phase = match self.phase {
+        self.stage.phase = match self.stage.phase {
             Phase::Fixed { steps, .. } if done >= steps => Phase::Ended { steps: done },
             Phase::Falling { held, steps } if done >= held + steps => Phase::Ended { steps: done },
             Phase::Held { limit, next, most } if done >= next || done >= limit => {
                 let outlook = Outlook::after(done, trace, yardstick);
-                self.settled = outlook != Outlook::Rising;
-                self.excess = match self.excess {
+                self.stage.settled = outlook != Outlook::Rising;
+                self.stage.excess = match self.stage.excess {
                     Excess::NotYet if outlook == Outlook::SettledBelowGuessing && done < limit => {
-                        (self.settled, action) = (false, Action::Keep);
+                        (self.stage.settled, action) = (false, Action::Keep);
                         Excess::Now(bound(trace, 0, done))
                     }
                     Excess::Now(before) if done < limit => {
-                        self.settled = false;
+                        self.stage.settled = false;
                         Excess::Settling { before, since: done }
                     }
                     Excess::Now(_) => {
                         action = Action::Restore;
                         Excess::Over
                     }
-                    Excess::Settling { before, since } if self.settled || done >= limit => {
+                    Excess::Settling { before, since } if self.stage.settled || done >= limit => {
                         let pays = bound(trace, since, done) > before;
                         action = if pays { Action::None } else { Action::Restore };
                         Excess::Over
                     }
                     excess => excess,
                 };
-                if !self.settled && done < limit {
+                if !self.stage.settled && done < limit {
                     // A sixth at a time: the decision is never much too late, and not made too often.
                     Phase::Held { limit, next: (done + done / 6).min(limit), most }
                 } else if self.schedule.is_some() || done >= most {
@@ -391,7 +443,7 @@ mod tests {
         let schedule = Schedule::constant();
         for (schedule, automatic) in [(Some(&schedule), true), (None, false)] {
             let plan = Plan::new(UntilConverged::new().into(), schedule, automatic, [0, 10], 0);
-            assert!(plan.excess == Excess::Over);
+            assert!(plan.stage.excess == Excess::Over);
         }
     }
 

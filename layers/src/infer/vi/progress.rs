@@ -45,6 +45,18 @@ impl Progress {
         }
     }
 
+    /// The training goes on after `steps` steps, as `line` says.
+    pub(super) fn resumed(&mut self, steps: usize, line: &str) {
+        match self {
+            Progress::Bar(bar) => {
+                bar.line(line);
+                bar.go_on_after(steps);
+            }
+            Progress::Lines { .. } => eprintln!("{line}"),
+            Progress::Quiet => {}
+        }
+    }
+
     /// At the end of a training.
     pub(in crate::infer) fn conclusion(&self, report: &Report) {
         let conclusion = report.conclusion();
@@ -149,6 +161,11 @@ mod bar {
             self.bar.set_length(steps as u64);
         }
 
+        pub(super) fn go_on_after(&self, steps: usize) {
+            self.bar.set_position(steps as u64);
+            self.bar.reset_eta();
+        }
+
         pub(super) fn say(&self, line: String) {
             self.bar.set_message(line);
         }
@@ -189,6 +206,10 @@ impl Bar {
     }
 
     fn set_steps(&self, _steps: usize) {
+        match *self {}
+    }
+
+    fn go_on_after(&self, _steps: usize) {
         match *self {}
     }
 

@@ -49,6 +49,8 @@ pub struct Report {
     pub(super) is_bound: bool,
     /// Whether the weights are a point estimate.
     pub(super) at_point: bool,
+    /// Whether the flag of [`Elbo::stop_when`](crate::Elbo::stop_when) has ended it.
+    pub(super) is_stopped: bool,
 }
 
 /// The slope of the bound over some steps, by a regression on the estimates of the steps.
@@ -76,6 +78,11 @@ impl Report {
     #[track_caller]
     pub fn last(&self) -> Epoch {
         *self.epochs.last().expect("the report has no epochs")
+    }
+
+    /// Whether the flag of [`Elbo::stop_when`](crate::Elbo::stop_when) has ended the training before its end.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped
     }
 
     /// Whether the bound has converged: its rise or fall over the last tenth of the steps is less than two standard errors,
@@ -195,6 +202,7 @@ mod tests {
             is_settled: true,
             is_bound: true,
             at_point: false,
+            is_stopped: false,
         };
         assert_eq!(
             report(0.5, 50.0, 0.2).conclusion(),

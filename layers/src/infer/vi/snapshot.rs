@@ -19,6 +19,18 @@ impl<T: Real> Snapshot<T> {
         self.0.extend(new);
     }
 
+    /// The copies in the model's order; none before the first one was made.
+    #[cfg(feature = "files")]
+    pub(super) fn tensors(&self) -> &[Tensor<T>] {
+        &self.0
+    }
+
+    /// These copies.
+    #[cfg(feature = "files")]
+    pub(super) fn of(tensors: Vec<Tensor<T>>) -> Self {
+        Snapshot(tensors)
+    }
+
     /// Copies them back.
     ///
     /// # Panics

@@ -32,7 +32,6 @@ pub(super) struct Step<'s, T: Real, Y, L, F> {
     /// The index in its step of the last batch.
     last: usize,
     clip: Option<Clip>,
-    norm: RunningNorm,
 }
 
 /// Everything that a loss depends on beside the model and the batch.
@@ -54,9 +53,14 @@ pub(super) struct Trial {
 }
 
 /// The terms of a step's loss.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
 pub(in crate::infer) struct StepTerms {
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     pub(in crate::infer) nll: f64,
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     pub(in crate::infer) kl: f64,
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     pub(in crate::infer) kl_weight: f64,
 }
 
@@ -92,19 +96,18 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             batch_size,
             last: 0,
             clip: options.clip,
-            norm: RunningNorm::default(),
         }
     }
 
-    /// Takes one step with this key, in which the divergence counts `factor` times. On failure, the model has the last parameters
-    /// whose loss was finite.
+    /// Takes one step with this key, in which the divergence counts `factor` times, and adds to the running norm of clipping. On
+    /// failure, the model has the last parameters whose loss was finite.
     pub(super) fn take<M, O>(
         &mut self,
         model: &mut M,
         data: &Examples<T, Y>,
         rows: &[usize],
         (key, factor): (Key, f64),
-        optimizer: &mut O,
+        (optimizer, norm): (&mut O, &mut RunningNorm),
     ) -> Result<StepTerms, StepError>
     where
         M: Bayesian<Scalar = T>,
@@ -146,7 +149,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             return Err(StepError::NonFinite { what: "a gradient", place, is_undone: false });
         }
         if let Some(clip) = self.clip {
-            clip.apply(&mut self.gradients, &mut self.norm);
+            clip.apply(&mut self.gradients, norm);
         }
         optimizer.set_kl_weight(terms.kl_weight);
         optimizer.step(model, &mut self.gradients);
@@ -156,9 +159,17 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(terms)
     }
 
-    /// After the last step: checks that both terms are finite at its parameters, on the same batch, and undoes the step
-    /// if not. It does not use the objective, whose weights are those of steps that are taken.
-    pub(super) fn check_last_step<M>(&mut self, model: &mut M, key: Key) -> Result<(), StepError>
+    /// Gathers the last batch of a step of these rows, as after [`take`](Step::take).
+    pub(super) fn gather_last(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
+        if let Some((index, part)) = rows.chunks(self.batch_size).enumerate().last() {
+            self.batch.gather(data, part);
+            self.last = index;
+        }
+    }
+
+    /// After the last step: checks that both terms, NLL and divergence in nats, are finite at its parameters, on the same batch,
+    /// and undoes the step if not. It does not use the objective, whose weights are those of steps that are taken.
+    pub(super) fn check_last_step<M>(&mut self, model: &mut M, key: Key) -> Result<[f64; 2], StepError>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
@@ -174,8 +185,9 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             rows,
             panic,
         })?;
-        if nll.nats().is_finite() && kl.nats().is_finite() {
-            return Ok(());
+        let found = [nll.nats(), kl.nats()];
+        if found.iter().all(|nats| nats.is_finite()) {
+            return Ok(found);
         }
         let terms: Vec<_> = [Some(nll.var()), kl.var()].into_iter().flatten().collect();
         let place = self.batch.tape.first_non_finite_of(&terms, &self.gradients);

@@ -13,11 +13,15 @@ const MEANS: usize = 16;
 
 /// The means of the bound's estimates over blocks of steps of equal length.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "files", derive(serde::Serialize, serde::Deserialize))]
 pub(in crate::infer) struct Trace {
+    /// They are a tensor of a checkpoint.
+    #[cfg_attr(feature = "files", serde(skip))]
     means: Vec<f64>,
     /// Steps of a block.
     length: usize,
     /// The sum and the number of the estimates since the last block.
+    #[cfg_attr(feature = "files", serde(with = "crate::checkpoint::exact"))]
     sum: f64,
     count: usize,
 }
@@ -48,6 +52,24 @@ impl Trace {
             self.means = self.means.chunks(2).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
             self.length *= 2;
         }
+    }
+
+    #[cfg(feature = "files")]
+    pub(super) fn means(&self) -> &[f64] {
+        &self.means
+    }
+
+    /// With these means.
+    ///
+    /// # Errors
+    /// If they cannot be those of a training of `steps` steps.
+    #[cfg(feature = "files")]
+    pub(super) fn with_means(self, means: Vec<f64>, steps: usize) -> Result<Self, String> {
+        let all = means.len().checked_mul(self.length).and_then(|whole| whole.checked_add(self.count));
+        if means.len() >= BLOCKS || all != Some(steps) || self.count > self.length {
+            return Err(format!("the trace of the bound is not one of {steps} steps"));
+        }
+        Ok(Trace { means, ..self })
     }
 
     /// The rise over the last tenth of the steps.

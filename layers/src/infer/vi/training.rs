@@ -124,7 +124,14 @@ where
         let batch_size = elbo.batch_size_for(data.len());
         elbo.check_options(model, budget, [data.len(), elbo.step_size(batch_size)])?;
         options.shared = rayon::current_thread_index().is_some();
-        with_threads(elbo.options.threads, || elbo.run(model, data, (budget, batch_size), forward, options))
+        let before = (elbo.steps, elbo.epochs);
+        let result =
+            with_threads(elbo.options.threads, || elbo.run(model, data, (budget, batch_size), forward, options));
+        if elbo.has_checkpoint() && result.as_ref().map_or(true, Report::is_stopped) {
+            // The next call goes on from the checkpoint.
+            (elbo.steps, elbo.epochs) = before;
+        }
+        result
     }
 }
 

@@ -20,6 +20,28 @@ pub fn assert_near<T: Real>(found: &[T], expected: &[T], tolerance: f64) {
     assert!(near, "{found:?} is not within {tolerance:e} of {expected:?}");
 }
 
+/// A folder that is deleted at the end.
+pub struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("elbo-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A manifest of reference cases and their tensors.
 pub struct Reference {
     pub cases: Vec<Value>,

@@ -83,7 +83,7 @@ pub(crate) fn damage(random: &mut Random, bytes: &mut Vec<u8>, seeds: &[Vec<u8>]
             5 => bytes[at..to].fill(b'9'),
             6 => swap(random, bytes, at, to),
             7 => number(random, bytes, at),
-            8 => text(random, bytes, at),
+            8 => number_in_text(random, bytes, at),
             9 => drop(bytes.splice(at..at, (0..random.below(20)).map(|_| random.below(256) as u8).collect::<Vec<_>>())),
             10 | 11 if at < bytes.len() => bytes[at] ^= 1 << random.below(8),
             _ if at < bytes.len() => bytes[at] = random.below(256) as u8,
@@ -115,7 +115,7 @@ fn number(random: &mut Random, bytes: &mut [u8], at: usize) {
 }
 
 /// Replaces a number in text by an extreme one.
-fn text(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
+pub(crate) fn number_in_text(random: &mut Random, bytes: &mut Vec<u8>, at: usize) {
     let Some(start) = bytes[at..].iter().position(u8::is_ascii_digit).map(|digit| at + digit) else {
         return;
     };

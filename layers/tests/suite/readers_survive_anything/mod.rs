@@ -6,6 +6,7 @@
 
 mod archive;
 mod bombs;
+mod checkpoints;
 mod damage;
 mod data_sets;
 mod limits;
