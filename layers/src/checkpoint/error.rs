@@ -49,7 +49,7 @@ pub enum CheckpointError {
         /// The type of the model that was saved.
         saved: String,
         /// All differences.
-        differences: Differences,
+        differences: Box<Differences>,
     },
 
     /// A pattern matches no tensor of the model, or none of the file.

@@ -203,7 +203,7 @@ pub(crate) fn read_parameters<M: Parameters + ?Sized>(
     }
     if !differences.is_empty() {
         let (file, saved) = (path.clone(), head.model.clone());
-        return Err(CheckpointError::Model { file, saved, differences });
+        return Err(CheckpointError::Model { file, saved, differences: Box::new(differences) });
     }
     Ok(names.iter().map(|name| file.tensor(name)).collect::<Result<_, FileError>>()?)
 }
@@ -274,7 +274,7 @@ fn load_matching<M: Parameters + ?Sized>(
     }
     if !differences.is_empty() {
         let (file, saved) = (path.to_owned(), "another model".to_owned());
-        return Err(CheckpointError::Model { file, saved, differences });
+        return Err(CheckpointError::Model { file, saved, differences: Box::new(differences) });
     }
     let mut tensors = Vec::new();
     for (name, wanted) in all.iter().zip(wanted) {

@@ -27,11 +27,14 @@ fn history(report: &Report) -> (Vec<[u64; 6]>, String) {
     (report.epochs.iter().map(of).collect(), format!("{:?} {:?} {}", report.best, report.guessing, report.conclusion()))
 }
 
+type Forward<M> =
+    for<'t> fn(<M as Bayesian>::Draw<'t>, Var<'t, <M as Parameters>::Scalar>) -> Var<'t, <M as Parameters>::Scalar>;
+
 /// One configuration of a training.
 struct Case<M: Bayesian, L: Likelihood<M::Scalar>, O> {
     name: &'static str,
     model: fn() -> M,
-    forward: for<'t> fn(M::Draw<'t>, Var<'t, M::Scalar>) -> Var<'t, M::Scalar>,
+    forward: Forward<M>,
     elbo: fn() -> Elbo<L, O>,
     data: Examples<M::Scalar, L::Targets>,
     /// With it, early stopping.

@@ -161,7 +161,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
 
     /// Gathers the last batch of a step of these rows, as after [`take`](Step::take).
     pub(super) fn gather_last(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
-        if let Some((index, part)) = rows.chunks(self.batch_size).enumerate().last() {
+        if let Some((index, part)) = rows.chunks(self.batch_size).enumerate().next_back() {
             self.batch.gather(data, part);
             self.last = index;
         }

@@ -111,7 +111,7 @@ pub(super) fn contents<M: Bayesian>(
         contents.tensor(&format!("{HISTORY}{name}"), &Tensor::<f64>::new([epochs.len()], numbers));
     }
     let means = state.trace.means();
-    contents.tensor(TRACE, &Tensor::<f64>::new([means.len()], means.to_vec()));
+    contents.tensor(TRACE, &Tensor::<f64>::new([means.len()], means));
     let facts = Facts {
         begun: at.begun,
         counts,
