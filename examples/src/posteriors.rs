@@ -4,7 +4,7 @@ use std::path::Path;
 
 use elbo::data::{Csv, DataError, Scaling, idx};
 use elbo::metrics::{Probabilities, auroc};
-use elbo::nn::{Dropout, LastLayer};
+use elbo::nn::{Dropout, GenerativeLastLayer, LastLayer};
 use elbo::prelude::*;
 
 use crate::Failure;
@@ -80,6 +80,33 @@ impl WithLastLayer {
     pub fn forward(&self, x: Var) -> Var {
         let [first, second] = self.hidden;
         self.head.forward(second.forward(first.forward(x).relu()).relu())
+    }
+}
+
+/// The same with a last layer that has a density of the features of each class; the features are between −1 and 1.
+#[bayesian]
+pub struct WithGenerativeLastLayer {
+    hidden: [Dense<Point>; 2],
+    head: GenerativeLastLayer,
+}
+
+impl WithGenerativeLastLayer {
+    /// As [`WithLastLayer::new`], with the class frequencies of these labels.
+    pub fn new([inputs, hidden, outputs]: [usize; 3], s: f64, labels: &[usize]) -> Self {
+        let dense = |from: usize, to| Dense::of(from, to, Point::new, Normal(0.0, s / (from as f64).sqrt()));
+        WithGenerativeLastLayer {
+            hidden: [dense(inputs, hidden), dense(hidden, hidden)],
+            head: GenerativeLastLayer::new(hidden, outputs).frequencies(labels),
+        }
+    }
+}
+
+#[bayesian]
+impl WithGenerativeLastLayer {
+    /// The mean and the variance of ln p(class, features).
+    pub fn forward(&self, x: Var) -> Var {
+        let [first, second] = self.hidden;
+        self.head.forward(second.forward(first.forward(x).relu()).tanh())
     }
 }
 

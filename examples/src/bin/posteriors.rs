@@ -11,10 +11,10 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Ensemble, ExpectedCategorical, Ivon, Laplace, Map, Nuts, Schedule, Sghmc, Swag, with_threads};
+use elbo::{Ensemble, ExpectedCategorical, Ivon, Laplace, Map, Nuts, Schedule, Sghmc, Svgd, Swag, with_threads};
 use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::posteriors::{Figures, Network, Problem, WithLastLayer};
+use elbo_examples::posteriors::{Figures, Network, Problem, WithGenerativeLastLayer, WithLastLayer};
 use serde_json::{Value, json};
 
 /// The rate of the dropout of `mc-dropout`; 0 for the other methods.
@@ -60,7 +60,7 @@ struct Options {
     #[arg(long, value_name = "N", default_value = "200", value_parser = integer::<1>)]
     epochs: usize,
 
-    /// Draws to average a prediction over; map, ensemble and vbll have none, nuts has 400
+    /// Draws to average a prediction over; map, ensemble, svgd and those of a last layer have none, nuts has 400
     #[arg(long, value_name = "N", default_value = "64", value_parser = integer::<1>)]
     draws: usize,
 
@@ -88,6 +88,8 @@ enum Method {
     Map,
     /// A deep ensemble of 8 estimates
     Ensemble,
+    /// Stein variational gradient descent with 8 particles
+    Svgd,
     /// Variational inference with independent normal weights
     Vi,
     /// SWAG around the estimate
@@ -104,6 +106,8 @@ enum Method {
     Ivon,
     /// An estimate of the hidden layers with a variational last layer, without sampling
     Vbll,
+    /// The same with a last layer that has a density of the features of each class
+    VbllGenerative,
     /// The no-U-turn sampler, for breast-cancer
     Nuts,
 }
@@ -196,6 +200,12 @@ fn measure(
             let members = Ensemble::of(map().seed(100 * seed), 8).fit(|| new(0.0), train, epochs)?;
             judged(&|x| members.predict(&Categorical, x))
         }
+        Method::Svgd => {
+            let sampler = Svgd::new(Categorical).particles(8).seed(seed).quiet();
+            let model = new(0.0);
+            let particles = sampler.fit(&model, train, epochs).map_err(|error| Failure::Run(error.into()))?;
+            judged(&|x| particles.predict(&Categorical, x))
+        }
         Method::Vi => {
             let mut model = new(0.0);
             Elbo::new(Categorical).seed(seed).quiet().fit(&mut model, train, epochs)?;
@@ -234,6 +244,12 @@ fn measure(
         }
         Method::Vbll => {
             let (mut model, likelihood) = (WithLastLayer::new(widths, options.prior_sd), ExpectedCategorical::new());
+            Elbo::new(likelihood).seed(seed).quiet().fit(&mut model, train, epochs)?;
+            judged(&|x| model.predict(&likelihood, x, Draws(1)))
+        }
+        Method::VbllGenerative => {
+            let mut model = WithGenerativeLastLayer::new(widths, options.prior_sd, train.targets());
+            let likelihood = ExpectedCategorical::generative();
             Elbo::new(likelihood).seed(seed).quiet().fit(&mut model, train, epochs)?;
             judged(&|x| model.predict(&likelihood, x, Draws(1)))
         }
