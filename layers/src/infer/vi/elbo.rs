@@ -343,12 +343,15 @@ impl<L, O> Elbo<L, O> {
     }
 
     /// With its checkpoints in this folder below the one that is set.
+    #[cfg(feature = "files")]
     pub(in crate::infer) fn below(mut self, folder: &str) -> Self {
-        #[cfg(feature = "files")]
-        {
-            self.options.checkpoint = self.options.checkpoint.map(|checkpoint| checkpoint.below(folder));
-        }
-        let _ = folder;
+        self.options.checkpoint = self.options.checkpoint.map(|checkpoint| checkpoint.below(folder));
+        self
+    }
+
+    /// There are no checkpoints without files.
+    #[cfg(not(feature = "files"))]
+    pub(in crate::infer) fn below(self, _: &str) -> Self {
         self
     }
 
