@@ -63,7 +63,7 @@ struct Options {
     channels: usize,
 
     /// Passes over the training volumes
-    #[arg(long, value_name = "N", default_value = "20", value_parser = integer::<1>)]
+    #[arg(long, value_name = "N", default_value = "60", value_parser = integer::<1>)]
     epochs: usize,
 
     /// Volumes in a minibatch

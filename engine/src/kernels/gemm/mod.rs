@@ -277,18 +277,21 @@ mod tests {
 
     #[test]
     fn a_row_has_the_same_bits_for_any_number_of_rows() {
-        let numbers: Vec<f32> = (0..100_000).map(|i| (f64::from(i) * 0.37).sin() as f32).collect();
-        for (k, n) in [1, 15, 16, 30, 400, 401, 900].into_iter().flat_map(|k| [1, 15, 16, 48, 97].map(|n| (k, n))) {
-            let (b, row) = (Matrix::new(&numbers[7..7 + k * n], n, k).t(), &numbers[3..3 + n]);
-            let product = |rows: usize| {
-                let mut out = vec![0.0; rows * n];
-                gemm_plus_row(Matrix::new(&numbers[..rows * k], rows, k), b, row, &mut out);
-                out
-            };
-            let many = product(9);
-            // The library's algorithm depends on the number of rows.
-            for rows in if has_own_kernel::<f32>() { 1..9 } else { 9..10 } {
-                assert_eq!(product(rows), many[..rows * n], "{rows}×{k} times {k}×{n}");
+        let numbers: Vec<f32> = (0..260_000).map(|i| (f64::from(i) * 0.37).sin() as f32).collect();
+        let terms = [1, 15, 16, 30, 400, 401, 900, 1201, 2500];
+        for (k, n) in terms.into_iter().flat_map(|k| [1, 15, 16, 48, 97].map(|n| (k, n))) {
+            let (b, row) = (&numbers[7..7 + k * n], &numbers[3..3 + n]);
+            for b in [Matrix::new(b, n, k).t(), Matrix::new(b, k, n)] {
+                let product = |rows: usize| {
+                    let mut out = vec![0.0; rows * n];
+                    gemm_plus_row(Matrix::new(&numbers[..rows * k], rows, k), b, row, &mut out);
+                    out
+                };
+                let many = product(9);
+                // The library's algorithm depends on the number of rows.
+                for rows in if has_own_kernel::<f32>() { 1..9 } else { 9..10 } {
+                    assert_eq!(product(rows), many[..rows * n], "{rows}×{k} times {k}×{n}");
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::few_rows::{FEW, few_rows};
+use super::few_rows::{FEW, few_rows, one_row};
 use super::{Matrix, MatrixMut, To};
 use crate::kernels::avx512::{LANES, first_lanes, transpose, with_features};
 use crate::kernels::dispatch::{self, Level};
@@ -103,6 +103,11 @@ unsafe fn piece(a: Matrix<'_, f32>, b: Matrix<'_, f32>, out: *mut f32, row_strid
     if a.rows <= FEW && b.row_stride == 1 {
         // SAFETY: as required of the caller.
         return unsafe { few_rows(a, b, out, row_stride, to) };
+    }
+    // Tiles skip zeros.
+    if a.rows == 1 && b.column_stride == 1 && !a.with_zeros {
+        // SAFETY: as required of the caller.
+        return unsafe { one_row(a, b, out, to) };
     }
     let mut panel = Panel([MaybeUninit::uninit(); DEPTH * WIDTH]);
     let mut found = Terms { places: [[MaybeUninit::uninit(); DEPTH]; SPARSE / ROWS], counts: [0; SPARSE / ROWS] };
