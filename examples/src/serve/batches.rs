@@ -35,7 +35,16 @@ struct Job {
     rows: usize,
     answer: oneshot::Sender<Option<Answers>>,
     /// Its place in the queue, free again when it is dropped.
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
+}
+
+impl Job {
+    /// Answers it. Who has the answer finds its place free.
+    fn reply(self, answers: Option<Answers>) {
+        drop(self.place);
+        // An error: the client did not wait.
+        let _ = self.answer.send(answers);
+    }
 }
 
 /// What has no place in the queue.
@@ -74,7 +83,7 @@ impl Queue {
         let rows = inputs.len() / model.predictor.inputs();
         let place = self.places.clone().try_acquire_many_owned(rows as u32).map_err(|_| Full)?;
         let (answer, answered) = oneshot::channel();
-        if self.jobs.send(Job { model, inputs, rows, answer, _place: place }).is_err() {
+        if self.jobs.send(Job { model, inputs, rows, answer, place }).is_err() {
             return Ok(None);
         }
         Ok(answered.await.ok().flatten())
@@ -137,13 +146,12 @@ impl Gatherer {
                 let mut answers = answers.into_iter();
                 for job in batch {
                     let answers = answers.by_ref().take(job.rows).collect();
-                    // An error: the client did not wait.
-                    let _ = job.answer.send(Some(Answers { answers, model: model.number }));
+                    job.reply(Some(Answers { answers, model: model.number }));
                 }
             }
             // Each by itself, so that one does not spoil the others.
             None if batch.len() > 1 => batch.into_iter().for_each(|job| self.answer(vec![job])),
-            None => batch.into_iter().for_each(|job| drop(job.answer.send(None))),
+            None => batch.into_iter().for_each(|job| job.reply(None)),
         }
     }
 }
