@@ -1,7 +1,7 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table], [JSON](json) and [charts](plot); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data.
+//! and figures of the comparison of [posteriors]; the [diabetes] data; with the feature of that name, the service of `serve`.
 
 pub mod augment;
 pub mod baseline;
@@ -18,6 +18,8 @@ pub mod plot;
 pub mod posteriors;
 pub mod scaling;
 pub mod scan;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod summary;
 pub mod table;
 pub mod variance;
