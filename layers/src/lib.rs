@@ -97,6 +97,7 @@ mod saved;
 mod scalar;
 mod scalar_sum;
 pub mod sequence;
+mod spans;
 mod svg;
 mod weights;
 
@@ -136,6 +137,7 @@ pub use likelihood::{
 };
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
+pub use model::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};

@@ -70,7 +70,6 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 ///
 /// # Errors
 /// If it cannot be written. The old file then stays.
-#[cfg(feature = "files")]
 pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     use std::io::Write;
     let failed = |source| FileError::Write { file: file.to_owned(), source };
@@ -93,7 +92,7 @@ pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// Waits until the names in the folder of `file` are on the disk.
-#[cfg(all(feature = "files", unix))]
+#[cfg(unix)]
 fn sync_folder(file: &Path) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::File::open(folder)?.sync_all() {
@@ -104,7 +103,7 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
 }
 
 /// Folders cannot be opened as files here.
-#[cfg(all(feature = "files", not(unix)))]
+#[cfg(not(unix))]
 fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }

@@ -14,6 +14,7 @@ mod normals_by_name;
 mod point;
 pub(crate) mod properties_of_fields;
 mod set_means;
+mod summary;
 mod weights;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
@@ -21,4 +22,5 @@ pub use buffer::{Buffer, Saved};
 pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local, Sample, SampledByOutput};
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
+pub use summary::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};
 pub use layer::{Forward, Layer, LayerAt, Model, ModelAt, ModelOutput};

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::RowBatches;
 use super::row_batches::OutputError;
 use crate::data::{Examples, Targets};
+use crate::spans::span;
 use crate::engine::{Real, Tensor, Var};
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
@@ -24,6 +25,7 @@ pub(super) fn outputs<S: Samples, F: Forwards<S::Model> + Sync>(
     forward: &F,
     x: &Tensor<ScalarOf<S>>,
 ) -> Outputs<ScalarOf<S>> {
+    span!(INFO, "predict", rows = x.rows(), draws = samples.count());
     outputs_of_rows(&RowBatches::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
 }
 
@@ -35,6 +37,7 @@ pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Sc
     likelihood: &L,
     x: &Tensor<ScalarOf<S>>,
 ) -> L::Predictive {
+    span!(INFO, "predict", draws = samples.count());
     predict_in_parts(samples, forward, likelihood, x, OUTPUTS)
 }
 

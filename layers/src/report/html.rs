@@ -1,9 +1,9 @@
 //! `Html`: a report as one HTML file.
 
 use std::fmt::Write;
-use std::io;
 use std::path::Path;
 
+use crate::engine::io::{FileError, replace_file};
 use crate::report::Picture;
 use crate::svg::escape;
 
@@ -78,9 +78,9 @@ impl Html {
     /// Writes the report to a file, in place of one that is there.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, file: impl AsRef<Path>) -> io::Result<()> {
-        std::fs::write(file, self.document())
+    /// If it cannot be written. The old file then stays.
+    pub fn write(&self, file: impl AsRef<Path>) -> Result<(), FileError> {
+        replace_file(file.as_ref(), self.document().as_bytes())
     }
 }
 

@@ -26,8 +26,15 @@ impl Axis {
         }
         match scale {
             Scale::Lin => Axis::linear(low, high, fixed.is_some()),
+            Scale::Log if fixed.is_some_and(|[from, _]| from > 0.0) => Axis { low, high, ..Axis::logarithmic(low, high) },
             Scale::Log => Axis::logarithmic(low, high),
         }
+    }
+
+    /// An axis of rows, from the top, with a name at each.
+    pub(super) fn of_rows(names: impl ExactSizeIterator<Item = String>) -> Self {
+        let (low, high) = (names.len() as f64 - 0.5, -0.5);
+        Axis { scale: Scale::Lin, low, high, ticks: names.enumerate().map(|(row, name)| (row as f64, name)).collect() }
     }
 
     fn linear(mut low: f64, mut high: f64, fixed: bool) -> Self {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::Examples;
+use crate::spans::span;
 use crate::engine::{Real, Var};
 use crate::infer::laplace::blocks::Structure;
 use crate::infer::laplace::chosen::Choice;
@@ -194,6 +195,7 @@ impl<L> Laplace<L> {
         L: Likelihood<M::Scalar>,
         L::Targets: Sync + Send,
     {
+        span!(INFO, "Laplace", examples = data.len());
         if self.is_hessian && self.structure == Structure::Kronecker {
             let mistake = "hessian: it has no Kronecker factors; choose `.full()` or `.diagonal()`";
             return Err(LaplaceError::Options(mistake.to_owned()));
