@@ -39,6 +39,7 @@ fn a_picture_has_its_size_and_its_texts() {
 fn mistakes_are_errors() {
     let picture = Picture::from(chart());
     let no_font = picture.png(1.0, &Fonts::Bytes(b"not a font".to_vec())).unwrap_err();
+    assert_eq!(format!("{no_font:?}"), no_font.to_string());
     assert!(matches!(no_font, PngError::NoFont) && no_font.to_string().contains("Fonts::Bytes"));
     if matches!(picture.png(1.0, &Fonts::System), Err(PngError::NoFont)) {
         return;

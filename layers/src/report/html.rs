@@ -64,6 +64,12 @@ impl Html {
         self
     }
 
+    /// Adds an SVG document, such as that of [`Diagnosis::svg`](crate::Diagnosis::svg), as it is.
+    pub fn svg(mut self, svg: &str) -> Self {
+        let _ = writeln!(self.body, "<figure>\n{svg}</figure>");
+        self
+    }
+
     /// The report as an HTML document.
     #[must_use]
     pub fn document(&self) -> String {
