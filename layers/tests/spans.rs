@@ -65,7 +65,8 @@ fn every_part_of_a_run_has_its_span() {
     let x = Tensor::from_fn([48, 2], |i| (i as f64 * 0.61).sin() * 2.0);
     let labels = x.data().chunks(2).map(|point| usize::from(point[0] > point[1])).collect();
     let data: Examples = Examples::new(x, labels).unwrap();
-    let owned = |counts: &[(&str, usize)]| counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<Vec<_>>();
+    let owned =
+        |counts: &[(&str, usize)]| counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect::<Vec<_>>();
 
     let mut model = Dense::new(2, 2);
     Elbo::new(Categorical).batch_size(16).threads(2).quiet().fit(&mut model, &data, Epochs(4)).unwrap();

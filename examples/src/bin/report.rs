@@ -80,14 +80,16 @@ fn run(options: &Options) -> Result<(), Failure> {
         if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let training = elbo.training(&mut model, &train).validate(&held_out, Draws(8)).on_epoch_end(record);
-    let history = training.run(options.epochs.map_or(UntilConverged::new().into(), |epochs| Budget::from(Epochs(epochs))))?;
+    let history =
+        training.run(options.epochs.map_or(UntilConverged::new().into(), |epochs| Budget::from(Epochs(epochs))))?;
     written.map_err(|error| failed(board.path(), &error))?;
 
     let page = with_threads(threads, || page(&model, &history, &train, &test, options))
         .map_err(|error| Failure::Run(error.into()))?;
     let file = options.out.join("report.html");
     let all = page.write(&file).and_then(|()| history.write_csv(options.out.join("history.csv")));
-    all.and_then(|()| history.write_json(options.out.join("history.json"))).map_err(|error| Failure::Run(error.into()))?;
+    all.and_then(|()| history.write_json(options.out.join("history.json")))
+        .map_err(|error| Failure::Run(error.into()))?;
     println!("{}\n{}", history.conclusion(), file.display());
     Ok(())
 }

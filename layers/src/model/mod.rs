@@ -22,5 +22,5 @@ pub use buffer::{Buffer, Saved};
 pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local, Sample, SampledByOutput};
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
-pub use summary::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};
 pub use layer::{Forward, Layer, LayerAt, Model, ModelAt, ModelOutput};
+pub use summary::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};

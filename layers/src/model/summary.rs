@@ -81,7 +81,13 @@ impl Summary {
             }
             let kind = if role == Role::Buffer { Kind::Buffer } else { Kind::Deterministic };
             let (shape, elements) = (tensor.shape().to_vec(), tensor.len());
-            others.push(SummaryRow { name, shape, kind, elements, parameters: if role.is_learned() { elements } else { 0 } });
+            others.push(SummaryRow {
+                name,
+                shape,
+                kind,
+                elements,
+                parameters: if role.is_learned() { elements } else { 0 },
+            });
         });
         debug_assert_eq!(rows.len(), random);
         rows.append(&mut others);
@@ -125,8 +131,7 @@ fn random_weights<M: Bayesian + ?Sized>(model: &M, closed: &HashMap<String, f64>
                 let (name, mean) = (path.to_string(), weight.mean_var());
                 let kl = closed.get(&name).copied();
                 let (posterior, prior) = (weight.family().to_owned(), weight.prior());
-                let kind =
-                    Kind::Random { posterior, prior, kl: kl.unwrap_or(0.0), is_estimated: kl.is_none() };
+                let kind = Kind::Random { posterior, prior, kl: kl.unwrap_or(0.0), is_estimated: kl.is_none() };
                 let (shape, elements) = (mean.shape().to_vec(), mean.len());
                 rows.push(SummaryRow { name, shape, kind, elements, parameters: 0 });
             }
@@ -164,17 +169,34 @@ impl fmt::Display for Summary {
                 Kind::Buffer => ["buffer", "", "", ""].map(str::to_owned),
             };
             let [elements, parameters] = counts;
-            table.push([row.name.clone(), format!("{:?}", row.shape), posterior, prior, elements, parameters, kl, each]);
+            table.push([
+                row.name.clone(),
+                format!("{:?}", row.shape),
+                posterior,
+                prior,
+                elements,
+                parameters,
+                kl,
+                each,
+            ]);
         }
         let is_estimated = self.rows.iter().any(|row| matches!(row.kind, Kind::Random { is_estimated: true, .. }));
         let each = if self.weights() > 0 { format!("{:.3}", self.kl() / self.weights() as f64) } else { String::new() };
         let [none, also_none, last] = [const { String::new() }; 3];
         let counts = [self.weights(), self.parameters()].map(grouped);
         let [weights, parameters] = counts;
-        table.push(["random weights".into(), none, also_none, last, weights, parameters, nats(self.kl(), is_estimated), each]);
-        let widths: [usize; 8] = std::array::from_fn(|column| {
-            table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)
-        });
+        table.push([
+            "random weights".into(),
+            none,
+            also_none,
+            last,
+            weights,
+            parameters,
+            nats(self.kl(), is_estimated),
+            each,
+        ]);
+        let widths: [usize; 8] =
+            std::array::from_fn(|column| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
         for row in &table {
             let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
                 if column < 4 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }

@@ -5,7 +5,6 @@ use std::ops::Range;
 use super::RowBatches;
 use super::row_batches::OutputError;
 use crate::data::{Examples, Targets};
-use crate::spans::span;
 use crate::engine::{Real, Tensor, Var};
 use crate::infer::vi::TrainError;
 use crate::likelihood::Likelihood;
@@ -14,6 +13,7 @@ use crate::predict::LogLikelihood;
 use crate::predictive::{Outputs, Predictive};
 use crate::samples::Samples;
 use crate::samples::ScalarOf;
+use crate::spans::span;
 
 /// The most bytes of outputs held at a time while predicting.
 const OUTPUTS: usize = 1 << 26;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::report::Chart;
 use crate::engine::io::{FileError, replace_file};
+use crate::report::Chart;
 use crate::report::svg::{WIDTH, draw, height};
 use crate::svg;
 

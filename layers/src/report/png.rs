@@ -41,7 +41,9 @@ pub enum PngError {
     NoFont,
 
     /// The scale is not positive, or the picture would be too large.
-    #[error("a picture of {width} × {height} units cannot have {scale} pixels per unit: it must be positive, and at most 2^28 pixels in all")]
+    #[error(
+        "a picture of {width} × {height} units cannot have {scale} pixels per unit: it must be positive, and at most 2^28 pixels in all"
+    )]
     Scale {
         /// The width, in units.
         width: f32,

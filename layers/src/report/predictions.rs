@@ -81,7 +81,8 @@ pub fn pit(values: &[f64], bins: usize) -> Chart {
 pub fn risk_coverage(curve: &RiskCoverage, loss: &str) -> Chart {
     let of = |value: fn(&Accepted) -> f64| curve.points().iter().map(value).collect::<Vec<f64>>();
     let all = curve.risk_at(1.0);
-    let chart = Chart::new(&format!("Risk–coverage, AURC {:.4}", curve.aurc())).x("coverage, share of the examples").y(loss);
+    let chart =
+        Chart::new(&format!("Risk–coverage, AURC {:.4}", curve.aurc())).x("coverage, share of the examples").y(loss);
     let chart = chart.x_range(0.0, 1.0).line("most certain first", &of(|at| at.coverage), &of(|at| at.risk));
     chart.dashed("random order", &[0.0, 1.0], &[all, all])
 }

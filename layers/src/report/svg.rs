@@ -55,7 +55,11 @@ fn margins(chart: &Chart) -> [f64; 4] {
 /// The end of a name that is too long for its space, which tells more of a weight than its beginning.
 fn shortened(name: &str, space: f64) -> String {
     let (most, letters) = ((space / LETTER) as usize, name.chars().count());
-    if letters <= most { name.to_owned() } else { format!("…{}", name.chars().skip(letters + 1 - most).collect::<String>()) }
+    if letters <= most {
+        name.to_owned()
+    } else {
+        format!("…{}", name.chars().skip(letters + 1 - most).collect::<String>())
+    }
 }
 
 /// Adds the chart to `svg`, at this distance from the top; `id` names what it clips its series to.

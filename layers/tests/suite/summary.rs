@@ -1,7 +1,7 @@
 //! `model.summary()`: every weight, parameter and buffer once, with the numbers that the model has by itself.
 
 use elbo::prelude::*;
-use elbo::{Bayesian, Kind, Summary, SummaryRow};
+use elbo::{Kind, Summary, SummaryRow};
 
 #[bayesian]
 struct Part<T: Real = f64> {
@@ -71,7 +71,8 @@ fn every_tensor_is_in_a_row_with_its_family_and_prior() {
     model.visit(&elbo::Path::ROOT, &mut |_, role, tensor| all += if role.is_learned() { tensor.len() } else { 0 });
     assert_eq!((summary.parameters(), summary.parameters()), (all, model.num_parameters()));
     assert_eq!(summary.weights(), 6 + 12 + 1 + 5 + 6 + 2 + 6 + 2);
-    let of = |name: &str| (row(&summary, name).shape.clone(), row(&summary, name).elements, row(&summary, name).parameters);
+    let of =
+        |name: &str| (row(&summary, name).shape.clone(), row(&summary, name).elements, row(&summary, name).parameters);
     assert_eq!(of("parts.1.weight"), (vec![4, 3], 12, 24));
     assert_eq!(of("parts.1.seen"), (vec![7], 7, 0));
     assert_eq!(of("estimate"), (vec![2], 2, 2));

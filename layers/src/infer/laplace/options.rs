@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::data::Examples;
-use crate::spans::span;
 use crate::engine::{Real, Var};
 use crate::infer::laplace::blocks::Structure;
 use crate::infer::laplace::chosen::Choice;
@@ -13,6 +12,7 @@ use crate::likelihood::Likelihood;
 use crate::model::forward_by::{AnyOutputs, By, Own};
 use crate::model::{Bayesian, Model};
 use crate::properties::Independent;
+use crate::spans::span;
 
 /// Laplace's approximation (MacKay 1992; Daxberger et al. 2021, "Laplace Redux"): the posterior is a normal distribution
 /// around a mode, whose precision is the curvature of −ln p(y, w | x) there. It needs a model whose means are at a mode: train it by

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use crate::data::Examples;
-use crate::spans::span;
 use crate::engine::threads::map_tasks;
 use crate::engine::{Real, with_threads};
 use crate::infer::LogJoint;
@@ -21,6 +20,7 @@ use crate::infer::sgmcmc::schedule::Schedule;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::samples::KeptDraws;
+use crate::spans::span;
 use crate::weights::Weights;
 
 /// What the progress of chains shows.

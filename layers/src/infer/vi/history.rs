@@ -35,7 +35,8 @@ impl Report {
     /// that are not finite, or were not measured, are null.
     pub fn to_json(&self) -> String {
         let null = || "null".to_owned();
-        let number = |value: Option<f64>| value.filter(|value| value.is_finite()).map_or_else(null, |value| value.to_string());
+        let number =
+            |value: Option<f64>| value.filter(|value| value.is_finite()).map_or_else(null, |value| value.to_string());
         let of = |(index, epoch): (usize, &Epoch)| {
             let figures = COLUMNS.iter().zip(epoch.figures());
             let fields: Vec<String> = figures.map(|(name, value)| format!("\"{name}\": {}", number(value))).collect();
