@@ -1,5 +1,5 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
-//! results as [table], [JSON](json) and [charts](plot); the gradient [variance] of the estimators; [network](scan),
+//! results as [table] and [JSON](json); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
 //! and figures of the comparison of [posteriors]; the [diabetes] data; with the feature of that name, the service of `serve`.
 
@@ -14,7 +14,6 @@ pub mod failure;
 pub mod job;
 pub mod json;
 pub mod mnist;
-pub mod plot;
 pub mod posteriors;
 pub mod scaling;
 pub mod scan;

@@ -97,6 +97,7 @@ mod saved;
 mod scalar;
 mod scalar_sum;
 pub mod sequence;
+mod spans;
 mod svg;
 mod weights;
 
@@ -137,6 +138,7 @@ pub use likelihood::{
 pub use model::{Allows, CompatibleWith, FlippedByExample, SampledByOutput};
 pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalDraw, Kl, KlEstimate, LogPrior, Saved};
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
+pub use model::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
 pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
@@ -196,6 +198,11 @@ struct Start;
 #[cfg(all(doctest, feature = "files"))]
 #[doc = include_str!("../../docs/checkpoints.md")]
 struct CheckpointsPage;
+
+/// Tests the programs in `docs/report.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/report.md")]
+struct ReportPage;
 
 /// Tests the program in `docs/chains.md`.
 #[cfg(all(doctest, feature = "mcmc"))]

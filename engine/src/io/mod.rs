@@ -66,14 +66,16 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// Writes a file in one step: under another name in the same folder, which is then renamed. When it returns, the file and its
-/// name are on the disk.
+/// name are on the disk. What is not a file, such as `/dev/stdout`, is written to, not replaced.
 ///
 /// # Errors
 /// If it cannot be written. The old file then stays.
-#[cfg(feature = "files")]
 pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     use std::io::Write;
     let failed = |source| FileError::Write { file: file.to_owned(), source };
+    if std::fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return write_file(file, bytes);
+    }
     let Some(name) = file.file_name() else {
         return Err(failed(std::io::Error::new(
             std::io::ErrorKind::InvalidInput,
@@ -93,7 +95,7 @@ pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 }
 
 /// Waits until the names in the folder of `file` are on the disk.
-#[cfg(all(feature = "files", unix))]
+#[cfg(unix)]
 fn sync_folder(file: &Path) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match std::fs::File::open(folder)?.sync_all() {
@@ -104,7 +106,7 @@ fn sync_folder(file: &Path) -> std::io::Result<()> {
 }
 
 /// Folders cannot be opened as files here.
-#[cfg(all(feature = "files", not(unix)))]
+#[cfg(not(unix))]
 fn sync_folder(_: &Path) -> std::io::Result<()> {
     Ok(())
 }

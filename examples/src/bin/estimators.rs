@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use elbo::report::{Chart, Scale};
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::plot::Chart;
 use elbo_examples::variance::{Row, log_log_slope, measure};
 
 /// Measures the variance over draws of the gradient of the mean negative log-likelihood, for every estimator.
@@ -41,12 +41,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     for sd in [0.05, 0.3] {
         let rows = measure(sd, options.draws as usize, options.seed);
         print(sd, &rows);
-        let title = format!("Variance of ∂NLL/∂μ over draws, σ = {sd}");
-        let chart = chart(&title, &rows);
-        println!("\n{}", chart.text());
         if let Some(file) = options.picture.as_ref().filter(|_| sd == 0.05) {
-            std::fs::write(file, chart.svg())
-                .map_err(|error| Failure::Run(format!("--picture: cannot write {}: {error}", file.display()).into()))?;
+            let written = chart(sd, &rows).write(file);
+            written.map_err(|error| Failure::Run(format!("--picture: {error}").into()))?;
         }
     }
     Ok(())
@@ -77,18 +74,14 @@ fn print(sd: f64, rows: &[Row]) {
     );
 }
 
-fn chart<'a>(title: &'a str, rows: &[Row]) -> Chart<'a> {
-    let line = |of: fn(&Row) -> f64| rows.iter().map(of).collect();
-    Chart {
-        title,
-        x_label: "batch size",
-        x: rows.iter().map(|row| row.batch as f64).collect(),
-        lines: vec![
-            ("shared draw", line(|row| row.shared)),
-            ("antithetic pair", line(|row| row.antithetic)),
-            ("Flipout", line(|row| row.flipout)),
-            ("independent draws", line(|row| row.independent)),
-            ("local", line(|row| row.local)),
-        ],
-    }
+fn chart(sd: f64, rows: &[Row]) -> Chart {
+    let x: Vec<f64> = rows.iter().map(|row| row.batch as f64).collect();
+    let of = |value: fn(&Row) -> f64| rows.iter().map(value).collect::<Vec<f64>>();
+    let chart = Chart::new(&format!("Variance of ∂NLL/∂μ over draws, σ = {sd}")).x("batch size").y("variance");
+    let chart = chart.x_scale(Scale::Log).x_range(x[0], x[x.len() - 1]).y_scale(Scale::Log);
+    let chart = chart.line("shared draw", &x, &of(|row| row.shared));
+    let chart = chart.line("antithetic pair", &x, &of(|row| row.antithetic));
+    let chart = chart.line("Flipout", &x, &of(|row| row.flipout));
+    let chart = chart.line("independent draws", &x, &of(|row| row.independent));
+    chart.line("local", &x, &of(|row| row.local))
 }

@@ -99,8 +99,8 @@ fn run(options: &Options) -> Result<(), Failure> {
             let mut scaled = grid.clone();
             x.transform(&mut scaled);
             let curve = network.predict(&HeteroscedasticGaussian, &scaled, Draws(job.draws)).unscaled(&y);
-            std::fs::write(file, picture(&grid, &curve, &all).svg())
-                .map_err(|error| Failure::Run(format!("--picture: cannot write {}: {error}", file.display()).into()))?;
+            let written = picture(&grid, &curve, &all).write(file);
+            written.map_err(|error| Failure::Run(format!("--picture: {error}").into()))?;
         }
     }
     let others = vec![("coverage_90", covered)];

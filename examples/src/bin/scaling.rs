@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use elbo::report::{Chart, Scale};
 use elbo_examples::cli::integer;
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::plot::Chart;
 use elbo_examples::scaling::{Work, median_step};
 
 /// Times training steps (draw, forward pass, bound, backward pass and Adam) of networks of square layers.
@@ -126,17 +126,15 @@ fn print(sweep: &Sweep, threads: usize, columns: &[Vec<f64>; 2]) {
 }
 
 fn write_chart(sweep: &Sweep, threads: usize, columns: [Vec<f64>; 2], folder: &Path) -> Result<(), Failure> {
-    let [one_thread, more_threads] = columns.map(|column| column.iter().map(|seconds| 1e3 * seconds).collect());
-    let threads = format!("{threads} threads");
-    let title = format!("Milliseconds of a training step by {}", sweep.name);
-    let chart = Chart {
-        title: &title,
-        x_label: sweep.name,
-        x: sweep.values.iter().map(|&value| value as f64).collect(),
-        lines: vec![("1 thread", one_thread), (&threads, more_threads)],
-    };
+    let x: Vec<f64> = sweep.values.iter().map(|&value| value as f64).collect();
+    let ends = [x[0], x[x.len() - 1]];
+    let [one_thread, more_threads] =
+        columns.map(|column| column.iter().map(|seconds| 1e3 * seconds).collect::<Vec<f64>>());
+    let chart = Chart::new(&format!("A training step by {}", sweep.name)).x(sweep.name).y("milliseconds");
+    let chart = chart.x_scale(Scale::Log).x_range(ends[0], ends[1]).y_scale(Scale::Log);
+    let chart = chart.line("1 thread", &x, &one_thread).line(&format!("{threads} threads"), &x, &more_threads);
     let file = folder.join(format!("{}.svg", sweep.name));
     std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(&file, chart.svg()))
-        .map_err(|error| Failure::Run(format!("--pictures: cannot write {}: {error}", file.display()).into()))
+        .map_err(|error| Failure::Run(format!("--pictures: cannot make {}: {error}", folder.display()).into()))?;
+    chart.write(&file).map_err(|error| Failure::Run(format!("--pictures: {error}").into()))
 }

@@ -140,6 +140,14 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     fn sample_prior(&self, key: Key) -> Option<Vec<f64>> {
         self.prior.sample_of(self.posterior.shape(), key)
     }
+
+    fn prior(&self) -> String {
+        self.prior.description()
+    }
+
+    fn log_prior_of(&self, element: usize, values: &[f64]) -> Option<Vec<f64>> {
+        self.prior.log_densities(self.posterior.shape(), element, values)
+    }
 }
 
 /// The value of a cell, which is computed once. `OnceCell::get_or_init` compiles to several functions for each use.

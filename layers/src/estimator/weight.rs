@@ -54,6 +54,8 @@ pub(crate) trait Source<'t, T: Real> {
     fn output_variance(&self, x: Var<'t, T>) -> Option<Var<'t, T>>;
     fn log_posterior(&self) -> Option<Var<'t, T>>;
     fn sample_prior(&self, key: Key) -> Option<Vec<f64>>;
+    fn prior(&self) -> String;
+    fn log_prior_of(&self, element: usize, values: &[f64]) -> Option<Vec<f64>>;
 }
 
 /// How a weight was used in its draw.
@@ -90,6 +92,22 @@ impl<'t, T: Real> Weight<'t, T> {
     /// Elements drawn from its prior, given the hyperparameters of the draw; `None` if the prior cannot be drawn from.
     pub(crate) fn sample_prior(self, key: Key) -> Option<Vec<f64>> {
         self.0.sample_prior(key)
+    }
+
+    /// Its prior in a few words.
+    pub(crate) fn prior(self) -> String {
+        self.0.prior()
+    }
+
+    /// ln p of one element at each of these values, given the hyperparameters of the draw, in nats; `None` if its prior is not a
+    /// product over elements.
+    pub(crate) fn log_prior_of(self, element: usize, values: &[f64]) -> Option<Vec<f64>> {
+        self.0.log_prior_of(element, values)
+    }
+
+    /// Whether its elements are normally distributed under its posterior.
+    pub(crate) fn is_normal(self) -> bool {
+        self.0.is_normal()
     }
 
     /// The name of its posterior family.

@@ -7,6 +7,7 @@ use crate::model::CompatibleWith;
 use crate::model::at_leaves::at_leaves;
 use crate::model::draw_from_prior::draw_from_prior;
 use crate::model::set_means::set_means;
+use crate::model::summary::Summary;
 use crate::prior::SameScalar;
 use crate::properties::{ClosedForm, Property};
 use crate::sampling::{Cx, Drawing, Estimators, Mode};
@@ -184,6 +185,12 @@ pub trait Bayesian: Parameters + 'static {
         let mean = nats.iter().sum::<f64>() / draws as f64;
         let squares: f64 = nats.iter().map(|nats| (nats - mean).powi(2)).sum();
         KlEstimate { mean, standard_error: (squares / (draws * (draws - 1)) as f64).sqrt() }
+    }
+
+    /// What the model consists of: names, shapes, posterior families, priors, numbers of elements and parameters, and divergences. A
+    /// divergence without a closed form is the mean over [`SUMMARY_DRAWS`](crate::SUMMARY_DRAWS) draws, always the same ones.
+    fn summary(&self) -> Summary {
+        Summary::of(self)
     }
 
     /// The number of learned scalars, counting means and scales.

@@ -111,6 +111,14 @@ impl<'t, T: Real> DrawnPrior<'t, T> for HierarchicalNormalDraw<'t, T> {
         self.given_sd().sample_of(shape, key)
     }
 
+    fn description(self) -> String {
+        "HierarchicalNormal".to_owned()
+    }
+
+    fn log_densities(self, shape: &[usize], element: usize, values: &[f64]) -> Option<Vec<f64>> {
+        self.given_sd().log_densities(shape, element, values)
+    }
+
     fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
         f(path, self.sd);
     }

@@ -14,6 +14,7 @@ mod normals_by_name;
 mod point;
 pub(crate) mod properties_of_fields;
 mod set_means;
+mod summary;
 mod weights;
 
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
@@ -22,3 +23,4 @@ pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
 pub use layer::{Forward, Layer, LayerAt, Model, ModelAt, ModelOutput};
+pub use summary::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};

@@ -13,6 +13,7 @@ use crate::predict::LogLikelihood;
 use crate::predictive::{Outputs, Predictive};
 use crate::samples::Samples;
 use crate::samples::ScalarOf;
+use crate::spans::span;
 
 /// The most bytes of outputs held at a time while predicting.
 const OUTPUTS: usize = 1 << 26;
@@ -24,6 +25,7 @@ pub(super) fn outputs<S: Samples, F: Forwards<S::Model> + Sync>(
     forward: &F,
     x: &Tensor<ScalarOf<S>>,
 ) -> Outputs<ScalarOf<S>> {
+    span!(INFO, "predict", rows = x.rows(), draws = samples.count());
     outputs_of_rows(&RowBatches::new(samples, forward, x), 0..x.rows(), |output| output.iter().all(|y| y.is_finite()))
 }
 
@@ -35,6 +37,7 @@ pub(super) fn predict<S: Samples, F: Forwards<S::Model> + Sync, L: Likelihood<Sc
     likelihood: &L,
     x: &Tensor<ScalarOf<S>>,
 ) -> L::Predictive {
+    span!(INFO, "predict", draws = samples.count());
     predict_in_parts(samples, forward, likelihood, x, OUTPUTS)
 }
 

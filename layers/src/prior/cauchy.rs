@@ -63,6 +63,10 @@ impl Prior for Cauchy {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, _, u| self.median + self.scale * (PI * (u - 0.5)).tan()))
     }
+
+    fn description(&self) -> String {
+        format!("Cauchy({}, {})", self.median, self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for Cauchy {

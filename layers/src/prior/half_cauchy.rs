@@ -57,6 +57,10 @@ impl Prior for HalfCauchy {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, _, u| self.scale * (FRAC_PI_2 * u).tan()))
     }
+
+    fn description(&self) -> String {
+        format!("HalfCauchy({})", self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for HalfCauchy {

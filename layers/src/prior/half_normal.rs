@@ -55,6 +55,10 @@ impl Prior for HalfNormal {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, z, _| self.scale * z.abs()))
     }
+
+    fn description(&self) -> String {
+        format!("HalfNormal({})", self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for HalfNormal {

@@ -63,6 +63,10 @@ impl Prior for Horseshoe {
         // A normal whose standard deviation has a half-Cauchy distribution.
         Some(sample::each(shape, key, |_, z, u| self.tau * (FRAC_PI_2 * u).tan() * z))
     }
+
+    fn description(&self) -> String {
+        format!("Horseshoe({})", self.tau)
+    }
 }
 
 impl Horseshoe {

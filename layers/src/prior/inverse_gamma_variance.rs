@@ -70,6 +70,10 @@ impl Prior for InverseGammaVariance {
         let precision = Gamma::new(self.shape, self.scale).ok()?;
         Some(sample::each(shape, key, |_, _, u| -0.5 * precision.inverse_cdf(u).ln()))
     }
+
+    fn description(&self) -> String {
+        format!("InverseGammaVariance({}, {})", self.shape, self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for InverseGammaVariance {

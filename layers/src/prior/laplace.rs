@@ -64,6 +64,10 @@ impl Prior for LaplacePrior {
         let quantile = |u: f64| if u < 0.5 { (2.0 * u).ln() } else { -(2.0 * (1.0 - u)).ln() };
         Some(sample::each(shape, key, |_, _, u| self.mean + self.scale * quantile(u)))
     }
+
+    fn description(&self) -> String {
+        format!("LaplacePrior({}, {})", self.mean, self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for LaplacePrior {

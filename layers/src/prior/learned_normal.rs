@@ -118,6 +118,15 @@ impl<'t, T: Real> DrawnPrior<'t, T> for LearnedNormalDraw<'t, T> {
         let sd = self.ln_sd.item().exp();
         Some(sample::each(shape, key, |_, z, _| sd * z))
     }
+
+    fn description(self) -> String {
+        format!("LearnedNormal({:.3})", self.ln_sd.item().exp())
+    }
+
+    fn log_densities(self, _: &[usize], _: usize, values: &[f64]) -> Option<Vec<f64>> {
+        let ln_sd = self.ln_sd.item();
+        Some(values.iter().map(|w| -0.5 * ((w / ln_sd.exp()).powi(2) + TAU.ln()) - ln_sd).collect())
+    }
 }
 
 /// ln N(w; 0, s²), with ln s shared by all elements.

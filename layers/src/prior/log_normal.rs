@@ -75,6 +75,10 @@ impl Prior for LogNormalPrior {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, z, _| (self.mu + self.sigma * z).exp()))
     }
+
+    fn description(&self) -> String {
+        format!("LogNormalPrior({}, {})", self.mu, self.sigma)
+    }
 }
 
 impl ElementwiseTerm<1> for LogNormalPrior {

@@ -1,6 +1,7 @@
 //! Priors: the distributions, and the traits `Prior` (without hyperparameters) and `PriorFor` (with or without).
 
 mod cauchy;
+mod description;
 mod exponential_integral;
 mod half_cauchy;
 mod half_normal;
@@ -43,6 +44,7 @@ use crate::engine::{Key, Path, Real, Var};
 use crate::engine::{Visitor, VisitorMut};
 use crate::estimator::Weight;
 use crate::sampling::Cx;
+use description::{LogDensities, type_name};
 
 /// A distribution over the elements of a weight, without learned hyperparameters: `Normal(0.0, 1.0)`, or a type of your
 /// own. A prior is a value: an expression in `#[prior(..)]`, or a field.
@@ -67,6 +69,11 @@ pub trait Prior: Send + Sync + 'static {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         let _ = (shape, key);
         None
+    }
+
+    /// The prior in a few words, for [`Bayesian::summary`](crate::Bayesian::summary). Provided: the name of the type.
+    fn description(&self) -> String {
+        type_name::<Self>()
     }
 
     /// Calls `visitor` with ln p as a function of each element of a weight of this shape, in a model of the scalar type `T`;
@@ -192,6 +199,18 @@ pub trait DrawnPrior<'t, T: Real>: Copy {
         let _ = (path, f);
     }
 
+    /// The prior in a few words, for [`Bayesian::summary`](crate::Bayesian::summary). Provided: the name of the type.
+    fn description(self) -> String {
+        type_name::<Self>()
+    }
+
+    /// ln p of one element (from 0) of a weight of this shape at each of these values, in nats, given the hyperparameters; `None` if ln
+    /// p is not a sum over elements.
+    #[doc(hidden)]
+    fn log_densities(self, shape: &[usize], element: usize, values: &[f64]) -> Option<Vec<f64>> {
+        self.elementwise(shape, LogDensities { element, values })
+    }
+
     /// Calls `visitor` with ln p as a function of each element of a weight of this shape; `None` if ln p is not a sum of such
     /// a function.
     #[doc(hidden)]
@@ -218,6 +237,10 @@ impl<'t, T: Real, P: Prior> DrawnPrior<'t, T> for &'t P {
 
     fn sample_of(self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Prior::sample(self, shape, key)
+    }
+
+    fn description(self) -> String {
+        Prior::description(self)
     }
 
     fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {

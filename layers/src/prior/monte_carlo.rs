@@ -51,6 +51,14 @@ impl<'t, T: Real, D: DrawnPrior<'t, T>> DrawnPrior<'t, T> for MonteCarlo<D> {
         self.0.sample_of(shape, key)
     }
 
+    fn description(self) -> String {
+        format!("MonteCarlo({})", self.0.description())
+    }
+
+    fn log_densities(self, shape: &[usize], element: usize, values: &[f64]) -> Option<Vec<f64>> {
+        self.0.log_densities(shape, element, values)
+    }
+
     fn for_weight(self, path: &Path<'_>, shape: &[usize]) -> Self {
         MonteCarlo(self.0.for_weight(path, shape))
     }

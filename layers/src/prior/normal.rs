@@ -71,6 +71,10 @@ impl Prior for Normal {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, z, _| self.mean + self.sd * z))
     }
+
+    fn description(&self) -> String {
+        format!("Normal({}, {})", self.mean, self.sd)
+    }
 }
 
 impl ElementwiseTerm<1> for Normal {

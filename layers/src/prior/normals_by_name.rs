@@ -182,6 +182,10 @@ impl<'t, T: Real> DrawnPrior<'t, T> for NormalsByNameDraw<'t> {
         NormalsByNameDraw { one: Some(self.all.at(path, shape)), ..self }
     }
 
+    fn description(self) -> String {
+        "NormalsByName".to_owned()
+    }
+
     fn elementwise<V: WithDensity<'t>>(self, shape: &[usize], visitor: V) -> Option<V::Output> {
         Prior::elementwise::<T, V>(self.at(&Path::ROOT, shape), shape, visitor)
     }

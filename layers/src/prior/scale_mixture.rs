@@ -116,6 +116,10 @@ impl<const N: usize> Prior for ScaleMixture<N> {
         };
         Some(sample::each(shape, key, |_, z, u| sd(u) * z))
     }
+
+    fn description(&self) -> String {
+        format!("ScaleMixture({:?}, {:?})", self.weights, self.sds)
+    }
 }
 
 /// ln Σ exp(offset − (w/sd)²/2).

@@ -77,6 +77,10 @@ impl Prior for SpikeAndSlabPrior {
     fn sample(&self, shape: &[usize], key: Key) -> Option<Vec<f64>> {
         Some(sample::each(shape, key, |_, z, u| if u < self.inclusion { self.slab_sd * z } else { 0.0 }))
     }
+
+    fn description(&self) -> String {
+        format!("SpikeAndSlabPrior({}, {})", self.inclusion, self.slab_sd)
+    }
 }
 
 impl ElementwiseTerm<1> for SpikeAndSlabPrior {

@@ -90,6 +90,10 @@ impl Prior for StudentT {
         let radius = |u: f64| (self.df * (-2.0 / self.df * u.ln()).exp_m1()).sqrt();
         Some(sample::each(shape, key, |i, _, u| self.mean + self.scale * radius(u) * angles[i]))
     }
+
+    fn description(&self) -> String {
+        format!("StudentT({}, {}, {})", self.df, self.mean, self.scale)
+    }
 }
 
 impl ElementwiseTerm<1> for StudentT {

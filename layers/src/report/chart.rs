@@ -1,5 +1,8 @@
 //! `Chart`: lines, bands, bars and points over two axes.
 
+use std::path::Path;
+
+use crate::engine::io::FileError;
 use crate::report::Picture;
 
 /// The scale of an axis.
@@ -30,6 +33,8 @@ pub(super) enum Mark {
     Band(Vec<f64>),
     /// A bar from 0 to each `y`, from each `x` to this.
     Bars(Vec<f64>),
+    /// In the row of each `y`, a bar from each `x` to this.
+    RowBars(Vec<f64>),
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +66,8 @@ pub struct Chart {
     pub(super) scales: [Scale; 2],
     pub(super) ranges: [Option<[f64; 2]>; 2],
     pub(super) series: Vec<Series>,
+    /// The names of its rows, from the top, if the y axis has names in place of numbers.
+    pub(super) rows: Vec<String>,
 }
 
 impl Chart {
@@ -72,7 +79,13 @@ impl Chart {
             scales: [Scale::Lin; 2],
             ranges: [None; 2],
             series: Vec::new(),
+            rows: Vec::new(),
         }
+    }
+
+    /// An empty chart whose y axis has a row for each of these names, from the top, in place of numbers: row i is at y = i.
+    pub fn rows(title: &str, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Chart { rows: names.into_iter().map(Into::into).collect(), ..Chart::new(title) }
     }
 
     /// Sets the label of the x axis, with its unit.
@@ -172,6 +185,18 @@ impl Chart {
         self.add(name, &edges[..heights.len()], heights, Mark::Bars(edges[1..].to_vec()))
     }
 
+    /// Adds a bar in each row of a chart of [`rows`](Self::rows), from `low` to `high`.
+    ///
+    /// # Panics
+    /// If there is not one bar for each row.
+    #[track_caller]
+    pub fn row_bars(self, name: &str, low: &[f64], high: &[f64]) -> Self {
+        let (rows, found) = (self.rows.len(), [low.len(), high.len()]);
+        assert!(found == [rows; 2], "Chart: `{name}` has {found:?} ends of bars for {rows} rows");
+        let places: Vec<f64> = (0..rows).map(|row| row as f64).collect();
+        self.add(name, low, &places, Mark::RowBars(high.to_vec()))
+    }
+
     #[track_caller]
     fn add(mut self, name: &str, x: &[f64], y: &[f64], mark: Mark) -> Self {
         assert_eq!(x.len(), y.len(), "Chart: `{name}` has {} x values and {} y values", x.len(), y.len());
@@ -183,6 +208,14 @@ impl Chart {
     #[must_use]
     pub fn svg(&self) -> String {
         Picture::from(self.clone()).svg()
+    }
+
+    /// Writes the chart to a file, as SVG, in place of one that is there.
+    ///
+    /// # Errors
+    /// If it cannot be written. The old file then stays.
+    pub fn write(&self, file: impl AsRef<Path>) -> Result<(), FileError> {
+        Picture::from(self.clone()).write(file)
     }
 
     /// All numbers that the x axis has to cover, and those of the y axis.
@@ -197,6 +230,7 @@ impl Chart {
                     x.extend(right);
                     y.push(0.0);
                 }
+                Mark::RowBars(high) => x.extend(high),
                 Mark::Line { .. } | Mark::Points => {}
             }
         }

@@ -1,9 +1,9 @@
 //! `Html`: a report as one HTML file.
 
 use std::fmt::Write;
-use std::io;
 use std::path::Path;
 
+use crate::engine::io::{FileError, replace_file};
 use crate::report::Picture;
 use crate::svg::escape;
 
@@ -64,6 +64,12 @@ impl Html {
         self
     }
 
+    /// Adds an SVG document, such as that of [`Diagnosis::svg`](crate::Diagnosis::svg), as it is.
+    pub fn svg(mut self, svg: &str) -> Self {
+        let _ = writeln!(self.body, "<figure>\n{svg}</figure>");
+        self
+    }
+
     /// The report as an HTML document.
     #[must_use]
     pub fn document(&self) -> String {
@@ -78,9 +84,9 @@ impl Html {
     /// Writes the report to a file, in place of one that is there.
     ///
     /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, file: impl AsRef<Path>) -> io::Result<()> {
-        std::fs::write(file, self.document())
+    /// If it cannot be written. The old file then stays.
+    pub fn write(&self, file: impl AsRef<Path>) -> Result<(), FileError> {
+        replace_file(file.as_ref(), self.document().as_bytes())
     }
 }
 

@@ -28,16 +28,22 @@ mod chart;
 mod curves;
 mod html;
 mod picture;
+#[cfg(feature = "png")]
+mod png;
 mod predictions;
 mod records;
 mod svg;
 mod tensor_board;
 mod ticks;
+mod weights;
 
 pub use chains::{ranks, traces};
 pub use chart::{Chart, Scale};
 pub use curves::training;
 pub use html::Html;
 pub use picture::Picture;
-pub use predictions::{bands, entropies, pit, reliability};
+#[cfg(feature = "png")]
+pub use png::{Fonts, PngError};
+pub use predictions::{bands, entropies, pit, reliability, risk_coverage};
 pub use tensor_board::TensorBoard;
+pub use weights::{draws, kl_by_weight, posterior, pruning, signal_to_noise};

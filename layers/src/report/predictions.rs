@@ -1,6 +1,6 @@
 //! Pictures of predictions: calibration, bands of a regression, entropies, and the probability integral transform.
 
-use crate::metrics::{Bin, Reliability};
+use crate::metrics::{Accepted, Bin, Reliability, RiskCoverage};
 use crate::report::{Chart, Picture};
 
 /// A reliability diagram: the accuracy in each bin of confidence, and the diagonal, where a calibrated model is; below it, how many
@@ -67,6 +67,24 @@ pub fn pit(values: &[f64], bins: usize) -> Chart {
     let chart = Chart::new("Probability integral transform").x("F(y)").y("density").x_range(0.0, 1.0);
     let chart = chart.bars("observed", &edges, &density(values, &edges));
     chart.dashed("calibrated", &[0.0, 1.0], &[1.0, 1.0])
+}
+
+/// A risk–coverage curve: the mean loss of the examples that a model is most sure of, by their share, beside that of all examples,
+/// which is the expected risk of examples taken at random. `loss` is the label of the y axis, such as `error rate`.
+///
+/// ```
+/// # use elbo::metrics::RiskCoverage;
+/// let curve = RiskCoverage::new(&[0.1, 0.9, 0.3, 0.5], &[0.0, 1.0, 0.0, 1.0]);
+/// let chart = elbo::report::risk_coverage(&curve, "error rate");
+/// assert!(chart.svg().contains("AURC"));
+/// ```
+pub fn risk_coverage(curve: &RiskCoverage, loss: &str) -> Chart {
+    let of = |value: fn(&Accepted) -> f64| curve.points().iter().map(value).collect::<Vec<f64>>();
+    let all = curve.risk_at(1.0);
+    let chart =
+        Chart::new(&format!("Risk–coverage, AURC {:.4}", curve.aurc())).x("coverage, share of the examples").y(loss);
+    let chart = chart.x_range(0.0, 1.0).line("most certain first", &of(|at| at.coverage), &of(|at| at.risk));
+    chart.dashed("random order", &[0.0, 1.0], &[all, all])
 }
 
 /// The density of values in intervals of equal length between these edges; the last interval has its right edge.

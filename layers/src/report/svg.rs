@@ -7,12 +7,24 @@ use crate::report::chart::{Mark, Series};
 use crate::report::ticks::Axis;
 use crate::svg::text;
 
-/// The size of a chart, in pixels.
+/// The width of a chart, in pixels.
 pub(super) const WIDTH: f64 = 640.0;
-pub(super) const HEIGHT: f64 = 320.0;
 
-/// The distances of the axes from the edges: top, right, bottom, left.
+/// The height of a chart whose y axis has numbers.
+const HEIGHT: f64 = 320.0;
+
+/// The height of a row.
+const ROW: f64 = 20.0;
+
+/// The least distances of the axes from the edges: top, right, bottom, left.
 const MARGINS: [f64; 4] = [36.0, 150.0, 48.0, 72.0];
+
+/// The most of them, for long names.
+const MOST_RIGHT: f64 = 220.0;
+const MOST_LEFT: f64 = 210.0;
+
+/// The width of a letter, about, for space that depends on texts.
+const LETTER: f64 = 6.7;
 
 /// Pixels beyond the axes that a series may cover: those of a point on an axis.
 const EDGE: f64 = 3.0;
@@ -23,19 +35,51 @@ const COLOURS: [&str; 6] = ["#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee
 /// The most points that a line has: more than there are pixels cannot be seen.
 const MOST_POINTS: usize = 4000;
 
+/// The height of a chart, in pixels.
+pub(super) fn height(chart: &Chart) -> f64 {
+    let [top, _, bottom, _] = MARGINS;
+    if chart.rows.is_empty() { HEIGHT } else { top + bottom + ROW * chart.rows.len() as f64 }
+}
+
+/// The distances of the axes from the edges, with space for the names.
+fn margins(chart: &Chart) -> [f64; 4] {
+    let [top, right, bottom, left] = MARGINS;
+    let longest = |names: &mut dyn Iterator<Item = &String>| {
+        LETTER * names.map(|name| name.chars().count()).max().unwrap_or(0) as f64
+    };
+    let right_of_names = 40.0 + longest(&mut chart.series.iter().map(|series| &series.name));
+    let left_of_names = if chart.rows.is_empty() { left } else { 20.0 + longest(&mut chart.rows.iter()) };
+    [top, right_of_names.clamp(right, MOST_RIGHT), bottom, left_of_names.clamp(left, MOST_LEFT)]
+}
+
+/// The end of a name that is too long for its space, which tells more of a weight than its beginning.
+fn shortened(name: &str, space: f64) -> String {
+    let (most, letters) = ((space / LETTER) as usize, name.chars().count());
+    if letters <= most {
+        name.to_owned()
+    } else {
+        format!("…{}", name.chars().skip(letters + 1 - most).collect::<String>())
+    }
+}
+
 /// Adds the chart to `svg`, at this distance from the top; `id` names what it clips its series to.
 pub(super) fn draw(chart: &Chart, svg: &mut String, above: f64, id: &str) {
-    let [top, right, bottom, left] = MARGINS;
-    let (width, height) = (WIDTH - left - right, HEIGHT - top - bottom);
+    let [top, right, bottom, left] = margins(chart);
+    let of_chart = height(chart);
+    let (width, height) = (WIDTH - left - right, of_chart - top - bottom);
     let [x, y] = chart.numbers();
     let x = Axis::over(x.into_iter(), chart.scales[0], chart.ranges[0]);
-    let y = Axis::over(y.into_iter(), chart.scales[1], chart.ranges[1]);
+    let y = if chart.rows.is_empty() {
+        Axis::over(y.into_iter(), chart.scales[1], chart.ranges[1])
+    } else {
+        Axis::of_rows(chart.rows.iter().map(|name| shortened(name, left - 20.0)))
+    };
     let canvas = Canvas { x, y, at: [left, above + top], size: [width, height] };
     let middle = left + width / 2.0;
     svg.push_str("<g font-weight=\"bold\">");
     text(svg, [left, above + top - 14.0], "start", &chart.title);
     svg.push_str("</g>\n");
-    text(svg, [middle, above + HEIGHT - 10.0], "middle", &chart.labels[0]);
+    text(svg, [middle, above + of_chart - 10.0], "middle", &chart.labels[0]);
     let turned = [16.0, above + top + height / 2.0];
     let _ = write!(svg, "<g transform=\"rotate(-90 {:.1} {:.1})\">", turned[0], turned[1]);
     text(svg, turned, "middle", &chart.labels[1]);
@@ -132,6 +176,21 @@ impl Canvas {
                     let _ = writeln!(svg, "<polygon points=\"{points}\" fill=\"{colour}\" fill-opacity=\"0.25\"/>");
                 }
             }
+            Mark::RowBars(ends) => {
+                for ((from, to), row) in series.x.iter().zip(ends).zip(&series.y) {
+                    let (Some(to), Some(y)) = (self.across(*to), self.down(*row)) else { continue };
+                    // A logarithmic axis has no 0.
+                    let from = self.across(*from).unwrap_or(self.at[0]);
+                    let (left, wide) = (from.min(to), (to - from).abs().max(0.5));
+                    let above = y - 0.3 * ROW;
+                    let _ = writeln!(
+                        svg,
+                        "<rect x=\"{left:.1}\" y=\"{above:.1}\" width=\"{wide:.1}\" height=\"{:.1}\" fill=\"{colour}\" \
+                         fill-opacity=\"0.6\"/>",
+                        0.6 * ROW
+                    );
+                }
+            }
             Mark::Bars(ends) => {
                 // A logarithmic axis has no 0.
                 let floor = self.down(0.0).unwrap_or(self.at[1] + self.size[1]);
@@ -182,7 +241,7 @@ fn legend(svg: &mut String, [x, y]: [f64; 2], series: &Series, colour: &str) {
             "<path d=\"M{:.1} {y:.1}h0\" stroke=\"{colour}\" stroke-width=\"6\" stroke-linecap=\"round\"/>",
             x + 8.0
         ),
-        Mark::Band(_) | Mark::Bars(_) => writeln!(
+        Mark::Band(_) | Mark::Bars(_) | Mark::RowBars(_) => writeln!(
             svg,
             "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"16\" height=\"10\" fill=\"{colour}\" fill-opacity=\"0.4\"/>",
             y - 5.0

@@ -26,8 +26,15 @@ impl Axis {
         }
         match scale {
             Scale::Lin => Axis::linear(low, high, fixed.is_some()),
+            Scale::Log if fixed.is_some_and(|[from, _]| from > 0.0) => Axis::logarithmic(low, high).within(low, high),
             Scale::Log => Axis::logarithmic(low, high),
         }
+    }
+
+    /// An axis of rows, from the top, with a name at each.
+    pub(super) fn of_rows(names: impl ExactSizeIterator<Item = String>) -> Self {
+        let (low, high) = (names.len() as f64 - 0.5, -0.5);
+        Axis { scale: Scale::Lin, low, high, ticks: names.enumerate().map(|(row, name)| (row as f64, name)).collect() }
     }
 
     fn linear(mut low: f64, mut high: f64, fixed: bool) -> Self {
@@ -63,6 +70,21 @@ impl Axis {
         let tick = |power: i32| (10f64.powi(power), power_of_ten(power));
         let ticks = (first..=last).step_by(every).map(tick).collect();
         Axis { scale: Scale::Log, low: 10f64.powi(first), high: 10f64.powi(last), ticks }
+    }
+
+    /// With these ends: the powers of ten between them, or their multiples by 1, 2 and 5 if these are fewer than three.
+    fn within(self, low: f64, high: f64) -> Self {
+        let is_within = |(value, _): &(f64, String)| (low * (1.0 - 1e-9)..=high * (1.0 + 1e-9)).contains(value);
+        let mut ticks: Vec<(f64, String)> = self.ticks.iter().filter(|tick| is_within(tick)).cloned().collect();
+        if ticks.len() < 3 {
+            let multiple = |(power, _): &(f64, String), digit: f64| {
+                let value = digit * power;
+                (value, number(value, (-power.log10().round()).max(0.0) as usize))
+            };
+            let all = self.ticks.iter().flat_map(|tick| [1.0, 2.0, 5.0].map(|digit| multiple(tick, digit)));
+            ticks = all.filter(is_within).collect();
+        }
+        Axis { low, high, ticks, ..self }
     }
 
     /// The place of a value between the ends, from 0 to 1; `None` if it has none.
@@ -133,6 +155,13 @@ mod tests {
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
         assert!((axis.place(0.1).unwrap() - 0.5).abs() < 1e-12);
         assert_eq!((axis.place(0.0), axis.place(f64::NAN)), (None, None));
+        // With given ends.
+        let axis = Axis::over([1.0].into_iter(), Scale::Log, Some([1.0, 8192.0]));
+        assert_eq!((texts(&axis), axis.place(8192.0)), (vec!["1", "10", "100", "1000"], Some(1.0)));
+        let axis = Axis::over([1.0].into_iter(), Scale::Log, Some([0.1, 3.0]));
+        assert_eq!(texts(&axis), ["0.1", "0.2", "0.5", "1", "2"]);
+        let axis = Axis::of_rows(["a".to_owned(), "b".to_owned()].into_iter());
+        assert_eq!((texts(&axis), axis.place(0.0), axis.place(1.0)), (vec!["a", "b"], Some(0.75), Some(0.25)));
     }
 
     #[test]

@@ -23,9 +23,7 @@ impl Contents {
     /// Adds checksums of everything added so far to the metadata, under `checksum`: the method, that of the metadata, and that of
     /// each tensor in the order of their names. [`Safetensors::verify`] checks them.
     pub fn add_checksums(&mut self) {
-        let mut metadata: Vec<_> = self.metadata.iter().collect();
-        metadata.sort_unstable();
-        let mut text = format!("{METHOD} {:016x}", of_metadata(metadata.into_iter()));
+        let mut text = format!("{METHOD} {:016x}", of_metadata(self.metadata.iter()));
         for (name, elements) in &self.tensors {
             let hash = of_tensor(name, &elements.dtype.to_string(), &elements.shape, &elements.bytes);
             text += &format!(" {hash:016x}");

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use ::safetensors::Dtype;
 use ::safetensors::tensor::serialize;
 
-use super::{FileError, Place, excerpt, npy, read_file, replace_file, write_file};
+use super::{FileError, Place, excerpt, npy, read_file, replace_file};
 use crate::{Real, Shape, Tensor};
 use header::{Header, element};
 
@@ -146,7 +146,7 @@ pub fn write<'a, T: Real>(
     tensors: impl IntoIterator<Item = (&'a str, &'a Tensor<T>)>,
     metadata: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<(), FileError> {
-    write_file(file.as_ref(), &to_bytes(tensors, metadata))
+    replace_file(file.as_ref(), &to_bytes(tensors, metadata))
 }
 
 /// The bytes of the file that [`write()`] writes.
@@ -187,7 +187,7 @@ pub fn to_bytes<'a, T: Real>(
 #[derive(Default)]
 pub struct Contents {
     tensors: BTreeMap<String, Elements>,
-    metadata: std::collections::HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
 }
 
 impl Contents {
@@ -235,10 +235,10 @@ impl Contents {
         assert!(before.is_none(), "safetensors: duplicate tensor name `{name}`");
     }
 
-    /// The bytes of the file.
+    /// The bytes of the file: the same for the same contents.
     pub fn into_bytes(self) -> Vec<u8> {
-        let metadata = (!self.metadata.is_empty()).then_some(self.metadata);
-        serialize(self.tensors, metadata).expect("a tensor's elements match its shape")
+        let bytes = serialize(self.tensors, None).expect("a tensor's elements match its shape");
+        if self.metadata.is_empty() { bytes } else { with_metadata(&bytes, &self.metadata) }
     }
 
     /// Writes the file in one step: a reader, or a program that starts again after it was killed, finds the previous file or
@@ -249,6 +249,23 @@ impl Contents {
     pub fn write(self, file: impl AsRef<Path>) -> Result<(), FileError> {
         replace_file(file.as_ref(), &self.into_bytes())
     }
+}
+
+/// The file with these metadata, in order. The crate writes those of a hash map, whose order differs from run to run.
+fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    let (length, rest) = bytes.split_at(LENGTH);
+    let length = u64::from_le_bytes(length.try_into().expect("it has eight bytes")) as usize;
+    let (header, data) = rest.split_at(length);
+    let tensors = header.strip_prefix(b"{").expect("the header is an object").trim_ascii_end();
+    let comma = if tensors == b"}" { "" } else { "," };
+    let texts = serde_json::to_string(metadata).expect("texts are JSON");
+    let mut header = format!("{{\"__metadata__\":{texts}{comma}").into_bytes();
+    header.extend(tensors);
+    header.resize(header.len().next_multiple_of(LENGTH), b' ');
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(data);
+    file
 }
 
 /// A tensor's elements, as the `safetensors` crate reads them.
@@ -286,6 +303,31 @@ mod tests {
 
     fn rejected(header: &str, data: &[u8]) -> String {
         Safetensors::from_bytes("x", file(header, data)).err().expect("a wrong file").to_string()
+    }
+
+    #[test]
+    fn equal_contents_are_equal_files() {
+        let keys: Vec<String> = (0..20).map(|key| format!("key {key} \"quoted\" ä")).collect();
+        let file = |order: &mut dyn Iterator<Item = &String>, has_tensor: bool| {
+            let mut contents = Contents::new();
+            order.for_each(|key| contents.metadata(key, &format!("text of {key}")));
+            if has_tensor {
+                contents.tensor("w", &Tensor::<f32>::from_fn([3], |i| i as f64));
+            }
+            contents.add_checksums();
+            contents.into_bytes()
+        };
+        for has_tensor in [true, false] {
+            let bytes = file(&mut keys.iter(), has_tensor);
+            assert_eq!(bytes, file(&mut keys.iter().rev(), has_tensor));
+            let read = Safetensors::from_bytes("x", bytes.clone()).unwrap();
+            read.verify().unwrap();
+            assert!(keys.iter().all(|key| read.metadata()[key] == format!("text of {key}")));
+            // The elements begin at a multiple of their size.
+            assert_eq!(u64::from_le_bytes(bytes[..8].try_into().unwrap()) % 8, 0);
+            let theirs = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+            assert_eq!(theirs.names().len(), usize::from(has_tensor));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::likelihood::Likelihood;
 use crate::model::forward_by::{AnyOutputs, By, Own};
 use crate::model::{Bayesian, Model};
 use crate::properties::Independent;
+use crate::spans::span;
 
 /// Laplace's approximation (MacKay 1992; Daxberger et al. 2021, "Laplace Redux"): the posterior is a normal distribution
 /// around a mode, whose precision is the curvature of −ln p(y, w | x) there. It needs a model whose means are at a mode: train it by
@@ -194,6 +195,7 @@ impl<L> Laplace<L> {
         L: Likelihood<M::Scalar>,
         L::Targets: Sync + Send,
     {
+        span!(INFO, "Laplace", examples = data.len());
         if self.is_hessian && self.structure == Structure::Kronecker {
             let mistake = "hessian: it has no Kronecker factors; choose `.full()` or `.diagonal()`";
             return Err(LaplaceError::Options(mistake.to_owned()));

@@ -14,6 +14,7 @@ use crate::infer::mcmc::target::{Parts, Target};
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::samples::KeptDraws;
+use crate::spans::span;
 
 /// Samples the posterior of the model's weights given the data.
 ///
@@ -32,6 +33,7 @@ where
     L: Likelihood<M::Scalar> + Sync,
     L::Targets: Sync + Send,
 {
+    span!(INFO, "chains", chains = options.chains, examples = data.len());
     options.check()?;
     checkpoint.map_or(Ok(()), Checkpoint::prepare)?;
     check_model(model, likelihood, data, Parts::examples(data))?;
@@ -77,6 +79,7 @@ where
             options.chains,
             || (),
             |(), chain| {
+                span!(INFO, "chain", chain = chain);
                 let segment = &segments[chain];
                 run.sample(segment, target(segment), &progress)
             },

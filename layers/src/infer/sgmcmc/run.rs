@@ -20,6 +20,7 @@ use crate::infer::sgmcmc::schedule::Schedule;
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
 use crate::samples::KeptDraws;
+use crate::spans::span;
 use crate::weights::Weights;
 
 /// What the progress of chains shows.
@@ -82,6 +83,7 @@ where
     L: Likelihood<M::Scalar> + Sync,
     L::Targets: Sync + Send,
 {
+    span!(INFO, "chains", chains = options.shared.chains, examples = data.len());
     options.check()?;
     options.check_steps(data.len())?;
     check_model(model, likelihood, data, options.batch_size_for(data.len()))?;
@@ -130,6 +132,7 @@ where
             shared.chains,
             || (),
             |(), chain| -> Made<M::Scalar> {
+                span!(INFO, "chain", chain = chain);
                 let key = shared.key().at("chain").index(chain);
                 let begun = begun[chain].lock().unwrap_or_else(PoisonError::into_inner).take();
                 let mut saved = begun.expect("each chain is run once");

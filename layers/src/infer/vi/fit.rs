@@ -24,6 +24,7 @@ use crate::objective::Objective;
 use crate::optim::Optimizer;
 use crate::posterior::{redraw_unchanged, spread_unchanged, undo_redraw, undo_spread};
 use crate::properties::Property;
+use crate::spans::span;
 
 impl<L, O> Elbo<L, O> {
     /// Trains `model` on `data` for a [`Budget`]: [`Epochs`](crate::Epochs), or [`UntilConverged`](crate::UntilConverged). Each
@@ -112,6 +113,7 @@ impl<L, O> Elbo<L, O> {
         O: Optimizer,
         F: Outputs<M> + Sync,
     {
+        span!(INFO, "fit", examples = data.len(), batch_size = batch_size);
         let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = options;
         let size = self.step_size(batch_size);
         let batches = data.len().div_ceil(size);
@@ -192,6 +194,7 @@ impl<L, O> Elbo<L, O> {
         let mut is_stopped = false;
         'training: while !state.is_over() {
             let number = state.report.epochs.len() + 1;
+            span!(INFO, "epoch", number = number);
             let (clock, before) = (Clock::start(), state.epoch.seconds);
             if state.epoch.steps == 0 {
                 // Start each epoch at a multiple of its number of steps, even after a failed epoch or one with another
@@ -200,6 +203,7 @@ impl<L, O> Elbo<L, O> {
             }
             shuffle_for(&mut order, self.epochs);
             for (batch, rows) in order.chunks(size).enumerate().skip(state.epoch.steps) {
+                span!(DEBUG, "step", step = self.steps);
                 if let Some(factor) = state.plan.factor(self.steps).map_err(TrainError::Options)? {
                     state.epoch.rate_factor = factor;
                     self.optimizer.scale_rate(factor);

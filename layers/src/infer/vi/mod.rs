@@ -14,6 +14,7 @@ mod error;
 mod evaluate;
 mod fit;
 mod guess;
+mod history;
 mod plan;
 mod progress;
 mod recipe;
