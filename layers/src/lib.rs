@@ -89,6 +89,8 @@ mod predictive;
 mod prior;
 mod properties;
 pub mod prune;
+#[cfg(feature = "files")]
+mod pytorch;
 pub mod report;
 mod samples;
 mod sampling;
@@ -154,6 +156,8 @@ pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
+#[cfg(feature = "files")]
+pub use pytorch::{ImportReport, PyTorch, PyTorchError};
 pub use samples::{Draws, FromPosterior, KeptDraws, PointEstimate, Pool, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};

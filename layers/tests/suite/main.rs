@@ -60,6 +60,8 @@ mod priors;
 mod priors_with_parameters;
 mod products;
 mod prune;
+#[cfg(feature = "files")]
+mod pytorch;
 #[cfg(all(feature = "files", feature = "gzip"))]
 mod readers_survive_anything;
 mod recurrent;
