@@ -88,6 +88,7 @@ mod predict;
 mod predictive;
 mod prior;
 mod properties;
+mod protobuf;
 pub mod prune;
 #[cfg(feature = "files")]
 mod pytorch;
