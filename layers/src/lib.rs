@@ -81,6 +81,8 @@ pub mod metrics;
 mod model;
 pub mod nn;
 mod objective;
+#[cfg(feature = "files")]
+mod onnx;
 mod optim;
 mod pattern;
 mod posterior;
@@ -142,6 +144,8 @@ pub use model::{Bayesian, Buffer, Drawn, HierarchicalNormal, HierarchicalNormalD
 pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOutput, Sample};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
+#[cfg(feature = "files")]
+pub use onnx::{Onnx, OnnxError};
 pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,

@@ -51,7 +51,7 @@ impl Message {
         self.part(field, &bytes)
     }
 
-    fn part(mut self, field: u32, bytes: &[u8]) -> Self {
+    pub(crate) fn part(mut self, field: u32, bytes: &[u8]) -> Self {
         self = self.key(field, Wire::Bytes).varint(bytes.len() as u64);
         self.0.extend(bytes);
         self

@@ -50,6 +50,8 @@ mod memory;
 mod metrics;
 mod normalisation;
 mod objective;
+#[cfg(feature = "files")]
+mod onnx;
 mod optimisers;
 mod own_process;
 mod parameter_groups;

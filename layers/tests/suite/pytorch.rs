@@ -1,7 +1,7 @@
 //! Networks of PyTorch are loaded and saved bit for bit, or refused with everything that differs.
 
 use elbo::engine::io::safetensors::{Contents, Safetensors};
-use elbo::nn::{BatchNorm, Bidirectional, Conv2d, Embedding, GroupNorm, Gru, LayerNorm, Lstm};
+use elbo::nn::{BatchNorm, Bidirectional, Conv1d, Conv2d, Embedding, GroupNorm, Gru, LayerNorm, Lstm};
 use elbo::prelude::*;
 use elbo::{MatrixNormal, Pool, PyTorch, PyTorchError};
 use safetensors::{Dtype, tensor::TensorView};
@@ -337,4 +337,61 @@ fn draws_are_stacked_each_with_its_own_statistics() {
         expected.extend_from_slice(Weights::of(&pool.draw(&tape, draw)).get("fc.weight").unwrap());
     }
     assert_eq!(drawn.data(), expected);
+}
+
+#[bayesian]
+struct Exchanged {
+    embedding: Embedding,
+    conv: Conv1d,
+    norm: BatchNorm,
+    lstm: Lstm,
+    gru: Bidirectional<Gru>,
+    scale: LayerNorm,
+    fc: Dense,
+}
+
+#[bayesian]
+impl Exchanged {
+    fn forward(&self, x: Var) -> Var {
+        let x = self.embedding.forward(x).permute(&[0, 2, 1]);
+        let x = self.norm.forward(self.conv.forward(x)).relu().permute(&[0, 2, 1]);
+        let x = self.gru.forward(self.lstm.forward(x));
+        self.fc.forward(self.scale.forward(x.mean_axes(&[1], false)))
+    }
+}
+
+/// The first half of `layers/tests/reference/pytorch_files.py`, which writes a network's file and its outputs, and then checks
+/// the files that this writes.
+#[test]
+#[ignore = "needs ELBO_PYTORCH, the folder of `layers/tests/reference/pytorch_files.py`"]
+fn networks_are_exchanged_with_pytorch() {
+    let folder = std::path::PathBuf::from(std::env::var_os("ELBO_PYTORCH").expect("ELBO_PYTORCH is set"));
+    let new = || Exchanged {
+        embedding: Embedding::new(11, 4),
+        conv: Conv1d::new(4, 6, [3]).padding([1]),
+        norm: BatchNorm::new(6),
+        lstm: Lstm::new(6, 5),
+        gru: Bidirectional::new(Gru::new(5, 3), Gru::new(5, 3)),
+        scale: LayerNorm::new([6]),
+        fc: Dense::new(6, 2),
+    };
+    let mut net = new();
+    let report = PyTorch::new().sd(0.05).load(&mut net, folder.join("net.safetensors")).unwrap();
+    assert_eq!(report.unused, ["norm.num_batches_tracked"], "{report}");
+    let expected = Safetensors::open(folder.join("outputs.safetensors")).unwrap();
+    let (x, y) = (expected.tensor::<f32>("input").unwrap(), expected.tensor::<f32>("output").unwrap());
+    let tape = Tape::inference();
+    let found = net.mean(&tape).forward(tape.input(&x));
+    crate::common::assert_near(found.value(), y.data(), 1e-5);
+    PyTorch::new().save(&net, folder.join("back.safetensors")).unwrap();
+    let samples = net.posterior(Draws(3));
+    PyTorch::new().save_draws(&samples, folder.join("draws.safetensors")).unwrap();
+    let outputs = Predict::outputs(&samples, &x);
+    elbo::engine::io::safetensors::write(folder.join("draw_outputs.safetensors"), [("output", outputs.tensor())], [])
+        .unwrap();
+    elbo::Onnx::draws(&samples, &x).unwrap().write(folder.join("draws.onnx")).unwrap();
+    let mut bayesian = Dense::new(3, 2);
+    PyTorch::new().load(&mut bayesian, folder.join("bayesian_torch.safetensors")).unwrap();
+    let sd = bayesian.weight.sd();
+    elbo::engine::io::safetensors::write(folder.join("sd.safetensors"), [("sd", &sd)], []).unwrap();
 }
