@@ -53,7 +53,8 @@ pub use random::Key;
 pub use real::Real;
 pub use shape::Shape;
 pub use tape::{
-    Adjoints, Copied, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape, Var, View,
+    Adjoints, Copied, Description, Dump, Entry, Evaluation, Gradients, Memory, NonFinite, Operation, Origin, Tape,
+    Trace, Traced, TracedOperation, Var, View,
 };
 pub use tensor::Tensor;
 pub use threads::with_threads;

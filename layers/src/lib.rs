@@ -81,6 +81,8 @@ pub mod metrics;
 mod model;
 pub mod nn;
 mod objective;
+#[cfg(feature = "files")]
+mod onnx;
 mod optim;
 mod pattern;
 mod posterior;
@@ -88,7 +90,10 @@ mod predict;
 mod predictive;
 mod prior;
 mod properties;
+mod protobuf;
 pub mod prune;
+#[cfg(feature = "files")]
+mod pytorch;
 pub mod report;
 mod samples;
 mod sampling;
@@ -141,6 +146,8 @@ pub use model::{Flipout, Forward, Layer, LayerAt, Local, Model, ModelAt, ModelOu
 pub use model::{Kind, SUMMARY_DRAWS, Summary, SummaryRow};
 pub use nn::Dense;
 pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBayesTable, Tempering, WarmUp};
+#[cfg(feature = "files")]
+pub use onnx::{Onnx, OnnxError};
 pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
 pub use posterior::{
     CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
@@ -156,6 +163,8 @@ pub use prior::{DrawnPrior, FixedPrior, MonteCarlo, Normal, Prior, PriorFor};
 pub use prior::{LogUniform, Normals, NormalsByName, NormalsByNameDraw, PerElement};
 pub use prior::{ScaleMixture, SpikeAndSlabPrior, StudentT};
 pub use properties::{Approximate, ClosedForm, Independent, No, Property, Yes};
+#[cfg(feature = "files")]
+pub use pytorch::{ImportReport, PyTorch, PyTorchError};
 pub use samples::{Draws, FromPosterior, KeptDraws, PointEstimate, Pool, SampledOutputs, Samples};
 pub use sampling::{Cx, DrawNoise, Drawing, Estimator, Estimators, FixedNoise, Noise, Sampled};
 pub use weights::{Space, Weights, WeightsError};

@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm, gemm_plus_row, has_own_kernel};
 use crate::kernels::reduce::sum_columns;
-use crate::{Activation, Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Activation, Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 /// activation(x · wᵀ + b); see [`Var::affine`].
 #[track_caller]
@@ -80,6 +80,10 @@ fn transposed<'a, T: Real>(sizes: [usize; 3], io: &mut Evaluation<'a, T>) -> Opt
 impl<T: Real> Operation<T> for Affine {
     fn name(&self) -> &'static str {
         "affine"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Affine(self.activation))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

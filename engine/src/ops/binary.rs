@@ -7,7 +7,7 @@ use crate::kernels::map::map;
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::broadcast_binary::{self, Backward, Binary, Part, Value};
 use crate::tape::Form;
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 macro_rules! rule {
     ($name:ident, $rule:ident: |$a:ident, $b:ident| $value:expr, $slopes:expr $(, $form:ident)?) => {
@@ -139,6 +139,10 @@ impl<T: Real, F: Binary<T>> Operation<T> for Combine<F> {
 
     fn form(&self) -> Form {
         F::FORM
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Pair(F::NAME))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

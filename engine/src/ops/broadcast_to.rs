@@ -6,7 +6,7 @@ use crate::kernels::Write;
 use crate::ops::broadcast::broadcast_shape;
 use crate::ops::sum_mean::{spread, sum_over};
 use crate::tape::Form;
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
     /// This value broadcast to `shape` by NumPy's rules: axes are aligned from the last, and an axis of length 1 or a
@@ -66,6 +66,10 @@ impl<T: Real> Operation<T> for BroadcastTo {
 
     fn form(&self) -> Form {
         Form::Broadcast
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::BroadcastTo)
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

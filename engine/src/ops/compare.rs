@@ -6,7 +6,7 @@ use crate::kernels::map::{Elementwise, map};
 use crate::ops::binary::result_shape;
 use crate::ops::broadcast::broadcast;
 use crate::ops::broadcast_binary::{self, Binary, Value};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 /// The right-hand side of a comparison: a variable, with broadcasting, or a number.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,10 @@ impl<T: Real, F: Binary<T>> Operation<T> for Between<F> {
         F::NAME
     }
 
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Pair(F::NAME))
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let (a, b) = (io.input(0), io.input(1));
         if a.shape == b.shape {
@@ -131,6 +135,10 @@ impl<T: Real, F: Binary<T>> Elementwise<T, 1> for With<F, T> {
 impl<T: Real, F: Binary<T>> Operation<T> for With<F, T> {
     fn name(&self) -> &'static str {
         F::NAME
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Map(F::NAME, vec![self.1.to_f64()]))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

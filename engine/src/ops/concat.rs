@@ -6,7 +6,7 @@ use crate::kernels::Write;
 use crate::ops::axes::resolve_one;
 use crate::ops::axis_view::AxisView;
 use crate::ops::parts::Window;
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Joins the `parts` along `axis`.
@@ -109,6 +109,10 @@ impl<T: Real> Operation<T> for Concat {
         self.name
     }
 
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Concat(self.axis))
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let block = AxisView::new(io.output_shape(0), self.axis).block();
         let mut start = 0;
@@ -142,6 +146,10 @@ struct Split<const N: usize> {
 impl<T: Real, const N: usize> Operation<T> for Split<N> {
     fn name(&self) -> &'static str {
         "split"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Split(self.axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -3,7 +3,7 @@
 use crate::kernels::Write;
 use crate::ops::axes::{resolve, resolve_one};
 use crate::ops::axis_view::AxisView;
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The elements in reverse order along each of `axes`, one operation per axis.
@@ -49,6 +49,10 @@ impl Flip {
 impl<T: Real> Operation<T> for Flip {
     fn name(&self) -> &'static str {
         "flip"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Flip(self.axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

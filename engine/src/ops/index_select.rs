@@ -4,7 +4,7 @@ use crate::kernels::Write;
 use crate::kernels::map::scale;
 use crate::ops::axes::resolve_one;
 use crate::ops::axis_view::AxisView;
-use crate::{Adjoints, Evaluation, Indices, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Indices, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The positions `index` of `axis`, in that order. An index may be repeated; its gradients are then summed.
@@ -51,7 +51,18 @@ impl<'t, T: Real> Var<'t, T> {
     /// If this is a scalar, or an index is out of range.
     #[track_caller]
     pub fn embedding(self, indices: impl Into<Indices<'t>>) -> Var<'t, T> {
-        embedding(self, indices.into(), None)
+        embedding(self, indices.into(), None, None)
+    }
+
+    /// [`embedding`](Var::embedding) at indices that were read from a value of their shape, on which the result then depends
+    /// in a [trace](Var::trace).
+    ///
+    /// # Panics
+    /// As [`embedding`](Var::embedding).
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn embedding_read_from(self, indices: impl Into<Indices<'t>>, source: Var<'t, T>) -> Var<'t, T> {
+        embedding(self, indices.into(), None, Some(source.stop_gradient()))
     }
 
     /// [`embedding`](Var::embedding) with a padding row: row `padding` is read as it is and gets no gradient.
@@ -66,18 +77,27 @@ impl<'t, T: Real> Var<'t, T> {
             "embedding: the padding row {padding} is out of range; the table of shape {:?} has {entries} rows",
             self.shape()
         );
-        embedding(self, indices.into(), Some(padding))
+        embedding(self, indices.into(), Some(padding), None)
     }
 }
 
 #[track_caller]
-fn embedding<'t, T: Real>(table: Var<'t, T>, indices: Indices<'t>, silent: Option<usize>) -> Var<'t, T> {
+fn embedding<'t, T: Real>(
+    table: Var<'t, T>,
+    indices: Indices<'t>,
+    silent: Option<usize>,
+    source: Option<Var<'t, T>>,
+) -> Var<'t, T> {
     let [entries, features @ ..] = table.shape() else {
         panic!("embedding: a table of shape []; expected (entries, features ..)");
     };
     indices.check("embedding", *entries, &format_args!("the first axis of the table of shape {:?}", table.shape()));
     let shape: Shape = indices.shape.iter().chain(features).copied().collect();
-    table.tape().record(Pick { name: "embedding", axis: 0, index: indices.values, silent }, &[table], [shape])[0]
+    let pick = Pick { name: "embedding", axis: 0, index: indices.values, silent };
+    match source {
+        Some(source) => table.tape().record(pick, &[table, source], [shape])[0],
+        None => table.tape().record(pick, &[table], [shape])[0],
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -92,6 +112,13 @@ struct Pick<'t> {
 impl<T: Real> Operation<T> for Pick<'_> {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        if shapes.len() > 1 {
+            return Some(Description::Embedding);
+        }
+        Some(Description::IndexSelect { axis: self.axis, index: self.index.to_vec() })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -12,7 +12,7 @@ use crate::kernels::normalize::{
 use crate::kernels::reduce::{Same, sum_slices};
 use crate::ops::norm_affine::{Scaling, accumulate_scaling, check_eps, inputs, is_wanted};
 use crate::threads::{GRAIN, Rows, Split, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Layer normalisation over the last `axes` axes: (x − mean) / √(variance + `eps`), with the divisor n for the
@@ -95,7 +95,7 @@ fn over_last<'t, T: Real>(
     let inputs = inputs(name, x, scaling, inner);
     let (batch, channels) = (outer.iter().product(), inner.iter().product());
     let extent = Extent { batch, channels, spatial: 1 };
-    x.tape().record(RowNorm { name, extent, groups: 1, eps, centred }, &inputs, [shape, &[3, batch]])[0]
+    x.tape().record(RowNorm { name, extent, axes, groups: 1, eps, centred }, &inputs, [shape, &[3, batch]])[0]
 }
 
 #[track_caller]
@@ -110,7 +110,7 @@ fn over_groups<'t, T: Real>(
     let shape = x.shape();
     let inputs = inputs(name, x, scaling, &shape[1..2]);
     let extent = Extent { batch: shape[0], channels: shape[1], spatial: shape[2..].iter().product() };
-    let operation = RowNorm { name, extent, groups, eps, centred: true };
+    let operation = RowNorm { name, extent, axes: 0, groups, eps, centred: true };
     x.tape().record(operation, &inputs, [shape, &[3, shape[0] * groups]])[0]
 }
 
@@ -120,6 +120,8 @@ fn over_groups<'t, T: Real>(
 struct RowNorm {
     name: &'static str,
     extent: Extent,
+    /// The number of last axes that are normalised; 0 for groups of channels.
+    axes: usize,
     groups: usize,
     eps: f64,
     /// Whether the mean is subtracted.
@@ -180,6 +182,14 @@ use RowOperand::{All, Each};
 impl<T: Real> Operation<T> for RowNorm {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let &RowNorm { name, axes, groups, eps, centred, .. } = self;
+        if matches!(name, "group_norm" | "instance_norm") {
+            return Some(Description::GroupNorm { groups, eps });
+        }
+        Some(Description::LayerNorm { axes, eps, centred })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -7,8 +7,9 @@ use crate::kernels::chain::all_zero;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::reduce::{LANES, log_sum_exp};
 use crate::ops::axes::resolve_one;
+use crate::ops::reduction::Runs;
 use crate::threads::{GRAIN, Rows, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// x − ln Σ eˣ along `axis` (negative: from the last): log-probabilities, without overflow.
@@ -44,6 +45,12 @@ impl LogSoftmax {
 impl<T: Real> Operation<T> for LogSoftmax {
     fn name(&self) -> &'static str {
         "log_softmax"
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        let runs = Runs { length: self.length, inner: self.inner };
+        let &[axis] = &runs.axes(shapes[0])?[..] else { return None };
+        Some(Description::LogSoftmax(axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

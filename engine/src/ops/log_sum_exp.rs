@@ -8,7 +8,7 @@ use crate::ops::axes::resolve_one;
 use crate::ops::max_min::Greatest;
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, record_with, spread};
 use crate::ops::zero_weights::{self, OfZero, Weighted, ZeroShare};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// ln Σ eˣ over all elements, a scalar, without overflow; −∞ if there are none.
@@ -77,6 +77,10 @@ impl<T: Real> Operation<T> for LogSumExp {
         "log_sum_exp"
     }
 
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        Some(Description::Reduce("log_sum_exp", self.runs.axes(shapes[0])?))
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0).data;
         let y = io.output(0);
@@ -104,6 +108,11 @@ struct Softmax {
 impl<T: Real> Operation<T> for Softmax {
     fn name(&self) -> &'static str {
         "softmax"
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        let &[axis] = &self.runs.axes(shapes[0])?[..] else { return None };
+        Some(Description::Softmax(axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

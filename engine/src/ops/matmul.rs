@@ -4,7 +4,7 @@ use crate::kernels::Write;
 use crate::kernels::gemm::{Matrix, gemm};
 use crate::ops::batch::for_each_pair;
 use crate::ops::broadcast::broadcast_shape;
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var, View};
 
 /// `a · b`; see [`Var::matmul`].
 #[track_caller]
@@ -75,6 +75,10 @@ struct Matmul;
 impl<T: Real> Operation<T> for Matmul {
     fn name(&self) -> &'static str {
         "matmul"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Matmul)
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

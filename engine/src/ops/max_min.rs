@@ -5,7 +5,7 @@ use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::axes::resolve_one;
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The maximum of all elements, a scalar; NaN if one is NaN. Equal maxima share the gradient evenly.
@@ -115,6 +115,11 @@ struct Extreme<G> {
 impl<T: Real, G: Gather<T, State = T>> Operation<T> for Extreme<G> {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        let name = if self.name.starts_with("max") { "max" } else { "min" };
+        Some(Description::Reduce(name, self.runs.axes(shapes[0])?))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::ops::layout::{Axis, Layout};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 /// The contents of the margins that [`Var::pad`] adds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,6 +98,10 @@ impl<T: Real> Pad<'_, T> {
 impl<T: Real> Operation<T> for Pad<'_, T> {
     fn name(&self) -> &'static str {
         "pad"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Pad { before: self.before.to_vec(), value: self.value.to_f64() })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

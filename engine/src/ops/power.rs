@@ -4,7 +4,7 @@ use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::kernels::special::powers_to;
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Raises every element to a constant power, with the special cases of C's `pow`.
@@ -35,6 +35,10 @@ struct PowerTo {
 impl<T: Real> Operation<T> for PowerTo {
     fn name(&self) -> &'static str {
         "powf"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Map("powf", vec![self.exponent]))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -5,7 +5,7 @@ use crate::kernels::chain::{chain, unless_zero};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The product of all elements, a scalar; 1 if there are none. The gradient is correct also where elements are
@@ -36,6 +36,10 @@ struct Product {
 impl<T: Real> Operation<T> for Product {
     fn name(&self) -> &'static str {
         "prod"
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        Some(Description::Reduce("prod", self.runs.axes(shapes[0])?))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -8,7 +8,7 @@ use crate::kernels::map::{Elementwise, map};
 use crate::ops::broadcast::{broadcast, broadcast_shape};
 use crate::ops::layout::Layout;
 use crate::threads::{GRAIN, Rows, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Chooses by this mask, with broadcasting: `a` where it is not 0, and `b` where it is 0. The other value may be
@@ -52,6 +52,10 @@ struct Select;
 impl<T: Real> Operation<T> for Select {
     fn name(&self) -> &'static str {
         "select"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Select)
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

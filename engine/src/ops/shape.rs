@@ -6,7 +6,7 @@ use crate::ops::layout::{Axis, Layout};
 use crate::shape::elements;
 use crate::tape::Form;
 use crate::threads::{GRAIN, Rows, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The same elements, in row-major order, with another shape. Nothing is copied.
@@ -68,6 +68,10 @@ impl<T: Real> Operation<T> for Reshape {
         Form::Reshape
     }
 
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Reshape)
+    }
+
     /// The output is an alias of the input's memory.
     fn forward(&self, _: &mut Evaluation<'_, T>) {}
 
@@ -96,6 +100,10 @@ impl Permute<'_> {
 impl<T: Real> Operation<T> for Permute<'_> {
     fn name(&self) -> &'static str {
         "permute"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Permute(self.order.to_vec()))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -6,7 +6,7 @@ use crate::kernels::Write;
 use crate::ops::axes::resolve_one;
 use crate::ops::axis_view::AxisView;
 use crate::ops::parts::Window;
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Every `step`th position of `range` along `axis`. Negative positions count from the end, as negative axes do:
@@ -90,6 +90,10 @@ impl Slice {
 impl<T: Real> Operation<T> for Slice {
     fn name(&self) -> &'static str {
         "slice"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Slice { axis: self.axis, start: self.start, step: self.step })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -8,7 +8,7 @@ use crate::ops::binary::result_shape;
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
 use crate::ops::zero_weights;
-use crate::{Adjoints, Evaluation, Operation, Real, Var, View};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Raises this to the power of `exponent`, elementwise, with broadcasting and with the special cases of C's `pow`:
@@ -77,6 +77,10 @@ struct Paired {
 impl<T: Real> Operation<T> for Paired {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Pair(self.name))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

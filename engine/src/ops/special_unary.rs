@@ -4,7 +4,7 @@ use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::kernels::special::{Function, apply};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident, $function:ident: |$factor:ident| $sign:expr, $slope:ident;)*) => {
@@ -72,6 +72,10 @@ struct Rule {
 impl<T: Real> Operation<T> for Rule {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Map(self.name, Vec::new()))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -10,7 +10,7 @@ use crate::ops::axes::{reduced_shape, resolve};
 use crate::ops::broadcast::broadcast;
 use crate::ops::layout::Layout;
 use crate::threads::{GRAIN, Rows, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var, View};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var, View};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The sum of all elements, a scalar.
@@ -71,6 +71,11 @@ struct Reduce<'t, T> {
 impl<T: Real> Operation<T> for Reduce<'_, T> {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let axes = (0..self.kept.len()).filter(|&axis| self.kept[axis] == 1).collect();
+        Some(Description::Reduce(self.name, axes))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

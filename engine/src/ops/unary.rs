@@ -5,7 +5,7 @@ use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::zero_weights;
 use crate::tape::Form;
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 /// A function and its derivative, which may use the function's value.
 pub(crate) trait Unary<T: Real>: Copy + Sync {
@@ -14,6 +14,11 @@ pub(crate) trait Unary<T: Real>: Copy + Sync {
     /// The part in a sum of logarithms.
     fn form(self) -> Form {
         Form::Other
+    }
+
+    /// The numbers of the function, for a description of it.
+    fn numbers(self) -> Vec<f64> {
+        Vec::new()
     }
 
     fn value<S: Simd>(self, x: T) -> T;
@@ -187,6 +192,10 @@ impl<T: Real> Unary<T> for Linear<T> {
         if self.scale == T::ONE { Form::Shift(self.shift.to_f64()) } else { Form::Other }
     }
 
+    fn numbers(self) -> Vec<f64> {
+        vec![self.scale.to_f64(), self.shift.to_f64()]
+    }
+
     #[inline(always)]
     fn value<S: Simd>(self, x: T) -> T {
         self.scale * x + self.shift
@@ -239,6 +248,10 @@ impl<T: Real, F: Unary<T>> Operation<T> for Apply<F> {
 
     fn form(&self) -> Form {
         self.0.form()
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Map(F::NAME, self.0.numbers()))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -16,6 +16,10 @@ macro_rules! table {
         impl<T: Real> Unary<T> for $rule<T> {
             const NAME: &'static str = $name;
 
+            fn numbers(self) -> Vec<f64> {
+                vec![$(self.$number.to_f64()),+]
+            }
+
             #[inline(always)]
             fn value<S: Simd>(self, $x: T) -> T {
                 let $rule { $($number),+ } = self;

@@ -5,7 +5,7 @@ use crate::kernels::chain::{chain, unless_zero};
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map};
 use crate::ops::reduction::{Gather, Over, Runs, gather, record, spread};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The variance of all elements, a scalar: the sum of squared differences from their mean, divided by n − `ddof`
@@ -94,6 +94,11 @@ impl<T: Real> Operation<T> for Moment {
         self.name
     }
 
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        let axes = self.runs.axes(shapes[0])?;
+        Some(Description::Variance { axes, divisor: self.divisor, root: self.root })
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let x = io.input(0).data;
         let [y, mean] = io.outputs();
@@ -125,6 +130,10 @@ struct Norm {
 impl<T: Real> Operation<T> for Norm {
     fn name(&self) -> &'static str {
         "norm"
+    }
+
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        Some(Description::Reduce("norm", self.runs.axes(shapes[0])?))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -56,6 +56,10 @@ impl<T: Real> Node<T> {
         &all[self.inputs.0 as usize..self.inputs.1 as usize]
     }
 
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(super) fn origin(&self) -> Origin {
         Origin::Operation { name: self.name, caller: self.caller }
     }

@@ -13,6 +13,7 @@ mod lists;
 mod one_thread;
 mod operation;
 mod recompute;
+mod trace;
 mod var;
 
 use std::cell::{Ref, RefCell, RefMut};
@@ -22,7 +23,8 @@ pub use copied::Copied;
 pub use diagnose::{NonFinite, Origin};
 pub use dump::{Dump, Entry, Memory};
 pub use gradients::Gradients;
-pub use operation::{Adjoints, Evaluation, Operation, View};
+pub use operation::{Adjoints, Description, Evaluation, Operation, View};
+pub use trace::{Trace, Traced, TracedOperation};
 pub use var::Var;
 
 use crate::Real;

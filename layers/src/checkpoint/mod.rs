@@ -13,4 +13,4 @@ pub use differences::Differences;
 pub use error::CheckpointError;
 pub(crate) use file::{Head, Kind, SavedFile, json};
 pub use parameters::{LoadReport, SaveParameters};
-pub(crate) use parameters::{add_parameters, load_parameters, read_parameters};
+pub(crate) use parameters::{add_parameters, first_axes, load_parameters, read_parameters};

@@ -171,7 +171,8 @@ fn dtype<T: Real>() -> String {
     T::NAME.to_uppercase()
 }
 
-fn first_axes(shape: &[usize]) -> Vec<usize> {
+/// A shape of a file, as far as an error lists it.
+pub(crate) fn first_axes(shape: &[usize]) -> Vec<usize> {
     shape[..shape.len().min(AXES)].to_vec()
 }
 

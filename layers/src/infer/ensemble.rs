@@ -207,6 +207,10 @@ impl<M: Bayesian + Sync> Samples for Members<M> {
         check_index(index, self.models.len());
         self.models[index].mean(tape)
     }
+
+    fn model_of(&self, index: usize) -> &M {
+        &self.models[index]
+    }
 }
 
 impl<M> fmt::Debug for Members<M> {

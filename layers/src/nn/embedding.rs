@@ -48,7 +48,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
             );
         }
         let numbers = x.tape().alloc_slice(x.len(), |i| x.value()[i].to_f64() as usize);
-        self.table.embedding(Indices::new(x.shape(), numbers))
+        self.table.embedding_read_from(Indices::new(x.shape(), numbers), x)
     }
 
     /// The rows with these indices: (rows, features).

@@ -10,7 +10,8 @@ use crate::distribution::log_scale::softplus;
 use crate::engine::{Path as Name, Real, Role};
 use crate::infer::vi::Epoch;
 use crate::model::Bayesian;
-use crate::report::records::{Message, record};
+use crate::protobuf::Message;
+use crate::report::records::record;
 
 /// Files of this process, so that two writers in one folder have two files.
 static FILES: AtomicUsize = AtomicUsize::new(0);

@@ -52,6 +52,13 @@ pub trait Samples: Sync {
 
     // The hidden methods below are details of prediction, and may change.
 
+    /// The model whose deterministic weights and buffers draw `index` has. Provided: [`model`](Samples::model).
+    #[doc(hidden)]
+    fn model_of(&self, index: usize) -> &Self::Model {
+        let _ = index;
+        self.model()
+    }
+
     /// [`draw`](Samples::draw) for the rows of a prediction from row `first` on. It differs where a draw serves only
     /// one forward pass. Provided: [`draw`](Samples::draw).
     ///
@@ -115,6 +122,10 @@ impl<S: Samples> Samples for &S {
 
     fn draw<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize) -> DrawOf<'t, S> {
         (**self).draw(tape, index)
+    }
+
+    fn model_of(&self, index: usize) -> &Self::Model {
+        (**self).model_of(index)
     }
 
     fn draw_for_rows<'t>(&'t self, tape: &'t Tape<ScalarOf<S>>, index: usize, first: usize) -> DrawOf<'t, S> {

@@ -75,6 +75,11 @@ impl<S: Samples> Samples for Pool<S> {
         member.draw(tape, index)
     }
 
+    fn model_of(&self, index: usize) -> &S::Model {
+        let (member, index) = self.place(index);
+        member.model_of(index)
+    }
+
     #[track_caller]
     fn draw_all<'t>(&'t self, tape: &'t Tape<ScalarOf<Self>>, index: usize) -> DrawOf<'t, Self> {
         let (member, index) = self.place(index);

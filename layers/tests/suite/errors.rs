@@ -11,7 +11,7 @@ use elbo::metrics::BootstrapError;
 use elbo::prelude::*;
 use elbo::prune::PruneError;
 use elbo::sequence::SequenceError;
-use elbo::{ChainsError, CheckpointError, LaplaceError, Space, TrainError, WeightsError};
+use elbo::{ChainsError, CheckpointError, LaplaceError, OnnxError, PyTorchError, Space, TrainError, WeightsError};
 
 /// Errors of all types, by the type's name.
 fn all() -> Vec<(&'static str, Box<dyn Error>)> {
@@ -57,6 +57,11 @@ fn all() -> Vec<(&'static str, Box<dyn Error>)> {
             Box::new(LaplaceError::Memory { what: "`w`".to_owned(), elements: 9, bytes: 1 << 40, most: 1 << 32 }),
         ),
         ("LaplaceError", Box::new(LaplaceError::Curvature { weight: "w".to_owned(), element: 0, value: -1.0 })),
+        ("OnnxError", Box::new(OnnxError::Rows { shape: vec![1, 2] })),
+        (
+            "PyTorchError",
+            Box::new(PyTorchError::Name { option: "keep", name: "a".to_owned(), nearest: "`b`".to_owned() }),
+        ),
         ("CheckpointError", Box::new(CheckpointError::Foreign { file: file(), problem: "no head".to_owned() })),
         (
             "CheckpointError",

@@ -51,6 +51,8 @@ mod memory;
 mod metrics;
 mod normalisation;
 mod objective;
+#[cfg(feature = "files")]
+mod onnx;
 mod optimisers;
 mod own_process;
 mod parameter_groups;
@@ -61,6 +63,8 @@ mod priors;
 mod priors_with_parameters;
 mod products;
 mod prune;
+#[cfg(feature = "files")]
+mod pytorch;
 #[cfg(all(feature = "files", feature = "gzip"))]
 mod readers_survive_anything;
 mod recurrent;

@@ -14,7 +14,7 @@ use crate::kernels::dispatch::dispatch;
 use crate::kernels::gemm::{Matrix, MatrixMut, gemm_alone};
 use crate::kernels::map::scale;
 use crate::threads::{Ragged, Rows, Undivided, for_each_with, pieces};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 /// Elements of a block of scores: 256 KiB in single precision, within a second-level cache.
 const BLOCK: usize = 1 << 16;
@@ -160,6 +160,11 @@ fn example<T>(x: &[T], b: usize, rows: usize, columns: usize) -> &[T] {
 impl<T: Real> Operation<T> for Operator {
     fn name(&self) -> &'static str {
         "attention"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let allows = self.kind == Some(Kind::Allowed);
+        Some(Description::Attention { causal: self.causal, scale: self.scale, allows })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -10,7 +10,7 @@ use crate::kernels::dispatch::dispatch;
 use crate::kernels::normalize::{Extent, Keep, Kept, Per, Statistics, channel_sums};
 use crate::ops::norm_affine::{Scaling, accumulate_scaling, check_eps, inputs, is_wanted};
 use crate::threads::Rows;
-use crate::{Adjoints, Evaluation, Operation, Real, Tensor, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Tensor, Var};
 
 /// Running mean and variance of every channel, accumulated in training for use in evaluation.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +170,11 @@ struct GivenNorm<'t, T> {
 impl<T: Real> Operation<T> for GivenNorm<'_, T> {
     fn name(&self) -> &'static str {
         "batch_norm_with"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let numbers = |x: &[T]| x.iter().map(|x| x.to_f64()).collect();
+        Some(Description::BatchNorm { mean: numbers(self.mean), variance: numbers(self.variance), eps: self.eps })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -10,7 +10,7 @@ use crate::kernels::Write;
 use crate::kernels::conv::{self, Geometry};
 use crate::kernels::window::sizes;
 use crate::ops::conv::settings::check_bias;
-use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The convolution of x (batch, channels, `D` spatial axes) with a weight (outputs, channels / groups, `D` kernel
@@ -55,6 +55,10 @@ struct Convolve {
 impl<T: Real> Operation<T> for Convolve {
     fn name(&self) -> &'static str {
         "convolve"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Convolution { windows: self.geometry.axes, groups: self.geometry.groups })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -4,7 +4,7 @@ use crate::kernels::Write;
 use crate::kernels::conv::{self, Geometry};
 use crate::kernels::window::sizes;
 use crate::ops::conv::settings::{Transposed, check_bias};
-use crate::{Adjoints, Evaluation, Linear, Operand, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Linear, Operand, Operation, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The transposed convolution of x (batch, channels, `D` spatial axes) with a weight (channels, outputs / groups,
@@ -53,6 +53,11 @@ struct ConvolveTransposed {
 impl<T: Real> Operation<T> for ConvolveTransposed {
     fn name(&self) -> &'static str {
         "convolve_transposed"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let (windows, groups) = (self.geometry.axes, self.geometry.groups);
+        Some(Description::TransposedConvolution { windows, groups })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -8,7 +8,7 @@ use crate::kernels::map::{Constant, map_slices};
 use crate::kernels::reduce::{Same, sum_slices};
 use crate::ops::pool::for_each_part;
 use crate::threads::{GRAIN, pieces};
-use crate::{Adjoints, Evaluation, Operation, Real, Shape, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Shape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// Averages x (batch, channels, `D` spatial axes) to `output` elements along every spatial axis: window i of m
@@ -83,6 +83,10 @@ impl AdaptiveAvgPool {
 impl<T: Real> Operation<T> for AdaptiveAvgPool {
     fn name(&self) -> &'static str {
         "adaptive_avg_pool"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::AdaptiveAvgPool { input: self.input, output: self.output })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

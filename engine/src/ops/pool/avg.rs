@@ -4,7 +4,7 @@ use crate::kernels::Write;
 use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::window::{for_each_line, gather, sizes};
 use crate::ops::pool::{Windows, for_each_part};
-use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The mean of every window over x (batch, channels, `D` spatial axes). Padding counts as zeros, or not at all: see
@@ -27,6 +27,12 @@ struct AvgPool {
 impl<T: Real> Operation<T> for AvgPool {
     fn name(&self) -> &'static str {
         "avg_pool"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        let mut divisors = Vec::new();
+        self.windows.for_each_place(|_, taps| divisors.push(taps));
+        Some(Description::AvgPool { windows: self.windows.axes, divisors })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

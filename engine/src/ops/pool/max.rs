@@ -5,7 +5,7 @@ use crate::kernels::dispatch::{Kernel, Simd, dispatch};
 use crate::kernels::window::{Axis, for_each_line, gather, sizes};
 use crate::ops::pool::{Windows, for_each_part};
 use crate::threads::{Rows, for_each_with};
-use crate::{Adjoints, Evaluation, Operation, Pooling, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Pooling, Real, Var};
 
 impl<'t, T: Real> Var<'t, T> {
     /// The largest element of every window over x (batch, channels, `D` spatial axes); of several equal ones, the first
@@ -28,6 +28,10 @@ struct MaxPool {
 impl<T: Real> Operation<T> for MaxPool {
     fn name(&self) -> &'static str {
         "max_pool"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::MaxPool(self.windows.axes))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

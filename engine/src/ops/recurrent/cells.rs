@@ -5,7 +5,7 @@ use crate::kernels::chain::chain;
 use crate::kernels::dispatch::Simd;
 use crate::kernels::map::{Elementwise, map, scale};
 use crate::kernels::recurrent_cells::{GRU_KEPT, LSTM_KEPT, Step};
-use crate::{Adjoints, Evaluation, Operation, Real, Var};
+use crate::{Adjoints, Description, Evaluation, Operation, Real, Var};
 
 /// The index of a step, and the number of steps.
 #[derive(Clone, Copy)]
@@ -124,6 +124,10 @@ impl<T: Real> Operation<T> for LstmCell {
         "lstm_cell"
     }
 
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Cell("lstm_cell", self.at.step))
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let inputs = [0, 1, 2].map(|k| io.input(k).data);
         T::lstm(self.at, inputs, io.outputs());
@@ -156,6 +160,10 @@ impl<T: Real> Operation<T> for GruCell {
         "gru_cell"
     }
 
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Cell("gru_cell", self.at.step))
+    }
+
     fn forward(&self, io: &mut Evaluation<'_, T>) {
         let inputs = [0, 1, 2].map(|k| io.input(k).data);
         T::gru(self.at, inputs, io.outputs());
@@ -179,6 +187,10 @@ struct RnnCell {
 impl<T: Real> Operation<T> for RnnCell {
     fn name(&self) -> &'static str {
         "rnn_cell"
+    }
+
+    fn description(&self, _: &[&[usize]]) -> Option<Description> {
+        Some(Description::Cell("rnn_cell", self.at.step))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -39,6 +39,14 @@ impl Runs {
         together.then(|| Runs { length, inner: shape[last + 1..].iter().product() })
     }
 
+    /// The axes of a value of this shape that the runs go along; at least one, if it has any.
+    pub(crate) fn axes(self, shape: &[usize]) -> Option<Vec<usize>> {
+        let product = |axes: Range<usize>| shape[axes].iter().product::<usize>();
+        let end = (0..=shape.len()).rev().find(|&end| product(end..shape.len()) == self.inner)?;
+        let start = (0..=end).rev().find(|&start| (start < end || end == 0) && product(start..end) == self.length)?;
+        Some((start..end).collect())
+    }
+
     /// Elements of a block.
     pub(crate) fn block(self) -> usize {
         self.length * self.inner

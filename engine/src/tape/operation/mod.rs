@@ -1,10 +1,12 @@
 //! The `Operation` trait, the views of values it works on, and the slots behind them.
 
 mod adjoints;
+mod description;
 mod evaluation;
 
 pub use adjoints::Adjoints;
 pub(crate) use adjoints::{NO_ENTRY, Place};
+pub use description::Description;
 pub use evaluation::Evaluation;
 
 use crate::Real;
@@ -61,6 +63,13 @@ pub trait Operation<T: Real> {
     #[doc(hidden)]
     fn form(&self) -> Form {
         Form::Other
+    }
+
+    /// What the operation computes of inputs of these shapes, in terms that other programs have, for an export of a forward
+    /// pass. Provided: `None`, unknown; then a model with it cannot be exported.
+    fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
+        let _ = shapes;
+        None
     }
 
     /// Computes all draws at once, instead of one [`forward`](Operation::forward) per draw, and returns whether it did.

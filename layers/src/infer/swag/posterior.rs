@@ -126,6 +126,10 @@ impl<M: Bayesian + Sync> Samples for SwagPosterior<M> {
         check_index(index, self.draws.len());
         self.draws[index].mean(tape)
     }
+
+    fn model_of(&self, index: usize) -> &M {
+        &self.draws[index]
+    }
 }
 
 impl<M: Bayesian> fmt::Debug for SwagPosterior<M> {
