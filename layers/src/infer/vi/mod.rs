@@ -15,10 +15,12 @@ mod evaluate;
 mod fit;
 mod guess;
 mod history;
+mod options;
 mod plan;
 mod progress;
 mod recipe;
 mod report;
+mod run;
 #[cfg(feature = "serde")]
 mod saved;
 mod schedule;
@@ -38,7 +40,7 @@ pub use elbo::Elbo;
 pub use error::TrainError;
 pub use evaluate::Bound;
 
-pub(in crate::infer) use elbo::check_schedule;
+pub(in crate::infer) use options::check_schedule;
 pub(in crate::infer) use plan::{Plan, Yardstick};
 pub(in crate::infer) use progress::Progress;
 pub use report::{Epoch, Report, Rise};

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::data::{Examples, Targets};
 use crate::engine::Real;
 use crate::infer::vi::early_stopping::EarlyStopping;
-use crate::infer::vi::elbo::Options;
+use crate::infer::vi::options::Options;
 use crate::infer::vi::state::State;
 use crate::infer::vi::training::Validation;
 use crate::infer::vi::{Budget, DrawOptions, Epoch, TrainError};

@@ -1,7 +1,7 @@
 //! The settings that `fit` chooses with an automatic optimiser, where the user has set none.
 
 use crate::engine::{Path, Real};
-use crate::infer::vi::elbo::Options;
+use crate::infer::vi::options::Options;
 use crate::infer::vi::{Clip, Elbo};
 use crate::model::Drawn;
 use crate::objective::WarmUp;
