@@ -206,6 +206,11 @@ struct Start;
 #[doc = include_str!("../../docs/checkpoints.md")]
 struct CheckpointsPage;
 
+/// Tests the program in `docs/pytorch.md`.
+#[cfg(all(doctest, feature = "files"))]
+#[doc = include_str!("../../docs/pytorch.md")]
+struct PyTorchPage;
+
 /// Tests the program in `docs/chains.md`.
 #[cfg(all(doctest, feature = "mcmc"))]
 #[doc = include_str!("../../docs/chains.md")]
