@@ -213,6 +213,11 @@ struct CheckpointsPage;
 #[doc = include_str!("../../docs/report.md")]
 struct ReportPage;
 
+/// Tests the program in `docs/pytorch.md`.
+#[cfg(all(doctest, feature = "files"))]
+#[doc = include_str!("../../docs/pytorch.md")]
+struct PyTorchPage;
+
 /// Tests the program in `docs/chains.md`.
 #[cfg(all(doctest, feature = "mcmc"))]
 #[doc = include_str!("../../docs/chains.md")]
