@@ -35,8 +35,8 @@ mod tests {
     fn priors_have_names() {
         struct OfAUser<T>(T);
         assert_eq!(type_name::<&OfAUser<Vec<f64>>>(), "OfAUser");
-        assert_eq!(Normal(0.0, 0.5).description(), "Normal(0, 0.5)");
-        assert_eq!(StudentT(4.0, 0.0, 1.0).description(), "StudentT(4, 0, 1)");
+        assert_eq!(Prior::description(&Normal(0.0, 0.5)), "Normal(0, 0.5)");
+        assert_eq!(Prior::description(&StudentT(4.0, 0.0, 1.0)), "StudentT(4, 0, 1)");
     }
 
     #[test]
