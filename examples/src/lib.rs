@@ -1,7 +1,7 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table], [JSON](json) and [charts](plot); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data.
+//! and figures of the comparison of [posteriors]; the [diabetes] data; models of any table ([tabular]).
 
 pub mod augment;
 pub mod baseline;
@@ -20,6 +20,7 @@ pub mod scaling;
 pub mod scan;
 pub mod summary;
 pub mod table;
+pub mod tabular;
 pub mod variance;
 pub mod volumes;
 
