@@ -1,8 +1,8 @@
 //! `tabular`: a model of a table, from its file to predictions of new rows, without a choice to be made.
 //!
-//! [`fit`] reads a table ([`Text`], `read`), finds what its columns ([`columns`]) and its target ([`target`]) are, compares
-//! [`candidates`] by the rows that each has not seen, and calibrates the predictions by the same rows. [`Saved`] is the result on
-//! disk; [`predict`] reads it and says of new rows what it knows, and which of them are unlike the training data.
+//! `fit` reads a table, finds what its columns and its target are, compares candidates by the rows that each has not seen, and
+//! calibrates the predictions by the same rows. `Saved` is the result on disk; `predict` says of new rows what it knows, and which of
+//! them are unlike the training data.
 
 mod calibrate;
 mod candidates;
