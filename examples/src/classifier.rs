@@ -1,9 +1,11 @@
 //! The network that `digits`, `mnist`, `tempering` and `convergence` train.
 
 use elbo::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// The function of the hidden units.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// max(x, 0)
     Relu,

@@ -1,7 +1,8 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table] and [JSON](json); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data; with the feature of that name, the service of `serve`.
+//! and figures of the comparison of [posteriors]; the [diabetes] data; models of any table ([tabular]); with the feature of that name, the
+//! service of `serve`.
 
 pub mod augment;
 pub mod baseline;
@@ -21,6 +22,7 @@ pub mod scan;
 pub mod serve;
 pub mod summary;
 pub mod table;
+pub mod tabular;
 pub mod variance;
 pub mod volumes;
 

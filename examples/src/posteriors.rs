@@ -47,11 +47,17 @@ impl Network {
 impl Network {
     /// The logits.
     pub fn forward(&self, x: Var) -> Var {
+        let features = self.features(x);
+        self.head.forward(features)
+    }
+
+    /// The values of the last hidden layer.
+    pub fn features(&self, x: Var) -> Var {
         let mut x = x;
         for (layer, dropout) in self.hidden.into_iter().zip(self.dropout) {
             x = dropout.forward(layer.forward(x).relu());
         }
-        self.head.forward(x)
+        x
     }
 }
 
@@ -123,15 +129,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The first 1,000 training images of MNIST, its test images, and the test images of Fashion-MNIST as unknown ones.
+    /// The first training images of MNIST, its test images, and the test images of Fashion-MNIST as unknown ones.
     ///
     /// # Errors
-    /// If a file is missing or damaged.
-    pub fn mnist(data: &Path) -> Result<Problem, Failure> {
-        let images = |folder: &str, part: &str| idx::load(data.join(folder), part, CLASSES)?.examples(DIVISOR);
-        let (train, test): (Examples, Examples) = (images("mnist", "train")?, images("mnist", "t10k")?);
-        let unknown: Examples = images("fashion-mnist", "t10k")?;
-        Ok(Problem { train: train.rows(0..1000), test, unknown: Some(unknown.inputs().clone()), classes: CLASSES })
+    /// If a file is missing or damaged, or there are fewer training images.
+    pub fn mnist(data: &Path, rows: usize) -> Result<Problem, Failure> {
+        let (train, test) = (images(data, "mnist", "train")?, images(data, "mnist", "t10k")?);
+        if rows > train.len() {
+            return Err(Failure::Input(format!("there are {} training images, not {rows}", train.len())));
+        }
+        let unknown = images(data, "fashion-mnist", "t10k")?.inputs().clone();
+        Ok(Problem { train: train.rows(0..rows), test, unknown: Some(unknown), classes: CLASSES })
     }
 
     /// Four fifths of the breast cancer data to train on and the rest to test on.
@@ -157,6 +165,14 @@ impl Problem {
         };
         Ok(Problem { train: scaled(&train)?, test: scaled(&test)?, unknown: None, classes: 2 })
     }
+}
+
+/// The images of a part, `train` or `t10k`, in a folder of the data: of `mnist`, `fashion-mnist` or `notmnist`.
+///
+/// # Errors
+/// If a file is missing or damaged.
+pub fn images(data: &Path, folder: &str, part: &str) -> Result<Examples, Failure> {
+    Ok(idx::load(data.join(folder), part, CLASSES)?.examples(DIVISOR)?)
 }
 
 /// What a method's predictions are worth.

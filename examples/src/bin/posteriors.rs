@@ -134,7 +134,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     );
     for &data in &options.problems {
         let (problem, hidden) = match data {
-            Data::Mnist1000 => (Problem::mnist(&folder)?, 100),
+            Data::Mnist1000 => (Problem::mnist(&folder, 1000)?, 100),
             Data::BreastCancer => (Problem::breast_cancer(&folder)?, 16),
         };
         let hidden = options.hidden.unwrap_or(hidden);
