@@ -27,6 +27,9 @@ const TABLE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 /// The seeds of the splits, independent of `--seed`: the first is that of `digits`.
 const SPLIT_SEEDS: [u64; 2] = [1, 2];
 
+/// The weight of which an element is shown.
+const HEAD: &str = "head.weight";
+
 /// Shares of the weights that are removed, for the pruning curve.
 const REMOVED: [f64; 9] = [0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995];
 
@@ -133,8 +136,10 @@ fn page(
     let page = page.picture(report::entropies(&predicted.entropy(), &shuffled.entropy()));
     let page = page.heading("Weights").picture(report::kl_by_weight(&model.summary()));
     let page = page.picture(report::signal_to_noise(&ratios));
-    let page = page.picture(report::posterior(model, "head.weight", 0));
-    let page = page.picture(report::draws(&kept, "head.weight", 0));
+    // The weight of the head that the data determine best.
+    let of_head = ratios.get(HEAD).unwrap_or_default();
+    let best = (0..of_head.len()).max_by(|a, b| of_head[*a].total_cmp(&of_head[*b])).unwrap_or(0);
+    let page = page.picture(report::posterior(model, HEAD, best)).picture(report::draws(&kept, HEAD, best));
     let page = page.heading("Pruning").picture(report::pruning(&pruned, "test error, %"));
     Ok(page.heading("Diagnosis").printed(&diagnosis.to_string()).svg(&diagnosis.svg()))
 }

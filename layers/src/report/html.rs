@@ -90,7 +90,7 @@ impl Html {
     }
 }
 
-const STYLE: &str = "body { font-family: sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #222 }\n\
+const STYLE: &str = "body { font-family: sans-serif; max-width: 58rem; margin: 2rem auto; padding: 0 1rem; color: #222 }\n\
                      pre { overflow-x: auto; background: #f6f6f6; padding: .6rem; font-size: .8rem }\n\
                      table { border-collapse: collapse; font-size: .9rem }\n\
                      th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd }\n\

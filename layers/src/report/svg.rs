@@ -54,7 +54,8 @@ fn margins(chart: &Chart) -> [f64; 4] {
 
 /// The end of a name that is too long for its space, which tells more of a weight than its beginning.
 fn shortened(name: &str, space: f64) -> String {
-    let (most, letters) = ((space / LETTER) as usize, name.chars().count());
+    // Rounded, because the space of the longest name is a sum.
+    let (most, letters) = ((space / LETTER).round() as usize, name.chars().count());
     if letters <= most {
         name.to_owned()
     } else {
