@@ -1,6 +1,6 @@
 //! Gradient checks of operations by index, and values against the definition, element by element.
 
-use elbo_engine::{Indices, Tape};
+use elbo_engine::{Indices, Tape, Tensor};
 
 use super::moving::{axis, element, is, moved, some_axes};
 use super::{Check, agree};
@@ -13,6 +13,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ("scatter_add", scatter_add),
     ("embedding", embedding),
     ("embedding_padded", embedding_padded),
+    ("embedding_read_from", embedding_read_from),
 ];
 
 /// Positions along an axis, with repetitions; none if it is empty.
@@ -112,6 +113,22 @@ fn embedding(random: &mut Random) {
         let at = i[..shape.len()].iter().zip(&shape).fold(0, |at, (i, length)| at * length + i);
         element(&x, &[&[index[at]], &i[shape.len()..]].concat())
     });
+}
+
+fn embedding_read_from(random: &mut Random) {
+    let (rows, features, count) = (1 + random.below(4), random.below(4), random.below(8));
+    let index = positions(random, count, rows);
+    let source = Tensor::from_fn([count], |i| index[i] as f64);
+    let mut x = random.tensor(&[rows, features]);
+    agree(&mut x, |tape, x| {
+        // The indices are of the values of the source, which gets no gradient.
+        let source = tape.constant([count], |i| source.data()[i]);
+        tape.param(x).embedding_read_from(tape.alloc_slice(count, |i| index[i]), source)
+    });
+    let tape = Tape::new();
+    let value = tape.input(&x).embedding_read_from(&index, tape.input(&source));
+    is(value, &[count, features], |i| element(&x, &[index[i[0]], i[1]]));
+    assert_eq!(value.trace().operations[0].inputs.len(), 2);
 }
 
 fn embedding_padded(random: &mut Random) {

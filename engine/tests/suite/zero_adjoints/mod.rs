@@ -24,6 +24,7 @@ const MOVES: &[&str] = &[
     "diagonal",
     "embedding",
     "embedding_padded",
+    "embedding_read_from",
     "flip",
     "gather",
     "index_add",
