@@ -72,6 +72,7 @@ fn write_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// If it cannot be written. The old file then stays.
 pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
     use std::io::Write;
+    use std::sync::atomic::{AtomicU64, Ordering};
     let failed = |source| FileError::Write { file: file.to_owned(), source };
     if std::fs::metadata(file).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return write_file(file, bytes);
@@ -82,7 +83,10 @@ pub fn replace_file(file: &Path, bytes: &[u8]) -> Result<(), FileError> {
             "the path does not end in a file name",
         )));
     };
-    let part = file.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id()));
+    // Of this call alone, so that threads that write the same file do not write into each other's part.
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let (process, call) = (std::process::id(), CALLS.fetch_add(1, Ordering::Relaxed));
+    let part = file.with_file_name(format!(".{}.{process}.{call}.part", name.to_string_lossy()));
     let written = std::fs::File::create(&part)
         .and_then(|mut to| to.write_all(bytes).and_then(|()| to.sync_all()))
         .and_then(|()| std::fs::rename(&part, file))

@@ -143,11 +143,11 @@ struct RunOptions {
     connections: usize,
 
     /// A client's time to send a request and to read an answer, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     patience: f64,
 
     /// Seconds between two looks at the model's file
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     watch: f64,
 
     /// Threads of a prediction [default: one per core]; the answers do not depend on it
@@ -264,6 +264,14 @@ fn threads(chosen: Option<usize>) -> usize {
 fn share(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number < 1.0);
     number.ok_or_else(|| "expected a number between 0 and 1".to_owned())
+}
+
+/// Parses seconds, more than 0 and at most some thirty years.
+fn seconds(text: &str) -> Result<f64, String> {
+    positive(text)
+        .ok()
+        .filter(|seconds| *seconds <= 1e9)
+        .ok_or_else(|| "expected seconds above 0, at most 1e9".to_owned())
 }
 
 /// Parses a finite number of at least 0.

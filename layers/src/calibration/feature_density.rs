@@ -1,5 +1,6 @@
 //! `FeatureDensity`: the density of a network's features, by which unknown data are detected.
 
+use std::collections::BTreeSet;
 use std::f64::consts::TAU;
 
 use super::CalibrationError;
@@ -65,8 +66,9 @@ impl FeatureDensity {
     #[track_caller]
     pub fn fit<T: Real>(features: &Tensor<T>, labels: &[usize]) -> Result<Self, CalibrationError> {
         let (rows, width) = shape_of("FeatureDensity::fit", features);
-        let count = labels.iter().max().map_or(0, |most| most + 1);
-        super::check_labels(labels, rows, count)?;
+        // Those that occur, so that a label of any size costs nothing.
+        let classes: BTreeSet<usize> = labels.iter().copied().collect();
+        super::check_labels(labels, rows, usize::MAX)?;
         if let Some(at) = features.data().iter().position(|x| !x.is_finite()) {
             let value = features.data()[at].to_f64();
             return Err(CalibrationError::NotFinite { what: "a feature", row: at / width.max(1), value });
@@ -76,7 +78,7 @@ impl FeatureDensity {
             own.map(|(row, _)| row)
         };
         let mut moments = Vec::new();
-        for class in 0..count {
+        for class in classes {
             let n = of_class(class).count();
             if n == 1 {
                 let mistake = format!("FeatureDensity: class {class} has one example, which has no covariance");

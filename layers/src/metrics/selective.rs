@@ -87,7 +87,9 @@ impl RiskCoverage {
     /// [`aurc`](Self::aurc) less that of the best possible order, of ascending loss (E-AURC): how far the uncertainty is from
     /// knowing the losses. At least 0.
     pub fn excess_aurc(&self) -> f64 {
-        (self.area - self.least_area).max(0.0)
+        let excess = self.area - self.least_area;
+        // Not `max`, which would make 0 of the NaN of infinite losses.
+        if excess < 0.0 { 0.0 } else { excess }
     }
 
     /// The risk of the least share of examples that is at least `coverage`.

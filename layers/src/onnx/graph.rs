@@ -132,6 +132,9 @@ impl Graph {
             INPUT | OUTPUT => format!("/{wanted}"),
             wanted => wanted.to_owned(),
         };
+        // A weight that is used in two shapes is two initialisers.
+        let name =
+            if self.known.values().any(|known| *known == name) { format!("{name}/{}", self.count) } else { name };
         let dims = shape.iter().fold(Message::new(), |message, &length| message.integer(1, length as u64));
         self.initialisers.push(dims.integer(2, dtype).text(8, &name).part(9, &key.2));
         self.known.insert(key, name.clone());

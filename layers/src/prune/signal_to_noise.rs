@@ -8,6 +8,9 @@ use crate::pattern::{matches, nearest};
 use crate::samples::Samples;
 use crate::weights::Weights;
 
+/// By how much a product may fall short of a whole number, relative to it.
+const ROUNDING: f64 = 1e-12;
+
 /// The signal-to-noise ratio |μ|/σ of every element of every random weight (Blundell et al. 2015, section 5.1): the posterior mean
 /// beside the posterior standard deviation. An element without noise has the ratio ∞, and one that is 0 without noise 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +51,7 @@ impl SignalToNoise {
             let mean = weight.mean_var();
             let means = || mean.value()[..mean.len()].iter().map(|x| x.to_f64());
             let ratios = match weight.variance_var() {
-                Variance::Zero => Ok(means().map(|mean| ratio(mean, 0.0)).collect()),
+                Variance::Zero => ratios(&path.to_string(), means().zip(std::iter::repeat(0.0))),
                 Variance::Independent(variance) => {
                     // A variance may be shared: one for all elements.
                     let sds = variance.value().iter().map(|x| x.to_f64().sqrt()).cycle();
@@ -140,7 +143,8 @@ impl SignalToNoise {
             })
             .collect();
         places.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-        let count = (share * places.len() as f64) as usize;
+        // 0.29 of 100 is 28.999… in floating point.
+        let count = (share * places.len() as f64 * (1.0 + ROUNDING)) as usize;
         let mut masks: Vec<Vec<bool>> = self.weights.iter().map(|weight| vec![true; weight.ratios.len()]).collect();
         places[..count].iter().for_each(|(_, of, element)| masks[*of][*element] = false);
         Ok(self.kept(masks))

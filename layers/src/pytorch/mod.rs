@@ -86,7 +86,7 @@ impl PyTorch {
         self
     }
 
-    /// Weights of the model, by a pattern as in [`keep`](PyTorch::keep), whose matrix is transposed in the file: (inputs,
+    /// Weights of the model, by a pattern as in [`keep`](PyTorch::keep), whose matrix is transposed in files, read or written: (inputs,
     /// outputs), as from a `Conv1D` of GPT-2 or from Keras.
     pub fn transposed(mut self, pattern: &str) -> Self {
         self.transposed.push(pattern.to_owned());
@@ -111,7 +111,7 @@ impl PyTorch {
     /// weights or called `rho`. Name others in [`keep`](PyTorch::keep).
     ///
     /// # Errors
-    /// If the file cannot be read; [`PyTorchError::Model`] with every tensor that is missing, unused, of another shape, not of
+    /// If the file cannot be read; [`PyTorchError::Model`] with every tensor that is missing, of another shape, not of
     /// floating-point numbers, or not finite in the model's scalar type; [`PyTorchError::Name`] if an option names nothing in the
     /// model; [`PyTorchError::Family`] for a posterior whose mean or scale cannot be set. The model is then unchanged.
     ///

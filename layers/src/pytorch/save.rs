@@ -72,8 +72,21 @@ fn file<T: crate::engine::Real>(names: &Names<'_>, values: Values<T>) -> Result<
         if let Some(first) = saved.insert(name.clone(), weight.clone()) {
             return Err(PyTorchError::Twice { name, first, second: weight });
         }
-        contents.tensor(&name, &value);
+        if names.is_transposed(&weight) {
+            contents.tensor(&name, &swap_last_axes(&value));
+        } else {
+            contents.tensor(&name, &value);
+        }
     }
     contents.metadata("format", "pt");
     Ok(contents.into_bytes())
+}
+
+/// The transpose of each matrix of a stack of them, or of one.
+fn swap_last_axes<T: crate::engine::Real>(x: &Tensor<T>) -> Tensor<T> {
+    let [before @ .., rows, columns] = x.shape() else { return x.clone() };
+    let (rows, columns) = (*rows, *columns);
+    let size = rows * columns;
+    let at = |i: usize| x.data()[i / size * size + i % size % rows * columns + i % size / rows];
+    Tensor::new([before, &[columns, rows][..]].concat(), (0..x.len()).map(at).collect::<Vec<T>>())
 }

@@ -250,6 +250,10 @@ fn all_mistakes_are_listed_at_once_and_nothing_is_loaded() {
     assert_eq!(square.weight.mean.data(), [1.0, 2.0, 3.0, 4.0]);
     PyTorch::new().transposed("weight").load_from_bytes(&mut square, "net", file(&theirs)).unwrap();
     assert_eq!(square.weight.mean.data(), [1.0, 3.0, 2.0, 4.0]);
+    let saved = PyTorch::new().transposed("weight").save_to_bytes(&square).unwrap();
+    let mut again = Dense::new(2, 2);
+    PyTorch::new().load_from_bytes(&mut again, "net", saved).unwrap();
+    assert_eq!(again.weight.mean.data(), [1.0, 2.0, 3.0, 4.0]);
 
     for (options, expected) in [
         (

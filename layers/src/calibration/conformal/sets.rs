@@ -67,8 +67,8 @@ impl ConformalSets {
     }
 
     /// Adds only a uniformly random share of the class's own probability to its score in [`Aps`](ClassScore::Aps) and
-    /// [`Raps`](ClassScore::Raps), with the noise of `key`: sets are smaller, and their coverage is 1 − α exactly instead of at least.
-    /// Without it the score has all of it.
+    /// [`Raps`](ClassScore::Raps), with the noise of `key`: sets are smaller, and with empty sets allowed their coverage
+    /// is at most 1 − α + 1/(n + 1) for n held-out examples. Without it the score has all of it.
     pub fn randomised(self, key: Key) -> Self {
         ConformalSets { key: Some(key), ..self }
     }

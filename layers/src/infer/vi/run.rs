@@ -194,6 +194,10 @@ impl<L, O> Elbo<L, O> {
             state.report.epochs.push(epoch);
             let is_exhausted = state.best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
             let is_broken = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
+            if let Some(store) = &mut store {
+                // Before the plan may return to earlier parameters, which are not those of this epoch.
+                store.keep_if_best(model, &epoch)?;
+            }
             if is_exhausted || is_broken {
                 state.is_ended = true;
                 if state.plan.at_stop(self.steps, &state.trace) == Action::Restore {
@@ -202,13 +206,12 @@ impl<L, O> Elbo<L, O> {
                 }
             }
             is_stopped = !state.is_over() && is_stop_wanted();
-            if let Some(store) = &mut store {
-                store.keep_if_best(model, &epoch)?;
-                if state.is_over() || is_stopped || store.is_due_after_epoch(number) {
-                    let probe = probed.map_or_else(|| probe(model, self.steps, self.epochs), Ok)?;
-                    let at = Whereabouts { first, begun, batches };
-                    store.save(model, &self.optimizer, &state, at, ([self.steps, self.epochs], probe))?;
-                }
+            if let Some(store) = &mut store
+                && (state.is_over() || is_stopped || store.is_due_after_epoch(number))
+            {
+                let probe = probed.map_or_else(|| probe(model, self.steps, self.epochs), Ok)?;
+                let at = Whereabouts { first, begun, batches };
+                store.save(model, &self.optimizer, &state, at, ([self.steps, self.epochs], probe))?;
             }
             if is_stopped {
                 break;

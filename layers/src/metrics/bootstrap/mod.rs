@@ -193,13 +193,20 @@ impl Bootstrap {
                 || (),
                 |(), group| {
                     let mut rows = all.clone();
-                    let left_out = group * size / groups..(group + 1) * size / groups;
-                    rows[stratum].drain(left_out);
+                    // Rows far apart, because neighbours may be alike, as in data that are sorted by class.
+                    let mut place = 0;
+                    rows[stratum].retain(|_| {
+                        place += 1;
+                        (place - 1) % groups != group
+                    });
                     metric(&rows)
                 },
             );
             if let Some(group) = without.iter().position(|value| !value.is_finite()) {
-                let what = format!("all rows but {} (from 0)", group * size / groups);
+                let what = match size.div_ceil(groups) {
+                    1 => format!("all rows but {group} (from 0)"),
+                    _ => format!("all rows but every {groups}th from {group} (from 0) on"),
+                };
                 return Err(BootstrapError::NotFinite { what, value: without[group] });
             }
             let mean = without.iter().sum::<f64>() / groups as f64;

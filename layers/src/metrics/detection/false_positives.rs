@@ -28,7 +28,9 @@ pub fn fpr_at_tpr(positives: &[f64], negatives: &[f64], tpr: f64) -> f64 {
     false_alarms as f64 / negatives.len() as f64
 }
 
-/// The false positive rate at a true positive rate of 95 %: [`fpr_at_tpr`].
+/// The false positive rate at a true positive rate of 95 %: [`fpr_at_tpr`]. To detect unknown data, positives are the unknown
+/// (Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure") or, with negated scores, the known (Liang et al. 2018,
+/// ODIN); the two differ, so say which.
 ///
 /// # Panics
 /// If there are no positives or no negatives, or a score is NaN.

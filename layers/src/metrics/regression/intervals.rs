@@ -3,10 +3,11 @@
 /// The share of targets within their intervals, bounds included.
 ///
 /// # Panics
-/// If there are no targets, or not one interval for each.
+/// If there are no targets, one is NaN, or there is not one interval for each.
 #[track_caller]
 pub fn coverage(lower: &[f64], upper: &[f64], targets: &[f64]) -> f64 {
     check("coverage", [lower.len(), upper.len(), targets.len()]);
+    check_targets("coverage", targets);
     let within = lower.iter().zip(upper).zip(targets).filter(|((low, high), y)| y >= low && y <= high);
     within.count() as f64 / targets.len() as f64
 }
@@ -26,10 +27,11 @@ pub fn mean_width(lower: &[f64], upper: &[f64]) -> f64 {
 /// eq. 43).
 ///
 /// # Panics
-/// If there are no targets, not one interval for each, or `level` is not between 0 and 1.
+/// If there are no targets, one is NaN, there is not one interval for each, or `level` is not between 0 and 1.
 #[track_caller]
 pub fn interval_score(lower: &[f64], upper: &[f64], targets: &[f64], level: f64) -> f64 {
     check("interval_score", [lower.len(), upper.len(), targets.len()]);
+    check_targets("interval_score", targets);
     check_level("interval_score", level);
     let each = lower.iter().zip(upper).zip(targets).map(|((low, high), y)| score([*low, *high], *y, level));
     each.sum::<f64>() / targets.len() as f64
@@ -43,6 +45,13 @@ pub(super) fn score([low, high]: [f64; 2], y: f64, level: f64) -> f64 {
 #[track_caller]
 pub(super) fn check_level(metric: &str, level: f64) {
     assert!(level > 0.0 && level < 1.0, "{metric}: the level must be between 0 and 1, got {level}");
+}
+
+#[track_caller]
+fn check_targets(metric: &str, targets: &[f64]) {
+    if let Some(row) = targets.iter().position(|y| y.is_nan()) {
+        panic!("{metric}: the target of row {row} (from 0) is NaN");
+    }
 }
 
 #[track_caller]

@@ -87,11 +87,10 @@ impl Saved {
         before.take(model);
         Order::of(model).each_mut(model, |index, _, tensor| tensor.data_mut().copy_from_slice(tensors[index].data()));
         let found = probe(model, counts, self.facts.epoch.steps);
-        let resumed = match (self.is_probe::<M::Scalar>(found), optimizer.load_state(model, &of_optimizer)) {
-            (Err(mistake), _) => Err(self.other(mistake)),
-            (Ok(()), Err(mistake)) => Err(self.broken(mistake)),
-            (Ok(()), Ok(())) => Ok(()),
-        };
+        // The optimiser is set last, and only if everything else fits.
+        let resumed = self.is_probe::<M::Scalar>(found).map_err(|mistake| self.other(mistake));
+        let resumed =
+            resumed.and_then(|()| optimizer.load_state(model, &of_optimizer).map_err(|mistake| self.broken(mistake)));
         match resumed {
             Ok(()) => restored.set(state, &self.facts),
             Err(_) => before.restore(model),

@@ -141,8 +141,10 @@ impl Store {
         epoch: &Epoch,
     ) -> Result<(), TrainError> {
         let loss = epoch.validation_nll.unwrap_or(-epoch.elbo);
-        if self.options.keep_best && loss < self.lowest {
-            model.save(self.options.best()).map_err(error)?;
+        if loss < self.lowest {
+            if self.options.keep_best {
+                model.save(self.options.best()).map_err(error)?;
+            }
             self.lowest = loss;
         }
         Ok(())
