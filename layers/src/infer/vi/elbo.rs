@@ -259,8 +259,9 @@ impl<L, O> Elbo<L, O> {
     /// newest file is damaged, the one before it is taken, and a line on the standard error says so.
     ///
     /// What a [callback](crate::Training::on_epoch_end) keeps, such as an [`Ema`](crate::Ema), is not saved. After a training
-    /// that did not end, by an error or by [`stop_when`](Elbo::stop_when), this `Elbo` is as before it, and `fit` goes on from the
-    /// checkpoint.
+    /// that did not end, by an error or by [`stop_when`](Elbo::stop_when), the counts of steps and epochs are those before it, and
+    /// `fit` goes on from the checkpoint. If there is none yet, start again from a new model and a new `Elbo`: the optimiser has kept its
+    /// moments.
     #[cfg(feature = "files")]
     pub fn checkpoint(mut self, checkpoint: Checkpoint) -> Self {
         self.options.checkpoint = Some(checkpoint);
