@@ -142,7 +142,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for Combine<F> {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Pair(F::NAME))
+        Some(Description::ElementwisePair(F::NAME))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -104,7 +104,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for Between<F> {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Pair(F::NAME))
+        Some(Description::ElementwisePair(F::NAME))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -138,7 +138,7 @@ impl<T: Real, F: Binary<T>> Operation<T> for With<F, T> {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Map(F::NAME, vec![self.1.to_f64()]))
+        Some(Description::Elementwise(F::NAME, vec![self.1.to_f64()]))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -110,7 +110,7 @@ impl<T: Real> Operation<T> for Concat {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Concat(self.axis))
+        Some(Description::Concatenate(self.axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -149,7 +149,7 @@ impl<T: Real, const N: usize> Operation<T> for Split<N> {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Split(self.axis))
+        Some(Description::SplitInto(self.axis))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

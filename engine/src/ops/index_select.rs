@@ -116,7 +116,7 @@ impl<T: Real> Operation<T> for Pick<'_> {
 
     fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
         if shapes.len() > 1 {
-            return Some(Description::Embedding);
+            return Some(Description::EmbeddingLookup);
         }
         Some(Description::IndexSelect { axis: self.axis, index: self.index.to_vec() })
     }

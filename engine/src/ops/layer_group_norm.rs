@@ -187,9 +187,9 @@ impl<T: Real> Operation<T> for RowNorm {
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let &RowNorm { name, axes, groups, eps, centred, .. } = self;
         if matches!(name, "group_norm" | "instance_norm") {
-            return Some(Description::GroupNorm { groups, eps });
+            return Some(Description::GroupNormalization { groups, eps });
         }
-        Some(Description::LayerNorm { axes, eps, centred })
+        Some(Description::LayerNormalization { axes, eps, centred })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -38,7 +38,7 @@ impl<T: Real> Operation<T> for PowerTo {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Map("powf", vec![self.exponent]))
+        Some(Description::Elementwise("powf", vec![self.exponent]))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -80,7 +80,7 @@ impl<T: Real> Operation<T> for Paired {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Pair(self.name))
+        Some(Description::ElementwisePair(self.name))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -75,7 +75,7 @@ impl<T: Real> Operation<T> for Rule {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Map(self.name, Vec::new()))
+        Some(Description::Elementwise(self.name, Vec::new()))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -251,7 +251,7 @@ impl<T: Real, F: Unary<T>> Operation<T> for Apply<F> {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Map(F::NAME, self.0.numbers()))
+        Some(Description::Elementwise(F::NAME, self.0.numbers()))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -96,7 +96,7 @@ impl<T: Real> Operation<T> for Moment {
 
     fn description(&self, shapes: &[&[usize]]) -> Option<Description> {
         let axes = self.runs.axes(shapes[0])?;
-        Some(Description::Variance { axes, divisor: self.divisor, root: self.root })
+        Some(Description::ReduceVariance { axes, divisor: self.divisor, root: self.root })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

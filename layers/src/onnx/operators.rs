@@ -41,8 +41,8 @@ pub(super) fn operator(graph: &mut Graph, node: &Node<'_>) -> Result<Vec<String>
     use Description as D;
     let one = |name: String| Ok(vec![name]);
     match node.description {
-        D::Map(name, numbers) => one(elementwise::map(graph, name, numbers, node.input(0))?),
-        D::Pair(name) => one(elementwise::pair(graph, name, [node.input(0), node.input(1)])?),
+        D::Elementwise(name, numbers) => one(elementwise::map(graph, name, numbers, node.input(0))?),
+        D::ElementwisePair(name) => one(elementwise::pair(graph, name, [node.input(0), node.input(1)])?),
         D::Select => {
             let mask = graph.truth(node.input(0));
             one(graph.plain("Where", &[&mask, node.input(1), node.input(2)]))
@@ -50,15 +50,17 @@ pub(super) fn operator(graph: &mut Graph, node: &Node<'_>) -> Result<Vec<String>
         D::Affine(activation) => one(linear::affine(graph, node, *activation)),
         D::Matmul => one(graph.plain("MatMul", &[node.input(0), node.input(1)])),
         D::Cell(name, step) => linear::cell(graph, node, name, *step),
-        D::Attention { causal, scale, allows } => one(linear::attention(graph, node, *causal, *scale, *allows)?),
-        D::Convolution { windows, groups } => one(windows::convolution(graph, node, windows, *groups)),
-        D::TransposedConvolution { windows, groups } => one(windows::transposed(graph, node, windows, *groups)),
-        D::MaxPool(windows) => one(windows::max_pool(graph, node, windows)),
-        D::AvgPool { windows, divisors } => one(windows::avg_pool(graph, node, windows, divisors)),
-        D::AdaptiveAvgPool { input, output } => one(windows::adaptive(graph, node, *input, *output)?),
-        D::BatchNorm { mean, variance, eps } => one(normalisation::batch(graph, node, mean, variance, *eps)),
-        D::LayerNorm { axes, eps, centred } => one(normalisation::layer(graph, node, *axes, *eps, *centred)),
-        D::GroupNorm { groups, eps } => one(normalisation::group(graph, node, *groups, *eps)?),
+        D::ScaledDotProductAttention { causal, scale, allows } => {
+            one(linear::attention(graph, node, *causal, *scale, *allows)?)
+        }
+        D::Convolve { windows, groups } => one(windows::convolution(graph, node, windows, *groups)),
+        D::ConvolveTransposed { windows, groups } => one(windows::transposed(graph, node, windows, *groups)),
+        D::MaxPooling(windows) => one(windows::max_pool(graph, node, windows)),
+        D::AveragePooling { windows, divisors } => one(windows::avg_pool(graph, node, windows, divisors)),
+        D::AdaptiveAveragePooling { input, output } => one(windows::adaptive(graph, node, *input, *output)?),
+        D::BatchNormalization { mean, variance, eps } => one(normalisation::batch(graph, node, mean, variance, *eps)),
+        D::LayerNormalization { axes, eps, centred } => one(normalisation::layer(graph, node, *axes, *eps, *centred)),
+        D::GroupNormalization { groups, eps } => one(normalisation::group(graph, node, *groups, *eps)?),
         _ => shapes::operator(graph, node),
     }
 }

@@ -27,11 +27,11 @@ pub(super) fn operator(g: &mut Graph, node: &Node<'_>) -> Result<Vec<String>, St
             let count = node.output()?[*axis];
             slice(g, node, *axis, (*start, *step), count)?
         }
-        D::Concat(axis) => {
+        D::Concatenate(axis) => {
             let inputs: Vec<&str> = node.inputs.iter().map(|(name, _)| &name[..]).collect();
             g.node("Concat", &inputs, &[along(axis)])
         }
-        D::Split(axis) => {
+        D::SplitInto(axis) => {
             let (mut start, mut parts) = (0, Vec::new());
             for output in node.outputs {
                 let count = output.as_ref().map(|dims| dims[*axis]);
@@ -49,7 +49,7 @@ pub(super) fn operator(g: &mut Graph, node: &Node<'_>) -> Result<Vec<String>, St
         }
         D::Pad { before, value } => pad(g, node, before, *value)?,
         D::Reduce(name, axes) => reduce(g, node, name, axes)?,
-        D::Variance { axes, divisor, root } => {
+        D::ReduceVariance { axes, divisor, root } => {
             let all: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
             let all = g.integers(&all);
             let mean = g.plain("ReduceMean", &[x, &all]);
@@ -71,7 +71,7 @@ pub(super) fn operator(g: &mut Graph, node: &Node<'_>) -> Result<Vec<String>, St
             let rows = g.node("Gather", &[x, &index], &[along(axis)]);
             if shape.len() == node.dims(0).len() { rows } else { g.reshape(&rows, &shape) }
         }
-        D::Embedding => {
+        D::EmbeddingLookup => {
             let rows = g.indices(node.input(1));
             g.node("Gather", &[x, &rows], &[Attribute::Int("axis", 0)])
         }

@@ -164,7 +164,7 @@ impl<T: Real> Operation<T> for Operator {
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let allows = self.kind == Some(Kind::Allowed);
-        Some(Description::Attention { causal: self.causal, scale: self.scale, allows })
+        Some(Description::ScaledDotProductAttention { causal: self.causal, scale: self.scale, allows })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -174,7 +174,11 @@ impl<T: Real> Operation<T> for GivenNorm<'_, T> {
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let numbers = |x: &[T]| x.iter().map(|x| x.to_f64()).collect();
-        Some(Description::BatchNorm { mean: numbers(self.mean), variance: numbers(self.variance), eps: self.eps })
+        Some(Description::BatchNormalization {
+            mean: numbers(self.mean),
+            variance: numbers(self.variance),
+            eps: self.eps,
+        })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -58,7 +58,7 @@ impl<T: Real> Operation<T> for Convolve {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::Convolution { windows: self.geometry.axes, groups: self.geometry.groups })
+        Some(Description::Convolve { windows: self.geometry.axes, groups: self.geometry.groups })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -57,7 +57,7 @@ impl<T: Real> Operation<T> for ConvolveTransposed {
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let (windows, groups) = (self.geometry.axes, self.geometry.groups);
-        Some(Description::TransposedConvolution { windows, groups })
+        Some(Description::ConvolveTransposed { windows, groups })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -86,7 +86,7 @@ impl<T: Real> Operation<T> for AdaptiveAvgPool {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::AdaptiveAvgPool { input: self.input, output: self.output })
+        Some(Description::AdaptiveAveragePooling { input: self.input, output: self.output })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -32,7 +32,7 @@ impl<T: Real> Operation<T> for AvgPool {
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let mut divisors = Vec::new();
         self.windows.for_each_place(|_, taps| divisors.push(taps));
-        Some(Description::AvgPool { windows: self.windows.axes, divisors })
+        Some(Description::AveragePooling { windows: self.windows.axes, divisors })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -31,7 +31,7 @@ impl<T: Real> Operation<T> for MaxPool {
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
-        Some(Description::MaxPool(self.windows.axes))
+        Some(Description::MaxPooling(self.windows.axes))
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {

@@ -10,9 +10,9 @@ use crate::kernels::window::Axis;
 pub enum Description {
     /// A function of each element, by the name of its method of [`Var`](crate::Var), with its numbers. `scale and shift` is
     /// [`Var::scale_shift`](crate::Var::scale_shift).
-    Map(&'static str, Vec<f64>),
+    Elementwise(&'static str, Vec<f64>),
     /// A function of the elements of two inputs, broadcast, by the name of its method or operator.
-    Pair(&'static str),
+    ElementwisePair(&'static str),
     /// The second input where the first is not 0, and the third where it is, broadcast.
     Select,
     /// x · wᵀ + b of the inputs x, w and, if given, b, and an activation.
@@ -20,37 +20,37 @@ pub enum Description {
     /// The product of two inputs, by NumPy's rules.
     Matmul,
     /// A convolution of x with w, and with a bias if given. The spatial axes are the last of the windows.
-    Convolution {
+    Convolve {
         /// The windows along three axes, of which missing ones have one element.
         windows: [Axis; 3],
         /// Groups of channels.
         groups: usize,
     },
     /// A transposed convolution: windows of the convolution that it is the transpose of, whose input is this one's output.
-    TransposedConvolution {
+    ConvolveTransposed {
         /// As of a convolution.
         windows: [Axis; 3],
         /// Groups of channels.
         groups: usize,
     },
     /// The maximum of each window.
-    MaxPool([Axis; 3]),
+    MaxPooling([Axis; 3]),
     /// The sum of each window, divided by a number for each place.
-    AvgPool {
+    AveragePooling {
         /// As of a convolution.
         windows: [Axis; 3],
         /// The divisors of all places.
         divisors: Vec<usize>,
     },
     /// Means to a number of places along each axis.
-    AdaptiveAvgPool {
+    AdaptiveAveragePooling {
         /// The elements along three axes.
         input: [usize; 3],
         /// The places along three axes.
         output: [usize; 3],
     },
     /// (x − mean) / √(variance + eps) for each channel, then times a weight and plus a bias, if given.
-    BatchNorm {
+    BatchNormalization {
         /// Of each channel.
         mean: Vec<f64>,
         /// Of each channel.
@@ -59,7 +59,7 @@ pub enum Description {
         eps: f64,
     },
     /// Normalisation over the last axes, then times a weight and plus a bias, if given.
-    LayerNorm {
+    LayerNormalization {
         /// The number of axes.
         axes: usize,
         /// Added to the variance.
@@ -68,7 +68,7 @@ pub enum Description {
         centred: bool,
     },
     /// Normalisation over groups of channels, then times a weight and plus a bias of each channel, if given.
-    GroupNorm {
+    GroupNormalization {
         /// The number of groups.
         groups: usize,
         /// Added to the variance.
@@ -90,9 +90,9 @@ pub enum Description {
         step: usize,
     },
     /// The inputs joined along this axis.
-    Concat(usize),
+    Concatenate(usize),
     /// The outputs are parts along this axis.
-    Split(usize),
+    SplitInto(usize),
     /// The reverse order along this axis.
     Flip(usize),
     /// Margins filled with a number.
@@ -105,7 +105,7 @@ pub enum Description {
     /// `sum`, `mean`, `max`, `min`, `prod`, `log_sum_exp` or `norm` over these axes.
     Reduce(&'static str, Vec<usize>),
     /// The sum of squared differences from the mean over these axes, divided by a number, and its root if so.
-    Variance {
+    ReduceVariance {
         /// The axes.
         axes: Vec<usize>,
         /// The number.
@@ -125,12 +125,12 @@ pub enum Description {
         index: Vec<usize>,
     },
     /// Rows of the first input, at the whole numbers of the second.
-    Embedding,
+    EmbeddingLookup,
     /// A step of a recurrent cell, `lstm_cell`, `gru_cell` or `rnn_cell`, as of the method of [`Var`](crate::Var). If the first
     /// input has three axes, the step is a position of the second.
     Cell(&'static str, usize),
     /// Attention of q to k with values v.
-    Attention {
+    ScaledDotProductAttention {
         /// Whether query i attends to keys 0 to i only.
         causal: bool,
         /// The factor of the scores.
