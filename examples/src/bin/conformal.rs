@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use elbo::calibration::{ClassScore, ConformalIntervals, ConformalSets, IntervalScore};
+use elbo::calibration::{ClassNonconformity, ConformalIntervals, ConformalSets, IntervalNonconformity};
 use elbo::data::digits;
 use elbo::metrics::{Mixture, Probabilities, SelectRows};
 use elbo::prelude::*;
@@ -61,9 +61,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     println!("| | covered, % | sd over splits | least of groups, % | size |\n|---|---|---|---|---|");
     let mut others = Vec::new();
     for (name, keys, score) in [
-        ("digits: LAC", ["lac_coverage", "lac_size"], Some(ClassScore::Lac)),
-        ("digits: APS", ["aps_coverage", "aps_size"], Some(ClassScore::Aps)),
-        ("digits: RAPS", ["raps_coverage", "raps_size"], Some(ClassScore::Raps { penalty: 0.1, free: 1 })),
+        ("digits: LAC", ["lac_coverage", "lac_size"], Some(ClassNonconformity::Lac)),
+        ("digits: APS", ["aps_coverage", "aps_size"], Some(ClassNonconformity::Aps)),
+        ("digits: RAPS", ["raps_coverage", "raps_size"], Some(ClassNonconformity::Raps { penalty: 0.1, free: 1 })),
         ("digits: most probable labels up to 1 − α", ["model_coverage", "model_size"], None),
     ] {
         let measured = splits(options, labels.len(), |split, held_out, test| {
@@ -81,9 +81,17 @@ fn run(options: &Options) -> Result<(), Failure> {
         others.extend(show(name, keys, &measured));
     }
     for (name, keys, score) in [
-        ("diabetes: |y − mean|", ["residual_coverage", "residual_width"], Some(IntervalScore::AbsoluteResidual)),
-        ("diabetes: |y − mean|/sd", ["by_sd_coverage", "by_sd_width"], Some(IntervalScore::ByStandardDeviation)),
-        ("diabetes: quantiles", ["quantiles_coverage", "quantiles_width"], Some(IntervalScore::Quantiles)),
+        (
+            "diabetes: |y − mean|",
+            ["residual_coverage", "residual_width"],
+            Some(IntervalNonconformity::AbsoluteResidual),
+        ),
+        (
+            "diabetes: |y − mean|/sd",
+            ["by_sd_coverage", "by_sd_width"],
+            Some(IntervalNonconformity::ByStandardDeviation),
+        ),
+        ("diabetes: quantiles", ["quantiles_coverage", "quantiles_width"], Some(IntervalNonconformity::Quantiles)),
         ("diabetes: the model's interval", ["interval_coverage", "interval_width"], None),
     ] {
         let measured = splits(options, numbers.len(), |_, held_out, test| {

@@ -140,9 +140,9 @@ impl Gatherer {
     fn answer(&self, batch: Vec<Job>) {
         let Some(first) = batch.first() else { return };
         let (model, rows) = (first.model.clone(), batch.iter().map(|job| job.rows).sum());
-        self.metrics.count_batch(rows);
         match predict(&model, batch.iter().flat_map(|job| &job.inputs).copied().collect()) {
             Some(answers) => {
+                self.metrics.count_batch(rows);
                 let mut answers = answers.into_iter();
                 for job in batch {
                     let answers = answers.by_ref().take(job.rows).collect();

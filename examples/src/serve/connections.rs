@@ -43,7 +43,7 @@ impl Drop for Open {
 }
 
 /// Serves connections, `most` at a time, until `stop` is over. Then answers what has been asked, and returns at the latest after the
-/// clients' time to send and to read.
+/// clients' time to send and to read, once the queue is empty.
 pub(super) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>, most: usize, stop: impl Future) {
     let (graceful, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(most)));
     let patience = shared.limits.patience;
@@ -83,5 +83,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router, shared: Arc<Sha
         });
     }
     drop(listener);
-    let _ = timeout(2 * patience, graceful.shutdown()).await;
+    let closed = graceful.shutdown();
+    tokio::pin!(closed);
+    // Clients have their time; what is in the queue is answered however long its predictions take.
+    while timeout(2 * patience, &mut closed).await.is_err() && shared.queue.queued_rows() > 0 {}
 }

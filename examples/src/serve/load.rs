@@ -71,7 +71,7 @@ pub fn measure(
     };
     Ok(Measured {
         answers,
-        errors: requests - answers,
+        errors: found.iter().map(|(_, errors)| errors).sum(),
         seconds,
         per_second: answers as f64 / seconds,
         p50_ms: quantile(0.5),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use elbo::Predictive;
-use elbo::calibration::{CalibratedSets, ClassScore, ConformalSets};
+use elbo::calibration::{CalibratedSets, ClassNonconformity, ConformalSets};
 use elbo::engine::threads::map_tasks;
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
@@ -105,7 +105,7 @@ impl Predictor {
         let predicted = catch_unwind(AssertUnwindSafe(|| draws.predict(&x)))
             .map_err(|_| damaged("the network cannot predict its held-out images: outputs are not finite"))?;
         // Not randomised: a row's set then does not depend on the rows that are predicted with it.
-        let sets = ConformalSets::new(ClassScore::Lac, how.miss)
+        let sets = ConformalSets::new(ClassNonconformity::Lac, how.miss)
             .fit(&predicted, &labels)
             .map_err(|error| damaged(&error.to_string()))?;
         Ok(Predictor {

@@ -63,8 +63,15 @@ impl Server {
     /// Loads the model and listens.
     ///
     /// # Errors
-    /// If the model cannot be loaded, or the address cannot be had.
+    /// If the queue is shorter than a request may be, the model cannot be loaded, or the address cannot be had.
     pub fn start(options: &Options) -> Result<Server, Failure> {
+        let (queue, rows) = (options.queued_rows, options.most_rows);
+        if queue < rows {
+            return Err(Failure::Input(format!(
+                "--queue {queue} is less than --rows {rows}: a request of so many rows would never find a place; raise --queue or lower \
+                 --rows"
+            )));
+        }
         let file = options.file.clone().into();
         let known = version(&options.file);
         let open = || Predictor::open(&options.file, &options.calibration);
@@ -78,7 +85,7 @@ impl Server {
         let gathering = Gathering {
             wait: options.wait,
             most_rows: options.most_rows,
-            queued_rows: options.queued_rows.max(options.most_rows),
+            queued_rows: options.queued_rows,
             threads: options.threads,
         };
         let (queue, predicting) = Queue::start(gathering, open.clone(), metrics.clone()).map_err(not_started)?;

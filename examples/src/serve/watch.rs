@@ -18,8 +18,11 @@ pub(super) fn version(file: &Path) -> Version {
     Some((found.modified().ok()?, found.len()))
 }
 
+/// How often a file is tried that cannot be loaded.
+const TRIES: usize = 5;
+
 /// Looks every so often whether the file is another than `known`, and loads it then, beside the model that answers meanwhile. If that
-/// fails, the model stays, and the file is tried again when it changes. Never returns.
+/// fails, the model stays; the file is tried a few times more, because the reason may pass, and then when it changes. Never returns.
 pub(super) async fn watch(
     (file, mut known): (Arc<Path>, Version),
     every: Duration,
@@ -27,6 +30,7 @@ pub(super) async fn watch(
     threads: usize,
     (current, metrics): (Arc<Current>, Arc<Metrics>),
 ) {
+    let (mut tried, mut tries) = (known, 0);
     loop {
         tokio::time::sleep(every).await;
         // Before it is read: what is written meanwhile is found the next time.
@@ -34,7 +38,8 @@ pub(super) async fn watch(
         if found == known {
             continue;
         }
-        known = found;
+        tries = if found == tried { tries + 1 } else { 1 };
+        tried = found;
         let of_task = file.clone();
         let open = move || with_threads(threads, || Predictor::open(&of_task, &how));
         let loaded = match tokio::task::spawn_blocking(open).await {
@@ -42,6 +47,13 @@ pub(super) async fn watch(
             Err(panic) => Err(format!("{}: {panic}", file.display())),
         };
         let is_loaded = loaded.is_ok();
+        if is_loaded || tries == TRIES {
+            known = found;
+        }
+        // It is said once.
+        if !is_loaded && tries > 1 {
+            continue;
+        }
         match loaded {
             Ok(predictor) => {
                 current.replace(predictor);

@@ -1,6 +1,8 @@
 //! Intervals and sets of classes that contain the target as often as they say.
 
-use elbo::calibration::{CalibrationError, ClassScore, ConformalIntervals, ConformalSets, IntervalScore};
+use elbo::calibration::{
+    CalibrationError, ClassNonconformity, ConformalIntervals, ConformalSets, IntervalNonconformity,
+};
 use serde::{Deserialize, Serialize};
 
 use super::prediction::{Numbers, Prediction};
@@ -27,10 +29,10 @@ impl Calibrated {
     pub fn fit(prediction: &Prediction, targets: &Targets, level: f64) -> Result<Calibrated, CalibrationError> {
         let threshold = match (prediction, targets) {
             (Prediction::Classes(probabilities), Targets::Labels(labels)) => {
-                ConformalSets::new(ClassScore::Lac, 1.0 - level).fit(probabilities, labels)?.threshold()
+                ConformalSets::new(ClassNonconformity::Lac, 1.0 - level).fit(probabilities, labels)?.threshold()
             }
             (Prediction::Numbers(numbers), targets) => {
-                let conformal = ConformalIntervals::new(IntervalScore::Quantiles, 1.0 - level);
+                let conformal = ConformalIntervals::new(IntervalNonconformity::Quantiles, 1.0 - level);
                 conformal.fit(numbers, &targets.column())?.thresholds()[0]
             }
             (Prediction::Classes(_), Targets::Numbers(_)) => f64::INFINITY,

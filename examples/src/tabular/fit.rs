@@ -80,7 +80,7 @@ pub struct Fitted {
     pub compared: Vec<Compared>,
     /// The training on all rows.
     pub report: Report,
-    /// Of the rows, each predicted by a training that has not seen it.
+    /// The out-of-fold predictions: each row is predicted by a training without it.
     pub scores: Scores,
     /// Whether to trust it.
     pub verdict: Verdict,
@@ -95,7 +95,7 @@ pub struct Fitted {
 /// Fits a model of a column of a table.
 ///
 /// # Errors
-/// If the text is no table, or its target cannot be predicted; the message names the place and what to do.
+/// If the text is not a table, or its target cannot be predicted; the message names the place and what to do.
 pub fn fit(text: &Text, target: &str, reading: &Reading, options: &FitOptions) -> Result<Fitted, Failure> {
     let (table, mut layout) = Layout::find(text, target, reading)?;
     let all_rows = table.len();

@@ -48,7 +48,7 @@ impl Layout {
     /// Reads the table with a target, and finds the kinds of its columns.
     ///
     /// # Errors
-    /// If an option names no column, a cell does not fit the others in its column, or the text is no table.
+    /// If an option names no column, a cell does not fit the others in its column, or the text is not a table.
     pub(super) fn find(text: &Text, target: &str, reading: &Reading) -> Result<(Table, Layout), Failure> {
         let number = text.named("--target", target)?;
         let mut layout = Layout { target: number, categorical: BTreeSet::new(), left_out: BTreeMap::new() };

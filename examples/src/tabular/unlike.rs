@@ -22,7 +22,7 @@ pub(super) struct Familiar {
 }
 
 impl Familiar {
-    /// Of the training rows, and the predictions of these rows by trainings that have not seen them.
+    /// From the training rows and their out-of-fold predictions.
     ///
     /// # Errors
     /// If a column is not in the table.

@@ -1,6 +1,6 @@
 //! Answers are those of the library, bit for bit.
 
-use elbo::calibration::{ClassScore, ConformalSets};
+use elbo::calibration::{ClassNonconformity, ConformalSets};
 use elbo::prelude::*;
 use elbo_examples::serve::{Method, Saved};
 use serde_json::Value;
@@ -43,7 +43,8 @@ fn answers_are_the_predictions_of_the_library_bit_for_bit() {
     let network = Saved::open(&folder.file("model.safetensors")).unwrap().into_network();
     let predict = |rows| network.predict(&Categorical, examples(rows, 16.0).inputs(), Draws(DRAWS).seed(SEED));
     let (predicted, held_out) = (predict(200..212), predict(0..100));
-    let sets = ConformalSets::new(ClassScore::Lac, 0.1).fit(&held_out, examples(0..100, 16.0).targets()).unwrap();
+    let sets =
+        ConformalSets::new(ClassNonconformity::Lac, 0.1).fit(&held_out, examples(0..100, 16.0).targets()).unwrap();
     let sets = sets.predict(&predicted);
     // 101 · 0.95 = 95.95: the 96th smallest of 100.
     let mut entropies = held_out.entropy();

@@ -73,7 +73,7 @@ pub(crate) fn options(file: &Path) -> Options {
         calibration: Calibration { method: Method::Weights, draws: DRAWS, seed: SEED, miss: 0.1, unknown: 0.05 },
         wait: Duration::from_millis(2),
         most_rows: 16,
-        queued_rows: 64,
+        queued_rows: 128,
         most_bytes: 1 << 20,
         connections: 64,
         patience: Duration::from_secs(20),

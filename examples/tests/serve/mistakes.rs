@@ -179,7 +179,7 @@ fn slow_clients_are_not_waited_for() {
 fn too_many_requests_are_refused_and_told_when_to_come_again() {
     let folder = Scratch::new("overload");
     let server = server(&folder, |options| {
-        (options.most_rows, options.queued_rows, options.wait) = (8, 8, Duration::from_millis(500));
+        (options.most_rows, options.queued_rows, options.wait) = (8, 8, Duration::from_secs(3));
     });
     // An idle connection, for which the first request waits.
     let _idle = client(&server);

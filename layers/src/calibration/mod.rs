@@ -5,7 +5,7 @@
 //! must be neither those of the training nor those whose scores are reported.
 //!
 //! ```
-//! use elbo::calibration::{ClassScore, ConformalSets, TemperatureScaling};
+//! use elbo::calibration::{ClassNonconformity, ConformalSets, TemperatureScaling};
 //! use elbo::prelude::*;
 //!
 //! # let x = Tensor::from_fn([200, 2], |i| (i as f64 * 0.7).sin());
@@ -18,7 +18,7 @@
 //! println!("T = {:.2}: NLL {:.3} instead of {:.3}", scaling.temperature(), scaling.nll(), scaling.nll_before());
 //! let calibrated = scaling.apply(&model.outputs(test.inputs(), Draws(20))).under(&Categorical);
 //!
-//! let conformal = ConformalSets::new(ClassScore::Aps, 0.1).randomised(Key::new(1));
+//! let conformal = ConformalSets::new(ClassNonconformity::Aps, 0.1).randomised(Key::new(1));
 //! let fitted = conformal.fit(&model.predict(&Categorical, held_out.inputs(), Draws(20)), held_out.targets())?;
 //! let sets = fitted.predict(&model.predict(&Categorical, test.inputs(), Draws(20)));
 //! println!("{:.2} labels in a set, {:.1} % of the sets have the right one", sets.mean_size(), 100.0 * sets.coverage(test.targets()));
@@ -35,9 +35,9 @@ mod temperature_nll;
 mod temperature_posterior;
 
 pub use conformal::{
-    CalibratedIntervals, CalibratedSets, ClassScore, ConformalIntervals, ConformalSets, GroupCoverage,
+    CalibratedIntervals, CalibratedSets, ClassNonconformity, ConformalIntervals, ConformalSets, GroupCoverage,
 };
-pub use conformal::{IntervalScore, LabelSets, PredictionIntervals, smallest_calibration_set};
+pub use conformal::{IntervalNonconformity, LabelSets, PredictionIntervals, smallest_calibration_set};
 pub use error::CalibrationError;
 pub use feature_density::FeatureDensity;
 pub use isotonic::IsotonicRegression;

@@ -43,12 +43,19 @@ pub(super) fn map(g: &mut Graph, name: &str, numbers: &[f64], x: &str) -> Result
             g.plain("Reciprocal", &[&root])
         }
         ("exp_m1", _) => {
-            let exp = g.plain("Exp", &[x]);
-            with(g, "Sub", &exp, 1.0)
+            // tanh(x/2) (eˣ + 1), which does not cancel at 0.
+            let (half, exp) = (with(g, "Mul", x, 0.5), g.plain("Exp", &[x]));
+            let (tanh, sum) = (g.plain("Tanh", &[&half]), with(g, "Add", &exp, 1.0));
+            g.plain("Mul", &[&tanh, &sum])
         }
         ("ln_1p", _) => {
-            let sum = with(g, "Add", x, 1.0);
-            g.plain("Log", &[&sum])
+            // Near 0, 2 atanh(x / (2 + x)), which does not round x away.
+            let (sum, size, limit) = (with(g, "Add", x, 1.0), g.plain("Abs", &[x]), g.number(0.5));
+            let (ln, twice) = (g.plain("Log", &[&sum]), with(g, "Add", x, 2.0));
+            let (ratio, is_near) = (g.plain("Div", &[x, &twice]), g.plain("Less", &[&size, &limit]));
+            let atanh = g.plain("Atanh", &[&ratio]);
+            let near = with(g, "Mul", &atanh, 2.0);
+            g.plain("Where", &[&is_near, &near, &ln])
         }
         ("xlogx", _) => {
             let (zero, ln) = (g.number(0.0), g.plain("Log", &[x]));
@@ -122,7 +129,11 @@ pub(super) fn pair(g: &mut Graph, name: &str, [a, b]: [&str; 2]) -> Result<Strin
             let size = g.plain("Abs", &[&difference]);
             let negative = g.plain("Neg", &[&size]);
             let rest = g.plain("Softplus", &[&negative]);
-            return Ok(g.plain("Add", &[&greater, &rest]));
+            let sum = g.plain("Add", &[&greater, &rest]);
+            // Of two equal numbers, which may be −∞, the difference may be NaN.
+            let (ln_2, are_equal) = (g.number(std::f64::consts::LN_2), g.plain("Equal", &[a, b]));
+            let doubled = g.plain("Add", &[a, &ln_2]);
+            return Ok(g.plain("Where", &[&are_equal, &doubled, &sum]));
         }
         "gt" => g.plain("Greater", &[a, b]),
         "ge" => g.plain("GreaterOrEqual", &[a, b]),

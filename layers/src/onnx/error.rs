@@ -6,8 +6,11 @@ use thiserror::Error;
 #[derive(Error)]
 #[non_exhaustive]
 pub enum OnnxError {
-    /// Too few example rows.
-    #[error("the example inputs have the shape {shape:?}; give two rows or more, which show what depends on them")]
+    /// Too few example rows, or only equal ones.
+    #[error(
+        "the example inputs have the shape {shape:?}, or all their rows are equal; give two rows or more that differ, which show what \
+         depends on them"
+    )]
     Rows {
         /// Their shape.
         shape: Vec<usize>,

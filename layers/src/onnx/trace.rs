@@ -10,27 +10,25 @@ use crate::onnx::graph::{Dim, Graph};
 use crate::onnx::operators::{Node, operator};
 use crate::samples::{Samples, ScalarOf};
 
-/// The most rows that are recorded.
-const ROWS: usize = 4;
-
-/// The first rows of x, and the same ones in the reverse order with the last once more: another number of rows, and other
-/// values at each place.
+/// Two rows of x, and three of its other rows, again and again if there are fewer: what is computed in Rust from a batch, such as its
+/// maximum, then differs, in whatever order it takes the rows.
 ///
 /// # Errors
-/// If there are fewer than two.
+/// If there are fewer than two rows, or all are equal.
 pub(super) fn batches<T: Real>(x: &Tensor<T>) -> Result<[Tensor<T>; 2], OnnxError> {
     let rows = x.shape().first().copied().unwrap_or(0);
-    if rows < 2 {
+    let row = |index: usize| &x.data()[index * (x.len() / rows)..][..x.len() / rows];
+    // The first row that is another one begins the second batch.
+    let Some(other) = (1..rows).find(|&index| row(index) != row(0)) else {
         return Err(OnnxError::Rows { shape: x.shape().to_vec() });
-    }
-    let (rows, each) = (rows.min(ROWS), x.len() / rows);
-    let of = |order: Vec<usize>| {
+    };
+    let of = |order: &[usize]| {
         let mut shape = x.shape().to_vec();
         shape[0] = order.len();
-        let data: Vec<T> = order.iter().flat_map(|row| &x.data()[row * each..][..each]).copied().collect();
-        Tensor::new(shape, data)
+        Tensor::new(shape, order.iter().flat_map(|&index| row(index)).copied().collect::<Vec<T>>())
     };
-    Ok([of((0..rows).collect()), of((0..rows).rev().chain([rows - 1]).collect())])
+    let after = |count: usize| if other + count < rows { other + count } else { other };
+    Ok([of(&[0, 0]), of(&[other, after(1), after(2)])])
 }
 
 /// Adds the forward pass of a draw; returns its output and the axes of it.

@@ -384,6 +384,16 @@ fn another_training_is_refused_and_nothing_is_changed() {
         &data,
         &["the divergence was"],
     );
+    // Nor is the optimiser changed: the same `Elbo` then trains as a new one does.
+    let other = || Net::<f32> { body: Dense::new(2, 6).prior(Normal(0.0, 1.01)), ..net() };
+    let elsewhere = |elbo: Elbo<Categorical>, name: &str| {
+        let mut model = other();
+        elbo.checkpoint(Checkpoint::new(folder.file(name))).fit(&mut model, &data, Epochs(2)).unwrap();
+        bits(&model)
+    };
+    let mut used = elbo();
+    used.fit(&mut other(), &data, Epochs(3)).unwrap_err();
+    assert!(elsewhere(used, "used") == elsewhere(elbo(), "new"), "the optimiser was changed");
     refused(
         elbo().optimizer(Own),
         net(),

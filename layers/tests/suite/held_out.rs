@@ -1,8 +1,8 @@
 //! Calibration on held-out data, conformal prediction, decisions and detection: coverage, small samples, and bad input.
 
 use elbo::calibration::{
-    CalibrationError, ClassScore, ConformalIntervals, ConformalSets, IntervalScore, IsotonicCalibration,
-    IsotonicRegression, TemperaturePosterior, TemperatureScaling, smallest_calibration_set,
+    CalibrationError, ClassNonconformity, ConformalIntervals, ConformalSets, IntervalNonconformity,
+    IsotonicCalibration, IsotonicRegression, TemperaturePosterior, TemperatureScaling, smallest_calibration_set,
 };
 use elbo::data::Examples;
 use elbo::decision::{Costs, Decision};
@@ -51,8 +51,8 @@ fn rows_of(p: &Probabilities, rows: std::ops::Range<usize>) -> Probabilities {
 
 #[test]
 fn sets_cover_as_they_say_for_every_score() {
-    let raps = ClassScore::Raps { penalty: 0.1, free: 1 };
-    for (score, size) in [(ClassScore::Lac, 2.0), (ClassScore::Aps, 2.6), (raps, 2.6)] {
+    let raps = ClassNonconformity::Raps { penalty: 0.1, free: 1 };
+    for (score, size) in [(ClassNonconformity::Lac, 2.0), (ClassNonconformity::Aps, 2.6), (raps, 2.6)] {
         let (mut covered, mut sizes, mut all) = (0.0, 0.0, 0.0);
         for split in 0..40 {
             let (p, labels) = classes(split, 400);
@@ -96,22 +96,27 @@ fn intervals_cover_as_they_say_and_groups_are_seen() {
     };
     // Equal widths cover quiet rows too often and noisy ones too rarely; the model's intervals, moved out by the same everywhere,
     // less so.
-    let [equal, scaled, moved] =
-        [IntervalScore::AbsoluteResidual, IntervalScore::ByStandardDeviation, IntervalScore::Quantiles].map(spread);
+    let [equal, scaled, moved] = [
+        IntervalNonconformity::AbsoluteResidual,
+        IntervalNonconformity::ByStandardDeviation,
+        IntervalNonconformity::Quantiles,
+    ]
+    .map(spread);
     assert!(equal > 0.1 && scaled.abs() < 0.05 && moved < equal && moved > scaled, "{equal} {scaled} {moved}");
 }
 
 #[test]
 fn too_few_examples_give_all_classes_and_infinite_intervals() {
     let (p, labels) = classes(1, 9);
-    let fit = |n: usize| ConformalSets::new(ClassScore::Aps, 0.1).fit(&rows_of(&p, 0..n), &labels[..n]).unwrap();
+    let fit =
+        |n: usize| ConformalSets::new(ClassNonconformity::Aps, 0.1).fit(&rows_of(&p, 0..n), &labels[..n]).unwrap();
     assert_eq!(smallest_calibration_set(0.1), 9);
     assert!(!fit(8).is_informative() && fit(9).is_informative());
     assert!(fit(8).predict(&p).iter().all(|set| set.len() == 4));
     let normal =
         Outputs::<f64>::new(Tensor::new([2, 8, 1], scattered(1, 16).collect::<Vec<_>>())).under(&Gaussian::new(1.0));
     let y = Tensor::<f64>::new([8, 1], scattered(2, 8).collect::<Vec<_>>());
-    let fitted = ConformalIntervals::new(IntervalScore::Quantiles, 0.1).fit(&normal, &y).unwrap();
+    let fitted = ConformalIntervals::new(IntervalNonconformity::Quantiles, 0.1).fit(&normal, &y).unwrap();
     assert!(!fitted.is_informative());
     let intervals = fitted.predict(&normal);
     assert_eq!((intervals.lower()[0], intervals.upper()[0]), (f64::NEG_INFINITY, f64::INFINITY));
@@ -123,8 +128,9 @@ fn missing_targets_do_not_count() {
     let predicted = || Outputs::<f64>::new(Tensor::new([1, 4, 2], vec![0.0; 8])).under(&Gaussian::new(1.0));
     let y = [1.0, f64::NAN, 2.0, 5.0, 3.0, f64::NAN, 4.0, 6.0];
     let data = Examples::with_missing(Tensor::zeros([4, 1]), Tensor::<f64>::new([4, 2], y)).unwrap();
-    let fitted =
-        ConformalIntervals::new(IntervalScore::AbsoluteResidual, 0.4).fit(&predicted(), data.observed()).unwrap();
+    let fitted = ConformalIntervals::new(IntervalNonconformity::AbsoluteResidual, 0.4)
+        .fit(&predicted(), data.observed())
+        .unwrap();
     assert_eq!(fitted.examples(), [4, 2]);
     // ⌈5 · 0.6⌉ = 3 of 4, and ⌈3 · 0.6⌉ = 2 of 2.
     assert_eq!(fitted.thresholds(), [3.0, 6.0]);
@@ -200,12 +206,12 @@ fn a_calibrated_prediction_has_flat_transforms() {
 fn bad_input_is_refused_in_words() {
     let (p, labels) = classes(5, 20);
     let said = |error: CalibrationError| error.to_string();
-    let sets = |alpha| ConformalSets::new(ClassScore::Lac, alpha);
+    let sets = |alpha| ConformalSets::new(ClassNonconformity::Lac, alpha);
     for alpha in [0.0, 1.0, -0.1, f64::NAN] {
         assert!(said(sets(alpha).fit(&p, &labels).unwrap_err()).contains("must be between 0 and 1"));
         let normal = Outputs::<f64>::new(Tensor::zeros([1, 2, 1])).under(&Gaussian::new(1.0));
         assert!(
-            ConformalIntervals::new(IntervalScore::Quantiles, alpha)
+            ConformalIntervals::new(IntervalNonconformity::Quantiles, alpha)
                 .fit(&normal, &Tensor::<f64>::zeros([2, 1]))
                 .is_err()
         );
@@ -216,12 +222,13 @@ fn bad_input_is_refused_in_words() {
     );
     let wrong = [&labels[..19], &[4]].concat();
     assert!(said(sets(0.1).fit(&p, &wrong).unwrap_err()).contains("label 4 of row 19"));
-    let raps = ConformalSets::new(ClassScore::Raps { penalty: f64::NAN, free: 1 }, 0.1);
+    let raps = ConformalSets::new(ClassNonconformity::Raps { penalty: f64::NAN, free: 1 }, 0.1);
     assert!(said(raps.fit(&p, &labels).unwrap_err()).contains("penalty"));
 
     let normal = Outputs::<f64>::new(Tensor::zeros([1, 2, 1])).under(&Gaussian::new(1.0));
-    let intervals =
-        |y: &Tensor<f64>| ConformalIntervals::new(IntervalScore::AbsoluteResidual, 0.5).fit(&normal, y).unwrap_err();
+    let intervals = |y: &Tensor<f64>| {
+        ConformalIntervals::new(IntervalNonconformity::AbsoluteResidual, 0.5).fit(&normal, y).unwrap_err()
+    };
     assert!(said(intervals(&Tensor::new([2, 1], [0.0, f64::NAN]))).contains("the target of row 1 (from 0) is NaN"));
     assert!(said(intervals(&Tensor::zeros([3, 1]))).contains("3 targets for 2 predictions"));
     assert!(said(intervals(&Tensor::zeros([2, 2]))).contains("4 elements of targets for 2"));

@@ -396,6 +396,7 @@ fn what_a_graph_does_not_show_is_refused() {
     let said = |result: Result<Onnx, OnnxError>| result.unwrap_err().to_string();
     let samples = model.posterior(Draws(1));
     assert!(said(Onnx::mean(&model, &waves([1, 3]))).contains("give two rows or more"));
+    assert!(said(Onnx::mean(&model, &Tensor::zeros([4, 3]))).contains("give two rows or more that differ"));
     let sampled = SampledOutputs::new(&model, Draws(2));
     assert!(matches!(Onnx::draws(&sampled, &example), Err(OnnxError::SampledOutputs)));
     let unknown = Onnx::draws_with(&samples, &example, |net: MlpDraw<'_>, x| net.forward(x).cumsum(1));
@@ -405,6 +406,11 @@ fn what_a_graph_does_not_show_is_refused() {
     // Lengths, factors and constants that are read from the inputs.
     let factor = Onnx::draws_with(&samples, &example, |net: MlpDraw<'_>, x| net.forward(x) * f64::from(x.value()[0]));
     assert!(said(factor).contains("has other settings of `scale and shift`"));
+    // In whatever order the rows are read.
+    let greatest = Onnx::draws_with(&samples, &example, |net: MlpDraw<'_>, x| {
+        net.forward(x) * f64::from(x.value().iter().copied().fold(f32::NEG_INFINITY, f32::max))
+    });
+    assert!(said(greatest).contains("has other settings of `scale and shift`"));
     let constant = Onnx::draws_with(&samples, &example, |net: MlpDraw<'_>, x| {
         net.forward(x) + x.tape().constant([2], |i| x.value()[i])
     });

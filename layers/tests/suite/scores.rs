@@ -2,7 +2,7 @@
 //! against formulas written out in numpy: `reference/scores.py`.
 
 use elbo::calibration::{
-    ClassScore, ConformalIntervals, ConformalSets, FeatureDensity, IntervalScore, IsotonicRegression,
+    ClassNonconformity, ConformalIntervals, ConformalSets, FeatureDensity, IntervalNonconformity, IsotonicRegression,
     TemperaturePosterior, TemperatureScaling,
 };
 use elbo::metrics::{self, Average, Bootstrap, Probabilities, SelectRows, Uncertainty};
@@ -194,8 +194,8 @@ fn conformal_sets_and_intervals_agree() {
     let (all, labels) = (probabilities(numbers(&case["probabilities"]), 6), labels(&case["labels"]));
     let rows: Vec<usize> = (0..labels.len()).collect();
     let (first, rest) = rows.split_at(held_out);
-    let raps = ClassScore::Raps { penalty: case["penalty"].as_f64().unwrap(), free: labels_of(&case["free"]) };
-    for (name, score) in [("lac", ClassScore::Lac), ("aps", ClassScore::Aps), ("raps", raps)] {
+    let raps = ClassNonconformity::Raps { penalty: case["penalty"].as_f64().unwrap(), free: labels_of(&case["free"]) };
+    for (name, score) in [("lac", ClassNonconformity::Lac), ("aps", ClassNonconformity::Aps), ("raps", raps)] {
         let expected = &case["sets"][name];
         let fitted = ConformalSets::new(score, alpha).fit(&all.select(first), &labels[..held_out]).unwrap();
         agree(&[fitted.threshold()], &expected["threshold"], 1e-14);
@@ -207,9 +207,9 @@ fn conformal_sets_and_intervals_agree() {
     let predicted = normals(&numbers(&case["mean"]), &numbers(&case["sd"]));
     let y = Tensor::<f64>::new([labels.len(), 1], numbers(&case["y"]));
     let scores = [
-        ("residual", IntervalScore::AbsoluteResidual),
-        ("scaled", IntervalScore::ByStandardDeviation),
-        ("quantiles", IntervalScore::Quantiles),
+        ("residual", IntervalNonconformity::AbsoluteResidual),
+        ("scaled", IntervalNonconformity::ByStandardDeviation),
+        ("quantiles", IntervalNonconformity::Quantiles),
     ];
     for (name, score) in scores {
         let fitted = ConformalIntervals::new(score, alpha).fit(&predicted.select(first), &y.select(first)).unwrap();

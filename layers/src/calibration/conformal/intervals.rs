@@ -10,7 +10,7 @@ use crate::metrics::{NumberTargets, PredictedNumbers};
 /// How far a target is from its prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum IntervalScore {
+pub enum IntervalNonconformity {
     /// |y − mean|: intervals of equal width (Lei et al. 2018, "Distribution-Free Predictive Inference for Regression").
     AbsoluteResidual,
     /// |y − mean| / sd, with the predictive standard deviation: intervals are wider where the model is unsure (Lei et al. 2018,
@@ -31,14 +31,14 @@ pub enum IntervalScore {
 ///
 /// ```
 /// # use elbo::prelude::*;
-/// use elbo::calibration::{ConformalIntervals, IntervalScore};
+/// use elbo::calibration::{ConformalIntervals, IntervalNonconformity};
 ///
 /// # let x: Tensor = Tensor::from_fn([100, 1], |i| (i as f64).sin());
 /// # let y: Tensor = Tensor::from_fn([100, 1], |i| (i as f64).sin() + 0.3 * (7.7 * i as f64).cos());
 /// # let (held_out, test) = Examples::new(x, y)?.split(0.5, 1)?;
 /// # let model = Dense::new(1, 1);
 /// let predict = |x: &Tensor| model.predict(&Gaussian::new(0.1), x, Draws(50));
-/// let conformal = ConformalIntervals::new(IntervalScore::ByStandardDeviation, 0.1);
+/// let conformal = ConformalIntervals::new(IntervalNonconformity::ByStandardDeviation, 0.1);
 /// let fitted = conformal.fit(&predict(held_out.inputs()), held_out.targets())?;
 /// let intervals = fitted.predict(&predict(test.inputs()));
 /// println!("{:.1} % covered, width {:.2}", 100.0 * intervals.coverage(test.targets()), intervals.mean_width());
@@ -48,21 +48,21 @@ pub enum IntervalScore {
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct ConformalIntervals {
-    score: IntervalScore,
+    score: IntervalNonconformity,
     alpha: f64,
 }
 
 impl ConformalIntervals {
     /// Intervals by this score that miss the target with probability `alpha` at most.
-    pub fn new(score: IntervalScore, alpha: f64) -> Self {
+    pub fn new(score: IntervalNonconformity, alpha: f64) -> Self {
         ConformalIntervals { score, alpha }
     }
 
     /// Finds the thresholds, from predictions of held-out examples and their targets.
     ///
     /// # Errors
-    /// [`CalibrationError`]: α is out of range, there are no examples, or targets do not fit; a target or a prediction is not
-    /// finite, or a standard deviation not positive.
+    /// [`CalibrationError`]: α is out of range, there are no examples, the targets have another shape than the predictions, a
+    /// target or a prediction is not finite, or a standard deviation is not positive.
     pub fn fit<P, Y>(self, predictions: &P, targets: &Y) -> Result<CalibratedIntervals, CalibrationError>
     where
         P: PredictedNumbers,
@@ -103,7 +103,7 @@ impl ConformalIntervals {
             Some(at) => Err(CalibrationError::NotFinite { what, row: at / width, value: values[at] }),
             None => Ok(()),
         };
-        if self.score == IntervalScore::Quantiles {
+        if self.score == IntervalNonconformity::Quantiles {
             let (lower, upper) = predictions.interval(1.0 - self.alpha);
             finite("the lower quantile", &lower)?;
             finite("the upper quantile", &upper)?;
@@ -111,7 +111,7 @@ impl ConformalIntervals {
         }
         let mean = predictions.mean();
         finite("the predictive mean", &mean)?;
-        let units = if self.score == IntervalScore::ByStandardDeviation {
+        let units = if self.score == IntervalNonconformity::ByStandardDeviation {
             let sd = predictions.sd();
             let is_wrong = |sd: &f64| !(*sd > 0.0 && sd.is_finite());
             if let Some(at) = sd.iter().position(is_wrong) {

@@ -8,8 +8,8 @@ mod sets;
 mod threshold;
 
 pub use groups::GroupCoverage;
-pub use intervals::{CalibratedIntervals, ConformalIntervals, IntervalScore};
+pub use intervals::{CalibratedIntervals, ConformalIntervals, IntervalNonconformity};
 pub use label_sets::LabelSets;
 pub use prediction_intervals::PredictionIntervals;
-pub use sets::{CalibratedSets, ClassScore, ConformalSets};
+pub use sets::{CalibratedSets, ClassNonconformity, ConformalSets};
 pub use threshold::smallest_calibration_set;

@@ -10,14 +10,14 @@ use crate::metrics::Probabilities;
 /// How unlikely a class is, given its probabilities p: the classes up to a threshold are the set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum ClassScore {
+pub enum ClassNonconformity {
     /// 1 − p of the class: the smallest sets on average, too small for difficult examples and too large for easy ones (least
     /// ambiguous set-valued classifiers; Sadinle, Lei and Wasserman 2019).
     Lac,
     /// The sum of the probabilities from the most probable class to this one: adaptive prediction sets (Romano, Sesia and Candès
     /// 2020, "Classification with Valid and Adaptive Coverage").
     Aps,
-    /// [`Aps`](ClassScore::Aps), with `penalty` added for each class from the most probable one to this one beyond the first
+    /// [`Aps`](ClassNonconformity::Aps), with `penalty` added for each class from the most probable one to this one beyond the first
     /// `free` ones: smaller sets when there are many classes (Angelopoulos et al. 2021, "Uncertainty Sets for Image Classifiers using
     /// Conformal Prediction", eq. 4, where they are λ and k_reg).
     Raps {
@@ -32,20 +32,20 @@ pub enum ClassScore {
 /// 1 − α at least, whatever the model, if all these examples are exchangeable. That is on average over examples, not for each
 /// class or group: [`LabelSets::coverage_by_group`].
 ///
-/// The classes of an example are ordered by probability; the set has those with a [`ClassScore`] up to the ⌈(n + 1)(1 − α)⌉-th
+/// The classes of an example are ordered by probability; the set has those with a [`ClassNonconformity`] up to the ⌈(n + 1)(1 − α)⌉-th
 /// smallest of the n held-out labels' scores. If n is below
 /// [`smallest_calibration_set`](super::smallest_calibration_set), sets have all classes:
 /// [`CalibratedSets::is_informative`].
 ///
 /// ```
 /// # use elbo::Key;
-/// # use elbo::calibration::{ClassScore, ConformalSets};
+/// # use elbo::calibration::{ClassNonconformity, ConformalSets};
 /// # use elbo::metrics::Probabilities;
 /// # let rows = |n: usize| (0..n).flat_map(|i| { let p = 0.5 + 0.4 * (i as f64).sin(); [p, 1.0 - p] }).collect::<Vec<f64>>();
 /// # let of = |n: usize| Probabilities::new(rows(n), vec![0.1; n], 2, 1);
 /// # let labels: Vec<usize> = (0..100).map(|i| usize::from((i as f64).sin() < 0.3 * (3.1 * i as f64).cos())).collect();
 /// # let (held_out, test) = (of(100), of(20));
-/// let conformal = ConformalSets::new(ClassScore::Aps, 0.1).randomised(Key::new(1)).fit(&held_out, &labels)?;
+/// let conformal = ConformalSets::new(ClassNonconformity::Aps, 0.1).randomised(Key::new(1)).fit(&held_out, &labels)?;
 /// let sets = conformal.predict(&test);
 /// println!("{:?}, {:.2} labels on average", sets.of(0), sets.mean_size());
 /// # assert!(sets.mean_size() >= 1.0);
@@ -54,7 +54,7 @@ pub enum ClassScore {
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct ConformalSets {
-    score: ClassScore,
+    score: ClassNonconformity,
     alpha: f64,
     key: Option<Key>,
     is_empty_allowed: bool,
@@ -62,12 +62,12 @@ pub struct ConformalSets {
 
 impl ConformalSets {
     /// Sets by this score that miss the label with probability `alpha` at most.
-    pub fn new(score: ClassScore, alpha: f64) -> Self {
+    pub fn new(score: ClassNonconformity, alpha: f64) -> Self {
         ConformalSets { score, alpha, key: None, is_empty_allowed: false }
     }
 
-    /// Adds only a uniformly random share of the class's own probability to its score in [`Aps`](ClassScore::Aps) and
-    /// [`Raps`](ClassScore::Raps), with the noise of `key`: sets are smaller, and with empty sets allowed their coverage
+    /// Adds only a uniformly random share of the class's own probability to its score in [`Aps`](ClassNonconformity::Aps) and
+    /// [`Raps`](ClassNonconformity::Raps), with the noise of `key`: sets are smaller, and with empty sets allowed their coverage
     /// is at most 1 − α + 1/(n + 1) for n held-out examples. Without it the score has all of it.
     pub fn randomised(self, key: Key) -> Self {
         ConformalSets { key: Some(key), ..self }
@@ -86,7 +86,7 @@ impl ConformalSets {
     /// [`CalibrationError`]: α or a penalty is out of range, there are no examples, or labels do not fit.
     pub fn fit(self, predictions: &Probabilities, labels: &[usize]) -> Result<CalibratedSets, CalibrationError> {
         check_alpha("ConformalSets", self.alpha)?;
-        if let ClassScore::Raps { penalty, .. } = self.score {
+        if let ClassNonconformity::Raps { penalty, .. } = self.score {
             let is_penalty = penalty >= 0.0 && penalty.is_finite();
             if !is_penalty {
                 let mistake = format!("ConformalSets: the penalty must be finite and not negative, got {penalty}");
@@ -121,9 +121,9 @@ impl ConformalSets {
             let sum = before + share * own;
             before += own;
             let score = match self.score {
-                ClassScore::Lac => 1.0 - own,
-                ClassScore::Aps => sum,
-                ClassScore::Raps { penalty, free } => sum + penalty * (rank + 1).saturating_sub(free) as f64,
+                ClassNonconformity::Lac => 1.0 - own,
+                ClassNonconformity::Aps => sum,
+                ClassNonconformity::Raps { penalty, free } => sum + penalty * (rank + 1).saturating_sub(free) as f64,
             };
             (class, score)
         })

@@ -21,7 +21,7 @@ pub struct Chains<M: Deref<Target: Parameters>> {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Chain {
-    /// The Hamiltonian's value at each draw, in nats; empty for [`Mclmc`](crate::Mclmc), which keeps it constant.
+    /// The Hamiltonian's value at each draw, in nats; empty for `Mclmc`, which keeps it constant.
     pub energies: Vec<f64>,
     /// The draws, from 0, whose trajectory diverged: its energy error grew without bound, or the density was not finite. They
     /// hint at a region that the chain cannot enter.

@@ -33,7 +33,7 @@ where
     L: Likelihood<M::Scalar> + Sync,
     L::Targets: Sync + Send,
 {
-    span!(INFO, "chains", chains = options.chains, examples = data.len());
+    span!(INFO, "chains" as all, chains = options.chains, examples = data.len());
     options.check()?;
     checkpoint.map_or(Ok(()), Checkpoint::prepare)?;
     check_model(model, likelihood, data, Parts::examples(data))?;
@@ -79,7 +79,7 @@ where
             options.chains,
             || (),
             |(), chain| {
-                span!(INFO, "chain", chain = chain);
+                span!(INFO, "chain" in all, chain = chain);
                 let segment = &segments[chain];
                 run.sample(segment, target(segment), &progress)
             },

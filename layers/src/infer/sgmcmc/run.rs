@@ -83,7 +83,7 @@ where
     L: Likelihood<M::Scalar> + Sync,
     L::Targets: Sync + Send,
 {
-    span!(INFO, "chains", chains = options.shared.chains, examples = data.len());
+    span!(INFO, "chains" as all, chains = options.shared.chains, examples = data.len());
     options.check()?;
     options.check_steps(data.len())?;
     check_model(model, likelihood, data, options.batch_size_for(data.len()))?;
@@ -132,7 +132,7 @@ where
             shared.chains,
             || (),
             |(), chain| -> Made<M::Scalar> {
-                span!(INFO, "chain", chain = chain);
+                span!(INFO, "chain" in all, chain = chain);
                 let key = shared.key().at("chain").index(chain);
                 let begun = begun[chain].lock().unwrap_or_else(PoisonError::into_inner).take();
                 let mut saved = begun.expect("each chain is run once");

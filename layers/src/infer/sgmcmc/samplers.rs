@@ -14,7 +14,7 @@ use crate::properties::Independent;
 use crate::weights::Weights;
 
 /// Stochastic-gradient Hamiltonian Monte Carlo (Chen, Fox and Guestrin 2014): Langevin dynamics with momenta, whose gradients are
-/// those of minibatches, for networks that are too large or data that are too many for `Nuts`. A step costs as
+/// those of minibatches, for networks and data sets that are too large for `Nuts`. A step costs as
 /// much as one of training.
 ///
 /// The discretisation is BAOA, a splitting scheme that is exact for Gaussian densities at any stable step (Leimkuhler and Matthews
