@@ -25,8 +25,8 @@ pub fn training(report: &Report) -> Picture {
     let kl =
         chart(divergence, "nats").line(divergence, &epochs, &kl).y_scale(if is_wide { Scale::Log } else { Scale::Lin });
     let sums = of(|epoch| epoch.elbo);
-    let mut bound = match shown(&sums, report.guessing) {
-        Some([from, to]) => chart(sum, "nats, without a lower start").y_range(from, to),
+    let mut bound = match range_of_end(&sums, report.guessing) {
+        Some([from, to]) => chart(sum, "nats (cut off below)").y_range(from, to),
         None => chart(sum, "nats"),
     };
     bound = bound.line(sum, &epochs, &sums);
@@ -42,12 +42,12 @@ fn ends(values: impl Iterator<Item = f64>) -> [f64; 2] {
     finite.fold([f64::INFINITY, f64::NEG_INFINITY], |[least, most], value| [least.min(value), most.max(value)])
 }
 
-/// The range of the second half of the values and of guessing, with a margin, if the values begin far below it.
-fn shown(values: &[f64], guessing: Option<f64>) -> Option<[f64; 2]> {
-    let [low, high] = ends(values[values.len() / 2..].iter().copied().chain(guessing));
-    let [least, most] = ends(values.iter().copied());
-    let (high, span) = (high.max(most), high.max(most) - low);
-    (span > 0.0 && span.is_finite() && least < low - 3.0 * span).then(|| [low - span / 2.0, high + span / 20.0])
+/// The range of the second half of the values, of guessing and of what lies above, with a margin, if the values begin far below it.
+fn range_of_end(values: &[f64], guessing: Option<f64>) -> Option<[f64; 2]> {
+    let [least, most] = ends(values.iter().copied().chain(guessing));
+    let [low, _] = ends(values[values.len() / 2..].iter().copied().chain(guessing));
+    let span = most - low;
+    (span > 0.0 && span.is_finite() && least < low - 3.0 * span).then(|| [low - span / 2.0, most + span / 20.0])
 }
 
 #[cfg(test)]
@@ -57,10 +57,10 @@ mod tests {
     #[test]
     fn a_bound_that_starts_far_below_its_end_is_cut_off() {
         let values = [-100_000.0, -3000.0, f64::NAN, -1800.0, -1700.0, -1710.0];
-        assert_eq!(shown(&values, None), Some([-1850.0, -1695.0]));
-        assert_eq!(shown(&values, Some(-2700.0)), Some([-3200.0, -1650.0]));
-        assert_eq!(shown(&[-1900.0, -1800.0, -1700.0], None), None);
-        assert_eq!(shown(&[-5.0, -1.0, -1.0], None), None);
-        assert_eq!(shown(&[], None), None);
+        assert_eq!(range_of_end(&values, None), Some([-1850.0, -1695.0]));
+        assert_eq!(range_of_end(&values, Some(-2700.0)), Some([-3200.0, -1650.0]));
+        assert_eq!(range_of_end(&[-1900.0, -1800.0, -1700.0], None), None);
+        assert_eq!(range_of_end(&[-5.0, -1.0, -1.0], None), None);
+        assert_eq!(range_of_end(&[], None), None);
     }
 }

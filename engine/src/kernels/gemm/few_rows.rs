@@ -14,7 +14,8 @@ use super::x86::depth;
 use super::{Matrix, To};
 use crate::kernels::avx512::{LANES, first_lanes, transpose, with_features};
 
-/// The number of rows up to which this is faster than tiles: by 3 in 10 for 8 rows with weights that come from memory.
+/// The number of rows up to which this is faster than tiles, if the matrix comes from memory. `cargo bench -p elbo --bench request`
+/// has one row and eight.
 pub(super) const FEW: usize = 8;
 
 /// Vectors of columns, and ranges of terms, that are summed at the same time.
