@@ -15,6 +15,27 @@ for name in ("mixture-1200", "flipout-1200", "local-1200"):
     WEIGHTS[name] = WEIGHTS["mlp-1200"]
 WEIGHTS["predict"] = WEIGHTS["mlp-400"]
 
+#: The random tensors of the larger networks, in order.
+TENSORS = {
+    "lstm": [
+        *[(512, 12), (512, 128), (512,), (512,)],
+        *[(512, 128), (512, 128), (512,), (512,)],
+        *[(9, 128), (9,)],
+    ],
+    "transformer": [
+        *[(65, 128), (128, 128)],
+        *[(384, 128), (384,), (128, 128), (128,), (512, 128), (512,), (128, 512), (128,)] * 4,
+        *[(65, 128), (65,)],
+    ],
+    "resnet": [
+        (16, 3, 3, 3),
+        *[(16, 16, 3, 3)] * 4,
+        *[(32, 16, 3, 3), (32, 32, 3, 3), (32, 16, 1, 1), *[(32, 32, 3, 3)] * 2],
+        *[(64, 32, 3, 3), (64, 64, 3, 3), (64, 32, 1, 1), *[(64, 64, 3, 3)] * 2],
+        *[(10, 64), (10,)],
+    ],
+}
+
 #: The shape of a batch of inputs, and the number of classes (None for regression).
 INPUTS = {
     "small": ((32, 1), None),
@@ -22,12 +43,15 @@ INPUTS = {
     "conv2d": ((64, 3, 32, 32), 10),
     "conv3d": ((16, 1, 28, 28, 28), 11),
     "predict": ((1000, 784), 10),
+    "lstm": ((64, 29, 12), 9),
+    "transformer": ((16, 128), 65),
+    "resnet": ((64, 3, 32, 32), 10),
 }
 for name in WEIGHTS:
     INPUTS.setdefault(name, ((128, 784), 10))
 
 #: N, by which the divergence is divided.
-EXAMPLES = {name: 1000 if name == "small" else 60_000 for name in WEIGHTS}
+EXAMPLES = {name: 1000 if name == "small" else 60_000 for name in (*WEIGHTS, *TENSORS)}
 
 #: Initial ρ of every weight; σ = softplus(ρ).
 RHO = -5.0
@@ -49,6 +73,8 @@ def uniform(stream, shape):
 
 
 def inputs(name):
+    if name == "transformer":
+        return (uniform(1, INPUTS[name][0]) * INPUTS[name][1]).astype(np.int64)
     return ((2 * uniform(1, INPUTS[name][0]) - 1) * np.sqrt(3.0)).astype(np.float32)
 
 
@@ -57,7 +83,8 @@ def targets(name):
     shape, classes = INPUTS[name]
     if classes is None:
         return (2 * uniform(3, shape) - 1).astype(np.float32)
-    return (uniform(2, shape[:1]) * classes).astype(np.int64)
+    # The transformer has a target for every step.
+    return (uniform(2, shape if name == "transformer" else shape[:1]) * classes).astype(np.int64)
 
 
 def means(name):
@@ -67,3 +94,10 @@ def means(name):
         weight = (2 * uniform(16 + 2 * layer, shape) - 1) * scale
         bias = (2 * uniform(17 + 2 * layer, shape[:1]) - 1) * 0.1
         yield weight.astype(np.float32), bias.astype(np.float32)
+
+
+def tensors(name):
+    """Initial means of the larger networks' random tensors."""
+    for stream, shape in enumerate(TENSORS[name], 16):
+        scale = 0.1 if len(shape) == 1 else np.sqrt(6 / np.prod(shape[1:]))
+        yield ((2 * uniform(stream, shape) - 1) * scale).astype(np.float32)

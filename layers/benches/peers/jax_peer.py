@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 import given
+import jax_networks
 import protocol
 
 #: Workloads where this random generator is faster than JAX's default.
@@ -97,6 +98,8 @@ CONVOLUTIONS = {
 
 def forward(name, layers, x, key, quiet):
     """The outputs and the divergence."""
+    if name in given.TENSORS:
+        return jax_networks.forward(name, layers, x, key, quiet)
     kl, keys = 0.0, jax.random.split(key, len(layers))
     settings = CONVOLUTIONS.get(name, [])
     for layer, key, (padding, pools) in zip(layers, keys, settings):
@@ -128,7 +131,7 @@ def loss(layers, name, x, y, key, quiet):
     if name == "small":
         nll = jnp.mean((output - y) ** 2)
     else:
-        nll = -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(output), y[:, None], 1))
+        nll = -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(output), y.reshape(-1, 1), 1))
     return nll + kl / given.EXAMPLES[name]
 
 
@@ -136,7 +139,7 @@ class Training:
     def __init__(self, name, quiet=False):
         self.name = name
         x = jnp.asarray(given.inputs(name))
-        self.x = jnp.moveaxis(x, 1, -1) if x.ndim > 2 else x
+        self.x = jnp.moveaxis(x, 1, -1) if x.ndim > 3 else x
         self.y = jnp.asarray(given.targets(name))
 
         def step(state, x, y):
@@ -152,7 +155,7 @@ class Training:
             return (jax.tree.map(update, layers, first, second), first, second, number), value
 
         self.compiled = jax.jit(step, donate_argnums=0)
-        layers = parameters(name)
+        layers = (jax_networks.parameters if name in given.TENSORS else parameters)(name)
         zeros = lambda: jax.tree.map(jnp.zeros_like, layers)
         self.state = (layers, zeros(), zeros(), jnp.asarray(0, jnp.int32))
 

@@ -8,12 +8,13 @@ import torch.nn.functional as F
 
 import given
 import protocol
+import pytorch_networks
 
 LN_MIXTURE = [(math.log(0.5), 0.0), (math.log(0.5), 6.0)]
 """ln πₖ and −ln sₖ of the scale mixture's two components."""
 
 
-LAYOUTS = {"conv2d": torch.channels_last, "conv3d": torch.channels_last_3d}
+LAYOUTS = {"conv2d": torch.channels_last, "resnet": torch.channels_last, "conv3d": torch.channels_last_3d}
 """Channels last in memory, where that is faster than PyTorch's default."""
 
 
@@ -129,9 +130,10 @@ class Network(torch.nn.Module):
 
 class Training:
     def __init__(self, name, quiet=False):
-        self.name, self.network = name, Network(name, quiet)
+        network = pytorch_networks.Larger if name in given.TENSORS else Network
+        self.name, self.network = name, network(name, quiet)
         self.x = laid_out(name, torch.from_numpy(given.inputs(name)))
-        self.y = torch.from_numpy(given.targets(name))
+        self.y = torch.from_numpy(given.targets(name)).flatten(0, 1 if name == "transformer" else 0)
         self.adam = torch.optim.Adam(self.network.parameters(), lr=1e-3, fused=True)
 
     def step(self):

@@ -28,7 +28,12 @@ pub(crate) fn labels(examples: usize, classes: usize) -> Vec<usize> {
     (0..examples).map(|i| (uniform(2, i) * classes as f64) as usize).collect()
 }
 
-/// Sets means of variance 2/inputs, small biases, and the same ρ everywhere.
+/// Indices of `entries` entries, as numbers.
+pub(crate) fn indices(shape: &[usize], entries: usize) -> Tensor {
+    Tensor::from_fn(shape, |i| (uniform(1, i) * entries as f64).floor())
+}
+
+/// Sets means of variance 2/inputs, small biases, and the same ρ everywhere. Point estimates stay.
 pub(crate) fn begin(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
     let mut tensor = 0;
     model.visit_mut(&Path::ROOT, &mut |_, role, values| {
@@ -39,7 +44,7 @@ pub(crate) fn begin(model: &mut impl Parameters<Scalar = f32>, rho: f64) {
             let set = values.data_mut().iter_mut().enumerate();
             set.for_each(|(i, x)| *x = ((2.0 * uniform(stream, i) - 1.0) * scale) as f32);
             tensor += 1;
-        } else {
+        } else if role == Role::Scale {
             values.data_mut().fill(rho as f32);
         }
     });

@@ -6,6 +6,7 @@
 
 mod given;
 mod models;
+mod networks;
 mod workloads;
 
 use std::io::{BufRead, Write};

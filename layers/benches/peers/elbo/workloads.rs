@@ -5,6 +5,7 @@ use elbo::{FixedNoise, Path, Role};
 
 use crate::given;
 use crate::models::{Classifier, classifier, curve, images, lenet, volumes};
+use crate::networks::{CHARACTERS, resnet, sequences, transformer};
 
 /// Steps whose losses are compared.
 const CHECKED: usize = 3;
@@ -33,6 +34,12 @@ pub(crate) fn named(name: &str) -> Option<Box<dyn Workload>> {
         "lenet" => classes(lenet(), Estimator::Sample, &[128, 1, 28, 28], 10),
         "conv2d" => classes(images(), Estimator::Sample, &[64, 3, 32, 32], 10),
         "conv3d" => classes(volumes(), Estimator::Sample, &[16, 1, 28, 28, 28], 11),
+        "lstm" => classes(sequences(), Estimator::Sample, &[64, 29, 12], 9),
+        "resnet" => classes(resnet(), Estimator::Sample, &[64, 3, 32, 32], 10),
+        "transformer" => {
+            let (x, labels) = (given::indices(&[16, 128], CHARACTERS), given::labels(16 * 128, CHARACTERS));
+            Box::new(Training::new(transformer(), Categorical, 60_000, x, labels))
+        }
         "small" => Box::new(Training {
             // (y − f)² is the Gaussian NLL with variance ½, up to a constant.
             constant: 0.5 * std::f64::consts::PI.ln(),
