@@ -104,13 +104,25 @@ impl<'t, T: Real, D: Drawn<'t, T>> Drawn<'t, T> for &'t D {
     }
 }
 
+/// The conjunction of properties.
+macro_rules! all {
+    ($last:ty) => { $last };
+    ($first:ty, $($rest:ty),+) => { And<$first, all!($($rest),+)> };
+}
+
+/// Types in nested pairs.
+macro_rules! pairs {
+    ($last:ty) => { $last };
+    ($first:ty, $($rest:ty),+) => { ($first, pairs!($($rest),+)) };
+}
+
 macro_rules! tuple {
-    ($first:ident . 0 $(, $rest:ident . $index:tt)* => $batch:ty, $exact:ty, $allows:ty) => {
+    ($first:ident . 0 $(, $rest:ident . $index:tt)*) => {
         impl<$first: Bayesian, $($rest: Bayesian<Scalar = $first::Scalar>),*> Bayesian for ($first, $($rest,)*) {
             type Draw<'t> = ($first::Draw<'t>, $($rest::Draw<'t>,)*);
-            type Batch = $batch;
-            type Exact = $exact;
-            type Allows = $allows;
+            type Batch = all!($first::Batch $(, $rest::Batch)*);
+            type Exact = all!($first::Exact $(, $rest::Exact)*);
+            type Allows = pairs!($first::Allows $(, $rest::Allows)*);
 
             fn draw_in<'t>(&'t self, cx: Cx<'t, $first::Scalar>) -> Self::Draw<'t> {
                 (self.0.draw_in(cx.index(0)), $(self.$index.draw_in(cx.index($index)),)*)
@@ -122,8 +134,8 @@ macro_rules! tuple {
             }
         }
 
-        impl<'t, N: Real, $first: Drawn<'t, N>, $($rest: Drawn<'t, N>),*> Drawn<'t, N> for ($first, $($rest,)*) {
-            fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, N>)) {
+        impl<'t, T: Real, $first: Drawn<'t, T>, $($rest: Drawn<'t, T>),*> Drawn<'t, T> for ($first, $($rest,)*) {
+            fn walk(&self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, Weight<'t, T>)) {
                 self.0.walk(&path.index(0), f);
                 $(self.$index.walk(&path.index($index), f);)*
             }
@@ -133,15 +145,15 @@ macro_rules! tuple {
 
 type And<A, B> = <A as Property>::And<B>;
 
-tuple!(A.0 => A::Batch, A::Exact, A::Allows);
-tuple!(A.0, B.1 => And<A::Batch, B::Batch>, And<A::Exact, B::Exact>, (A::Allows, B::Allows));
-tuple!(
-    A.0, B.1, C.2
-        => And<A::Batch, And<B::Batch, C::Batch>>, And<A::Exact, And<B::Exact, C::Exact>>,
-        (A::Allows, (B::Allows, C::Allows))
-);
-tuple!(
-    A.0, B.1, C.2, D.3
-        => And<A::Batch, And<B::Batch, And<C::Batch, D::Batch>>>, And<A::Exact, And<B::Exact, And<C::Exact, D::Exact>>>,
-        (A::Allows, (B::Allows, (C::Allows, D::Allows)))
-);
+tuple!(A.0);
+tuple!(A.0, B.1);
+tuple!(A.0, B.1, C.2);
+tuple!(A.0, B.1, C.2, D.3);
+tuple!(A.0, B.1, C.2, D.3, E.4);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10);
+tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11);

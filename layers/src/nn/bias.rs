@@ -16,3 +16,5 @@ pub struct Bias<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
     /// Its prior. A learned prior is learned with the layer.
     pub prior: P,
 }
+
+initial_sd!(Bias: value);

@@ -73,9 +73,12 @@ where
     /// If it is not positive and finite.
     #[track_caller]
     #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        let bias = self.bias.map(|bias| Bias { value: bias.value.initial_sd(sd), prior: bias.prior });
-        Conv { weight: self.weight.initial_sd(sd), bias, prior: self.prior, settings: self.settings }
+    pub fn initial_sd(mut self, sd: f64) -> Self {
+        self.weight = self.weight.initial_sd(sd);
+        if let Some(bias) = self.bias {
+            self.bias = Some(bias.initial_sd(sd));
+        }
+        self
     }
 }
 

@@ -49,21 +49,7 @@ impl<T: Real> Dense<MeanField<T>> {
     }
 }
 
-impl<T: Real, P: PriorFor<T>> Dense<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
-    /// stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        Dense { weight: self.weight.initial_sd(sd), bias: self.bias.initial_sd(sd), prior: self.prior }
-    }
-}
+initial_sd!(Dense: weight, bias);
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape, first the

@@ -86,3 +86,5 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Embedding<Q, P> {
         Embedding { table: self.table, prior }
     }
 }
+
+initial_sd!(Embedding: table);

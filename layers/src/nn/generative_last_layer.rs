@@ -109,6 +109,27 @@ impl GenerativeLastLayer {
     }
 }
 
+impl<T, P, N, R> GenerativeLastLayer<MeanField<T>, P, N, R>
+where
+    T: Real,
+    P: PriorFor<T>,
+    N: Divergence<R, Scalar = T>,
+    R: PriorFor<T>,
+    MeanField<T>: Divergence<P, Scalar = T>,
+{
+    /// Sets the initial standard deviation of the class means, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
+    /// and the noise stay.
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    #[must_use]
+    pub fn initial_sd(mut self, sd: f64) -> Self {
+        self.means = self.means.initial_sd(sd);
+        self
+    }
+}
+
 impl<Q, P, N, R> GenerativeLastLayer<Q, P, N, R>
 where
     Q: Divergence<P>,

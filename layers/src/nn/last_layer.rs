@@ -2,7 +2,7 @@
 
 use crate::divergence::Divergence;
 use crate::engine::{Real, Shape, Var};
-use crate::posterior::FullCovariance;
+use crate::posterior::{FullCovariance, MeanField};
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
 
@@ -89,6 +89,27 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> LastLayer<Q, P> {
     pub fn of(features: usize, outputs: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         let mut output = || OutputWeights { weight: posterior([features + 1].into()), prior: prior.clone() };
         LastLayer { outputs: (0..outputs).map(|_| output()).collect() }
+    }
+}
+
+initial_sd!(OutputWeights: weight);
+
+impl<T: Real, P: PriorFor<T>> LastLayer<MeanField<T>, P>
+where
+    MeanField<T>: Divergence<P, Scalar = T>,
+{
+    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means stay.
+    ///
+    /// # Panics
+    /// If it is not positive and finite.
+    #[track_caller]
+    #[must_use]
+    pub fn initial_sd(self, sd: f64) -> Self {
+        let mut outputs = Vec::with_capacity(self.outputs.len());
+        for output in self.outputs {
+            outputs.push(output.initial_sd(sd));
+        }
+        LastLayer { outputs }
     }
 }
 

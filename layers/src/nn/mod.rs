@@ -1,37 +1,89 @@
-//! Layers: dense, convolutional, recurrent, embedding, normalisation and pooling, written with `#[bayesian]` like a
+//! Layers: dense, convolutional, recurrent, embedding, normalisation, pooling and activations, written with `#[bayesian]` like a
 //! user's.
 
+/// `initial_sd` of a layer whose fields are these random weights.
+macro_rules! initial_sd {
+    ($name:ident: $($weight:ident),+) => {
+        impl<T: $crate::engine::Real, P: $crate::prior::PriorFor<T>> $name<$crate::posterior::MeanField<T>, P>
+        where
+            $crate::posterior::MeanField<T>: $crate::divergence::Divergence<P, Scalar = T>,
+        {
+            /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
+            /// stay.
+            ///
+            /// # Panics
+            /// If it is not positive and finite.
+            #[track_caller]
+            #[must_use]
+            pub fn initial_sd(mut self, sd: f64) -> Self {
+                $(self.$weight = self.$weight.initial_sd(sd);)+
+                self
+            }
+        }
+    };
+}
+
+mod activations;
 mod bare;
 mod batch_norm;
 mod bias;
 mod bidirectional;
+mod containers;
 mod conv;
 mod dense;
-mod dropout;
 mod embedding;
 mod generative_last_layer;
 mod last_layer;
 mod norm;
 mod pool;
 mod recurrent;
+mod reshape;
+mod stochastic;
 mod with_constants;
 
+pub use activations::{
+    Elu, EluDraw, Gelu, GeluDraw, GeluTanh, GeluTanhDraw, LeakyRelu, LeakyReluDraw, LogSigmoid, LogSigmoidDraw,
+    LogSoftmax, LogSoftmaxDraw, Relu, ReluDraw, Sigmoid, SigmoidDraw, Silu, SiluDraw, Softmax, SoftmaxDraw, Softplus,
+    SoftplusDraw, Tanh, TanhDraw,
+};
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
 pub use bidirectional::{Bidirectional, BidirectionalDraw, RecurrentAt, RecurrentDraw, RecurrentLayer, RecurrentState};
+pub use containers::{Branches, Chain, Parallel, ParallelDraw, Residual, ResidualDraw, Sequential, SequentialDraw};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
-pub use dropout::{Dropout, DropoutDraw, Noise, NoiseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
 pub use generative_last_layer::{FeatureNoise, FeatureNoiseDraw, GenerativeLastLayer, GenerativeLastLayerDraw};
 pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
 pub use pool::{
-    AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
+    AdaptiveAvgPool, AdaptiveAvgPoolDraw, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, GlobalAvgPool,
+    GlobalAvgPoolDraw, GlobalMaxPool, GlobalMaxPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
+    Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleDraw,
 };
 pub use recurrent::{Gru, GruDraw, Lstm, LstmDraw, Rnn, RnnDraw};
+pub use reshape::{Flatten, FlattenDraw, Identity, IdentityDraw, Reshape, ReshapeDraw};
+pub use stochastic::{
+    DropConnect, DropConnectDraw, Dropout, DropoutDraw, GaussianDropout, GaussianDropoutDraw, Noise, NoiseDraw,
+    StochasticDepth, StochasticDepthDraw,
+};
 pub use with_constants::{WithConstants, WithConstantsDraw, WithRandomConstants, WithRandomConstantsDraw};
 
 /// The default of the constant that normalisations add to a variance.
 const EPS: f64 = 1e-5;
+
+/// The index of `axis` of `x`, negative: from the last.
+///
+/// # Panics
+/// If `x` does not have it, or it is the axis of the examples.
+#[track_caller]
+fn axis_of_example(layer: &str, axis: isize, x: &[usize]) -> usize {
+    let index = if axis < 0 { axis + x.len() as isize } else { axis };
+    assert!(
+        0 < index && index < x.len() as isize,
+        "{layer}: axis {axis} of x of shape {x:?} {}; expected another axis of x than the first, that of the examples",
+        if index == 0 { "would couple the examples of a batch" } else { "does not exist" }
+    );
+    index as usize
+}

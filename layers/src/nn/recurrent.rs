@@ -172,6 +172,8 @@ macro_rules! recurrent {
             }
         }
 
+        initial_sd!($name: weight_ih, weight_hh, bias_ih, bias_hh);
+
         impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> $name<Q, P> {
             /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape: input
             /// weights, recurrent weights, input bias, recurrent bias.

@@ -22,6 +22,7 @@ mod compile_pass_hundred_fields;
 #[allow(unreachable_pub, reason = "visible models are what it is about")]
 mod compile_pass_hygiene;
 mod compile_pass_ordinary_rust;
+mod containers;
 #[cfg(feature = "gzip")]
 mod data;
 mod determinism;
@@ -79,6 +80,7 @@ mod scores;
 mod sequences;
 mod service;
 mod sgmcmc;
+mod stochastic;
 mod summary;
 mod svgd;
 mod swag;

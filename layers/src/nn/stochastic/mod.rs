@@ -1,0 +1,14 @@
+//! Layers with noise of their own: dropout of elements, weights and branches, and latent noise.
+
+mod drop_connect;
+mod dropout;
+mod gaussian_dropout;
+mod noise;
+mod source;
+mod stochastic_depth;
+
+pub use drop_connect::{DropConnect, DropConnectDraw};
+pub use dropout::{Dropout, DropoutDraw};
+pub use gaussian_dropout::{GaussianDropout, GaussianDropoutDraw};
+pub use noise::{Noise, NoiseDraw};
+pub use stochastic_depth::{StochasticDepth, StochasticDepthDraw};
