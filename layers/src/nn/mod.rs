@@ -1,6 +1,7 @@
-//! Layers: dense, convolutional, recurrent, embedding, normalisation and pooling, written with `#[bayesian]` like a
+//! Layers: dense, convolutional, recurrent, attention, embedding, normalisation and pooling, written with `#[bayesian]` like a
 //! user's.
 
+mod attention;
 mod bare;
 mod batch_norm;
 mod bias;
@@ -16,6 +17,11 @@ mod pool;
 mod recurrent;
 mod with_constants;
 
+pub use attention::{
+    AttentionSize, LearnedPositions, LearnedPositionsDraw, MultiHeadAttention, MultiHeadAttentionDraw, Projection,
+    ProjectionDraw, TransformerDecoderLayer, TransformerDecoderLayerDraw, TransformerEncoderLayer,
+    TransformerEncoderLayerDraw, rotary,
+};
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
