@@ -49,6 +49,10 @@ fn normalisation_has_the_same_bits_for_any_thread_count() {
 fn attention_has_the_same_bits_for_any_thread_count() {
     let (q, k): (&[usize], &[usize]) = (&[6, 150, 16], &[6, 130, 16]);
     same_bits("attention", &[q, k, k], |x| x[0].attention(x[1], x[2], Attention::new()));
+    same_bits("attention by lengths", &[q, k, k], |x| {
+        let of = Attention::new().lengths(x[0].tape().alloc_slice(x[0].shape()[0], |i| 130 - 25 * i));
+        x[0].attention(x[1], x[2], of)
+    });
     same_bits("attention with a mask", &[q, k, k, &[150, 130]], |x| {
         x[0].attention(x[1], x[2], Attention::new().bias(x[3]).causal())
     });

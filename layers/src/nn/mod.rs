@@ -1,5 +1,5 @@
-//! Layers: dense, convolutional, recurrent, embedding, normalisation, pooling and activations, written with `#[bayesian]` like a
-//! user's.
+//! Layers: dense, convolutional, recurrent, attention, embedding, normalisation, pooling, activations and containers, written with
+//! `#[bayesian]` like a user's.
 
 /// `initial_sd` of a layer whose fields are these random weights.
 macro_rules! initial_sd {
@@ -24,6 +24,7 @@ macro_rules! initial_sd {
 }
 
 mod activations;
+mod attention;
 mod bare;
 mod batch_norm;
 mod bias;
@@ -45,6 +46,11 @@ pub use activations::{
     Elu, EluDraw, Gelu, GeluDraw, GeluTanh, GeluTanhDraw, LeakyRelu, LeakyReluDraw, LogSigmoid, LogSigmoidDraw,
     LogSoftmax, LogSoftmaxDraw, Relu, ReluDraw, Sigmoid, SigmoidDraw, Silu, SiluDraw, Softmax, SoftmaxDraw, Softplus,
     SoftplusDraw, Tanh, TanhDraw,
+};
+pub use attention::{
+    AttentionSize, LearnedPositions, LearnedPositionsDraw, MultiHeadAttention, MultiHeadAttentionDraw, Projection,
+    ProjectionDraw, TransformerDecoderLayer, TransformerDecoderLayerDraw, TransformerEncoderLayer,
+    TransformerEncoderLayerDraw, rotary,
 };
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};

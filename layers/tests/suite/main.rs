@@ -2,6 +2,7 @@
 
 mod accumulation;
 mod allocations;
+mod attention;
 mod automatic;
 #[cfg(feature = "mcmc")]
 mod chain_files;

@@ -6,7 +6,7 @@ mod weights;
 use std::ops::Range;
 
 pub use settings::Attention;
-use settings::{Kind, check_mask};
+use settings::{Kind, check_lengths, check_mask};
 use weights::{AdjointMeans, Mask, RecomputeWeights, ScoreAdjoints, Softmax};
 
 use crate::kernels::Write;
@@ -31,8 +31,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// scores of one block of queries are stored at a time; the adjoint recomputes them.
     ///
     /// # Panics
-    /// If the shapes differ from these: the axes before the last two must be equal, and a mask must have the shape
-    /// described in [`Attention::bias`].
+    /// If the shapes differ from these: the axes before the last two must be equal, a mask must have the shape described in
+    /// [`Attention::bias`], and [`lengths`](Attention::lengths) must be one for each example, of at most the number of keys.
     #[track_caller]
     pub fn attention(self, k: Var<'t, T>, v: Var<'t, T>, settings: Attention<'t, T>) -> Var<'t, T> {
         let [q_shape, k_shape, v_shape] = [self, k, v].map(Var::shape);
@@ -50,6 +50,9 @@ impl<'t, T: Real> Var<'t, T> {
         );
         let shape: Shape = batch.iter().copied().chain([*queries, *e]).collect();
         let examples = batch.iter().product();
+        if let Some(lengths) = settings.lengths {
+            check_lengths(lengths, batch, *keys);
+        }
         let operation = Operator {
             batch: examples,
             queries: *queries,
@@ -58,6 +61,7 @@ impl<'t, T: Real> Var<'t, T> {
             e: *e,
             causal: settings.causal,
             kind: settings.mask.map(|(kind, _)| kind),
+            lengths: settings.lengths,
             scale: settings.scale.unwrap_or(1.0 / (*d as f64).sqrt()),
         };
         let kept = [2, examples, *queries];
@@ -82,7 +86,7 @@ fn shape_mismatch([q, k, v]: [&[usize]; 3]) -> ! {
 /// The second output is kept for the adjoint: each query's largest score, and the logarithm of the sum of exponentials
 /// relative to it.
 #[derive(Clone, Copy)]
-struct Operator {
+struct Operator<'t> {
     batch: usize,
     queries: usize,
     keys: usize,
@@ -90,10 +94,12 @@ struct Operator {
     e: usize,
     causal: bool,
     kind: Option<Kind>,
+    /// The number of keys of each example, along the first axis of the batch.
+    lengths: Option<&'t [usize]>,
     scale: f64,
 }
 
-impl Operator {
+impl Operator<'_> {
     /// Queries per block.
     fn block(&self) -> usize {
         let [least, most] = QUERIES;
@@ -104,11 +110,15 @@ impl Operator {
         self.queries.div_ceil(self.block())
     }
 
-    /// The queries of block `i`, and the largest number of keys that they attend to.
-    fn part(&self, i: usize) -> (Range<usize>, usize) {
-        let queries = i * self.block()..self.queries.min((i + 1) * self.block());
-        let keys = if self.causal { self.keys.min(queries.end) } else { self.keys };
-        (queries, keys)
+    /// The queries of block `i`.
+    fn part(&self, i: usize) -> Range<usize> {
+        i * self.block()..self.queries.min((i + 1) * self.block())
+    }
+
+    /// The largest number of keys that some queries of element `b` of the batch attend to.
+    fn keys_of(&self, b: usize, queries: &Range<usize>) -> usize {
+        let keys = self.lengths.map_or(self.keys, |lengths| lengths[b / (self.batch / lengths.len())]);
+        if self.causal { keys.min(queries.end) } else { keys }
     }
 
     fn pieces(&self, tasks: usize) -> usize {
@@ -157,14 +167,18 @@ fn example<T>(x: &[T], b: usize, rows: usize, columns: usize) -> &[T] {
     &x[b * rows * columns..][..rows * columns]
 }
 
-impl<T: Real> Operation<T> for Operator {
+impl<T: Real> Operation<T> for Operator<'_> {
     fn name(&self) -> &'static str {
         "attention"
     }
 
     fn description(&self, _: &[&[usize]]) -> Option<Description> {
         let allows = self.kind == Some(Kind::Allowed);
-        Some(Description::ScaledDotProductAttention { causal: self.causal, scale: self.scale, allows })
+        self.lengths.is_none().then_some(Description::ScaledDotProductAttention {
+            causal: self.causal,
+            scale: self.scale,
+            allows,
+        })
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
@@ -177,12 +191,13 @@ impl<T: Real> Operation<T> for Operator {
         let scratch = io.scratch(pieces * self.block() * keys);
         let [out, kept] = io.outputs();
         let (largest, rest) = kept.split_at_mut(batch * queries);
-        let start = |task: usize| task / self.blocks() * queries + self.part(task % self.blocks()).0.start;
+        let start = |task: usize| task / self.blocks() * queries + self.part(task % self.blocks()).start;
         let start_of_output = |task| start(task) * e;
         let memory = (Ragged::new(out, &start_of_output), Ragged::new(largest, &start), Ragged::new(rest, &start));
         for_each_with(pieces, tasks, scratch, memory, &|scratch, tasks, (mut out, mut largest, mut rest)| {
             for task in tasks {
-                let (b, (part, keys)) = (task / self.blocks(), self.part(task % self.blocks()));
+                let (b, part) = (task / self.blocks(), self.part(task % self.blocks()));
+                let keys = self.keys_of(b, &part);
                 let place = b * queries + part.start..b * queries + part.end;
                 let (out, largest, rest) = (out.item(task), largest.item(task), rest.item(task));
                 let (k, v) = (example(k.data, b, self.keys, d), example(v.data, b, self.keys, e));
@@ -241,7 +256,8 @@ impl<T: Real> Operation<T> for Operator {
                     let (to_q, to_k, to_v) = (of_q.row(i), of_k.row(i), of_v.row(i));
                     let to_mask = if to_mask { &mut of_mask.0[start..start + queries * keys] } else { &mut [] };
                     for i in 0..self.blocks() {
-                        let (part, some) = self.part(i);
+                        let part = self.part(i);
+                        let some = self.keys_of(b, &part);
                         let rows = part.len();
                         let (weights, changes) = (&mut weights[..rows * some], &mut changes[..rows * some]);
                         let (q, g) = (&q[part.start * d..part.end * d], &g[part.start * e..part.end * e]);

@@ -17,13 +17,14 @@ use crate::{Real, Var};
 pub struct Attention<'t, T: Real = f32> {
     pub(super) causal: bool,
     pub(super) mask: Option<(Kind, Var<'t, T>)>,
+    pub(super) lengths: Option<&'t [usize]>,
     pub(super) scale: Option<f64>,
 }
 
 impl<'t, T: Real> Attention<'t, T> {
     /// Every query attends to every key.
     pub const fn new() -> Self {
-        Attention { causal: false, mask: None, scale: None }
+        Attention { causal: false, mask: None, lengths: None, scale: None }
     }
 
     /// Query i attends only to keys 0 to i.
@@ -51,6 +52,14 @@ impl<'t, T: Real> Attention<'t, T> {
     #[track_caller]
     pub fn allow(mut self, mask: Var<'t, T>) -> Self {
         self.set(Kind::Allowed, mask);
+        self
+    }
+
+    /// Lets the queries of example i, along the first axis of the batch, attend to its first `lengths`\[i\] keys. The keys and
+    /// values after them are not read, and their gradient is exactly 0; with the length 0, a query's value is 0. Unlike a
+    /// mask, lengths take no memory for pairs of queries and keys. They go together with a mask.
+    pub const fn lengths(mut self, lengths: &'t [usize]) -> Self {
+        self.lengths = Some(lengths);
         self
     }
 
@@ -95,4 +104,16 @@ pub(super) fn check_mask(mask: &[usize], batch: &[usize], scores: [usize; 2]) {
         "attention: a mask of shape {mask:?}; expected (queries, keys) = {scores:?}, or leading axes that are each 1 \
          or as in the batch {batch:?}"
     );
+}
+
+#[track_caller]
+pub(super) fn check_lengths(lengths: &[usize], batch: &[usize], keys: usize) {
+    assert!(
+        batch.first() == Some(&lengths.len()),
+        "attention: {} lengths for the batch {batch:?}; expected one for each example, the first axis of the batch",
+        lengths.len()
+    );
+    if let Some(row) = lengths.iter().position(|&length| length > keys) {
+        panic!("attention: the length of example {row} is {}, but there are {keys} keys", lengths[row]);
+    }
 }

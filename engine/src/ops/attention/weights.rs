@@ -34,7 +34,7 @@ impl<T: Real> Mask<'_, T> {
     }
 }
 
-impl Operator {
+impl Operator<'_> {
     /// The number of keys that query `query` may attend to, at most `keys`.
     #[inline(always)]
     fn attended(&self, query: usize, keys: usize) -> usize {
@@ -44,7 +44,7 @@ impl Operator {
 
 /// Products to weights, row by row, and the statistics from which the adjoint recomputes them.
 pub(super) struct Softmax<'a, T> {
-    pub(super) of: &'a Operator,
+    pub(super) of: &'a Operator<'a>,
     /// The index of the first query.
     pub(super) first: usize,
     pub(super) keys: usize,
@@ -98,7 +98,7 @@ impl<T: Real> Kernel for Softmax<'_, T> {
 
 /// Recomputes the weights from the products and the stored statistics.
 pub(super) struct RecomputeWeights<'a, T> {
-    pub(super) of: &'a Operator,
+    pub(super) of: &'a Operator<'a>,
     pub(super) first: usize,
     pub(super) keys: usize,
     pub(super) mask: Mask<'a, T>,
@@ -155,7 +155,7 @@ impl<T: Real> Kernel for AdjointMeans<'_, T> {
 /// The adjoints of the products, weight · (its adjoint − their mean) · scale, from those of the weights in `changes`;
 /// the adjoints of an added mask are the same without the scale.
 pub(super) struct ScoreAdjoints<'a, T> {
-    pub(super) of: &'a Operator,
+    pub(super) of: &'a Operator<'a>,
     pub(super) keys: usize,
     pub(super) weights: &'a [T],
     pub(super) means: &'a [T],

@@ -105,6 +105,8 @@ fn attention_that_does_not_match() {
     panics(&["attention", "[2, 3, 0]", "0 features"], || narrow.attention(narrow, narrow, plain));
     panics(&["attention", "mask of shape [3, 3, 5]", "[3, 5]", "batch [2]"], || q.attention(k, v, plain.bias(mask)));
     panics(&["attention", "mask of shape [4]", "[3, 5]"], || q.attention(k, v, plain.allow(line)));
+    panics(&["attention", "3 lengths", "batch [2]"], || q.attention(k, v, plain.lengths(&[5, 5, 5])));
+    panics(&["attention", "example 1 is 6", "5 keys"], || q.attention(k, v, plain.lengths(&[5, 6])));
     panics(&["Attention", "a mask is already set"], || plain.bias(mask).allow(mask));
     panics(&["Attention", "scale", "NaN"], || plain.scale(f64::NAN));
 }

@@ -1,6 +1,6 @@
 //! Gradient checks of attention, and its value against the definition.
 
-use elbo_engine::{Attention, Tape, Tensor, Var};
+use elbo_engine::{Attention, Gradients, Tape, Tensor, Var};
 
 use super::{Check, agree};
 use crate::common::Random;
@@ -42,7 +42,27 @@ fn of_sizes(random: &mut Random, batch: &[usize], [queries, keys, d, e]: [usize;
     };
     close(&ours(Attention::new().allow(allowed_var)), &definition([&q, &k, &v], scale, allow, causal));
 
+    // The first keys of each example, along the first axis of the batch, with and without a mask.
+    let lengths: Vec<usize> = (0..batch.first().copied().unwrap_or(0)).map(|_| random.below(keys + 1)).collect();
+    let inner: usize = batch.iter().skip(1).product();
+    let beyond = |b: usize, i: usize| if i % keys < lengths[b / inner] { 0.0 } else { f64::NEG_INFINITY };
+    if !batch.is_empty() {
+        let of = Attention::new().lengths(&lengths);
+        close(&ours(of), &definition([&q, &k, &v], scale, beyond, causal));
+        let both = definition([&q, &k, &v], scale, |b, i| add(b, i) + beyond(b, i), causal);
+        close(&ours(of.bias(mask_var)), &both);
+        let both = definition([&q, &k, &v], scale, |b, i| allow(b, i) + beyond(b, i), causal);
+        close(&ours(of.allow(allowed_var)), &both);
+    }
+
     let mut model = [q, k, v, mask];
+    if !batch.is_empty() {
+        agree(&mut model, |tape, [q, k, v, mask]| {
+            let lengths = tape.alloc_slice(lengths.len(), |i| lengths[i]);
+            let of = Attention::new().bias(tape.param(mask)).lengths(lengths);
+            tape.param(q).attention(tape.param(k), tape.param(v), if causal { of.causal() } else { of })
+        });
+    }
     agree(&mut model, |tape, [q, k, v, mask]| {
         let of = Attention::new().bias(tape.param(mask)).scale(0.8);
         tape.param(q).attention(tape.param(k), tape.param(v), if causal { of.causal() } else { of })
@@ -117,4 +137,24 @@ fn large_scores_do_not_overflow() {
     let tape = Tape::new();
     let [q, k, v]: [Var<'_>; 3] = [&q, &k, &v].map(|tensor| tape.input(tensor));
     assert_eq!(q.attention(k, v, Attention::new()).value(), [1.0, 3.0]);
+}
+
+#[test]
+fn keys_beyond_a_length_are_not_read_and_get_no_gradient() {
+    let q: Tensor<f64> = Tensor::from_fn([1, 5, 2], |i| (i as f64).sin());
+    let kv: Tensor<f64> = Tensor::from_fn([1, 3, 2], |i| if i < 4 { (0.7 * i as f64).cos() } else { f64::NAN });
+    let tape = Tape::new();
+    let model = [q, kv];
+    let gradients_of = |lengths: &'static [usize]| {
+        let mut gradients = Gradients::of(&model);
+        let [q, kv] = [tape.param(&model[0]), tape.param(&model[1])];
+        let y = q.attention(kv, kv, Attention::new().lengths(lengths));
+        y.square().sum().backward(&mut gradients);
+        (y.value().to_vec(), ["0", "1"].map(|name| gradients.get(name).unwrap().to_vec()))
+    };
+    let (y, [to_q, to_kv]) = gradients_of(&[2]);
+    assert!(y.iter().chain(&to_q).chain(&to_kv).all(|x| x.is_finite()), "{y:?} {to_q:?} {to_kv:?}");
+    assert_eq!(to_kv[4..], [0.0; 2]);
+    let (y, [to_q, to_kv]) = gradients_of(&[0]);
+    assert!(y.iter().chain(&to_q).chain(&to_kv).all(|&x| x == 0.0), "{y:?} {to_q:?} {to_kv:?}");
 }
