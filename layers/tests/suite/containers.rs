@@ -173,13 +173,13 @@ fn pools_and_up_sampling_have_the_values_of_pytorch() {
     assert_eq!(twice.data(), [0.0, 1.0, 4.0, 2.25, 4.75, 9.25, 6.75, 12.25, 19.75, 9.0, 16.0, 25.0]);
     let wider = outputs(&Upsample2d::nearest([1, 2]), &x);
     assert_eq!(wider.data(), [0.0, 0.0, 1.0, 1.0, 4.0, 4.0, 9.0, 9.0, 16.0, 16.0, 25.0, 25.0]);
-    let cube = outputs(&Upsample3d::linear([3, 2, 1]), &Tensor::new([1, 1, 1, 2, 3], x.data().to_vec()));
+    let cube = outputs(&Upsample3d::linear([3, 2, 1]), &Tensor::new([1, 1, 1, 2, 3], x.data()));
     assert_eq!(cube.shape(), [1, 1, 3, 4, 3]);
     assert!(cube.data().chunks(12).all(|slice| slice == twice.data()));
 }
 
 /// A network of every container, with random weights in the parts that have some.
-fn network(rate: f64) -> impl Layer<Scalar = f64> + Bayesian<Batch = Yes> + Parameters<Scalar = f64> {
+fn network(rate: f64) -> impl Layer<Scalar = f64> + Bayesian<Batch = Yes> {
     let dense = |inputs, outputs| Dense::<MeanField<f64>>::mean_field(inputs, outputs).initial_sd(0.1);
     Sequential((
         dense(6, 8),
