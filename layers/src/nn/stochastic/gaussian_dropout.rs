@@ -17,7 +17,8 @@ use crate::model::Forward;
 /// use elbo::nn::GaussianDropout;
 /// use elbo::prelude::*;
 ///
-/// let (dropout, x, tape) = (GaussianDropout::new(0.2), Tensor::full([4, 3], 1.0), Tape::new());
+/// let dropout: GaussianDropout = GaussianDropout::new(0.2);
+/// let (tape, x) = (Tape::new(), Tensor::full([4, 3], 1.0));
 /// let y = dropout.draw(&tape, Key::new(1)).forward(tape.input(&x));
 /// assert_eq!(y.shape(), [4, 3]);
 /// assert_eq!(dropout.variance(), 0.25);
