@@ -60,6 +60,22 @@ impl<'t, T: Real> Var<'t, T> {
         self.tape.detached(self)
     }
 
+    /// Whether the other is this same value of the same tape. A value and its
+    /// [`stop_gradient`](Self::stop_gradient) are two values, though their elements share memory.
+    ///
+    /// ```
+    /// use elbo_engine::Tape;
+    ///
+    /// let tape: Tape = Tape::new();
+    /// let x = tape.constant([2], |_| 1.0);
+    /// assert!(x.is_same(x));
+    /// assert!(!x.is_same(x.stop_gradient()));
+    /// ```
+    #[must_use]
+    pub fn is_same(self, other: Var<'t, T>) -> bool {
+        self.id == other.id && std::ptr::eq(self.tape, other.tape)
+    }
+
     /// The number of elements of one draw: the product of the axes.
     #[track_caller]
     #[expect(clippy::len_without_is_empty, reason = "a size, not a collection")]

@@ -20,6 +20,7 @@ mod weights;
 pub use bayesian::{Bayesian, Drawn, Kl, KlEstimate, LogPrior};
 pub use buffer::{Buffer, Saved};
 pub use compatibility::{Allows, CompatibleWith, Flipout, FlippedByExample, Local, Sample, SampledByOutput};
+pub(crate) use containers::tuples;
 pub use draw_first::{DrawFirst, Undrawn};
 pub use hierarchical_normal::{HierarchicalNormal, HierarchicalNormalDraw};
 pub use layer::{Forward, Layer, LayerAt, Model, ModelAt, ModelOutput};

@@ -75,8 +75,9 @@ macro_rules! activation_with {
             /// # Panics
             /// If the number is not finite.
             #[track_caller]
-            pub const fn new($number: f64) -> Self {
-                assert!($number.is_finite(), concat!(stringify!($name), ": `", stringify!($number), "` must be finite"));
+            pub fn new($number: f64) -> Self {
+                let name = stringify!($name);
+                assert!($number.is_finite(), "{name}: `{}` must be finite, got {}", stringify!($number), $number);
                 $name { $number, scalar: Bare::new() }
             }
         }

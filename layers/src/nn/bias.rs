@@ -1,6 +1,7 @@
 //! `Bias`: the optional bias of a layer, with its prior.
 
 use crate::divergence::Divergence;
+use crate::engine::Real;
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
@@ -18,3 +19,30 @@ pub struct Bias<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
 }
 
 initial_sd!(Bias: value);
+
+impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Bias<Q, P> {
+    /// The same bias under another prior.
+    pub(super) fn under<R: PriorFor<Q::Scalar>>(self, prior: R) -> Bias<Q, R>
+    where
+        Q: Divergence<R>,
+    {
+        Bias { value: self.value, prior }
+    }
+}
+
+/// `initial_sd` of an optional bias. A closure would hide the caller's line.
+pub(super) trait InitialSd {
+    #[track_caller]
+    fn initial_sd(self, sd: f64) -> Self;
+}
+
+impl<T: Real, P: PriorFor<T>> InitialSd for Option<Bias<MeanField<T>, P>>
+where
+    MeanField<T>: Divergence<P, Scalar = T>,
+{
+    #[track_caller]
+    fn initial_sd(self, sd: f64) -> Self {
+        let bias = self?;
+        Some(bias.initial_sd(sd))
+    }
+}

@@ -1,7 +1,7 @@
 //! Convolutional layers over one, two and three spatial axes.
 
 use crate::divergence::Divergence;
-use crate::engine::{Convolution, Real, Var};
+use crate::engine::{Convolution, Var};
 use crate::nn::Bias;
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
@@ -62,25 +62,7 @@ impl<const D: usize> Conv<D> {
     }
 }
 
-impl<const D: usize, T: Real, P: PriorFor<T>> Conv<D, MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
-    /// stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(mut self, sd: f64) -> Self {
-        self.weight = self.weight.initial_sd(sd);
-        if let Some(bias) = self.bias {
-            self.bias = Some(bias.initial_sd(sd));
-        }
-        self
-    }
-}
+initial_sd!(Conv[D]: weight, bias);
 
 impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Conv<D, Q, P> {
     /// A layer of any posterior family under any prior: `weight` makes a random weight from its shape.
@@ -96,7 +78,7 @@ impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Conv<D, Q
     where
         Q: Divergence<R>,
     {
-        let bias = self.bias.map(|bias| Bias { value: bias.value, prior: prior.clone() });
+        let bias = self.bias.map(|bias| bias.under(prior.clone()));
         Conv { weight: self.weight, bias, prior, settings: self.settings }
     }
 }

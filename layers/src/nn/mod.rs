@@ -1,10 +1,12 @@
 //! Layers: dense, convolutional, recurrent, attention, embedding, normalisation, pooling, activations and containers, written with
 //! `#[bayesian]` like a user's.
 
-/// `initial_sd` of a layer whose fields are these random weights.
+/// `initial_sd` of a layer whose fields are these random weights, optional biases or layers with `initial_sd`. `[D]` stands for
+/// a constant number of axes.
 macro_rules! initial_sd {
-    ($name:ident: $($weight:ident),+) => {
-        impl<T: $crate::engine::Real, P: $crate::prior::PriorFor<T>> $name<$crate::posterior::MeanField<T>, P>
+    ($name:ident $([$axes:ident])?: $($field:ident),+) => {
+        impl<$(const $axes: usize,)? T: $crate::engine::Real, P: $crate::prior::PriorFor<T>>
+            $name<$($axes,)? $crate::posterior::MeanField<T>, P>
         where
             $crate::posterior::MeanField<T>: $crate::divergence::Divergence<P, Scalar = T>,
         {
@@ -16,7 +18,9 @@ macro_rules! initial_sd {
             #[track_caller]
             #[must_use]
             pub fn initial_sd(mut self, sd: f64) -> Self {
-                $(self.$weight = self.$weight.initial_sd(sd);)+
+                #[allow(unused_imports, reason = "some layers have no optional bias")]
+                use $crate::nn::bias::InitialSd as _;
+                $(self.$field = self.$field.initial_sd(sd);)+
                 self
             }
         }

@@ -10,6 +10,11 @@ use serde_json::Value;
 
 use crate::common::assert_near;
 
+#[path = "../../../engine/tests/suite/common/panics.rs"]
+mod panics;
+
+use panics::panics;
+
 fn point(shape: Shape) -> Point<f64> {
     Point::new(shape)
 }
@@ -279,32 +284,72 @@ fn the_same_bits_for_any_number_of_threads() {
 
 #[test]
 fn numbers_stay_finite_for_any_scale() {
-    let x = x(2, 5, 6);
+    let (x, memory) = (x(2, 5, 6), x(2, 4, 6));
     for rho in [-1e4, 0.0, 1e4] {
-        let mut block = block();
-        block.visit_mut(&Path::ROOT, &mut |path, role, parameter| {
+        let mut both = (block(), TransformerDecoderLayer::of((6, 3), 8, mean_field, prior()).causal());
+        both.visit_mut(&Path::ROOT, &mut |path, role, parameter| {
             if role == elbo::Role::Scale && path.to_string().ends_with("rho") {
                 parameter.data_mut().fill(rho);
             }
         });
-        let tape = Tape::new();
-        let y = block.draw(&tape, Key::new(1)).forward(tape.input(&x));
-        assert!(y.value().iter().all(|y| !y.is_nan()), "{rho}");
+        let (tape, mut gradients) = (Tape::new(), Gradients::of(&both));
+        let (encoder, decoder) = both.draw(&tape, Key::new(1));
+        let y = decoder.forward(encoder.forward(tape.input(&x)), tape.input(&memory));
+        assert!(y.value().iter().all(|y| y.is_finite()), "{rho}");
+        y.square().sum().backward(&mut gradients);
+        both.visit(&Path::ROOT, &mut |path, _, _| {
+            let path = path.to_string();
+            assert!(gradients.get(&path).unwrap().iter().all(|g| g.is_finite()), "{path} at {rho}");
+        });
     }
 }
 
-#[track_caller]
-fn panics<R>(words: &[&str], act: impl FnOnce() -> R) {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    let payload = catch_unwind(AssertUnwindSafe(|| drop(act()))).unwrap_err();
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    let message = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap();
-    assert!(words.iter().all(|word| message.contains(word)), "{message} does not contain {words:?}");
+/// A constant that shares the memory of x is another input than x: no gradient flows through it.
+#[test]
+fn constant_keys_and_values_get_no_gradient() {
+    let (layer, elements): (Attend, _) = (MultiHeadAttention::of((6, 3), mean_field, prior()), x(2, 5, 6));
+    let both = (layer, Point(elements.clone()));
+    let gradient = |held: &dyn for<'t> Fn(Var<'t, f64>) -> Var<'t, f64>| {
+        let (tape, mut gradients) = (Tape::new(), Gradients::of(&both));
+        let (draw, query) = both.draw(&tape, Key::new(1));
+        let held = held(query);
+        draw.attend([query, held, held], Attention::new()).square().sum().backward(&mut gradients);
+        gradients.get("1").unwrap().to_vec()
+    };
+    let of_a_copy = gradient(&|query| query.tape().constant(query.shape(), |i| elements.data()[i]));
+    assert_near(&gradient(&|query| query.stop_gradient()), &of_a_copy, 1e-12);
+    assert!(gradient(&|query| query) != of_a_copy);
+}
+
+#[test]
+fn layers_are_saved_and_loaded() {
+    type Saved = (TransformerEncoderLayer<MeanField<f64>>, TransformerDecoderLayer<MeanField<f64>>, Attend);
+    let build = |posterior: fn(Shape) -> MeanField<f64>| -> Saved {
+        let cross = MultiHeadAttention::of(AttentionSize::new(6, 3).memory(4, 5), posterior, prior());
+        (block(), TransformerDecoderLayer::of((6, 3), 8, posterior, prior()), cross)
+    };
+    let (saved, mut loaded) = (build(mean_field), build(|shape| MeanField::new(shape)));
+    loaded.load_from_bytes("layers", saved.save_to_bytes()).unwrap();
+    let (x, key, value) = (x(2, 5, 6), x(2, 3, 4), x(2, 3, 5));
+    let outputs = |model: &Saved| {
+        let tape = Tape::new();
+        let (x, key, value) = (tape.input(&x), tape.input(&key), tape.input(&value));
+        let (encoder, decoder, cross) = model.draw(&tape, Key::new(4));
+        let y = cross.attend([decoder.forward(encoder.forward(x), x), key, value], Attention::new());
+        y.value().to_vec()
+    };
+    assert_eq!(outputs(&loaded), outputs(&saved));
 }
 
 #[test]
 fn mistakes_name_the_layer_and_what_it_expects() {
     panics(&["MultiHeadAttention", "width of 10", "3 heads"], || MultiHeadAttention::new(10, 3));
+    panics(&["got a memory of 0 features", "at least 1"], || AttentionSize::new(8, 4).memory(0, 3));
+    let wide = AttentionSize::new(6, 3).memory(6, 6);
+    panics(&["TransformerEncoderLayer", "memory"], || TransformerEncoderLayer::of(wide, 8, mean_field, prior()));
+    panics(&["TransformerDecoderLayer", "memory"], || TransformerDecoderLayer::of(wide, 8, mean_field, prior()));
+    panics(&["standard deviation", "-1"], || MultiHeadAttention::new(6, 3).initial_sd(-1.0));
+    panics(&["standard deviation", "-1"], || TransformerEncoderLayer::new(6, 3, 8).initial_sd(-1.0));
     panics(&["4 heads", "3 heads of keys"], || AttentionSize::new(8, 4).key_value_heads(3));
     panics(&["even", "3"], || MultiHeadAttention::new(6, 2).rotary(10_000.0));
     for base in [0.5, f64::NAN, f64::INFINITY] {
@@ -317,9 +362,8 @@ fn mistakes_name_the_layer_and_what_it_expects() {
     let attention = attention.draw(&tape, Key::new(1));
     panics(&["MultiHeadAttention", "[2, 5, 7]", "(examples, steps, 6)"], || attention.forward(wide));
     panics(&["MultiHeadAttention", "[5, 6]"], || attention.forward(flat));
-    panics(&["MultiHeadAttention", "[3, 4, 6]", "as many examples"], || {
-        attention.attend([good, other, other], Attention::new())
-    });
+    let others = [good, other, other];
+    panics(&["[3, 4, 6]", "as many examples"], || attention.attend(others, Attention::new()));
     panics(&["MultiHeadAttention", "1 lengths", "2 examples"], || attention.forward_padded(good, &[5]));
     panics(&["MultiHeadAttention", "row 1 is 6", "5 steps"], || attention.forward_padded(good, &[5, 6]));
     let (encoder, decoder) = (block(), TransformerDecoderLayer::of((6, 3), 8, mean_field, prior()));
@@ -327,9 +371,8 @@ fn mistakes_name_the_layer_and_what_it_expects() {
     panics(&["TransformerEncoderLayer", "[2, 5, 7]", "(examples, steps, 6)"], || encoder.forward(wide));
     panics(&["TransformerEncoderLayer", "1 lengths"], || encoder.forward_padded(good, &[5]));
     panics(&["TransformerDecoderLayer", "memory", "[3, 4, 6]", "as many examples"], || decoder.forward(good, other));
-    panics(&["TransformerDecoderLayer", "memory", "row 0 is 9"], || {
-        decoder.forward_padded(good, &[5, 5], good, &[9, 5])
-    });
+    let too_long = [9, 5];
+    panics(&["memory", "row 0 is 9"], || decoder.forward_padded(good, &[5, 5], good, &too_long));
     let positions = LearnedPositions::of(4, 6, mean_field, prior());
     let positions = positions.draw(&tape, Key::new(1));
     panics(&["LearnedPositions", "[2, 5, 6]", "[4, 6]"], || positions.forward(good));

@@ -1,7 +1,6 @@
 //! The larger networks of the workloads: an LSTM, a transformer of characters, and a residual network of images.
 
-use elbo::engine::Attention;
-use elbo::nn::{Conv2d, Embedding, GroupNorm, LayerNorm, Lstm};
+use elbo::nn::{Conv2d, Embedding, GroupNorm, LayerNorm, LearnedPositions, Lstm, TransformerEncoderLayer};
 use elbo::prelude::*;
 
 /// Characters of the transformer's alphabet.
@@ -34,36 +33,12 @@ pub(crate) fn sequences() -> Sequences {
     Sequences { layers: [Lstm::new(12, 128), Lstm::new(128, 128)], head: Dense::new(128, 9) }
 }
 
-/// Causal self-attention and a network of two layers, each after a layer normalisation and with a residual connection.
-#[bayesian]
-pub(crate) struct Block {
-    attention_norm: LayerNorm,
-    qkv: Dense,
-    projection: Dense,
-    norm: LayerNorm,
-    expand: Dense,
-    contract: Dense,
-}
-
-#[bayesian]
-impl Block {
-    pub(crate) fn forward(&self, x: Var) -> Var {
-        let &[examples, steps, width] = x.shape() else { unreachable!("the embedding has three axes") };
-        let heads = self.qkv.forward(self.attention_norm.forward(x));
-        let heads = heads.reshape([examples, steps, 3, HEADS, width / HEADS]).permute(&[2, 0, 3, 1, 4]);
-        let [q, k, v] = [0, 1, 2].map(|part| heads.at(0, part));
-        let mixed = q.attention(k, v, Attention::new().causal()).permute(&[0, 2, 1, 3]);
-        let x = x + self.projection.forward(mixed.reshape([examples, steps, width]));
-        x + self.contract.forward(self.expand.forward(self.norm.forward(x)).gelu())
-    }
-}
-
 /// A decoder of characters: logits of the next one, for every step.
 #[bayesian]
 pub(crate) struct Transformer {
     characters: Embedding,
-    positions: Embedding,
-    blocks: [Block; 4],
+    positions: LearnedPositions,
+    blocks: [TransformerEncoderLayer; 4],
     norm: LayerNorm,
     head: Dense,
 }
@@ -71,8 +46,7 @@ pub(crate) struct Transformer {
 #[bayesian]
 impl Transformer {
     pub(crate) fn forward(&self, x: Var) -> Var {
-        let positions: [usize; STEPS] = std::array::from_fn(|step| step);
-        let mut x = self.characters.forward(x) + self.positions.rows(&positions);
+        let mut x = self.positions.forward(self.characters.forward(x));
         for block in self.blocks {
             x = block.forward(x);
         }
@@ -82,17 +56,10 @@ impl Transformer {
 }
 
 pub(crate) fn transformer() -> Transformer {
-    let block = || Block {
-        attention_norm: LayerNorm::new([WIDTH]),
-        qkv: Dense::new(WIDTH, 3 * WIDTH),
-        projection: Dense::new(WIDTH, WIDTH),
-        norm: LayerNorm::new([WIDTH]),
-        expand: Dense::new(WIDTH, 4 * WIDTH),
-        contract: Dense::new(4 * WIDTH, WIDTH),
-    };
+    let block = || TransformerEncoderLayer::new(WIDTH, HEADS, 4 * WIDTH).norm_first().gelu().causal();
     Transformer {
         characters: Embedding::new(CHARACTERS, WIDTH),
-        positions: Embedding::new(STEPS, WIDTH),
+        positions: LearnedPositions::new(STEPS, WIDTH),
         blocks: std::array::from_fn(|_| block()),
         norm: LayerNorm::new([WIDTH]),
         head: Dense::new(WIDTH, CHARACTERS),

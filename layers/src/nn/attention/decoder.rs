@@ -1,7 +1,7 @@
 //! The decoder block of a transformer.
 
 use crate::divergence::Divergence;
-use crate::engine::{Attention, Real, Shape, Var};
+use crate::engine::{Attention, Shape, Var};
 use crate::nn::attention::block::{Between, Settings, add_branch, block_settings, feed_forward};
 use crate::nn::attention::multi_head::MultiHeadAttention;
 use crate::nn::attention::padding::{check, lengths_of, without_padding};
@@ -137,7 +137,11 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> TransformerDecoderLayer<Q
     pub fn of(size: impl Into<AttentionSize>, hidden: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         let size = size.into();
         let width = size.width;
-        assert!(size.memory.is_none(), "{NAME}: keys and values have the width of the queries");
+        assert!(
+            size.memory.is_none(),
+            "{NAME}: got a size with `memory`, but the block's memory has the width of its input; expected \
+             `AttentionSize::new(width, heads)`"
+        );
         TransformerDecoderLayer {
             self_attn: MultiHeadAttention::build(size, &mut posterior, prior.clone()),
             multihead_attn: MultiHeadAttention::build(size, &mut posterior, prior.clone()),
@@ -170,25 +174,6 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> TransformerDecoderLayer<Q
     }
 }
 
-impl<T: Real, P: PriorFor<T>> TransformerDecoderLayer<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        TransformerDecoderLayer {
-            self_attn: self.self_attn.initial_sd(sd),
-            multihead_attn: self.multihead_attn.initial_sd(sd),
-            linear1: self.linear1.initial_sd(sd),
-            linear2: self.linear2.initial_sd(sd),
-            ..self
-        }
-    }
-}
+initial_sd!(TransformerDecoderLayer: self_attn, multihead_attn, linear1, linear2);
 
 block_settings!(TransformerDecoderLayer);

@@ -1,7 +1,7 @@
 //! The encoder block of a transformer.
 
 use crate::divergence::Divergence;
-use crate::engine::{Attention, Real, Shape, Var};
+use crate::engine::{Attention, Shape, Var};
 use crate::nn::attention::block::{Between, Settings, add_branch, block_settings, feed_forward};
 use crate::nn::attention::multi_head::MultiHeadAttention;
 use crate::nn::attention::padding::{check, lengths_of, without_padding};
@@ -136,7 +136,11 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> TransformerEncoderLayer<Q
     pub fn of(size: impl Into<AttentionSize>, hidden: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         let size = size.into();
         let width = size.width;
-        assert!(size.memory.is_none(), "{NAME}: keys and values of self-attention have the width of its queries");
+        assert!(
+            size.memory.is_none(),
+            "{NAME}: got a size with `memory`, but keys and values of self-attention are computed from its input; expected \
+             `AttentionSize::new(width, heads)`"
+        );
         TransformerEncoderLayer {
             self_attn: MultiHeadAttention::build(size, &mut posterior, prior.clone()),
             linear1: Dense::of(width, hidden, &mut posterior, prior.clone()),
@@ -165,24 +169,6 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> TransformerEncoderLayer<Q
     }
 }
 
-impl<T: Real, P: PriorFor<T>> TransformerEncoderLayer<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        TransformerEncoderLayer {
-            self_attn: self.self_attn.initial_sd(sd),
-            linear1: self.linear1.initial_sd(sd),
-            linear2: self.linear2.initial_sd(sd),
-            ..self
-        }
-    }
-}
+initial_sd!(TransformerEncoderLayer: self_attn, linear1, linear2);
 
 block_settings!(TransformerEncoderLayer);

@@ -1,7 +1,7 @@
 //! `MultiHeadAttention`: self- and cross-attention of several heads.
 
 use crate::divergence::Divergence;
-use crate::engine::{Attention, Real, Shape, Var};
+use crate::engine::{Attention, Shape, Var};
 use crate::estimator::Weight;
 use crate::nn::Bias;
 use crate::nn::attention::padding::{check, lengths_of, without_padding};
@@ -122,7 +122,7 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> MultiHeadAttentionDraw<'t, Q,
             key.shape(),
             value.shape()
         );
-        let is_self = std::ptr::eq(query.value(), key.value()) && std::ptr::eq(key.value(), value.value());
+        let is_self = query.is_same(key) && key.is_same(value);
         let [q, k, v] = self.project([query, key, value], is_self);
         let head = size.head();
         let split = |x: Var<'t, Q::Scalar>, heads: usize, steps: usize| {
@@ -245,7 +245,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> MultiHeadAttention<Q, P> 
     where
         Q: Divergence<R>,
     {
-        let with = |of: Option<Bias<Q, P>>| of.map(|of| Bias { value: of.value, prior: prior.clone() });
+        let with = |of: Option<Bias<Q, P>>| of.map(|of| of.under(prior.clone()));
         MultiHeadAttention {
             in_proj_weight: with(self.in_proj_weight),
             q_proj_weight: with(self.q_proj_weight),
@@ -258,37 +258,9 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> MultiHeadAttention<Q, P> 
     }
 }
 
-impl<T: Real, P: PriorFor<T>> MultiHeadAttention<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        // A closure would hide the caller's line.
-        macro_rules! with {
-            ($of:expr) => {
-                match $of {
-                    Some(of) => Some(Bias { value: of.value.initial_sd(sd), prior: of.prior }),
-                    None => None,
-                }
-            };
-        }
-        MultiHeadAttention {
-            in_proj_weight: with!(self.in_proj_weight),
-            q_proj_weight: with!(self.q_proj_weight),
-            k_proj_weight: with!(self.k_proj_weight),
-            v_proj_weight: with!(self.v_proj_weight),
-            in_proj_bias: with!(self.in_proj_bias),
-            out_proj: self.out_proj.initial_sd(sd),
-            settings: self.settings,
-        }
-    }
-}
+initial_sd!(
+    MultiHeadAttention: in_proj_weight, q_proj_weight, k_proj_weight, v_proj_weight, in_proj_bias, out_proj
+);
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> MultiHeadAttention<Q, P> {
     /// Lets query i attend to keys 0 to i only.

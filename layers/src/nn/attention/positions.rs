@@ -48,6 +48,8 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> LearnedPositions<Q, P> {
     }
 }
 
+initial_sd!(LearnedPositions: table);
+
 impl LearnedPositions {
     /// Positions in `f32` with prior N(0, 1), initialised by [`MeanField::new`].
     #[track_caller]

@@ -47,22 +47,12 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Projection<Q, P> {
     where
         Q: Divergence<R>,
     {
-        let bias = self.bias.map(|bias| Bias { value: bias.value, prior: prior.clone() });
+        let bias = self.bias.map(|bias| bias.under(prior.clone()));
         Projection { weight: self.weight, bias, prior }
     }
 }
 
-impl<T: Real, P: PriorFor<T>> Projection<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight.
-    #[track_caller]
-    pub(super) fn initial_sd(self, sd: f64) -> Self {
-        let bias = self.bias.map(|bias| Bias { value: bias.value.initial_sd(sd), prior: bias.prior });
-        Projection { weight: self.weight.initial_sd(sd), bias, prior: self.prior }
-    }
-}
+initial_sd!(Projection: weight, bias);
 
 /// x · wᵀ + b, if there is a bias.
 #[track_caller]

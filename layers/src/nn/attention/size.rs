@@ -56,7 +56,10 @@ impl AttentionSize {
     /// If one is 0.
     #[track_caller]
     pub fn memory(self, keys: usize, values: usize) -> Self {
-        assert!(keys > 0 && values > 0, "MultiHeadAttention: keys of width {keys} and values of width {values}");
+        assert!(
+            keys > 0 && values > 0,
+            "MultiHeadAttention: got a memory of {keys} features for keys and {values} for values, expected at least 1 each"
+        );
         AttentionSize { memory: Some([keys, values]), ..self }
     }
 

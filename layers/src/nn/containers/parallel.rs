@@ -1,9 +1,10 @@
 //! `Parallel`: several layers of the same input.
 
 use crate::engine::{Real, Var};
-use crate::model::{Bayesian, Forward};
+use crate::model::{Bayesian, Forward, tuples};
 use crate::nn::axis_of_example;
 use elbo_macros::bayesian;
+use smallvec::SmallVec;
 
 /// Draws of layers with the same input: a tuple of up to twelve, an array or a slice.
 #[diagnostic::on_unimplemented(
@@ -12,33 +13,31 @@ use elbo_macros::bayesian;
     note = "`Parallel` takes a tuple of 1 to 12 layers, an array or a `Vec` of layers"
 )]
 pub trait Branches<'t, T: Real> {
-    /// The output of each branch, in order.
+    /// Calls `each` with the output of each branch, in order.
     #[track_caller]
-    fn outputs(&self, x: Var<'t, T>) -> Vec<Var<'t, T>>;
+    fn outputs(&self, x: Var<'t, T>, each: &mut dyn FnMut(Var<'t, T>));
 }
 
 impl<'t, T: Real, D: Forward<'t, Var<'t, T>, Out = Var<'t, T>>> Branches<'t, T> for [D] {
     #[track_caller]
-    fn outputs(&self, x: Var<'t, T>) -> Vec<Var<'t, T>> {
-        let mut outputs = Vec::with_capacity(self.len());
+    fn outputs(&self, x: Var<'t, T>, each: &mut dyn FnMut(Var<'t, T>)) {
         for layer in self {
-            outputs.push(layer.forward(x));
+            each(layer.forward(x));
         }
-        outputs
     }
 }
 
 impl<'t, T: Real, D: Forward<'t, Var<'t, T>, Out = Var<'t, T>>> Branches<'t, T> for &[D] {
     #[track_caller]
-    fn outputs(&self, x: Var<'t, T>) -> Vec<Var<'t, T>> {
-        (**self).outputs(x)
+    fn outputs(&self, x: Var<'t, T>, each: &mut dyn FnMut(Var<'t, T>)) {
+        (**self).outputs(x, each)
     }
 }
 
 impl<'t, T: Real, D: Forward<'t, Var<'t, T>, Out = Var<'t, T>>, const N: usize> Branches<'t, T> for [D; N] {
     #[track_caller]
-    fn outputs(&self, x: Var<'t, T>) -> Vec<Var<'t, T>> {
-        self[..].outputs(x)
+    fn outputs(&self, x: Var<'t, T>, each: &mut dyn FnMut(Var<'t, T>)) {
+        self[..].outputs(x, each)
     }
 }
 
@@ -46,25 +45,14 @@ macro_rules! tuple {
     ($($layer:ident . $index:tt),+) => {
         impl<'t, T: Real, $($layer: Forward<'t, Var<'t, T>, Out = Var<'t, T>>),+> Branches<'t, T> for ($($layer,)+) {
             #[track_caller]
-            fn outputs(&self, x: Var<'t, T>) -> Vec<Var<'t, T>> {
-                vec![$(self.$index.forward(x)),+]
+            fn outputs(&self, x: Var<'t, T>, each: &mut dyn FnMut(Var<'t, T>)) {
+                $(each(self.$index.forward(x));)+
             }
         }
     };
 }
 
-tuple!(A.0);
-tuple!(A.0, B.1);
-tuple!(A.0, B.1, C.2);
-tuple!(A.0, B.1, C.2, D.3);
-tuple!(A.0, B.1, C.2, D.3, E.4);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10);
-tuple!(A.0, B.1, C.2, D.3, E.4, F.5, G.6, H.7, I.8, J.9, K.10, L.11);
+tuples!(tuple);
 
 /// How outputs are joined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,14 +107,16 @@ impl<'t, L: Bayesian> ParallelDraw<'t, L> {
     ///
     /// # Panics
     /// If the shapes of the outputs differ: for a sum in any axis, else in another than the joined one. If the joined axis
-    /// does not exist or is that of the examples; if there are no layers; where a layer inside panics.
+    /// does not exist or is that of the examples. If there are no layers, or one of them panics.
     #[track_caller]
     pub fn forward(&self, x: Var<'t, L::Scalar>) -> Var<'t, L::Scalar>
     where
         L::Draw<'t>: Branches<'t, L::Scalar>,
     {
-        let outputs = self.layers.outputs(x);
-        let Some(&first) = outputs.first() else { panic!("Parallel: there are no layers; expected at least one") };
+        // Those of a tuple need no allocation.
+        let mut outputs = SmallVec::<[Var<'t, L::Scalar>; 12]>::new();
+        self.layers.outputs(x, &mut |output| outputs.push(output));
+        let Some(&first) = outputs.first() else { panic!("Parallel: got no layers, expected at least one") };
         let joined = match *self.join {
             Join::Sum => None,
             Join::Concat(axis) => Some(axis_of_example("Parallel", axis, first.shape())),

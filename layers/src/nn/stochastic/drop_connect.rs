@@ -1,9 +1,9 @@
 //! `DropConnect`: a dense layer that sets weights to 0 at random.
 
 use crate::divergence::Divergence;
-use crate::engine::{Real, Shape, Var};
+use crate::engine::{Shape, Var};
 use crate::nn::stochastic::Dropout;
-use crate::nn::stochastic::source::Rows;
+use crate::nn::stochastic::source::{Rows, check_rate};
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
@@ -68,21 +68,7 @@ impl DropConnect {
     }
 }
 
-impl<T: Real, P: PriorFor<T>> DropConnect<MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every weight, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means
-    /// stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(self, sd: f64) -> Self {
-        DropConnect { weight: self.weight.initial_sd(sd), bias: self.bias.initial_sd(sd), ..self }
-    }
-}
+initial_sd!(DropConnect: weight, bias);
 
 impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> DropConnect<Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes a random weight from its shape, first the
@@ -92,7 +78,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> DropConnect<Q, P> {
     /// If `rate` is not in [0, 1).
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, rate: f64, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
-        check(rate);
+        check_rate("DropConnect", rate);
         let (weight, bias) = (posterior([outputs, inputs].into()), posterior([outputs].into()));
         DropConnect { weight, bias, prior, dropout: Dropout::new(rate) }
     }
@@ -115,9 +101,4 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> DropConnect<Q, P> {
     pub fn rate(&self) -> f64 {
         self.dropout.rate()
     }
-}
-
-#[track_caller]
-fn check(rate: f64) {
-    assert!((0.0..1.0).contains(&rate), "DropConnect: the rate must be in [0, 1), got {rate}");
 }

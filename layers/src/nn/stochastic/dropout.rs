@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use statrs::function::erf::erf_inv;
 
-use super::source::{Rows, Source, without_weights};
+use super::source::{Rows, Source, check_rate, without_weights};
 use crate::engine::{Real, Var};
 use crate::model::Forward;
 
@@ -48,7 +48,7 @@ impl<T: Real> Dropout<T> {
     /// If `rate` is not in [0, 1).
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        assert!((0.0..1.0).contains(&rate), "Dropout: the rate must be in [0, 1), got {rate}");
+        check_rate("Dropout", rate);
         Dropout { rate, in_predictions: false, scalar: PhantomData }
     }
 

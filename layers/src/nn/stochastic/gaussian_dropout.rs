@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::source::{Rows, Source, without_weights};
+use super::source::{Rows, Source, check_rate, without_weights};
 use crate::engine::{Real, Var};
 use crate::model::Forward;
 
@@ -37,7 +37,7 @@ impl<T: Real> GaussianDropout<T> {
     /// If `rate` is not in [0, 1).
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        assert!((0.0..1.0).contains(&rate), "GaussianDropout: the rate must be in [0, 1), got {rate}");
+        check_rate("GaussianDropout", rate);
         GaussianDropout { rate, in_predictions: false, scalar: PhantomData }
     }
 

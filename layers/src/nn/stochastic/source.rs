@@ -44,6 +44,12 @@ impl<'t, T: Real> Source<'t, T> {
     }
 }
 
+/// Checks a probability with which something is dropped.
+#[track_caller]
+pub(super) fn check_rate(layer: &str, rate: f64) {
+    assert!((0.0..1.0).contains(&rate), "{layer}: the rate must be in [0, 1), got {rate}");
+}
+
 /// The traits of a layer without weights, of which `$drawn` makes the draw.
 macro_rules! without_weights {
     ($name:ident, $draw:ident: |$layer:ident, $cx:ident| $drawn:expr) => {

@@ -3,7 +3,7 @@
 use crate::engine::{Shape, Var};
 use crate::model::{Forward, Layer};
 use crate::nn::stochastic::Dropout;
-use crate::nn::stochastic::source::Rows;
+use crate::nn::stochastic::source::{Rows, check_rate};
 use elbo_macros::bayesian;
 
 /// Stochastic depth (Huang et al. 2016, "Deep Networks with Stochastic Depth"): in training the output of a layer is set to 0
@@ -47,7 +47,7 @@ impl<M: Layer> StochasticDepth<M> {
     /// If `rate` is not in [0, 1).
     #[track_caller]
     pub fn new(layer: M, rate: f64) -> Self {
-        check(rate);
+        check_rate("StochasticDepth", rate);
         StochasticDepth { layer, dropout: Dropout::new(rate) }
     }
 
@@ -57,7 +57,7 @@ impl<M: Layer> StochasticDepth<M> {
     /// If `rate` is not in [0, 1).
     #[track_caller]
     pub fn monte_carlo(layer: M, rate: f64) -> Self {
-        check(rate);
+        check_rate("StochasticDepth", rate);
         StochasticDepth { layer, dropout: Dropout::monte_carlo(rate) }
     }
 
@@ -65,11 +65,6 @@ impl<M: Layer> StochasticDepth<M> {
     pub fn rate(&self) -> f64 {
         self.dropout.rate()
     }
-}
-
-#[track_caller]
-fn check(rate: f64) {
-    assert!((0.0..1.0).contains(&rate), "StochasticDepth: the rate must be in [0, 1), got {rate}");
 }
 
 #[bayesian]
