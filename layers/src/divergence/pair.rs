@@ -42,6 +42,10 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
         self.posterior.is_normal()
     }
 
+    fn shape(&self) -> &[usize] {
+        self.posterior.shape()
+    }
+
     fn value(&self) -> &Var<'t, Q::Scalar> {
         cached(&self.value, || match self.cx.mode {
             Mode::Mean | Mode::PointEstimate { .. } => self.mean(),

@@ -6,7 +6,7 @@ use std::ops::{Add, Deref, Div, Mul, Sub};
 use super::{Grid, Variance};
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::engine::{Key, Path};
-use crate::engine::{Real, Var};
+use crate::engine::{Real, Shape, Var};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Leaves, LinearMaps, Space, SparseMatrix, address};
 
@@ -42,6 +42,7 @@ pub(crate) trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn family(&self) -> &'static str;
     fn is_normal(&self) -> bool;
+    fn shape(&self) -> &[usize];
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
     fn log_prior(&self) -> Var<'t, T>;
@@ -228,6 +229,57 @@ impl<'t, T: Real> Weight<'t, T> {
             self.0.cx().path(),
             self.0.family()
         );
+    }
+
+    /// x ∘ (c + w) for a weight w of shape (features), x of shape (.., features) and a constant c, by its estimator: w enters as
+    /// the linear map by its diagonal matrix, so that outputs can be sampled in its place.
+    ///
+    /// # Panics
+    /// If the last axis of x is not the features of the weight of `layer`.
+    #[track_caller]
+    pub(crate) fn scale_features(self, layer: &str, x: Var<'t, T>, constant: f64) -> Var<'t, T> {
+        let shape = self.0.shape();
+        assert!(
+            shape.len() == 1 && x.shape().last() == Some(&shape[0]),
+            "{layer}: `{}` has the shape {shape:?}, and the input {:?}; expected (.., {})",
+            self.0.cx().path(),
+            x.shape(),
+            shape.iter().product::<usize>()
+        );
+        self.scale(x, super::features_last, shape, constant)
+    }
+
+    /// x ∘ (c + w) for a weight w of shape (channels) and x of shape (examples, channels, ..).
+    ///
+    /// # Panics
+    /// If the second axis of x is not the channels of the weight of `layer`.
+    #[track_caller]
+    pub(crate) fn scale_channels(self, layer: &str, x: Var<'t, T>, constant: f64) -> Var<'t, T> {
+        let shape = self.0.shape();
+        assert!(
+            shape.len() == 1 && x.shape().get(1) == Some(&shape[0]),
+            "{layer}: `{}` has the shape {shape:?}, and the input {:?}; expected (examples, {}, ..)",
+            self.0.cx().path(),
+            x.shape(),
+            shape.iter().product::<usize>()
+        );
+        let axes: Shape = shape.iter().copied().chain(x.shape()[2..].iter().map(|_| 1)).collect();
+        self.scale(x, super::features_second, &axes, constant)
+    }
+
+    #[track_caller]
+    fn scale(self, x: Var<'t, T>, layout: fn(&[usize]) -> Grid, axes: &[usize], constant: f64) -> Var<'t, T> {
+        let at = |w: Var<'t, T>| x * w.scale_shift(1.0, constant).reshape(axes);
+        if matches!(self.0.cx().mode, Mode::At { .. }) {
+            // It is not among the noted linear maps.
+            return at(*self.sampled());
+        }
+        if self.estimator() == Estimator::Sample {
+            return at(*self.sampled_for(Used::Once(Some(x))));
+        }
+        let map = |x: Var<'t, T>, w: Var<'t, T>, _: Option<Var<'t, T>>| x * w.reshape(axes);
+        let y = self.enter(x, None::<Var<'t, T>>, layout, map);
+        if constant == 0.0 { y } else { y + x * constant }
     }
 
     /// How it enters a linear map.

@@ -37,6 +37,7 @@ mod containers;
 mod conv;
 mod dense;
 mod embedding;
+mod factors;
 mod generative_last_layer;
 mod last_layer;
 mod norm;
@@ -64,6 +65,10 @@ pub use containers::{Branches, Chain, Parallel, ParallelDraw, Residual, Residual
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
+pub use factors::{
+    BatchEnsemble, BatchEnsembleDraw, EnsembleMember, EnsembleMemberDraw, Rank1Conv, Rank1Conv1d, Rank1Conv2d,
+    Rank1Conv3d, Rank1ConvDraw, Rank1Dense, Rank1DenseDraw,
+};
 pub use generative_last_layer::{FeatureNoise, FeatureNoiseDraw, GenerativeLastLayer, GenerativeLastLayerDraw};
 pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};

@@ -130,6 +130,23 @@ impl<'t, T: Real> Cx<'t, T> {
         }
     }
 
+    /// The number of the first draw, counted over all draws of a training, or over those of a prediction: for a layer whose parts
+    /// take turns. Antithetic pairs count once. `None` at the posterior's means, and at given weights without noise.
+    pub(crate) fn turn(self) -> Option<usize> {
+        let each_step = match self.mode {
+            Mode::Random(how) => self.pairs_of(how.draws),
+            Mode::PointEstimate { .. } => 1,
+            Mode::At { weights, .. } if weights.noise().is_some() => 1,
+            Mode::Mean | Mode::At { .. } => return None,
+        };
+        Some(self.key.current_step() as usize * each_step + self.key.current_draw() as usize)
+    }
+
+    /// How many draws, or antithetic pairs, these draws are.
+    pub(crate) fn pairs_of(self, draws: usize) -> usize {
+        if self.is_antithetic() { draws / 2 } else { draws }
+    }
+
     fn below(self, key: Key, path: Path<'t>) -> Self {
         let mut mode = self.mode;
         if let Mode::Random(how) = &mut mode

@@ -36,6 +36,7 @@ mod estimator_bias;
 mod estimators;
 mod estimators_by_type;
 mod evaluation;
+mod factors;
 mod fits_in_parallel;
 mod generative_last_layer;
 mod held_out;

@@ -4,7 +4,7 @@ mod drop_connect;
 mod dropout;
 mod gaussian_dropout;
 mod noise;
-mod source;
+pub(super) mod source;
 mod stochastic_depth;
 
 pub use drop_connect::{DropConnect, DropConnectDraw};

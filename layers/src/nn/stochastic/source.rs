@@ -86,4 +86,4 @@ macro_rules! without_weights {
     };
 }
 
-pub(super) use without_weights;
+pub(in crate::nn) use without_weights;
