@@ -192,11 +192,13 @@ fn sequences() -> Vec<(usize, usize)> {
         tape.reset();
         let [weight_ih, weight_hh, b, gru_ih, gru_hh, square] = model.each_ref().map(|tensor| tape.param(tensor));
         let (x, start) = (tape.input(&x), tape.input(&start));
-        let lstm = Recurrent { weight_ih, weight_hh, biases: Some([b, b]), reverse: true };
+        let lstm = Recurrent { weight_ih, weight_hh, biases: [Some(b), Some(b)], projection: None, reverse: true };
         let (outputs, [_, cell]) = x.lstm(lstm, [start; 2]);
-        let gru = Recurrent { weight_ih: gru_ih, weight_hh: gru_hh, biases: None, reverse: false };
+        let gru =
+            Recurrent { weight_ih: gru_ih, weight_hh: gru_hh, biases: [None, None], projection: None, reverse: false };
         let (outputs, last) = outputs.gru(gru, cell);
-        let rnn = Recurrent { weight_ih: square, weight_hh: square, biases: None, reverse: false };
+        let rnn =
+            Recurrent { weight_ih: square, weight_hh: square, biases: [None, None], projection: None, reverse: false };
         let (outputs, _) = outputs.rnn(rnn, last);
         let (outputs, _) = outputs.rnn_padded(&lengths, rnn, last);
         outputs.square().mean().backward(&mut gradients);

@@ -157,7 +157,13 @@ fn a_recurrent_network_runs_once_per_draw() {
     // The input weights are deterministic; those of the last output are sampled.
     let run = |tape: &Tape<f64>, first: usize, draws: usize, gradients: &mut Gradients<f64>| {
         let [weight_hh, b] = weights(tape, &model, first, draws);
-        let weights = Recurrent { weight_ih: tape.param(&model[4]), weight_hh, biases: Some([b, b]), reverse: false };
+        let weights = Recurrent {
+            weight_ih: tape.param(&model[4]),
+            weight_hh,
+            biases: [Some(b), Some(b)],
+            projection: None,
+            reverse: false,
+        };
         let state = tape.input(&state);
         let (outputs, [_, cell]) = tape.input(&x).lstm(weights, [state, state]);
         (outputs.square().sum() + cell.sum()).backward(gradients);

@@ -70,7 +70,8 @@ fn a_transposed_convolution_has_the_same_bits_for_any_thread_count() {
 fn recurrent_networks_have_the_same_bits_for_any_thread_count() {
     for (gates, name) in [(4, "lstm"), (3, "gru"), (1, "rnn")] {
         same_bits(name, &[&[200, 3, 20], &[gates * 50, 20], &[gates * 50, 50], &[200, 50]], |x| {
-            let weights = Recurrent { weight_ih: x[1], weight_hh: x[2], biases: None, reverse: false };
+            let weights =
+                Recurrent { weight_ih: x[1], weight_hh: x[2], biases: [None, None], projection: None, reverse: false };
             match name {
                 "lstm" => x[0].lstm(weights, [x[3]; 2]).0,
                 "gru" => x[0].gru(weights, x[3]).0,
@@ -79,7 +80,8 @@ fn recurrent_networks_have_the_same_bits_for_any_thread_count() {
         });
         let lengths: Vec<usize> = (0..200).map(|row| row * 7 % 4).collect();
         same_bits(name, &[&[200, 3, 20], &[gates * 50, 20], &[gates * 50, 50], &[200, 50]], |x| {
-            let weights = Recurrent { weight_ih: x[1], weight_hh: x[2], biases: None, reverse: true };
+            let weights =
+                Recurrent { weight_ih: x[1], weight_hh: x[2], biases: [None, None], projection: None, reverse: true };
             match name {
                 "lstm" => x[0].lstm_padded(&lengths, weights, [x[3]; 2]).0,
                 "gru" => x[0].gru_padded(&lengths, weights, x[3]).0,

@@ -62,7 +62,7 @@ fn layer<'t>(
     reverse: bool,
 ) -> (Var<'t, f64>, [Var<'t, f64>; 2]) {
     let [weight_ih, weight_hh, b, c] = weights;
-    let weights = Recurrent { weight_ih, weight_hh, biases: Some([b, c]), reverse };
+    let weights = Recurrent { weight_ih, weight_hh, biases: [Some(b), Some(c)], projection: None, reverse };
     let twice = |(outputs, last)| (outputs, [last; 2]);
     match (kind, lengths) {
         (Kind::Lstm, None) => x.lstm(weights, state),
@@ -198,7 +198,7 @@ fn a_reversed_lstm_begins_at_the_last_real_step() {
     let x = Tensor::new([1, 4, 1], [0.7, 0.1, 0.0, 0.0]);
     let tape = Tape::new();
     let [weight_ih, weight_hh, b, c] = [&ih, &hh, &b, &c].map(|tensor| tape.input(tensor));
-    let weights = Recurrent { weight_ih, weight_hh, biases: Some([b, c]), reverse: true };
+    let weights = Recurrent { weight_ih, weight_hh, biases: [Some(b), Some(c)], projection: None, reverse: true };
     let zeros = tape.constant([1, 3], |_| 0.0);
     let (outputs, [last, _]) = tape.input(&x).lstm_padded(&[2], weights, [zeros; 2]);
     assert_near(&outputs.value()[..3], &[0.223, 0.091, 0.040], 5e-4);

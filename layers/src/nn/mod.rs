@@ -32,7 +32,6 @@ mod attention;
 mod bare;
 mod batch_norm;
 mod bias;
-mod bidirectional;
 mod containers;
 mod conv;
 mod dense;
@@ -60,7 +59,6 @@ pub use attention::{
 pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
-pub use bidirectional::{Bidirectional, BidirectionalDraw, RecurrentAt, RecurrentDraw, RecurrentLayer, RecurrentState};
 pub use containers::{Branches, Chain, Parallel, ParallelDraw, Residual, ResidualDraw, Sequential, SequentialDraw};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
 pub use dense::{Dense, DenseDraw};
@@ -77,7 +75,11 @@ pub use pool::{
     GlobalAvgPoolDraw, GlobalMaxPool, GlobalMaxPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
     Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleDraw,
 };
-pub use recurrent::{Gru, GruDraw, Lstm, LstmDraw, Rnn, RnnDraw};
+pub use recurrent::{
+    Bidirectional, BidirectionalDraw, Cell, Gru, GruCell, GruDraw, Lstm, LstmCell, LstmDraw, RecurrentAt,
+    RecurrentDraw, RecurrentLayer, RecurrentNet, RecurrentNetDraw, RecurrentState, Rnn, RnnCell, RnnDraw,
+    SequenceLayer, Stacked, StackedDraw,
+};
 pub use reshape::{Flatten, FlattenDraw, Identity, IdentityDraw, Reshape, ReshapeDraw};
 pub use stochastic::{
     DropConnect, DropConnectDraw, Dropout, DropoutDraw, GaussianDropout, GaussianDropoutDraw, Noise, NoiseDraw,

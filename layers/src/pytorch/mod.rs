@@ -52,6 +52,8 @@ use crate::samples::Samples;
 /// | `Embedding` | `table` | `weight` |
 /// | `Lstm`, `Gru`, `Rnn` | `weight_ih`, .. | `weight_ih_l0`, .. |
 /// | `Bidirectional` | `forward_layer.weight_ih`, `backward_layer.weight_ih` | `weight_ih_l0`, `weight_ih_l0_reverse` |
+/// | `Stacked`, loaded | `layers.0.weight_ih`, `layers.1.weight_ih` | `weight_ih_l0`, `weight_ih_l1` |
+/// | `Stacked`, saved | `layers.0.weight_ih`, `layers.1.weight_ih` | `layers.0.weight_ih_l0`, `layers.1.weight_ih_l0` |
 ///
 /// Every layer has PyTorch's layout: (outputs, inputs) of `Dense`, (outputs, channels / groups, kernel ..) of `Conv`,
 /// (entries, features) of `Embedding`, gates i, f, g, o of `Lstm` and r, z, n of `Gru`. So nothing is transposed, unless

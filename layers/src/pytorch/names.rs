@@ -34,7 +34,7 @@ pub(super) struct Names<'o> {
 }
 
 /// The recurrent layers' tensors.
-const RECURRENT: [&str; 4] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
+const RECURRENT: [&str; 5] = ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"];
 
 impl<'o> Names<'o> {
     /// # Errors
@@ -94,7 +94,8 @@ impl<'o> Names<'o> {
         if let Some(whole) = self.whole(weight) {
             return vec![whole];
         }
-        let names = [Some(weight.to_owned()), self.by_convention(weight), stacked(weight)];
+        let [array, stack] = stacked(weight);
+        let names = [Some(weight.to_owned()), self.by_convention(weight), array, stack];
         names.into_iter().flatten().map(|name| self.renamed(&name)).collect()
     }
 
@@ -161,23 +162,28 @@ fn recurrent(layer: &str, leaf: &str, index: usize) -> String {
     }
 }
 
-/// The name of a tensor of `lstm.1`, a recurrent layer in an array, in PyTorch's stack of several layers.
-fn stacked(weight: &str) -> Option<String> {
+/// The names of a tensor of `lstm.1`, a recurrent layer in an array, in PyTorch's stack of several layers: of the array, and of a
+/// `Stacked` whose `layers` it is.
+fn stacked(weight: &str) -> [Option<String>; 2] {
     let (layer, leaf) = split(weight);
-    if !RECURRENT.contains(&leaf) {
-        return None;
-    }
     let (outer, last) = split(layer);
-    let (stack, index, direction) = match last {
+    let (array, index, direction) = match last {
         "forward_layer" | "backward_layer" => {
-            let (stack, index) = split(outer);
-            (stack, index, last)
+            let (array, index) = split(outer);
+            (array, index, last)
         }
         index => (outer, index, ""),
     };
-    let index = index.parse().ok()?;
-    let layer = if direction.is_empty() { stack.to_owned() } else { join(stack, direction) };
-    Some(recurrent(&layer, leaf, index))
+    let Ok(index) = index.parse() else { return [None, None] };
+    if !RECURRENT.contains(&leaf) {
+        return [None, None];
+    }
+    let name = |stack: &str| {
+        let layer = if direction.is_empty() { stack.to_owned() } else { join(stack, direction) };
+        recurrent(&layer, leaf, index)
+    };
+    let (stack, field) = split(array);
+    [Some(name(array)), (field == "layers").then(|| name(stack))]
 }
 
 /// The parts before and after the last dot.

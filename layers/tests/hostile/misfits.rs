@@ -154,7 +154,7 @@ fn the_fields_of_a_layer_that_do_not_fit_are_refused() {
     lstm.hidden = 4;
     forward(&["lstm", "12 outputs", "[1, 4]"], lstm, &[1, 5, 2]);
     let mut gru = Gru::new(2, 3);
-    gru.bias_hh = mean_field(&[3]);
+    gru.bias_hh.as_mut().unwrap().value = mean_field(&[3]);
     forward(&["[9, 3]", "[3]"], gru, &[1, 5, 2]);
     let mut rnn = Rnn::new(2, 3);
     rnn.weight_hh = mean_field(&[3, 2]);

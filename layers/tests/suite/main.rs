@@ -71,6 +71,7 @@ mod pytorch;
 #[cfg(all(feature = "files", feature = "gzip"))]
 mod readers_survive_anything;
 mod recurrent;
+mod recurrent_layers;
 mod refused_batches;
 mod refused_options;
 mod report;

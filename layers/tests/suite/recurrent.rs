@@ -41,8 +41,9 @@ fn a_layer_agrees_with_the_engines_network_on_its_draw() {
     let tape = Tape::new();
     let draw = layer.draw(&tape, Key::new(3));
     let zero = tape.constant([3, 5], |_| 0.0);
-    let biases = Some([*draw.bias_ih, *draw.bias_hh]);
-    let weights = Recurrent { weight_ih: *draw.weight_ih, weight_hh: *draw.weight_hh, biases, reverse: false };
+    let biases = [draw.bias_ih, draw.bias_hh].map(|bias| bias.map(|bias| *bias.value));
+    let (weight_ih, weight_hh) = (*draw.weight_ih, *draw.weight_hh);
+    let weights = Recurrent { weight_ih, weight_hh, biases, projection: None, reverse: false };
     let x = tape.input(&x);
     let (expected, ends) = x.lstm(weights, [zero; 2]);
     assert_eq!(draw.forward(x).value(), expected.value());

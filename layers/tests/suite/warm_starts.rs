@@ -85,7 +85,8 @@ fn yesterdays_posterior_is_the_prior_of_a_whole_model() {
         let mut layers = layers.map(|layer| [layer.weight.clone(), layer.bias.clone()]);
         all.extend(layers.by_ref().take(2).flatten());
         let gru = &net.memory;
-        all.extend([&gru.weight_ih, &gru.weight_hh, &gru.bias_ih, &gru.bias_hh].map(Clone::clone));
+        let biases = [&gru.bias_ih, &gru.bias_hh].map(|bias| &bias.as_ref().unwrap().value);
+        all.extend([&gru.weight_ih, &gru.weight_hh, biases[0], biases[1]].map(Clone::clone));
         all.extend(layers.flatten());
         all
     };

@@ -107,6 +107,28 @@ impl RecurrentCell<1> for Rnn {
     }
 }
 
+/// A plain network whose outputs are rectified: the step is a sum and an activation.
+pub(super) struct ReluRnn;
+
+impl RecurrentCell<1> for ReluRnn {
+    const NAME: &'static str = "rnn_relu";
+    const GATES: usize = 1;
+
+    #[track_caller]
+    fn step<'t, T: Real>(
+        from_x: Var<'t, T>,
+        at: At,
+        from_last: Var<'t, T>,
+        [last]: [Var<'t, T>; 1],
+    ) -> [Var<'t, T>; 1] {
+        let [[rows, _], _] = Self::shapes(from_last, last, 0);
+        // Of padded sequences only the first rows have the step.
+        let those = if from_x.shape()[0] == rows { from_x } else { from_x.slice(0, ..rows as isize, 1) };
+        let own = those.at(1, at.step as isize);
+        [(own + from_last).relu()]
+    }
+}
+
 /// Passes the adjoints of the sums over this step's input and over the last output to the first two inputs.
 fn pass_to_sums<T: Real>(at: Step, gates: usize, [of_x, of_h]: [&[T]; 2], io: &mut Adjoints<'_, T>) {
     io.accumulate(0, |target, write| at.put(of_x, gates, target, write));

@@ -8,7 +8,7 @@ mod padded;
 
 use std::cell::Cell;
 
-use crate::ops::recurrent::cells::{At, Gru, Lstm, RecurrentCell, Rnn};
+use crate::ops::recurrent::cells::{At, Gru, Lstm, RecurrentCell, ReluRnn, Rnn};
 use crate::{Activation, Linear, Real, Var};
 
 /// The weights of a recurrent layer. The gates' rows follow each other as in PyTorch: i, f, g, o of an LSTM, r, z, n of
@@ -19,8 +19,11 @@ pub struct Recurrent<W> {
     pub weight_ih: W,
     /// Weights of the last output: (gates · hidden, hidden).
     pub weight_hh: W,
-    /// The biases of both products: (gates · hidden) each.
-    pub biases: Option<[W; 2]>,
+    /// The biases of the inputs' product and of the last output's: (gates · hidden) each.
+    pub biases: [Option<W>; 2],
+    /// The projection of an LSTM's output (Sak, Senior and Beaufays 2014), (outputs, hidden): the output and the last axis of
+    /// `weight_hh` then have its width.
+    pub projection: Option<W>,
     /// Whether to process the steps in reverse order.
     pub reverse: bool,
 }
@@ -29,7 +32,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// A long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000) over
     /// sequences x (examples, steps, inputs), from the initial output and cell, both (examples, hidden): returns the
     /// outputs of all steps (examples, steps, hidden), and the last output and cell. With the gates i, f, o = σ(..) and
-    /// g = tanh(..) of W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′.
+    /// g = tanh(..) of W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′, or the projection of
+    /// that if there is one.
     ///
     /// # Panics
     /// If the shapes differ from these, or the number of steps is 0.
@@ -43,7 +47,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// r, z = σ(W x + b + W′ h + b′) and n = tanh(W x + b + r (W′ h + b′)), the output is h′ = (1 − z) n + z h.
     ///
     /// # Panics
-    /// As [`lstm`](Var::lstm).
+    /// As [`lstm`](Var::lstm), or if there is a projection.
     #[track_caller]
     pub fn gru(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
         let (outputs, [state]) = unroll::<T, Gru, 1>(self, weights, [state]);
@@ -55,10 +59,20 @@ impl<'t, T: Real> Var<'t, T> {
     /// and the last one.
     ///
     /// # Panics
-    /// As [`lstm`](Var::lstm).
+    /// As [`gru`](Var::gru).
     #[track_caller]
     pub fn rnn(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
         let (outputs, [state]) = unroll::<T, Rnn, 1>(self, weights, [state]);
+        (outputs, state)
+    }
+
+    /// [`rnn`](Var::rnn) with outputs h′ = max(W x + b + W′ h + b′, 0) (Le, Jaitly and Hinton 2015).
+    ///
+    /// # Panics
+    /// As [`gru`](Var::gru).
+    #[track_caller]
+    pub fn rnn_relu(self, weights: Recurrent<impl Linear<'t, T>>, state: Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
+        let (outputs, [state]) = unroll::<T, ReluRnn, 1>(self, weights, [state]);
         (outputs, state)
     }
 
@@ -107,40 +121,70 @@ fn unroll<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     weights: Recurrent<impl Linear<'t, T>>,
     mut state: [Var<'t, T>; N],
 ) -> (Var<'t, T>, [Var<'t, T>; N]) {
-    check(C::NAME, x, &state);
-    let from_x = from_inputs(C::NAME, x, weights, state[0], C::GATES);
+    check(C::NAME, x, &state, weights.projection.is_some());
+    let from_x = from_inputs(C::NAME, x, weights, state[N - 1], C::GATES);
     let outputs = Outputs::of(x, state[0]);
     for at in outputs.steps(weights.reverse) {
-        state = C::step(from_x, at, from_last(weights, state[0]), state);
+        state = next::<T, C, N>(from_x, at, weights, state);
         outputs.set(at, state[0]);
     }
     (outputs.stack(), state)
 }
 
-/// Checks the shapes of x and of a state's parts; returns the numbers of examples and steps, and the width of the state.
+/// The state after a step.
 #[track_caller]
-fn check<T: Real>(name: &str, x: Var<'_, T>, states: &[Var<'_, T>]) -> [usize; 3] {
-    let shape = x.shape();
-    let (&[examples, steps, _], &[_, hidden]) = (shape, states[0].shape()) else {
+fn next<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
+    from_x: Var<'t, T>,
+    at: At,
+    weights: Recurrent<impl Linear<'t, T>>,
+    state: [Var<'t, T>; N],
+) -> [Var<'t, T>; N] {
+    let mut new = C::step(from_x, at, from_last(weights, state[0]), state);
+    if let Some(projection) = weights.projection {
+        new[0] = projection.affine(new[0], None::<Var<'t, T>>, Activation::Identity);
+        assert!(
+            new[0].shape() == state[0].shape(),
+            "{}: the projection has {} outputs, and the state's output is of shape {:?}; expected equal widths",
+            C::NAME,
+            new[0].shape().last().copied().unwrap_or(1),
+            state[0].shape()
+        );
+    }
+    new
+}
+
+/// Checks the shapes of x and of a state's parts; returns the numbers of examples and steps.
+#[track_caller]
+fn check<T: Real>(name: &str, x: Var<'_, T>, states: &[Var<'_, T>], is_projected: bool) -> [usize; 2] {
+    assert!(
+        !is_projected || states.len() > 1,
+        "{name}: there is a projection, which only an LSTM has; expected `None`"
+    );
+    let (shape, cell) = (x.shape(), states[states.len() - 1]);
+    let (&[examples, steps, _], &[_, hidden]) = (shape, cell.shape()) else {
         panic!(
             "{name}: x of shape {shape:?} and a state of shape {:?}; expected x (examples, steps, inputs) and a state \
              (examples, hidden)",
-            states[0].shape()
+            cell.shape()
         );
     };
     assert!(steps > 0, "{name}: x of shape {shape:?} (examples, steps, inputs) has no steps");
     for state in states {
+        let width = match *state.shape() {
+            [_, outputs] if is_projected && state.shape() != cell.shape() => outputs,
+            _ => hidden,
+        };
         assert!(
-            state.shape() == [examples, hidden],
+            state.shape() == [examples, width],
             "{name}: x of shape {shape:?} (examples, steps, inputs) and a state of shape {:?}; expected \
-             [{examples}, {hidden}] (examples, hidden)",
+             [{examples}, {width}] (examples, hidden)",
             state.shape()
         );
     }
-    [examples, steps, hidden]
+    [examples, steps]
 }
 
-/// The gates' sums over the inputs of all steps: (examples, steps, gates · hidden).
+/// The gates' sums over the inputs of all steps, (examples, steps, gates · hidden), for a state or cell of width hidden.
 #[track_caller]
 fn from_inputs<'t, T: Real>(
     name: &str,
@@ -150,7 +194,7 @@ fn from_inputs<'t, T: Real>(
     gates: usize,
 ) -> Var<'t, T> {
     let (&[examples, steps, _], &[_, hidden]) = (x.shape(), state.shape()) else { unreachable!("checked before") };
-    let sums = weights.weight_ih.affine(x, weights.biases.map(|[bias, _]| bias), Activation::Identity);
+    let sums = weights.weight_ih.affine(x, weights.biases[0], Activation::Identity);
     assert!(
         matches!(*sums.shape(), [rows, all, each] if [rows, all] == [examples, steps] && each == gates * hidden),
         "{name}: the weight of the inputs has {} outputs and gives sums of shape {:?}; expected [{examples}, {steps}, {gates} \
@@ -165,7 +209,7 @@ fn from_inputs<'t, T: Real>(
 /// The gates' sums over the last output.
 #[track_caller]
 fn from_last<'t, T: Real>(weights: Recurrent<impl Linear<'t, T>>, last: Var<'t, T>) -> Var<'t, T> {
-    weights.weight_hh.affine(last, weights.biases.map(|[_, bias]| bias), Activation::Identity)
+    weights.weight_hh.affine(last, weights.biases[1], Activation::Identity)
 }
 
 /// The outputs of all steps, set one by one.

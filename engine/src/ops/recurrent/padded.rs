@@ -6,8 +6,8 @@
 
 use std::cell::Cell;
 
-use super::cells::{At, Gru, Lstm, RecurrentCell, Rnn};
-use super::{Recurrent, check, from_inputs, from_last, unroll};
+use super::cells::{At, Gru, Lstm, RecurrentCell, ReluRnn, Rnn};
+use super::{Recurrent, check, from_inputs, next, unroll};
 use crate::{Linear, Real, Tape, Var};
 
 impl<'t, T: Real> Var<'t, T> {
@@ -27,7 +27,7 @@ impl<'t, T: Real> Var<'t, T> {
     /// let (v, zeros) = (Tensor::full([16, 4], 0.1), Tensor::zeros([2, 4]));
     /// let tape = Tape::new();
     /// let [w, v, b, zeros] = [&w, &v, &b, &zeros].map(|tensor| tape.input(tensor));
-    /// let weights = Recurrent { weight_ih: w, weight_hh: v, biases: Some([b, b]), reverse: false };
+    /// let weights = Recurrent { weight_ih: w, weight_hh: v, biases: [Some(b), Some(b)], projection: None, reverse: false };
     /// let (outputs, [last, _]) = tape.input(&x).lstm_padded(&[5, 2], weights, [zeros; 2]);
     /// assert_eq!(outputs.at(0, 1).at(0, 1).value(), last.at(0, 1).value());
     /// assert_eq!(outputs.at(0, 1).at(0, 2).value(), [0.0; 4]);
@@ -74,6 +74,21 @@ impl<'t, T: Real> Var<'t, T> {
         let (outputs, [state]) = unroll_padded::<T, Rnn, 1>(self, lengths, weights, [state]);
         (outputs, state)
     }
+
+    /// [`rnn_relu`](Var::rnn_relu) over padded sequences: see [`lstm_padded`](Var::lstm_padded).
+    ///
+    /// # Panics
+    /// As [`lstm_padded`](Var::lstm_padded).
+    #[track_caller]
+    pub fn rnn_relu_padded(
+        self,
+        lengths: &[usize],
+        weights: Recurrent<impl Linear<'t, T>>,
+        state: Var<'t, T>,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let (outputs, [state]) = unroll_padded::<T, ReluRnn, 1>(self, lengths, weights, [state]);
+        (outputs, state)
+    }
 }
 
 /// [`unroll`] over the first `lengths`\[i\] steps of each example.
@@ -84,7 +99,7 @@ fn unroll_padded<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     weights: Recurrent<impl Linear<'t, T>>,
     initial: [Var<'t, T>; N],
 ) -> (Var<'t, T>, [Var<'t, T>; N]) {
-    let [examples, steps, hidden] = check(C::NAME, x, &initial);
+    let [examples, steps] = check(C::NAME, x, &initial, weights.projection.is_some());
     check_lengths(C::NAME, x, lengths);
     if lengths.iter().all(|&length| length == steps) {
         return unroll::<T, C, N>(x, weights, initial);
@@ -93,26 +108,27 @@ fn unroll_padded<'t, T: Real, C: RecurrentCell<N>, const N: usize>(
     let rows = Rows::of(tape, lengths);
     let longest = rows.counts.len();
     let initial = initial.map(|part| rows.sort(part));
+    let outputs = initial[0].shape()[1];
     // The initial states, those of each step, and a row of zeros for the outputs of padding.
     let states = initial.map(|part| tape.alloc_slice_without_drop(longest + 2, |_| Cell::new(part)));
-    states[0][longest + 1].set(tape.constant([1, hidden], |_| T::ZERO));
+    states[0][longest + 1].set(tape.constant([1, outputs], |_| T::ZERO));
     if longest > 0 {
-        let from_x = from_inputs(C::NAME, rows.without_padding(x), weights, initial[0], C::GATES);
+        let from_x = from_inputs(C::NAME, rows.without_padding(x), weights, initial[N - 1], C::GATES);
         let mut state = initial;
         for i in 0..longest {
             let step = if weights.reverse { longest - 1 - i } else { i };
             for (part, initial) in state.iter_mut().zip(initial) {
                 *part = first_rows(*part, initial, rows.counts[step]);
             }
-            state = C::step(from_x, At { step, steps: longest }, from_last(weights, state[0]), state);
+            state = next::<T, C, N>(from_x, At { step, steps: longest }, weights, state);
             states.iter().zip(state).for_each(|(states, part)| states[1 + step].set(part));
         }
     }
     let all = states.map(|states| tape.alloc_slice(states.len(), |i| states[i].get()));
-    let outputs = Var::concat(all[0], 0).index_select(0, rows.outputs(tape, lengths, steps));
+    let chosen = Var::concat(all[0], 0).index_select(0, rows.outputs(tape, lengths, steps));
     let last = rows.last(tape, lengths, weights.reverse);
     let state = all.map(|all| Var::concat(&all[..=longest], 0).index_select(0, last));
-    (outputs.reshape([examples, steps, hidden]), state)
+    (chosen.reshape([examples, steps, outputs]), state)
 }
 
 /// The first `count` rows of `state`, continued by those of `initial`.

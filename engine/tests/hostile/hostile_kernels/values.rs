@@ -116,7 +116,7 @@ fn recurrent_weights_must_return_the_shape_of_their_gates() {
         let [x, output, cell] = tensors.each_ref().map(|x| tape.param(x));
         let of = |shape: &[usize]| Stubborn(tape.constant(shape, |_| 0.1));
         let (weight_ih, weight_hh) = if from_inputs { (of(shape), of(&[2, 16])) } else { (of(&[2, 5, 16]), of(shape)) };
-        let weights = Recurrent { weight_ih, weight_hh, biases: None, reverse: false };
+        let weights = Recurrent { weight_ih, weight_hh, biases: [None, None], projection: None, reverse: false };
         let found = format!("{shape:?}");
         panics(&["lstm: ", &found], || x.lstm(weights, [output, cell]));
         let gates = |of: &[usize], gates: usize| -> Vec<usize> {

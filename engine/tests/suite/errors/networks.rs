@@ -128,18 +128,22 @@ fn recurrent_networks_that_do_not_match() {
     let tape = Tape::new();
     let [x, ih, hh, short, state, other, empty, b, wide] =
         [&x, &ih, &hh, &short, &state, &other, &empty, &b, &wide].map(|tensor| tape.input(tensor));
-    let weights = Recurrent { weight_ih: ih, weight_hh: hh, biases: Some([b, b]), reverse: false };
+    let weights =
+        Recurrent { weight_ih: ih, weight_hh: hh, biases: [Some(b), Some(b)], projection: None, reverse: false };
     panics(&["lstm", "[2, 5]", "(examples, steps, inputs)"], || x.at(1, 0).lstm(weights, [state; 2]));
     panics(&["lstm", "[2, 0, 5]", "no step"], || empty.lstm(weights, [state; 2]));
     panics(&["lstm", "[3, 4]", "[2, 4]"], || x.lstm(weights, [state, other]));
     panics(&["gru", "16 outputs", "3 · 4"], || x.gru(weights, state));
-    let narrow = Recurrent { weight_hh: short, biases: None, ..weights };
+    let narrow = Recurrent { weight_hh: short, biases: [None, None], ..weights };
     panics(&["lstm", "[2, 12]", "4 · 4"], || x.lstm(narrow, [state; 2]));
     panics(&["affine", "[2, 3, 5]", "[16, 4]"], || x.lstm(Recurrent { weight_ih: hh, ..weights }, [state; 2]));
     panics(&["lstm", "3 lengths", "[2, 3, 5]", "2 examples"], || x.lstm_padded(&[3, 1, 2], weights, [state; 2]));
     panics(&["lstm", "row 1 is 4", "[2, 3, 5]", "3 steps"], || x.lstm_padded(&[3, 4], weights, [state; 2]));
     panics(&["lstm", "[3, 4]", "[2, 4]"], || x.lstm_padded(&[3, 1], weights, [state, other]));
     panics(&["gru", "16 outputs", "3 · 4"], || x.gru_padded(&[1, 2], weights, state));
+    let projected = Recurrent { projection: Some(short), ..weights };
+    panics(&["lstm", "12 outputs", "[2, 4]"], || x.lstm(projected, [state; 2]));
+    panics(&["gru", "projection"], || x.gru(projected, state));
     panics(&["lstm_cell", "[2, 16]", "[3, 4]", "(examples, 4 · hidden)"], || wide.lstm_cell(wide, other));
     panics(&["gru_cell", "[2, 16]", "3 · hidden"], || wide.gru_cell(wide, state));
     panics(&["rnn_cell", "[2, 16]", "[2, 4]"], || wide.rnn_cell(state));

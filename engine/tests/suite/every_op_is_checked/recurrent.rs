@@ -28,6 +28,12 @@ pub(crate) const CHECKS: &[Check] = &[
             [outputs, last, last]
         })
     }),
+    ("rnn_relu", |random| {
+        sequences(random, 1, |x, weights, state| {
+            let (outputs, last) = x.rnn_relu(weights, state);
+            [outputs, last, last]
+        })
+    }),
     ("lstm_padded", |random| {
         padded(random, 4, |x, lengths, weights, state| {
             let (outputs, [last, cell]) = x.lstm_padded(lengths, weights, [state, state * 0.5]);
@@ -43,6 +49,12 @@ pub(crate) const CHECKS: &[Check] = &[
     ("rnn_padded", |random| {
         padded(random, 1, |x, lengths, weights, state| {
             let (outputs, last) = x.rnn_padded(lengths, weights, state);
+            [outputs, last, last]
+        })
+    }),
+    ("rnn_relu_padded", |random| {
+        padded(random, 1, |x, lengths, weights, state| {
+            let (outputs, last) = x.rnn_relu_padded(lengths, weights, state);
             [outputs, last, last]
         })
     }),
@@ -183,5 +195,5 @@ fn weights<'t>(
     biased: bool,
     reverse: bool,
 ) -> Recurrent<Var<'t, f64>> {
-    Recurrent { weight_ih, weight_hh, biases: biased.then_some([b, c]), reverse }
+    Recurrent { weight_ih, weight_hh, biases: [b, c].map(|b| biased.then_some(b)), projection: None, reverse }
 }

@@ -87,9 +87,9 @@ fn recurrent<'t, T: Real>(case: &Value, x: Var<'t, T>, inputs: &[Var<'t, T>]) ->
             .map(|direction| {
                 let place = layer * directions + direction;
                 let weights = &weights[place * each..][..each];
-                let biases = weights.get(2..4).map(|biases| [biases[0], biases[1]]);
+                let biases = [2, 3].map(|k| weights.get(k).copied());
                 let (weight_ih, weight_hh) = (weights[0], weights[1]);
-                let weights = Recurrent { weight_ih, weight_hh, biases, reverse: direction == 1 };
+                let weights = Recurrent { weight_ih, weight_hh, biases, projection: None, reverse: direction == 1 };
                 let state = |k: usize| states[k].at(0, place as isize);
                 let (outputs, ends) = match op {
                     "lstm" => {

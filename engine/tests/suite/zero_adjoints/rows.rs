@@ -128,9 +128,11 @@ pub(super) const CHECKS: &[Check] = &[
     ("lstm", || recurrent(4, |x, weights, state| x.lstm(weights, [state; 2]).0)),
     ("gru", || recurrent(3, |x, weights, state| x.gru(weights, state).0)),
     ("rnn", || recurrent(1, |x, weights, state| x.rnn(weights, state).0)),
+    ("rnn_relu", || recurrent(1, |x, weights, state| x.rnn_relu(weights, state).0)),
     ("lstm_padded", || recurrent(4, |x, weights, state| x.lstm_padded(&lengths(x), weights, [state; 2]).0)),
     ("gru_padded", || recurrent(3, |x, weights, state| x.gru_padded(&lengths(x), weights, state).0)),
     ("rnn_padded", || recurrent(1, |x, weights, state| x.rnn_padded(&lengths(x), weights, state).0)),
+    ("rnn_relu_padded", || recurrent(1, |x, weights, state| x.rnn_relu_padded(&lengths(x), weights, state).0)),
     ("cholesky", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).cholesky())),
     ("cholesky_with_jitter", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).cholesky_with_jitter(0.1))),
     ("try_cholesky", || check(&[Rows(&[2])], &[&[1.0]], &|x| definite(x[0]).try_cholesky(0.1).unwrap())),
@@ -239,8 +241,13 @@ fn recurrent(gates: usize, f: impl for<'t> Fn(Var<'t, f64>, Recurrent<Var<'t, f6
     check(&[Rows(&[2, 3]), Rows(&[4])], FILLS, &|x| {
         let tape = x[0].tape();
         let constant = |w: &Tensor<f64>| tape.constant(w.shape(), |i| w.data()[i]);
-        let weights =
-            Recurrent { weight_ih: constant(&input), weight_hh: constant(&hidden), biases: None, reverse: false };
+        let weights = Recurrent {
+            weight_ih: constant(&input),
+            weight_hh: constant(&hidden),
+            biases: [None, None],
+            projection: None,
+            reverse: false,
+        };
         f(x[0], weights, x[1])
     });
 }

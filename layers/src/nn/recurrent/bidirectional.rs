@@ -1,63 +1,8 @@
 //! `Bidirectional`: two recurrent layers over the same sequences, one in each direction.
 
-use crate::engine::{Real, Var};
-use crate::model::{Bayesian, Drawn};
-use crate::nn::Lstm;
+use crate::engine::Var;
+use crate::nn::{Lstm, RecurrentAt, RecurrentDraw, RecurrentLayer, RecurrentState};
 use elbo_macros::bayesian;
-
-/// A draw of a recurrent layer, as [`Bidirectional`] uses it.
-pub trait RecurrentDraw<'t, T: Real>: Copy {
-    /// The state: [`Var`], or the output and the cell of an LSTM, `[Var; 2]`.
-    type State: RecurrentState;
-
-    /// The outputs of all steps, and the final state, from an initial state of zeros; of padded sequences if there are
-    /// `lengths`.
-    fn run(&self, x: Var<'t, T>, lengths: Option<&[usize]>) -> (Var<'t, T>, Self::State);
-}
-
-/// The state of a recurrent layer.
-pub trait RecurrentState: Copy {
-    /// Joins two states along the last axis.
-    #[must_use]
-    fn join(self, other: Self) -> Self;
-}
-
-impl<T: Real> RecurrentState for Var<'_, T> {
-    #[track_caller]
-    fn join(self, other: Self) -> Self {
-        Var::concat(&[self, other], -1)
-    }
-}
-
-impl<T: Real> RecurrentState for [Var<'_, T>; 2] {
-    #[track_caller]
-    fn join(self, [output, cell]: Self) -> Self {
-        [self[0].join(output), self[1].join(cell)]
-    }
-}
-
-/// A [`RecurrentLayer`] at one lifetime of the tape.
-pub trait RecurrentAt<'t>: Bayesian<Draw<'t> = <Self as RecurrentAt<'t>>::DrawAt> {
-    /// The draw.
-    type DrawAt: Copy + Drawn<'t, Self::Scalar> + RecurrentDraw<'t, Self::Scalar>;
-}
-
-impl<'t, M: Bayesian> RecurrentAt<'t> for M
-where
-    M::Draw<'t>: RecurrentDraw<'t, M::Scalar>,
-{
-    type DrawAt = M::Draw<'t>;
-}
-
-/// A recurrent layer over sequences: [`Lstm`], [`Gru`](crate::nn::Gru), [`Rnn`](crate::nn::Rnn), or your own.
-pub trait RecurrentLayer: for<'t> RecurrentAt<'t> {
-    /// Whether sequences are processed from the last step to the first.
-    fn is_reversed(&self) -> bool;
-
-    /// The layer with that order.
-    #[must_use]
-    fn reversed(self) -> Self;
-}
 
 /// Two recurrent layers over the same sequences, the second from the last step to the first (Schuster and Paliwal 1997):
 /// (examples, steps, inputs) to (examples, steps, 2 · hidden), the outputs of both joined along the last axis.
@@ -73,7 +18,7 @@ pub trait RecurrentLayer: for<'t> RecurrentAt<'t> {
 /// assert_eq!((outputs.shape(), state.shape()), (&[2, 20, 32][..], &[2, 32][..]));
 /// ```
 ///
-/// Layers are stacked by composition: the second takes the outputs of the first, with the same lengths.
+/// [`Stacked`](crate::nn::Stacked) puts several one after the other.
 #[bayesian]
 #[derive(Clone, Debug)]
 pub struct Bidirectional<L: RecurrentLayer = Lstm> {
@@ -154,5 +99,15 @@ impl<'t, L: RecurrentLayer> BidirectionalDraw<'t, L> {
         let (ahead, state) = self.forward_layer.run(x, lengths);
         let (back, other) = self.backward_layer.run(x, lengths);
         (Var::concat(&[ahead, back], -1), state.join(other))
+    }
+}
+
+impl<'t, L: RecurrentLayer> RecurrentDraw<'t, L::Scalar> for BidirectionalDraw<'t, L> {
+    /// That of both layers, joined along the last axis.
+    type State = State<'t, L>;
+
+    #[track_caller]
+    fn run(&self, x: Var<'t, L::Scalar>, lengths: Option<&[usize]>) -> (Var<'t, L::Scalar>, State<'t, L>) {
+        BidirectionalDraw::run(self, x, lengths)
     }
 }
