@@ -100,7 +100,7 @@ impl Case<'_> {
         let mut gradients = Gradients::of(&both);
         let tape = Tape::new();
         let (draw, inputs) = both.draw(&tape, Key::new(1));
-        let inputs: Vec<Var<'_, f64>> = inputs.iter().map(|&input| input.into()).collect();
+        let inputs: Vec<Var<'_, f64>> = inputs.to_vec();
         let mut loss = tape.constant([], |_| 0.0);
         let outputs = forward(draw, &inputs);
         assert_eq!(outputs.len(), self.names("outputs").len());
