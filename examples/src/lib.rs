@@ -1,11 +1,12 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table] and [JSON](json); the gradient [variance] of the estimators; [network](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data; models of any table ([tabular]); with the feature of that name, the
+//! and figures of the comparison of [posteriors]; the [diabetes] data; [characters] of a text and their [n-grams](ngram); models of any table ([tabular]); with the feature of that name, the
 //! service of `serve`.
 
 pub mod augment;
 pub mod baseline;
+pub mod characters;
 pub mod classifier;
 pub mod cli;
 pub mod convergence;
@@ -15,6 +16,7 @@ pub mod failure;
 pub mod job;
 pub mod json;
 pub mod mnist;
+pub mod ngram;
 pub mod posteriors;
 pub mod scaling;
 pub mod scan;

@@ -10,7 +10,7 @@ use serde_json::Value;
 type Check = fn(&Value) -> bool;
 
 /// Programs, their options, the numbers that they report, and what these must fulfil.
-const JOBS: [(&str, &[&str], &str, Check); 8] = [
+const JOBS: [(&str, &[&str], &str, Check); 10] = [
     ("regression", &["--epochs", "1500"], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("counts", &[], "rmse", |of| number(of, "test_nll") < number(of, "baseline_nll")),
     ("censored", &[], "rmse", |of| {
@@ -26,6 +26,22 @@ const JOBS: [(&str, &[&str], &str, Check); 8] = [
     ("prune", &["--epochs", "2", "--hidden", "64", "--draws", "8"], "test_error", |of| {
         number(of, "error_75") < number(of, "error_0") + 0.005 && number(of, "error_0") < 0.06
     }),
+    ("lenet", &["--epochs", "2", "--seeds", "1", "--images", "3000", "--draws", "4"], "test_error", |of| {
+        number(of, "test_error") < 0.15 && number(of, "twin_error") < 0.15 && number(of, "kl") > 0.0
+    }),
+    (
+        "text",
+        &["--characters", "60000", "--width", "32", "--blocks", "1", "--heads", "2", "--steps", "32", "--draws", "4"],
+        "bits_per_character",
+        |of| {
+            let [total, aleatoric, epistemic] =
+                ["entropy_bits", "aleatoric_bits", "epistemic_bits"].map(|name| number(of, name));
+            number(of, "bits_per_character") < number(of, "bits_of_unigram") - 0.5
+                && number(of, "bits_of_5_gram") < number(of, "bits_of_unigram") - 1.0
+                && (total - aleatoric - epistemic).abs() < 1e-9
+                && epistemic > 0.0
+        },
+    ),
 ];
 
 fn main() -> ExitCode {
@@ -114,6 +130,8 @@ fn program(name: &str) -> &'static str {
         "far" => env!("CARGO_BIN_EXE_far"),
         "conformal" => env!("CARGO_BIN_EXE_conformal"),
         "prune" => env!("CARGO_BIN_EXE_prune"),
+        "lenet" => env!("CARGO_BIN_EXE_lenet"),
+        "text" => env!("CARGO_BIN_EXE_text"),
         _ => env!("CARGO_BIN_EXE_mushroom"),
     }
 }
@@ -144,7 +162,8 @@ fn reports(name: &str, options: &[&str], score: &str, check: Check, data: &Path)
 }
 
 fn without_data() -> Result<(), Failed> {
-    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far", "conformal", "prune"] {
+    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far", "conformal", "prune", "lenet", "text"]
+    {
         let missing = |options: &[&str]| -> Result<String, Failed> {
             let output = Command::new(program(name)).args(options).env_remove("ELBO_DATA").output()?;
             assert_eq!(output.status.code(), Some(2), "{name}");
