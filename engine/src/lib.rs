@@ -45,7 +45,7 @@ pub use gradcheck::gradcheck;
 pub use names::Name;
 pub use ops::{
     Activation, Attention, Comparand, Convolution, CrossEntropy, Indices, Linear, NotPositiveDefinite, Operand,
-    Padding, Pooling, Recurrent, Reduction, Running, Scaling, Transposed, Triangle,
+    Padding, PaddingMode, Pooling, Recurrent, Reduction, Running, Scaling, Transposed, Triangle,
 };
 pub use order::Order;
 pub use parameters::{Parameters, Path, Role, Visitor, VisitorMut};

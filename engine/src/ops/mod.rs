@@ -65,7 +65,7 @@ pub use attention::Attention;
 pub use batch_norm::Running;
 pub use cholesky::NotPositiveDefinite;
 pub use compare::Comparand;
-pub use conv::{Convolution, Transposed};
+pub use conv::{Convolution, PaddingMode, Transposed};
 pub use cross_entropy::CrossEntropy;
 pub use indices::Indices;
 pub use linear::{Linear, Operand};

@@ -1,4 +1,4 @@
-//! Padding: `pad` with a constant, reflected or repeated margin.
+//! Padding: `pad` with a constant, reflected, repeated or periodic margin.
 
 use smallvec::SmallVec;
 
@@ -15,6 +15,8 @@ pub enum Padding {
     Reflect,
     /// The first or last element, repeated: a a **a b c** c c.
     Replicate,
+    /// The value continued with its own length as the period: b c **a b c** a b.
+    Circular,
 }
 
 impl<'t, T: Real> Var<'t, T> {
@@ -22,7 +24,7 @@ impl<'t, T: Real> Var<'t, T> {
     ///
     /// # Panics
     /// If the number of pairs differs from the number of axes, a size overflows, a reflected margin is not shorter than
-    /// its axis, or a margin of an empty axis repeats an element.
+    /// its axis, a circular margin is longer than its axis, or a margin of an empty axis repeats an element.
     #[track_caller]
     pub fn pad(self, margins: &[[usize; 2]], padding: Padding) -> Var<'t, T> {
         let shape = self.shape();
@@ -43,6 +45,7 @@ impl<'t, T: Real> Var<'t, T> {
                 Padding::Constant(_) => false,
                 Padding::Reflect => before.max(after) > 0 && before.max(after) >= shape[axis],
                 Padding::Replicate => before + after > 0 && shape[axis] == 0,
+                Padding::Circular => before.max(after) > shape[axis],
             };
             assert!(
                 !missing,
@@ -62,6 +65,7 @@ impl<'t, T: Real> Var<'t, T> {
                     let i = i as isize - before as isize;
                     match padding {
                         Padding::Replicate => i.clamp(0, last) as usize,
+                        Padding::Circular => i.rem_euclid(last + 1) as usize,
                         _ if i < 0 => -i as usize,
                         _ if i > last => (2 * last - i) as usize,
                         _ => i as usize,

@@ -1,5 +1,7 @@
 //! Leaves of a tape: data, parameters, constants, and updates of buffers.
 
+use std::cell::Cell;
+
 use crate::shape::elements;
 use crate::tape::lists::{Leaf, number};
 use crate::tape::operation::Slot;
@@ -33,8 +35,34 @@ impl<T: Real> Tape<T> {
     pub fn param<'t>(&'t self, x: &'t Tensor<T>) -> Var<'t, T> {
         self.check_leaf();
         // An empty tensor has no gradient, and no unique address to find one by.
-        let tracked = self.recording && !x.is_empty();
+        let tracked = self.recording && !self.are_constant.get() && !x.is_empty();
         self.leaf(x.data(), x.shape(), true, tracked.then(|| address(x)))
+    }
+
+    /// Runs `work`, in which [`param`](Tape::param) puts tensors on the tape as constants: they need no entry in the
+    /// gradients.
+    ///
+    /// ```
+    /// use elbo_engine::{Gradients, Tape, Tensor};
+    ///
+    /// let (w, given): (Tensor, Tensor) = (Tensor::full([2], 3.0), Tensor::full([2], 5.0));
+    /// let mut gradients = Gradients::of(&w);
+    /// let tape = Tape::new();
+    /// let given = tape.with_constant_parameters(|| tape.param(&given));
+    /// (tape.param(&w) * given).sum().backward(&mut gradients);
+    /// assert_eq!(gradients.get("").unwrap(), [5.0, 5.0]);
+    /// ```
+    pub fn with_constant_parameters<R>(&self, work: impl FnOnce() -> R) -> R {
+        struct Restore<'a>(&'a Cell<bool>, bool);
+
+        impl Drop for Restore<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+
+        let _restore = Restore(&self.are_constant, self.are_constant.replace(true));
+        work()
     }
 
     /// Makes [`backward`](Tape::backward) compare the gradients with the order of this model's walk: tensors swapped

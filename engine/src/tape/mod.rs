@@ -16,7 +16,7 @@ mod recompute;
 mod trace;
 mod var;
 
-use std::cell::{Ref, RefCell, RefMut};
+use std::cell::{Cell, Ref, RefCell, RefMut};
 use std::panic::Location;
 
 pub use copied::Copied;
@@ -61,6 +61,8 @@ pub struct Tape<T: Real = f32> {
     recording: bool,
     /// Whether this tape recomputes a segment: a parameter or an update on it would be lost.
     keeps_no_leaves: bool,
+    /// Whether parameters are constants at the moment: see `with_constant_parameters`.
+    are_constant: Cell<bool>,
     /// The tape on which segments are recomputed, once it is needed.
     inner: RefCell<Option<Box<Tape<T>>>>,
 }
@@ -90,6 +92,7 @@ impl<T: Real> Tape<T> {
             }),
             recording: true,
             keeps_no_leaves: false,
+            are_constant: Cell::new(false),
             inner: RefCell::new(None),
         }
     }

@@ -38,17 +38,17 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
         path.rsplit("::").next().unwrap_or(path)
     }
 
+    fn shape(&self) -> &'t [usize] {
+        self.posterior.shape()
+    }
+
     fn is_normal(&self) -> bool {
         self.posterior.is_normal()
     }
 
-    fn shape(&self) -> &[usize] {
-        self.posterior.shape()
-    }
-
     fn value(&self) -> &Var<'t, Q::Scalar> {
         cached(&self.value, || match self.cx.mode {
-            Mode::Mean | Mode::PointEstimate { .. } => self.mean(),
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::Fixed { .. } => self.mean(),
             Mode::At { .. } => unreachable!("the value was set when the weight was drawn"),
             Mode::Random(how) => {
                 // With several draws a closed form is computed once, separately.
@@ -85,7 +85,12 @@ impl<'t, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Source<'t, Q::Scalar> for Pai
     fn mean(&self) -> Var<'t, Q::Scalar> {
         *cached(&self.mean, || match self.cx.kept_moments() {
             Some((mean, _)) => mean,
-            None => self.of_shape("Posterior::mean", self.posterior.mean(self.cx.tape())),
+            None => {
+                let mean = || self.posterior.mean(self.cx.tape());
+                let is_constant = matches!(self.cx.mode, Mode::Fixed { is_constant: true });
+                let mean = if is_constant { self.cx.tape().with_constant_parameters(mean) } else { mean() };
+                self.of_shape("Posterior::mean", mean)
+            }
         })
     }
 

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::ops::{Add, Deref, Div, Mul, Sub};
 
-use super::{Grid, Variance};
+use super::{LinearMap, Variance};
 use crate::engine::{Activation, Convolution, Linear, Operand, Transposed};
 use crate::engine::{Key, Path};
-use crate::engine::{Real, Shape, Var};
+use crate::engine::{Real, Var};
 use crate::sampling::{Cx, Estimator, Mode};
 use crate::weights::{Leaves, LinearMaps, Space, SparseMatrix, address};
 
@@ -41,8 +41,8 @@ impl<T: Real> std::fmt::Debug for Weight<'_, T> {
 pub(crate) trait Source<'t, T: Real> {
     fn cx(&self) -> Cx<'t, T>;
     fn family(&self) -> &'static str;
+    fn shape(&self) -> &'t [usize];
     fn is_normal(&self) -> bool;
-    fn shape(&self) -> &[usize];
     fn value(&self) -> &Var<'t, T>;
     fn kl(&self) -> Var<'t, T>;
     fn log_prior(&self) -> Var<'t, T>;
@@ -124,6 +124,11 @@ impl<'t, T: Real> Weight<'t, T> {
     /// ln |det ∂w/∂u| of the transform from the unconstrained numbers that it was set to; `None` if it is 0.
     pub(crate) fn log_jacobian_var(self) -> Option<Var<'t, T>> {
         self.0.log_jacobian()
+    }
+
+    /// Its shape, which is not a use of it.
+    pub fn shape(self) -> &'t [usize] {
+        self.0.shape()
     }
 
     /// The sample of it on the tape.
@@ -246,7 +251,7 @@ impl<'t, T: Real> Weight<'t, T> {
             x.shape(),
             shape.iter().product::<usize>()
         );
-        self.scale(x, super::features_last, shape, constant)
+        self.scale(x, LinearMap::ScaleFeatures, constant)
     }
 
     /// x ∘ (c + w) for a weight w of shape (channels) and x of shape (examples, channels, ..).
@@ -263,13 +268,12 @@ impl<'t, T: Real> Weight<'t, T> {
             x.shape(),
             shape.iter().product::<usize>()
         );
-        let axes: Shape = shape.iter().copied().chain(x.shape()[2..].iter().map(|_| 1)).collect();
-        self.scale(x, super::features_second, &axes, constant)
+        self.scale(x, LinearMap::ScaleChannels, constant)
     }
 
     #[track_caller]
-    fn scale(self, x: Var<'t, T>, layout: fn(&[usize]) -> Grid, axes: &[usize], constant: f64) -> Var<'t, T> {
-        let at = |w: Var<'t, T>| x * w.scale_shift(1.0, constant).reshape(axes);
+    fn scale(self, x: Var<'t, T>, map: LinearMap<1>, constant: f64) -> Var<'t, T> {
+        let at = |w: Var<'t, T>| map.apply(x, w.scale_shift(1.0, constant), None);
         if matches!(self.0.cx().mode, Mode::At { .. }) {
             // It is not among the noted linear maps.
             return at(*self.sampled());
@@ -277,8 +281,7 @@ impl<'t, T: Real> Weight<'t, T> {
         if self.estimator() == Estimator::Sample {
             return at(*self.sampled_for(Used::Once(Some(x))));
         }
-        let map = |x: Var<'t, T>, w: Var<'t, T>, _: Option<Var<'t, T>>| x * w.reshape(axes);
-        let y = self.enter(x, None::<Var<'t, T>>, layout, map);
+        let y = self.enter(x, None::<Var<'t, T>>, map);
         if constant == 0.0 { y } else { y + x * constant }
     }
 
@@ -286,7 +289,7 @@ impl<'t, T: Real> Weight<'t, T> {
     fn estimator(self) -> Estimator {
         match self.0.cx().mode {
             Mode::Random(how) => how.estimator,
-            Mode::Mean | Mode::PointEstimate { .. } | Mode::At { .. } => Estimator::Sample,
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::Fixed { .. } | Mode::At { .. } => Estimator::Sample,
         }
     }
 
@@ -388,13 +391,7 @@ impl<'t, T: Real> Weight<'t, T> {
 
     /// The linear map `map` of x by this weight, by its estimator.
     #[track_caller]
-    fn enter(
-        self,
-        x: Var<'t, T>,
-        bias: Option<impl Operand<'t, T>>,
-        layout: fn(&[usize]) -> Grid,
-        map: impl Fn(Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) -> Var<'t, T>,
-    ) -> Var<'t, T> {
+    fn enter<const D: usize>(self, x: Var<'t, T>, bias: Option<impl Operand<'t, T>>, map: LinearMap<D>) -> Var<'t, T> {
         let cx = self.0.cx();
         match self.estimator() {
             Estimator::Local => {
@@ -404,12 +401,12 @@ impl<'t, T: Real> Weight<'t, T> {
             }
             Estimator::Flipout => {
                 if let Some(parts) = self.flipped() {
-                    return super::flipout(map, x, parts, bias, layout, cx);
+                    return super::flipout(map, x, parts, bias, cx);
                 }
             }
             Estimator::Sample => {}
         }
-        map(x, *self.sampled(), bias.map(Operand::var))
+        map.apply(x, *self.sampled(), bias.map(Operand::var))
     }
 }
 
@@ -477,8 +474,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         if self.estimator() == Estimator::Sample {
             return Linear::affine(*self.sampled_for(Used::Once(Some(x))), x, b, activation);
         }
-        let map = |x, w, b: Option<Var<'t, T>>| Linear::affine(w, x, b, Activation::Identity);
-        self.enter(x, b, super::features_last, map).activate(activation)
+        self.enter(x, b, LinearMap::<1>::Affine).activate(activation)
     }
 
     #[track_caller]
@@ -493,8 +489,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
                 _ => y,
             };
         }
-        let map = |x, w, _: Option<Var<'t, T>>| Linear::matmul(w, x);
-        self.enter(x, None::<Var<'t, T>>, super::features_last, map)
+        self.enter(x, None::<Var<'t, T>>, LinearMap::<1>::MatMul)
     }
 
     #[track_caller]
@@ -504,7 +499,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         b: Option<impl Operand<'t, T>>,
         settings: Convolution<D>,
     ) -> Var<'t, T> {
-        self.enter(x, b, super::features_second, |x, w, b| Linear::convolve(w, x, b, settings))
+        self.enter(x, b, LinearMap::Convolve(settings))
     }
 
     #[track_caller]
@@ -514,7 +509,7 @@ impl<'t, T: Real> Linear<'t, T> for Weight<'t, T> {
         b: Option<impl Operand<'t, T>>,
         settings: Transposed<D>,
     ) -> Var<'t, T> {
-        self.enter(x, b, super::features_second, |x, w, b| Linear::convolve_transposed(w, x, b, settings))
+        self.enter(x, b, LinearMap::ConvolveTransposed(settings))
     }
 }
 

@@ -37,6 +37,7 @@ mod conv;
 mod dense;
 mod embedding;
 mod factors;
+mod fixed;
 mod generative_last_layer;
 mod last_layer;
 mod norm;
@@ -60,13 +61,18 @@ pub use bare::{Bare, BareDraw};
 pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
 pub use containers::{Branches, Chain, Parallel, ParallelDraw, Residual, ResidualDraw, Sequential, SequentialDraw};
-pub use conv::{Conv, Conv1d, Conv2d, Conv3d, ConvDraw};
+pub use conv::{
+    Conv, Conv1d, Conv2d, Conv3d, ConvDraw, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d,
+    ConvTransposeDraw, PaddingMode, SeparableConv, SeparableConv1d, SeparableConv2d, SeparableConv3d,
+    SeparableConvDraw,
+};
 pub use dense::{Dense, DenseDraw};
 pub use embedding::{Embedding, EmbeddingDraw};
 pub use factors::{
     BatchEnsemble, BatchEnsembleDraw, EnsembleMember, EnsembleMemberDraw, Rank1Conv, Rank1Conv1d, Rank1Conv2d,
     Rank1Conv3d, Rank1ConvDraw, Rank1Dense, Rank1DenseDraw,
 };
+pub use fixed::{Fixed, FixedDraw};
 pub use generative_last_layer::{FeatureNoise, FeatureNoiseDraw, GenerativeLastLayer, GenerativeLastLayerDraw};
 pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
 pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};

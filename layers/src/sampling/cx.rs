@@ -17,6 +17,9 @@ pub(crate) enum Mode<'t, T: Real> {
     /// The posterior means, to be learned as a point estimate: layers that make noise are on, and the priors are given. The
     /// index is that of the batch, of several that share the weights.
     PointEstimate { batch: usize },
+    /// The posterior means, without a prior and without noise, in a part of a model that is drawn in another mode:
+    /// [`Fixed`](crate::nn::Fixed). Where weights are given, they are constants.
+    Fixed { is_constant: bool },
     /// Given weights, how they enter the tape, and the number used so far.
     At { weights: &'t Weights<T>, leaves: Leaves<'t, T>, used: &'t Cell<usize> },
 }
@@ -88,7 +91,7 @@ impl<'t, T: Real> Cx<'t, T> {
     pub fn draws(self) -> usize {
         match self.mode {
             Mode::Random(how) => how.draws,
-            Mode::Mean | Mode::PointEstimate { .. } | Mode::At { .. } => 1,
+            Mode::Mean | Mode::PointEstimate { .. } | Mode::Fixed { .. } | Mode::At { .. } => 1,
         }
     }
 
@@ -137,7 +140,7 @@ impl<'t, T: Real> Cx<'t, T> {
             Mode::Random(how) => self.pairs_of(how.draws),
             Mode::PointEstimate { .. } => 1,
             Mode::At { weights, .. } if weights.noise().is_some() => 1,
-            Mode::Mean | Mode::At { .. } => return None,
+            Mode::Mean | Mode::Fixed { .. } | Mode::At { .. } => return None,
         };
         Some(self.key.current_step() as usize * each_step + self.key.current_draw() as usize)
     }
@@ -145,6 +148,12 @@ impl<'t, T: Real> Cx<'t, T> {
     /// How many draws, or antithetic pairs, these draws are.
     pub(crate) fn pairs_of(self, draws: usize) -> usize {
         if self.is_antithetic() { draws / 2 } else { draws }
+    }
+
+    /// The context for a part whose weights are their means, without noise and without a prior.
+    pub(crate) fn fixed(self) -> Self {
+        let is_constant = matches!(self.mode, Mode::At { .. } | Mode::Fixed { is_constant: true });
+        Cx { mode: Mode::Fixed { is_constant }, ..self }
     }
 
     fn below(self, key: Key, path: Path<'t>) -> Self {
@@ -185,7 +194,7 @@ impl<'t, T: Real> Cx<'t, T> {
     /// constant if weights are given, since gradients are then with respect to these.
     pub fn point_param(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
-            Mode::At { .. } => self.tape.input(parameter),
+            Mode::At { .. } | Mode::Fixed { is_constant: true } => self.tape.input(parameter),
             _ => self.tape.param(parameter),
         }
     }
@@ -195,7 +204,7 @@ impl<'t, T: Real> Cx<'t, T> {
     /// limit as both go to 0.
     pub fn hyperparameter(self, parameter: &'t Tensor<T>) -> Var<'t, T> {
         match self.mode {
-            Mode::PointEstimate { .. } => self.tape.input(parameter),
+            Mode::PointEstimate { .. } | Mode::Fixed { .. } => self.tape.input(parameter),
             _ => self.point_param(parameter),
         }
     }

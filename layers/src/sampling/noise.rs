@@ -143,7 +143,7 @@ impl<'t, T: Real> Cx<'t, T> {
         match self.mode {
             Mode::Random(_) | Mode::PointEstimate { .. } => {}
             Mode::At { weights, .. } if weights.noise().is_some() => {}
-            Mode::Mean | Mode::At { .. } => return None,
+            Mode::Mean | Mode::Fixed { .. } | Mode::At { .. } => return None,
         }
         let noise = Noise { source: Source::Key(self.key_of_batch().index(call)), antithetic: self.is_antithetic() };
         Some(self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0])

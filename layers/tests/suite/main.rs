@@ -24,6 +24,7 @@ mod compile_pass_hundred_fields;
 mod compile_pass_hygiene;
 mod compile_pass_ordinary_rust;
 mod containers;
+mod convolutions;
 #[cfg(feature = "gzip")]
 mod data;
 mod determinism;
@@ -38,6 +39,7 @@ mod estimators_by_type;
 mod evaluation;
 mod factors;
 mod fits_in_parallel;
+mod fixed;
 mod generative_last_layer;
 mod held_out;
 mod history;

@@ -1,8 +1,10 @@
 //! Convolution in one, two and three dimensions.
 
+mod padding;
 mod settings;
 mod transposed;
 
+pub use padding::PaddingMode;
 pub use settings::{Convolution, Transposed};
 pub(crate) use transposed::convolve_transposed;
 
@@ -18,7 +20,8 @@ impl<'t, T: Real> Var<'t, T> {
     /// dilation (kernel − 1) − 1) / stride⌋ + 1. The kernel is not flipped, as usual in deep learning.
     ///
     /// # Panics
-    /// If the shapes differ from these, or the kernel is longer than the padded input: nothing is broadcast.
+    /// If the shapes differ from these, the kernel is longer than the padded input, or x is too short for its padding:
+    /// nothing is broadcast.
     #[track_caller]
     pub fn convolve<const D: usize>(
         self,
@@ -38,6 +41,7 @@ pub(crate) fn convolve<'t, T: Real, const D: usize>(
     b: Option<Var<'t, T>>,
     settings: Convolution<D>,
 ) -> Var<'t, T> {
+    let (x, settings) = settings.padded(x, w.shape());
     let (geometry, shape) = settings.over(x.shape(), w.shape());
     check_bias("convolve", b, w.shape(), shape[1]);
     let operation = Convolve { geometry };

@@ -2,10 +2,11 @@
 
 use crate::kernels::conv::Geometry;
 use crate::kernels::window::Axis;
+use crate::ops::conv::padding::PaddingMode;
 use crate::{Real, Shape, Var};
 
-/// Settings of a convolution over `D` spatial axes (one to three): stride, padding and dilation of every axis, and the
-/// number of groups. The defaults are stride 1, dilation 1, padding 0 and one group.
+/// Settings of a convolution over `D` spatial axes (one to three): stride, padding and dilation of every axis, the
+/// contents of the padding, and the number of groups. The defaults are stride 1, dilation 1, padding 0 and one group.
 ///
 /// ```
 /// use elbo_engine::{Convolution, Tape, Tensor};
@@ -18,17 +19,21 @@ use crate::{Real, Shape, Var};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Convolution<const D: usize> {
-    stride: [usize; D],
-    padding: [usize; D],
-    dilation: [usize; D],
-    groups: usize,
+    pub(super) stride: [usize; D],
+    pub(super) padding: [usize; D],
+    pub(super) dilation: [usize; D],
+    pub(super) groups: usize,
+    pub(super) mode: PaddingMode,
+    /// Whether the padding is that which keeps the length of every axis, in place of `padding`.
+    pub(super) is_same: bool,
 }
 
 impl<const D: usize> Convolution<D> {
     /// Stride 1, no padding, no dilation, one group.
     pub const fn new() -> Self {
         const { assert!(1 <= D && D <= 3, "a convolution has one, two or three spatial axes") }
-        Convolution { stride: [1; D], padding: [0; D], dilation: [1; D], groups: 1 }
+        let mode = PaddingMode::Zeros;
+        Convolution { stride: [1; D], padding: [0; D], dilation: [1; D], groups: 1, mode, is_same: false }
     }
 
     /// The step of the kernel in elements, along every axis.
@@ -42,9 +47,25 @@ impl<const D: usize> Convolution<D> {
         self
     }
 
-    /// The number of zeros added before the first and after the last element of every axis.
+    /// The number of elements added before the first and after the last element of every axis: zeros, unless
+    /// [`padding_mode`](Convolution::padding_mode) says otherwise.
     pub const fn padding(mut self, padding: [usize; D]) -> Self {
         self.padding = padding;
+        self.is_same = false;
+        self
+    }
+
+    /// Padding with which every axis keeps its length: dilation · (kernel − 1) elements in total, half of them before
+    /// the first element. If their number is odd, the extra one is after the last element, as in PyTorch. It needs
+    /// stride 1.
+    pub const fn same_padding(mut self) -> Self {
+        self.is_same = true;
+        self
+    }
+
+    /// The contents of the padding.
+    pub const fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.mode = mode;
         self
     }
 
@@ -145,6 +166,44 @@ pub struct Transposed<const D: usize> {
 }
 
 impl<const D: usize> Transposed<D> {
+    /// The settings of the transpose of `Convolution::new()`.
+    pub const fn new() -> Self {
+        Convolution::new().transposed()
+    }
+
+    /// The distance in the output between neighbouring elements of the input, along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn stride(self, stride: [usize; D]) -> Self {
+        Transposed { of: self.of.stride(stride), ..self }
+    }
+
+    /// The number of elements removed at both ends of every axis of the output: the padding of the convolution.
+    pub const fn padding(mut self, padding: [usize; D]) -> Self {
+        self.of = self.of.padding(padding);
+        self
+    }
+
+    /// The distance between taps of the kernel in elements, along every axis.
+    ///
+    /// # Panics
+    /// If one is 0.
+    #[track_caller]
+    pub fn dilation(self, dilation: [usize; D]) -> Self {
+        Transposed { of: self.of.dilation(dilation), ..self }
+    }
+
+    /// The number of groups of channels, as in [`Convolution::groups`].
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn groups(self, groups: usize) -> Self {
+        Transposed { of: self.of.groups(groups), ..self }
+    }
+
     /// The number of elements added at the end of every axis of the output: with a stride, a convolution has the same
     /// output length for several input lengths, and this selects which of them is produced.
     pub const fn output_padding(mut self, output_padding: [usize; D]) -> Self {
@@ -160,7 +219,12 @@ impl<const D: usize> Transposed<D> {
         if input.len() != D || kernel.len() != D {
             self.shape_mismatch(x, w);
         }
-        let Transposed { of: Convolution { stride, padding, dilation, groups }, output_padding } = *self;
+        let Transposed { of: Convolution { stride, padding, dilation, groups, mode, is_same }, output_padding } = *self;
+        assert!(
+            mode == PaddingMode::Zeros && !is_same,
+            "convolve_transposed: {} is not defined for transposed convolutions; expected a number of elements to remove",
+            if is_same { "`same` padding".to_owned() } else { format!("padding by {mode:?}") }
+        );
         assert!(
             channels == inputs && channels.is_multiple_of(groups),
             "convolve_transposed: x of shape {x:?} has {channels} channels, and the weight of shape {w:?} takes {inputs}; \
@@ -205,6 +269,12 @@ impl<const D: usize> Transposed<D> {
             "convolve_transposed: x of shape {x:?} with a weight of shape {w:?}; expected x (batch, channels, {D} spatial \
              axes) and a weight (channels, outputs / groups, {D} kernel axes)"
         );
+    }
+}
+
+impl<const D: usize> Default for Transposed<D> {
+    fn default() -> Self {
+        Transposed::new()
     }
 }
 

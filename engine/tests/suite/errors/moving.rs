@@ -48,6 +48,7 @@ fn shapes_that_cannot_be_produced() {
     panics(&["pad", "1 pairs", "[2, 3]", "2 axes"], || x.pad(&[[1, 1]], Padding::Constant(0.0)));
     panics(&["pad", "[3]", "larger than memory"], || line.pad(&[[usize::MAX, 1]], Padding::Constant(0.0)));
     panics(&["pad", "3 and 0", "Reflect", "axis 0", "[3]"], || line.pad(&[[3, 0]], Padding::Reflect));
+    panics(&["pad", "0 and 4", "Circular", "axis 0", "[3]"], || line.pad(&[[0, 4]], Padding::Circular));
     panics(&["pad", "0 and 1", "Replicate", "[0]"], || empty.pad(&[[0, 1]], Padding::Replicate));
     panics(&["flip", "repeated"], || x.flip(&[0, -2]));
     panics(&["roll", "axis 2", "[2, 3]"], || x.roll(2, 1));

@@ -211,14 +211,19 @@ fn pad(random: &mut Random) {
     // Margins that the axes can fill.
     let margins: Vec<[usize; 2]> =
         shape.iter().map(|&length| [random.below(length.max(1)), random.below(length.max(1))]).collect();
-    for padding in [Padding::Reflect, Padding::Replicate] {
+    for padding in [Padding::Reflect, Padding::Replicate, Padding::Circular] {
         agree(&mut x, |tape, x| tape.param(x).pad(&margins, padding));
         is(tape.input(&x).pad(&margins, padding), &padded(&margins), |i| {
             let index = (0..i.len()).map(|axis| {
                 let (position, last) = (i[axis] as isize - margins[axis][0] as isize, shape[axis] as isize - 1);
                 let clamped = position.clamp(0, last);
                 let mirrored = 2 * clamped - position;
-                (if padding == Padding::Reflect { mirrored } else { clamped }) as usize
+                let index = match padding {
+                    Padding::Reflect => mirrored,
+                    Padding::Replicate => clamped,
+                    _ => position.rem_euclid(last + 1),
+                };
+                index as usize
             });
             element(&x, &index.collect::<Vec<_>>())
         });

@@ -3,6 +3,8 @@
 // Each test binary uses only a part of it.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod layer_cases;
+
 use elbo::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
