@@ -44,6 +44,7 @@ mod norm;
 mod pool;
 mod recurrent;
 mod reshape;
+mod sngp;
 mod stochastic;
 mod with_constants;
 
@@ -87,6 +88,7 @@ pub use recurrent::{
     SequenceLayer, Stacked, StackedDraw,
 };
 pub use reshape::{Flatten, FlattenDraw, Identity, IdentityDraw, Reshape, ReshapeDraw};
+pub use sngp::{RandomFeatureGp, RandomFeatureGpDraw, SpectralNorm, SpectralNormDraw};
 pub use stochastic::{
     DropConnect, DropConnectDraw, Dropout, DropoutDraw, GaussianDropout, GaussianDropoutDraw, Noise, NoiseDraw,
     StochasticDepth, StochasticDepthDraw,

@@ -85,6 +85,7 @@ mod scores;
 mod sequences;
 mod service;
 mod sgmcmc;
+mod sngp;
 mod stochastic;
 mod summary;
 mod svgd;
