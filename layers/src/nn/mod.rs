@@ -30,7 +30,6 @@ macro_rules! initial_sd {
 mod activations;
 mod attention;
 mod bare;
-mod batch_norm;
 mod bias;
 mod containers;
 mod conv;
@@ -59,7 +58,6 @@ pub use attention::{
     TransformerEncoderLayerDraw, rotary,
 };
 pub use bare::{Bare, BareDraw};
-pub use batch_norm::{BatchNorm, BatchNormDraw};
 pub use bias::{Bias, BiasDraw};
 pub use containers::{Branches, Chain, Parallel, ParallelDraw, Residual, ResidualDraw, Sequential, SequentialDraw};
 pub use conv::{
@@ -76,7 +74,10 @@ pub use factors::{
 pub use fixed::{Fixed, FixedDraw};
 pub use generative_last_layer::{FeatureNoise, FeatureNoiseDraw, GenerativeLastLayer, GenerativeLastLayerDraw};
 pub use last_layer::{LastLayer, LastLayerDraw, OutputWeights, OutputWeightsDraw};
-pub use norm::{GroupNorm, GroupNormDraw, LayerNorm, LayerNormDraw};
+pub use norm::{
+    Affine, BatchNorm, BatchNormDraw, FilterResponseNorm, FilterResponseNormDraw, GroupNorm, GroupNormDraw,
+    InstanceNorm, InstanceNormDraw, LayerNorm, LayerNormDraw, RmsNorm, RmsNormDraw,
+};
 pub use pool::{
     AdaptiveAvgPool, AdaptiveAvgPoolDraw, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolDraw, GlobalAvgPool,
     GlobalAvgPoolDraw, GlobalMaxPool, GlobalMaxPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
@@ -94,9 +95,6 @@ pub use stochastic::{
     StochasticDepth, StochasticDepthDraw,
 };
 pub use with_constants::{WithConstants, WithConstantsDraw, WithRandomConstants, WithRandomConstantsDraw};
-
-/// The default of the constant that normalisations add to a variance.
-const EPS: f64 = 1e-5;
 
 /// The index of `axis` of `x`, negative: from the last.
 ///

@@ -55,6 +55,7 @@ mod mcmc;
 mod memory;
 mod metrics;
 mod normalisation;
+mod norms;
 mod objective;
 #[cfg(feature = "files")]
 mod onnx;

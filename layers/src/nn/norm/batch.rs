@@ -1,9 +1,10 @@
 //! Batch normalisation with running statistics.
 
-use crate::engine::{Real, Running, Tensor, Var};
+use crate::engine::{Real, Running, Shape, Tensor, Var};
 use crate::model::Buffer;
-use crate::nn::norm::affine;
-use crate::nn::{Bare, EPS};
+use crate::nn::Bare;
+use crate::nn::norm::EPS;
+use crate::nn::norm::affine::learned;
 use crate::posterior::Point;
 use crate::properties::No;
 use elbo_macros::bayesian;
@@ -49,10 +50,10 @@ pub struct BatchNorm<T: Real = f32> {
 impl<T: Real> BatchNorm<T> {
     /// A layer for `channels` channels, with momentum 0.1 and eps 1e-5.
     pub fn new(channels: usize) -> Self {
-        let [weight, bias] = affine([channels].into());
+        let shape = Shape::from([channels]);
         BatchNorm {
-            weight,
-            bias,
+            weight: learned(&shape, 1.0),
+            bias: learned(&shape, 0.0),
             mean: Buffer(Tensor::zeros([channels])),
             variance: Buffer(Tensor::full([channels], 1.0)),
             is_frozen: false,
