@@ -150,8 +150,8 @@ pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBaye
 pub use onnx::{Onnx, OnnxError};
 pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
 pub use posterior::{
-    CholeskyFactor, Density, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField, MeanFieldCauchy,
-    MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
+    CholeskyFactor, Coupling, Density, Flow, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField,
+    MeanFieldCauchy, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};
@@ -183,9 +183,9 @@ pub mod prelude {
     pub use crate::metrics::Mixture;
     pub use crate::{
         Adam, Bayesian, Bernoulli, Buffer, Categorical, Cauchy, Clip, Dense, Divergence, Drawing, Drawn, Draws, Elbo,
-        Epochs, Estimator, Estimators, Flipout, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy, HalfNormal,
-        HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer, LearnedNormal,
-        Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, Map, MatrixNormal, MeanField,
+        Epochs, Estimator, Estimators, Flipout, Flow, Forward, FullCovariance, Gaussian, Gradients, HalfCauchy,
+        HalfNormal, HierarchicalNormal, Horseshoe, KeptDraws, Key, KlWeight, Laplace, LaplacePrior, Layer,
+        LearnedNormal, Likelihood, Local, LogNormal, LogNormalPrior, LogUniform, LowRank, Map, MatrixNormal, MeanField,
         MeanFieldCauchy, MeanFieldLaplace, Monitor, MonteCarlo, Normal, Normals, Objective, Optimizer, Outputs,
         Parameters, Point, Posterior, Predict, PredictFromPosterior, Prior, PriorFor, Radial, Real, Report, Sample,
         SampledOutputs, Samples, ScaleMixture, Schedule, Sgd, SpikeAndSlab, SpikeAndSlabPrior, StudentT, Tape,

@@ -135,6 +135,12 @@ fn radial() {
 }
 
 #[test]
+fn flow() {
+    let family = |shape: &[usize]| Flow::new(shape, 2);
+    matrix!(family; MonteCarlo(Normal(0.0, 1.0)), MonteCarlo(LaplacePrior(0.0, 1.0)), MonteCarlo(LearnedNormal::<f32>(1.0)));
+}
+
+#[test]
 fn log_normal() {
     let family = |shape: &[usize]| LogNormal::new(shape);
     closed!(family);

@@ -4,6 +4,7 @@
 mod checks;
 mod empty;
 mod extremes;
+mod flow;
 mod full_covariance;
 mod log_normal;
 mod low_rank;
