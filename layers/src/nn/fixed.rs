@@ -24,7 +24,7 @@ use crate::sampling::Cx;
 /// #[bayesian]
 /// impl Net {
 ///     fn forward(&self, x: Var) -> Var {
-///         let [first, second] = **self.body;
+///         let [first, second] = *self.body;
 ///         self.head.forward(second.forward(first.forward(x).relu()).relu())
 ///     }
 /// }

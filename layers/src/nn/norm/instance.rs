@@ -18,7 +18,7 @@ use elbo_macros::bayesian;
 /// use elbo::nn::InstanceNorm;
 /// use elbo::prelude::*;
 ///
-/// let norm = InstanceNorm::new(3);
+/// let norm: InstanceNorm = InstanceNorm::new(3);
 /// let (tape, x) = (Tape::new(), Tensor::from_fn([4, 3, 5, 5], |i| (i as f64).sin()));
 /// assert_eq!(norm.draw(&tape, Key::new(1)).forward(tape.input(&x)).shape(), [4, 3, 5, 5]);
 /// ```

@@ -18,7 +18,7 @@ use elbo_macros::bayesian;
 /// use elbo::nn::RmsNorm;
 /// use elbo::prelude::*;
 ///
-/// let norm = RmsNorm::new([2]);
+/// let norm: RmsNorm = RmsNorm::new([2]);
 /// let (tape, x) = (Tape::new(), Tensor::new([1, 2], [1.0, -7.0]));
 /// let y = norm.draw(&tape, Key::new(1)).forward(tape.input(&x)); // the root mean square is 5
 /// assert!((y.value()[0] - 0.2).abs() < 1e-5 && (y.value()[1] + 1.4).abs() < 1e-5);
