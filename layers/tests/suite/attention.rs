@@ -10,10 +10,7 @@ use serde_json::Value;
 
 use crate::common::assert_near;
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
-use panics::panics;
+use crate::common::panics::panics;
 
 fn point(shape: Shape) -> Point<f64> {
     Point::new(shape)

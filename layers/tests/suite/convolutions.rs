@@ -5,12 +5,9 @@ use elbo::prelude::*;
 use elbo::{Path, Role, Yes};
 use serde_json::Value;
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
 use crate::common::assert_near;
 use crate::common::layer_cases::{agrees, cases};
-use panics::panics;
+use crate::common::panics::panics;
 
 fn prior() -> Normal {
     Normal(0.0, 1.0)

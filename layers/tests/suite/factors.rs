@@ -7,10 +7,7 @@ use serde_json::Value;
 
 use crate::common::assert_near;
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
-use panics::panics;
+use crate::common::panics::panics;
 
 fn tensor(value: &Value) -> Tensor<f64> {
     let numbers = |value: &Value| value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();

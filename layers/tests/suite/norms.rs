@@ -4,12 +4,9 @@ use elbo::nn::{Affine, FilterResponseNorm, GroupNorm, InstanceNorm, LayerNorm, R
 use elbo::prelude::*;
 use elbo::{Path, Role, Shape, Yes};
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
 use crate::common::assert_near;
 use crate::common::layer_cases::{agrees, cases};
-use panics::panics;
+use crate::common::panics::panics;
 
 #[test]
 fn layers_agree_with_pytorch() {

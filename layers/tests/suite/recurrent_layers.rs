@@ -8,10 +8,7 @@ use serde_json::Value;
 
 use crate::common::{Reference, assert_near};
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
-use panics::panics;
+use crate::common::panics::panics;
 
 fn prior() -> Normal {
     Normal(0.0, 1.0)

@@ -6,10 +6,7 @@ use elbo::{Path, Shape, Yes};
 
 use crate::common::assert_near;
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
-use panics::panics;
+use crate::common::panics::panics;
 
 type Mean<T> = MeanField<T>;
 

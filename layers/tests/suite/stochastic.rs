@@ -4,10 +4,7 @@ use elbo::nn::{DropConnect, GaussianDropout, StochasticDepth};
 use elbo::prelude::*;
 use elbo::{Yes, with_threads};
 
-#[path = "../../../engine/tests/suite/common/panics.rs"]
-mod panics;
-
-use panics::panics;
+use crate::common::panics::panics;
 
 fn numbers<T: Real>(shape: impl Into<elbo::Shape>) -> Tensor<T> {
     Tensor::from_fn(shape, |i| (0.7 * i as f64 + 0.3).sin() + 0.1)

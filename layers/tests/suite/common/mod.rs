@@ -5,6 +5,9 @@
 
 pub mod layer_cases;
 
+#[path = "../../../../engine/tests/suite/common/panics.rs"]
+pub mod panics;
+
 use elbo::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
