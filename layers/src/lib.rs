@@ -150,8 +150,8 @@ pub use objective::{KlWeight, Loss, Objective, SafeBayes, SafeBayesRow, SafeBaye
 pub use onnx::{Onnx, OnnxError};
 pub use optim::{Adam, Ema, Ivon, Optimizer, OptimizerState, Sgd};
 pub use posterior::{
-    CholeskyFactor, Coupling, Density, Flow, FullCovariance, INITIAL_SD, LogNormal, LowRank, MatrixNormal, MeanField,
-    MeanFieldCauchy, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
+    CholeskyFactor, Coupling, Density, DropoutNoise, Flow, FullCovariance, INITIAL_SD, LogNormal, LowRank,
+    MatrixNormal, MeanField, MeanFieldCauchy, MeanFieldLaplace, Point, Posterior, Radial, SpikeAndSlab,
 };
 pub use predict::{LogLikelihood, Predict, PredictFromPosterior};
 pub use predictive::{Outputs, Predictive, SampleTargets, Univariate};

@@ -92,7 +92,7 @@ pub use reshape::{Flatten, FlattenDraw, Identity, IdentityDraw, Reshape, Reshape
 pub use sngp::{RandomFeatureGp, RandomFeatureGpDraw, SpectralNorm, SpectralNormDraw};
 pub use stochastic::{
     DropConnect, DropConnectDraw, Dropout, DropoutDraw, GaussianDropout, GaussianDropoutDraw, Noise, NoiseDraw,
-    StochasticDepth, StochasticDepthDraw,
+    StochasticDepth, StochasticDepthDraw, VariationalDropout, VariationalDropoutDraw,
 };
 pub use with_constants::{WithConstants, WithConstantsDraw, WithRandomConstants, WithRandomConstantsDraw};
 

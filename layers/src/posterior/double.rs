@@ -2,8 +2,8 @@
 
 use crate::engine::Real;
 use crate::posterior::{
-    CholeskyFactor, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior, Radial,
-    SpikeAndSlab,
+    CholeskyFactor, DropoutNoise, FullCovariance, LowRank, MatrixNormal, MeanField, MeanFieldLaplace, Point, Posterior,
+    Radial, SpikeAndSlab,
 };
 
 /// A family that can be converted to double precision.
@@ -32,6 +32,7 @@ double! {
     Point: |q| Point(q.0.cast());
     MeanField: |q| MeanField { mean: q.mean.cast(), rho: q.rho.cast() };
     MeanFieldLaplace: |q| MeanFieldLaplace { parameters: q.parameters.double() };
+    DropoutNoise: |q| q.cast();
     Radial: |q| Radial { parameters: q.parameters.double() };
     LowRank: |q| LowRank { diagonal: q.diagonal.double(), loadings: q.loadings.cast() };
     FullCovariance: |q| FullCovariance { mean: q.mean.cast(), factor: cholesky_factor(&q.factor) };

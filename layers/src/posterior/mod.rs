@@ -2,6 +2,7 @@
 
 mod cholesky_factor;
 mod double;
+mod dropout_noise;
 mod flow;
 mod full_covariance;
 mod log_normal;
@@ -19,6 +20,7 @@ mod start;
 pub use cholesky_factor::CholeskyFactor;
 pub(crate) use cholesky_factor::OnTape;
 pub(crate) use double::Double;
+pub use dropout_noise::DropoutNoise;
 pub use flow::{Coupling, Flow};
 pub use full_covariance::FullCovariance;
 pub use log_normal::LogNormal;

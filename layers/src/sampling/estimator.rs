@@ -94,10 +94,19 @@ impl Estimators {
     /// The first unknown name, and the names of the model's weights.
     pub(crate) fn check_names<M: Parameters + ?Sized>(&self, model: &M) -> Result<(), String> {
         self.check_names_of(&|visit| {
+            let mut last: Option<String> = None;
             model.visit(&Path::ROOT, &mut |path, role, _| {
-                // A weight's path is the parent of its mean's; the weight's own parameters do not count.
-                if let (Role::Mean, Some(weight)) = (role, path.parent()) {
+                let Some(weight) = path.parent().filter(|_| matches!(role, Role::Mean | Role::Scale)) else { return };
+                // A weight's path is the parent of its mean's, which is its first parameter, or, without a learned mean, of its
+                // scale's; its other parameters do not count.
+                let name = weight.to_string();
+                let is_of_last = last.as_ref().is_some_and(|last| {
+                    name.strip_prefix(last)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || last.is_empty())
+                });
+                if role == Role::Mean || !is_of_last {
                     visit(weight);
+                    last = Some(name);
                 }
             });
         })

@@ -94,6 +94,7 @@ mod swag;
 mod tempering;
 mod training;
 mod training_failures;
+mod variational_dropout;
 mod warm_starts;
 mod weight_pictures;
 mod weights;
