@@ -47,6 +47,7 @@ mod ivon;
 mod kl;
 mod laplace;
 mod last_layer;
+mod layer_table;
 mod layers_of_any_family;
 mod likelihoods;
 mod map;
