@@ -176,8 +176,9 @@ impl<const D: usize> Transposed<D> {
     /// # Panics
     /// If one is 0.
     #[track_caller]
-    pub fn stride(self, stride: [usize; D]) -> Self {
-        Transposed { of: self.of.stride(stride), ..self }
+    pub fn stride(mut self, stride: [usize; D]) -> Self {
+        self.of = self.of.stride(stride);
+        self
     }
 
     /// The number of elements removed at both ends of every axis of the output: the padding of the convolution.
@@ -191,8 +192,9 @@ impl<const D: usize> Transposed<D> {
     /// # Panics
     /// If one is 0.
     #[track_caller]
-    pub fn dilation(self, dilation: [usize; D]) -> Self {
-        Transposed { of: self.of.dilation(dilation), ..self }
+    pub fn dilation(mut self, dilation: [usize; D]) -> Self {
+        self.of = self.of.dilation(dilation);
+        self
     }
 
     /// The number of groups of channels, as in [`Convolution::groups`].
@@ -200,8 +202,9 @@ impl<const D: usize> Transposed<D> {
     /// # Panics
     /// If it is 0.
     #[track_caller]
-    pub fn groups(self, groups: usize) -> Self {
-        Transposed { of: self.of.groups(groups), ..self }
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.of = self.of.groups(groups);
+        self
     }
 
     /// The number of elements added at the end of every axis of the output: with a stride, a convolution has the same
