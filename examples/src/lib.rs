@@ -1,8 +1,8 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
-//! results as [table] and [JSON](json); the gradient [variance] of the estimators; [network](scan),
+//! results as [table] and [JSON](json); the gradient [variance] of the estimators; [networks](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data; [characters] of a text and their [n-grams](ngram); models of any table ([tabular]); with the feature of that name, the
-//! service of `serve`.
+//! and figures of the comparison of [posteriors]; the [diabetes] data; [characters] of a text and their [n-grams](ngram);
+//! models of any table ([tabular]); with the feature of that name, the service of `serve`.
 
 pub mod augment;
 pub mod baseline;

@@ -31,7 +31,22 @@ const JOBS: [(&str, &[&str], &str, Check); 10] = [
     }),
     (
         "text",
-        &["--characters", "60000", "--width", "32", "--blocks", "1", "--heads", "2", "--steps", "32", "--draws", "4"],
+        &[
+            "--characters",
+            "60000",
+            "--width",
+            "32",
+            "--blocks",
+            "1",
+            "--heads",
+            "2",
+            "--steps",
+            "32",
+            "--draws",
+            "4",
+            "--epochs",
+            "4",
+        ],
         "bits_per_character",
         |of| {
             let [total, aleatoric, epistemic] =

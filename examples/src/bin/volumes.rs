@@ -9,14 +9,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elbo::prelude::*;
-use elbo::{Diagnose, Diagnosis, Epoch, Schedule, Tempering, WarmUp, with_threads};
+use elbo::{ClosedForm, Diagnose, Diagnosis, Epoch, Model, Schedule, Tempering, WarmUp, with_threads};
 use elbo_examples::augment::random_flips;
 use elbo_examples::baseline::{self, Comparison};
 use elbo_examples::cli::{integer, positive};
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::scan::Scan;
+use elbo_examples::scan::{ResidualScan, Scan};
 use elbo_examples::summary::{Scores, Summary, kl_terms};
-use elbo_examples::volumes::{CLASSES, FILE, Volumes};
+use elbo_examples::volumes::{CLASSES, FILE, SIDE, Volumes};
 use elbo_examples::{json, table};
 
 /// Progress lines printed during training.
@@ -46,6 +46,11 @@ struct Options {
     #[arg(long)]
     slices: bool,
 
+    /// Train a deeper network instead: a convolution of stride 2, a residual block of two convolutions, a mean over space and a
+    /// linear head. Standard deviations are then multiplied by √(2/inputs)
+    #[arg(long)]
+    residual: bool,
+
     /// Diagnose the network before and after training
     #[arg(long)]
     diagnose: bool,
@@ -58,7 +63,7 @@ struct Options {
     #[arg(long, value_name = "FILE", requires = "diagnose")]
     diagnosis: Option<PathBuf>,
 
-    /// Channels of the convolution
+    /// Channels of the convolutions
     #[arg(long, value_name = "N", default_value = "2", value_parser = integer::<1>)]
     channels: usize,
 
@@ -127,24 +132,37 @@ fn run(options: &Options) -> Result<(), Failure> {
     let kind = if options.slices { "slices" } else { "volumes" };
     println!("volumes: {} training {kind}, {} test {kind}", volumes.train.len(), volumes.test.len());
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    with_threads(threads, || match (options.slices, options.seeds) {
-        (false, None) => train_and_test::<3>(&volumes, options, threads),
-        (true, None) => train_and_test::<2>(&volumes.slices(), options, threads),
-        (false, Some(seeds)) => compare::<3>(&volumes, seeds, options, threads),
-        (true, Some(seeds)) => compare::<2>(&volumes.slices(), seeds, options, threads),
+    with_threads(threads, || match options.slices {
+        false => of_kind::<3>(&volumes, options, threads),
+        true => of_kind::<2>(&volumes.slices(), options, threads),
     })
 }
 
-/// The initialised network.
-fn scan<const D: usize>(train: &Examples, options: &Options, seed: u64) -> Scan<D> {
-    let voxels = train.inputs().data().iter().sum::<f32>() as f64 / train.len() as f64;
-    let mut model = Scan::new(options.channels, CLASSES, options.prior_sd, options.initial_sd, voxels);
-    model.initialise(Key::new(seed));
-    model
+/// What the options ask for, with masks of `D` axes.
+fn of_kind<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> Result<(), Failure> {
+    let Options { channels, prior_sd, initial_sd, .. } = *options;
+    let mean_size = |train: &Examples| train.inputs().data().iter().sum::<f32>() as f64 / train.len() as f64;
+    let scan = |train: &Examples| Scan::<D>::new(channels, CLASSES, prior_sd, initial_sd, mean_size(train));
+    let residual = |train: &Examples| {
+        let scale = (SIDE as f64).powi(D as i32) / mean_size(train);
+        ResidualScan::<D>::new(channels, CLASSES, prior_sd, initial_sd, scale)
+    };
+    let kind = if D == 3 { "volumes" } else { "slices" };
+    match (options.residual, options.seeds) {
+        (false, None) => train_and_test(scan, data, kind, options, threads),
+        (false, Some(seeds)) => compare(scan, data, seeds, options, threads),
+        (true, None) => train_and_test(residual, data, kind, options, threads),
+        (true, Some(seeds)) => compare(residual, data, seeds, options, threads),
+    }
 }
 
-fn train<const D: usize>(
-    model: &mut Scan<D>,
+/// The networks.
+trait Network: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm> + Send + Sync {}
+
+impl<M: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm> + Send + Sync> Network for M {}
+
+fn train<M: Network>(
+    model: &mut M,
     data: &Examples,
     options: &Options,
     seed: u64,
@@ -176,14 +194,21 @@ fn train<const D: usize>(
 }
 
 /// Trains with several seeds, and compares their predictions with the class frequencies.
-fn compare<const D: usize>(data: &Volumes, seeds: usize, options: &Options, threads: usize) -> Result<(), Failure> {
+fn compare<M: Network>(
+    network: impl Fn(&Examples) -> M,
+    data: &Volumes,
+    seeds: usize,
+    options: &Options,
+    threads: usize,
+) -> Result<(), Failure> {
     let mut comparisons = Vec::new();
     for seed in (options.seed..).take(seeds) {
         let (trained_on, scored) = match options.choose {
             true => data.train.split(0.8, seed)?,
             false => (data.train.clone(), data.test.clone()),
         };
-        let mut model = scan::<D>(&trained_on, options, seed);
+        let mut model = network(&trained_on);
+        model.initialise(Key::new(seed));
         let (_, epochs) = train(&mut model, &trained_on, options, seed, threads, false)?;
         let Epoch { elbo, kl, .. } = epochs[epochs.len() - 1];
         let predicted = model.predict(&Categorical, scored.inputs(), Draws(options.draws).seed(seed));
@@ -200,8 +225,15 @@ fn compare<const D: usize>(data: &Volumes, seeds: usize, options: &Options, thre
 }
 
 /// Trains with one seed, and prints all results.
-fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: usize) -> Result<(), Failure> {
-    let mut model = scan::<D>(&data.train, options, options.seed);
+fn train_and_test<M: Network>(
+    network: impl Fn(&Examples) -> M,
+    data: &Volumes,
+    kind: &str,
+    options: &Options,
+    threads: usize,
+) -> Result<(), Failure> {
+    let mut model = network(&data.train);
+    model.initialise(Key::new(options.seed));
     let before = options.diagnose.then(|| diagnose(&model, data, options));
     if let Some(before) = &before {
         println!("\nBefore training\n{before}");
@@ -230,8 +262,7 @@ fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: us
     print!("\n{}", table::render(&summary));
     let majority = majority_frequency(data.test.targets());
     println!(
-        "accuracy on the test {} {:.1} %, on the validation set {:.1} %; always the larger class {:.1} %",
-        if D == 3 { "volumes" } else { "slices" },
+        "accuracy on the test {kind} {:.1} %, on the validation set {:.1} %; always the larger class {:.1} %",
         100.0 * (1.0 - summary.test.error),
         100.0 * (1.0 - validation.error),
         100.0 * majority
@@ -249,7 +280,7 @@ fn train_and_test<const D: usize>(data: &Volumes, options: &Options, threads: us
     options.json.as_deref().map_or(Ok(()), |file| json::write(&summary, file))
 }
 
-fn diagnose<const D: usize>(model: &Scan<D>, data: &Volumes, options: &Options) -> Diagnosis {
+fn diagnose<M: Network>(model: &M, data: &Volumes, options: &Options) -> Diagnosis {
     Diagnose::new().draws(4).batch_size(options.batch).seed(options.seed).run(model, &data.train, &Categorical)
 }
 

@@ -97,11 +97,13 @@ fn seeds_are_compared_on_the_test_volumes_or_on_a_part_of_the_training_volumes()
         String::from_utf8(output.stdout).unwrap()
     };
     let (tested, chosen) = (printed(&[]), printed(&["--choose"]));
-    for table in [&tested, &chosen] {
+    let (residual, of_slices) = (printed(&["--residual"]), printed(&["--residual", "--slices"]));
+    for table in [&tested, &chosen, &residual, &of_slices] {
         for part in ["seed 1: accuracy", "seed 2: accuracy", "accuracy, %", "NLL, nats", "class frequencies"] {
             assert!(table.contains(part), "{part} is not in {table}");
         }
     }
+    assert_ne!(tested, residual);
     assert_eq!(tested.matches("standard error").count(), 2);
     assert!(!chosen.contains("standard error"));
     refused(VOLUMES, &["--choose"], &["--seeds"]);
