@@ -13,7 +13,8 @@ WEIGHTS = {
 }
 for name in ("mixture-1200", "flipout-1200", "local-1200"):
     WEIGHTS[name] = WEIGHTS["mlp-1200"]
-WEIGHTS["predict"] = WEIGHTS["mlp-400"]
+for name in ("predict", "evaluate", "laplace-last", "laplace-kron"):
+    WEIGHTS[name] = WEIGHTS["mlp-400"]
 
 #: The random tensors of the larger networks, in order.
 TENSORS = {
@@ -43,6 +44,9 @@ INPUTS = {
     "conv2d": ((64, 3, 32, 32), 10),
     "conv3d": ((16, 1, 28, 28, 28), 11),
     "predict": ((1000, 784), 10),
+    "evaluate": ((60_000, 784), 10),
+    "laplace-last": ((10_000, 784), 10),
+    "laplace-kron": ((10_000, 784), 10),
     "lstm": ((64, 29, 12), 9),
     "transformer": ((16, 128), 65),
     "resnet": ((64, 3, 32, 32), 10),
@@ -58,6 +62,9 @@ RHO = -5.0
 
 #: Draws that a prediction averages over.
 DRAWS = 100
+
+#: Draws of the bound of `evaluate`.
+BOUND_DRAWS = 64
 
 
 def uniform(stream, shape):

@@ -213,4 +213,7 @@ if __name__ == "__main__":
     name, _ = sys.argv[1:]
     if name in RBG:
         jax.config.update("jax_default_prng_impl", "unsafe_rbg")
-    protocol.answer(Prediction() if name == "predict" else Training(name))
+    if name in ("evaluate", "laplace-last", "laplace-kron"):
+        protocol.answer("compared to PyTorch only")
+    else:
+        protocol.answer(Prediction() if name == "predict" else Training(name))

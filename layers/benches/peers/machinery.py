@@ -13,6 +13,9 @@ ROOT = HERE.parents[2]
 #: The peers' packages on PyPI.
 PACKAGES = ["numpy", "torch", "jax", "ivon-opt"]
 
+#: Libraries with dependencies of their own; skipped if they cannot be installed.
+OPTIONAL = ["laplace-torch"]
+
 #: Unmodified libraries, installed without dependencies: the layers used here need only PyTorch.
 LIBRARIES = ["bayesian-torch", "blitz-bayesian-pytorch"]
 
@@ -29,6 +32,8 @@ def environment(folder, packages=PACKAGES, libraries=LIBRARIES):
         # Optional: skipped if they cannot be installed.
         if libraries and subprocess.run([*install, "--no-deps", *libraries]).returncode != 0:
             print(f"{', '.join(libraries)}: not installed, so not compared", file=sys.stderr)
+        if packages is PACKAGES and subprocess.run([*install, *OPTIONAL]).returncode != 0:
+            print(f"{', '.join(OPTIONAL)}: not installed, so not compared", file=sys.stderr)
         done.touch()
     return str(python)
 
@@ -36,7 +41,7 @@ def environment(folder, packages=PACKAGES, libraries=LIBRARIES):
 def versions(python):
     code = (
         "import importlib.metadata as m\n"
-        "for name in 'torch jax bayesian-torch blitz-bayesian-pytorch'.split():\n"
+        "for name in 'torch jax laplace-torch bayesian-torch blitz-bayesian-pytorch'.split():\n"
         "    try: print(name, m.version(name))\n"
         "    except m.PackageNotFoundError: pass"
     )

@@ -1,7 +1,7 @@
 //! The workloads: each has a network, its inputs, and a step to time.
 
 use elbo::prelude::*;
-use elbo::{FixedNoise, Path, Role};
+use elbo::{FixedNoise, Path, PriorGroups, Role};
 
 use crate::given;
 use crate::models::{Classifier, classifier, curve, images, lenet, volumes};
@@ -52,6 +52,9 @@ pub(crate) fn named(name: &str) -> Option<Box<dyn Workload>> {
             )
         }),
         "predict" => Box::new(Prediction::new()),
+        "laplace-last" => Box::new(LaplaceFit::new(Laplace::new(Categorical).last_layer())),
+        "laplace-kron" => Box::new(LaplaceFit::new(Laplace::new(Categorical).kronecker())),
+        "evaluate" => Box::new(Evaluation::new()),
         _ => return None,
     })
 }
@@ -179,5 +182,78 @@ impl Workload for Prediction {
 
     fn step(&mut self) {
         std::hint::black_box(self.nll());
+    }
+}
+
+/// The bound of a trained network: 64 draws of its weights, each over all 60,000 rows.
+struct Evaluation {
+    model: Classifier,
+    data: Examples<f32, Vec<usize>>,
+}
+
+impl Evaluation {
+    fn new() -> Self {
+        let mut model = classifier(400, Normal(0.0, 1.0));
+        given::begin(&mut model, -5.0);
+        let data =
+            Examples::new(given::inputs(&[60_000, 784]), given::labels(60_000, 10)).expect("one label for each row");
+        Evaluation { model, data }
+    }
+
+    fn nll(&self, draws: usize) -> f64 {
+        Elbo::new(Categorical).evaluate(&self.model, &self.data, Draws(draws)).expect("a bound").nll
+    }
+}
+
+impl Workload for Evaluation {
+    /// Without noise: a ρ so small that every draw is the mean.
+    fn losses(&mut self) -> Vec<f64> {
+        given::begin(&mut self.model, -40.0);
+        vec![self.nll(1)]
+    }
+
+    fn step(&mut self) {
+        std::hint::black_box(self.nll(64));
+    }
+}
+
+/// A Laplace approximation of a network on 10,000 rows: the curvature, the prior precision of the largest evidence, and the
+/// linearised model's probabilities of 1,000 rows.
+struct LaplaceFit {
+    laplace: Laplace<Categorical>,
+    model: Classifier,
+    data: Examples<f32, Vec<usize>>,
+    rows: Tensor,
+}
+
+impl LaplaceFit {
+    fn new(laplace: Laplace<Categorical>) -> Self {
+        let mut model = classifier(400, Normal(0.0, 1.0));
+        given::begin(&mut model, -5.0);
+        let data =
+            Examples::new(given::inputs(&[10_000, 784]), given::labels(10_000, 10)).expect("one label for each row");
+        // The weights are no mode: the figures mean nothing, and the work is the same.
+        LaplaceFit { laplace: laplace.quiet(), model, data, rows: given::inputs(&[1000, 784]) }
+    }
+
+    /// The mean NLL of the first rows' labels.
+    fn nll(&self, is_fitted: bool) -> f64 {
+        let posterior = self.laplace.fit(&self.model, &self.data).expect("a curvature");
+        let posterior = if is_fitted { posterior.fit_prior(PriorGroups::One).expect("a precision") } else { posterior };
+        let probabilities = posterior.linearised(&self.rows).softmax_probit();
+        let labels = given::labels(1000, 10);
+        let of_labels = probabilities.chunks(10).zip(labels).map(|(row, label)| -row[label].ln());
+        of_labels.sum::<f64>() / 1000.0
+    }
+}
+
+impl Workload for LaplaceFit {
+    /// With the prior precision 1: each library searches for its own.
+    fn losses(&mut self) -> Vec<f64> {
+        vec![self.nll(false)]
+    }
+
+    fn step(&mut self) {
+        std::hint::black_box(self.nll(true));
     }
 }

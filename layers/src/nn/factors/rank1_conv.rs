@@ -2,7 +2,7 @@
 
 use super::FACTOR_SD;
 use crate::divergence::Divergence;
-use crate::engine::{Convolution, Real, Shape, Tensor, Var};
+use crate::engine::{Convolution, Shape, Tensor, Var};
 use crate::posterior::{MeanField, Point};
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
@@ -81,22 +81,7 @@ impl<const D: usize> Rank1Conv<D> {
     }
 }
 
-impl<const D: usize, T: Real, P: PriorFor<T>> Rank1Conv<D, MeanField<T>, P>
-where
-    MeanField<T>: Divergence<P, Scalar = T>,
-{
-    /// Sets the initial standard deviation of every factor, in place of [`INITIAL_SD`](crate::INITIAL_SD). The means stay.
-    ///
-    /// # Panics
-    /// If it is not positive and finite.
-    #[track_caller]
-    #[must_use]
-    pub fn initial_sd(mut self, sd: f64) -> Self {
-        self.input_deviation = self.input_deviation.initial_sd(sd);
-        self.output_deviation = self.output_deviation.initial_sd(sd);
-        self
-    }
-}
+initial_sd!(Rank1Conv[D]: input_deviation, output_deviation);
 
 impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Rank1Conv<D, Q, P> {
     /// A layer of any posterior family under any prior: `posterior` makes the deviations of the factors from 1 from their
