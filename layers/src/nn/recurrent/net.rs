@@ -19,13 +19,12 @@ use elbo_macros::bayesian;
 /// use elbo::nn::{Gru, Lstm, Rnn};
 /// use elbo::prelude::*;
 ///
+/// let (lstm, gru, rnn) = (Lstm::new(3, 16), Gru::new(3, 16).without_bias(), Rnn::new(3, 16).relu());
 /// let (tape, x) = (Tape::new(), Tensor::full([8, 20, 3], 0.5));
-/// let y = Lstm::new(3, 16).draw(&tape, Key::new(1)).forward(tape.input(&x));
-/// assert_eq!(y.shape(), [8, 20, 16]);
-/// let y = Gru::new(3, 16).without_bias().draw(&tape, Key::new(1)).forward(tape.input(&x));
-/// assert_eq!(y.shape(), [8, 20, 16]);
-/// let y = Rnn::new(3, 16).relu().draw(&tape, Key::new(1)).forward(tape.input(&x));
-/// assert_eq!(y.shape(), [8, 20, 16]);
+/// let x = tape.input(&x);
+/// assert_eq!(lstm.draw(&tape, Key::new(1)).forward(x).shape(), [8, 20, 16]);
+/// assert_eq!(gru.draw(&tape, Key::new(2)).forward(x).shape(), [8, 20, 16]);
+/// assert_eq!(rnn.draw(&tape, Key::new(3)).forward(x).shape(), [8, 20, 16]);
 /// ```
 #[bayesian]
 #[derive(Clone, Debug)]
