@@ -2,6 +2,7 @@
 
 use crate::divergence::Divergence;
 use crate::engine::{Real, Shape, Var};
+use crate::nn::Projection;
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
@@ -63,6 +64,21 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Dense<Q, P> {
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, mut posterior: impl FnMut(Shape) -> Q, prior: P) -> Self {
         Dense { weight: posterior([outputs, inputs].into()), bias: posterior([outputs].into()), prior }
+    }
+
+    /// The layer without its bias: x · Wᵀ.
+    ///
+    /// ```
+    /// use elbo::nn::Projection;
+    /// use elbo::prelude::*;
+    ///
+    /// let layer: Projection = Dense::new(3, 2).without_bias();
+    /// assert_eq!(layer.kl_terms().len(), 1);
+    /// let (tape, zeros) = (Tape::new(), Tensor::zeros([4, 3]));
+    /// assert_eq!(layer.draw(&tape, Key::new(1)).forward(tape.input(&zeros)).value(), [0.0; 8]);
+    /// ```
+    pub fn without_bias(self) -> Projection<Q, P> {
+        Projection { weight: self.weight, bias: None, prior: self.prior }
     }
 
     /// Replaces the prior.

@@ -226,6 +226,22 @@ fn numbers_stay_finite_for_any_scale() {
 }
 
 #[test]
+fn a_dense_layer_without_a_bias_is_a_convolution_of_one_tap_without_one() {
+    let dense = Dense::of(3, 2, |shape| random(&shape), prior()).without_bias();
+    let conv = Conv1d::of(3, 2, [1], random, prior()).without_bias();
+    let (tape, x) = (Tape::new(), Tensor::from_fn([4, 3], |i| (0.7 * i as f64 + 0.3).sin()));
+    let x = tape.input(&x);
+    for key in [1, 2].map(Key::new) {
+        let (dense, conv) = (dense.draw(&tape, key), conv.draw(&tape, key));
+        let y = conv.forward(x.reshape([4, 3, 1]));
+        assert_near(dense.forward(x).value(), y.value(), 1e-14);
+        assert_near(&[dense.kl().nats()], &[conv.kl().nats()], 1e-12);
+    }
+    let (layer, other) = (Dense::new(3, 2).initial_sd(0.2).without_bias(), Dense::new(3, 2).without_bias());
+    assert_eq!(layer.weight.rho, other.initial_sd(0.2).weight.rho);
+}
+
+#[test]
 fn a_divergence_counts_the_weights_of_the_groups_only() {
     let names: Vec<_> = every().kl_terms().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names[..2], ["grouped.weight", "grouped.bias"]);

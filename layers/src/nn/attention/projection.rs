@@ -8,7 +8,8 @@ use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
 
-/// x · Wᵀ + b: (.., inputs) to (.., outputs), with an optional bias: the output of [`MultiHeadAttention`](super::MultiHeadAttention).
+/// x · Wᵀ + b: (.., inputs) to (.., outputs), with an optional bias: the output of [`MultiHeadAttention`](super::MultiHeadAttention),
+/// and a [`Dense`](super::Dense) [without a bias](super::Dense::without_bias).
 #[bayesian]
 #[derive(Clone, Debug)]
 pub struct Projection<Q: Divergence<P> = MeanField, P: PriorFor<Q::Scalar> = Normal> {
@@ -43,7 +44,7 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> Projection<Q, P> {
     }
 
     /// Replaces the prior.
-    pub(super) fn prior<R: PriorFor<Q::Scalar> + Clone>(self, prior: R) -> Projection<Q, R>
+    pub fn prior<R: PriorFor<Q::Scalar> + Clone>(self, prior: R) -> Projection<Q, R>
     where
         Q: Divergence<R>,
     {
