@@ -151,7 +151,7 @@ fn the_fields_of_a_layer_that_do_not_fit_are_refused() {
     conv.settings = conv.settings.groups(3);
     forward(&["[3, 2, 2]", "group"], conv, &[4, 2, 5]);
     let mut lstm = Lstm::new(2, 3);
-    lstm.hidden = 4;
+    (lstm.hidden, lstm.outputs) = (4, 4);
     forward(&["lstm", "12 outputs", "[1, 4]"], lstm, &[1, 5, 2]);
     let mut gru = Gru::new(2, 3);
     gru.bias_hh.as_mut().unwrap().value = mean_field(&[3]);
