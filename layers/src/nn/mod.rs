@@ -41,6 +41,7 @@ mod generative_last_layer;
 mod last_layer;
 mod norm;
 mod pool;
+mod projection;
 mod recurrent;
 mod reshape;
 mod sngp;
@@ -53,9 +54,8 @@ pub use activations::{
     SoftplusDraw, Tanh, TanhDraw,
 };
 pub use attention::{
-    AttentionSize, LearnedPositions, LearnedPositionsDraw, MultiHeadAttention, MultiHeadAttentionDraw, Projection,
-    ProjectionDraw, TransformerDecoderLayer, TransformerDecoderLayerDraw, TransformerEncoderLayer,
-    TransformerEncoderLayerDraw, rotary,
+    AttentionSize, LearnedPositions, LearnedPositionsDraw, MultiHeadAttention, MultiHeadAttentionDraw,
+    TransformerDecoderLayer, TransformerDecoderLayerDraw, TransformerEncoderLayer, TransformerEncoderLayerDraw, rotary,
 };
 pub use bare::{Bare, BareDraw};
 pub use bias::{Bias, BiasDraw};
@@ -83,6 +83,7 @@ pub use pool::{
     GlobalAvgPoolDraw, GlobalMaxPool, GlobalMaxPoolDraw, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolDraw,
     Upsample, Upsample1d, Upsample2d, Upsample3d, UpsampleDraw,
 };
+pub use projection::{Projection, ProjectionDraw};
 pub use recurrent::{
     Bidirectional, BidirectionalDraw, Cell, Gru, GruCell, GruDraw, Lstm, LstmCell, LstmDraw, RecurrentAt,
     RecurrentDraw, RecurrentLayer, RecurrentNet, RecurrentNetDraw, RecurrentState, Rnn, RnnCell, RnnDraw,

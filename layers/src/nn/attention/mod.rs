@@ -6,7 +6,6 @@ mod encoder;
 mod multi_head;
 mod padding;
 mod positions;
-mod projection;
 mod rotary;
 mod size;
 
@@ -14,6 +13,5 @@ pub use decoder::{TransformerDecoderLayer, TransformerDecoderLayerDraw};
 pub use encoder::{TransformerEncoderLayer, TransformerEncoderLayerDraw};
 pub use multi_head::{MultiHeadAttention, MultiHeadAttentionDraw};
 pub use positions::{LearnedPositions, LearnedPositionsDraw};
-pub use projection::{Projection, ProjectionDraw};
 pub use rotary::rotary;
 pub use size::AttentionSize;

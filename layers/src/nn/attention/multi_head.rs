@@ -3,11 +3,11 @@
 use crate::divergence::Divergence;
 use crate::engine::{Attention, Shape, Var};
 use crate::estimator::Weight;
-use crate::nn::Bias;
 use crate::nn::attention::padding::{check, lengths_of, without_padding};
-use crate::nn::attention::projection::{Projection, affine};
 use crate::nn::attention::rotary::{check_base, rotary};
 use crate::nn::attention::size::AttentionSize;
+use crate::nn::projection::affine;
+use crate::nn::{Bias, Projection};
 use crate::posterior::MeanField;
 use crate::prior::{Normal, PriorFor};
 use elbo_macros::bayesian;
