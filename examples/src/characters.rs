@@ -9,6 +9,9 @@ use flate2::read::MultiGzDecoder;
 
 use crate::Failure;
 
+/// The largest alphabet: the n-grams keep a count for each character after each context.
+const MOST_CHARACTERS: usize = 1000;
+
 /// A text, character by character.
 pub struct Characters {
     /// The characters that occur, in order.
@@ -31,7 +34,8 @@ impl Characters {
     /// Reads a text file, compressed by gzip or not, and keeps its first `limit` characters.
     ///
     /// # Errors
-    /// If the file cannot be read, is not UTF-8, or has less than a thousand characters or two different ones.
+    /// If the file cannot be read, is not UTF-8, or has less than a thousand characters, or less than two or
+    /// more than a thousand different ones.
     pub fn read(file: &Path, limit: usize) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::Input(format!("{}: {what}", file.display()));
         let bytes = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
@@ -45,9 +49,12 @@ impl Characters {
         let mut alphabet = text.clone();
         alphabet.sort_unstable();
         alphabet.dedup();
-        if text.len() < 1000 || alphabet.len() < 2 {
-            let (length, different) = (text.len(), alphabet.len());
+        let (length, different) = (text.len(), alphabet.len());
+        if length < 1000 || different < 2 {
             return Err(wrong(format!("{length} characters, {different} different ones; 1,000 and 2 are needed")));
+        }
+        if different > MOST_CHARACTERS {
+            return Err(wrong(format!("{different} different characters; at most {MOST_CHARACTERS} are supported")));
         }
         let index = |character: &char| alphabet.partition_point(|other| other < character);
         Ok(Characters { indices: text.iter().map(index).collect(), alphabet })

@@ -54,7 +54,7 @@ const JOBS: [(&str, &[&str], &str, Check); 10] = [
             number(of, "bits_per_character") < number(of, "bits_of_unigram") - 0.5
                 && number(of, "bits_of_5_gram") < number(of, "bits_of_unigram") - 1.0
                 && (total - aleatoric - epistemic).abs() < 1e-9
-                && epistemic > 0.0
+                && [aleatoric, epistemic].iter().all(|&part| part > 0.0)
         },
     ),
 ];

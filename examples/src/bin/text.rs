@@ -33,7 +33,7 @@ const RATE_OF_SCALES: f64 = 5.0;
 ///
 /// A causal transformer with rotary positions has a mean-field normal posterior over every weight matrix and bias, under normal priors of
 /// standard deviation 1/√inputs. Its deterministic twin is the same network with point weights, trained in the same way by
-/// maximum a posteriori. The baselines are the characters' frequencies and a 5-gram model, smoothed by interpolated Kneser-Ney, absolute
+/// maximum a posteriori, with the same factor of the prior. The baselines are the characters' frequencies and a 5-gram model, smoothed by interpolated Kneser-Ney, absolute
 /// discounting or Witten-Bell, whichever predicts the validation text best. The entropy of a prediction is split into what the posterior
 /// draws agree on (aleatoric) and their disagreement (epistemic, the mutual information of character and weights).
 #[derive(Parser)]

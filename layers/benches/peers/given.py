@@ -60,6 +60,9 @@ EXAMPLES = {name: 1000 if name == "small" else 60_000 for name in (*WEIGHTS, *TE
 #: Initial ρ of every weight; σ = softplus(ρ).
 RHO = -5.0
 
+#: ρ of weights that are as good as without noise.
+QUIET_RHO = -40.0
+
 #: Draws that a prediction averages over.
 DRAWS = 100
 

@@ -24,7 +24,9 @@ def environment(folder, packages=PACKAGES, libraries=LIBRARIES):
     """The interpreter of a virtual environment with the peers, which is made if it does not exist."""
     folder = pathlib.Path(folder) if folder else ROOT / "target" / "peers" / "venv"
     python, done = folder / "bin" / "python", folder / "complete"
-    if not done.exists():
+    wanted = " ".join([*packages, *libraries, *(OPTIONAL if packages is PACKAGES else [])])
+    # Made again, upon what is there, when another package is wanted.
+    if not done.exists() or done.read_text() != wanted:
         print(f"making the peers' environment in {folder} (takes minutes and some gigabytes)", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet"]
@@ -34,7 +36,7 @@ def environment(folder, packages=PACKAGES, libraries=LIBRARIES):
             print(f"{', '.join(libraries)}: not installed, so not compared", file=sys.stderr)
         if packages is PACKAGES and subprocess.run([*install, *OPTIONAL]).returncode != 0:
             print(f"{', '.join(OPTIONAL)}: not installed, so not compared", file=sys.stderr)
-        done.touch()
+        done.write_text(wanted)
     return str(python)
 
 

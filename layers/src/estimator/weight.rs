@@ -273,13 +273,11 @@ impl<'t, T: Real> Weight<'t, T> {
 
     #[track_caller]
     fn scale(self, x: Var<'t, T>, map: LinearMap<1>, constant: f64) -> Var<'t, T> {
-        let at = |w: Var<'t, T>| map.apply(x, w.scale_shift(1.0, constant), None);
-        if matches!(self.0.cx().mode, Mode::At { .. }) {
-            // It is not among the noted linear maps.
-            return at(*self.sampled());
-        }
-        if self.estimator() == Estimator::Sample {
-            return at(*self.sampled_for(Used::Once(Some(x))));
+        // At given weights it is not among the noted linear maps.
+        let is_given = matches!(self.0.cx().mode, Mode::At { .. });
+        if is_given || self.estimator() == Estimator::Sample {
+            let drawn = if is_given { *self.sampled() } else { *self.sampled_for(Used::Once(Some(x))) };
+            return map.apply(x, drawn.scale_shift(1.0, constant), None);
         }
         let y = self.enter(x, None::<Var<'t, T>>, map);
         if constant == 0.0 { y } else { y + x * constant }

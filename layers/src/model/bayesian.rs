@@ -207,10 +207,10 @@ pub trait Bayesian: Parameters + 'static {
     /// here.
     ///
     /// Posterior means of matrices are drawn from N(0, 2/inputs) (He et al. 2015, eq. 10), where a weight's axes after the
-    /// first are its inputs; those of vectors and of parameters named `bias` are zero;
-    /// means that are all 1, as of the scale of a normalisation, are kept. Deterministic weights ([`Point`](crate::Point)) with two axes or
-    /// more are drawn in the same way, unless all of their elements are equal, as in the scale of a normalisation; a single
-    /// element of 0 or 1 is kept. The loadings of a [`LowRank`](crate::LowRank) are drawn from N(0, 0.1²). Other scales,
+    /// first are its inputs; those of vectors are zero. Means of the random scale and shift of a normalisation are kept as its
+    /// constructor makes them (all 1, or all 0 in a parameter named `bias`); trained ones are treated as those of any weight, so make
+    /// such a model anew. Deterministic weights ([`Point`](crate::Point)) with two axes or more are drawn in the same way, unless
+    /// all of their elements are equal, as in the scale of a normalisation; a single element of 0 or 1 is kept. The loadings of a [`LowRank`](crate::LowRank) are drawn from N(0, 0.1²). Other scales,
     /// deterministic vectors and buffers do not change.
     fn initialise(&mut self, key: Key) {
         self.visit_mut(&Path::ROOT, &mut |path, role, tensor| {

@@ -40,7 +40,8 @@ use crate::sampling::Cx;
 ///
 /// Parameters keep the names that they have in the model, so both read each other's files. Scales, such as ρ of
 /// [`MeanField`](crate::MeanField), are among them. Their gradients are 0 and they keep their values, except in families
-/// whose mean depends on them, such as [`LogNormal`](crate::LogNormal). Hyperparameters of priors keep their values.
+/// whose mean depends on them, such as [`LogNormal`](crate::LogNormal). Hyperparameters of priors have a gradient of 0
+/// as well: only weight decay changes them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fixed<M>(
     /// The model.

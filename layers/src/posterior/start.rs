@@ -90,23 +90,20 @@ fn he_normal<T: Real>(key: Key, weight: &mut Tensor<T>) {
 pub(crate) fn start<T: Real>(key: Key, path: &Path<'_>, role: Role, parameter: &mut Tensor<T>) {
     let is_matrix = parameter.shape().len() > 1;
     match role {
-        Role::Mean if is_bias(path) => parameter.data_mut().fill(T::ZERO),
-        Role::Mean if !is_scale(parameter.data()) => he_normal(key, parameter),
+        Role::Mean if !is_affine(path, parameter.data()) => he_normal(key, parameter),
         Role::Point if is_matrix && !is_set_by_hand(parameter.data()) => he_normal(key, parameter),
         Role::Scale if is_matrix && is_loadings(path) => low_rank::load(key, parameter),
         Role::Mean | Role::Point | Role::Scale | Role::Buffer => {}
     }
 }
 
-/// Whether means are those of a scale, such as that of a normalisation, before training: all are 1.
-fn is_scale<T: Real>(means: &[T]) -> bool {
-    means.iter().all(|&mean| mean == T::ONE)
-}
-
-/// Whether these are the means of a bias, which has several axes in a layer normalisation over several axes.
-fn is_bias(path: &Path<'_>) -> bool {
+/// Whether means are those of a normalisation's scale or shift before training: all are 1, or all are 0 and its name is `bias`.
+/// In a layer normalisation over several axes they are matrices.
+fn is_affine<T: Real>(path: &Path<'_>, means: &[T]) -> bool {
+    let all = |value: T| means.iter().all(|&mean| mean == value);
     let name = path.to_string();
-    name.strip_suffix("bias.mean").is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    let is_bias = name.strip_suffix("bias.mean").is_some_and(|before| before.is_empty() || before.ends_with('.'));
+    all(T::ONE) || (is_bias && all(T::ZERO))
 }
 
 fn is_loadings(path: &Path<'_>) -> bool {

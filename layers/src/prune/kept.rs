@@ -87,8 +87,9 @@ impl Kept {
     pub fn prune<M: Bayesian>(&self, model: &mut M) -> Result<(), PruneError> {
         let mut weights = model.mean_weights();
         self.zero(&mut weights)?;
-        // The scale that belongs to each tensor's weight, and which weights have one or need none.
-        let (mut owners, mut is_prunable) = (Vec::new(), vec![false; self.masks.len()]);
+        // The scale that belongs to each tensor's weight, and which weights have one, beside a mean, or need none.
+        let (mut owners, mut has_scale) = (Vec::new(), vec![false; self.masks.len()]);
+        let mut has_mean = has_scale.clone();
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
             let name = path.to_string();
             let weight = match role {
@@ -100,13 +101,23 @@ impl Kept {
             let fits = |(known, mask): &(String, Vec<bool>)| weight == Some(&known[..]) && mask.len() == tensor.len();
             let owner = self.masks.iter().position(fits);
             if let Some(owner) = owner {
-                is_prunable[owner] = true;
+                has_scale[owner] = true;
+                has_mean[owner] |= role == Role::Point;
+            }
+            let mean = match role {
+                Role::Mean if name == "mean" => Some(""),
+                Role::Mean => name.strip_suffix(".mean"),
+                Role::Scale | Role::Point | Role::Buffer => None,
+            };
+            if let Some(owner) = self.masks.iter().position(|(known, _)| mean == Some(known)) {
+                has_mean[owner] = true;
             }
             owners.push(owner.filter(|_| role == Role::Scale));
         });
         let has_removed = |mask: &[bool]| mask.iter().any(|is_kept| !is_kept);
-        let wrong = self.masks.iter().zip(is_prunable).find(|((_, mask), can)| has_removed(mask) && !can);
-        if let Some(((name, _), _)) = wrong {
+        let wrong = self.masks.iter().zip(has_scale.iter().zip(&has_mean));
+        let mut wrong = wrong.filter(|((_, mask), (scale, mean))| has_removed(mask) && !(**scale && **mean));
+        if let Some(((name, _), _)) = wrong.next() {
             return Err(PruneError::Family { name: name.clone() });
         }
         model.set_means(&weights)?;

@@ -1,6 +1,6 @@
 //! Normalisations: against PyTorch (`reference/norm_layers.py`); learned, random and absent affine parts; mistakes.
 
-use elbo::nn::{Affine, FilterResponseNorm, GroupNorm, InstanceNorm, LayerNorm, Relu, RmsNorm, Sequential};
+use elbo::nn::{Affine, Bias, FilterResponseNorm, GroupNorm, InstanceNorm, LayerNorm, Relu, RmsNorm, Sequential};
 use elbo::prelude::*;
 use elbo::{Path, Role, Shape, Yes};
 
@@ -125,6 +125,20 @@ fn a_random_scale_starts_about_1_and_its_prior_is_about_1() {
     Elbo::new(Gaussian::new(0.5)).quiet().fit(&mut model, &data, Epochs(2)).unwrap();
     let scale = model.group.weight.value.mean.data()[0];
     assert!(scale != 1.0 && (scale - 1.0).abs() < 0.5, "{scale}");
+}
+
+/// Only means that are 1, or 0 in a bias, are an affine part's: others of that name are drawn again.
+#[test]
+fn a_matrix_that_is_called_bias_is_drawn_like_any_other() {
+    #[bayesian]
+    struct Net {
+        bias: Bias<MeanField<f64>>,
+    }
+    let mut net = Net { bias: Bias { value: MeanField::new([3, 4]), prior: Normal(0.0, 1.0) } };
+    let before = net.bias.value.mean.clone();
+    net.initialise(Key::new(4));
+    let after = net.bias.value.mean.data();
+    assert!(after != before.data() && after.iter().all(|&mean| mean != 0.0));
 }
 
 #[test]

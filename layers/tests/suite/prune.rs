@@ -1,6 +1,7 @@
 //! Pruning by signal to noise: the ratios, what is removed, and the pruned models.
 
 use elbo::Samples;
+use elbo::nn::VariationalDropout;
 use elbo::prelude::*;
 use elbo::prune::{PruneError, SignalToNoise, SparseDraws};
 
@@ -120,6 +121,12 @@ fn what_cannot_be_zero_is_refused() {
     let of_draws = SignalToNoise::of_samples(&full.posterior(Draws(50))).unwrap().remove(0.5).unwrap();
     let before = full.mean_weights();
     assert!(matches!(of_draws.prune(&mut full), Err(PruneError::Family { .. })));
+
+    // Noise that has no mean to set, shared or not.
+    for mut noise in [VariationalDropout::<f32>::new(3), VariationalDropout::shared(3)] {
+        let kept = SignalToNoise::of_samples(&noise.posterior(Draws(20))).unwrap().remove(0.5).unwrap();
+        assert!(matches!(kept.prune(&mut noise), Err(PruneError::Family { .. })));
+    }
     assert_eq!(full.mean_weights(), before);
     assert_eq!(of_draws.draws(&KeptDraws::new(&full, Draws(3))).unwrap().count(), 3);
 

@@ -504,6 +504,13 @@ fn mistakes_are_reported_at_the_callers_line() {
     panics(&["Lstm", "[4, 5, 3]", "(examples, steps, 2)"], || stack.forward(x));
     panics(&["Stacked", "1 initial states", "2 layers"], || stack.forward_from(x, &[[zeros(3); 2]]));
     panics(&["Stacked", "no layers"], || Stacked::<Lstm>::new([]));
+    let mut empty = Stacked::new([Lstm::new(3, 2)]);
+    empty.layers.clear();
+    let tape = Tape::new();
+    let (draw, steps) = (empty.draw(&tape, Key::new(1)), tape.constant([2, 4, 3], |_| 1.0));
+    panics(&["Stacked: got no layers"], || draw.forward(steps));
+    panics(&["Stacked: got no layers"], || draw.forward_with_states(steps));
+    panics(&["Stacked: got no layers"], || draw.forward_from(steps, &[]));
     panics(&["Dropout", "[0, 1)", "1.5"], || Stacked::new([Lstm::new(2, 3)]).dropout(1.5));
     panics(&["Lstm", "4 gates", "memory"], || Lstm::new(2, usize::MAX / 2));
 }

@@ -122,9 +122,9 @@ impl RecurrentCell<1> for ReluRnn {
         [last]: [Var<'t, T>; 1],
     ) -> [Var<'t, T>; 1] {
         let [[rows, _], _] = Self::shapes(from_last, last, 0);
+        let own = from_x.at(1, at.step as isize);
         // Of padded sequences only the first rows have the step.
-        let those = if from_x.shape()[0] == rows { from_x } else { from_x.slice(0, ..rows as isize, 1) };
-        let own = those.at(1, at.step as isize);
+        let own = if own.shape()[0] == rows { own } else { own.slice(0, ..rows as isize, 1) };
         [(own + from_last).relu()]
     }
 }

@@ -30,8 +30,9 @@ pub struct Recurrent<W> {
 
 impl<'t, T: Real> Var<'t, T> {
     /// A long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000) over
-    /// sequences x (examples, steps, inputs), from the initial output and cell, both (examples, hidden): returns the
-    /// outputs of all steps (examples, steps, hidden), and the last output and cell. With the gates i, f, o = σ(..) and
+    /// sequences x (examples, steps, inputs), from the initial output (examples, outputs) and cell (examples,
+    /// hidden): returns the outputs of all steps (examples, steps, outputs), and the last output and cell. There are as many
+    /// outputs as hidden units, unless they are projected. With the gates i, f, o = σ(..) and
     /// g = tanh(..) of W x + b + W′ h + b′, the cell is c′ = f c + i g and the output h′ = o tanh c′, or the projection of
     /// that if there is one.
     ///
@@ -177,8 +178,9 @@ fn check<T: Real>(name: &str, x: Var<'_, T>, states: &[Var<'_, T>], is_projected
         assert!(
             state.shape() == [examples, width],
             "{name}: x of shape {shape:?} (examples, steps, inputs) and a state of shape {:?}; expected \
-             [{examples}, {width}] (examples, hidden)",
-            state.shape()
+             [{examples}, {width}] (examples, {})",
+            state.shape(),
+            if width == hidden { "hidden" } else { "outputs" }
         );
     }
     [examples, steps]

@@ -12,6 +12,10 @@ use elbo_macros::bayesian;
 /// (examples, outputs, space ..), with any posterior family and any prior. It has channels · (taps + outputs) weights, and a
 /// [`Conv`] channels · taps · outputs.
 ///
+/// Nothing lies between the two convolutions, so the bias of the depthwise one adds weights and no function: set
+/// `depthwise.bias` to `None` for one bias. The blocks of MobileNets have a normalisation and a ReLU there: make them of two
+/// [`Conv`]s.
+///
 /// ```
 /// use elbo::nn::SeparableConv2d;
 /// use elbo::prelude::*;

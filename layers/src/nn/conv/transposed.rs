@@ -110,7 +110,7 @@ impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> ConvTrans
     where
         Q: Divergence<R>,
     {
-        let bias = self.bias.map(|bias| Bias { value: bias.value, prior: prior.clone() });
+        let bias = self.bias.map(|bias| bias.under(prior.clone()));
         ConvTranspose { weight: self.weight, bias, prior, settings: self.settings }
     }
 }

@@ -1,6 +1,6 @@
 //! `Rank1Conv`: a convolution with a shared weight and random rank-1 factors.
 
-use super::FACTOR_SD;
+use super::{FACTOR_SD, check_bias};
 use crate::divergence::Divergence;
 use crate::engine::{Convolution, Shape, Tensor, Var};
 use crate::posterior::{MeanField, Point};
@@ -64,6 +64,7 @@ impl<const D: usize, Q: Divergence<P>, P: PriorFor<Q::Scalar>> Rank1Conv<D, Q, P
         let y = self.output_deviation.scale_channels("Rank1Conv", y, 1.0);
         match self.bias {
             Some(bias) => {
+                check_bias("Rank1Conv", bias, self.weight.shape()[0]);
                 let axes: Shape = std::iter::once(bias.len()).chain((0..D).map(|_| 1)).collect();
                 y + bias.reshape(axes)
             }

@@ -1,6 +1,6 @@
 //! `Rank1Dense`: a dense layer with a shared weight and random rank-1 factors.
 
-use super::FACTOR_SD;
+use super::{FACTOR_SD, check_bias};
 use crate::divergence::Divergence;
 use crate::engine::{Shape, Tensor, Var};
 use crate::posterior::{MeanField, Point};
@@ -16,7 +16,7 @@ use elbo_macros::bayesian;
 /// are 0. The KL divergence is that of both vectors; W and b have none.
 ///
 /// [`Local`](crate::Local) and [`Flipout`](crate::Flipout), where the posterior family allows them, give each example factors of
-/// its own. Otherwise the examples of a draw share them.
+/// its own, and `Local` each step of a sequence. Otherwise the examples of a draw share them.
 ///
 /// ```
 /// use elbo::nn::Rank1Dense;
@@ -54,7 +54,10 @@ impl<Q: Divergence<P>, P: PriorFor<Q::Scalar>> Rank1Dense<Q, P> {
         let y = self.input_deviation.scale_features("Rank1Dense", x, 1.0).linear(self.weight);
         let y = self.output_deviation.scale_features("Rank1Dense", y, 1.0);
         match self.bias {
-            Some(bias) => y + bias,
+            Some(bias) => {
+                check_bias("Rank1Dense", bias, self.weight.shape()[0]);
+                y + bias
+            }
             None => y,
         }
     }

@@ -84,7 +84,7 @@ impl<C: Cell, Q: Divergence<P>, P: PriorFor<Q::Scalar> + Clone> RecurrentNet<C, 
     where
         Q: Divergence<R>,
     {
-        let with = |part: Option<Bias<Q, P>>| part.map(|part| Bias { value: part.value, prior: prior.clone() });
+        let with = |part: Option<Bias<Q, P>>| part.map(|part| part.under(prior.clone()));
         RecurrentNet {
             bias_ih: with(self.bias_ih),
             bias_hh: with(self.bias_hh),

@@ -41,7 +41,8 @@ pub struct RecurrentNet<C: Cell, Q: Divergence<P> = MeanField, P: PriorFor<Q::Sc
     pub bias_hh: Option<Bias<Q, P>>,
     /// The projection of a [projected](Lstm::projected) LSTM, of shape (outputs, hidden).
     pub weight_hr: Option<Bias<Q, P>>,
-    /// The prior of the weights; each bias and the projection have their own copy.
+    /// The prior of the weights; each bias and the projection have their own copy. A learned prior, such as the scale of a
+    /// [`LearnedNormal`](struct@crate::LearnedNormal), is learned with the layer.
     pub prior: P,
     /// The cell.
     #[skip]
@@ -108,7 +109,7 @@ impl<C: Cell, Q: Divergence<P>, P: PriorFor<Q::Scalar>> RecurrentNet<C, Q, P> {
 }
 
 impl<'t, C: Cell, Q: Divergence<P>, P: PriorFor<Q::Scalar>> RecurrentNetDraw<'t, C, Q, P> {
-    /// The outputs of all steps from the initial state, (examples, hidden), and the final state. An LSTM's state
+    /// The outputs of all steps from the initial state, (examples, outputs), and the final state. An LSTM's state
     /// is its output, (examples, outputs), and its cell, (examples, hidden).
     ///
     /// # Panics

@@ -43,7 +43,7 @@ impl<L: SequenceLayer> Stacked<L> {
     #[track_caller]
     pub fn new(layers: impl Into<Vec<L>>) -> Self {
         let layers = layers.into();
-        assert!(!layers.is_empty(), "Stacked: there are no layers, expected at least one");
+        assert!(!layers.is_empty(), "Stacked: got no layers, expected at least one");
         Stacked { layers, dropout: Dropout::new(0.0) }
     }
 
@@ -117,6 +117,7 @@ impl<'t, L: SequenceLayer> StackedDraw<'t, L> {
         lengths: Option<&[usize]>,
         f: &mut dyn FnMut(State<'t, L>),
     ) -> Var<'t, L::Scalar> {
+        assert!(!self.layers.is_empty(), "Stacked: got no layers, expected at least one");
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
                 x = self.dropout.forward(x);
@@ -170,6 +171,7 @@ impl<'t, C: Cell, Q: Divergence<P>, P: PriorFor<Q::Scalar>> StackedDraw<'t, Recu
             states.len(),
             self.layers.len()
         );
+        assert!(!states.is_empty(), "Stacked: got no layers, expected at least one");
         let mut last = Vec::new();
         for (index, (layer, &state)) in self.layers.iter().zip(states).enumerate() {
             if index > 0 {
@@ -194,7 +196,6 @@ impl<'t, L: SequenceLayer> RecurrentDraw<'t, L::Scalar> for StackedDraw<'t, L> {
     fn run(&self, x: Var<'t, L::Scalar>, lengths: Option<&[usize]>) -> (Var<'t, L::Scalar>, State<'t, L>) {
         let mut last = None;
         let outputs = self.each(x, lengths, &mut |state| last = Some(state));
-        let Some(last) = last else { panic!("Stacked: there are no layers, expected at least one") };
-        (outputs, last)
+        (outputs, last.expect("one state for each layer"))
     }
 }

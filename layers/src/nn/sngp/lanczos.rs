@@ -22,8 +22,9 @@ const FIRST_LOOK: usize = 8;
 const BETWEEN_LOOKS: usize = 4;
 
 /// The largest singular value of a matrix of this shape, row by row, to a residual of `tolerance` times it: Golub and Kahan
-/// (1965), with reorthogonalisation, from a fixed random start. After as many steps as the shorter side has elements it is exact
-/// but for rounding.
+/// (1965), with reorthogonalisation, from a fixed random start. A residual tells how near the value is to some singular value.
+/// That it is the largest holds unless the start is orthogonal to its vector, which has probability 0 for a weight that does
+/// not depend on the start.
 pub(super) fn largest(matrix: &[f64], [rows, columns]: [usize; 2], tolerance: f64) -> Singular {
     let times = |x: &[f64]| -> Vec<f64> { matrix.chunks_exact(columns).map(|row| dot(row, x)).collect() };
     let times_transposed = |x: &[f64]| {

@@ -12,7 +12,9 @@ fn tolerance<T: Real>() -> f64 {
 /// vectors. Differentiable as σ = uᵀ w v with constant u and v, which is the derivative of a simple singular value.
 #[track_caller]
 pub(super) fn largest_singular<'t, T: Real>(w: Var<'t, T>) -> Var<'t, T> {
-    let &[rows, columns] = w.shape() else { panic!("expected a matrix, got the shape {:?}", w.shape()) };
+    let &[rows, columns] = w.shape() else {
+        panic!("SpectralNorm: `weight` has the shape {:?}; expected (outputs, inputs)", w.shape())
+    };
     let shapes: [&[usize]; 3] = [&[rows], &[columns], &[]];
     let [left, right, excess] = w.tape().record_draws(w.draws(), Vectors, &[w], shapes).map(Var::stop_gradient);
     (left * w.matmul(right)).sum() * excess

@@ -15,7 +15,8 @@ use elbo_macros::bayesian;
 ///
 /// σ is computed from the W of each draw, so every draw is bounded: before training, in a step with several draws, in
 /// predictions and at the mean. There is no state from earlier steps. It is found by Lanczos bidiagonalisation from a fixed
-/// start, up to a residual that is added to it. The gradient of σ is u vᵀ, with its singular vectors as constants. The
+/// random start, up to a residual that is added to it; only a W whose leading singular vector is orthogonal to that start, which
+/// has probability 0, would escape the bound. The gradient of σ is u vᵀ, with its singular vectors as constants. The
 /// posterior, the prior and the KL divergence are those of W and b before the bound.
 ///
 /// W is sampled under every estimator, because σ depends on its elements.

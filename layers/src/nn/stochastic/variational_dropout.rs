@@ -14,7 +14,7 @@ use elbo_macros::bayesian;
 ///
 /// The noise is a random weight like others: it is on in training and in predictions, and 1 at the mean.
 /// [`Local`](crate::Local), which [`Elbo::fit`](crate::Elbo::fit) chooses for inputs of one row for each example, gives each
-/// example noise of its own; under [`Sample`](crate::Sample), and in predictions, the rows of a draw share it. The weights of the
+/// row noise of its own; under [`Sample`](crate::Sample), and in predictions, the rows of a draw share it. The weights of the
 /// next layer are usually a [`Point`](crate::Point): the noise is then the only uncertainty.
 ///
 /// ```

@@ -44,7 +44,8 @@ const DRAWS_OF_MEAN: usize = 64;
 
 impl<T: Real> Flow<T> {
     /// A weight of this shape with this number of couplings, of 2 n hidden units for n elements, but at least 8 and at most 64. μ
-    /// and σ are initialised as by [`MeanField::new`], and the couplings close to the identity.
+    /// and σ are initialised as by [`MeanField::new`], and the couplings close to the identity, equally in all flows of as many
+    /// elements.
     ///
     /// # Panics
     /// If there are no couplings.
