@@ -44,7 +44,7 @@ pub enum PruneError {
 
     /// The posterior family of a weight cannot have elements that are 0 with certainty.
     #[error(
-        "the posterior of the weight `{name}` has no scale for each element, so elements cannot be made 0 with certainty; prune \
+        "the posterior of the weight `{name}` has no mean and no scale for each element, so elements cannot be made 0 with certainty; prune \
          draws of it instead, by `Kept::draws`"
     )]
     Family {

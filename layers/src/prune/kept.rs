@@ -82,42 +82,33 @@ impl Kept {
     /// becomes very large, so [`kl`](Bayesian::kl) and the bound mean nothing any more.
     ///
     /// # Errors
-    /// [`PruneError::Family`] for a weight whose posterior family has no scale for each element, such as
-    /// [`MatrixNormal`](crate::MatrixNormal); otherwise as [`zero`](Self::zero). The model is then unchanged.
+    /// [`PruneError::Family`] for a weight whose posterior family has no mean and no scale for each element, such as
+    /// [`MatrixNormal`](crate::MatrixNormal) or the noise of a [`VariationalDropout`](crate::nn::VariationalDropout); otherwise as [`zero`](Self::zero). The model is then unchanged.
     pub fn prune<M: Bayesian>(&self, model: &mut M) -> Result<(), PruneError> {
         let mut weights = model.mean_weights();
         self.zero(&mut weights)?;
-        // The scale that belongs to each tensor's weight, and which weights have one, beside a mean, or need none.
-        let (mut owners, mut has_scale) = (Vec::new(), vec![false; self.masks.len()]);
-        let mut has_mean = has_scale.clone();
+        // The weight that each scale belongs to, and which weights have a mean and a scale, or need neither.
+        let (mut owners, mut has) = (Vec::new(), vec![[false; 2]; self.masks.len()]);
         model.visit(&Path::ROOT, &mut |path, role, tensor| {
             let name = path.to_string();
-            let weight = match role {
-                Role::Scale if name == "rho" => Some(""),
-                Role::Scale => name.strip_suffix(".rho"),
-                Role::Point => Some(&name[..]),
-                Role::Mean | Role::Buffer => None,
+            let before = |part: &str| if name == part { Some("") } else { name.strip_suffix(part)?.strip_suffix('.') };
+            let (weight, [is_mean, is_scale]) = match role {
+                Role::Mean => (before("mean"), [true, false]),
+                Role::Scale => (before("rho"), [false, true]),
+                Role::Point => (Some(&name[..]), [true, true]),
+                Role::Buffer => (None, [false, false]),
             };
             let fits = |(known, mask): &(String, Vec<bool>)| weight == Some(&known[..]) && mask.len() == tensor.len();
             let owner = self.masks.iter().position(fits);
             if let Some(owner) = owner {
-                has_scale[owner] = true;
-                has_mean[owner] |= role == Role::Point;
-            }
-            let mean = match role {
-                Role::Mean if name == "mean" => Some(""),
-                Role::Mean => name.strip_suffix(".mean"),
-                Role::Scale | Role::Point | Role::Buffer => None,
-            };
-            if let Some(owner) = self.masks.iter().position(|(known, _)| mean == Some(known)) {
-                has_mean[owner] = true;
+                has[owner][0] |= is_mean;
+                has[owner][1] |= is_scale;
             }
             owners.push(owner.filter(|_| role == Role::Scale));
         });
         let has_removed = |mask: &[bool]| mask.iter().any(|is_kept| !is_kept);
-        let wrong = self.masks.iter().zip(has_scale.iter().zip(&has_mean));
-        let mut wrong = wrong.filter(|((_, mask), (scale, mean))| has_removed(mask) && !(**scale && **mean));
-        if let Some(((name, _), _)) = wrong.next() {
+        let wrong = self.masks.iter().zip(has).find(|((_, mask), has)| has_removed(mask) && *has != [true, true]);
+        if let Some(((name, _), _)) = wrong {
             return Err(PruneError::Family { name: name.clone() });
         }
         model.set_means(&weights)?;

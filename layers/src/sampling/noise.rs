@@ -186,7 +186,7 @@ impl<T: Real> Operation<T> for NoiseValues<'_, T> {
         dispatch(Fill { noise, out: io.output(0) });
     }
 
-    /// There are no inputs.
+    /// A constant has no gradient to pass on.
     fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
 }
 

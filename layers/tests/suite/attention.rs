@@ -9,6 +9,7 @@ use elbo::{Path, Shape, with_threads};
 use serde_json::Value;
 
 use crate::common::assert_near;
+use crate::common::layer_cases::{agrees_on, cases, tensor};
 
 use crate::common::panics::panics;
 
@@ -26,50 +27,18 @@ fn prior() -> Normal {
 
 type Attend = MultiHeadAttention<MeanField<f64>>;
 
-fn tensor(value: &Value) -> Tensor<f64> {
-    let shape: Vec<usize> = serde_json::from_value(value["shape"].clone()).unwrap();
-    let data: Vec<f64> = serde_json::from_value(value["data"].clone()).unwrap();
-    Tensor::new(shape, data)
-}
-
 fn sizes(value: &Value) -> Option<Vec<usize>> {
     serde_json::from_value(value.clone()).ok()
 }
 
-/// Sets the weights of a case, runs `forward` on its inputs, and compares the output and all gradients.
-fn compare<M>(case: &Value, mut model: M, forward: impl for<'t> Fn(M::Draw<'t>, &[Var<'t, f64>]) -> Var<'t, f64>)
+/// [`agrees_on`] the inputs that the case has, x first.
+fn compare<M>(case: &Value, model: M, forward: impl for<'t> Fn(M::Draw<'t>, &[Var<'t, f64>]) -> Var<'t, f64>)
 where
     M: Bayesian + Parameters<Scalar = f64>,
 {
-    let name = case["name"].as_str().unwrap();
-    let weights = case["weights"].as_object().unwrap();
-    let mut names = Vec::new();
-    model.visit_mut(&Path::ROOT, &mut |path, _, parameter| {
-        let path = path.to_string();
-        let value = tensor(weights.get(&path).unwrap_or_else(|| panic!("{name}: no weight {path}")));
-        assert_eq!(value.shape(), parameter.shape(), "{name}: {path}");
-        *parameter = value;
-        names.push(path);
-    });
-    assert_eq!(names.len(), weights.len(), "{name}: {names:?}");
-    // The inputs, x first, are deterministic parameters beside the model, so that one pass collects all gradients.
-    let keys: Vec<&str> =
-        ["x", "memory", "key", "value"].into_iter().filter(|key| !case["inputs"][key].is_null()).collect();
-    let inputs: Vec<Point<f64>> = keys.iter().map(|key| Point(tensor(&case["inputs"][key]))).collect();
-    let (both, cotangent, expected) = ((model, inputs), tensor(&case["cotangent"]), tensor(&case["output"]));
-    let mut gradients = Gradients::of(&both);
-    let tape = Tape::new();
-    let (draw, inputs) = both.draw(&tape, Key::new(1));
-    let y = forward(draw, inputs);
-    assert_eq!(y.shape(), expected.shape(), "{name}");
-    assert_near(y.value(), expected.data(), 1e-10);
-    (y * tape.input(&cotangent)).sum().backward(&mut gradients);
-    let agree = |ours: &str, theirs: &str| {
-        let expected = tensor(&case["gradients"][theirs]);
-        assert_near(gradients.get(ours).unwrap_or_else(|| panic!("{name}: {ours}")), expected.data(), 1e-10);
-    };
-    names.iter().for_each(|path| agree(&format!("0.{path}"), path));
-    keys.iter().enumerate().for_each(|(i, key)| agree(&format!("1.{i}"), key));
+    let inputs = ["x", "memory", "key", "value"].map(|name| (name, &case["inputs"][name]));
+    let inputs: Vec<_> = inputs.into_iter().filter(|(_, value)| !value.is_null()).collect();
+    agrees_on(case, model, &inputs, forward);
 }
 
 /// Masks and lengths of a case, on the tape.
@@ -129,10 +98,9 @@ macro_rules! configured {
 
 #[test]
 fn layers_agree_with_pytorch() {
-    let reference: Value = serde_json::from_str(include_str!("../reference/sequence_layers.json")).unwrap();
-    let cases = reference["cases"].as_array().unwrap();
+    let cases = cases(include_str!("../reference/sequence_layers.json"));
     assert_eq!(cases.len(), 26);
-    for case in cases {
+    for case in &cases {
         let (name, attrs) = (case["name"].as_str().unwrap(), &case["attrs"]);
         let lengths = sizes(&attrs["lengths"]);
         if name.starts_with("encoder") {

@@ -6,14 +6,8 @@ use elbo::{Path, Shape, Yes, with_threads};
 use serde_json::Value;
 
 use crate::common::assert_near;
-
+use crate::common::layer_cases::{agree_in_gradients, cases, set_weights, tensor};
 use crate::common::panics::panics;
-
-fn tensor(value: &Value) -> Tensor<f64> {
-    let numbers = |value: &Value| value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
-    let shape: Vec<usize> = numbers(&value["shape"]).into_iter().map(|x| x as usize).collect();
-    Tensor::new(shape, numbers(&value["data"]))
-}
 
 /// Outputs and gradients of a case, for a layer whose parameters have the names of the reference's.
 fn compare<M>(case: &Value, mut layer: M, draws: usize)
@@ -22,12 +16,7 @@ where
     for<'t> M::Draw<'t>: Forward<'t, Var<'t, f64>, Out = Var<'t, f64>>,
 {
     let name = case["name"].as_str().unwrap();
-    let mut names = Vec::new();
-    layer.visit_mut(&Path::ROOT, &mut |path, _, parameter| {
-        *parameter = tensor(&case["parameters"][path.to_string()]);
-        names.push(path.to_string());
-    });
-    assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
+    let names = set_weights(name, &case["parameters"], &mut layer);
     let [x, expected, cotangent] = ["x", "output", "cotangent"].map(|key| tensor(&case[key]));
     let input = Point(x);
     let both = (layer, input);
@@ -45,12 +34,8 @@ where
         loss = loss + (draw.0.forward(draw.1) * weights).sum();
     }
     loss.backward(&mut gradients);
-    let agree = |ours: &str, theirs: &str| {
-        let expected = tensor(&case["gradients"][theirs]);
-        assert_near(gradients.get(ours).unwrap_or_else(|| panic!("{name}: {ours}")), expected.data(), 1e-10);
-    };
-    names.iter().for_each(|path| agree(&format!("0.{path}"), path));
-    agree("1", "x");
+    let of_parameters = names.iter().map(|path| (format!("0.{path}"), &path[..]));
+    agree_in_gradients(case, &gradients, of_parameters.chain([("1".to_owned(), "x")]));
 }
 
 fn point(shape: Shape) -> Point<f64> {
@@ -59,11 +44,10 @@ fn point(shape: Shape) -> Point<f64> {
 
 #[test]
 fn layers_agree_with_pytorch() {
-    let reference: Value = serde_json::from_str(include_str!("../reference/factor_layers.json")).unwrap();
-    let cases = reference["cases"].as_array().unwrap();
+    let cases = cases(include_str!("../reference/factor_layers.json"));
     assert_eq!(cases.len(), 6);
     let prior = Normal(0.0, 1.0);
-    for case in cases {
+    for case in &cases {
         match case["name"].as_str().unwrap() {
             "dense" => compare(case, Rank1Dense::of(3, 4, point, prior), 1),
             "dense without bias" => compare(case, Rank1Dense::of(3, 4, point, prior).without_bias(), 1),

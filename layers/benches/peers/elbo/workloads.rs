@@ -234,7 +234,7 @@ impl LaplaceFit {
         given::begin(&mut model, -5.0);
         let data =
             Examples::new(given::inputs(&[10_000, 784]), given::labels(10_000, 10)).expect("one label for each row");
-        // The weights are no mode: the figures mean nothing, and the work is the same.
+        // The weights are not trained, so that `fit` would warn. The computation is the same as at a mode.
         LaplaceFit { laplace: laplace.quiet(), model, data, rows: given::inputs(&[1000, 784]) }
     }
 

@@ -107,7 +107,7 @@ impl<'t, L: Bayesian> ParallelDraw<'t, L> {
     ///
     /// # Panics
     /// If the shapes of the outputs differ: for a sum in any axis, else in another than the joined one. If the joined axis
-    /// does not exist or is that of the examples. If there are no layers, or one of them panics.
+    /// does not exist or is that of the examples; if the list of layers is empty.
     #[track_caller]
     pub fn forward(&self, x: Var<'t, L::Scalar>) -> Var<'t, L::Scalar>
     where

@@ -55,7 +55,7 @@ impl BatchEnsemble {
     /// A layer in `f32` with this number of members.
     ///
     /// # Panics
-    /// If there are no members.
+    /// If `members` is 0.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, members: usize) -> Self {
         BatchEnsemble::of(inputs, outputs, members)
@@ -67,7 +67,7 @@ impl<T: Real> BatchEnsemble<T> {
     /// the biases at 0.
     ///
     /// # Panics
-    /// If there are no members.
+    /// If `members` is 0.
     #[track_caller]
     pub fn of(inputs: usize, outputs: usize, members: usize) -> Self {
         assert!(members > 0, "BatchEnsemble: at least one member is needed, got 0");
@@ -127,7 +127,7 @@ impl<T: Real> BatchEnsemble<T> {
     /// The output of the member whose turn it is.
     ///
     /// # Panics
-    /// If the last axis of `x` is not the layer's inputs, or there are no members.
+    /// If the last axis of `x` is not the layer's inputs, or the list of members is empty.
     #[track_caller]
     pub fn forward(&self, x: Var<T>) -> Var<T> {
         let &[outputs, inputs] = self.weight.shape() else {

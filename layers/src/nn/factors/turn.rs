@@ -19,7 +19,7 @@ pub struct TurnDraw<'t, T: Real> {
 without_weights!(Turn, TurnDraw: |_layer, cx| TurnDraw { cx });
 
 impl<'t, T: Real> TurnDraw<'t, T> {
-    /// For each draw the value of the member whose turn it is, of `count` members; their mean where there is no draw.
+    /// The value of one of `count` members for each draw, the members in turn; the mean over all members where nothing is drawn.
     pub(super) fn of(self, tape: &'t Tape<T>, count: usize, member: impl Fn(usize) -> Var<'t, T>) -> Var<'t, T> {
         let stacked = || Var::stack(tape.alloc_slice(count, &member), 0);
         let Some(first) = self.cx.turn() else {
@@ -58,6 +58,6 @@ impl<T: Real> Operation<T> for OneHot {
         row[member] = T::ONE;
     }
 
-    /// There are no inputs.
+    /// A constant has no gradient to pass on.
     fn adjoint(&self, _: &mut Adjoints<'_, T>) {}
 }
