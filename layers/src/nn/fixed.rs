@@ -35,7 +35,7 @@ use crate::sampling::Cx;
 /// ```
 ///
 /// The draw derefs to that of the model, and has its forward. Layers with noise of their own, such as
-/// [`Dropout`](super::Dropout), are off in it. For [chains](crate::Nuts), [`Laplace`](crate::Laplace) and all others who set a
+/// [`Dropout`](super::Dropout), are off in it. For Markov chains (`Nuts`), [`Laplace`](crate::Laplace) and all others who set a
 /// model's random weights, its weights are constants, as is a [`Point`](crate::Point) without a prior.
 ///
 /// Parameters keep the names that they have in the model, so both read each other's files. Scales, such as ρ of
