@@ -71,6 +71,7 @@ mod clock;
 pub mod data;
 pub mod decision;
 pub mod diagnose;
+mod distributed;
 mod distribution;
 mod divergence;
 mod estimator;

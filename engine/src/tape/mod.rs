@@ -6,6 +6,7 @@ mod clip;
 mod copied;
 mod diagnose;
 mod dump;
+mod flat;
 mod form;
 mod gradients;
 mod leaves;

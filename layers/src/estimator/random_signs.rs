@@ -30,7 +30,8 @@ pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var
         Mode::Random(how) if how.noise.is_some() => cx.fixed_noise(&[grid.examples, grid.features]),
         _ => None,
     };
-    let operation = Flip { grid, key: cx.key(), fixed, pairs: cx.is_antithetic() };
+    let (key, first) = cx.first_row(cx.key(), grid.examples);
+    let operation = Flip { grid, key, first, fixed, pairs: cx.is_antithetic() };
     cx.tape().record_draws(cx.draws(), operation, &[x], [x.shape()])[0]
 }
 
@@ -38,6 +39,8 @@ pub(crate) fn flip<'t, T: Real>(x: Var<'t, T>, grid: Grid, cx: Cx<'t, T>) -> Var
 struct Flip<'t, T: Real> {
     grid: Grid,
     key: Key,
+    /// The number of the first example in its batch.
+    first: usize,
     fixed: Option<&'t Tensor<T>>,
     pairs: bool,
 }
@@ -53,7 +56,7 @@ impl<T: Real> Flip<'_, T> {
                 let from = (number * examples + example) * features % fixed.len().max(1);
                 row.copy_from_slice(&fixed.data()[from..][..features]);
             }
-            None => signs(self.key.draw(self.key.current_draw() as usize + number), example, row),
+            None => signs(self.key.draw(self.key.current_draw() as usize + number), self.first + example, row),
         };
         let each = positions * features * space;
         let memory = (Rows::new(out, each), Rows::new(rows, features));

@@ -14,7 +14,7 @@ use crate::scalar::flush;
 /// mean + √variance · ε, with independent standard normal ε for each element.
 #[track_caller]
 pub(crate) fn sample_output<'t, T: Real>(mean: Var<'t, T>, variance: Var<'t, T>, cx: Cx<'t, T>) -> Var<'t, T> {
-    let operation = SampleOutput { noise: cx.source(mean.shape()) };
+    let operation = SampleOutput { noise: cx.source_of_examples(mean.shape()) };
     cx.tape().record_draws(cx.draws(), operation, &[mean, variance], [mean.shape()])[0]
 }
 

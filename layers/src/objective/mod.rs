@@ -45,11 +45,11 @@ pub struct Objective {
     options: LossOptions,
 }
 
-/// A batch of a step that has several: its index, and the number of examples of all of them; and a factor of the step's
-/// divergence.
+/// A part of a step's examples: whether it has the prior's terms, as one part does; the number of examples of all parts; and a
+/// factor of the step's divergence.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
-    pub(crate) index: usize,
+    pub(crate) has_prior: bool,
     pub(crate) examples: usize,
     pub(crate) factor: f64,
 }
@@ -156,11 +156,10 @@ impl Objective {
     /// As [`loss`](Self::loss), except for the last reason.
     #[track_caller]
     pub fn loss_of<'t, T: Real>(&self, nll: MeanNll<'t, T>, net: &impl Drawn<'t, T>, step: usize) -> Loss<'t, T> {
-        self.loss_of_batch(nll, net, step, Part { index: 0, examples: nll.examples(), factor: 1.0 })
+        self.loss_of_batch(nll, net, step, Part { has_prior: true, examples: nll.examples(), factor: 1.0 })
     }
 
-    /// [`loss_of`](Self::loss_of) for one of the batches of a step. The sum over them is the step's loss; the first has the
-    /// prior's terms.
+    /// [`loss_of`](Self::loss_of) for one of the parts of a step. The sum over them is the step's loss.
     #[track_caller]
     pub(crate) fn loss_of_batch<'t, T: Real>(
         &self,
@@ -173,7 +172,7 @@ impl Objective {
         let mut weights = self.weights(part.examples, step);
         weights.nll *= nll.examples() as f64 / part.examples as f64;
         weights.kl *= part.factor;
-        let prior = if part.index == 0 {
+        let prior = if part.has_prior {
             let divergence = self.divergence(net);
             PriorTerms::drawn(net, divergence, self.options.free_nats, self.options.needs_log_prior())
         } else {

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use super::{DrawOf, Draws, Samples, ScalarOf, check_index};
 use crate::engine::{Parameters, Tape};
 use crate::model::Bayesian;
-use crate::sampling::{Cx, Mode};
+use crate::sampling::{Cx, Mode, StepRows};
 
 /// A model at its posterior's means, as a single draw: a maximum a posteriori estimate after a training by
 /// [`Map`](crate::Map). Layers that make noise are off, unless there are [draws of it](PointEstimate::with_noise). `M` is a
@@ -54,7 +54,9 @@ impl<M: Deref<Target: Bayesian + Sized + Sync> + Sync> Samples for PointEstimate
         check_index(index, self.count());
         match self.noise {
             None => self.model.mean(tape),
-            Some(draws) => self.model.draw_in(Cx::new(tape, draws.key(index), Mode::PointEstimate { batch: 0 })),
+            Some(draws) => {
+                self.model.draw_in(Cx::new(tape, draws.key(index), Mode::PointEstimate { rows: StepRows::ALL }))
+            }
         }
     }
 

@@ -14,14 +14,37 @@ pub(crate) enum Mode<'t, T: Real> {
     Random(Random<'t, T>),
     /// The posterior means.
     Mean,
-    /// The posterior means, to be learned as a point estimate: layers that make noise are on, and the priors are given. The
-    /// index is that of the batch, of several that share the weights.
-    PointEstimate { batch: usize },
+    /// The posterior means, to be learned as a point estimate: layers that make noise are on, and the priors are given.
+    PointEstimate { rows: StepRows },
     /// The posterior means, without a prior and without noise, in a part of a model that is drawn in another mode:
     /// [`Fixed`](crate::nn::Fixed). Where weights are given, they are constants.
     Fixed { is_constant: bool },
     /// Given weights, how they enter the tape, and the number used so far.
     At { weights: &'t Weights<T>, leaves: Leaves<'t, T>, used: &'t Cell<usize> },
+}
+
+/// The examples of a training step that a draw is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StepRows {
+    /// The index of their batch, of several that share the weights.
+    pub(crate) batch: usize,
+    /// For a shard of the batch: the number of its first example in the batch, and the number of its examples.
+    pub(crate) shard: Option<[usize; 2]>,
+}
+
+impl StepRows {
+    /// All examples of the first batch.
+    pub(crate) const ALL: StepRows = StepRows::of_batch(0);
+
+    /// All examples of the batch of this index.
+    pub(crate) const fn of_batch(batch: usize) -> Self {
+        StepRows { batch, shard: None }
+    }
+
+    /// Whether they are the first of their step.
+    pub(crate) fn are_first(self) -> bool {
+        self.batch == 0 && self.shard.is_none_or(|[first, _]| first == 0)
+    }
 }
 
 /// The options of sampling from the posterior.
@@ -37,8 +60,7 @@ pub(crate) struct Random<'t, T: Real> {
     pub(crate) path_derivative: bool,
     /// Whether the divergence is needed, so that it is computed together with the sample where one pass gives both.
     pub(crate) with_kl: bool,
-    /// The index of the batch, of several that share the weights.
-    pub(crate) batch: usize,
+    pub(crate) rows: StepRows,
     /// Whether also layers that give the moments of their outputs sample their weights.
     pub(crate) samples_all: bool,
 }
@@ -126,10 +148,29 @@ impl<'t, T: Real> Cx<'t, T> {
     /// The noise key for the examples of a batch.
     pub(super) fn key_of_batch(self) -> Key {
         match self.mode {
-            Mode::Random(Random { batch, .. }) | Mode::PointEstimate { batch } if batch > 0 => {
-                self.key.at("batch").index(batch)
+            Mode::Random(Random { rows, .. }) | Mode::PointEstimate { rows } if rows.batch > 0 => {
+                self.key.at("batch").index(rows.batch)
             }
             _ => self.key,
+        }
+    }
+
+    /// The noise key, and the number of the first row, of noise with this many rows that belong to the examples in turn. Where
+    /// the draw is for a shard of a batch, they are rows of the whole batch's noise. If the examples do not have equally many
+    /// rows, the shard has noise of its own.
+    pub(crate) fn first_row(self, key: Key, rows: usize) -> (Key, usize) {
+        match self.mode {
+            Mode::Random(Random { rows: StepRows { shard: Some([first, examples]), .. }, .. })
+            | Mode::PointEstimate { rows: StepRows { shard: Some([first, examples]), .. } }
+                if first > 0 =>
+            {
+                if rows.is_multiple_of(examples) {
+                    (key, first * (rows / examples))
+                } else {
+                    (key.at("shard").index(first), 0)
+                }
+            }
+            _ => (key, 0),
         }
     }
 

@@ -7,7 +7,7 @@ mod noise;
 mod saved;
 
 pub use cx::Cx;
-pub(crate) use cx::{Mode, Random};
+pub(crate) use cx::{Mode, Random, StepRows};
 pub(crate) use estimator::key_at;
 pub use estimator::{Estimator, Estimators};
 pub use noise::{DrawNoise, FixedNoise, Noise};
@@ -64,7 +64,7 @@ impl<'n, T: Real> Drawing<'n, T> {
             antithetic: false,
             path_derivative: false,
             with_kl: true,
-            batch: 0,
+            rows: StepRows::ALL,
             samples_all: false,
         };
         Drawing { key, how, estimator: PhantomData }
@@ -134,9 +134,9 @@ impl<'n, T: Real, E> Drawing<'n, T, E> {
         Drawing { how: Random { samples_all: true, ..self.how }, ..self }
     }
 
-    /// The draw for the batch of this index, of several that share the weights and their divergence.
-    pub(crate) fn for_batch(self, batch: usize) -> Self {
-        Drawing { how: Random { batch, with_kl: self.how.with_kl && batch == 0, ..self.how }, ..self }
+    /// The draw for these examples of a step, of several parts that share the weights and their divergence.
+    pub(crate) fn for_rows(self, rows: StepRows) -> Self {
+        Drawing { how: Random { rows, with_kl: self.how.with_kl && rows.are_first(), ..self.how }, ..self }
     }
 
     /// Uses precomputed means and variances of the weights.

@@ -132,21 +132,62 @@ impl<'t, T: Real> Cx<'t, T> {
     #[track_caller]
     pub fn noise(self, shape: &[usize]) -> Var<'t, T> {
         let noise = self.source(shape);
-        self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0]
+        self.record(noise, 0, shape)
+    }
+
+    /// [`source`](Cx::source) of noise whose first axis is the examples of a batch, at a path of [`Cx::for_examples`].
+    #[track_caller]
+    pub(crate) fn source_of_examples(self, shape: &[usize]) -> Noise<'t, T> {
+        let noise = self.source(shape);
+        let Source::Key(key) = noise.source else { return noise };
+        match self.first_element(key, shape) {
+            (key, 0) => Noise { source: Source::Key(key), ..noise },
+            (key, start) => {
+                // Operations read noise in whole blocks from its start.
+                let values = self.record(Noise { source: Source::Key(key), ..noise }, start, shape);
+                Noise { source: Source::Given(values.value(), values.len()), antithetic: false }
+            }
+        }
+    }
+
+    /// The noise key, and the number of the first element, of noise whose first axis is the examples of a batch.
+    fn first_element(self, key: Key, shape: &[usize]) -> (Key, usize) {
+        let (rows, each) = shape.split_first().map_or((1, 1), |(&rows, each)| (rows, each.iter().product()));
+        let (key, row) = self.first_row(key, rows);
+        (key, row * each)
+    }
+
+    /// Puts noise from element `start` on on the tape, for each draw.
+    #[track_caller]
+    fn record(self, noise: Noise<'t, T>, start: usize, shape: &[usize]) -> Var<'t, T> {
+        self.tape().record_draws(self.draws(), NoiseValues { noise, start }, &[], [shape])[0]
     }
 
     /// Standard normal noise for a layer that makes noise without weights, such as dropout, as a value on the tape, for each
-    /// draw. `call` counts the layer's calls in a forward pass, each of which gets its own noise. `None` if there is none: at
-    /// the posterior's means, and at given weights.
+    /// draw. Its first axis is the examples. `call` counts the layer's calls in a forward pass, each of which gets its own
+    /// noise. `None` if there is none: at the posterior's means, and at given weights.
     #[track_caller]
     pub fn layer_noise(self, call: usize, shape: &[usize]) -> Option<Var<'t, T>> {
+        let key = self.key_of_layer(call)?;
+        let (key, start) = self.first_element(key, shape);
+        Some(self.record(Noise { source: Source::Key(key), antithetic: self.is_antithetic() }, start, shape))
+    }
+
+    /// [`layer_noise`](Cx::layer_noise) whose first axis is not the examples, but one of a weight.
+    #[track_caller]
+    pub(crate) fn layer_noise_of_weight(self, call: usize, shape: &[usize]) -> Option<Var<'t, T>> {
+        let key = self.key_of_layer(call)?;
+        Some(self.record(Noise { source: Source::Key(key), antithetic: self.is_antithetic() }, 0, shape))
+    }
+
+    /// The noise key of a layer without weights; `None` if it makes no noise.
+    fn key_of_layer(self, call: usize) -> Option<Key> {
         match self.mode {
             Mode::Random(_) | Mode::PointEstimate { .. } => {}
             Mode::At { weights, .. } if weights.noise().is_some() => {}
             Mode::Mean | Mode::Fixed { .. } | Mode::At { .. } => return None,
         }
-        let noise = Noise { source: Source::Key(self.key_of_batch().index(call)), antithetic: self.is_antithetic() };
-        Some(self.tape().record_draws(self.draws(), NoiseValues(noise), &[], [shape])[0])
+        Some(self.key_of_batch().index(call))
     }
 
     /// The given noise of this weight, if noise was given.
@@ -172,9 +213,12 @@ impl<'t, T: Real> Cx<'t, T> {
     }
 }
 
-/// The operation that writes noise to the tape.
+/// The operation that writes noise from element `start` on to the tape.
 #[derive(Clone, Copy)]
-struct NoiseValues<'t, T>(Noise<'t, T>);
+struct NoiseValues<'t, T> {
+    noise: Noise<'t, T>,
+    start: usize,
+}
 
 impl<T: Real> Operation<T> for NoiseValues<'_, T> {
     fn name(&self) -> &'static str {
@@ -182,8 +226,8 @@ impl<T: Real> Operation<T> for NoiseValues<'_, T> {
     }
 
     fn forward(&self, io: &mut Evaluation<'_, T>) {
-        let noise = self.0.of_draw(io.draw());
-        dispatch(Fill { noise, out: io.output(0) });
+        let noise = self.noise.of_draw(io.draw());
+        dispatch(Fill { noise, start: self.start, out: io.output(0) });
     }
 
     /// A constant has no gradient to pass on.
@@ -192,6 +236,7 @@ impl<T: Real> Operation<T> for NoiseValues<'_, T> {
 
 struct Fill<'a, 't, T> {
     noise: DrawNoise<'t, T>,
+    start: usize,
     out: &'a mut [T],
 }
 
@@ -200,8 +245,13 @@ impl<T: Real> Kernel for Fill<'_, '_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self) {
-        for (i, out) in self.out.chunks_mut(BLOCK).enumerate() {
-            out.copy_from_slice(&self.noise.block(i * BLOCK)[..out.len()]);
+        let (mut block, mut skip) = (self.start / BLOCK, self.start % BLOCK);
+        let mut rest = self.out;
+        // One call, so that the code of a block is there once.
+        while !rest.is_empty() {
+            let (out, later) = rest.split_at_mut(rest.len().min(BLOCK - skip));
+            out.copy_from_slice(&self.noise.block(block * BLOCK)[skip..][..out.len()]);
+            (rest, skip, block) = (later, 0, block + 1);
         }
     }
 }

@@ -87,6 +87,7 @@ mod scores;
 mod sequences;
 mod service;
 mod sgmcmc;
+mod sharded;
 mod sngp;
 mod stochastic;
 mod summary;

@@ -11,6 +11,7 @@ use crate::likelihood::Likelihood;
 use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
 use crate::objective::{LossOptions, Objective};
+use crate::sampling::StepRows;
 
 /// The largest rate, in units of the inverse of the loss's largest curvature: descent is stable below 2.
 const LARGEST: f64 = 0.5;
@@ -107,7 +108,7 @@ impl<'s, M: Bayesian, L: Likelihood<M::Scalar>, F: Outputs<M>> Losses<'s, M, L, 
     /// Adds the gradient of one batch's loss to `slopes`, times `factor`; 0 for numbers that do not move.
     fn add(&mut self, model: &M, batch: usize, factor: f64, slopes: &mut [f64]) {
         self.batch.gather(self.data, &self.batches[batch]);
-        let draw = |tape| self.draw.draw(model, tape, Key::new(0), 0);
+        let draw = |tape| self.draw.draw(model, tape, Key::new(0), StepRows::ALL);
         let (net, nll) = self.batch.nll::<M>(self.likelihood, self.forward, draw);
         self.objective.loss_of(nll, &net, 0).backward(&mut self.gradients);
         let mut rest = slopes;

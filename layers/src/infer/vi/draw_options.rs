@@ -2,7 +2,7 @@
 
 use crate::engine::{Key, Real, Tape};
 use crate::model::Bayesian;
-use crate::sampling::{Cx, Drawing, Estimators, Mode};
+use crate::sampling::{Cx, Drawing, Estimators, Mode, StepRows};
 
 /// How every training step draws the weights.
 #[derive(Clone, Debug)]
@@ -26,19 +26,19 @@ impl DrawOptions {
         DrawOptions { at_point: true, ..DrawOptions::new() }
     }
 
-    /// The draw of a step for its batch of this index, with noise from `key`.
+    /// The draw of a step for these of its examples, with noise from `key`.
     pub(in crate::infer) fn draw<'t, M: Bayesian>(
         &'t self,
         model: &'t M,
         tape: &'t Tape<M::Scalar>,
         key: Key,
-        batch: usize,
+        rows: StepRows,
     ) -> M::Draw<'t> {
         if self.at_point {
             tape.note_order(model);
-            return model.draw_in(Cx::new(tape, key, Mode::PointEstimate { batch }));
+            return model.draw_in(Cx::new(tape, key, Mode::PointEstimate { rows }));
         }
-        model.draw(tape, self.drawing(key).for_batch(batch))
+        model.draw(tape, self.drawing(key).for_rows(rows))
     }
 
     /// The [`Drawing`] of a step, with noise from `key`.

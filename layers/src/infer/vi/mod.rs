@@ -24,6 +24,7 @@ mod run;
 #[cfg(feature = "serde")]
 mod saved;
 mod schedule;
+mod sharded;
 mod snapshot;
 mod state;
 mod step;

@@ -16,6 +16,7 @@ use crate::optim::Optimizer;
 pub(super) struct Settings<'a> {
     pub(super) budget: Budget,
     pub(super) batch_size: usize,
+    pub(super) shards: Option<usize>,
     pub(super) options: &'a Options,
     pub(super) draw: &'a DrawOptions,
     pub(super) early_stopping: Option<EarlyStopping>,

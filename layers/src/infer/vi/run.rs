@@ -12,6 +12,7 @@ use crate::infer::vi::evaluate::{check_targets, nll_of_draws, nll_of_weights};
 use crate::infer::vi::guess::guessing;
 use crate::infer::vi::plan::{Action, Plan, Yardstick};
 use crate::infer::vi::progress::Progress;
+use crate::infer::vi::sharded::Shards;
 use crate::infer::vi::state::{CurrentEpoch, State};
 use crate::infer::vi::step::{LossRecipe, Step, StepError, Trial};
 use crate::infer::vi::training::{TrainingOptions, Validation};
@@ -43,7 +44,7 @@ impl<L, O> Elbo<L, O> {
         F: Outputs<M> + Sync,
     {
         span!(INFO, "fit", examples = data.len(), batch_size = batch_size);
-        let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared } = options;
+        let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared, shards, exchange } = options;
         let size = self.step_size(batch_size);
         let batches = data.len().div_ceil(size);
         let automatic = self.optimizer.is_automatic();
@@ -80,7 +81,7 @@ impl<L, O> Elbo<L, O> {
         let beside = guessing.filter(|_| options.loss.is_bound(usize::MAX));
         let yardstick = Yardstick { parameters: model.num_parameters(), guessing: beside };
         let mut state = State::new(plan, early_stopping);
-        let settings = Settings { budget, batch_size, options: &options, draw: &draw, early_stopping };
+        let settings = Settings { budget, batch_size, shards, options: &options, draw: &draw, early_stopping };
         let mut store = Store::open(&settings, &self.likelihood, data, validation.as_ref())?;
         let begun = [self.steps, self.epochs];
         let saved = store.as_mut().map_or(Ok(None), |store| store.latest(model, &self.optimizer, begun))?;
@@ -98,7 +99,8 @@ impl<L, O> Elbo<L, O> {
                 training.forward_error(batch * options.accumulated + index + 1, rows, panic)
             })
         };
-        let mut step = Step::new(model, data, recipe(&draw), &options, batch_size, &self.optimizer);
+        let shards = shards.map(|count| Shards::new(count, exchange));
+        let mut step = Step::new(model, data, recipe(&draw), &options, (batch_size, shards), &self.optimizer);
         let mut progress = Progress::new(options.shown, at_point, state.plan.steps(), batches);
         let mut order: Vec<usize> = (0..data.len()).collect();
         // Shuffle from the sorted order, so that an epoch's order depends on its number alone.
@@ -113,7 +115,7 @@ impl<L, O> Elbo<L, O> {
                 shuffle_for(&mut order, if of_epoch > 0 { epochs } else { epochs - 1 });
                 let last = if of_epoch > 0 { of_epoch } else { batches };
                 step.gather_last(data, order.chunks(size).nth(last - 1).unwrap_or_default());
-                step.check_last_step(model, seed.step(steps)).ok()
+                step.check_last_step(model, data, seed.step(steps)).ok()
             };
             [self.steps, self.epochs] = saved.resume(model, &mut self.optimizer, &mut state, at, probe)?;
             progress.set_steps(state.plan.steps());
@@ -149,7 +151,7 @@ impl<L, O> Elbo<L, O> {
                 }
                 is_stopped = is_stop_wanted();
                 if let Some(store) = store.as_mut().filter(|store| is_stopped || store.is_due_in_epoch()) {
-                    let probe = step.check_last_step(model, seed.step(self.steps));
+                    let probe = step.check_last_step(model, data, seed.step(self.steps));
                     let probe = probe
                         .map_err(|error| failed(model, error, [self.steps - 1, self.epochs + 1, batch], self.steps))?;
                     state.epoch.seconds = before + clock.seconds();
@@ -172,7 +174,7 @@ impl<L, O> Elbo<L, O> {
             let seconds = before + clock.seconds();
             let mut probe = |model: &mut M, steps: usize, epochs: usize| {
                 // No later step may check the parameters of the last one: their loss must be finite, too.
-                let found = step.check_last_step(model, seed.step(steps));
+                let found = step.check_last_step(model, data, seed.step(steps));
                 found.map_err(|error| failed(model, error, [steps - 1, epochs, batches - 1], steps))
             };
             let mut probed = None;

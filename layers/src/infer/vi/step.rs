@@ -2,35 +2,37 @@
 //! finite.
 
 use crate::data::{Examples, Targets};
-use crate::engine;
 use crate::engine::{Gradients, Key, Path, Real, Role, Tape};
 use crate::infer::batch::{Batch, Outcome, check_moments};
 use crate::infer::caught_panic::{CaughtPanic, catch_step};
 use crate::infer::vi::clip::RunningNorm;
 use crate::infer::vi::evaluate::first_rows;
 use crate::infer::vi::options::Options;
+use crate::infer::vi::sharded::Shards;
 use crate::infer::vi::{Clip, DrawOptions, TrainError, recipe};
 use crate::likelihood::{Likelihood, MeanNll};
 use crate::model::Bayesian;
 use crate::model::forward_by::Outputs;
 use crate::objective::{Objective, Part};
 use crate::optim::{self, Optimizer};
-use crate::sampling::Estimators;
+use crate::sampling::{Estimators, StepRows};
 
 /// The buffers of a step, which are reused: from the second step on, nothing is allocated.
 pub(super) struct Step<'s, T: Real, Y, L, F> {
-    recipe: LossRecipe<'s, L, F>,
-    batch: Batch<T, Y>,
-    gradients: Gradients<T>,
-    /// If a step has several batches, the gradients of the previous step, from which it can be undone: when a later batch
+    pub(super) recipe: LossRecipe<'s, L, F>,
+    pub(super) batch: Batch<T, Y>,
+    pub(super) gradients: Gradients<T>,
+    /// If a step has several batches or shards, the gradients of the previous step, from which it can be undone: when a later batch
     /// has an infinite loss, `gradients` are those of the first.
     previous: Option<Gradients<T>>,
     /// The tensors that the optimiser freezes.
-    frozen: Vec<usize>,
+    pub(super) frozen: Vec<usize>,
     /// Examples in a batch.
-    batch_size: usize,
+    pub(super) batch_size: usize,
     /// The index in its step of the last batch.
     last: usize,
+    /// How batches are split, if they are.
+    shards: Option<Shards<'s, T>>,
     clip: Option<Clip>,
 }
 
@@ -83,7 +85,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         data: &Examples<T, Y>,
         recipe: LossRecipe<'s, L, F>,
         options: &Options,
-        batch_size: usize,
+        (batch_size, shards): (usize, Option<Shards<'s, T>>),
         optimizer: &impl Optimizer,
     ) -> Self {
         let gradients = Gradients::of(model);
@@ -91,10 +93,11 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             recipe,
             batch: Batch::new(Tape::new(), data),
             frozen: frozen(model, optimizer, &gradients, options.draw.at_point),
-            previous: (options.accumulated > 1).then(|| Gradients::of(model)),
+            previous: (options.accumulated > 1 || shards.is_some()).then(|| Gradients::of(model)),
             gradients,
             batch_size,
             last: 0,
+            shards,
             clip: options.clip,
         }
     }
@@ -114,35 +117,15 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         F: Outputs<M>,
         O: Optimizer,
     {
-        let mut terms = StepTerms { nll: 0.0, kl: 0.0, kl_weight: 0.0 };
-        for (index, part) in rows.chunks(self.batch_size).enumerate() {
-            self.batch.gather(data, part);
-            self.last = index;
-            let loss = || {
-                let (net, nll) = self.recipe.nll(&self.batch, model, key, index);
-                let objective = self.recipe.objective;
-                objective.loss_of_batch(
-                    nll,
-                    &net,
-                    key.current_step() as usize,
-                    Part { index, examples: rows.len(), factor },
-                )
-            };
-            let loss = catch_step(self.recipe.shared, loss).map_err(|panic| StepError::Panicked {
-                index,
-                rows: part.len(),
-                panic,
-            })?;
-            if !loss.value().is_finite() {
-                let place = loss.first_non_finite(&self.gradients);
-                return Err(self.undo_last_step(model, place));
+        let terms = match self.shards.take() {
+            None => self.sum_batches(model, data, rows, (key, factor))?,
+            Some(mut shards) => {
+                self.last = rows.len().div_ceil(self.batch_size).saturating_sub(1);
+                let terms = self.sum_shards(&mut shards, model, data, rows, (key, factor));
+                self.shards = Some(shards);
+                terms?
             }
-            terms.nll += loss.nll().nats() * part.len() as f64 / rows.len() as f64;
-            if index == 0 {
-                (terms.kl, terms.kl_weight) = (loss.kl().nats(), loss.kl_weight());
-            }
-            loss.backward(&mut self.gradients);
-        }
+        };
         self.frozen.iter().for_each(|&index| self.gradients.discard(index));
         if let Some(name) = self.gradients.first_non_finite() {
             let place = format!("the gradient of `{name}`");
@@ -159,24 +142,81 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(terms)
     }
 
+    /// Adds up the gradients of the batches of a step, and its terms.
+    fn sum_batches<M>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<T, Y>,
+        rows: &[usize],
+        (key, factor): (Key, f64),
+    ) -> Result<StepTerms, StepError>
+    where
+        M: Bayesian<Scalar = T>,
+        F: Outputs<M>,
+    {
+        let mut terms = StepTerms { nll: 0.0, kl: 0.0, kl_weight: 0.0 };
+        for (index, part) in rows.chunks(self.batch_size).enumerate() {
+            self.batch.gather(data, part);
+            self.last = index;
+            let loss = || {
+                let (net, nll) = self.recipe.nll(&self.batch, model, key, StepRows::of_batch(index));
+                let objective = self.recipe.objective;
+                objective.loss_of_batch(
+                    nll,
+                    &net,
+                    key.current_step() as usize,
+                    Part { has_prior: index == 0, examples: rows.len(), factor },
+                )
+            };
+            let loss = catch_step(self.recipe.shared, loss).map_err(|panic| StepError::Panicked {
+                index,
+                rows: part.len(),
+                panic,
+            })?;
+            if !loss.value().is_finite() {
+                let place = loss.first_non_finite(&self.gradients).map(|place| place.to_string());
+                return Err(self.undo_last_step(model, place));
+            }
+            terms.nll += loss.nll().nats() * part.len() as f64 / rows.len() as f64;
+            if index == 0 {
+                (terms.kl, terms.kl_weight) = (loss.kl().nats(), loss.kl_weight());
+            }
+            loss.backward(&mut self.gradients);
+        }
+        Ok(terms)
+    }
+
     /// Gathers the last batch of a step of these rows, as after [`take`](Step::take).
     pub(super) fn gather_last(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
         if let Some((index, part)) = rows.chunks(self.batch_size).enumerate().next_back() {
             self.batch.gather(data, part);
             self.last = index;
+            if let Some(shards) = &mut self.shards {
+                shards.last.clear();
+                shards.last.extend_from_slice(part);
+            }
         }
     }
 
     /// After the last step: checks that both terms, NLL and divergence in nats, are finite at its parameters, on the same batch,
     /// and undoes the step if not. It does not use the objective, whose weights are those of steps that are taken.
-    pub(super) fn check_last_step<M>(&mut self, model: &mut M, key: Key) -> Result<[f64; 2], StepError>
+    pub(super) fn check_last_step<M>(
+        &mut self,
+        model: &mut M,
+        data: &Examples<T, Y>,
+        key: Key,
+    ) -> Result<[f64; 2], StepError>
     where
         M: Bayesian<Scalar = T>,
         F: Outputs<M>,
     {
-        self.batch.tape.reset();
+        match &self.shards {
+            // On all of the batch, so that it does not depend on the number of ranks.
+            Some(shards) => self.batch.gather(data, &shards.last),
+            None => self.batch.tape.reset(),
+        }
         let terms = || {
-            let (net, nll) = self.recipe.nll(&self.batch, model, key, 0);
+            let (net, nll) = self.recipe.nll(&self.batch, model, key, StepRows::ALL);
             (nll, self.recipe.objective.divergence(&net))
         };
         let rows = self.batch.observed().targets().rows();
@@ -190,17 +230,17 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             return Ok(found);
         }
         let terms: Vec<_> = [Some(nll.var()), kl.var()].into_iter().flatten().collect();
-        let place = self.batch.tape.first_non_finite_of(&terms, &self.gradients);
+        let place = self.batch.tape.first_non_finite_of(&terms, &self.gradients).map(|place| place.to_string());
         Err(self.undo_last_step(model, place))
     }
 
     /// Undoes the last step: its initial parameters had a finite loss, and its final ones do not.
-    fn undo_last_step<M: Bayesian<Scalar = T>>(
+    pub(super) fn undo_last_step<M: Bayesian<Scalar = T>>(
         &mut self,
         model: &mut M,
-        place: Option<engine::NonFinite>,
+        place: Option<String>,
     ) -> StepError {
-        let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
+        let place = place.unwrap_or_else(|| "the sum of its terms".to_owned());
         // Before the first step this changes nothing.
         self.previous.as_mut().unwrap_or(&mut self.gradients).undo(model);
         StepError::NonFinite { what: "the loss", place, is_undone: true }
@@ -245,7 +285,7 @@ impl<L, F> LossRecipe<'_, L, F> {
     {
         let mut batch = Batch::new(Tape::new(), data);
         batch.gather(data, &first_rows(rows, data.len()));
-        let draw = |tape| self.draw.draw(model, tape, key, 0);
+        let draw = |tape| self.draw.draw(model, tape, key, StepRows::ALL);
         let (net, output) = batch.outputs::<M>(self.forward, draw);
         check_moments(self.likelihood, &net)?;
         data.observed().check(self.likelihood, output, batch.observed()).map_err(TrainError::Targets)?;
@@ -254,13 +294,13 @@ impl<L, F> LossRecipe<'_, L, F> {
         Ok(Trial { outputs: output.shape().to_vec(), estimators })
     }
 
-    /// Makes a step's draw for its batch of this index, and computes the batch's negative log-likelihood under it.
-    fn nll<'t, T, M>(
+    /// Makes a step's draw for these of its examples, which are gathered, and computes their negative log-likelihood under it.
+    pub(super) fn nll<'t, T, M>(
         &'t self,
         batch: &'t Batch<T, L::Targets>,
         model: &'t M,
         key: Key,
-        index: usize,
+        rows: StepRows,
     ) -> Outcome<'t, M, MeanNll<'t, T>>
     where
         T: Real,
@@ -268,6 +308,6 @@ impl<L, F> LossRecipe<'_, L, F> {
         L: Likelihood<T>,
         F: Outputs<M>,
     {
-        batch.nll::<M>(self.likelihood, self.forward, |tape| self.draw.draw(model, tape, key, index))
+        batch.nll::<M>(self.likelihood, self.forward, |tape| self.draw.draw(model, tape, key, rows))
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::data::{Examples, Targets};
+use crate::distributed::{Alone, Exchange};
 use crate::engine::with_threads;
 use crate::engine::{Real, Var};
 use crate::infer::vi::early_stopping::{EarlyStopping, Monitor};
@@ -12,6 +13,7 @@ use crate::model::Bayesian;
 use crate::model::Model;
 use crate::model::forward_by::{By, Outputs, Own};
 use crate::optim::Optimizer;
+use crate::properties::Independent;
 use crate::samples::Draws;
 
 /// The callback after each epoch.
@@ -30,6 +32,10 @@ pub(super) struct TrainingOptions<'a, M: Bayesian, Y: Targets> {
     pub(super) on_epoch_end: Option<OnEpochEnd<'a, M>>,
     /// Whether the threads are shared with tasks other than training.
     pub(super) shared: bool,
+    /// The number of shards of each batch, if it is split.
+    pub(super) shards: Option<usize>,
+    /// The processes that train together.
+    pub(super) exchange: &'a dyn Exchange,
 }
 
 /// A configured training of one model on one training set, from [`Elbo::training`]. Start it with
@@ -50,7 +56,14 @@ where
     O: Optimizer + Send,
 {
     pub(super) fn new(elbo: &'a mut Elbo<L, O>, model: &'a mut M, data: &'a Examples<M::Scalar, L::Targets>) -> Self {
-        let options = TrainingOptions { validation: None, early_stopping: None, on_epoch_end: None, shared: false };
+        let options = TrainingOptions {
+            validation: None,
+            early_stopping: None,
+            on_epoch_end: None,
+            shared: false,
+            shards: None,
+            exchange: &Alone,
+        };
         Training { elbo, model, data, options }
     }
 
@@ -78,6 +91,48 @@ where
     /// ends training with the current parameters.
     pub fn on_epoch_end(mut self, callback: impl FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a) -> Self {
         self.options.on_epoch_end = Some(Box::new(callback));
+        self
+    }
+
+    /// Splits each batch into this many shards, whose gradients are computed one after the other and added in a fixed binary
+    /// tree; the divergence is counted once. Up to rounding, the loss and its gradient are those of the whole batch: all shards
+    /// share the weights' noise, and noise by example, as of [`Estimator::Local`](crate::Estimator::Local),
+    /// [`Estimator::Flipout`](crate::Estimator::Flipout) and dropout, is that of the example in its batch. It takes one sampling of the
+    /// weights for each shard, and memory for 2 + log₂(shards) more copies of the gradients. The trial before the first step and
+    /// the check after the last are of whole batches.
+    ///
+    /// A batch of n examples is split at ⌈i·n/shards⌉; shards of a batch with fewer examples than shards may be empty. If a layer
+    /// makes noise for rows that the examples do not have equally many of, or not one after the other, a shard's noise
+    /// differs from the whole batch's, with the same distribution.
+    ///
+    /// ```
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64).sin()), vec![0; 64])?;
+    /// # let mut model = Dense::new(2, 2);
+    /// let mut elbo = Elbo::new(Categorical).batch_size(32).quiet();
+    /// let report = elbo.training(&mut model, &train).shards(4).run(Epochs(5))?;
+    /// # assert_eq!(report.epochs.len(), 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A model whose examples depend on each other is refused by the compiler:
+    ///
+    /// ```compile_fail,E0277
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::zeros([64, 2]), Tensor::zeros([64, 2])).unwrap();
+    /// let mut model = elbo::nn::BatchNorm::new(2);
+    /// Elbo::new(Gaussian::new(1.0)).training(&mut model, &train).shards(4);
+    /// ```
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[track_caller]
+    pub fn shards(mut self, shards: usize) -> Self
+    where
+        M: Bayesian<Batch: Independent>,
+    {
+        assert!(shards > 0, "Training: a batch must have at least one shard, got 0");
+        self.options.shards = Some(shards);
         self
     }
 

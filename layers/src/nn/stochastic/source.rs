@@ -38,7 +38,10 @@ impl<'t, T: Real> Source<'t, T> {
         let call = self.calls.get();
         let is_shared = rows == Rows::Examples && !is_training;
         let own: Shape = shape.iter().enumerate().map(|(i, &n)| if i == 0 && is_shared { 1 } else { n }).collect();
-        let noise = self.cx.layer_noise(call, &own)?;
+        let noise = match rows {
+            Rows::Examples => self.cx.layer_noise(call, &own),
+            Rows::Weight => self.cx.layer_noise_of_weight(call, &own),
+        }?;
         self.calls.set(call + 1);
         Some(noise)
     }

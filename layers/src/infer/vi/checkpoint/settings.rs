@@ -13,6 +13,7 @@ use crate::infer::vi::{Budget, DrawOptions};
 pub(in crate::infer::vi) struct Settings<'a> {
     pub(in crate::infer::vi) budget: Budget,
     pub(in crate::infer::vi) batch_size: usize,
+    pub(in crate::infer::vi) shards: Option<usize>,
     pub(in crate::infer::vi) options: &'a Options,
     pub(in crate::infer::vi) draw: &'a DrawOptions,
     pub(in crate::infer::vi) early_stopping: Option<EarlyStopping>,
@@ -30,12 +31,13 @@ impl Settings<'_> {
         data: &Examples<T, Y>,
         validation: Option<&Validation<'_, T, Y>>,
     ) -> Texts {
-        let Settings { budget, batch_size, options, draw, early_stopping } = self;
+        let Settings { budget, batch_size, shards, options, draw, early_stopping } = self;
         let examples = |data: &Examples<T, Y>| {
             format!("{} of shape {:?}, checksum {:016x}", data.len(), &data.inputs().shape()[1..], data.checksum())
         };
         let validation = validation
             .map_or("none".to_owned(), |validation| format!("{}, {:?}", examples(validation.data), validation.draws));
+        let shards = shards.map(|shards| ("shards", shards.to_string()));
         let texts = [
             ("budget", format!("{budget:?}")),
             ("batch size", format!("{batch_size}, {} accumulated", options.accumulated)),
@@ -49,7 +51,7 @@ impl Settings<'_> {
             ("training set", examples(data)),
             ("validation set", validation),
         ];
-        texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
+        texts.into_iter().chain(shards).map(|(name, text)| (name.to_owned(), text)).collect()
     }
 }
 

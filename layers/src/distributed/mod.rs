@@ -1,0 +1,7 @@
+//! Sums over the shards of a batch in a fixed tree, by one process or by several.
+
+mod exchange;
+mod sum_tree;
+
+pub(crate) use exchange::{Alone, Exchange};
+pub(crate) use sum_tree::{SumTree, Summand, part};
