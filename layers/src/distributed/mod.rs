@@ -2,6 +2,8 @@
 
 mod exchange;
 mod sum_tree;
+#[cfg(test)]
+pub(crate) mod threads;
 
 pub(crate) use exchange::{Alone, Exchange};
 pub(crate) use sum_tree::{SumTree, Summand, part};

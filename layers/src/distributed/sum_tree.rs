@@ -82,12 +82,11 @@ impl<'e> SumTree<'e> {
 
 #[cfg(test)]
 mod tests {
-    use std::any::Any;
-    use std::sync::mpsc::{Receiver, Sender, channel};
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use super::*;
     use crate::distributed::Alone;
+    use crate::distributed::threads::on_ranks;
 
     #[test]
     fn parts_are_consecutive_and_the_first_is_the_last_to_be_empty() {
@@ -98,47 +97,6 @@ mod tests {
             let lengths = || all.iter().map(ExactSizeIterator::len);
             assert!(lengths().max().unwrap() - lengths().min().unwrap() <= 1, "{all:?}");
             assert!(len == 0 || !all[0].is_empty());
-        }
-    }
-
-    type Channels = Vec<Vec<(Sender<Vec<f32>>, Mutex<Receiver<Vec<f32>>>)>>;
-
-    /// Ranks that are threads.
-    struct Threads {
-        rank: usize,
-        size: usize,
-        channels: Arc<Channels>,
-    }
-
-    impl std::fmt::Debug for Threads {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            write!(f, "rank {} of {}", self.rank, self.size)
-        }
-    }
-
-    impl Exchange for Threads {
-        fn rank(&self) -> usize {
-            self.rank
-        }
-
-        fn size(&self) -> usize {
-            self.size
-        }
-
-        fn send(&self, to: usize, elements: &dyn Any) {
-            self.channels[self.rank][to].0.send(elements.downcast_ref::<Vec<f32>>().unwrap().clone()).unwrap();
-        }
-
-        fn receive(&self, from: usize, elements: &mut dyn Any) {
-            let received = self.channels[from][self.rank].1.lock().unwrap().recv().unwrap();
-            *elements.downcast_mut::<Vec<f32>>().unwrap() = received;
-        }
-
-        fn broadcast(&self, elements: &mut dyn Any) {
-            if self.rank > 0 {
-                return self.receive(0, elements);
-            }
-            (1..self.size).for_each(|rank| self.send(rank, elements));
         }
     }
 
@@ -173,25 +131,14 @@ mod tests {
         for shards in [1, 2, 3, 5, 8, 13] {
             let expected = SumTree::new(shards, &Alone).sum(&mut Vec::new(), &mut leaf).0[0];
             for size in 1..=shards {
-                let pair = || {
-                    let (sender, receiver) = channel();
-                    (sender, Mutex::new(receiver))
-                };
-                let channels: Channels = (0..size).map(|_| (0..size).map(|_| pair()).collect()).collect();
-                let (channels, computed) = (Arc::new(channels), Mutex::new(Vec::new()));
-                std::thread::scope(|scope| {
-                    for rank in 0..size {
-                        let (channels, computed) = (Arc::clone(&channels), &computed);
-                        scope.spawn(move || {
-                            let exchange = Threads { rank, size, channels };
-                            let mut sums = Vec::new();
-                            let sum = SumTree::new(shards, &exchange).sum(&mut sums, &mut |shard, sum| {
-                                computed.lock().unwrap().push(shard);
-                                leaf(shard, sum);
-                            });
-                            assert_eq!(sum.0[0].to_bits(), expected.to_bits(), "{exchange:?}, {shards} shards");
-                        });
-                    }
+                let computed = Mutex::new(Vec::new());
+                on_ranks(size, |exchange| {
+                    let mut sums = Vec::new();
+                    let sum = SumTree::new(shards, exchange).sum(&mut sums, &mut |shard, sum| {
+                        computed.lock().unwrap().push(shard);
+                        leaf(shard, sum);
+                    });
+                    assert_eq!(sum.0[0].to_bits(), expected.to_bits(), "{exchange:?}, {shards} shards");
                 });
                 let mut computed = computed.into_inner().unwrap();
                 computed.sort_unstable();

@@ -24,6 +24,7 @@ mod run;
 #[cfg(feature = "serde")]
 mod saved;
 mod schedule;
+mod shard_sum;
 mod sharded;
 mod snapshot;
 mod state;

@@ -22,8 +22,8 @@ pub(super) struct Step<'s, T: Real, Y, L, F> {
     pub(super) recipe: LossRecipe<'s, L, F>,
     pub(super) batch: Batch<T, Y>,
     pub(super) gradients: Gradients<T>,
-    /// If a step has several batches or shards, the gradients of the previous step, from which it can be undone: when a later batch
-    /// has an infinite loss, `gradients` are those of the first.
+    /// If a step has several batches or shards, the gradients of the previous step, from which it can be undone: when a later
+    /// one has an infinite loss, `gradients` are those of the first.
     previous: Option<Gradients<T>>,
     /// The tensors that the optimiser freezes.
     pub(super) frozen: Vec<usize>,
