@@ -60,6 +60,7 @@ pub mod idx;
 mod saved;
 pub mod ts;
 
+pub(crate) use checksum::Checksum;
 pub use combine::{Concat, join_inputs};
 pub use csv::{ColumnId, Csv, Missing};
 pub use encoder::{ColumnEncoding, Encoder, Encoding, Unknown};

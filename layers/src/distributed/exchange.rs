@@ -18,8 +18,22 @@ pub(crate) trait Exchange: Sync + Debug {
     /// Receives elements from another rank.
     fn receive(&self, from: usize, elements: &mut dyn Any);
 
-    /// Replaces the elements of every rank by those of rank 0.
-    fn broadcast(&self, elements: &mut dyn Any);
+    /// Replaces the elements of every rank by those of rank 0, which travel along a binary tree.
+    fn broadcast(&self, elements: &mut dyn Any) {
+        let (rank, size) = (self.rank(), self.size());
+        let mut distance = size.next_power_of_two();
+        if rank > 0 {
+            // From the rank whose number lacks the last bit.
+            distance = 1 << rank.trailing_zeros();
+            self.receive(rank - distance, elements);
+        }
+        while distance > 1 {
+            distance /= 2;
+            if rank + distance < size {
+                self.send(rank + distance, elements);
+            }
+        }
+    }
 }
 
 /// The only process.
@@ -42,6 +56,4 @@ impl Exchange for Alone {
     fn receive(&self, from: usize, _: &mut dyn Any) {
         unreachable!("the only process receives from rank {from}")
     }
-
-    fn broadcast(&self, _: &mut dyn Any) {}
 }

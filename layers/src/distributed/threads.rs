@@ -69,11 +69,4 @@ impl Exchange for Threads<'_> {
             || replace::<f64>(elements, &mut received);
         assert!(is_known, "a message of another type");
     }
-
-    fn broadcast(&self, elements: &mut dyn Any) {
-        if self.rank > 0 {
-            return self.receive(0, elements);
-        }
-        (1..self.size()).for_each(|rank| self.send(rank, elements));
-    }
 }

@@ -1,5 +1,6 @@
 //! Variational inference: `Elbo` and its training loop, evaluation, learning-rate schedules, early stopping, reports.
 
+mod agreement;
 mod budget;
 #[cfg(feature = "files")]
 mod checkpoint;

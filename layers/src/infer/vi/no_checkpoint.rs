@@ -1,9 +1,12 @@
 //! There are no checkpoints without the feature `files`.
 
+use std::convert::Infallible;
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::data::{Examples, Targets};
 use crate::engine::Real;
+use crate::infer::vi::agreement::Agreement;
 use crate::infer::vi::early_stopping::EarlyStopping;
 use crate::infer::vi::options::Options;
 use crate::infer::vi::state::State;
@@ -29,17 +32,32 @@ pub(super) struct Whereabouts {
     pub(super) batches: usize,
 }
 
-pub(super) enum Store {}
+pub(super) struct Store<'e>(Infallible, PhantomData<&'e ()>);
 
 pub(super) enum Saved {}
 
-impl Store {
+impl Settings<'_> {
+    /// There are several ranks only with files.
+    pub(super) fn same_on_all_ranks<M: Bayesian, L, Y: Targets>(
+        &self,
+        _: Agreement<'_>,
+        _: (&M, &impl Optimizer),
+        _: (&L, &Examples<M::Scalar, Y>),
+        _: Option<&Validation<'_, M::Scalar, Y>>,
+        _: [usize; 2],
+    ) -> Result<(), TrainError> {
+        Ok(())
+    }
+}
+
+impl<'e> Store<'e> {
     pub(super) fn open<T: Real, L, Y: Targets>(
         _: &Settings<'_>,
         _: &L,
         _: &Examples<T, Y>,
         _: Option<&Validation<'_, T, Y>>,
-    ) -> Result<Option<Store>, TrainError> {
+        _: Agreement<'e>,
+    ) -> Result<Option<Self>, TrainError> {
         Ok(None)
     }
 
@@ -49,19 +67,19 @@ impl Store {
         _: &O,
         _: [usize; 2],
     ) -> Result<Option<Saved>, TrainError> {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn is_due_in_epoch(&self) -> bool {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn is_due_after_epoch(&self, _: usize) -> bool {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn keep_if_best<M: Bayesian>(&mut self, _: &M, _: &Epoch) -> Result<(), TrainError> {
-        match *self {}
+        match self.0 {}
     }
 
     pub(super) fn save<M: Bayesian, O: Optimizer>(
@@ -72,7 +90,7 @@ impl Store {
         _: Whereabouts,
         _: ([usize; 2], [f64; 2]),
     ) -> Result<(), TrainError> {
-        match *self {}
+        match self.0 {}
     }
 }
 

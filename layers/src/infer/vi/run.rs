@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::data::{Examples, resample, shuffle};
 use crate::engine::{Key, Real};
 use crate::infer::caught_panic::{Batches, CaughtPanic};
+use crate::infer::vi::agreement::Agreement;
 use crate::infer::vi::checkpoint::{Settings, Store, Whereabouts};
 use crate::infer::vi::evaluate::{check_targets, nll_of_draws, nll_of_weights};
 use crate::infer::vi::guess::guessing;
@@ -45,6 +46,7 @@ impl<L, O> Elbo<L, O> {
     {
         span!(INFO, "fit", examples = data.len(), batch_size = batch_size);
         let TrainingOptions { validation, early_stopping, mut on_epoch_end, shared, shards, exchange } = options;
+        let agreement = Agreement(exchange);
         let size = self.step_size(batch_size);
         let batches = data.len().div_ceil(size);
         let automatic = self.optimizer.is_automatic();
@@ -82,8 +84,11 @@ impl<L, O> Elbo<L, O> {
         let yardstick = Yardstick { parameters: model.num_parameters(), guessing: beside };
         let mut state = State::new(plan, early_stopping);
         let settings = Settings { budget, batch_size, shards, options: &options, draw: &draw, early_stopping };
-        let mut store = Store::open(&settings, &self.likelihood, data, validation.as_ref())?;
         let begun = [self.steps, self.epochs];
+        let of_data = (&self.likelihood, data);
+        settings.same_on_all_ranks(agreement, (model, &self.optimizer), of_data, validation.as_ref(), begun)?;
+        agreement.parameters_of_first(model)?;
+        let mut store = Store::open(&settings, &self.likelihood, data, validation.as_ref(), agreement)?;
         let saved = store.as_mut().map_or(Ok(None), |store| store.latest(model, &self.optimizer, begun))?;
         // From here on, only the values of a batch can make a step fail.
         let is_frozen = |name: &str| self.optimizer.is_frozen(name);
@@ -101,7 +106,7 @@ impl<L, O> Elbo<L, O> {
         };
         let shards = shards.map(|count| Shards::new(count, exchange));
         let mut step = Step::new(model, data, recipe(&draw), &options, (batch_size, shards), &self.optimizer);
-        let mut progress = Progress::new(options.shown, at_point, state.plan.steps(), batches);
+        let mut progress = Progress::new(options.shown && agreement.is_first(), at_point, state.plan.steps(), batches);
         let mut order: Vec<usize> = (0..data.len()).collect();
         // Shuffle from the sorted order, so that an epoch's order depends on its number alone.
         let shuffle_for = |order: &mut Vec<usize>, epoch: usize| {
@@ -121,6 +126,7 @@ impl<L, O> Elbo<L, O> {
             progress.set_steps(state.plan.steps());
             progress.resumed(self.steps - first, &saved.to_string());
         }
+        agreement.same_parameters(model)?;
         let is_stop_wanted = || options.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed));
         let mut is_stopped = false;
         'training: while !state.is_over() {
@@ -140,6 +146,10 @@ impl<L, O> Elbo<L, O> {
                     self.optimizer.scale_rate(factor);
                 }
                 let at = (seed.step(self.steps), state.plan.divergence_factor());
+                let wanted = || [is_stop_wanted(), store.as_ref().is_some_and(Store::is_due_in_epoch)];
+                if !agreement.is_alone() {
+                    step.set_wishes(to_bits(wanted()));
+                }
                 let terms = step
                     .take(model, data, rows, at, (&mut self.optimizer, &mut state.norm))
                     .map_err(|error| failed(model, error, [self.steps, self.epochs + 1, batch], self.steps))?;
@@ -149,8 +159,9 @@ impl<L, O> Elbo<L, O> {
                 if batch + 1 == batches {
                     break;
                 }
-                is_stopped = is_stop_wanted();
-                if let Some(store) = store.as_mut().filter(|store| is_stopped || store.is_due_in_epoch()) {
+                let is_due;
+                [is_stopped, is_due] = if agreement.is_alone() { wanted() } else { of_bits(step.wishes()) };
+                if let Some(store) = store.as_mut().filter(|_| is_stopped || is_due) {
                     let probe = step.check_last_step(model, data, seed.step(self.steps));
                     let probe = probe
                         .map_err(|error| failed(model, error, [self.steps - 1, self.epochs + 1, batch], self.steps))?;
@@ -196,6 +207,9 @@ impl<L, O> Elbo<L, O> {
             state.report.epochs.push(epoch);
             let is_exhausted = state.best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
             let is_broken = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
+            let is_due = store.as_ref().is_some_and(|store| store.is_due_after_epoch(number));
+            let [is_broken, is_stop_wanted, is_due] = agreement.decisions([is_broken, is_stop_wanted(), is_due]);
+            agreement.same_parameters(model)?;
             if let Some(store) = &mut store {
                 // Before the plan may return to earlier parameters, which are not those of this epoch.
                 store.keep_if_best(model, &epoch)?;
@@ -207,9 +221,9 @@ impl<L, O> Elbo<L, O> {
                     probed = None;
                 }
             }
-            is_stopped = !state.is_over() && is_stop_wanted();
+            is_stopped = !state.is_over() && is_stop_wanted;
             if let Some(store) = &mut store
-                && (state.is_over() || is_stopped || store.is_due_after_epoch(number))
+                && (state.is_over() || is_stopped || is_due)
             {
                 let probe = probed.map_or_else(|| probe(model, self.steps, self.epochs), Ok)?;
                 let at = Whereabouts { first, begun, batches };
@@ -239,6 +253,16 @@ impl<L, O> Elbo<L, O> {
         }
         Ok(report)
     }
+}
+
+/// Wishes as bits.
+fn to_bits(wishes: [bool; 2]) -> u64 {
+    u64::from(wishes[0]) | u64::from(wishes[1]) << 1
+}
+
+/// Bits as wishes.
+fn of_bits(bits: u64) -> [bool; 2] {
+    [0, 1].map(|index| bits >> index & 1 == 1)
 }
 
 /// The state before the first step of a training.

@@ -10,8 +10,8 @@ use crate::engine::kernels::map::{Elementwise, map};
 use crate::infer::caught_panic::CaughtPanic;
 use crate::infer::vi::step::StepError;
 
-/// The number of bytes of a message's fixed part: six numbers.
-const HEAD: usize = 48;
+/// The number of bytes of a message's fixed part: seven numbers.
+const HEAD: usize = 56;
 
 /// The sum over some shards: gradients, terms of the loss, and the first failure.
 #[derive(Default)]
@@ -24,12 +24,15 @@ pub(super) struct Sum<T> {
     pub(super) kl: f64,
     pub(super) kl_weight: f64,
     pub(super) failure: Option<String>,
+    /// What ranks want to do after the step, a bit for each: all do what one wants.
+    pub(super) wishes: u64,
     /// The fixed part of a message.
     head: Vec<u8>,
 }
 
 impl<T: Real> Summand for Sum<T> {
     fn add(&mut self, right: &Self) {
+        self.wishes |= right.wishes;
         if self.failure.is_some() {
             return;
         }
@@ -74,7 +77,7 @@ impl<T: Real> Sum<T> {
         let failure = self.failure.as_ref().map_or(0, String::len);
         let numbers = [self.nll, self.kl, self.kl_weight].map(f64::to_bits);
         let counts = [self.values.len(), self.learned, failure].map(|count| count as u64);
-        let words = numbers.into_iter().chain(counts);
+        let words = numbers.into_iter().chain(counts).chain([self.wishes]);
         self.head.clear();
         words.for_each(|word| self.head.extend(word.to_le_bytes()));
     }
@@ -87,6 +90,7 @@ impl<T: Real> Sum<T> {
         let word = |index: usize| u64::from_le_bytes(words[index]);
         [self.nll, self.kl, self.kl_weight] = [0, 1, 2].map(|index| f64::from_bits(word(index)));
         self.learned = word(4) as usize;
+        self.wishes = word(6);
         match word(5) {
             0 => {
                 self.failure = None;
@@ -203,6 +207,22 @@ mod tests {
                 let mut sums = Vec::new();
                 let sum = SumTree::new(8, exchange).sum(&mut sums, &mut leaf);
                 assert_eq!(sum.failure.as_deref(), Some("shard 3"), "{exchange:?}");
+            });
+        }
+    }
+
+    #[test]
+    fn wishes_of_all_ranks_are_added() {
+        for size in 1..=5 {
+            on_ranks(size, |exchange| {
+                let mut leaf = |shard: usize, sum: &mut Sum<f32>| {
+                    leaf(shard, sum);
+                    sum.wishes = if [1, 4].contains(&shard) { 1 << shard } else { 0 };
+                };
+                let mut sums = Vec::new();
+                for _ in 0..2 {
+                    assert_eq!(SumTree::new(5, exchange).sum(&mut sums, &mut leaf).wishes, 0b10010, "{exchange:?}");
+                }
             });
         }
     }

@@ -19,11 +19,13 @@ pub(super) struct Shards<'s, T: Real> {
     sums: Vec<Sum<T>>,
     /// The rows of the last batch.
     pub(super) last: Vec<usize>,
+    /// What this rank wants to do after the next step; after it, what any rank wanted.
+    pub(super) wishes: u64,
 }
 
 impl<'s, T: Real> Shards<'s, T> {
     pub(super) fn new(count: usize, exchange: &'s dyn Exchange) -> Self {
-        Shards { count, exchange, sums: Vec::new(), last: Vec::new() }
+        Shards { count, exchange, sums: Vec::new(), last: Vec::new(), wishes: 0 }
     }
 }
 
@@ -43,9 +45,9 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
     {
         shards.last.clear();
         shards.last.extend_from_slice(rows.chunks(self.batch_size).next_back().unwrap_or_default());
-        let (count, exchange) = (shards.count, shards.exchange);
+        let Shards { count, exchange, wishes, .. } = *shards;
         let mut leaf = |shard: usize, sum: &mut Sum<T>| {
-            (sum.nll, sum.kl, sum.kl_weight) = (0.0, 0.0, 0.0);
+            (sum.nll, sum.kl, sum.kl_weight, sum.wishes) = (0.0, 0.0, 0.0, wishes);
             let found = self.shard(model, data, rows, key, [shard, count], sum);
             sum.failure = found.err().map(|error| error.to_text());
             if let (Some(text), true) = (&mut sum.failure, exchange.size() > 1) {
@@ -53,6 +55,7 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             }
         };
         let sum = SumTree::new(count, exchange).sum(&mut shards.sums, &mut leaf);
+        shards.wishes = sum.wishes;
         if let Some(text) = sum.failure.take() {
             return Err(match StepError::of_text(&text) {
                 StepError::NonFinite { place, is_undone: true, .. } => self.undo_last_step(model, Some(place)),

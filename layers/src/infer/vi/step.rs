@@ -186,6 +186,18 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(terms)
     }
 
+    /// What this rank wants to do after the next step, a bit for each wish.
+    pub(super) fn set_wishes(&mut self, wishes: u64) {
+        if let Some(shards) = &mut self.shards {
+            shards.wishes = wishes;
+        }
+    }
+
+    /// What any rank wanted to do after the last step.
+    pub(super) fn wishes(&self) -> u64 {
+        self.shards.as_ref().map_or(0, |shards| shards.wishes)
+    }
+
     /// Gathers the last batch of a step of these rows, as after [`take`](Step::take).
     pub(super) fn gather_last(&mut self, data: &Examples<T, Y>, rows: &[usize]) {
         if let Some((index, part)) = rows.chunks(self.batch_size).enumerate().next_back() {

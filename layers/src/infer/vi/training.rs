@@ -16,6 +16,10 @@ use crate::optim::Optimizer;
 use crate::properties::Independent;
 use crate::samples::Draws;
 
+/// The shards of a batch for ranks, if nothing else is set.
+#[cfg(feature = "mpi")]
+const SHARDS: usize = 8;
+
 /// The callback after each epoch.
 type OnEpochEnd<'a, M> = Box<dyn FnMut(&Epoch, &M) -> ControlFlow<()> + Send + 'a>;
 
@@ -136,6 +140,34 @@ where
         self
     }
 
+    /// Trains together with the other processes that a launcher of MPI has started: each rank computes the gradients of its shards of
+    /// each batch, and all of them take the same step, with the divergence counted once. Parameters, bound and report are those of
+    /// one process with as many [`shards`](Training::shards), bit for bit, for any number of ranks. Without `shards` there are
+    /// 8. Needs the feature `mpi`; see `docs/distributed.md`.
+    ///
+    /// All ranks call it with the same model, data and options, which is checked; the parameters of rank 0 count. Rank 0 shows
+    /// progress, writes [checkpoints](Elbo::checkpoint), and decides if a [callback](Training::on_epoch_end) ends the training. A
+    /// training that is [stopped](Elbo::stop_when) on one rank stops on all. A failure on one rank is the error of all ranks, with the
+    /// rank and the examples.
+    ///
+    /// ```no_run
+    /// # use elbo::prelude::*;
+    /// # let train = Examples::new(Tensor::from_fn([64, 2], |i| (i as f64).sin()), vec![0; 64])?;
+    /// # let mut model = Dense::new(2, 2);
+    /// let ranks = elbo::Ranks::start()?;
+    /// Elbo::new(Categorical).training(&mut model, &train).ranks(&ranks).run(Epochs(5))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "mpi")]
+    pub fn ranks(mut self, ranks: &'a crate::distributed::Ranks) -> Self
+    where
+        M: Bayesian<Batch: Independent>,
+    {
+        self.options.exchange = ranks;
+        self.options.shards.get_or_insert(SHARDS);
+        self
+    }
+
     /// Trains for the [`Budget`], such as [`Epochs`](crate::Epochs) or [`UntilConverged`](crate::UntilConverged), in a new
     /// order each epoch. Shows a progress bar with both terms of the bound if the
     /// standard error is a terminal, and prints lines there if it is not.
@@ -175,6 +207,13 @@ where
             if training != validation {
                 return Err(TrainError::Validation { training, validation });
             }
+        }
+        let ranks = options.exchange.size();
+        if let Some(shards) = options.shards.filter(|&shards| shards < ranks) {
+            let mistake = format!(
+                "ranks: {ranks} ranks cannot share {shards} shards of a batch; call `.shards({ranks})`, or more, or start fewer ranks"
+            );
+            return Err(TrainError::Options(mistake));
         }
         let batch_size = elbo.batch_size_for(data.len());
         elbo.check_options(model, budget, [data.len(), elbo.step_size(batch_size)])?;

@@ -1,8 +1,10 @@
 //! `Saved`: a checkpoint that was opened, and how a training goes on from it.
 
-use std::fmt;
+use std::{fmt, fs, path};
 
 use crate::checkpoint::{Kind, SavedFile, read_parameters};
+use crate::engine::io::FileError;
+use crate::engine::io::safetensors::Safetensors;
 use crate::engine::{Order, Path, Real, Tensor};
 use crate::infer::vi::checkpoint::contents::{
     BEST, COLUMNS, FACTS, Facts, HISTORY, KEPT, OPTIMIZER, Probe, SETTINGS, TRACE,
@@ -35,6 +37,24 @@ impl Saved {
         Ok(Saved { file, facts, skipped: Vec::new() })
     }
 
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn bytes(&self) -> Result<Vec<u8>, TrainError> {
+        let file = &self.file.path;
+        fs::read(file).map_err(|source| error(FileError::Read { file: file.clone(), source }))
+    }
+
+    /// What another rank has read from a file.
+    ///
+    /// # Errors
+    /// If it is damaged.
+    pub(super) fn of_bytes(path: &path::Path, bytes: Vec<u8>) -> Result<Saved, TrainError> {
+        let file = Safetensors::from_bytes(path, bytes).map_err(error)?;
+        Saved::of(SavedFile::of(path, file).map_err(error)?)
+    }
+
     pub(super) fn after(self, skipped: Vec<String>) -> Saved {
         Saved { skipped, ..self }
     }
@@ -63,7 +83,7 @@ impl Saved {
             return Err(self.other(format!("It began after {its} steps, and this one begins after {now}")));
         }
         let saved: Texts = self.file.metadata(SETTINGS).map_err(error)?;
-        differences(&saved, settings).map_or(Ok(()), |mistake| Err(self.other(mistake)))
+        differences([("saved", &saved), ("now", settings)]).map_or(Ok(()), |mistake| Err(self.other(mistake)))
     }
 
     /// Sets the model, the optimiser and the state of a training that begins `at` to those of the checkpoint, and returns the steps

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::data::{Examples, Targets};
 use crate::engine::Real;
 use crate::engine::io::FileError;
+use crate::infer::vi::agreement::Agreement;
 use crate::infer::vi::checkpoint::contents::contents;
 use crate::infer::vi::checkpoint::saved::Saved;
 use crate::infer::vi::checkpoint::settings::Texts;
@@ -23,19 +24,20 @@ use crate::optim::{Optimizer, OptimizerState};
 /// The name of the optimiser's settings among all.
 const OPTIMIZER: &str = "optimiser";
 
-/// The folder of a training's checkpoints.
-pub(in crate::infer::vi) struct Store {
+/// The folder of a training's checkpoints. Of several ranks, the first has the folder; all get its errors.
+pub(in crate::infer::vi) struct Store<'e> {
+    agreement: Agreement<'e>,
     options: Checkpoint,
     settings: Texts,
-    /// Held until the training returns, or the process ends.
-    _lock: File,
+    /// Held by the first rank until the training returns, or the process ends.
+    _lock: Option<File>,
     /// Since the last save.
     since: Clock,
     /// The lowest loss of an epoch.
     lowest: f64,
 }
 
-impl Store {
+impl<'e> Store<'e> {
     /// Opens the folder; `None` without a checkpoint.
     ///
     /// # Errors
@@ -45,8 +47,19 @@ impl Store {
         likelihood: &L,
         data: &Examples<T, Y>,
         validation: Option<&Validation<'_, T, Y>>,
-    ) -> Result<Option<Store>, TrainError> {
+        agreement: Agreement<'e>,
+    ) -> Result<Option<Self>, TrainError> {
         let Some(options) = settings.options.checkpoint.clone() else { return Ok(None) };
+        let settings = settings.texts(likelihood, data, validation);
+        let mut store =
+            Store { agreement, options, settings, _lock: None, since: Clock::start(), lowest: f64::INFINITY };
+        store._lock = agreement.on_first(|| store.lock())?;
+        Ok(Some(store))
+    }
+
+    /// Makes the folder, and locks it.
+    fn lock(&self) -> Result<File, TrainError> {
+        let options = &self.options;
         fs::create_dir_all(&options.folder).map_err(|source| not_written(&options.folder, source))?;
         let file = options.lock();
         let lock = File::options().create(true).truncate(false).write(true).open(&file);
@@ -61,13 +74,11 @@ impl Store {
             }
             Err(TryLockError::Error(source)) => return Err(not_written(&file, source)),
         }
-        let settings = settings.texts(likelihood, data, validation);
-        let store = Store { options, settings, _lock: lock, since: Clock::start(), lowest: f64::INFINITY };
         // What a process that was killed has begun.
-        for part in store.files()?.into_iter().filter(|file| Checkpoint::is_part(file)) {
+        for part in self.files()?.into_iter().filter(|file| Checkpoint::is_part(file)) {
             fs::remove_file(&part).map_err(|source| not_written(&part, source))?;
         }
-        Ok(Some(store))
+        Ok(lock)
     }
 
     fn files(&self) -> Result<Vec<PathBuf>, TrainError> {
@@ -93,6 +104,22 @@ impl Store {
     ) -> Result<Option<Saved>, TrainError> {
         let settings = state_of(model, optimizer)?.settings().to_owned();
         self.settings.insert(OPTIMIZER.to_owned(), settings);
+        let agreement = self.agreement;
+        let found = agreement.on_first(|| self.newest(begun))?.flatten();
+        if agreement.is_alone() {
+            return Ok(found);
+        }
+        // The others may not see the folder.
+        let bytes = agreement.on_first(|| found.as_ref().map_or(Ok(Vec::new()), Saved::bytes))?;
+        let bytes = agreement.bytes(bytes.unwrap_or_default());
+        if agreement.is_first() || bytes.is_empty() {
+            return Ok(found);
+        }
+        Saved::of_bytes(&self.options.folder, bytes).map(Some)
+    }
+
+    /// The latest checkpoint that can be read.
+    fn newest(&mut self, begun: [usize; 2]) -> Result<Option<Saved>, TrainError> {
         let mut skipped = Vec::new();
         for file in self.checkpoints()?.into_values().rev() {
             let opened = match SavedFile::open(&file) {
@@ -121,7 +148,7 @@ impl Store {
 
     /// Whether to save within an epoch.
     pub(in crate::infer::vi) fn is_due_in_epoch(&self) -> bool {
-        self.options.minutes.is_some_and(|minutes| self.since.seconds() >= 60.0 * minutes)
+        self.agreement.is_first() && self.options.minutes.is_some_and(|minutes| self.since.seconds() >= 60.0 * minutes)
     }
 
     /// Whether to save after epoch `number`, from 1.
@@ -140,14 +167,18 @@ impl Store {
         model: &M,
         epoch: &Epoch,
     ) -> Result<(), TrainError> {
-        let loss = epoch.validation_nll.unwrap_or(-epoch.elbo);
-        if loss < self.lowest {
-            if self.options.keep_best {
-                model.save(self.options.best()).map_err(error)?;
+        let agreement = self.agreement;
+        let kept = agreement.on_first(|| {
+            let loss = epoch.validation_nll.unwrap_or(-epoch.elbo);
+            if loss < self.lowest {
+                if self.options.keep_best {
+                    model.save(self.options.best()).map_err(error)?;
+                }
+                self.lowest = loss;
             }
-            self.lowest = loss;
-        }
-        Ok(())
+            Ok(())
+        });
+        kept.map(drop)
     }
 
     /// Saves everything, and removes what is older than the checkpoints to keep.
@@ -162,11 +193,23 @@ impl Store {
         at: Whereabouts,
         (counts, probe): ([usize; 2], [f64; 2]),
     ) -> Result<(), TrainError> {
+        let saved = self.agreement.on_first(|| self.write(model, optimizer, state, at, (counts, probe)));
+        self.since = Clock::start();
+        saved.map(drop)
+    }
+
+    fn write<M: Bayesian, O: Optimizer>(
+        &self,
+        model: &M,
+        optimizer: &O,
+        state: &State<'_, M::Scalar>,
+        at: Whereabouts,
+        (counts, probe): ([usize; 2], [f64; 2]),
+    ) -> Result<(), TrainError> {
         let of_optimizer = state_of(model, optimizer)?;
         let settings = (&self.settings, self.lowest);
         let file = self.options.file(counts[0]);
         contents(model, &of_optimizer, state, at, (counts, probe), settings).write(&file).map_err(error)?;
-        self.since = Clock::start();
         let mut older: Vec<PathBuf> =
             self.checkpoints()?.into_iter().filter(|&(steps, _)| steps <= counts[0]).map(|(_, file)| file).collect();
         older.truncate(older.len().saturating_sub(self.options.keep));
