@@ -111,7 +111,7 @@ mod weights;
 pub use checkpoint::{CheckpointError, Differences, LoadReport, SaveParameters};
 pub use diagnose::{Diagnose, Diagnosis, diagnose};
 #[cfg(feature = "mpi")]
-pub use distributed::{Ranks, RanksError, Traffic};
+pub use distributed::{Portable, Ranks, RanksError, Traffic};
 pub use divergence::Divergence;
 pub use elbo_engine as engine;
 pub use elbo_engine::{

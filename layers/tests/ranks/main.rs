@@ -7,6 +7,7 @@ mod faults;
 mod launch;
 mod networks;
 mod same_bits;
+mod tasks;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     if let Some(part) = launch::part() {
         return match part.as_str() {
             "networks" => same_bits::train_all(),
+            "tasks" => tasks::run(),
             part => faults::part(part),
         };
     }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     };
     let tests = vec![
         test("any_number_of_ranks_ends_with_the_bits_of_one_process", same_bits::any_number_of_ranks),
+        test("shared_tasks_and_chains_are_those_of_one_process", tasks::are_those_of_one_process),
         test("a_failure_on_one_rank_is_the_error_of_all", faults::a_failure_on_one_rank),
         test("ranks_with_another_training_are_named", faults::another_training),
         test("a_rank_that_ends_too_early_ends_the_job", faults::early_end),

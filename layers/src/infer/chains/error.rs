@@ -24,6 +24,15 @@ pub enum McmcError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
 
+    /// A chain failed on another rank.
+    #[error("on rank {rank}: {message}")]
+    Rank {
+        /// The rank.
+        rank: usize,
+        /// Its error.
+        message: String,
+    },
+
     /// The log density is not finite where a chain starts.
     #[error(
         "chain {chain} (from 0) cannot start: the {term} is {value} at its first weights. Start from the weights of a trained \

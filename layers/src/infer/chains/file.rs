@@ -192,7 +192,20 @@ impl Read {
     /// # Errors
     /// If the file cannot be read, or is not one of chains.
     pub(in crate::infer) fn open(path: &File) -> Result<Self, ChainsError> {
-        let read = Read { path: path.to_owned(), file: Safetensors::open(path)? };
+        Read::of(path, Safetensors::open(path)?)
+    }
+
+    /// What another rank has made, instead of a file.
+    ///
+    /// # Errors
+    /// If the bytes are not those of a file of chains.
+    #[cfg(feature = "mcmc")]
+    pub(in crate::infer) fn of_bytes(name: &File, bytes: Vec<u8>) -> Result<Self, ChainsError> {
+        Read::of(name, Safetensors::from_bytes(name, bytes)?)
+    }
+
+    fn of(path: &File, file: Safetensors) -> Result<Self, ChainsError> {
+        let read = Read { path: path.to_owned(), file };
         match read.metadata(FORMAT.0) {
             Some(format) if format == FORMAT.1 => Ok(read),
             Some(format) => Err(read.problem(format!("its format is `{format}`, expected `{}`", FORMAT.1))),

@@ -6,6 +6,7 @@ mod cost;
 mod nuts_rs;
 mod run;
 mod samplers;
+mod share;
 mod stuck;
 mod target;
 

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::data::Examples;
+use crate::distributed::{Exchange, own_tasks};
 use crate::engine::threads::map_tasks;
 use crate::engine::with_threads;
 use crate::infer::LogJoint;
@@ -10,6 +11,7 @@ use crate::infer::mcmc::chain::{Run, Segment};
 use crate::infer::mcmc::checkpoint::Checkpoint;
 use crate::infer::mcmc::cost::Cost;
 use crate::infer::mcmc::nuts_rs::Kernel;
+use crate::infer::mcmc::share::of_all_ranks;
 use crate::infer::mcmc::target::{Parts, Target};
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
@@ -21,7 +23,7 @@ use crate::spans::span;
 /// # Errors
 /// If the options, the model and the data do not fit, a chain cannot start, or it stops.
 pub(super) fn run<'m, M, L>(
-    kernel: Kernel,
+    (kernel, exchange): (Kernel, &dyn Exchange),
     options: &Options<M::Scalar>,
     checkpoint: Option<&Checkpoint>,
     likelihood: &L,
@@ -43,6 +45,7 @@ where
     let run = Run { kernel, options, checkpoint, like: model.mean_weights(), joint: &joint, is_shared };
     let target = |segment: &Segment<M::Scalar>| Target::new(model, likelihood, &parts, &segment.start);
     kernel.check_weights(run.like.len())?;
+    let shown = options.shown && exchange.rank() == 0;
     let (mut segments, mut gradient_seconds) = (Vec::new(), f64::NAN);
     for chain in 0..options.chains {
         let start = options.start(model, chain)?;
@@ -70,15 +73,17 @@ where
         gradient_seconds,
         at_once: options.threads.min(options.chains),
     }
-    .say_if(options.shown);
-    let progress = Progress::new(options.shown, segments.iter().map(left).sum(), "transitions");
+    .say_if(shown);
+    let own = own_tasks(exchange, options.chains);
+    let progress = Progress::new(shown, segments[own.clone()].iter().map(left).sum(), "transitions");
     // As many threads as chains, if there are so many: each chain then has its own.
-    let threads = if options.chains == 1 { options.threads } else { options.threads.min(options.chains) };
+    let threads = if own.len() < 2 { options.threads } else { options.threads.min(own.len()) };
     let chains = with_threads(threads, || {
         map_tasks(
-            options.chains,
+            own.len(),
             || (),
-            |(), chain| {
+            |(), index| {
+                let chain = own.start + index;
                 span!(INFO, "chain" in all, chain = chain);
                 let segment = &segments[chain];
                 run.sample(segment, target(segment), &progress)
@@ -87,7 +92,7 @@ where
     });
     progress.finish();
     let (mut weights, mut found) = (Vec::new(), Vec::new());
-    for chain in chains {
+    for chain in of_all_ranks(exchange, options.chains, chains, &run.like) {
         let (draws, chain) = chain?;
         weights.extend(draws);
         found.push(chain);

@@ -1,6 +1,7 @@
 //! `Nuts` and `Mclmc`: the samplers, with their options.
 
 use crate::data::Examples;
+use crate::distributed::{Alone, Exchange};
 use crate::engine::Real;
 use crate::infer::chains::{Chains, McmcError, Options};
 use crate::infer::mcmc::checkpoint::Checkpoint;
@@ -147,7 +148,60 @@ macro_rules! options {
                 L: Likelihood<T> + Sync,
                 L::Targets: Sync + Send,
             {
-                run(self.kernel()?, &self.options, self.checkpoint.as_ref(), &self.likelihood, model, data)
+                self.run_by(&Alone, model, data)
+            }
+
+            /// [`run`]: the chains are shared by the processes that a launcher of MPI has started, and each returns all of them. They are
+            /// the same, bit for bit, for any number of ranks. Rank 0 shows its own progress. If a chain fails, all ranks get its error.
+            /// Needs the feature `mpi`; see `docs/distributed.md`.
+            ///
+            #[doc = concat!("[`run`]: ", stringify!($sampler), "::run")]
+            ///
+            /// ```no_run
+            /// # use elbo::prelude::*;
+            #[doc = concat!("# use elbo::", stringify!($sampler), ";")]
+            /// # let data: Examples = Examples::new(Tensor::zeros([40, 2]), vec![0; 40])?;
+            /// # let model = Dense::new(2, 2);
+            /// let ranks = elbo::Ranks::start()?;
+            #[doc = concat!("let chains = ", stringify!($sampler), "::new(Categorical).chains(8).run_on(&ranks, &model, &data)?;")]
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// With a [`checkpoint`], each rank saves its chains in the folder that it sees: go on with as many ranks, or with a folder
+            /// that all of them see.
+            ///
+            #[doc = concat!("[`checkpoint`]: ", stringify!($sampler), "::checkpoint")]
+            ///
+            /// # Errors
+            /// [`McmcError`].
+            #[cfg(feature = "mpi")]
+            pub fn run_on<'m, M>(
+                &self,
+                ranks: &crate::distributed::Ranks,
+                model: &'m M,
+                data: &Examples<T, L::Targets>,
+            ) -> Result<Chains<&'m M>, McmcError>
+            where
+                M: Bayesian<Scalar = T, Batch: Independent> + Model + Sync,
+                L: Likelihood<T> + Sync,
+                L::Targets: Sync + Send,
+            {
+                self.run_by(ranks, model, data)
+            }
+
+            fn run_by<'m, M>(
+                &self,
+                exchange: &dyn Exchange,
+                model: &'m M,
+                data: &Examples<T, L::Targets>,
+            ) -> Result<Chains<&'m M>, McmcError>
+            where
+                M: Bayesian<Scalar = T, Batch: Independent> + Model + Sync,
+                L: Likelihood<T> + Sync,
+                L::Targets: Sync + Send,
+            {
+                let Self { options, checkpoint, likelihood, .. } = self;
+                run((self.kernel()?, exchange), options, checkpoint.as_ref(), likelihood, model, data)
             }
         }
     };

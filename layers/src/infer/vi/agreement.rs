@@ -1,7 +1,7 @@
 //! `Agreement`: what the ranks of a training do as one.
 
 use crate::data::Checksum;
-use crate::distributed::Exchange;
+use crate::distributed::{Exchange, gather, share};
 use crate::engine::Path;
 use crate::infer::vi::TrainError;
 use crate::model::Bayesian;
@@ -31,17 +31,8 @@ impl Agreement<'_> {
     }
 
     /// The bytes of rank 0.
-    pub(super) fn bytes(self, mut own: Vec<u8>) -> Vec<u8> {
-        if self.is_alone() {
-            return own;
-        }
-        let mut length = length_of(&own);
-        self.0.broadcast(&mut length);
-        own.resize(of_length(&length), 0);
-        if !own.is_empty() {
-            self.0.broadcast(&mut own);
-        }
-        own
+    pub(super) fn bytes(self, own: Vec<u8>) -> Vec<u8> {
+        share(self.0, 0, own)
     }
 
     /// Fails on all ranks with the text of the first rank that has one.
@@ -49,27 +40,14 @@ impl Agreement<'_> {
     /// # Errors
     /// If a rank has a text.
     fn no_text(self, own: Option<String>) -> Result<(), TrainError> {
-        let mut text = own.unwrap_or_default().into_bytes();
-        if self.is_first() {
-            for rank in 1..self.0.size() {
-                let mut length = length_of(&[]);
-                self.0.receive(rank, &mut length);
-                let mut its = vec![0_u8; of_length(&length)];
-                if !its.is_empty() {
-                    self.0.receive(rank, &mut its);
-                }
-                if text.is_empty() {
-                    text = its;
-                }
-            }
-        } else {
-            self.0.send(0, &length_of(&text));
-            if !text.is_empty() {
-                self.0.send(0, &text);
-            }
+        if self.is_alone() {
+            return own.map_or(Ok(()), |text| Err(TrainError::Options(text)));
         }
-        let text = self.bytes(text);
-        if text.is_empty() { Ok(()) } else { Err(TrainError::Options(String::from_utf8_lossy(&text).into_owned())) }
+        let texts = gather(self.0, self.0.size(), vec![own.unwrap_or_default().into_bytes()]);
+        match texts.into_iter().find(|(_, text)| !text.is_empty()) {
+            Some((_, text)) => Err(TrainError::Options(String::from_utf8_lossy(&text).into_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Does on rank 0 what needs its files. All ranks get its error.
@@ -145,14 +123,6 @@ impl Agreement<'_> {
             )
         }))
     }
-}
-
-fn length_of(bytes: &[u8]) -> Vec<u8> {
-    (bytes.len() as u64).to_le_bytes().to_vec()
-}
-
-fn of_length(length: &[u8]) -> usize {
-    length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte))
 }
 
 #[cfg(test)]
