@@ -25,6 +25,7 @@ pub mod serve;
 pub mod summary;
 pub mod table;
 pub mod tabular;
+pub mod uci;
 pub mod variance;
 pub mod volumes;
 

@@ -76,6 +76,9 @@ fn main() -> ExitCode {
     let of_convergence = folder.clone();
     let run = move || convergence(&of_convergence.ok_or("set ELBO_DATA to the folder of the data sets")?);
     tests.push(Trial::test("convergence", run).with_ignored_flag(data.is_none()));
+    let of_uci = folder.clone();
+    let run = move || uci(&of_uci.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    tests.push(Trial::test("uci", run).with_ignored_flag(data.is_none()));
     let run = move || posteriors(&folder.ok_or("set ELBO_DATA to the folder of the data sets")?);
     tests.push(Trial::test("posteriors", run).with_ignored_flag(data.is_none()));
     libtest_mimic::run(&Arguments::from_args(), tests).exit_code()
@@ -131,6 +134,35 @@ fn convergence(data: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
+/// A short run of `uci` on the smallest set: figures within the published ones, and a second run that reads the first's results.
+fn uci(data: &Path) -> Result<(), Failed> {
+    let scratch = std::env::temp_dir().join(format!("elbo-uci-{}", std::process::id()));
+    let [json, results] = ["uci.json", "results"].map(|name| scratch.join(name));
+    let run = |methods: &str| -> Result<Value, Failed> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uci"));
+        command.args(["--sets", "yacht", "--short", "--threads", "1", "--methods", methods]);
+        command.arg("--data").arg(data).arg("--json").arg(&json).arg("--resume").arg(&results);
+        let output = command.output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&std::fs::read(&json)?)?)
+    };
+    let first = run("laplace,vi")?;
+    let all = run("vi,vi-full,laplace,ensemble,vbll")?;
+    let records = |of: &Value| of["records"].as_array().cloned().ok_or("a list of records");
+    let (first, all) = (records(&first)?, records(&all)?);
+    assert_eq!((first.len(), all.len()), (2, 5));
+    // With the seconds: they were not fitted again.
+    assert!(first.iter().all(|record| all.contains(record)), "{first:?} {all:?}");
+    for record in &all {
+        // Variational inference by Graves has an RMSE of 6.89 and a log-likelihood of -3.43; the targets' standard deviation is 15.
+        let [rmse, log_likelihood] = ["rmse", "log_likelihood"].map(|name| number(record, name));
+        assert!(rmse < 4.0 && log_likelihood > -3.43, "{record}");
+        assert_eq!(record["bound"].is_null(), ["laplace", "ensemble"].map(Value::from).contains(&record["method"]));
+    }
+    std::fs::remove_dir_all(scratch)?;
+    Ok(())
+}
+
 fn number(report: &Value, name: &str) -> f64 {
     report[name].as_f64().unwrap_or(f64::NAN)
 }
@@ -147,6 +179,7 @@ fn program(name: &str) -> &'static str {
         "prune" => env!("CARGO_BIN_EXE_prune"),
         "lenet" => env!("CARGO_BIN_EXE_lenet"),
         "text" => env!("CARGO_BIN_EXE_text"),
+        "uci" => env!("CARGO_BIN_EXE_uci"),
         _ => env!("CARGO_BIN_EXE_mushroom"),
     }
 }
@@ -177,7 +210,8 @@ fn reports(name: &str, options: &[&str], score: &str, check: Check, data: &Path)
 }
 
 fn without_data() -> Result<(), Failed> {
-    for name in ["regression", "censored", "vowels", "mushroom", "tasks", "far", "conformal", "prune", "lenet", "text"]
+    for name in
+        ["regression", "censored", "vowels", "mushroom", "tasks", "far", "conformal", "prune", "lenet", "text", "uci"]
     {
         let missing = |options: &[&str]| -> Result<String, Failed> {
             let output = Command::new(program(name)).args(options).env_remove("ELBO_DATA").output()?;
