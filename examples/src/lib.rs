@@ -1,7 +1,7 @@
 //! Shared by the programs in `src/bin`: [options](cli), the [network](Classifier), the [experiment](experiment::run), and
 //! results as [table] and [JSON](json); the gradient [variance] of the estimators; [networks](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
-//! and figures of the comparison of [posteriors]; the [diabetes] data; [characters] of a text and their [n-grams](ngram);
+//! and figures of the comparison of [posteriors]; the [curves](curve) of a regression; the [diabetes] data; [characters] of a text and their [n-grams](ngram);
 //! models of any table ([tabular]); with the feature of that name, the service of `serve`.
 
 pub mod augment;
@@ -10,6 +10,7 @@ pub mod characters;
 pub mod classifier;
 pub mod cli;
 pub mod convergence;
+pub mod curve;
 pub mod diabetes;
 pub mod experiment;
 pub mod failure;

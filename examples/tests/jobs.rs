@@ -72,6 +72,9 @@ fn main() -> ExitCode {
         };
         tests.push(Trial::test(name, run).with_ignored_flag(is_ignored));
     }
+    let of_curve = data.clone();
+    let run = move || curve(&of_curve.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    tests.push(Trial::test("curve", run).with_ignored_flag(data.is_none()));
     let folder = data.clone();
     let of_convergence = folder.clone();
     let run = move || convergence(&of_convergence.ok_or("set ELBO_DATA to the folder of the data sets")?);
@@ -111,6 +114,35 @@ fn posteriors(data: &Path) -> Result<(), Failed> {
         assert!(error < 0.08 && nll < 0.3 && ece < 0.2 && row["auroc"].is_null(), "{row}");
     }
     std::fs::remove_file(json)?;
+    Ok(())
+}
+
+/// Short runs of `curve`: intervals cover within the range of the data, and the epistemic standard deviation grows outside of it.
+fn curve(data: &Path) -> Result<(), Failed> {
+    let scratch = std::env::temp_dir().join(format!("elbo-curve-{}", std::process::id()));
+    for (name, methods, growth) in
+        [("section-5.2", "vi,nuts,laplace,ensemble", 2.0), ("co2", "vi,laplace,ensemble", 1.2)]
+    {
+        let json = scratch.join("results.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_curve"));
+        command.args(["--short", "--curves", name, "--methods", methods]).arg("--data").arg(data);
+        let output = command.arg("--pictures").arg(&scratch).arg("--json").arg(&json).output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let rows: Value = serde_json::from_slice(&std::fs::read(&json)?)?;
+        let rows = rows.as_array().ok_or("a list of rows")?;
+        let count = methods.split(',').count();
+        assert_eq!(rows.len(), count);
+        for row in rows {
+            assert!(number(&row["inside"], "coverage") > 0.88, "{row}");
+            assert!(
+                number(&row["outside"], "epistemic_sd") > growth * number(&row["inside"], "epistemic_sd"),
+                "{name}: the bands must widen away from the data: {row}"
+            );
+        }
+        let svg = std::fs::read_to_string(scratch.join(format!("{name}.svg")))?;
+        assert_eq!(svg.matches("<polygon").count(), count);
+    }
+    std::fs::remove_dir_all(scratch)?;
     Ok(())
 }
 
