@@ -49,6 +49,15 @@ pub struct Training {
     #[arg(long, value_name = "N", value_parser = integer::<1>)]
     pub threads: Option<usize>,
 
+    /// Split each batch into this many shards, whose gradients are added in a fixed order; with --ranks, as many as there are
+    /// processes or more [default: 8 with --ranks]
+    #[arg(long, value_name = "N", value_parser = integer::<1>)]
+    pub shards: Option<usize>,
+
+    /// Train together with the other processes that `mpirun` has started, each on --threads; needs the feature `mpi`
+    #[arg(long)]
+    pub ranks: bool,
+
     /// Also evaluate on the test examples after these epochs, such as 5,10,20
     #[arg(long, value_name = "EPOCHS", value_delimiter = ',', value_parser = integer::<1>)]
     pub evaluate_at: Vec<usize>,

@@ -5,19 +5,33 @@ use std::ops::ControlFlow;
 use elbo::data::Examples;
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
-use elbo::{Budget, ClosedForm, Model, with_threads};
+use elbo::{Budget, ClosedForm, Independent, Model, with_threads};
 
 use crate::cli::Training;
 use crate::summary::{Evaluation, Scores, Summary, kl_terms};
-use crate::{Classifier, Failure, json, table};
+use crate::{Classifier, Failure, json, ranks, table};
 
 /// Trains a [`Classifier`] on `train`, tests it on `test`, prints the results and writes them to `--json`.
 pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<(), Failure> {
+    let ranks = ranks::start(options.ranks)?;
     let (widths, sd) = ([train.inputs().shape()[1], options.hidden, classes], options.prior_sd);
     let summary = match options.learn_prior {
-        false => train_and_test(started(Classifier::new(widths, &Normal(0.0, sd)), options), train, test, options)?,
-        true => train_and_test(started(Classifier::new(widths, &LearnedNormal(sd)), options), train, test, options)?,
+        false => train_and_test(
+            started(Classifier::new(widths, &Normal(0.0, sd)), options),
+            train,
+            test,
+            options,
+            ranks.as_ref(),
+        )?,
+        true => train_and_test(
+            started(Classifier::new(widths, &LearnedNormal(sd)), options),
+            train,
+            test,
+            options,
+            ranks.as_ref(),
+        )?,
     };
+    let Some(summary) = summary else { return Ok(()) };
     print!("\n{}", table::render(&summary));
     options.json.as_deref().map_or(Ok(()), |file| json::write(&summary, file))
 }
@@ -33,9 +47,16 @@ where
     }
 }
 
-fn train_and_test<M>(mut model: M, train: &Examples, test: &Examples, options: &Training) -> Result<Summary, Failure>
+/// The results, on the first of several processes.
+fn train_and_test<M>(
+    mut model: M,
+    train: &Examples,
+    test: &Examples,
+    options: &Training,
+    ranks: Option<&ranks::Ranks>,
+) -> Result<Option<Summary>, Failure>
 where
-    M: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm> + Send + Sync,
+    M: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm, Batch: Independent> + Send + Sync,
 {
     model.initialise(Key::new(options.seed));
 
@@ -48,21 +69,36 @@ where
     }
     let budget = options.epochs.map_or(UntilConverged::new().into(), |epochs| Budget::from(Epochs(epochs)));
     let (evaluations, mut history, mut done) = (options.evaluations(), Vec::new(), 0);
-    let training = elbo.training(&mut model, train).on_epoch_end(|_, model| {
+    let is_first = ranks.is_none_or(ranks::Ranks::is_first);
+    let mut training = elbo.training(&mut model, train).on_epoch_end(|_, model| {
         done += 1;
-        if evaluations.binary_search(&done).is_ok() {
+        if is_first && evaluations.binary_search(&done).is_ok() {
             let scores = Scores::of(&predict(model, test, options), test.targets());
             history.push(Evaluation { epoch: done, scores });
         }
         ControlFlow::Continue(())
     });
+    if let Some(shards) = options.shards {
+        training = training.shards(shards);
+    }
+    #[cfg(feature = "mpi")]
+    if let Some(ranks) = ranks {
+        training = training.ranks(ranks);
+    }
     let report = training.run(budget)?;
+    if !is_first {
+        return Ok(None);
+    }
+    #[cfg(feature = "mpi")]
+    if let Some(ranks) = ranks {
+        println!("rank 0 of {}: {}", ranks.len(), ranks.traffic());
+    }
     let epochs = &report.epochs;
 
     let bound = elbo.evaluate(&model, train, Draws(options.draws).seed(options.seed))?;
     let predicted = predict(&model, test, options);
     let (entropy_right, entropy_wrong) = predicted.entropy_split(test.targets());
-    Ok(Summary {
+    Ok(Some(Summary {
         train_nll: bound.nll * train.len() as f64,
         kl: model.kl(),
         elbo_standard_error: bound.standard_error,
@@ -75,7 +111,7 @@ where
         epochs: epochs.len(),
         seconds_per_epoch: epochs.iter().map(|epoch| epoch.seconds).sum::<f64>() / epochs.len() as f64,
         history,
-    })
+    }))
 }
 
 fn predict<M>(model: &M, test: &Examples, options: &Training) -> Probabilities

@@ -19,6 +19,7 @@ pub mod json;
 pub mod mnist;
 pub mod ngram;
 pub mod posteriors;
+pub mod ranks;
 pub mod scaling;
 pub mod scan;
 #[cfg(feature = "serve")]

@@ -199,7 +199,8 @@ impl Ranks {
                 }
                 !has_ended
             });
-            std::thread::yield_now();
+            // Rank 0 may still evaluate for a long time.
+            std::thread::sleep(Duration::from_millis(1));
         }
         !is_needed
     }
