@@ -185,14 +185,16 @@ fn an_estimated_divergence_counts_once() {
 
 #[test]
 fn an_infinite_loss_names_the_examples_and_undoes_the_step() {
-    // The loss of example 3 is infinite as soon as the slope is not 0.
+    // The loss of example 3 is infinite as soon as the slope is not 0, which the other examples make it.
     let x = Tensor::from_fn([8, 1], |i| if i == 3 { 1e200 } else { 1.0 });
-    let data = Examples::new(x, Tensor::full([8, 1], 1.0)).unwrap();
+    let y = Tensor::from_fn([8, 1], |i| if i == 3 { 0.0 } else { 1.0 });
+    let data = Examples::new(x, y).unwrap();
     let mut model = Dense::of(1, 1, |shape| Point(Tensor::<f64>::zeros(shape)), Normal(0.0, 1.0));
     let mut elbo = Elbo::new(Gaussian::new(1.0)).optimizer(Sgd::new(0.1)).batch_size(8).quiet();
     let error = elbo.training(&mut model, &data).shards(4).run(Epochs(3)).unwrap_err();
     let TrainError::NonFinite { step: 1, place, .. } = &error else { panic!("{error}") };
-    let named = place.rsplit_once(", in examples ").expect("the examples").1;
+    let (named, row) = place.rsplit_once(", in examples ").expect("the examples").1.split_once("; ").expect("a row");
+    assert_eq!(row, "the first of them is example 3 (from 0) of the training set");
     let numbers: Vec<usize> = named.split(' ').filter_map(|word| word.parse().ok()).collect();
     assert!(numbers.len() == 2 && numbers[1] == numbers[0] + 1 && numbers[0].is_multiple_of(2), "{place}");
     assert_eq!(parameters(&model), [0.0, 0.0]);

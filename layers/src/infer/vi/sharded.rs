@@ -1,5 +1,7 @@
 //! A training step whose gradient is the sum over shards of the batch, computed one after the other or by several processes.
 
+use std::ops::Range;
+
 use crate::data::{Examples, Targets};
 use crate::distributed::{Exchange, SumTree, part};
 use crate::engine::{Key, Real};
@@ -66,6 +68,29 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
         Ok(StepTerms { nll: sum.nll, kl: sum.kl, kl_weight: sum.kl_weight })
     }
 
+    /// The row, in the training set, of the first of these examples of a batch whose NLL alone is not finite. With that of
+    /// all of them, it may be none: the divergence is not finite, or a sum overflows.
+    fn first_non_finite_example<M>(
+        &mut self,
+        model: &M,
+        data: &Examples<T, Y>,
+        batch: &[usize],
+        mut examples: Range<usize>,
+        (key, index): (Key, usize),
+    ) -> Option<usize>
+    where
+        M: Bayesian<Scalar = T>,
+        F: Outputs<M>,
+    {
+        let first = examples.find(|&example| {
+            self.batch.gather(data, &batch[example..=example]);
+            let rows = StepRows { batch: index, shard: Some([example, 1]) };
+            let nll = || self.recipe.nll(&self.batch, model, key, rows).1.nats();
+            !catch_step(self.recipe.shared, nll).is_ok_and(f64::is_finite)
+        });
+        first.map(|example| batch[example])
+    }
+
     /// The gradient and the terms of one shard, of `count`.
     fn shard<M>(
         &mut self,
@@ -104,7 +129,10 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
             if !loss.value().is_finite() {
                 let place = loss.first_non_finite(&self.gradients);
                 let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
-                let place = format!("{place}, in {}", examples());
+                let mut place = format!("{place}, in {}", examples());
+                if let Some(row) = self.first_non_finite_example(model, data, batch, range.clone(), (key, index)) {
+                    place.push_str(&format!("; the first of them is example {row} (from 0) of the training set"));
+                }
                 return Err(StepError::NonFinite { what: "the loss", place, is_undone: true });
             }
             sum.nll += loss.nll().nats() * range.len() as f64 / rows.len() as f64;
