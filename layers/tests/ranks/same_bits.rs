@@ -58,7 +58,9 @@ pub(crate) fn train_all() -> ExitCode {
 
 /// What cannot start.
 fn refuse(ranks: &Ranks) {
-    assert!(Ranks::start().unwrap_err().to_string().contains("MPI was started before"));
+    let error = Ranks::start().unwrap_err();
+    assert!(error.to_string().contains("MPI was started before"));
+    assert_eq!(format!("{error:?}"), error.to_string());
     if ranks.len() == 3 {
         let mut elbo = Elbo::new(Categorical).quiet();
         let (mut model, data) = (mlp(2), examples(8, &[784]));
