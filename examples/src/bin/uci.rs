@@ -25,7 +25,7 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Data sets [default: all]
+    /// Data sets [default: all but airfoil]
     #[arg(long, value_name = "SETS", value_delimiter = ',')]
     sets: Vec<Set>,
 
@@ -59,6 +59,10 @@ struct Options {
     #[arg(long, value_name = "DIR")]
     resume: Option<PathBuf>,
 
+    /// Fit nothing: print the results that are in the folder of --resume
+    #[arg(long, requires = "resume")]
+    saved: bool,
+
     /// Fits at a time, each on one thread [default: one per core]; the results do not depend on it
     #[arg(long, value_name = "N", value_parser = integer::<1>)]
     threads: Option<usize>,
@@ -78,11 +82,12 @@ fn run(options: &Options) -> Result<(), Failure> {
         Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get them".to_owned())
     })?;
     let archive = Archive::read(&folder)?;
-    let sets = if options.sets.is_empty() { Set::value_variants() } else { &options.sets };
+    let standard = Set::value_variants().iter().copied().filter(|set| set.is_standard());
+    let sets = if options.sets.is_empty() { standard.collect() } else { options.sets.clone() };
     let methods = if options.methods.is_empty() { Method::value_variants() } else { &options.methods };
     let batch = options.batch;
     let mut fits = Vec::new();
-    for &set in sets {
+    for set in sets {
         let splits = if options.short || options.choose { Some(1) } else { options.splits };
         for split in 0..splits.map_or(set.splits(), |most| most.min(set.splits())) {
             for &method in methods.iter().filter(|method| method.suits(set)) {
@@ -101,9 +106,11 @@ fn run(options: &Options) -> Result<(), Failure> {
     let (store, clock) = (Store(options.resume.clone()), Instant::now());
     let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let records = in_parallel(threads, &fits, |fit| match store.find(fit)? {
-        Some(record) => Ok(record),
-        None => run_fit(&archive, *fit, &store),
+        Some(record) => Ok(Some(record)),
+        None if options.saved => Ok(None),
+        None => run_fit(&archive, *fit, &store).map(Some),
     })?;
+    let records: Vec<Record> = records.into_iter().flatten().collect();
     if options.choose {
         print!("{}", write_choice(&records, &CANDIDATES));
     } else {

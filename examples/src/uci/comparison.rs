@@ -10,7 +10,7 @@ pub fn compare(rows: &[Row]) -> String {
     let mut methods: Vec<Method> = rows.iter().map(|row| row.method).collect();
     methods.sort_unstable();
     methods.dedup();
-    let mut sets: Vec<Set> = rows.iter().map(|row| row.set).collect();
+    let mut sets: Vec<Set> = rows.iter().map(|row| row.set).filter(|set| set.is_standard()).collect();
     sets.sort_unstable();
     sets.dedup();
     let names: Vec<String> = methods.iter().map(|method| method.name()).collect();
@@ -39,7 +39,7 @@ fn is_reached(row: &Row, column: usize) -> bool {
         let unit = 10.0_f64.powi(figure.precision() as i32);
         ((value * unit).round(), (figure.mean() * unit).round())
     };
-    let (rmse, log_likelihood) = published(row.set)[column];
+    let Some((rmse, log_likelihood)) = published(row.set).map(|columns| columns[column]) else { return false };
     let ((error, other_error), (mean, other_mean)) =
         (rounded(row.rmse, rmse), rounded(row.log_likelihood, log_likelihood));
     error <= other_error && mean >= other_mean

@@ -94,7 +94,7 @@ pub fn write(rows: &[Row]) -> String {
             row.seconds
         );
         if rows.get(i + 1).is_none_or(|next| next.set != row.set) {
-            for (name, (rmse, log_likelihood)) in COLUMNS.iter().zip(published(row.set)) {
+            for (name, (rmse, log_likelihood)) in COLUMNS.iter().zip(published(row.set).into_iter().flatten()) {
                 let _ = writeln!(out, "| {set} | *{name}* | {} | {} | | | | |", rmse.0, log_likelihood.0);
             }
         }
