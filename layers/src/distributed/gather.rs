@@ -1,7 +1,5 @@
 //! Results of tasks that ranks have shared, on every rank.
 
-use std::ops::Range;
-
 use crate::distributed::{Exchange, part};
 
 /// The bytes of rank `from`, on every rank.
@@ -28,7 +26,7 @@ pub(crate) fn share(exchange: &dyn Exchange, from: usize, mut own: Vec<u8>) -> V
 
 /// The tasks of this rank, of `count`.
 #[cfg(any(feature = "mcmc", feature = "mpi", test))]
-pub(crate) fn own_tasks(exchange: &dyn Exchange, count: usize) -> Range<usize> {
+pub(crate) fn own_tasks(exchange: &dyn Exchange, count: usize) -> std::ops::Range<usize> {
     part(exchange.rank(), exchange.size(), count)
 }
 
