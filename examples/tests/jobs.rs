@@ -75,6 +75,9 @@ fn main() -> ExitCode {
     let of_curve = data.clone();
     let run = move || curve(&of_curve.ok_or("set ELBO_DATA to the folder of the data sets")?);
     tests.push(Trial::test("curve", run).with_ignored_flag(data.is_none()));
+    let of_shift = data.clone();
+    let run = move || shift(&of_shift.ok_or("set ELBO_DATA to the folder of the data sets")?);
+    tests.push(Trial::test("shift", run).with_ignored_flag(data.is_none()));
     let folder = data.clone();
     let of_convergence = folder.clone();
     let run = move || convergence(&of_convergence.ok_or("set ELBO_DATA to the folder of the data sets")?);
@@ -142,6 +145,47 @@ fn curve(data: &Path) -> Result<(), Failed> {
         let svg = std::fs::read_to_string(scratch.join(format!("{name}.svg")))?;
         assert_eq!(svg.matches("<polygon").count(), count);
     }
+    std::fs::remove_dir_all(scratch)?;
+    Ok(())
+}
+
+/// A short run of `shift`: turned and moved digits are recognised less, and a run with records goes on.
+fn shift(data: &Path) -> Result<(), Failed> {
+    let scratch = std::env::temp_dir().join(format!("elbo-shift-job-{}", std::process::id()));
+    let [json, picture] = ["results.json", "shift.svg"].map(|file| scratch.join(file));
+    let run = |options: &[&str]| -> Result<(Vec<Value>, String), Failed> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shift"));
+        command.args(["--short", "--methods", "deterministic,last-layer-vi,mc-dropout,laplace,swag"]).args(options);
+        command.arg("--records").arg(&scratch).arg("--data").arg(data);
+        let output = command.arg("--picture").arg(&picture).arg("--json").arg(&json).output()?;
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        let records = match output.status.success() {
+            true => serde_json::from_slice(&std::fs::read(&json)?)?,
+            false => Vec::new(),
+        };
+        Ok((records, message))
+    };
+    let (records, message) = run(&[])?;
+    assert_eq!(records.len(), 5, "{message}");
+    for record in &records {
+        let rows = record["rows"].as_array().ok_or("rows")?;
+        let error = |row: usize| rows[row]["figures"][0].as_f64().unwrap_or(f64::NAN);
+        // Rotations by 0°, 15°, .. 180°, then translations by 2, 4, .. 14 pixels.
+        assert_eq!((rows.len(), &rows[6]["shift"]["rotation"]), (20, &Value::from(90)));
+        assert!(error(0) < 0.2 && error(6) > 0.6 && error(19) > 0.6, "{record}");
+        assert!(error(0) < error(2) && error(2) < error(4) && error(13) < error(15), "{record}");
+    }
+    let svg = std::fs::read_to_string(&picture)?;
+    assert_eq!(svg.matches("<polyline").count(), 8 * 5);
+    // What is missing is trained again, with the same figures; the rest is taken.
+    std::fs::remove_file(scratch.join("laplace-1.json"))?;
+    let (again, _) = run(&[])?;
+    for (first, second) in records.iter().zip(&again) {
+        assert_eq!(first["rows"], second["rows"]);
+        assert!(first["method"] == "laplace" || first == second);
+    }
+    let (_, message) = run(&["--epochs", "3"])?;
+    assert!(message.contains("deterministic-1.json") && message.contains("other options"), "{message}");
     std::fs::remove_dir_all(scratch)?;
     Ok(())
 }
