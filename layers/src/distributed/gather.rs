@@ -17,7 +17,8 @@ pub(crate) fn share(exchange: &dyn Exchange, from: usize, mut own: Vec<u8>) -> V
         exchange.broadcast(bytes);
     };
     move_all(&mut length);
-    own.resize(length.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte)), 0);
+    let length = u64::from_le_bytes(length.try_into().expect("eight bytes"));
+    own.resize(length as usize, 0);
     if !own.is_empty() {
         move_all(&mut own);
     }

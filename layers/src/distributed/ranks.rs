@@ -24,6 +24,9 @@ const NEEDED: i32 = 7103;
 /// The largest number of elements in one message: MPI counts them as 32 bits.
 const LARGEST: usize = 1 << 28;
 
+/// How long the last messages of a rank that has ended may still be on their way.
+const LAST_MESSAGES: Duration = Duration::from_millis(200);
+
 /// How long a rank that ended too early has to print its error before the others end the job.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -116,14 +119,15 @@ impl Ranks {
         self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the job if `other`, which this rank needs, has ended.
-    fn check_not_ended(&self, other: usize) {
+    /// Whether `other` has sent its last message.
+    fn has_ended(&self, other: usize) -> bool {
+        SimpleCommunicator::world().process_at_rank(other as i32).immediate_probe_with_tag(ENDED).is_some()
+    }
+
+    /// Ends the job: `other`, which this rank needs, has ended.
+    fn end_job(&self, other: usize) -> ! {
         let (world, rank) = (SimpleCommunicator::world(), self.rank);
-        let process = world.process_at_rank(other as i32);
-        if process.immediate_probe_with_tag(ENDED).is_none() {
-            return;
-        }
-        process.send_with_tag(&[0_u8][..], NEEDED);
+        world.process_at_rank(other as i32).send_with_tag(&[0_u8][..], NEEDED);
         std::thread::sleep(GRACE);
         say(format!("elbo: rank {other} of {} has ended, and rank {rank} still needs it: the job ends", self.size));
         world.abort(1)
@@ -131,12 +135,17 @@ impl Ranks {
 
     /// Waits until `is_done`, and gives way to other threads and processes meanwhile.
     fn wait_for(&self, other: usize, mut is_done: impl FnMut() -> bool) {
+        let mut ended: Option<Instant> = None;
         for round in 0_u32.. {
             if is_done() {
                 return;
             }
-            if round % 64 == 63 {
-                self.check_not_ended(other);
+            if round % 64 == 63 && self.has_ended(other) {
+                // What it sent before may be done only now.
+                let since = *ended.get_or_insert_with(Instant::now);
+                if since.elapsed() > LAST_MESSAGES && !is_done() {
+                    self.end_job(other);
+                }
             }
             std::thread::yield_now();
         }
@@ -221,6 +230,7 @@ impl Drop for Ranks {
                 SimpleCommunicator::world().abort(101);
             }
         } else if !self.end() {
+            say(format!("elbo: rank {} of {} has ended, and another rank still needs it", self.rank, self.size));
             // Ending MPI would wait for the others for ever. They end the job soon.
             std::mem::forget(self.universe.take());
         }

@@ -1,6 +1,6 @@
 //! `Ranks::map`: independent tasks, shared by the ranks.
 
-use crate::distributed::{Ranks, gather, own_tasks};
+use crate::distributed::{Ranks, gather, own_tasks, share};
 
 impl Ranks {
     /// Runs the tasks 0 to `count` − 1, each on one rank, and returns the results of all of them, in their order, on every rank:
@@ -21,9 +21,19 @@ impl Ranks {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// A model travels as bytes: `model.save_to_bytes()`, and `load_from_bytes` on the other side. All ranks must call it with the same
-    /// `count`, and no task may call other functions that ranks do together.
+    /// A model travels as bytes: `model.save_to_bytes()`, and `load_from_bytes` on the other side. No task may call other functions that
+    /// ranks do together.
+    ///
+    /// # Panics
+    /// If the ranks do not all call it with the same `count`. A panic of a task ends the job.
+    #[track_caller]
     pub fn map<R: Portable>(&self, count: usize, task: impl FnMut(usize) -> R) -> Vec<R> {
+        let counts = (0..self.len()).map(|rank| share(self, rank, (count as u64).to_le_bytes().to_vec()));
+        let counts: Vec<u64> = counts.map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes"))).collect();
+        assert!(
+            counts.iter().all(|&its| its == counts[0]),
+            "`Ranks::map` takes the same number of tasks on all ranks; by rank, it is {counts:?}"
+        );
         let mut own: Vec<R> = own_tasks(self, count).map(task).collect();
         let bytes = own.iter().map(|result| {
             let mut bytes = Vec::new();

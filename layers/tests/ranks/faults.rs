@@ -21,8 +21,12 @@ const FOLDER: &str = "ELBO_RANKS_FOLDER";
 /// In a process that a test has started.
 pub(crate) fn part(part: &str) -> ExitCode {
     let ranks = Ranks::start().unwrap();
-    if part == "checkpoints" || part == "stop" {
-        train_with_checkpoints(&ranks, part == "stop");
+    if let Some(batch) = match part {
+        "checkpoints" | "stop" => Some(30),
+        "stop-of-one-batch" => Some(100),
+        _ => None,
+    } {
+        train_with_checkpoints(&ranks, batch, part != "checkpoints");
         return ExitCode::SUCCESS;
     }
     let rank = ranks.rank();
@@ -36,6 +40,14 @@ pub(crate) fn part(part: &str) -> ExitCode {
             data = Examples::new(inputs, data.targets().to_vec()).unwrap();
         }
         "seed" => elbo = elbo.seed(7 + rank as u64),
+        "unwritable" if rank == 0 => elbo = elbo.checkpoint(Checkpoint::new("/dev/null/run")),
+        "unwritable" => elbo = elbo.checkpoint(Checkpoint::new("/nowhere")),
+        "twice" => {
+            for _ in 0..1 + usize::from(rank == 1) {
+                elbo.training(&mut mlp(8), &data).ranks(&ranks).run(Epochs(2)).unwrap();
+            }
+            return ExitCode::SUCCESS;
+        }
         "early" if rank == 1 => {
             eprintln!("rank 1 cannot read its file");
             return ExitCode::from(3);
@@ -60,7 +72,10 @@ pub(crate) fn a_failure_on_one_rank() {
     assert!(is_success, "{output}");
     let first = of_rank(&output, 0);
     assert!(first.len() == 1 && first[0].contains("is not finite") && first[0].contains("(on rank "), "{output}");
-    assert!(first[0].contains("; the first of them is example 5 (from 0) of the training set"), "{output}");
+    assert!(
+        first[0].contains("; the first whose own loss is not finite is example 5 (from 0) of the training set"),
+        "{output}"
+    );
     assert_eq!([of_rank(&output, 1), of_rank(&output, 2)], [first.clone(), first], "{output}");
 }
 
@@ -76,6 +91,20 @@ pub(crate) fn another_training() {
 pub(crate) fn early_end() {
     let (is_success, output) = run(3, "early");
     assert!(!is_success && output.contains("rank 1 cannot read its file"), "{output}");
+    assert!(output.contains("elbo: rank 1 of 3 has ended, and another rank still needs it"), "{output}");
+}
+
+pub(crate) fn another_number_of_trainings() {
+    let (is_success, output) = run(3, "twice");
+    assert!(!is_success && output.contains("elbo: rank ") && output.contains("has ended, and "), "{output}");
+}
+
+pub(crate) fn unwritable_checkpoints() {
+    let (is_success, output) = run(3, "unwritable");
+    assert!(is_success, "{output}");
+    let first = of_rank(&output, 0);
+    assert!(first.len() == 1 && first[0].contains("/dev/null/run"), "{output}");
+    assert_eq!([of_rank(&output, 1), of_rank(&output, 2)], [first.clone(), first], "{output}");
 }
 
 pub(crate) fn panic() {
@@ -93,10 +122,10 @@ fn folder() -> PathBuf {
 }
 
 /// Trains in a folder, saving after each step, and writes the model at the end.
-fn train_with_checkpoints(ranks: &Ranks, stops: bool) {
+fn train_with_checkpoints(ranks: &Ranks, batch: usize, stops: bool) {
     let folder = folder();
     fs::write(folder.join(format!("{}.pid", ranks.rank())), std::process::id().to_string()).unwrap();
-    let mut elbo = Elbo::new(Categorical).batch_size(30).threads(1).quiet();
+    let mut elbo = Elbo::new(Categorical).batch_size(batch).threads(1).quiet();
     if ranks.is_first() {
         elbo = elbo.checkpoint(Checkpoint::new(folder.join("run")).every_minutes(1e-9).keep_best());
     } else {
@@ -117,6 +146,7 @@ fn train_with_checkpoints(ranks: &Ranks, stops: bool) {
     });
     let report = training.run(Epochs(12)).unwrap();
     assert_eq!(report.is_stopped(), stops);
+    assert!(report.epochs.len() < 6 || !stops, "it stopped after {} epochs", report.epochs.len());
     if ranks.is_first() && !stops {
         model.save(folder.join("end.safetensors")).unwrap();
     }
@@ -188,10 +218,21 @@ pub(crate) fn killed() {
 pub(crate) fn stopped() {
     let [whole, folder] = ["all", "stopped"].map(new_folder);
     finish(&whole, 2);
-    let output = end(program(3, "stop").env(FOLDER, &folder).spawn().unwrap());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(!folder.join("end.safetensors").exists());
+    stop(&folder, "stop");
     finish(&folder, 2);
     assert_eq!(parameters(&folder), parameters(&whole));
     [whole, folder].iter().for_each(|folder| fs::remove_dir_all(folder).unwrap());
+}
+
+pub(crate) fn stopped_with_one_batch() {
+    let folder = new_folder("one-batch");
+    stop(&folder, "stop-of-one-batch");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// Trains until it is stopped.
+fn stop(folder: &Path, part: &str) {
+    let output = end(program(3, part).env(FOLDER, folder).spawn().unwrap());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!folder.join("end.safetensors").exists());
 }

@@ -7,6 +7,10 @@ use elbo::prelude::*;
 
 use crate::launch::run as job;
 
+/// The calls of [`Faulty`] that are left until it fails.
+#[cfg(feature = "mcmc")]
+static CALLS: std::sync::atomic::AtomicIsize = std::sync::atomic::AtomicIsize::new(isize::MAX);
+
 /// In a process that the test has started: prints a line of results on every rank.
 pub(crate) fn run() -> ExitCode {
     let ranks = Ranks::start().unwrap();
@@ -39,9 +43,55 @@ fn chains(ranks: &Ranks) -> String {
     let alone = nuts.run(&model, &data).unwrap();
     assert_eq!(alone.all_weights(), chains.all_weights());
     let mistake = nuts
+        .clone()
         .start_from(vec![elbo::Bayesian::mean_weights(&Dense::<MeanField>::new(3, 2))])
         .run_on(ranks, &model, &data);
-    format!("{hash:016x} {:?} {}", made.collect::<Vec<_>>(), mistake.unwrap_err())
+    let made: Vec<_> = made.collect();
+    // Before the chains begin, and in one of them.
+    for calls in [20, 300] {
+        if ranks.rank() == 1 {
+            CALLS.store(calls, std::sync::atomic::Ordering::Relaxed);
+        }
+        let faulty = Faulty { layer: Dense::new(2, 2) };
+        let failure = nuts.clone().run_on(ranks, &faulty, &data).map(drop).map_err(|error| error.to_string());
+        if ranks.len() > 1 {
+            let text = failure.unwrap_err();
+            assert!(text.contains("the model of rank 1 is faulty"), "{text}");
+            assert_eq!(text.contains("rank 1: "), ranks.rank() != 1, "{text}");
+        }
+    }
+    format!("{hash:016x} {made:?} {}", mistake.unwrap_err())
+}
+
+/// It panics after some calls.
+#[cfg(feature = "mcmc")]
+#[bayesian]
+struct Faulty {
+    layer: Dense,
+}
+
+#[cfg(feature = "mcmc")]
+#[bayesian]
+impl Faulty {
+    fn forward(&self, x: Var) -> Var {
+        let left = CALLS.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+        assert!(left > 0, "the model of rank 1 is faulty");
+        self.layer.forward(x)
+    }
+}
+
+/// In a process that the test has started.
+pub(crate) fn run_with_other_counts() -> ExitCode {
+    let ranks = Ranks::start().unwrap();
+    ranks.map(3 + ranks.rank() / 2, |task| task as f64);
+    ExitCode::SUCCESS
+}
+
+pub(crate) fn with_other_counts() {
+    let (is_success, output) = job(3, "counts");
+    assert!(!is_success, "{output}");
+    let expected = "`Ranks::map` takes the same number of tasks on all ranks; by rank, it is [3, 3, 4]";
+    assert!(output.contains(expected) && output.contains("tests/ranks/tasks.rs"), "{output}");
 }
 
 pub(crate) fn are_those_of_one_process() {

@@ -194,7 +194,7 @@ fn an_infinite_loss_names_the_examples_and_undoes_the_step() {
     let error = elbo.training(&mut model, &data).shards(4).run(Epochs(3)).unwrap_err();
     let TrainError::NonFinite { step: 1, place, .. } = &error else { panic!("{error}") };
     let (named, row) = place.rsplit_once(", in examples ").expect("the examples").1.split_once("; ").expect("a row");
-    assert_eq!(row, "the first of them is example 3 (from 0) of the training set");
+    assert_eq!(row, "the first whose own loss is not finite is example 3 (from 0) of the training set");
     let numbers: Vec<usize> = named.split(' ').filter_map(|word| word.parse().ok()).collect();
     assert!(numbers.len() == 2 && numbers[1] == numbers[0] + 1 && numbers[0].is_multiple_of(2), "{place}");
     assert_eq!(parameters(&model), [0.0, 0.0]);

@@ -11,7 +11,7 @@ use crate::infer::mcmc::chain::{Run, Segment};
 use crate::infer::mcmc::checkpoint::Checkpoint;
 use crate::infer::mcmc::cost::Cost;
 use crate::infer::mcmc::nuts_rs::Kernel;
-use crate::infer::mcmc::share::of_all_ranks;
+use crate::infer::mcmc::share::{agreed, of_all_ranks};
 use crate::infer::mcmc::target::{Parts, Target};
 use crate::likelihood::Likelihood;
 use crate::model::{Bayesian, Model};
@@ -36,32 +36,39 @@ where
     L::Targets: Sync + Send,
 {
     span!(INFO, "chains" as all, chains = options.chains, examples = data.len());
-    options.check()?;
-    checkpoint.map_or(Ok(()), Checkpoint::prepare)?;
-    check_model(model, likelihood, data, Parts::examples(data))?;
+    let checked = || {
+        options.check()?;
+        checkpoint.map_or(Ok(()), Checkpoint::prepare)?;
+        Ok(check_model(model, likelihood, data, Parts::examples(data))?)
+    };
+    agreed(exchange, checked())?;
     let joint = LogJoint::new(model, likelihood, data);
     let parts = Parts::new(data);
     let is_shared = rayon::current_thread_index().is_some();
     let run = Run { kernel, options, checkpoint, like: model.mean_weights(), joint: &joint, is_shared };
     let target = |segment: &Segment<M::Scalar>| Target::new(model, likelihood, &parts, &segment.start);
-    kernel.check_weights(run.like.len())?;
     let shown = options.shown && exchange.rank() == 0;
-    let (mut segments, mut gradient_seconds) = (Vec::new(), f64::NAN);
-    for chain in 0..options.chains {
-        let start = options.start(model, chain)?;
-        check_start(&joint, &start, chain)?;
-        let segment = run.first(chain, start);
-        let (mut target, position) = (target(&segment), segment.position());
-        let mut gradient = vec![0.0; position.len()];
-        let density = target.at(&position, &mut gradient);
-        if chain == 0 {
-            // The first gradient took the memory.
-            let clock = Clock::start();
-            target.at(&position, &mut gradient);
-            gradient_seconds = clock.seconds();
+    let starts = || {
+        kernel.check_weights(run.like.len())?;
+        let (mut segments, mut gradient_seconds) = (Vec::new(), f64::NAN);
+        for chain in 0..options.chains {
+            let start = options.start(model, chain)?;
+            check_start(&joint, &start, chain)?;
+            let segment = run.first(chain, start);
+            let (mut target, position) = (target(&segment), segment.position());
+            let mut gradient = vec![0.0; position.len()];
+            let density = target.at(&position, &mut gradient);
+            if chain == 0 {
+                // The first gradient took the memory.
+                let clock = Clock::start();
+                target.at(&position, &mut gradient);
+                gradient_seconds = clock.seconds();
+            }
+            segments.push(run.resumed(segment, density, data.len())?);
         }
-        segments.push(run.resumed(segment, density, data.len())?);
-    }
+        Ok((segments, gradient_seconds))
+    };
+    let (segments, gradient_seconds) = agreed(exchange, starts())?;
     let left = |segment: &Segment<M::Scalar>| segment.lengths.iter().sum::<usize>();
     Cost {
         weights: segments[0].start.len(),

@@ -1,4 +1,4 @@
-//! Chains that ranks have shared: their draws travel to every rank as files do.
+//! Chains that ranks share: their draws travel to every rank as files do, and all ranks fail together.
 
 use std::path::Path;
 
@@ -10,6 +10,23 @@ use crate::weights::Weights;
 
 /// The first byte of an error's message.
 const FAILED: u8 = 1;
+
+/// A result that every rank has, if all of them have one.
+///
+/// # Errors
+/// This rank's error, or that of the first rank that has one: then no rank goes on alone.
+pub(super) fn agreed<R>(exchange: &dyn Exchange, own: Result<R, McmcError>) -> Result<R, McmcError> {
+    if exchange.size() == 1 {
+        return own;
+    }
+    let text = own.as_ref().err().map_or(String::new(), ToString::to_string);
+    let texts = gather(exchange, exchange.size(), vec![text.into_bytes()]);
+    let own = own?;
+    match texts.into_iter().find(|(_, text)| !text.is_empty()) {
+        Some((rank, text)) => Err(McmcError::Rank { rank, message: String::from_utf8_lossy(&text).into_owned() }),
+        None => Ok(own),
+    }
+}
 
 /// All `count` chains, of which this rank has made its own.
 pub(super) fn of_all_ranks<T: Real>(

@@ -183,6 +183,8 @@ impl<L, O> Elbo<L, O> {
             let CurrentEpoch { nll, last, rate_factor, .. } = std::mem::replace(&mut state.epoch, CurrentEpoch::NEW);
             let (kl, kl_weight) = last.map_or((f64::NAN, f64::NAN), |terms| (terms.kl, terms.kl_weight));
             let seconds = before + clock.seconds();
+            // By any rank, before the epoch's last step.
+            let was_stop_wanted = of_bits(step.wishes())[0];
             let mut probe = |model: &mut M, steps: usize, epochs: usize| {
                 // No later step may check the parameters of the last one: their loss must be finite, too.
                 let found = step.check_last_step(model, data, seed.step(steps));
@@ -208,7 +210,8 @@ impl<L, O> Elbo<L, O> {
             let is_exhausted = state.best.as_mut().is_some_and(|best| best.is_exhausted(number, &epoch, model));
             let is_broken = on_epoch_end.as_mut().is_some_and(|callback| callback(&epoch, model).is_break());
             let is_due = store.as_ref().is_some_and(|store| store.is_due_after_epoch(number));
-            let [is_broken, is_stop_wanted, is_due] = agreement.decisions([is_broken, is_stop_wanted(), is_due]);
+            let [is_broken, is_stop_wanted, is_due] =
+                agreement.decisions([is_broken, was_stop_wanted || is_stop_wanted(), is_due]);
             agreement.same_parameters(model)?;
             if let Some(store) = &mut store {
                 // Before the plan may return to earlier parameters, which are not those of this epoch.

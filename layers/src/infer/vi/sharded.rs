@@ -131,7 +131,9 @@ impl<'s, T: Real, Y: Targets, L: Likelihood<T, Targets = Y>, F> Step<'s, T, Y, L
                 let place = place.map_or_else(|| "the sum of its terms".to_owned(), |place| place.to_string());
                 let mut place = format!("{place}, in {}", examples());
                 if let Some(row) = self.first_non_finite_example(model, data, batch, range.clone(), (key, index)) {
-                    place.push_str(&format!("; the first of them is example {row} (from 0) of the training set"));
+                    place.push_str(&format!(
+                        "; the first whose own loss is not finite is example {row} (from 0) of the training set"
+                    ));
                 }
                 return Err(StepError::NonFinite { what: "the loss", place, is_undone: true });
             }
