@@ -55,6 +55,18 @@ where
         };
         Classifier { hidden: self.hidden.map(set), head: set(self.head), ..self }
     }
+
+    /// The mean of the standard deviations of all weights and biases.
+    pub fn mean_sd(&self) -> f64 {
+        let (mut sum, mut count) = (0.0, 0);
+        for layer in self.hidden.iter().chain([&self.head]) {
+            for sds in [layer.weight.sd(), layer.bias.sd()] {
+                sum += sds.data().iter().map(|&sd| f64::from(sd)).sum::<f64>();
+                count += sds.len();
+            }
+        }
+        sum / count as f64
+    }
 }
 
 #[bayesian]

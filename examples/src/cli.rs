@@ -1,9 +1,11 @@
 //! Command-line options of training and evaluation. Errors name the option and exit with code 2.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser};
+
+use crate::Failure;
 
 /// The options of `digits` and `mnist`. Their defaults differ, so they are passed to [`parse`].
 #[derive(Args, Clone, Debug)]
@@ -97,7 +99,7 @@ pub fn parse<O: Options>(defaults: &[(&'static str, &'static str)]) -> O {
 impl Training {
     /// The number of threads: `--threads`, or one per core.
     pub fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        threads(self.threads)
     }
 
     /// The epochs after which to evaluate, sorted and without duplicates.
@@ -127,6 +129,21 @@ impl Training {
     fn json_text(&self) -> String {
         self.json.as_ref().map(|file| file.display().to_string()).unwrap_or_default()
     }
+}
+
+/// The number of threads: `--threads`, or one per core.
+pub fn threads(chosen: Option<usize>) -> usize {
+    chosen.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// The folder of the data: `--data`, or that of the environment variable `ELBO_DATA`.
+///
+/// # Errors
+/// If there is neither.
+pub fn data_folder(chosen: Option<&Path>) -> Result<PathBuf, Failure> {
+    chosen.map(Path::to_owned).or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from)).ok_or_else(|| {
+        Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get it".to_owned())
+    })
 }
 
 /// Parses an integer of at least `MIN`.

@@ -8,28 +8,27 @@ use elbo::prelude::*;
 use elbo::{Budget, ClosedForm, Independent, Model, with_threads};
 
 use crate::cli::Training;
+use crate::ranks::{self, Ranks};
 use crate::summary::{Evaluation, Scores, Summary, kl_terms};
-use crate::{Classifier, Failure, json, ranks, table};
+use crate::{Classifier, Failure, json, table};
 
-/// Trains a [`Classifier`] on `train`, tests it on `test`, prints the results and writes them to `--json`.
-pub fn run(train: &Examples, test: &Examples, classes: usize, options: &Training) -> Result<(), Failure> {
+/// Trains a [`Classifier`] on training images, tests it on test images, prints the results and writes them to `--json`.
+///
+/// # Errors
+/// If training fails, or the results cannot be written.
+pub fn run(name: &str, images: [&Examples; 2], classes: usize, options: &Training) -> Result<(), Failure> {
     let ranks = ranks::start(options.ranks)?;
+    let [train, test] = images;
+    if ranks.as_ref().is_none_or(Ranks::is_first) {
+        println!("{name}: {} training images, {} test images, seed {}", train.len(), test.len(), options.seed);
+    }
     let (widths, sd) = ([train.inputs().shape()[1], options.hidden, classes], options.prior_sd);
-    let summary = match options.learn_prior {
-        false => train_and_test(
-            started(Classifier::new(widths, &Normal(0.0, sd)), options),
-            train,
-            test,
-            options,
-            ranks.as_ref(),
-        )?,
-        true => train_and_test(
-            started(Classifier::new(widths, &LearnedNormal(sd)), options),
-            train,
-            test,
-            options,
-            ranks.as_ref(),
-        )?,
+    let summary = if options.learn_prior {
+        let model = started(Classifier::new(widths, &LearnedNormal(sd)), options);
+        train_and_test(model, images, options, ranks.as_ref())?
+    } else {
+        let model = started(Classifier::new(widths, &Normal(0.0, sd)), options);
+        train_and_test(model, images, options, ranks.as_ref())?
     };
     let Some(summary) = summary else { return Ok(()) };
     print!("\n{}", table::render(&summary));
@@ -50,10 +49,9 @@ where
 /// The results, on the first of several processes.
 fn train_and_test<M>(
     mut model: M,
-    train: &Examples,
-    test: &Examples,
+    [train, test]: [&Examples; 2],
     options: &Training,
-    ranks: Option<&ranks::Ranks>,
+    ranks: Option<&Ranks>,
 ) -> Result<Option<Summary>, Failure>
 where
     M: Model<Scalar = f32> + Bayesian<Scalar = f32, Exact: ClosedForm, Batch: Independent> + Send + Sync,
@@ -69,7 +67,7 @@ where
     }
     let budget = options.epochs.map_or(UntilConverged::new().into(), |epochs| Budget::from(Epochs(epochs)));
     let (evaluations, mut history, mut done) = (options.evaluations(), Vec::new(), 0);
-    let is_first = ranks.is_none_or(ranks::Ranks::is_first);
+    let is_first = ranks.is_none_or(Ranks::is_first);
     let mut training = elbo.training(&mut model, train).on_epoch_end(|_, model| {
         done += 1;
         if is_first && evaluations.binary_search(&done).is_ok() {

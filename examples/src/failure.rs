@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use elbo::data::DataError;
+use elbo::prune::PruneError;
 use elbo::{McmcError, TrainError};
 
 /// An error that ends an example.
@@ -39,6 +40,12 @@ impl From<TrainError> for Failure {
 
 impl From<McmcError> for Failure {
     fn from(error: McmcError) -> Self {
+        Failure::Run(error.into())
+    }
+}
+
+impl From<PruneError> for Failure {
+    fn from(error: PruneError) -> Self {
         Failure::Run(error.into())
     }
 }

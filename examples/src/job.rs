@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Map, json};
 
 use crate::Failure;
-use crate::cli::integer;
+use crate::cli::{self, integer};
 
 /// Options.
 #[derive(Args, Clone, Debug)]
@@ -72,7 +72,7 @@ impl Job {
 
     /// The number of threads: `--threads`, or one per core.
     pub fn threads(&self) -> usize {
-        self.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        cli::threads(self.threads)
     }
 
     /// Prints the results, and writes them to the file of `--json`.

@@ -2,7 +2,7 @@
 //! results as [table] and [JSON](json); the gradient [variance] of the estimators; [networks](scan),
 //! [data](volumes) and [augmentation](augment) in three dimensions; [comparison](baseline) with the class frequencies; network, data
 //! and figures of the comparison of [posteriors]; the [curves](curve) of a regression; [shifted](shift) images; the [diabetes] data; [characters] of a text and their [n-grams](ngram);
-//! models of any table ([tabular]); with the feature of that name, the service of `serve`.
+//! models of any table ([tabular]); jobs in [parallel] and [records] of them; with the feature of that name, the service of `serve`.
 
 pub mod augment;
 pub mod baseline;
@@ -18,8 +18,10 @@ pub mod job;
 pub mod json;
 pub mod mnist;
 pub mod ngram;
+pub mod parallel;
 pub mod posteriors;
 pub mod ranks;
+pub mod records;
 pub mod scaling;
 pub mod scan;
 #[cfg(feature = "serve")]

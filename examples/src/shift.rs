@@ -1,12 +1,9 @@
 //! Shifted images and the records of the program `shift`.
 
-use std::path::Path;
-
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
 use crate::summary::Scores;
 
 /// A shift of images of 28×28 pixels.
@@ -137,43 +134,9 @@ pub struct Record {
 }
 
 impl Record {
-    fn name(method: &str, seed: u64) -> String {
-        format!("{method}-{seed}.json")
-    }
-
-    /// The record of a method and a seed in a folder, if there is one.
-    ///
-    /// # Errors
-    /// If it cannot be read or is of other settings.
-    pub fn read(folder: &Path, method: &str, seed: u64, settings: &Settings) -> Result<Option<Record>, Failure> {
-        let file = folder.join(Record::name(method, seed));
-        if !file.exists() {
-            return Ok(None);
-        }
-        let wrong = |what: String| Failure::Input(format!("--records: {}: {what}", file.display()));
-        let text = std::fs::read(&file).map_err(|error| wrong(error.to_string()))?;
-        let record: Record = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        if record.settings != *settings {
-            return Err(wrong("it is of a run with other options; pass another folder".to_owned()));
-        }
-        Ok(Some(record))
-    }
-
-    /// Writes the record to a folder, whole or not at all.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), Failure> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Failure::Run(format!("--records: cannot write to {}: {error}", folder.display()).into())
-        };
-        let name = Record::name(&self.method, self.seed);
-        let part = folder.join(format!("{name}.part"));
-        let text = serde_json::to_string_pretty(self).map_err(|error| failed(&error))?;
-        std::fs::create_dir_all(folder)
-            .and_then(|()| std::fs::write(&part, text))
-            .and_then(|()| std::fs::rename(&part, folder.join(name)))
-            .map_err(|error| failed(&error))
+    /// The name of the record of a method and a seed.
+    pub fn name(method: &str, seed: u64) -> String {
+        format!("{method}-{seed}")
     }
 }
 
@@ -267,20 +230,5 @@ mod tests {
         // Differences to the second: 2, 1.1, 0.2 with the mean 1.1 and the standard error 0.52; 1.1, −0.1, −0.6 with 0.13 and 0.5.
         assert_eq!(best(&methods, 0, 0), [1, 2]);
         assert!((means(&methods[2])[0][1] - 6.4 / 3.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_record_comes_back_and_other_settings_are_refused() {
-        let folder = std::env::temp_dir().join(format!("elbo-shift-{}", std::process::id()));
-        let settings = Settings { rows: 10, test_rows: 5, hidden: 3, epochs: 2, draws: 4, prior_sd: 4.0 };
-        let rows = vec![Row { shift: Shift::Translation(2), figures: [0.5, 0.1 + 0.2, 0.3, 0.25] }];
-        let record = Record { method: "vi".to_owned(), seed: 3, settings: settings.clone(), seconds: [1.0, 2.0], rows };
-        record.write(&folder).unwrap();
-        assert_eq!(Record::read(&folder, "vi", 3, &settings).unwrap(), Some(record));
-        assert_eq!(Record::read(&folder, "vi", 4, &settings).unwrap(), None);
-        let other = Settings { epochs: 3, ..settings };
-        let refused = Record::read(&folder, "vi", 3, &other).unwrap_err().to_string();
-        assert!(refused.contains("vi-3.json") && refused.contains("other options"), "{refused}");
-        std::fs::remove_dir_all(folder).unwrap();
     }
 }

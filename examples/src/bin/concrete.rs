@@ -13,7 +13,7 @@ use elbo::data::Scaling;
 use elbo::metrics::{ess_bulk, r_hat};
 use elbo::prelude::*;
 use elbo::{Nuts, with_threads};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use serde_json::json;
 
@@ -102,7 +102,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     let (train, scaled_test) = (scaled(&train)?, scaled(&test)?);
     let network =
         Network { hidden: Dense::new(train.inputs().shape()[1], options.units), head: Dense::new(options.units, 1) };
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     let likelihood = Gaussian::new(options.noise);
     let nuts = Nuts::new(likelihood)
         .chains(options.chains)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{data_folder, integer};
 use elbo_examples::convergence::Scale;
 use elbo_examples::convergence::method::{DEFAULT, LONG, Method, Training, train};
 use elbo_examples::convergence::problem::{NAMES, Problem};
@@ -70,10 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let data = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let data = data.ok_or_else(|| {
-        Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get them".to_owned())
-    })?;
+    let data = data_folder(options.data.as_deref())?;
     if let Some(folder) = &options.export {
         return Problem::load(&options.problems[0], &data)?.export(folder);
     }

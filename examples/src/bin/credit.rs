@@ -11,7 +11,7 @@ use std::time::Instant;
 use clap::{Parser, ValueEnum};
 use elbo::prelude::*;
 use elbo::{Chains, Mclmc, McmcError, Nuts};
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{integer, threads};
 use elbo_examples::failure::{Failure, exit};
 use serde_json::{Value, json};
 
@@ -114,7 +114,7 @@ fn sample<'m>(
     model: &'m Dense,
     data: &Examples<f32, Tensor>,
 ) -> Result<Chains<&'m Dense>, McmcError> {
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     match options.sampler {
         Sampler::Mclmc => Mclmc::new(Bernoulli)
             .chains(options.chains)

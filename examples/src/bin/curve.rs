@@ -13,7 +13,7 @@ use elbo::metrics::{Unscaled, r_hat};
 use elbo::prelude::*;
 use elbo::report::{Chart, Picture};
 use elbo::{Ensemble, HeteroscedasticGaussian, Laplace, Map, Nuts, with_threads};
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{data_folder, integer, threads};
 use elbo_examples::curve::Curve;
 use elbo_examples::failure::{Failure, exit};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const CHAINS: usize = 4;
 /// The level of the bands and of the coverage.
 const LEVEL: f64 = 0.95;
 
-/// Fits a network with one hidden layer of 20 tanh units, whose outputs are a mean and a noise level, to the regression of Blundell
+/// Fits a network with one hidden layer of 20 rectified units, whose outputs are a mean and a noise level, to the regression of Blundell
 /// et al. 2015, section 5.2, and to the weekly CO₂ of Mauna Loa, by four methods under the same prior. For each it prints, for
 /// held-out rows inside the range of the training rows and for rows outside of it, the share that the 95 % intervals cover, the NLL
 /// in nats per row, and the mean epistemic standard deviation, in the unit of the targets.
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     let curves = if options.curves.is_empty() { Name::value_variants() } else { &options.curves };
     let methods = if options.methods.is_empty() { Method::value_variants() } else { &options.methods };
     let mut rows = Vec::new();
@@ -174,11 +174,7 @@ fn run(options: &Options) -> Result<(), Failure> {
 fn read(name: Name, options: &Options) -> Result<Curve, Failure> {
     match name {
         Name::Section52 => Ok(Curve::section_5_2(options.seed)?),
-        Name::Co2 => {
-            let folder = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-            let advice = "no data: pass --data or set ELBO_DATA; examples/README.md says where to get it";
-            Curve::co2(&folder.ok_or_else(|| Failure::Input(advice.to_owned()))?, options.seed)
-        }
+        Name::Co2 => Curve::co2(&data_folder(options.data.as_deref())?, options.seed),
     }
 }
 

@@ -46,6 +46,5 @@ fn run(options: &Digits) -> Result<(), Failure> {
     let images = digits::from_bytes("digits.csv.gz", TABLE)?;
     // The darkest pixel is 16.
     let (train, test) = images.examples(16.0)?.split(0.8, SPLIT_SEED)?;
-    println!("digits: {} training images, {} test images, seed {}", train.len(), test.len(), options.training.seed);
-    experiment::run(&train, &test, digits::CLASSES, &options.training)
+    experiment::run("digits", [&train, &test], digits::CLASSES, &options.training)
 }

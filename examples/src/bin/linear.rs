@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use elbo::prelude::*;
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{data_folder, integer};
 use elbo_examples::convergence::problem::Problem;
 use elbo_examples::failure::{Failure, exit};
 
@@ -71,8 +71,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let data = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let data = data.ok_or_else(|| Failure::Input("no data: pass --data or set ELBO_DATA".to_owned()))?;
+    let data = data_folder(options.data.as_deref())?;
     let Problem::Numbers(data, _) = Problem::load("diabetes", &data)? else { unreachable!("its targets are numbers") };
     let data = Examples::new(data.inputs().cast::<f64>(), data.targets().cast::<f64>())?;
     let exact = exact(&data);

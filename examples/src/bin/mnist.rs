@@ -11,7 +11,7 @@ use clap::Parser;
 use elbo_examples::cli::{self, Options, Training};
 use elbo_examples::experiment;
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::mnist::{self, CLASSES, DIVISOR};
+use elbo_examples::mnist::{self, CLASSES, DIVISOR, table};
 
 /// Trains on the 60,000 handwritten digits of MNIST and tests on 10,000 more.
 ///
@@ -25,6 +25,10 @@ struct Mnist {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
+    /// Print a table of networks of several sizes under two priors instead; `mnist --table --help` has its options
+    #[arg(long)]
+    table: bool,
+
     #[command(flatten)]
     training: Training,
 }
@@ -36,6 +40,9 @@ impl Options for Mnist {
 }
 
 fn main() -> ExitCode {
+    if std::env::args_os().any(|argument| argument == "--table") {
+        return exit(table::run(&table::Options::parse()));
+    }
     exit(run(&cli::parse(&[
         ("hidden", "400"),
         ("epochs", "20"),
@@ -50,6 +57,5 @@ fn run(options: &Mnist) -> Result<(), Failure> {
     let folder = mnist::folder(options.data.as_deref(), "mnist")?;
     let [train, test] = ["train", "t10k"].map(|prefix| mnist::load(&folder, prefix, "mnist"));
     let (train, test) = (train?.examples(DIVISOR)?, test?.examples(DIVISOR)?);
-    println!("mnist: {} training images, {} test images, seed {}", train.len(), test.len(), options.training.seed);
-    experiment::run(&train, &test, CLASSES, &options.training)
+    experiment::run("mnist", [&train, &test], CLASSES, &options.training)
 }

@@ -13,7 +13,7 @@ use elbo::calibration::FeatureDensity;
 use elbo::metrics::{Bootstrap, Interval, Probabilities, Uncertainty, aupr, auroc, fpr95};
 use elbo::prelude::*;
 use elbo::{Ensemble, Map, Predict, Samples, report, with_threads};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{data_folder, integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Network, Problem, images};
 use serde_json::{Value, json};
@@ -94,11 +94,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let folder = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let folder = folder.ok_or_else(|| {
-        Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get it".to_owned())
-    })?;
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let folder = data_folder(options.data.as_deref())?;
+    let threads = threads(options.threads);
     with_threads(threads, || compare(options, &folder))
 }
 

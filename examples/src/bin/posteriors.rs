@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use elbo::metrics::Probabilities;
 use elbo::prelude::*;
 use elbo::{Ensemble, ExpectedCategorical, Ivon, Laplace, Map, Nuts, Schedule, Sghmc, Svgd, Swag, with_threads};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{data_folder, integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Figures, Network, Problem, WithGenerativeLastLayer, WithLastLayer};
 use serde_json::{Value, json};
@@ -123,9 +123,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let folder = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let folder = folder.ok_or_else(|| Failure::Input("no data: pass --data or set ELBO_DATA".to_owned()))?;
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let folder = data_folder(options.data.as_deref())?;
+    let threads = threads(options.threads);
     let methods = if options.methods.is_empty() { Method::value_variants() } else { &options.methods };
     let mut rows = Vec::new();
     println!(

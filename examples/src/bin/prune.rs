@@ -70,8 +70,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
     elbo.fit(&mut model, &train, Epochs(job.epochs(20)))?;
 
-    let pruned =
-        with_threads(job.threads(), || measure(&model, &test, job)).map_err(|error| Failure::Run(error.into()))?;
+    let pruned = with_threads(job.threads(), || measure(&model, &test, job))?;
     let errors: Vec<f64> = pruned.iter().map(|of| of.predicted.error(test.targets())).collect();
     let nll = |index: usize| pruned[index].predicted.nll(test.targets());
     let [dense, sparse] = pruned[SPARSE].seconds;

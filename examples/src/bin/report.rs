@@ -18,7 +18,7 @@ use elbo::prune::{PruneError, SignalToNoise};
 use elbo::report::{self, Html, TensorBoard};
 use elbo::{Budget, with_threads};
 use elbo_examples::Classifier;
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{integer, threads};
 use elbo_examples::failure::{Failure, exit};
 
 /// The table of Alpaydin and Kaynak 1998 (UCI), as scikit-learn ships it.
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     let images = digits::from_bytes("digits.csv.gz", TABLE)?;
     // The darkest pixel is 16.
     let (train, test) = images.examples(16.0)?.split(0.8, SPLIT_SEEDS[0])?;

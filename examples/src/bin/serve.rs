@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use elbo::prelude::*;
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::serve::train::{Data, Training, train};
 use elbo_examples::serve::{Calibration, Method, Options, Saved, Server, load, wait_for_signal};
@@ -254,10 +254,6 @@ fn export(options: &ExportOptions) -> Result<(), Failure> {
     }
     println!("wrote {draws} draws to {}", options.folder.display());
     Ok(())
-}
-
-fn threads(chosen: Option<usize>) -> usize {
-    chosen.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Parses a number between 0 and 1.

@@ -13,9 +13,10 @@ use elbo::metrics::Probabilities;
 use elbo::prelude::*;
 use elbo::report::{Chart, Picture};
 use elbo::{Ensemble, ExpectedCategorical, Laplace, Map, Swag, with_threads};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{data_folder, integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::posteriors::{Network, Problem, WithLastLayer, images};
+use elbo_examples::records::Records;
 use elbo_examples::shift::{MEASURES, Record, Row, Settings, Shift, all_shifts, best, means};
 use serde_json::Value;
 
@@ -114,11 +115,8 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let folder = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let folder = folder.ok_or_else(|| {
-        Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get it".to_owned())
-    })?;
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let folder = data_folder(options.data.as_deref())?;
+    let threads = threads(options.threads);
     let methods = if options.methods.is_empty() { Method::value_variants() } else { &options.methods };
     let chosen = |given: Option<usize>, full, short| given.unwrap_or(if options.short { short } else { full });
     let settings = Settings {
@@ -132,18 +130,18 @@ fn run(options: &Options) -> Result<(), Failure> {
     let problem = read(&folder, &settings)?;
     let seeds = chosen(options.seeds, 3, 1) as u64;
     eprintln!("shift: {} training images, {} test images, {seeds} seed(s)", settings.rows, settings.test_rows);
-    let mut records = Vec::new();
+    let (mut records, kept) = (Vec::new(), Records::new("--records", options.records.as_deref()));
     for seed in 1..=seeds {
         for &method in methods {
-            let (name, kept) = (text(method), options.records.as_deref());
-            let known = kept.map_or(Ok(None), |folder| Record::read(folder, &name, seed, &settings))?;
+            let name = Record::name(&text(method), seed);
+            let known = kept.find(&name, |record: &Record| record.settings == settings)?;
             let record = match known {
                 Some(record) => record,
                 None => with_threads(threads, || measure(method, seed, &problem, &settings))?,
             };
             let [training, prediction] = record.seconds;
-            eprintln!("{name}, seed {seed}: {training:.0} s of training, {prediction:.0} s of prediction");
-            kept.map_or(Ok(()), |folder| record.write(folder))?;
+            eprintln!("{name}: {training:.0} s of training, {prediction:.0} s of prediction");
+            kept.save(&name, &record)?;
             records.push(record);
         }
     }

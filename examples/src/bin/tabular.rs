@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 use elbo::{Budget, Epochs, UntilConverged, with_threads};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::tabular::{self, Family, FitOptions, Fitted, Prediction, Reading, Saved, Scores, Target, Text};
 use serde_json::json;
@@ -118,10 +118,6 @@ fn main() -> ExitCode {
         Command::Fit(options) => fit(&options),
         Command::Predict(options) => predict(&options),
     })
-}
-
-fn threads(chosen: Option<usize>) -> usize {
-    chosen.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// The file of this name beside a table.

@@ -11,7 +11,7 @@ use clap::Parser;
 use elbo::prelude::*;
 use elbo::{SafeBayes, Tempering, WarmUp, with_threads};
 use elbo_examples::Classifier;
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::mnist::{self, CLASSES, DIVISOR};
 use elbo_examples::summary::Scores;
@@ -101,7 +101,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::Input(format!("'--rows {}': MNIST has only {} training rows", options.rows, train.len())));
     }
     let train = train.rows(0..options.rows);
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     println!("tempering: {} training images, {} test images, {} seed(s)", train.len(), test.len(), options.seeds);
     let table = with_threads(threads, || compare(&train, &test, options, threads))?;
     let Some(file) = &options.json else { return Ok(()) };

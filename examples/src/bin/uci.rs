@@ -6,14 +6,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-use elbo::with_threads;
-use elbo_examples::cli::integer;
+use elbo_examples::cli::{data_folder, integer, threads};
 use elbo_examples::failure::{Failure, exit};
-use elbo_examples::uci::{Archive, Fit, Method, Record, Set, Store, compare, rows, write, write_choice, write_json};
+use elbo_examples::parallel::in_parallel;
+use elbo_examples::records::Records;
+use elbo_examples::uci::{Archive, Fit, Method, Record, Set, compare, rows, write, write_choice, write_json};
 
 /// Trains networks with one hidden layer of 50 rectified units (protein 100), and prints RMSE and test log-likelihood in the
 /// target's unit, as means with standard errors over the splits, beside published results. The data are in uci/standard.tar.gz
@@ -77,10 +77,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failure> {
-    let folder = options.data.clone().or_else(|| std::env::var_os("ELBO_DATA").map(PathBuf::from));
-    let folder = folder.ok_or_else(|| {
-        Failure::Input("no data: pass --data or set ELBO_DATA; examples/README.md says where to get them".to_owned())
-    })?;
+    let folder = data_folder(options.data.as_deref())?;
     let archive = Archive::read(&folder)?;
     let standard = Set::value_variants().iter().copied().filter(|set| set.is_standard());
     let sets = if options.sets.is_empty() { standard.collect() } else { options.sets.clone() };
@@ -103,13 +100,14 @@ fn run(options: &Options) -> Result<(), Failure> {
             }
         }
     }
-    let (store, clock) = (Store(options.resume.clone()), Instant::now());
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let records = in_parallel(threads, &fits, |fit| match store.find(fit)? {
-        Some(record) => Ok(Some(record)),
-        None if options.saved => Ok(None),
-        None => run_fit(&archive, *fit, &store).map(Some),
-    })?;
+    let (kept, clock) = (Records::new("--resume", options.resume.as_deref()), Instant::now());
+    let threads = threads(options.threads);
+    let records =
+        in_parallel(threads, &fits, |fit| match kept.find(&fit.name(), |record: &Record| record.fit == *fit)? {
+            Some(record) => Ok(Some(record)),
+            None if options.saved => Ok(None),
+            None => run_fit(&archive, *fit, kept).map(Some),
+        })?;
     let records: Vec<Record> = records.into_iter().flatten().collect();
     if options.choose {
         print!("{}", write_choice(&records, &CANDIDATES));
@@ -130,11 +128,11 @@ fn run(options: &Options) -> Result<(), Failure> {
 const CANDIDATES: [usize; 4] = [300, 1000, 3000, 10_000];
 
 /// Fits, saves the record and prints it.
-fn run_fit(archive: &Archive, fit: Fit, store: &Store) -> Result<Record, Failure> {
+fn run_fit(archive: &Archive, fit: Fit, kept: Records<'_>) -> Result<Record, Failure> {
     let (split, start) = (archive.split(fit.set, fit.split, fit.held_out)?, Instant::now());
     let scores = fit.run(&split)?;
     let record = Record { fit, scores, seconds: start.elapsed().as_secs_f64() };
-    store.save(&record)?;
+    kept.save(&fit.name(), &record)?;
     eprintln!(
         "{} {} {}: RMSE {:.4}, log-likelihood {:.3}, {:.1} s",
         fit.set.name(),
@@ -145,33 +143,4 @@ fn run_fit(archive: &Archive, fit: Fit, store: &Store) -> Result<Record, Failure
         record.seconds
     );
     Ok(record)
-}
-
-/// The results of jobs in their order, several at a time, each on one thread; after an error no other job begins.
-fn in_parallel<J: Sync, R: Send>(
-    threads: usize,
-    jobs: &[J],
-    run: impl Fn(&J) -> Result<R, Failure> + Sync,
-) -> Result<Vec<R>, Failure> {
-    let (next, done) = (Mutex::new(0..jobs.len()), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(jobs.len()) {
-            scope.spawn(|| {
-                while let Some(place) = next.lock().ok().and_then(|mut next| next.next()) {
-                    let result = with_threads(1, || run(&jobs[place]));
-                    if result.is_err()
-                        && let Ok(mut next) = next.lock()
-                    {
-                        *next = 0..0;
-                    }
-                    if let Ok(mut done) = done.lock() {
-                        done.push((place, result));
-                    }
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
 }

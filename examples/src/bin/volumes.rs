@@ -12,7 +12,7 @@ use elbo::prelude::*;
 use elbo::{ClosedForm, Diagnose, Diagnosis, Epoch, Model, Schedule, Tempering, WarmUp, with_threads};
 use elbo_examples::augment::random_flips;
 use elbo_examples::baseline::{self, Comparison};
-use elbo_examples::cli::{integer, positive};
+use elbo_examples::cli::{integer, positive, threads};
 use elbo_examples::failure::{Failure, exit};
 use elbo_examples::scan::{ResidualScan, Scan};
 use elbo_examples::summary::{Scores, Summary, kl_terms};
@@ -131,7 +131,7 @@ fn run(options: &Options) -> Result<(), Failure> {
     let volumes = Volumes::read(&folder.join(FILE), HOW_TO_GET_IT)?;
     let kind = if options.slices { "slices" } else { "volumes" };
     println!("volumes: {} training {kind}, {} test {kind}", volumes.train.len(), volumes.test.len());
-    let threads = options.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads(options.threads);
     with_threads(threads, || match options.slices {
         false => of_kind::<3>(&volumes, options, threads),
         true => of_kind::<2>(&volumes.slices(), options, threads),

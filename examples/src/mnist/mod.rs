@@ -1,4 +1,7 @@
-//! Finds and reads MNIST.
+//! Finds and reads MNIST; the [table] of networks on it.
+
+pub mod table;
+pub mod training;
 
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ pub use comparison::compare;
 pub use data::{Archive, Split};
 pub use method::Method;
 pub use published::{COLUMNS, Figure, published};
-pub use record::{Fit, Record, Scores, Store};
+pub use record::{Fit, Record, Scores};
 pub use table::{Row, rows, write, write_choice, write_json};
 
 use clap::ValueEnum;

@@ -1,12 +1,8 @@
-//! Results of single fits, each in a file of its own, so that a stopped run goes on.
-
-use std::fs;
-use std::path::PathBuf;
+//! Results of single fits.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Method, Set};
-use crate::Failure;
 
 /// What is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,45 +47,12 @@ pub struct Record {
     pub seconds: f64,
 }
 
-/// A folder of records, or none.
-pub struct Store(pub Option<PathBuf>);
-
-impl Store {
-    fn file(&self, fit: &Fit) -> Option<PathBuf> {
-        let Fit { set, split, method, steps, batch, held_out } = fit;
+impl Fit {
+    /// The name of its record.
+    pub fn name(&self) -> String {
+        let Fit { set, split, method, steps, batch, held_out } = self;
         let part = if *held_out { "-held-out" } else { "" };
-        let name = format!("{}-{split}-{}-{steps}-{batch}{part}.json", set.name(), method.name());
-        Some(self.0.as_ref()?.join(name))
-    }
-
-    /// The record of this fit, if there is one.
-    ///
-    /// # Errors
-    /// If its file is damaged, or is of another fit.
-    pub fn find(&self, fit: &Fit) -> Result<Option<Record>, Failure> {
-        let Some(file) = self.file(fit).filter(|file| file.exists()) else { return Ok(None) };
-        let wrong = |problem: String| {
-            Failure::Input(format!("--resume: {}: {problem}; delete it to fit again", file.display()))
-        };
-        let bytes = fs::read(&file).map_err(|error| wrong(error.to_string()))?;
-        let record: Record = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
-        if record.fit != *fit {
-            return Err(wrong("it holds another fit than its name says".to_owned()));
-        }
-        Ok(Some(record))
-    }
-
-    /// Writes a record in one step, so that a stop leaves either all of it or nothing.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn save(&self, record: &Record) -> Result<(), Failure> {
-        let Some(file) = self.file(&record.fit) else { return Ok(()) };
-        let unfinished = file.with_extension("unfinished");
-        let text = serde_json::to_vec_pretty(record).map_err(|error| Failure::Run(error.into()))?;
-        let written = file.parent().map_or(Ok(()), fs::create_dir_all);
-        let written = written.and_then(|()| fs::write(&unfinished, text)).and_then(|()| fs::rename(&unfinished, &file));
-        written.map_err(|error| Failure::Run(format!("--resume: cannot write {}: {error}", file.display()).into()))
+        format!("{}-{split}-{}-{steps}-{batch}{part}", set.name(), method.name())
     }
 }
 
@@ -98,21 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_found_by_its_fit_only_and_a_damaged_one_is_named() {
-        let folder = std::env::temp_dir().join(format!("elbo-uci-records-{}", std::process::id()));
-        let store = Store(Some(folder.clone()));
+    fn fits_have_names_of_their_own() {
         let (set, method) = (Set::Naval, Method::ViFull);
         let fit = Fit { set, split: 3, method, steps: 10, batch: 64, held_out: false };
-        let scores = Scores { rmse: 0.1, log_likelihood: 5.9, coverage_90: 0.9, bound: Some(1.0 / 3.0) };
-        let record = Record { fit, scores, seconds: 0.25 };
-        store.save(&record).unwrap();
-        assert_eq!(store.find(&fit).unwrap(), Some(record));
+        assert_eq!(fit.name(), "naval-3-vi-full-10-64");
         for other in [Fit { held_out: true, ..fit }, Fit { steps: 11, ..fit }, Fit { batch: 65, ..fit }] {
-            assert_eq!(store.find(&other).unwrap(), None);
+            assert_ne!(other.name(), fit.name());
         }
-        fs::write(folder.join("naval-3-vi-full-10-64.json"), "{").unwrap();
-        let refused = store.find(&fit).unwrap_err();
-        fs::remove_dir_all(folder).unwrap();
-        assert!(matches!(&refused, Failure::Input(text) if text.contains("naval-3-vi-full-10-64.json")));
     }
 }
