@@ -1,6 +1,7 @@
 //! Runs the programs of real jobs on real data, as a user does. The tests show as ignored without `ELBO_DATA`, which the
 //! default harness cannot decide at run time.
 
+mod posteriordb;
 mod tables;
 
 use std::path::{Path, PathBuf};
@@ -75,13 +76,15 @@ fn main() -> ExitCode {
         };
         tests.push(Trial::test(name, run).with_ignored_flag(is_ignored));
     }
-    let others: [(&str, Test); 6] = [
+    let others: [(&str, Test); 8] = [
         ("curve", tables::curve),
         ("shift", tables::shift),
         ("uci", tables::uci),
         ("mnist_table", tables::mnist),
         ("convergence", convergence),
         ("posteriors", posteriors),
+        ("posteriordb_density", posteriordb::density),
+        ("posteriordb", posteriordb::program),
     ];
     for (name, test) in others {
         let folder = data.clone();
